@@ -1,0 +1,82 @@
+"""What every configuration is: a frozen value that refuses unknown fields, and can be overridden by words.
+
+A config stands beside the component it configures. `key.path=value` words are the only override.
+"""
+
+import difflib
+from collections.abc import Iterable
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from cavmae_sync.errors import ConfigError
+
+
+class Config(BaseModel):
+    """Base of all configurations: frozen, unknown fields forbidden, the docstring of a field is its help."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        protected_namespaces=(),
+        validate_default=True,
+    )
+
+    def with_overrides(self, words: Iterable[str]) -> Self:
+        """A copy with `key.path=value` words applied, validated as a whole.
+
+        Args:
+            words: For example `["model.registers=4", "optim.learning_rate=1e-3"]`. Values are parsed by
+                the field's declared type; `none` means None.
+
+        Raises:
+            ConfigError: A word has no `=`, names a field that does not exist (the nearest one is named),
+                or its value does not fit the field.
+        """
+        tree = self.model_dump(mode="json")
+        for word in words:
+            path, separator, text = word.partition("=")
+            if not separator:
+                raise ConfigError(f"{word!r} is not an override. Write key.path=value, for example seed=1.")
+            _assign(tree, self, path, None if text.lower() == "none" else text)
+        try:
+            return type(self).model_validate(tree)
+        except ValidationError as error:
+            raise ConfigError(_describe(error)) from error
+
+
+def _assign(tree: dict[str, Any], config: BaseModel, path: str, value: str | None) -> None:
+    *parents, leaf = path.split(".")
+    for depth, name in enumerate(parents):
+        child = getattr(config, name, None) if name in type(config).model_fields else None
+        if not isinstance(child, BaseModel):
+            raise _unknown(config, name, ".".join(parents[:depth]))
+        tree, config = tree[name], child
+    if leaf not in type(config).model_fields:
+        raise _unknown(config, leaf, ".".join(parents))
+    if isinstance(getattr(config, leaf), BaseModel):
+        raise ConfigError(f"{path!r} is a group of fields. Set one of: {_fields(config, leaf, path)}.")
+    tree[leaf] = value
+
+
+def _fields(config: BaseModel, name: str, path: str) -> str:
+    return ", ".join(f"{path}.{field}" for field in type(getattr(config, name)).model_fields)
+
+
+def _unknown(config: BaseModel, name: str, where: str) -> ConfigError:
+    names = list(type(config).model_fields)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
+    prefix = f"{where}." if where else ""
+    hint = f'Did you mean "{prefix}{near[0]}"?' if near else f"Fields there: {', '.join(names)}."
+    return ConfigError(f'There is no field "{prefix}{name}". {hint}')
+
+
+def _describe(error: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(str(part) for part in item['loc']) or 'configuration'}: "
+        f"{item['msg'].removeprefix('Value error, ')} (got {item['input']!r})"
+        if item["loc"]
+        else item["msg"].removeprefix("Value error, ")
+        for item in error.errors(include_url=False)
+    )

@@ -1,0 +1,89 @@
+"""Everything this package raises on purpose.
+
+CavMaeSyncError
+├── MediaError              one file or stream cannot give what was asked; carries a stable `code`
+│   ├── UnreadableFileError     not a media file, empty, a folder, missing
+│   ├── NoVideoStreamError      sound only, or only a cover picture
+│   ├── NoAudioStreamError      pictures only
+│   ├── ClipTooShortError       less picture than asked for
+│   └── DecodeError             opens, but its data are damaged
+├── DatasetError            a prepared dataset or label file is missing, incomplete or of another version
+│   └── TooManyRejectedError    preparation refused more files than the caller allows
+├── ConfigError             a configuration contradicts itself or names a field that does not exist
+├── WeightsError            weights do not fit the model, or a file is not weights
+└── TrainingError           a run cannot go on
+    └── NonFiniteLossError      the loss became NaN or infinite; names the batch
+
+A message says what failed, on which thing, what it was, what was needed and what to do. Wrong arguments
+from a programmer are `ValueError` or `TypeError`, not these.
+"""
+
+from typing import ClassVar
+
+
+class CavMaeSyncError(Exception):
+    """Base of all errors raised on purpose. The command line prints it as one line and exits with 1."""
+
+
+class MediaError(CavMaeSyncError):
+    """A media file cannot give what was asked.
+
+    Attributes:
+        code: Stable, machine-readable reason, stored in `rejected.parquet`.
+    """
+
+    code: ClassVar[str] = "media"
+
+
+class UnreadableFileError(MediaError):
+    """The file is missing, empty, a folder, or no demuxer recognises it."""
+
+    code = "unreadable"
+
+
+class NoVideoStreamError(MediaError):
+    """The file has no moving picture (a cover picture is not a video stream)."""
+
+    code = "no_video"
+
+
+class NoAudioStreamError(MediaError):
+    """The file has no sound."""
+
+    code = "no_audio"
+
+
+class ClipTooShortError(MediaError):
+    """The stretch of picture is shorter than the caller needs."""
+
+    code = "too_short"
+
+
+class DecodeError(MediaError):
+    """The file opens but its data are damaged or end too early."""
+
+    code = "damaged"
+
+
+class DatasetError(CavMaeSyncError):
+    """A prepared dataset or a label file is missing, incomplete or of another version."""
+
+
+class TooManyRejectedError(DatasetError):
+    """Preparation refused more files than the caller allows."""
+
+
+class ConfigError(CavMaeSyncError):
+    """A configuration contradicts itself or names a field that does not exist."""
+
+
+class WeightsError(CavMaeSyncError):
+    """Weights do not fit the model, or a file is not weights."""
+
+
+class TrainingError(CavMaeSyncError):
+    """A training run cannot start or go on."""
+
+
+class NonFiniteLossError(TrainingError):
+    """The loss became NaN or infinite."""

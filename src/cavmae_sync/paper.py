@@ -1,0 +1,140 @@
+"""Every constant of the method, each with its source. Nothing is computed here or repeated elsewhere.
+
+Sources, in square brackets: [paper: ...] is arXiv 2505.01237; [code: ...] is edsonroteia/cav-mae-sync
+@21d15c2 (Sync) or YuanGongND/cav-mae @68fe8c2 (CAV-MAE); [dev: ...] is the author's development branch of
+2024-10; [imagenet: ...] is the usual statistics. Disagreements between them: docs/paper-vs-code.md.
+"""
+
+from types import MappingProxyType
+from typing import Final
+
+# ---- sound -----------------------------------------------------------------------------------------------
+
+#: Sample rate of all sound, in hertz. [code: CAV-MAE src/preprocess/extract_audio.py]
+SAMPLE_RATE_HZ: Final = 16_000
+#: Mel bins of a spectrogram frame. [code: Sync src/dataloader_sync.py]
+NUM_MELS: Final = 128
+#: Hop of the spectrogram in milliseconds. [code: Sync src/dataloader_sync.py, frame_shift]
+HOP_MILLISECONDS: Final = 10
+#: Analysis window in milliseconds. [code: Kaldi default of torchaudio.compliance.kaldi.fbank]
+WINDOW_MILLISECONDS: Final = 25
+#: Pre-emphasis coefficient. [code: Kaldi default of torchaudio.compliance.kaldi.fbank]
+PREEMPHASIS: Final = 0.97
+#: Lowest frequency of the mel filters in hertz. [code: Kaldi default of torchaudio.compliance.kaldi.fbank]
+LOW_FREQUENCY_HZ: Final = 20.0
+#: Energies are floored here before the logarithm: float32 epsilon. [code: torchaudio.compliance.kaldi]
+LOG_FLOOR: Final = 1.1920928955078125e-07
+#: Mean of log-mel values over AudioSet. [code: Sync src/retrieval.py, dataset_mean]
+SPECTROGRAM_MEAN: Final = -5.081
+#: Standard deviation of log-mel values over AudioSet. [code: Sync src/retrieval.py, dataset_std]
+SPECTROGRAM_STD: Final = 4.4849
+#: Spectrogram frames a clip is padded or cut to before cutting. [code: Sync src/dataloader_sync.py]
+SPECTROGRAM_LENGTH: Final = 1024
+#: Value of padded spectrogram frames, in the log-mel domain. [code: Sync src/dataloader_sync.py, ZeroPad2d]
+SPECTROGRAM_PADDING: Final = 0.0
+#: Spectrogram frames of one segment, "4 s". [paper: text; code: Sync src/retrieval.py, target_length]
+SEGMENT_LENGTH: Final = 416
+#: Published names of segment lengths. No formula gives them. [code: Sync src/retrieval.py, target_length]
+SEGMENT_LENGTHS: Final = MappingProxyType(
+    {
+        "1s": 96,
+        "2s": 192,
+        "3s": 304,
+        "4s": 416,
+        "5s": 512,
+        "6s": 624,
+        "7s": 720,
+        "8s": 816,
+        "9s": 912,
+        "10s": 1024,
+    }
+)
+
+# ---- pictures --------------------------------------------------------------------------------------------
+
+#: Frames of one clip. [paper: text; code: Sync src/retrieval.py, total_frame]
+NUM_FRAMES: Final = 16
+#: Length of a clip in seconds. [paper: text, AudioSet and VGGSound clips]
+CLIP_SECONDS: Final = 10.0
+#: Side of a frame in pixels. [paper: text; code: Sync src/dataloader_sync.py, im_res]
+FRAME_PIXELS: Final = 224
+#: Side of a patch in pixels, and in spectrogram bins and frames. [paper: text; code: PatchEmbed]
+PATCH_SIZE: Final = 16
+#: Mean of RGB values in [0, 1]. [imagenet: also code: Sync src/dataloader_sync.py]
+RGB_MEAN: Final = (0.4850, 0.4560, 0.4060)
+#: Standard deviation of RGB values in [0, 1]. [imagenet: also code: Sync src/dataloader_sync.py]
+RGB_STD: Final = (0.2290, 0.2240, 0.2250)
+
+# ---- model -----------------------------------------------------------------------------------------------
+
+#: Width of the encoders. [paper: text, ViT-B; code: Sync CAVMAESync(embed_dim)]
+WIDTH: Final = 768
+#: Blocks of each encoder. [code: Sync CAVMAESync(modality_specific_depth)]
+ENCODER_DEPTH: Final = 11
+#: Blocks of the joint layer. [paper: text; code: 12 - modality_specific_depth]
+JOINT_DEPTH: Final = 1
+#: Attention heads of the encoders and the joint layer. [code: Sync CAVMAESync(num_heads)]
+NUM_HEADS: Final = 12
+#: Hidden width of a block's perceptron over its width. [code: Sync CAVMAESync(mlp_ratio)]
+MLP_RATIO: Final = 4
+#: Register tokens of each modality. [paper: text; code: Sync CAVMAESync(num_register_tokens)]
+NUM_REGISTERS: Final = 8
+#: Width of the decoder. [code: Sync CAVMAESync(decoder_embed_dim)]
+DECODER_WIDTH: Final = 512
+#: Blocks of the decoder. [code: Sync CAVMAESync(decoder_depth)]
+DECODER_DEPTH: Final = 8
+#: Attention heads of the decoder. [code: Sync CAVMAESync(decoder_num_heads)]
+DECODER_HEADS: Final = 16
+#: Blocks of each contrastive head, where a model has them. [code: Sync CAVMAESync(contrastive_heads)]
+CONTRASTIVE_HEAD_DEPTH: Final = 2
+#: Epsilon of every layer norm. [code: framework default in Sync; MAE was trained with 1e-6]
+LAYER_NORM_EPSILON: Final = 1e-5
+#: Standard deviation of new global, modality and mask tokens. [code: Sync initialize_weights]
+TOKEN_STD: Final = 0.02
+#: Standard deviation of new register tokens. [code: Sync CAVMAESync.__init__, torch.randn]
+REGISTER_STD: Final = 1.0
+
+# ---- masking and losses ----------------------------------------------------------------------------------
+
+#: Fraction of patches hidden from the encoder. [paper: text; dev: run scripts, masking_ratio]
+MASK_RATIO: Final = 0.75
+#: Range of the ratio in multi-ratio masking. [paper: Table 8; code: Sync forward, 0.6 + 0.3 u]
+MULTI_MASK_RATIO: Final = (0.6, 0.9)
+#: Share of the ratio given to each axis when rows and columns are both hidden. [code: mask mode "tf"]
+TIME_FREQUENCY_SHARE: Final = 0.7
+#: Divides cosines in the contrastive loss. [code: Sync forward_contrastive]
+TEMPERATURE: Final = 0.05
+#: Weight of the contrastive loss. [paper: Table 4; dev: run scripts, contrast_loss_weight]
+CONTRASTIVE_WEIGHT: Final = 0.1
+#: Weight of the contrastive loss in CAV-MAE. [code: CAV-MAE run scripts, contrast_loss_weight]
+CAVMAE_CONTRASTIVE_WEIGHT: Final = 0.01
+#: Weight of the reconstruction loss. [dev: run scripts, mae_loss_weight]
+RECONSTRUCTION_WEIGHT: Final = 1.0
+#: Added to a patch's variance before it is standardised. [code: Sync forward_mae_loss]
+PIXEL_NORM_EPSILON: Final = 1e-6
+#: Candidates of one contrastive softmax in the published runs: batch 512 on 8 devices. [dev: run scripts]
+NEGATIVES_SHARD: Final = 64
+
+# ---- optimisation ----------------------------------------------------------------------------------------
+
+#: Peak learning rate. [dev: run scripts, lr]
+LEARNING_RATE: Final = 2e-4
+#: Betas of Adam. [dev: traintest_cavmae; code: CAV-MAE src/traintest_cavmae.py]
+ADAM_BETAS: Final = (0.95, 0.999)
+#: Epsilon of Adam. [code: framework default in CAV-MAE src/traintest_cavmae.py]
+ADAM_EPSILON: Final = 1e-8
+#: Coupled L2 penalty on every parameter. [dev: traintest_cavmae; code: CAV-MAE src/traintest_cavmae.py]
+WEIGHT_DECAY: Final = 5e-7
+#: Clips of one step, over all devices. [paper: Table 4; dev: run scripts, batch_size]
+BATCH_SIZE: Final = 512
+#: Passes over the training clips. [dev: run scripts, n_epochs]
+NUM_EPOCHS: Final = 25
+#: Fraction of all steps spent warming up. [dev: CosineWarmupScheduler]
+WARMUP_FRACTION: Final = 0.1
+#: Final learning rate over the peak. [dev: CosineWarmupScheduler]
+FINAL_LEARNING_RATE_FRACTION: Final = 0.1
+
+# ---- evaluation ------------------------------------------------------------------------------------------
+
+#: The k of recall at k. [paper: Table 1]
+RECALL_AT: Final = (1, 5, 10)
