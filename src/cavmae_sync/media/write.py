@@ -1,0 +1,145 @@
+"""Pictures and sound to an MP4 file that every player and browser opens.
+
+Shapes: T frames, H W pixels, C channels (RGB), S samples.
+"""
+
+import os
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+
+import av
+import numpy as np
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
+from av.video.reformatter import ColorRange, Colorspace
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from cavmae_sync.media.clip import check_array
+from cavmae_sync.paper import SAMPLE_RATE_HZ
+
+# One thread: callers write many clips in parallel processes. No frames out of order: the first picture is at
+# time 0 without an edit list. A key picture every 48 keeps seeking in a browser quick.
+_H264_OPTIONS = {"preset": "ultrafast", "crf": "18", "threads": "1", "bf": "0", "g": "48"}
+_AAC_BITS_PER_SECOND = 64_000
+_BT709 = 1  # in H.264's tables: primaries, transfer and matrix of BT.709
+_LIMITED_RANGE = 1
+
+
+def write_video(
+    path: str | os.PathLike[str],
+    frames_THWC: NDArray[np.uint8] | Iterable[NDArray[np.uint8]],
+    *,
+    frames_per_second: float | Fraction,
+    waveform_S: NDArray[np.float32],
+    sample_rate_hz: int = SAMPLE_RATE_HZ,
+) -> None:
+    """Write an H.264 (yuv420p, BT.709) and AAC file whose sound is in step with its pictures.
+
+    The first picture and the first sample are at time 0 when read back: the encoder's priming samples are
+    taken off by the file's edit list. Appears complete or not at all: it is written under another name in
+    the same folder and renamed.
+
+    Args:
+        path: File to write, replaced if it exists.
+        frames_THWC: RGB pictures, uint8, of one even size. An iterable is consumed one at a time.
+        frames_per_second: Pictures per second, constant.
+        waveform_S: Mono sound, float32 in [-1, 1]. It need not be as long as the picture.
+        sample_rate_hz: Samples per second; one that AAC knows (8000 to 96000).
+
+    Raises:
+        ValueError: No picture, pictures of odd or different size, wrong dtype or range.
+    """
+    rate = Fraction(frames_per_second).limit_denominator(1001)
+    if rate <= 0:
+        raise ValueError(f"frames_per_second must be positive, got {frames_per_second}")
+    check_array("waveform_S", waveform_S, num_axes=1, dtype=np.float32)
+    if waveform_S.size == 0 or not np.abs(waveform_S).max() <= 1.0:
+        raise ValueError("waveform_S must have samples, all finite and in [-1, 1]")
+    pictures = iter(frames_THWC)
+    first_HWC = next(pictures, None)
+    if first_HWC is None:
+        raise ValueError("a video needs one frame at least, got none")
+    _check_picture(first_HWC, first_HWC.shape)
+    with (
+        _renamed_when_complete(Path(path)) as part,
+        av.open(str(part), "w", format="mp4", options={"movflags": "faststart"}) as container,
+    ):
+        video = _add_video(container, rate, first_HWC)
+        audio = container.add_stream("aac", rate=sample_rate_hz, layout="mono")
+        audio.bit_rate = _AAC_BITS_PER_SECOND
+        _write_streams(container, video, audio, chain([first_HWC], pictures), waveform_S)
+
+
+def _add_video(container: OutputContainer, rate: Fraction, picture_HWC: NDArray[np.uint8]) -> VideoStream:
+    video = container.add_stream("libx264", rate=rate, options=dict(_H264_OPTIONS))
+    video.height, video.width = picture_HWC.shape[:2]
+    video.pix_fmt = "yuv420p"
+    context = video.codec_context
+    context.color_primaries = context.color_trc = context.colorspace = _BT709
+    context.color_range = _LIMITED_RANGE
+    return video
+
+
+def _write_streams(
+    container: OutputContainer,
+    video: VideoStream,
+    audio: AudioStream,
+    pictures: Iterator[NDArray[np.uint8]],
+    waveform_S: NDArray[np.float32],
+) -> None:
+    """Interleave, so that the muxer never holds more than one picture's worth of either."""
+    rate = Fraction(video.average_rate or 1)
+    num_written = 0
+    shape: tuple[int, ...] | None = None
+    for index, picture_HWC in enumerate(pictures):
+        shape = shape or picture_HWC.shape
+        _check_picture(picture_HWC, shape)
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture_HWC), format="rgb24")
+        frame = frame.reformat(
+            format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
+        )
+        frame.pts, frame.time_base = index, 1 / rate
+        container.mux(video.encode(frame))
+        stop = min(int((index + 1) * audio.rate / rate), waveform_S.size)
+        _encode_sound(container, audio, waveform_S[num_written:stop], num_written)
+        num_written = stop
+    _encode_sound(container, audio, waveform_S[num_written:], num_written)
+    container.mux(video.encode(None))
+    container.mux(audio.encode(None))
+
+
+def _encode_sound(
+    container: OutputContainer, audio: AudioStream, samples_S: NDArray[np.float32], start: int
+) -> None:
+    if samples_S.size == 0:
+        return
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples_S)[None], format="fltp", layout="mono")
+    frame.sample_rate = audio.rate
+    frame.pts, frame.time_base = start, Fraction(1, audio.rate)
+    container.mux(audio.encode(frame))
+
+
+def _check_picture(picture_HWC: NDArray[np.uint8], shape: tuple[int, ...]) -> None:
+    check_array("a frame", picture_HWC, num_axes=3, dtype=np.uint8)
+    height, width, channels = picture_HWC.shape
+    if channels != 3 or height % 2 or width % 2 or height == 0 or width == 0:
+        raise ValueError(f"a frame must be RGB with even height and width (yuv420p), got {picture_HWC.shape}")
+    if picture_HWC.shape != shape:
+        raise ValueError(f"all frames must have the size of the first, {shape}, got {picture_HWC.shape}")
+
+
+@contextmanager
+def _renamed_when_complete(path: Path) -> Iterator[Path]:
+    part = path.with_name(f".{uuid.uuid4().hex}.part")
+    try:
+        yield part
+        with part.open("rb+") as file:
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
