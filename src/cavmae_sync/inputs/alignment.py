@@ -1,0 +1,206 @@
+"""Which stretch of sound belongs to which frame, and cutting it out.
+
+    spectrogram   0        256       512       768      998  1024      spectrogram frames, 10 ms each
+                  |=========|=========|=========|========|....|        .... padding, 0.0 in log-mel
+    frames        0   .   4   .   .   8   .   .   12   .  15           frame i lies at round(i * 1024 / 16)
+
+    frame 0       [------416------)                                    would start at -208: moved inwards
+    frame 4         [------416------)                                  rows 48 to 464, centred on 256
+    frame 8                  [------416------)                         rows 304 to 720
+    frame 15                             [------416------)             would stop at 1168: moved inwards
+
+Windows are moved, never shortened, so frames near an end of the clip share one: 16 frames, 11 windows.
+
+Shapes: N spectrogram frames of a clip, L of a segment, R read from it (at most L), M mel bins, K segments.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from cavmae_sync import paper
+from cavmae_sync.inputs.config import AlignLength, InputConfig
+from cavmae_sync.inputs.spectrogram import normalize_spectrogram
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Span:
+    """A half-open range of spectrogram frames.
+
+    Attributes:
+        start: First spectrogram frame, >= 0.
+        stop: One past the last, >= start.
+    """
+
+    start: int
+    stop: int
+
+    def __post_init__(self) -> None:
+        """Refuses what is not a range."""
+        if not 0 <= self.start <= self.stop:
+            raise ValueError(
+                f"A span needs 0 <= start <= stop, but got start={self.start}, stop={self.stop}."
+            )
+
+    @property
+    def length(self) -> int:
+        """Spectrogram frames in the span."""
+        return self.stop - self.start
+
+    def clipped(self, num_spectrogram_frames: int) -> "Span":
+        """The part that lies before `num_spectrogram_frames`: the rows that exist and must be read."""
+        return Span(
+            start=min(self.start, num_spectrogram_frames), stop=min(self.stop, num_spectrogram_frames)
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DistinctSpans:
+    """Spans without repetition, and the way back: `spans[which[i]]` is the i-th of the list they came from.
+
+    Attributes:
+        spans: Each span once, in order of first appearance.
+        first: Where in the list each of them appeared first.
+        which: For every entry of the list, its place in `spans`.
+    """
+
+    spans: tuple[Span, ...]
+    first: tuple[int, ...]
+    which: tuple[int, ...]
+
+
+def segment_spans(
+    num_spectrogram_frames: int, *, num_frames: int, segment_length: int, align_length: AlignLength
+) -> list[Span]:
+    """The span of spectrogram frames that belongs to each frame of a clip.
+
+    Args:
+        num_spectrogram_frames: Spectrogram frames the clip has, without padding, >= 0.
+        num_frames: Frames of the clip.
+        segment_length: Spectrogram frames of a segment.
+        align_length: "padded": frames are spread over 1024 spectrogram frames, however long the clip is;
+            later ones are cut off, missing ones padded. Spans may then reach past
+            `num_spectrogram_frames`, or lie wholly in the padding. "valid": they are spread over the
+            spectrogram frames that exist, and no span passes their end.
+
+    Returns:
+        One span per frame, `segment_length` long, or as long as the clip where that is less.
+
+    Source:
+        spec 1.10.
+
+    >>> segment_spans(998, num_frames=16, segment_length=416, align_length="padded")[4]
+    Span(start=48, stop=464)
+    """
+    total = _total(num_spectrogram_frames, align_length)
+    _check_counts(num_spectrogram_frames, num_frames, segment_length)
+    centers = [_center(index, total, num_frames) for index in range(num_frames)]
+    return [_span_around(center, segment_length, total) for center in centers]
+
+
+def segment_span(
+    frame_index: int,
+    *,
+    num_spectrogram_frames: int,
+    num_frames: int,
+    config: InputConfig,
+    center_offset: int = 0,
+) -> Span:
+    """The span of one frame, for reading one segment from a stored spectrogram.
+
+    Args:
+        frame_index: Which frame, in [0, num_frames).
+        num_spectrogram_frames: Spectrogram frames the clip has, without padding, >= 0.
+        num_frames: Frames of the clip.
+        config: Length of a segment and rule of alignment.
+        center_offset: Spectrogram frames by which the centre moves before the window is cut; see
+            `augment_segments.random_center_offset`.
+
+    Returns:
+        What `segment_spans` gives for this frame, where the offset is 0. Read `.clipped(N)` of it and hand
+        the rows to `finish_segment`.
+    """
+    _check_counts(num_spectrogram_frames, num_frames, config.segment_length)
+    if not 0 <= frame_index < num_frames:
+        raise ValueError(f"frame_index must be in [0, {num_frames}), but got {frame_index}.")
+    total = _total(num_spectrogram_frames, config.align_length)
+    center = _center(frame_index, total, num_frames) + center_offset
+    return _span_around(center, config.segment_length, total)
+
+
+def distinct_spans(spans: Sequence[Span]) -> DistinctSpans:
+    """Each span once: 11 of 16 at the published sizes, so equal windows need encoding once."""
+    place: dict[Span, int] = {}
+    first: list[int] = []
+    for position, span in enumerate(spans):
+        if span not in place:
+            place[span] = len(first)
+            first.append(position)
+    return DistinctSpans(spans=tuple(place), first=tuple(first), which=tuple(place[span] for span in spans))
+
+
+def finish_segment(rows_RM: Tensor, *, config: InputConfig) -> Tensor:
+    """A segment from the rows of its span that exist: padded to full length, then normalised.
+
+    Args:
+        rows_RM: Log-mel rows, any floating dtype, 0 <= R <= segment_length: rows [start, min(stop, N)).
+        config: Length of a segment and normalisation.
+
+    Returns:
+        float32 [L, M]. Padding is 0.0 before normalisation, as published: +1.13 after it, not silence.
+    """
+    missing = config.segment_length - len(rows_RM)
+    if missing < 0 or rows_RM.ndim != 2:
+        raise ValueError(
+            f"A segment takes at most {config.segment_length} rows, shape [rows, mel bins], "
+            f"but got {tuple(rows_RM.shape)}."
+        )
+    padded_LM = F.pad(rows_RM, (0, 0, 0, missing), value=paper.SPECTROGRAM_PADDING)
+    return normalize_spectrogram(padded_LM, config=config)
+
+
+def cut_segments(
+    log_mel_NM: Tensor, *, frame_indices: Sequence[int], num_frames: int, config: InputConfig
+) -> Tensor:
+    """The normalised segments of some frames of a clip.
+
+    Args:
+        log_mel_NM: The clip's whole log-mel spectrogram, any floating dtype, not normalised.
+        frame_indices: Which frames, each in [0, num_frames).
+        num_frames: Frames of the clip.
+        config: Length of a segment, rule of alignment, normalisation.
+
+    Returns:
+        float32 [len(frame_indices), L, M].
+    """
+    spans = [
+        segment_span(index, num_spectrogram_frames=len(log_mel_NM), num_frames=num_frames, config=config)
+        for index in frame_indices
+    ]
+    distinct = distinct_spans(spans)
+    rows = [span.clipped(len(log_mel_NM)) for span in distinct.spans]
+    segments_KLM = torch.stack([finish_segment(log_mel_NM[r.start : r.stop], config=config) for r in rows])
+    return segments_KLM[list(distinct.which)]
+
+
+def _total(num_spectrogram_frames: int, align_length: AlignLength) -> int:
+    return paper.SPECTROGRAM_LENGTH if align_length == "padded" else num_spectrogram_frames
+
+
+def _center(frame_index: int, total: int, num_frames: int) -> int:
+    return round(frame_index * total / num_frames)  # half to even, as published
+
+
+def _span_around(center: int, segment_length: int, total: int) -> Span:
+    start = min(max(center - segment_length // 2, 0), max(total - segment_length, 0))
+    return Span(start=start, stop=min(start + segment_length, total))
+
+
+def _check_counts(num_spectrogram_frames: int, num_frames: int, segment_length: int) -> None:
+    if num_spectrogram_frames < 0 or num_frames < 1 or segment_length < 1:
+        raise ValueError(
+            f"Counts must be positive, but got {num_spectrogram_frames=}, {num_frames=}, {segment_length=}."
+        )

@@ -1,0 +1,26 @@
+"""What the model eats: sizes of frames and segments, and how both are aligned and normalised."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from cavmae_sync import paper
+from cavmae_sync.config import Config
+
+AlignLength = Literal["padded", "valid"]
+
+
+class InputConfig(Config):
+    """Sizes, alignment and normalisation of the model's inputs."""
+
+    frame_pixels: Annotated[int, Field(gt=0, multiple_of=paper.PATCH_SIZE)] = paper.FRAME_PIXELS
+    """Side of a frame in pixels, a multiple of 16."""
+    segment_length: Annotated[int, Field(gt=0, multiple_of=paper.PATCH_SIZE)] = paper.SEGMENT_LENGTH
+    """Spectrogram frames (10 ms) of a segment, a multiple of 16. Published: 416, called "4 s"."""
+    align_length: AlignLength = "padded"
+    """Length over which frames are spread: "padded" = always 1024 spectrogram frames, as published;
+    "valid" = the spectrogram frames the clip really has (right for clips shorter than 10 s)."""
+    spectrogram_mean: float = paper.SPECTROGRAM_MEAN
+    """Mean of log-mel values, subtracted."""
+    spectrogram_std: Annotated[float, Field(gt=0)] = paper.SPECTROGRAM_STD
+    """Standard deviation of log-mel values, divided by."""

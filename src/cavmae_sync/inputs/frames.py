@@ -1,0 +1,87 @@
+"""Pictures of any size -> square frames, and their normalisation.
+
+Shapes: T frames, C = 3 colours (red, green, blue), H W pixels.
+"""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cavmae_sync import paper
+from cavmae_sync.inputs.arrays import as_tensor
+
+
+def resize_and_crop(frames_THWC: NDArray[np.uint8] | Tensor, *, pixels: int) -> Tensor:
+    """The middle square of each picture, its shorter side brought to `pixels`.
+
+    Bicubic with antialiasing, within one grey level of Pillow's (integers in, integers out: on floating
+    point the same call gives different values, and overshoots).
+
+    Args:
+        frames_THWC: uint8 pictures of one size, on the CPU (torch has no such resize elsewhere).
+        pixels: Side of the result.
+
+    Returns:
+        uint8 [T, pixels, pixels, C], contiguous.
+
+    Source:
+        spec 1.9: Resize(pixels, bicubic), CenterCrop(pixels), with torchvision's rounding.
+    """
+    frames_THWC = checked_frames(frames_THWC)
+    height, width = frames_THWC.shape[1:3]
+    short = min(height, width)
+    resized_THWC = resize(
+        frames_THWC, height=pixels * height // short, width=pixels * width // short, mode="bicubic"
+    )
+    top, left = (round((side - pixels) / 2) for side in resized_THWC.shape[1:3])
+    return resized_THWC[:, top : top + pixels, left : left + pixels].contiguous()
+
+
+def resize(frames_THWC: Tensor, *, height: int, width: int, mode: str) -> Tensor:
+    """Pictures at another size, antialiased, as Pillow does it. `mode` is "bicubic" or "bilinear"."""
+    if frames_THWC.shape[1:3] == (height, width):
+        return frames_THWC
+    # [T, H, W, C] seen as [T, C, H, W] *is* the channels-last layout, for which the fast kernel is written.
+    frames_TCHW = frames_THWC.permute(0, 3, 1, 2)
+    resized_TCHW = F.interpolate(frames_TCHW, size=(height, width), mode=mode, antialias=True)
+    return resized_TCHW.permute(0, 2, 3, 1)
+
+
+def normalize_frames(frames_THWC: NDArray[np.uint8] | Tensor) -> Tensor:
+    """uint8 pictures to the model's scale, on whichever device they are.
+
+    Returns:
+        float32 [T, C, H, W]: (x / 255 - mean) / std with the usual statistics of each colour.
+    """
+    frames_TCHW = checked_frames(frames_THWC).permute(0, 3, 1, 2).contiguous().to(torch.float32)
+    mean_CHW, std_CHW = _statistics(frames_TCHW)
+    return frames_TCHW.div_(255).sub_(mean_CHW).div_(std_CHW)
+
+
+def denormalize_frames(frames_TCHW: Tensor) -> Tensor:
+    """The inverse of `normalize_frames`, for pictures: uint8 [T, H, W, C], rounded and clamped."""
+    mean_CHW, std_CHW = _statistics(frames_TCHW)
+    levels_TCHW = (frames_TCHW.to(torch.float32) * std_CHW + mean_CHW) * 255
+    return levels_TCHW.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+
+
+def checked_frames(frames_THWC: NDArray[np.uint8] | Tensor) -> Tensor:
+    """The frames as a tensor, if they are uint8 pictures [T, H, W, 3] with at least one pixel."""
+    frames_THWC = as_tensor(frames_THWC)
+    if frames_THWC.dtype != torch.uint8:
+        raise TypeError(f"Frames must be uint8, 0 to 255, but got {frames_THWC.dtype}.")
+    if frames_THWC.ndim != 4 or frames_THWC.shape[3] != 3 or 0 in frames_THWC.shape:
+        raise ValueError(
+            f"Frames need the shape [frames, height, width, 3], but got {tuple(frames_THWC.shape)}."
+        )
+    return frames_THWC
+
+
+def _statistics(like: Tensor) -> tuple[Tensor, Tensor]:
+    mean, std = (
+        torch.tensor(values, dtype=torch.float32, device=like.device).view(3, 1, 1)
+        for values in (paper.RGB_MEAN, paper.RGB_STD)
+    )
+    return mean, std
