@@ -1,0 +1,72 @@
+"""What an embedded clip is.
+
+Letters: T frames per clip, N patches of a frame, D width.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import Tensor
+
+#: How far the length of a unit vector may be from 1: float32 rounding over a few thousand values.
+UNIT_TOLERANCE: Final = 1e-4
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClipEmbedding:
+    """One clip as unit vectors, one per modality and frame, on the CPU.
+
+    Attributes:
+        audio_TD: float32, unit rows: the sound around each frame.
+        visual_TD: float32, unit rows: each frame.
+        frame_seconds_T: float64, time of each frame from the start of the clip.
+        visual_patches_TND: float32, unit rows, patches in reading order; None unless asked for.
+        start_seconds: Where the clip starts in its file.
+
+    Raises:
+        ValueError: Shapes or types disagree, or a row is not of unit length (NaN is not).
+    """
+
+    audio_TD: Tensor
+    visual_TD: Tensor
+    frame_seconds_T: Tensor
+    visual_patches_TND: Tensor | None = None
+    start_seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_unit_rows(self.audio_TD, name="audio_TD", num_axes=2)
+        check_unit_rows(self.visual_TD, name="visual_TD", num_axes=2)
+        if self.audio_TD.shape != self.visual_TD.shape:
+            audio, visual = tuple(self.audio_TD.shape), tuple(self.visual_TD.shape)
+            raise ValueError(f"audio_TD {audio} and visual_TD {visual} must agree.")
+        self._check_times()
+        if self.visual_patches_TND is not None:
+            check_unit_rows(self.visual_patches_TND, name="visual_patches_TND", num_axes=3)
+            if len(self.visual_patches_TND) != len(self.visual_TD):
+                patches, frames = len(self.visual_patches_TND), len(self.visual_TD)
+                raise ValueError(f"visual_patches_TND has {patches} frames, visual_TD {frames}.")
+
+    def _check_times(self) -> None:
+        times = self.frame_seconds_T
+        if times.dtype != torch.float64 or times.shape != self.audio_TD.shape[:1]:
+            raise ValueError(
+                f"frame_seconds_T must be float64 with one time for each of the {len(self.audio_TD)} frames, "
+                f"got {times.dtype} {tuple(times.shape)}."
+            )
+
+
+def check_unit_rows(vectors: Tensor, *, name: str, num_axes: int) -> None:
+    """Refuse anything but float32 vectors of unit length along the last axis.
+
+    Raises:
+        ValueError: Names the tensor, what it was and what was needed.
+    """
+    shape = tuple(vectors.shape)
+    if vectors.ndim != num_axes or vectors.dtype != torch.float32 or vectors.numel() == 0:
+        raise ValueError(
+            f"{name} must be float32 with {num_axes} non-empty axes, got {vectors.dtype} {shape}."
+        )
+    error = (torch.linalg.vector_norm(vectors, dim=-1) - 1).abs().max()
+    if not error <= UNIT_TOLERANCE:  # also refuses NaN
+        raise ValueError(f"{name} must have rows of unit length; worst is off by {float(error):.3g}.")

@@ -1,0 +1,31 @@
+"""Arrays in, numbers out: no model, no file."""
+
+from cavmae_sync.metrics.retrieval import (
+    Interval,
+    RetrievalMetrics,
+    TieRule,
+    bootstrap_metrics,
+    chance_metrics,
+    count_nan,
+    interval,
+    median_rank,
+    official_ranks,
+    recall_at_k,
+    retrieval_metrics,
+    true_match_ranks,
+)
+
+__all__ = [
+    "Interval",
+    "RetrievalMetrics",
+    "TieRule",
+    "bootstrap_metrics",
+    "chance_metrics",
+    "count_nan",
+    "interval",
+    "median_rank",
+    "official_ranks",
+    "recall_at_k",
+    "retrieval_metrics",
+    "true_match_ranks",
+]

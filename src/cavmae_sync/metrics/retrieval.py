@@ -1,0 +1,253 @@
+"""Similarity matrices in, ranks and recall out. Pure: no model, no file.
+
+Larger similarity is closer. Item i of the gallery belongs to query i; further gallery items belong to nobody.
+
+Letters: Q queries, G gallery, D directions (or models) compared on the same queries, X resamples, K cut-offs.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, Literal, get_args
+
+import torch
+from torch import Tensor
+
+from cavmae_sync.paper import RECALL_AT
+
+TieRule = Literal["mean", "optimistic", "pessimistic"]
+#: Where a query's own item stands among `num_ties` others with exactly its score.
+_TIE_SHARE: Final[Mapping[str, float]] = MappingProxyType(
+    {"optimistic": 0.0, "mean": 0.5, "pessimistic": 1.0}
+)
+#: Elements of one block of comparisons or resamples; bounds memory, never changes a result.
+_BLOCK_ELEMENTS: Final = 1 << 24
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RetrievalMetrics:
+    """How well queries find their own items.
+
+    Attributes:
+        recall_at: Fraction of queries whose own item is among the first k, in [0, 1], by k.
+        median_rank: Median position of the own item, 1 = first.
+        num_queries: Ranks counted. Larger than the number of rows only for `official_ranks`.
+        num_gallery: Items each query was compared with.
+    """
+
+    recall_at: Mapping[int, float]
+    median_rank: float
+    num_queries: int
+    num_gallery: int
+
+    def named(self) -> dict[str, float]:
+        """`recall_at_1`, ..., `median_rank` with their values, in the order of printing."""
+        recall = {f"recall_at_{k}": value for k, value in self.recall_at.items()}
+        return {**recall, "median_rank": self.median_rank}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Interval:
+    """A two-sided confidence interval, in the unit of its statistic."""
+
+    low: float
+    high: float
+
+
+def check_similarity(similarity_QG: Tensor) -> None:
+    """Refuse what is not a similarity matrix in which item i belongs to query i.
+
+    Raises:
+        ValueError: Not two-dimensional, empty, not floating point, or fewer gallery items than queries.
+    """
+    shape = tuple(similarity_QG.shape)
+    if similarity_QG.ndim != 2 or not similarity_QG.is_floating_point():
+        raise ValueError(f"similarity_QG must be a matrix of floats, got {similarity_QG.dtype} {shape}.")
+    if shape[0] == 0 or shape[1] < shape[0]:
+        raise ValueError(f"Item i belongs to query i, so 1 <= Q <= G is needed, got {shape}.")
+
+
+def count_nan(similarity_QG: Tensor) -> int:
+    """Scores that are not a number. A report must print this when it is not 0."""
+    return int(similarity_QG.isnan().sum())
+
+
+def true_match_ranks(similarity_QG: Tensor, *, ties: TieRule = "mean") -> Tensor:
+    """Rank (0 = best) of each query's own item.
+
+    A score that is not a number ranks last: it never beats a number, and a query whose own score is not a
+    number gets the worst rank, G - 1. `count_nan` says how many there are.
+
+    Args:
+        similarity_QG: Float, larger is closer; G >= Q.
+        ties: Which of the places shared with equal scores the own item takes: the first (`optimistic`), the
+            last (`pessimistic`) or the middle (`mean`).
+
+    Returns:
+        float64 [Q], in [0, G - 1]; a multiple of one half.
+
+    Source:
+        Spec 4.1. The published code counts a query once per equal score: see `official_ranks`.
+
+    >>> true_match_ranks(torch.tensor([[0.9, 0.1], [0.4, 0.3]])).tolist()
+    [0.0, 1.0]
+    """
+    check_similarity(similarity_QG)
+    if ties not in _TIE_SHARE:
+        raise ValueError(f"ties must be one of {', '.join(get_args(TieRule))}, got {ties!r}.")
+    own_Q = similarity_QG.diagonal()
+    closer_Q, equal_Q = _count_closer_and_equal(similarity_QG, own_Q)
+    ranks_Q = closer_Q.double() + _TIE_SHARE[ties] * (equal_Q - 1).double()
+    return torch.where(own_Q.isnan(), similarity_QG.shape[1] - 1.0, ranks_Q)
+
+
+def _count_closer_and_equal(similarity_QG: Tensor, own_Q: Tensor) -> tuple[Tensor, Tensor]:
+    rows = max(1, _BLOCK_ELEMENTS // similarity_QG.shape[1])
+    closer: list[Tensor] = []
+    equal: list[Tensor] = []
+    for scores_QG, own in zip(similarity_QG.split(rows), own_Q.split(rows), strict=True):
+        closer.append((scores_QG > own[:, None]).sum(dim=1))
+        equal.append((scores_QG == own[:, None]).sum(dim=1))
+    return torch.cat(closer), torch.cat(equal)
+
+
+def official_ranks(similarity_QG: Tensor) -> Tensor:
+    """Ranks as the published evaluation counts them, for parity checks only: it is wrong on ties and NaN.
+
+    Positions are found by comparing each sorted row with the own score, so that every tie adds an entry (to
+    the numerator and the denominator) and a query whose own score is not a number vanishes.
+
+    Returns:
+        float64 [E]: all matching positions, query by query. E differs from Q when there are ties or NaN.
+
+    Source:
+        Sync src/retrieval.py, compute_metrics; spec 4.1 and 7.16.
+    """
+    check_similarity(similarity_QG)
+    descending_QG = similarity_QG.sort(dim=1, descending=True).values
+    # torch sorts NaN first when descending; the published code sorts it last, behind every number.
+    num_nan_Q = similarity_QG.isnan().sum(dim=1)
+    matches = (descending_QG == similarity_QG.diagonal()[:, None]).nonzero()
+    return (matches[:, 1] - num_nan_Q[matches[:, 0]]).double()
+
+
+def recall_at_k(ranks_Q: Tensor, *, k: int) -> float:
+    """Fraction of queries whose own item is among the first k.
+
+    Args:
+        ranks_Q: Ranks, 0 = best.
+        k: Cut-off, at least 1.
+
+    Returns:
+        In [0, 1].
+    """
+    if k < 1:
+        raise ValueError(f"k counts retrieved items and must be at least 1, got {k}.")
+    _check_ranks(ranks_Q)
+    return float((ranks_Q < k).double().mean())
+
+
+def median_rank(ranks_Q: Tensor) -> float:
+    """Median position of the own item, 1 = first; the mean of the two middle ones for an even number."""
+    _check_ranks(ranks_Q)
+    return float(_median_position(ranks_Q.double()[None])[0])
+
+
+def _check_ranks(ranks_Q: Tensor) -> None:
+    if ranks_Q.ndim != 1 or len(ranks_Q) == 0:
+        raise ValueError(f"ranks_Q must hold at least one rank, got shape {tuple(ranks_Q.shape)}.")
+
+
+def _median_position(ranks_XQ: Tensor) -> Tensor:
+    ordered_XQ = ranks_XQ.sort(dim=1).values
+    last = ranks_XQ.shape[1] - 1
+    return (ordered_XQ[:, last // 2] + ordered_XQ[:, (last + 1) // 2]) / 2 + 1
+
+
+def retrieval_metrics(ranks_Q: Tensor, *, num_gallery: int) -> RetrievalMetrics:
+    """Recall at 1, 5 and 10 and the median rank of a vector of ranks (0 = best)."""
+    return RetrievalMetrics(
+        recall_at={k: recall_at_k(ranks_Q, k=k) for k in RECALL_AT},
+        median_rank=median_rank(ranks_Q),
+        num_queries=len(ranks_Q),
+        num_gallery=num_gallery,
+    )
+
+
+def chance_metrics(num_gallery: int) -> RetrievalMetrics:
+    """Expected metrics of scores drawn at random: R@k = min(k / G, 1), median rank (G + 1) / 2.
+
+    >>> round(chance_metrics(1545).recall_at[1], 6)
+    0.000647
+    """
+    if num_gallery < 1:
+        raise ValueError(f"A gallery has at least one item, got {num_gallery}.")
+    return RetrievalMetrics(
+        recall_at={k: min(k / num_gallery, 1.0) for k in RECALL_AT},
+        median_rank=(num_gallery + 1) / 2,
+        num_queries=num_gallery,
+        num_gallery=num_gallery,
+    )
+
+
+def bootstrap_metrics(
+    ranks_DQ: Tensor, *, num_resamples: int, generator: torch.Generator
+) -> dict[str, Tensor]:
+    """Metrics of queries drawn again with replacement, the same draws for every row: paired.
+
+    Because row d and row e of a result share their draws, `interval(samples[d] - samples[e])` is the paired
+    interval of a difference (between directions, or between two models on the same list).
+
+    Args:
+        ranks_DQ: Ranks, 0 = best; column i is the same clip in every row.
+        num_resamples: Draws, at least 1.
+        generator: Source of the draws, on the CPU.
+
+    Returns:
+        By name (`recall_at_1`, ..., `median_rank`): float64 [D, X].
+    """
+    if ranks_DQ.ndim != 2 or ranks_DQ.shape[1] == 0 or num_resamples < 1:
+        raise ValueError(
+            f"Ranks [D, Q] and at least one resample are needed, "
+            f"got {tuple(ranks_DQ.shape)} and {num_resamples}."
+        )
+    ranks_DQ = ranks_DQ.double().cpu()
+    statistics = _statistics()
+    blocks: dict[str, list[Tensor]] = {name: [] for name in statistics}
+    for draw_XQ in _draws(ranks_DQ.shape[1], num_resamples, generator):
+        drawn = [ranks_Q[draw_XQ] for ranks_Q in ranks_DQ]
+        for name, statistic in statistics.items():
+            blocks[name].append(torch.stack([statistic(ranks_XQ) for ranks_XQ in drawn]))
+    return {name: torch.cat(parts, dim=1) for name, parts in blocks.items()}
+
+
+def _statistics() -> dict[str, Callable[[Tensor], Tensor]]:
+    """The names of `RetrievalMetrics.named`, each computed over many resamples [X, Q] at once."""
+
+    def recall(k: int) -> Callable[[Tensor], Tensor]:
+        return lambda ranks_XQ: (ranks_XQ < k).double().mean(dim=1)
+
+    return {**{f"recall_at_{k}": recall(k) for k in RECALL_AT}, "median_rank": _median_position}
+
+
+def _draws(num_queries: int, num_resamples: int, generator: torch.Generator) -> Iterator[Tensor]:
+    rows = max(1, _BLOCK_ELEMENTS // 8 // num_queries)
+    for start in range(0, num_resamples, rows):
+        size = (min(rows, num_resamples - start), num_queries)
+        yield torch.randint(num_queries, size, generator=generator)
+
+
+def interval(samples_X: Tensor, *, confidence: float = 0.95) -> Interval:
+    """Percentile interval of bootstrap samples.
+
+    Args:
+        samples_X: One statistic over all resamples.
+        confidence: Probability content, in (0, 1).
+    """
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must lie between 0 and 1, got {confidence}.")
+    tail = (1 - confidence) / 2
+    low, high = torch.quantile(
+        samples_X.double(), torch.tensor([tail, 1 - tail], dtype=torch.float64)
+    ).tolist()
+    return Interval(low=low, high=high)
