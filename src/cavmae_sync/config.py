@@ -28,7 +28,7 @@ class Config(BaseModel):
 
         Args:
             words: For example `["model.registers=4", "optim.learning_rate=1e-3"]`. Values are parsed by
-                the field's declared type; `none` means None.
+                the field's declared type; `none` means None, commas separate the parts of a list.
 
         Raises:
             ConfigError: A word has no `=`, names a field that does not exist (the nearest one is named),
@@ -39,14 +39,20 @@ class Config(BaseModel):
             path, separator, text = word.partition("=")
             if not separator:
                 raise ConfigError(f"{word!r} is not an override. Write key.path=value, for example seed=1.")
-            _assign(tree, self, path, None if text.lower() == "none" else text)
+            _assign(tree, self, path, _value(text))
         try:
             return type(self).model_validate(tree)
         except ValidationError as error:
             raise ConfigError(_describe(error)) from error
 
 
-def _assign(tree: dict[str, Any], config: BaseModel, path: str, value: str | None) -> None:
+def _value(text: str) -> str | list[str] | None:
+    if text.lower() == "none":
+        return None
+    return text.split(",") if "," in text else text
+
+
+def _assign(tree: dict[str, Any], config: BaseModel, path: str, value: str | list[str] | None) -> None:
     *parents, leaf = path.split(".")
     for depth, name in enumerate(parents):
         child = getattr(config, name, None) if name in type(config).model_fields else None

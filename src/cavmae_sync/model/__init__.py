@@ -1,0 +1,35 @@
+"""Batches in, tokens, embeddings and reconstructions out."""
+
+from cavmae_sync.model.block import Modality
+from cavmae_sync.model.cavmae_sync import CAVMAESync, PretrainOutput
+from cavmae_sync.model.config import DecoderConfig, ModelConfig
+from cavmae_sync.model.masking import Mask, MaskingConfig, MaskPair, structured_noise
+from cavmae_sync.model.official import from_mae, from_official, to_official
+from cavmae_sync.model.patches import patchify, segment_picture, unpatchify
+from cavmae_sync.model.tokens import Encoded, EncodedPair, Representation
+from cavmae_sync.model.weights import load_exactly, load_model, read_pth, save_model
+
+__all__ = [
+    "CAVMAESync",
+    "DecoderConfig",
+    "Encoded",
+    "EncodedPair",
+    "Mask",
+    "MaskPair",
+    "MaskingConfig",
+    "Modality",
+    "ModelConfig",
+    "PretrainOutput",
+    "Representation",
+    "from_mae",
+    "from_official",
+    "load_exactly",
+    "load_model",
+    "patchify",
+    "read_pth",
+    "save_model",
+    "segment_picture",
+    "structured_noise",
+    "to_official",
+    "unpatchify",
+]

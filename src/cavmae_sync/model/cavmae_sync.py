@@ -1,0 +1,144 @@
+"""The whole model: segments and frames in, tokens, embeddings and reconstructions out.
+
+P (clip, frame) pairs, L spectrogram frames per segment, M mel bins, C H W a frame, N patches,
+X values of a patch.
+
+    segments_PLM ─> audio encoder ──┬─> joint layer, alone ───> aligned audio
+                                    ├─> joint layer, together ─> decoder ─> both reconstructions
+    frames_PCHW ──> visual encoder ─┴─> joint layer, alone ───> aligned vision
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from cavmae_sync.model.config import ModelConfig
+from cavmae_sync.model.decoder import Decoder
+from cavmae_sync.model.encoder import ModalityEncoder
+from cavmae_sync.model.joint import JointLayer
+from cavmae_sync.model.masking import Mask, MaskPair
+from cavmae_sync.model.patches import segment_picture
+from cavmae_sync.model.tokens import Encoded, EncodedPair
+from cavmae_sync.paper import NUM_MELS
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PretrainOutput:
+    """What a masked pass gives.
+
+    Attributes:
+        audio: Aligned audio tokens of the kept patches.
+        visual: Aligned visual tokens of the kept patches.
+        audio_reconstruction_PNX: Predicted patch values of the segments, `[P, N, 256]`.
+        visual_reconstruction_PNX: Predicted patch values of the frames, `[P, N, 768]`.
+        audio_mask: What was hidden of the segments.
+        visual_mask: What was hidden of the frames.
+    """
+
+    audio: Encoded
+    visual: Encoded
+    audio_reconstruction_PNX: Tensor
+    visual_reconstruction_PNX: Tensor
+    audio_mask: Mask
+    visual_mask: Mask
+
+
+class CAVMAESync(nn.Module):
+    """CAV-MAE Sync, and plain CAV-MAE as one of its configurations.
+
+    Args:
+        config: Shape of the model.
+        generator: Source of the fresh weights (spec 2.4); None uses the framework's global one.
+    """
+
+    def __init__(self, config: ModelConfig, *, generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        self.config = config
+        self.audio = ModalityEncoder(config, modality="audio")
+        self.visual = ModalityEncoder(config, modality="visual")
+        self.joint = JointLayer(config)
+        self.decoder = Decoder(config)
+        for part in (self.audio, self.visual, self.joint, self.decoder):
+            part.initialize(generator=generator)
+
+    def encode_audio(self, segments_PLM: Tensor, mask: Mask | None = None) -> Encoded:
+        """Aligned audio tokens.
+
+        Args:
+            segments_PLM: Normalised log-mel `[P, L, 128]` with the configured L.
+            mask: What to hide; None shows everything.
+        """
+        return self.joint.align(self.audio(self._segment_pictures(segments_PLM), mask), "audio")
+
+    def encode_visual(self, frames_PCHW: Tensor, mask: Mask | None = None) -> Encoded:
+        """Aligned visual tokens.
+
+        Args:
+            frames_PCHW: Normalised frames `[P, 3, H, W]` of the configured size.
+            mask: What to hide; None shows everything.
+        """
+        return self.joint.align(self.visual(self._checked_frames(frames_PCHW), mask), "visual")
+
+    def encode(self, segments_PLM: Tensor, frames_PCHW: Tensor) -> EncodedPair:
+        """Unmasked, aligned tokens of both modalities (spec 2.6)."""
+        return EncodedPair(audio=self.encode_audio(segments_PLM), visual=self.encode_visual(frames_PCHW))
+
+    def trunk(self, segments_PLM: Tensor, frames_PCHW: Tensor, masks: MaskPair) -> EncodedPair:
+        """Tokens of both encoders before the joint layer, registers included."""
+        return EncodedPair(
+            audio=self.audio(self._segment_pictures(segments_PLM), masks.audio),
+            visual=self.visual(self._checked_frames(frames_PCHW), masks.visual),
+        )
+
+    def forward(
+        self,
+        segments_PLM: Tensor,
+        frames_PCHW: Tensor,
+        *,
+        audio_mask: Mask,
+        visual_mask: Mask,
+        contrastive_masks: MaskPair | None = None,
+    ) -> PretrainOutput:
+        """One pretraining pass.
+
+        Args:
+            segments_PLM: Normalised log-mel `[P, L, 128]`.
+            frames_PCHW: Normalised frames `[P, 3, H, W]`.
+            audio_mask: Patches of the segments hidden from the encoder.
+            visual_mask: Patches of the frames hidden from the encoder.
+            contrastive_masks: A second encoder pass with these masks gives the aligned tokens; None
+                takes them from the same pass, as published.
+
+        Source:
+            Spec 2.5 and 2.7.
+        """
+        masks = MaskPair(audio=audio_mask, visual=visual_mask)
+        tokens = self.trunk(segments_PLM, frames_PCHW, masks)
+        audio_PNX, visual_PNX = self.decoder(
+            *self.joint.fuse(tokens), audio_mask=audio_mask, visual_mask=visual_mask
+        )
+        if contrastive_masks is not None:
+            tokens = self.trunk(segments_PLM, frames_PCHW, contrastive_masks)
+        return PretrainOutput(
+            audio=self.joint.align(tokens.audio, "audio"),
+            visual=self.joint.align(tokens.visual, "visual"),
+            audio_reconstruction_PNX=audio_PNX,
+            visual_reconstruction_PNX=visual_PNX,
+            audio_mask=audio_mask,
+            visual_mask=visual_mask,
+        )
+
+    def _segment_pictures(self, segments_PLM: Tensor) -> Tensor:
+        expected = (self.config.inputs.segment_length, NUM_MELS)
+        if segments_PLM.ndim != 3 or tuple(segments_PLM.shape[1:]) != expected:
+            raise ValueError(
+                f"segments must be [P, {expected[0]}, {expected[1]}], got {tuple(segments_PLM.shape)}"
+            )
+        return segment_picture(segments_PLM)
+
+    def _checked_frames(self, frames_PCHW: Tensor) -> Tensor:
+        side = self.config.inputs.frame_pixels
+        if frames_PCHW.ndim != 4 or tuple(frames_PCHW.shape[1:]) != (3, side, side):
+            raise ValueError(f"frames must be [P, 3, {side}, {side}], got {tuple(frames_PCHW.shape)}")
+        return frames_PCHW

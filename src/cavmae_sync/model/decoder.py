@@ -1,0 +1,57 @@
+"""The decoder: fused tokens of the kept patches in, values of all patches out (spec 2.7)."""
+
+import torch
+from torch import Tensor, nn
+
+from cavmae_sync.model.block import Block, initialize_linear, layer_norm
+from cavmae_sync.model.config import ModelConfig
+from cavmae_sync.model.encoder import CHANNELS
+from cavmae_sync.model.masking import Mask
+from cavmae_sync.model.positions import sine_cosine_positions
+from cavmae_sync.paper import PATCH_SIZE, TOKEN_STD
+
+
+class Decoder(nn.Module):
+    """Blocks shared by both modalities; one linear prediction each."""
+
+    positions_a_ND: Tensor
+    positions_v_ND: Tensor
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        width = config.decoder.width
+        self.embed = nn.Linear(config.width, width)
+        self.mask_token = nn.Parameter(torch.zeros(width))
+        self.modality_a = nn.Parameter(torch.zeros(width))
+        self.modality_v = nn.Parameter(torch.zeros(width))
+        for name, grid in (("a", config.audio_grid), ("v", config.visual_grid)):
+            self.register_buffer(f"positions_{name}_ND", sine_cosine_positions(width, grid), persistent=False)
+        self.blocks = nn.ModuleList(
+            Block(width, heads=config.decoder.heads, mlp_ratio=config.mlp_ratio)
+            for _ in range(config.decoder.depth)
+        )
+        self.norm = layer_norm(width)
+        self.predict_a = nn.Linear(width, PATCH_SIZE**2 * CHANNELS["audio"])
+        self.predict_v = nn.Linear(width, PATCH_SIZE**2 * CHANNELS["visual"])
+
+    def forward(
+        self, audio_PKD: Tensor, visual_PKD: Tensor, *, audio_mask: Mask, visual_mask: Mask
+    ) -> tuple[Tensor, Tensor]:
+        """Predicted patch values of audio `[P, N, 256]` and of vision `[P, N, 768]`."""
+        audio_PND = audio_mask.put_back(self.embed(audio_PKD), filler_D=self.mask_token)
+        visual_PND = visual_mask.put_back(self.embed(visual_PKD), filler_D=self.mask_token)
+        audio_PND = audio_PND + self.positions_a_ND + self.modality_a
+        visual_PND = visual_PND + self.positions_v_ND + self.modality_v
+        row = torch.cat([audio_PND, visual_PND], dim=1)
+        for block in self.blocks:
+            row = block(row)
+        row = self.norm(row)
+        split = audio_PND.shape[1]
+        return self.predict_a(row[:, :split]), self.predict_v(row[:, split:])
+
+    @torch.no_grad()
+    def initialize(self, *, generator: torch.Generator | None) -> None:
+        """Fresh weights (spec 2.4)."""
+        initialize_linear(self, generator=generator)
+        for token in (self.mask_token, self.modality_a, self.modality_v):
+            token.normal_(std=TOKEN_STD, generator=generator)

@@ -1,0 +1,64 @@
+"""One modality's encoder: pictures in, tokens out. Training passes a mask; inference does not."""
+
+import torch
+from torch import Tensor, nn
+
+from cavmae_sync.model.block import Block, Modality, initialize_linear
+from cavmae_sync.model.config import ModelConfig
+from cavmae_sync.model.masking import Mask
+from cavmae_sync.model.patches import PatchEmbedding
+from cavmae_sync.model.positions import sine_cosine_positions
+from cavmae_sync.model.tokens import Encoded
+from cavmae_sync.paper import REGISTER_STD, TOKEN_STD
+
+CHANNELS: dict[Modality, int] = {"audio": 1, "visual": 3}
+
+
+class ModalityEncoder(nn.Module):
+    """Patch embedding, positions, global token, registers, blocks (spec 2.5, steps 1 to 4).
+
+    Global and register tokens get neither position nor modality code.
+    """
+
+    positions_ND: Tensor
+
+    def __init__(self, config: ModelConfig, *, modality: Modality) -> None:
+        super().__init__()
+        grid = config.audio_grid if modality == "audio" else config.visual_grid
+        self.patch_embed = PatchEmbedding(channels=CHANNELS[modality], width=config.width)
+        self.register_buffer("positions_ND", sine_cosine_positions(config.width, grid), persistent=False)
+        self.modality = nn.Parameter(torch.zeros(config.width))
+        self.global_token = nn.Parameter(torch.zeros(config.width)) if config.global_token else None
+        self.registers = (
+            nn.Parameter(torch.zeros(config.registers, config.width)) if config.registers else None
+        )
+        self.blocks = nn.ModuleList(
+            Block(config.width, heads=config.heads, mlp_ratio=config.mlp_ratio) for _ in range(config.depth)
+        )
+
+    def forward(self, pictures_PCHW: Tensor, mask: Mask | None = None) -> Encoded:
+        """Tokens before the joint layer; patches are the kept ones when a mask is given."""
+        patches_PND = self.patch_embed(pictures_PCHW) + self.positions_ND + self.modality
+        if mask is not None:
+            patches_PND = mask.take(patches_PND)
+        count = len(patches_PND)
+        tokens = Encoded(
+            patch_tokens_PND=patches_PND,
+            global_token_PD=None if self.global_token is None else self.global_token.expand(count, -1),
+            register_tokens_PRD=None if self.registers is None else self.registers.expand(count, -1, -1),
+        )
+        row = tokens.in_a_row()
+        for block in self.blocks:
+            row = block(row)
+        return tokens.from_row(row)
+
+    @torch.no_grad()
+    def initialize(self, *, generator: torch.Generator | None) -> None:
+        """Fresh weights (spec 2.4): registers with deviation 1, the other tokens 0.02."""
+        initialize_linear(self, generator=generator)
+        self.patch_embed.initialize(generator=generator)
+        self.modality.normal_(std=TOKEN_STD, generator=generator)
+        if self.global_token is not None:
+            self.global_token.normal_(std=TOKEN_STD, generator=generator)
+        if self.registers is not None:
+            self.registers.normal_(std=REGISTER_STD, generator=generator)

@@ -1,0 +1,82 @@
+"""The joint layer: the same blocks in three passes, told apart by their layer norms.
+
+audio tokens  ── norm1_a, norm2_a ──> aligned audio   ┐  compared by the contrastive loss,
+visual tokens ── norm1_v, norm2_v ──> aligned visual  ┘  used by every downstream task
+both patches  ── norm1,   norm2   ──> fused tokens   ──> decoded into pixels
+"""
+
+import torch
+from torch import Tensor, nn
+
+from cavmae_sync.model.block import Block, Modality, initialize_linear, layer_norm
+from cavmae_sync.model.config import ModelConfig
+from cavmae_sync.model.tokens import Encoded, EncodedPair
+
+
+class JointLayer(nn.Module):
+    """Blocks shared by both modalities, and the heads and norms behind them (spec 2.5, steps 5 to 9)."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.keeps_registers = config.registers_in_joint
+        self.blocks = nn.ModuleList(
+            Block(
+                config.width,
+                heads=config.heads,
+                mlp_ratio=config.mlp_ratio,
+                uses=("shared", "audio", "visual"),
+            )
+            for _ in range(config.joint_depth)
+        )
+        self.head_a, self.head_v = (
+            nn.ModuleList(
+                Block(config.width, heads=config.heads, mlp_ratio=config.mlp_ratio)
+                for _ in range(config.contrastive_head_depth)
+            )
+            for _ in range(2)
+        )
+        self.norm, self.norm_a, self.norm_v = (layer_norm(config.width) for _ in range(3))
+
+    def align(self, tokens: Encoded, modality: Modality) -> Encoded:
+        """One modality alone: what is compared between modalities. Registers are left behind."""
+        entering = self._entering(tokens)
+        row = entering.in_a_row()
+        for block in self.blocks:
+            row = block(row, modality)
+        for block in self.head_a if modality == "audio" else self.head_v:
+            row = block(row)
+        norm = self.norm_a if modality == "audio" else self.norm_v
+        return entering.from_row(norm(row)).without_registers()
+
+    def fuse(self, tokens: EncodedPair) -> tuple[Tensor, Tensor]:
+        """Both modalities together, without global tokens (released code; the paper's text differs).
+
+        Registers, where they enter, are removed here: the decoder slices by patch counts, and the official
+        code decodes from shifted positions when they stay (spec 6.2, defect 12).
+
+        Returns:
+            Fused patch tokens of audio `[P, K, D]` and of vision.
+        """
+        audio, visual = (
+            Encoded(
+                patch_tokens_PND=part.patch_tokens_PND,
+                register_tokens_PRD=self._entering(part).register_tokens_PRD,
+            )
+            for part in (tokens.audio, tokens.visual)
+        )
+        audio_row, visual_row = audio.in_a_row(), visual.in_a_row()
+        row = torch.cat([audio_row, visual_row], dim=1)
+        for block in self.blocks:
+            row = block(row)
+        row = self.norm(row)
+        split = audio_row.shape[1]
+        return audio.from_row(row[:, :split]).patch_tokens_PND, visual.from_row(
+            row[:, split:]
+        ).patch_tokens_PND
+
+    def _entering(self, tokens: Encoded) -> Encoded:
+        return tokens if self.keeps_registers else tokens.without_registers()
+
+    def initialize(self, *, generator: torch.Generator | None) -> None:
+        """Fresh weights (spec 2.4)."""
+        initialize_linear(self, generator=generator)

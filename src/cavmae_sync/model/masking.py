@@ -1,0 +1,129 @@
+"""Which patches the encoder sees.
+
+P (clip, frame) pairs, N patches, K kept patches, N(v) noise in [0, 1).
+
+    noise  0.7  0.1  0.9  0.4      ratio 0.5: the int(4 * 0.5) smallest are kept,
+    order   2    0    3    1       in the order of their noise: keep = [1, 3]
+    hidden  x    .    x    .
+"""
+
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from cavmae_sync import paper
+from cavmae_sync.config import Config
+
+MaskMode = Literal["unstructured", "time", "freq", "tf"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mask:
+    """Which patches the encoder sees.
+
+    Attributes:
+        keep_PK: int64 `[P, K]`, indices of the kept patches, in the order of their noise.
+        hidden_PN: bool `[P, N]`, True where the encoder does not see the patch.
+    """
+
+    keep_PK: Tensor
+    hidden_PN: Tensor
+
+    def __post_init__(self) -> None:
+        """Refuse parts that do not belong together."""
+        if self.keep_PK.ndim != 2 or self.hidden_PN.ndim != 2 or len(self.keep_PK) != len(self.hidden_PN):
+            raise ValueError(
+                f"a mask needs keep [P, K] and hidden [P, N] of the same P, got {tuple(self.keep_PK.shape)} "
+                f"and {tuple(self.hidden_PN.shape)}"
+            )
+
+    @classmethod
+    def from_noise(cls, noise_PN: Tensor, *, ratio: float) -> Self:
+        """Keep the `int(N * (1 - ratio))` patches of smallest noise (spec 2.5).
+
+        Args:
+            noise_PN: Float `[P, N]`, one draw per patch.
+            ratio: Fraction to hide, in [0, 1).
+
+        Raises:
+            ValueError: The ratio would keep no patch.
+        """
+        num_patches = noise_PN.shape[1]
+        num_keep = int(num_patches * (1 - ratio))
+        if not 0 < num_keep <= num_patches:
+            raise ValueError(f"mask ratio {ratio} of {num_patches} patches keeps {num_keep}; use [0, 1)")
+        keep_PK = noise_PN.argsort(dim=1)[:, :num_keep]
+        hidden_PN = torch.ones_like(noise_PN, dtype=torch.bool).scatter(1, keep_PK, value=False)
+        return cls(keep_PK=keep_PK, hidden_PN=hidden_PN)
+
+    def take(self, tokens_PND: Tensor) -> Tensor:
+        """The kept tokens, `[P, K, D]`."""
+        return tokens_PND.gather(1, self.keep_PK.unsqueeze(-1).expand(-1, -1, tokens_PND.shape[-1]))
+
+    def put_back(self, tokens_PKD: Tensor, *, filler_D: Tensor) -> Tensor:
+        """`[P, N, D]` with the kept tokens in their places and `filler_D` in the hidden ones."""
+        width = tokens_PKD.shape[-1]
+        full_PND = filler_D.to(tokens_PKD.dtype).expand(*self.hidden_PN.shape, width)
+        return full_PND.scatter(1, self.keep_PK.unsqueeze(-1).expand(-1, -1, width), tokens_PKD)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MaskPair:
+    """Masks of both modalities; None means that the encoder sees everything."""
+
+    audio: Mask | None
+    visual: Mask | None
+
+
+class MaskingConfig(Config):
+    """How patches are hidden during pretraining."""
+
+    ratio: float = Field(paper.MASK_RATIO, ge=0, lt=1)
+    """Fraction of patches hidden, in both modalities."""
+    ratio_range: tuple[float, float] | None = None
+    """Multi-ratio masking: each step draws a ratio per modality from this range (published: 0.6,0.9)."""
+    audio_mode: MaskMode = "unstructured"
+    """What is hidden of a segment: single patches, whole time columns, whole frequency rows, or both."""
+    contrastive_mask_ratio: float | None = Field(None, ge=0, lt=1)
+    """None: the same masked pass serves both losses. A number: a second pass with this ratio aligns."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.ratio_range is not None and not 0 <= self.ratio_range[0] < self.ratio_range[1] < 1:
+            raise ValueError(f"ratio_range={self.ratio_range} must be increasing and inside [0, 1).")
+        return self
+
+
+def structured_noise(
+    noise_PN: Tensor, axis_noise_PA: Tensor, *, grid: tuple[int, int], ratio: float, mode: MaskMode
+) -> Tensor:
+    """Noise whose largest values lie on whole rows or columns of the grid, so that those are hidden first.
+
+    Args:
+        noise_PN: Float `[P, rows * columns]` in [0, 1).
+        axis_noise_PA: Float `[P, rows + columns]`; decides which rows and columns are chosen.
+        grid: (frequency rows, time columns).
+        ratio: Fraction of patches hidden.
+        mode: "time" chooses `int(columns * ratio)` columns, "freq" `int(rows * ratio)` rows, "tf" both with
+            0.7 of the ratio each, "unstructured" none.
+
+    Source:
+        Spec 2.9, generalised from 64 columns to any segment length.
+    """
+    rows, columns = grid
+    share = ratio * paper.TIME_FREQUENCY_SHARE if mode == "tf" else ratio
+    raised = torch.zeros(len(noise_PN), rows, columns, dtype=torch.bool, device=noise_PN.device)
+    if mode in ("freq", "tf"):
+        raised |= _chosen(axis_noise_PA[:, :rows], int(rows * share)).unsqueeze(2)
+    if mode in ("time", "tf"):
+        raised |= _chosen(axis_noise_PA[:, rows:], int(columns * share)).unsqueeze(1)
+    return noise_PN.masked_fill(raised.flatten(1), 1.1)
+
+
+def _chosen(noise_PA: Tensor, count: int) -> Tensor:
+    """True at the `count` smallest of each row."""
+    index = noise_PA.argsort(dim=1)[:, :count]
+    return torch.zeros_like(noise_PA, dtype=torch.bool).scatter(1, index, value=True)

@@ -1,0 +1,63 @@
+"""Pictures to patches and back, for frames and for spectrogram segments alike.
+
+P (clip, frame) pairs, C channels, H W pixels, L spectrogram frames, M mel bins, N patches, D width,
+X values of a patch (16 * 16 * C).
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from cavmae_sync.paper import PATCH_SIZE
+
+
+def segment_picture(segments_PLM: Tensor) -> Tensor:
+    """A segment as a one-channel picture, frequency down and time across: `[P, 1, M, L]`."""
+    return segments_PLM.transpose(1, 2).unsqueeze(1)
+
+
+def patchify(pictures_PCHW: Tensor) -> Tensor:
+    """Cut pictures into patches, row by row.
+
+    Returns:
+        `[P, N, X]`; a patch's values are ordered row in patch, column in patch, channel (fastest).
+
+    Source:
+        Spec 2.7.
+    """
+    num_pictures, channels, height, width = pictures_PCHW.shape
+    rows, columns = height // PATCH_SIZE, width // PATCH_SIZE
+    grid = pictures_PCHW.reshape(num_pictures, channels, rows, PATCH_SIZE, columns, PATCH_SIZE)
+    return grid.permute(0, 2, 4, 3, 5, 1).reshape(num_pictures, rows * columns, -1)
+
+
+def unpatchify(patches_PNX: Tensor, *, grid: tuple[int, int]) -> Tensor:
+    """The inverse of `patchify`: `[P, C, H, W]` from patches of a (rows, columns) grid."""
+    rows, columns = grid
+    num_pictures, channels = len(patches_PNX), patches_PNX.shape[-1] // PATCH_SIZE**2
+    blocks = patches_PNX.reshape(num_pictures, rows, columns, PATCH_SIZE, PATCH_SIZE, channels)
+    return blocks.permute(0, 5, 1, 3, 2, 4).reshape(
+        num_pictures, channels, rows * PATCH_SIZE, columns * PATCH_SIZE
+    )
+
+
+class PatchEmbedding(nn.Module):
+    """A linear map of each 16 x 16 patch, written as a convolution to keep the field's weight names."""
+
+    def __init__(self, *, channels: int, width: int) -> None:
+        super().__init__()
+        self.proj = nn.Conv2d(channels, width, kernel_size=PATCH_SIZE, stride=PATCH_SIZE)
+
+    def forward(self, pictures_PCHW: Tensor) -> Tensor:
+        """`[P, N, D]`, row by row."""
+        return self.proj(pictures_PCHW).flatten(2).transpose(1, 2)
+
+    @torch.no_grad()
+    def initialize(self, *, generator: torch.Generator | None) -> None:
+        """Xavier-uniform on the flattened filters, the framework's default for the bias (spec 2.4)."""
+        fan_in = self.proj.weight[0].numel()
+        nn.init.xavier_uniform_(self.proj.weight.view(len(self.proj.weight), fan_in), generator=generator)
+        bound = 1 / math.sqrt(fan_in)
+        assert self.proj.bias is not None
+        self.proj.bias.uniform_(-bound, bound, generator=generator)

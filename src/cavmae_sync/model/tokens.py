@@ -1,0 +1,70 @@
+"""The tokens of one modality, and how they are laid in a row for attention.
+
+P (clip, frame) pairs, N patches (or the kept ones), R registers, D width.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+#: What stands for a segment or a frame when they are compared.
+Representation = Literal["global", "patch_mean"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Encoded:
+    """Tokens of one modality.
+
+    Attributes:
+        patch_tokens_PND: `[P, N, D]`, one per patch the encoder saw, in the order of `Mask.keep_PK`.
+        global_token_PD: `[P, D]`, or None for a model without global tokens (checkpoints call it
+            `cls_token`).
+        register_tokens_PRD: `[P, R, D]`, for analysis and for the joint layer where a model says so;
+            None where a model has none or they were left behind.
+    """
+
+    patch_tokens_PND: Tensor
+    global_token_PD: Tensor | None = None
+    register_tokens_PRD: Tensor | None = None
+
+    def in_a_row(self) -> Tensor:
+        """`[global, patches, registers]` as one `[P, 1 + N + R, D]` sequence."""
+        parts = [self.patch_tokens_PND]
+        if self.global_token_PD is not None:
+            parts.insert(0, self.global_token_PD.unsqueeze(1))
+        if self.register_tokens_PRD is not None:
+            parts.append(self.register_tokens_PRD)
+        return torch.cat(parts, dim=1) if len(parts) > 1 else parts[0]
+
+    def from_row(self, row_PND: Tensor) -> "Encoded":
+        """The same kinds of token, read back from a sequence laid out by `in_a_row`."""
+        first = 0 if self.global_token_PD is None else 1
+        last = first + self.patch_tokens_PND.shape[1]
+        return Encoded(
+            patch_tokens_PND=row_PND[:, first:last],
+            global_token_PD=None if self.global_token_PD is None else row_PND[:, 0],
+            register_tokens_PRD=None if self.register_tokens_PRD is None else row_PND[:, last:],
+        )
+
+    def without_registers(self) -> "Encoded":
+        """The same tokens with the registers left behind."""
+        return Encoded(patch_tokens_PND=self.patch_tokens_PND, global_token_PD=self.global_token_PD)
+
+    def representation(self, kind: Representation = "global") -> Tensor:
+        """What is compared, `[P, D]`: the global token, or the mean of the patch tokens.
+
+        A model without global tokens always compares patch means (that is CAV-MAE).
+        """
+        if kind == "patch_mean" or self.global_token_PD is None:
+            return self.patch_tokens_PND.mean(dim=1)
+        return self.global_token_PD
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EncodedPair:
+    """Tokens of both modalities of the same (clip, frame) pairs."""
+
+    audio: Encoded
+    visual: Encoded

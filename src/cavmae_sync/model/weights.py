@@ -1,0 +1,127 @@
+"""Weights on disk: ours (safetensors with the configuration in the header) and the authors' key layout.
+
+Nothing here executes what a file contains: `.pth` files are read with `weights_only=True`.
+"""
+
+import json
+import os
+import pickle
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from cavmae_sync.errors import WeightsError
+from cavmae_sync.model.cavmae_sync import CAVMAESync
+from cavmae_sync.model.config import ModelConfig
+from cavmae_sync.model.official import from_official
+
+FORMAT = "cavmae-sync/1"
+
+
+def save_model(model: CAVMAESync, path: str | Path) -> None:
+    """Write weights and configuration to one safetensors file, atomically."""
+    path = Path(path)
+    tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    metadata = {"format": FORMAT, "config": model.config.model_dump_json()}
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(descriptor)
+    try:
+        save_file(tensors, temporary, metadata=metadata)
+        with Path(temporary).open("rb") as written:
+            os.fsync(written.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def load_model(path: str | Path, *, config: ModelConfig | None = None) -> CAVMAESync:
+    """A model with weights from a file, on the CPU, in evaluation mode.
+
+    Args:
+        path: `.safetensors` written by `save_model`, or a `.pth` in the authors' key layout.
+        config: Shape of the model. Ours carry it; for the authors' files it is read off the tensors, except
+            what no tensor shows (attention heads, whether registers entered the joint layer, alignment).
+
+    Raises:
+        WeightsError: The file is missing, is not weights, or its keys and shapes are not exactly the
+            model's. Differences are listed.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise WeightsError(f"{path} does not exist. Give a .safetensors file, or a .pth of the authors.")
+    if path.suffix == ".safetensors":
+        config, state = _read_safetensors(path, config)
+    else:
+        config, state = from_official(read_pth(path), config=config)
+    model = CAVMAESync(config)
+    load_exactly(model, state, source=str(path))
+    return model.eval()
+
+
+def load_exactly(model: CAVMAESync, state: Mapping[str, Tensor], *, source: str) -> None:
+    """Copy `state` into `model`; every key and shape must match.
+
+    Raises:
+        WeightsError: Keys are missing or unknown, or shapes differ. They are listed.
+    """
+    own = model.state_dict()
+    missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
+    shapes = [
+        f"{name} is {tuple(state[name].shape)}, the model needs {tuple(own[name].shape)}"
+        for name in sorted(own.keys() & state.keys())
+        if state[name].shape != own[name].shape
+    ]
+    problems = [
+        f"{what}: {', '.join(names[:8])}{f' and {len(names) - 8} more' if len(names) > 8 else ''}"
+        for what, names in (("missing", missing), ("unknown", unknown), ("shapes", shapes))
+        if names
+    ]
+    if problems:
+        raise WeightsError(
+            f"{source} does not fit the model. {'; '.join(problems)}. Use the configuration it was made with."
+        )
+    model.load_state_dict(dict(state), strict=True)
+
+
+def read_pth(path: Path) -> dict[str, Tensor]:
+    """Tensors of a `.pth` file, read without executing anything; a wrapping `model` key is opened.
+
+    Raises:
+        WeightsError: The file is damaged, or holds anything but tensors.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+        raise WeightsError(
+            f"{path} cannot be read as weights ({str(error).splitlines()[0]}). "
+            "Only files of plain tensors are opened; nothing in a file is executed."
+        ) from error
+    if isinstance(content, dict) and isinstance(content.get("model"), dict):
+        content = content["model"]
+    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
+        raise WeightsError(f"{path} holds {type(content).__name__}, not a dictionary of tensors.")
+    return content
+
+
+def _read_safetensors(path: Path, config: ModelConfig | None) -> tuple[ModelConfig, dict[str, Tensor]]:
+    try:
+        with safe_open(path, framework="pt") as opened:
+            metadata = opened.metadata() or {}
+            state = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (not a dict)
+    except SafetensorError as error:
+        raise WeightsError(f"{path} is not a safetensors file ({error}).") from error
+    if metadata.get("format") != FORMAT:
+        found = metadata.get("format", "no format")
+        raise WeightsError(f"{path} carries {found!r} in its header, {FORMAT!r} is needed.")
+    try:
+        stored = ModelConfig.model_validate(json.loads(metadata["config"]))
+    except (KeyError, json.JSONDecodeError, ValidationError) as error:
+        raise WeightsError(f"{path} has no valid configuration in its header ({error}).") from error
+    return config or stored, state
