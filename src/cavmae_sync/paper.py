@@ -65,6 +65,15 @@ RGB_MEAN: Final = (0.4850, 0.4560, 0.4060)
 #: Standard deviation of RGB values in [0, 1]. [imagenet: also code: Sync src/dataloader_sync.py]
 RGB_STD: Final = (0.2290, 0.2240, 0.2250)
 
+# ---- augmentation, all off by default --------------------------------------------------------------------
+
+#: Both parameters of the Beta distribution of mixup's weight. [code: CAV-MAE src/dataloader.py]
+MIXUP_ALPHA: Final = 10
+#: Share of the picture's area kept by a random crop, least and most. [code: Sync src/dataloader_sync.py]
+CROP_AREA: Final = (0.08, 1.0)
+#: Width over height of a random crop, least and most. [code: Sync src/dataloader_sync.py]
+CROP_RATIO: Final = (0.9, 1.1)
+
 # ---- model -----------------------------------------------------------------------------------------------
 
 #: Width of the encoders. [paper: text, ViT-B; code: Sync CAVMAESync(embed_dim)]
@@ -133,6 +142,11 @@ NUM_EPOCHS: Final = 25
 WARMUP_FRACTION: Final = 0.1
 #: Final learning rate over the peak. [dev: CosineWarmupScheduler]
 FINAL_LEARNING_RATE_FRACTION: Final = 0.1
+
+#: Weight of a class in balanced sampling is this over its clips. [code: CAV-MAE gen_weight_file.py]
+BALANCE_SCALE: Final = 1000.0
+#: Added to a class's clips before dividing. [code: CAV-MAE gen_weight_file.py]
+BALANCE_OFFSET: Final = 0.01
 
 # ---- evaluation ------------------------------------------------------------------------------------------
 
