@@ -1,0 +1,104 @@
+"""What a model is fed: pairs of one frame and one segment, and which clips they came from.
+
+Shapes: B clips, P (clip, frame) pairs, C channels, H W pixels, L spectrogram frames per segment, M mel bins.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Self
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Batch:
+    """Frames and segments of one or several clips. A dataset's item is a batch of one clip.
+
+    Attributes:
+        frames_PCHW: Normalised pictures, float32.
+        segments_PLM: Normalised log-mel, float32.
+        clip_index_P: Which of `clip_ids` the pair belongs to, int64.
+        frame_index_P: Which frame of its clip the pair is, int64.
+        span_start_P: First spectrogram frame of the segment, int64. Pairs of one clip with equal starts have
+            equal segments, so that each need be encoded once.
+        row_B: Row of each clip in the dataset, int64.
+        clip_ids: One id per clip.
+        labels: The labels of each clip.
+
+    Raises:
+        ValueError: The fields do not fit together.
+    """
+
+    frames_PCHW: Tensor
+    segments_PLM: Tensor
+    clip_index_P: Tensor
+    frame_index_P: Tensor
+    span_start_P: Tensor
+    row_B: Tensor
+    clip_ids: tuple[str, ...]
+    labels: tuple[tuple[str, ...], ...]
+
+    def __post_init__(self) -> None:
+        if self.frames_PCHW.ndim != 4 or self.segments_PLM.ndim != 3:
+            raise ValueError(
+                "frames_PCHW needs 4 axes and segments_PLM 3, got shapes "
+                f"{tuple(self.frames_PCHW.shape)} and {tuple(self.segments_PLM.shape)}"
+            )
+        for name in ("segments_PLM", "clip_index_P", "frame_index_P", "span_start_P"):
+            if len(getattr(self, name)) != len(self.frames_PCHW):
+                raise ValueError(
+                    f"{name} has {len(getattr(self, name))} rows, but there are {len(self.frames_PCHW)} pairs"
+                )
+        if not len(self.clip_ids) == len(self.labels) == len(self.row_B):
+            raise ValueError(
+                f"{len(self.clip_ids)} clip ids, {len(self.labels)} labels and {len(self.row_B)} rows "
+                "do not fit together"
+            )
+
+    @property
+    def num_clips(self) -> int:
+        """Clips of the batch."""
+        return len(self.clip_ids)
+
+    def __len__(self) -> int:
+        """Number of pairs."""
+        return len(self.frames_PCHW)
+
+    def to(self, device: torch.device | str) -> Self:
+        """A copy whose tensors are on `device`; asynchronous when they are in pinned memory."""
+        return replace(self, **{name: value.to(device, non_blocking=True) for name, value in self._tensors()})
+
+    def pin_memory(self) -> Self:
+        """A copy whose tensors are in pinned memory. `DataLoader` calls this."""
+        return replace(self, **{name: value.pin_memory() for name, value in self._tensors()})
+
+    def _tensors(self) -> list[tuple[str, Tensor]]:
+        values = [(field.name, getattr(self, field.name)) for field in fields(self)]
+        return [(name, value) for name, value in values if isinstance(value, Tensor)]
+
+
+def concatenate(batches: Sequence[Batch]) -> Batch:
+    """Join batches in order into one. This is the `collate_fn` of every loader.
+
+    Args:
+        batches: One or more batches with frames and segments of one size.
+
+    Returns:
+        One batch; `clip_index_P` counts on from one batch to the next.
+    """
+    first_clip = 0
+    shifted: list[Tensor] = []
+    for batch in batches:
+        shifted.append(batch.clip_index_P + first_clip)
+        first_clip += batch.num_clips
+    return Batch(
+        frames_PCHW=torch.cat([batch.frames_PCHW for batch in batches]),
+        segments_PLM=torch.cat([batch.segments_PLM for batch in batches]),
+        clip_index_P=torch.cat(shifted),
+        frame_index_P=torch.cat([batch.frame_index_P for batch in batches]),
+        span_start_P=torch.cat([batch.span_start_P for batch in batches]),
+        row_B=torch.cat([batch.row_B for batch in batches]),
+        clip_ids=tuple(clip_id for batch in batches for clip_id in batch.clip_ids),
+        labels=tuple(labels for batch in batches for labels in batch.labels),
+    )

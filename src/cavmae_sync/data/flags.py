@@ -1,0 +1,35 @@
+"""Facts about a clip that a user may want to leave it out for. Nothing is left out here.
+
+Shapes: T frames, H W pixels, C channels, S samples.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cavmae_sync.media import Clip
+from cavmae_sync.paper import PATCH_SIZE
+
+
+def is_silent(waveform_S: NDArray[np.float32], *, below_dbfs: float) -> bool:
+    """Whether the root mean square of the sound is below a level in decibels of full scale."""
+    mean_square = float(np.mean(np.square(waveform_S, dtype=np.float64))) if waveform_S.size else 0.0
+    return mean_square < 10 ** (below_dbfs / 10)
+
+
+def is_still(frames_THWC: NDArray[np.uint8], *, below_levels: float) -> bool:
+    """Whether no 16 x 16 patch changes by `below_levels` grey levels, in the mean, from frame to frame.
+
+    Patches, because a small moving thing hardly changes the mean of a whole picture, and the noise of
+    compression hardly changes the mean of a patch.
+    """
+    changes_THWC = np.abs(np.diff(frames_THWC.astype(np.int16), axis=0))
+    frames, height, width, channels = changes_THWC.shape
+    rows, columns = height // PATCH_SIZE, width // PATCH_SIZE
+    cropped_THWC = changes_THWC[:, : rows * PATCH_SIZE, : columns * PATCH_SIZE]
+    patches = cropped_THWC.reshape(frames, rows, PATCH_SIZE, columns, PATCH_SIZE * channels)
+    return float(patches.mean(axis=(2, 4)).max(initial=0.0)) < below_levels
+
+
+def is_short(clip: Clip, *, clip_seconds: float) -> bool:
+    """Whether at least one frame's share of a full clip is missing."""
+    return clip.duration_seconds <= clip_seconds - clip_seconds / len(clip.frames_THWC)

@@ -1,0 +1,178 @@
+"""The tables of a prepared dataset: what is in `clips.parquet` and `rejected.parquet`.
+
+Columns are only ever added, never renamed or given another meaning; otherwise the schema version rises.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cavmae_sync.data.atomic import written_whole
+from cavmae_sync.errors import DatasetError
+
+SCHEMA_VERSION: Final = 1
+CLIPS_FILE: Final = "clips.parquet"
+REJECTED_FILE: Final = "rejected.parquet"
+DATASET_FILE: Final = "dataset.json"
+SHARDS_FOLDER: Final = "shards"
+
+CLIPS_SCHEMA: Final = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("content_hash", pa.string(), nullable=False),
+        pa.field("start_seconds", pa.float64(), nullable=False),
+        pa.field("stop_seconds", pa.float64(), nullable=False),
+        pa.field("frame_seconds", pa.list_(pa.float64()), nullable=False),
+        pa.field("sampling", pa.string(), nullable=False),
+        pa.field("num_samples", pa.int64(), nullable=False),
+        pa.field("num_spectrogram_frames", pa.int64(), nullable=False),
+        pa.field("labels", pa.list_(pa.string()), nullable=False),
+        pa.field("is_silent", pa.bool_(), nullable=False),
+        pa.field("is_still", pa.bool_(), nullable=False),
+        pa.field("is_short", pa.bool_(), nullable=False),
+        pa.field("is_duplicate", pa.bool_(), nullable=False),
+        pa.field("shard", pa.string(), nullable=False),
+        pa.field("frame_offsets", pa.list_(pa.int64()), nullable=False),
+        pa.field("frame_lengths", pa.list_(pa.int64()), nullable=False),
+        pa.field("sound_offset", pa.int64(), nullable=False),
+        pa.field("sound_length", pa.int64(), nullable=False),
+        pa.field("log_mel_offset", pa.int64(), nullable=False),
+        pa.field("log_mel_length", pa.int64(), nullable=False),
+        pa.field("json_offset", pa.int64(), nullable=False),
+        pa.field("json_length", pa.int64(), nullable=False),
+    ]
+)
+REJECTED_SCHEMA: Final = pa.schema(
+    [
+        pa.field("file", pa.string(), nullable=False),
+        pa.field("reason", pa.string(), nullable=False),
+        pa.field("message", pa.string(), nullable=False),
+    ]
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClipRow:
+    """One clip of a prepared dataset: a row of `clips.parquet`.
+
+    Attributes:
+        id: Unique in the dataset: the source without ending, and `@start` where a file gave several clips.
+        source: File it was cut from, relative to the folder that was prepared.
+        content_hash: SHA-256 of that file.
+        start_seconds: Where it starts in its file.
+        stop_seconds: Where it stops.
+        frame_seconds: Time of each frame from the start of the clip.
+        sampling: Rule by which the frames were chosen.
+        num_samples: Length of the sound in samples at 16 kHz.
+        num_spectrogram_frames: Length of the log-mel, without padding: the valid length.
+        labels: Its labels.
+        is_silent: The sound is below the preparation's threshold.
+        is_still: No part of the picture changes.
+        is_short: At least one frame's share of the clip is missing.
+        is_duplicate: A file earlier in the list has the same content.
+        shard: Tar file in `shards/`.
+        frame_offsets: Place of each frame's JPEG in the shard, in bytes.
+        frame_lengths: Its length in bytes.
+        sound_offset: Place of the FLAC.
+        sound_length: Its length in bytes.
+        log_mel_offset: Place of the npy file (header and float16 rows).
+        log_mel_length: Its length in bytes.
+        json_offset: Place of the JSON description.
+        json_length: Its length in bytes.
+    """
+
+    id: str
+    source: str
+    content_hash: str
+    start_seconds: float
+    stop_seconds: float
+    frame_seconds: tuple[float, ...]
+    sampling: str
+    num_samples: int
+    num_spectrogram_frames: int
+    labels: tuple[str, ...]
+    is_silent: bool
+    is_still: bool
+    is_short: bool
+    is_duplicate: bool = False  # known only when all files have been read
+    shard: str
+    frame_offsets: tuple[int, ...]
+    frame_lengths: tuple[int, ...]
+    sound_offset: int
+    sound_length: int
+    log_mel_offset: int
+    log_mel_length: int
+    json_offset: int
+    json_length: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rejected:
+    """One file that is not in the dataset, and why: a row of `rejected.parquet`.
+
+    Attributes:
+        file: Path relative to the folder that was prepared.
+        reason: `MediaError.code`, or "not_media" for files that were not tried.
+        message: The error in words.
+    """
+
+    file: str
+    reason: str
+    message: str
+
+
+def clips_table(rows: Sequence[ClipRow]) -> pa.Table:
+    """Rows as a table of `CLIPS_SCHEMA`."""
+    return pa.Table.from_pylist([asdict(row) for row in rows], schema=CLIPS_SCHEMA)
+
+
+def rejected_table(rows: Sequence[Rejected]) -> pa.Table:
+    """Rows as a table of `REJECTED_SCHEMA`."""
+    return pa.Table.from_pylist([asdict(row) for row in rows], schema=REJECTED_SCHEMA)
+
+
+def clip_row(table: pa.Table, index: int) -> ClipRow:
+    """One row of a table of `CLIPS_SCHEMA`."""
+    values: dict[str, Any] = table.slice(index, 1).to_pylist()[0]
+    for name in ("frame_seconds", "labels", "frame_offsets", "frame_lengths"):
+        values[name] = tuple(values[name])
+    return ClipRow(**values)
+
+
+def write_table(table: pa.Table, path: Path) -> None:
+    """Write a Parquet file, whole or not at all."""
+    with written_whole(path) as part:
+        pq.write_table(table.combine_chunks(), part, compression="zstd")
+
+
+def read_table(path: Path, schema: pa.Schema) -> pa.Table:
+    """Read the columns of `schema`; others, of later versions, are left out.
+
+    Raises:
+        DatasetError: The file is not Parquet or lacks columns.
+    """
+    try:
+        table = pq.read_table(path, partitioning=None)
+        return table.select(schema.names).cast(schema).combine_chunks()
+    except (pa.ArrowException, KeyError) as error:
+        raise DatasetError(
+            f"{path} is not the table it should be: {error}. Prepare the dataset again."
+        ) from error
+
+
+def list_hash(table: pa.Table) -> str:
+    """SHA-256 of which clips a table lists, in order: ids, contents of their files, start and stop.
+
+    Two datasets with equal hashes hold the same stretches of the same videos, whatever the preparation.
+    """
+    names = ["id", "content_hash", "start_seconds", "stop_seconds"]
+    digest = hashlib.sha256()
+    for clip_id, content, start, stop in zip(*(table[name].to_pylist() for name in names), strict=True):
+        digest.update(f"{clip_id}\t{content}\t{start:.6f}\t{stop:.6f}\n".encode())
+    return digest.hexdigest()

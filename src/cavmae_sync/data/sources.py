@@ -1,0 +1,177 @@
+"""Which files are to be prepared: from a folder, or from a text or CSV list.
+
+Files are named by their path below the root, with `/`, so that a prepared dataset does not know the machine
+it was made on. Each gets an id that no other file shares.
+"""
+
+import csv
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from cavmae_sync.errors import DatasetError
+
+#: Endings taken for media in a folder. Sound is among them, so that it is rejected with a reason.
+MEDIA_SUFFIXES: Final = frozenset(
+    f".{ending}"
+    for ending in (
+        *(
+            "3g2",
+            "3gp",
+            "asf",
+            "avi",
+            "divx",
+            "f4v",
+            "flv",
+            "gif",
+            "m2ts",
+            "m2v",
+            "m4v",
+            "mjpeg",
+            "mkv",
+            "mov",
+        ),
+        *("mp4", "mpeg", "mpg", "mts", "mxf", "ogm", "ogv", "qt", "rm", "rmvb", "ts", "vob", "webm", "wmv"),
+        *("aac", "aif", "aiff", "amr", "flac", "m4a", "mka", "mp3", "oga", "ogg", "opus", "wav", "wma"),
+    )
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SourceFile:
+    """One file to prepare.
+
+    Attributes:
+        path: Path below the root, with `/`.
+        id: Name of its clips: the path without ending; with the ending where two files would share it.
+        num_bytes: Its size when listed; None when it is not there.
+    """
+
+    path: str
+    id: str
+    num_bytes: int | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SourceList:
+    """All files to prepare, in order.
+
+    Attributes:
+        root: Folder the paths are below.
+        files: The files.
+        skipped: Files of a folder that are not media by their ending, or hidden.
+        fingerprint: SHA-256 of paths and sizes.
+    """
+
+    root: Path
+    files: tuple[SourceFile, ...]
+    skipped: tuple[str, ...]
+    fingerprint: str
+
+
+def list_sources(source: Path) -> SourceList:
+    """List what is to be prepared.
+
+    Args:
+        source: A folder (all media below it, sorted by path); or a `.csv` with a column `file`; or any other
+            text file with one path a line (empty lines and lines beginning with `#` do not count). Paths of
+            a list are relative to the list's folder.
+
+    Raises:
+        DatasetError: There is no such source, it lists nothing, or it lists a file twice.
+    """
+    if source.is_dir():
+        root, found = source, sorted(_walk(source))
+        paths = [path for path in found if _is_media(path)]
+        skipped = tuple(path for path in found if not _is_media(path))
+    elif source.is_file():
+        root, paths = _relative_to_common_root(source, _read_list(source))
+        skipped = ()
+    else:
+        raise DatasetError(f"{source} is neither a folder nor a list of files. Give one that exists.")
+    if not paths:
+        raise DatasetError(
+            f"{source} has no media files ({len(skipped)} other files). "
+            f"Endings taken for media: {' '.join(sorted(MEDIA_SUFFIXES))}; a list may name any file."
+        )
+    files = tuple(
+        SourceFile(path=path, id=clip_id, num_bytes=_size(root / path))
+        for path, clip_id in zip(paths, unique_ids(paths), strict=True)
+    )
+    listing = "\n".join(f"{file.path}\t{file.num_bytes}" for file in files)
+    fingerprint = hashlib.sha256(listing.encode("utf-8", "surrogateescape")).hexdigest()
+    return SourceList(root=root, files=files, skipped=skipped, fingerprint=fingerprint)
+
+
+def unique_ids(paths: Sequence[str]) -> list[str]:
+    """An id for each path: without its ending, or with it where another file would have the same id.
+
+    >>> unique_ids(["a/dog.mp4", "b/dog.mp4", "cat.mp4", "cat.webm"])
+    ['a/dog', 'b/dog', 'cat.mp4', 'cat.webm']
+    """
+    ids = [str(PurePosixPath(path).with_suffix("")) for path in paths]
+    while True:
+        counts = Counter(ids)
+        clashing = [i for i, clip_id in enumerate(ids) if counts[clip_id] > 1 and clip_id != paths[i]]
+        if not clashing:
+            return ids
+        for i in clashing:
+            ids[i] = paths[i]
+
+
+def _walk(folder: Path) -> Iterator[str]:
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            yield (Path(parent) / name).relative_to(folder).as_posix()
+
+
+def _is_media(path: str) -> bool:
+    parts = PurePosixPath(path).parts
+    return PurePosixPath(path).suffix.lower() in MEDIA_SUFFIXES and not any(p.startswith(".") for p in parts)
+
+
+def _read_list(source: Path) -> list[Path]:
+    """Paths of a list, absolute, in its order."""
+    first_line: dict[Path, int] = {}
+    try:
+        text = source.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{source} is not a text file in UTF-8: {error}.") from error
+    entries = _csv_entries(text, source) if source.suffix.lower() == ".csv" else _text_entries(text)
+    for line, entry in entries:
+        path = Path(os.path.normpath(source.parent.absolute() / entry))
+        if path in first_line:
+            raise DatasetError(f"{source} line {line}: {entry} is listed on line {first_line[path]} already.")
+        first_line[path] = line
+    return list(first_line)
+
+
+def _text_entries(text: str) -> Iterator[tuple[int, str]]:
+    for line, entry in enumerate(text.splitlines(), start=1):
+        if entry.strip() and not entry.startswith("#"):
+            yield line, entry.strip()
+
+
+def _csv_entries(text: str, source: Path) -> Iterator[tuple[int, str]]:
+    reader = csv.DictReader(text.splitlines())
+    if "file" not in (reader.fieldnames or []):
+        raise DatasetError(f'{source} line 1: the header {reader.fieldnames} has no column "file".')
+    for row in reader:
+        if not row["file"]:
+            raise DatasetError(f'{source} line {reader.line_num}: the column "file" is empty.')
+        yield reader.line_num, row["file"]
+
+
+def _relative_to_common_root(source: Path, paths: list[Path]) -> tuple[Path, list[str]]:
+    root = source.parent.absolute()
+    if not all(path.is_relative_to(root) for path in paths):
+        root = Path(os.path.commonpath([path.parent for path in paths]))
+    return root, [path.relative_to(root).as_posix() for path in paths]
+
+
+def _size(path: Path) -> int | None:
+    return path.stat().st_size if path.is_file() else None

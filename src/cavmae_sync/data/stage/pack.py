@@ -1,0 +1,119 @@
+"""Where the objects of a stage come from: what a pack must offer, and how its objects are split.
+
+Shape letters: H W pixels, S samples.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cavmae_sync.data.stage.config import Split
+from cavmae_sync.errors import DatasetError
+
+#: Of every twenty objects of a class, this many go to each split. The order puts one object into each
+#: split before any split gets many, so that small classes are not lost.
+_DEAL: Final[tuple[Split, ...]] = (
+    "train",
+    "test",
+    "validation",
+    *(["train"] * 13),
+    "test",
+    "validation",
+    "test",
+    "validation",
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StageObject:
+    """One object that can appear: always the same look and the same voice.
+
+    Attributes:
+        name: Unique in its pack.
+        class_name: What it is.
+        size: In [0, 1]; how large it appears. In the procedural pack, larger is lower.
+        warmth: In [0, 1] or None; from blue and dull to red and bright.
+        texture: In [0, 1] or None; from few stripes and slow modulation to many and fast.
+    """
+
+    name: str
+    class_name: str
+    size: float
+    warmth: float | None = None
+    texture: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("size", "warmth", "texture"):
+            value = getattr(self, name)
+            if value is not None and not 0.0 <= value <= 1.0:
+                raise ValueError(f"{name} of {self.name} is {value}, but must lie in [0, 1]")
+
+
+class Pack(Protocol):
+    """A cast of objects with a look and a sound each."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when any object looks or sounds different; stages of different fingerprints never mix."""
+        ...
+
+    @property
+    def objects(self) -> Sequence[StageObject]:
+        """All objects, always in the same order."""
+        ...
+
+    @property
+    def unknown_classes(self) -> frozenset[str]:
+        """Classes reserved for the variant `unknown_classes`."""
+        ...
+
+    def draw(self, thing: StageObject) -> NDArray[np.uint8]:
+        """Look of an object: (H, W, 4) uint8 RGBA with straight alpha, cropped to what is not transparent."""
+        ...
+
+    def sound(
+        self, thing: StageObject, *, num_samples: int, generator: np.random.Generator
+    ) -> NDArray[np.float32]:
+        """One utterance of an object: (S,) float32 at 16 kHz, any scale, loud from its first sample on."""
+        ...
+
+
+def objects_of(pack: Pack, *, split: Split, unknown: bool) -> dict[str, list[StageObject]]:
+    """Objects that may appear in a split, by class.
+
+    Objects are dealt to the splits within each class, in an order given by a hash of their names: no seed
+    and no clip number takes part, so stages of different seeds have disjoint splits too.
+
+    Args:
+        pack: The cast.
+        split: Which part of the cast.
+        unknown: True for the reserved classes only (all their objects), False for all other classes.
+
+    Raises:
+        DatasetError: The split has no object.
+    """
+    by_class: dict[str, list[StageObject]] = defaultdict(list)
+    for thing in pack.objects:
+        if (thing.class_name in pack.unknown_classes) == unknown:
+            by_class[thing.class_name].append(thing)
+    dealt = {name: [t for t, s in deal(things) if s == split] for name, things in sorted(by_class.items())}
+    found = {name: things for name, things in dealt.items() if things}
+    if not found:
+        kind = "reserved" if unknown else "ordinary"
+        raise DatasetError(
+            f"The pack has no object for split {split!r} ({len(by_class)} {kind} classes, "
+            f"{sum(map(len, by_class.values()))} objects). A class needs 1 object for train, 2 for test and 3 "
+            f"for validation: add objects to its classes."
+        )
+    return found
+
+
+def deal(things: Iterable[StageObject]) -> list[tuple[StageObject, Split]]:
+    """Objects of one class with the split of each, in the order of a hash of their names."""
+    ordered = sorted(things, key=lambda thing: hashlib.sha256(thing.name.encode()).digest())
+    return [(thing, _DEAL[position % len(_DEAL)]) for position, thing in enumerate(ordered)]
