@@ -1,6 +1,7 @@
-"""What an embedded clip is.
+"""What an embedded clip is, and an embedded dataset.
 
-Letters: T frames per clip, N patches of a frame, D width.
+Letters: T frames per clip, N patches of a frame (in `ClipEmbedding`) or clips (in `DatasetEmbeddings`),
+D width.
 """
 
 from dataclasses import dataclass
@@ -54,6 +55,42 @@ class ClipEmbedding:
                 f"frame_seconds_T must be float64 with one time for each of the {len(self.audio_TD)} frames, "
                 f"got {times.dtype} {tuple(times.shape)}."
             )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DatasetEmbeddings:
+    """Vectors of all clips of a dataset, in its order, on the CPU.
+
+    Rows have unit length; a row is NaN where the model gave no direction, and `num_broken_rows` counts them.
+
+    Attributes:
+        audio_NTD: float32, one vector per clip and frame.
+        visual_NTD: float32, of the same shape.
+        clip_ids: Id of each clip.
+        labels: Labels of each clip.
+    """
+
+    audio_NTD: Tensor
+    visual_NTD: Tensor
+    clip_ids: tuple[str, ...]
+    labels: tuple[tuple[str, ...], ...]
+
+    def __post_init__(self) -> None:
+        if self.audio_NTD.ndim != 3 or self.audio_NTD.shape != self.visual_NTD.shape:
+            raise ValueError(
+                "audio_NTD and visual_NTD must both be [clips, frames, width], "
+                f"got {tuple(self.audio_NTD.shape)} and {tuple(self.visual_NTD.shape)}."
+            )
+        if not len(self.audio_NTD) == len(self.clip_ids) == len(self.labels):
+            raise ValueError(
+                f"Each of {len(self.audio_NTD)} clips needs an id and labels, "
+                f"got {len(self.clip_ids)} and {len(self.labels)}."
+            )
+
+    @property
+    def num_broken_rows(self) -> int:
+        """Vectors that are not finite, over both modalities. A report must print this when it is not 0."""
+        return sum(int((~rows.isfinite()).any(dim=-1).sum()) for rows in (self.audio_NTD, self.visual_NTD))
 
 
 def check_unit_rows(vectors: Tensor, *, name: str, num_axes: int) -> None:

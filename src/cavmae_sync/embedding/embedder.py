@@ -1,0 +1,253 @@
+"""Clips, or datasets of clips, in; unit vectors out.
+
+Letters: P (clip, frame) pairs, C channels, H W pixels, L spectrogram frames per segment, M mel bins,
+N patches, D width, T frames per clip.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from cavmae_sync.data.batch import Batch, concatenate
+from cavmae_sync.embedding.device import (
+    Precision,
+    check_precision,
+    choose_device,
+    device_of,
+    inference,
+)
+from cavmae_sync.embedding.rows import differs_from_previous, unit_rows
+from cavmae_sync.embedding.types import ClipEmbedding, DatasetEmbeddings
+from cavmae_sync.errors import WeightsError
+from cavmae_sync.inputs.model_input import ModelInput, model_input
+from cavmae_sync.media import Clip
+from cavmae_sync.model import CAVMAESync, Encoded, Representation
+
+Progress = Callable[[int, int], None]
+
+
+class WholeClips(Protocol):
+    """A dataset whose item is a batch of one clip: all its frames, in order."""
+
+    def __len__(self) -> int:
+        """Clips."""
+        ...
+
+    def __getitem__(self, index: int, /) -> Batch:
+        """All frames of one clip, in order."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VisualEmbedding:
+    """Frames as vectors, on the CPU.
+
+    Attributes:
+        visual_PD: float32, unit rows, one per frame.
+        patches_PND: float32, unit rows, one per patch in reading order; None unless asked for.
+    """
+
+    visual_PD: Tensor
+    patches_PND: Tensor | None = None
+
+
+class Embedder:
+    """A model, where it computes and how; the one way from pictures and sounds to vectors.
+
+    Vectors are the aligned global tokens (or the mean of the aligned patch tokens), divided by their length
+    in float32 whatever the precision. Neighbouring rows that are equal (windows of sound at the ends of a
+    clip, still pictures) are encoded once: 11 of 16 windows at the published sizes, 1 of 16 for CAV-MAE.
+    Results do not depend on the batch size beyond rounding.
+
+    Args:
+        model: Moved to `device`; otherwise left as it is, training mode included.
+        device: None leaves a model that is on an accelerator where it is, and otherwise takes CUDA, MPS or
+            the CPU, in this order.
+        precision: Of matrix products inside the model.
+        batch_size: Frames or segments per pass; bounds memory.
+        representation: "global", or "patch_mean" (the published `local_matching`); a model without global
+            tokens always compares patch means.
+
+    Source:
+        Spec 4.1 and 1.10.
+    """
+
+    def __init__(
+        self,
+        model: CAVMAESync,
+        *,
+        device: str | torch.device | None = None,
+        precision: Precision = "float32",
+        batch_size: int = 64,
+        representation: Representation = "global",
+    ) -> None:
+        check_precision(precision)
+        if batch_size < 1:
+            raise ValueError(f"batch_size counts frames per pass and must be positive, got {batch_size}.")
+        is_placed = device is None and device_of(model).type != "cpu"
+        self.device = device_of(model) if is_placed else choose_device(device)
+        self.model = model.to(self.device)
+        self.precision: Precision = precision
+        self.batch_size = batch_size
+        self.representation: Representation = representation
+
+    def embed(self, clip: Clip, *, with_patches: bool = False) -> ClipEmbedding:
+        """One vector per modality and frame of a clip.
+
+        Args:
+            clip: Pictures with their times, and 16 kHz sound.
+            with_patches: Whether to keep a vector for every patch of every frame too.
+
+        Raises:
+            WeightsError: The model gives vectors that are not finite.
+            ValueError: The clip's sound has another rate or is shorter than 25 ms.
+        """
+        return self.embed_inputs(
+            model_input(clip, self.model.config.inputs),
+            frame_seconds_T=torch.from_numpy(clip.frame_seconds_T.copy()),
+            start_seconds=clip.start_seconds,
+            with_patches=with_patches,
+        )
+
+    def embed_inputs(
+        self,
+        inputs: ModelInput,
+        *,
+        frame_seconds_T: Tensor,
+        start_seconds: float = 0.0,
+        with_patches: bool = False,
+    ) -> ClipEmbedding:
+        """As `embed`, from what the model eats of a clip.
+
+        Args:
+            inputs: Frames and segments of one clip.
+            frame_seconds_T: float64, time of each frame from the start of the clip.
+            start_seconds: Where the clip starts in its file.
+            with_patches: Whether to keep a vector for every patch of every frame too.
+
+        Raises:
+            WeightsError: The model gives vectors that are not finite.
+        """
+        audio_TD = self.embed_segments(inputs.segments_TLM)
+        visual = self.embed_frames(inputs.frames_TCHW, with_patches=with_patches)
+        if not (audio_TD.isfinite().all() and visual.visual_PD.isfinite().all()):
+            raise WeightsError(
+                f"The model gives vectors that are not finite in precision {self.precision}. "
+                "Use float32; if that does not help, the weights are damaged."
+            )
+        return ClipEmbedding(
+            audio_TD=audio_TD,
+            visual_TD=visual.visual_PD,
+            visual_patches_TND=visual.patches_PND,
+            frame_seconds_T=frame_seconds_T,
+            start_seconds=start_seconds,
+        )
+
+    def embed_segments(self, segments_PLM: Tensor) -> Tensor:
+        """Sounds alone.
+
+        Args:
+            segments_PLM: Normalised log-mel [P, L, 128].
+
+        Returns:
+            float32 [P, D] on the CPU, unit rows; a row the model gives no direction for is NaN.
+        """
+        return self._distinct_rows(segments_PLM, lambda rows: self._vectors(self.model.encode_audio(rows)))
+
+    def embed_frames(self, frames_PCHW: Tensor, *, with_patches: bool = False) -> VisualEmbedding:
+        """Pictures alone.
+
+        Args:
+            frames_PCHW: Normalised frames.
+            with_patches: Whether to keep a vector for every patch too.
+
+        Returns:
+            Vectors on the CPU; a row the model gives no direction for is NaN.
+        """
+        if not with_patches:
+            visual_PD = self._distinct_rows(
+                frames_PCHW, lambda rows: self._vectors(self.model.encode_visual(rows))
+            )
+            return VisualEmbedding(visual_PD=visual_PD)
+        both_PND = self._distinct_rows(
+            frames_PCHW, lambda rows: self._vectors_and_patches(self.model.encode_visual(rows))
+        )
+        return VisualEmbedding(visual_PD=both_PND[:, 0].contiguous(), patches_PND=both_PND[:, 1:])
+
+    def embed_dataset(
+        self, dataset: WholeClips, *, num_workers: int = 0, on_progress: Progress | None = None
+    ) -> DatasetEmbeddings:
+        """Vectors of every clip of a dataset, each clip read and encoded once.
+
+        Args:
+            dataset: Items are whole clips with equally many frames (`ClipDataset`).
+            num_workers: Processes that read clips.
+            on_progress: Called after each batch with clips done and clips in all.
+
+        Raises:
+            ValueError: The dataset is empty, or its clips differ in their number of frames.
+        """
+        if len(dataset) == 0:
+            raise ValueError("The dataset has no clips, so there is nothing to embed.")
+        num_frames = len(dataset[0])
+        parts: list[DatasetEmbeddings] = []
+        num_done = 0
+        for batch in _loader(dataset, max(1, self.batch_size // num_frames), num_workers):
+            parts.append(self._embed_batch(batch, num_frames))
+            num_done += batch.num_clips
+            if on_progress is not None:
+                on_progress(num_done, len(dataset))
+        return DatasetEmbeddings(
+            audio_NTD=torch.cat([part.audio_NTD for part in parts]),
+            visual_NTD=torch.cat([part.visual_NTD for part in parts]),
+            clip_ids=tuple(clip_id for part in parts for clip_id in part.clip_ids),
+            labels=tuple(labels for part in parts for labels in part.labels),
+        )
+
+    def _embed_batch(self, batch: Batch, num_frames: int) -> DatasetEmbeddings:
+        _check_whole(batch, num_frames)
+        visual_PD = self.embed_frames(batch.frames_PCHW).visual_PD
+        return DatasetEmbeddings(
+            audio_NTD=self.embed_segments(batch.segments_PLM).unflatten(0, (-1, num_frames)),
+            visual_NTD=visual_PD.unflatten(0, (-1, num_frames)),
+            clip_ids=batch.clip_ids,
+            labels=batch.labels,
+        )
+
+    def _vectors(self, encoded: Encoded) -> Tensor:
+        return unit_rows(encoded.representation(self.representation))
+
+    def _vectors_and_patches(self, encoded: Encoded) -> Tensor:
+        vectors_P1D = self._vectors(encoded)[:, None]
+        return torch.cat([vectors_P1D, unit_rows(encoded.patch_tokens_PND)], dim=1)
+
+    def _distinct_rows(self, rows: Tensor, encode: Callable[[Tensor], Tensor]) -> Tensor:
+        """`encode` over batches of the rows that differ from the row before them, then spread out again."""
+        is_new_P = differs_from_previous(rows)
+        distinct = rows[is_new_P]
+        with inference(self.model, precision=self.precision):
+            parts = [encode(part.to(self.device)).cpu() for part in distinct.split(self.batch_size)]
+        # A copy outside of inference mode, so that callers may compute gradients with it.
+        return torch.cat(parts)[is_new_P.cumsum(0).cpu() - 1]
+
+
+def _loader(dataset: WholeClips, clips_per_batch: int, num_workers: int) -> Iterable[Batch]:
+    return DataLoader(
+        cast("Dataset[Batch]", dataset),
+        batch_size=clips_per_batch,
+        num_workers=num_workers,
+        collate_fn=concatenate,
+    )
+
+
+def _check_whole(batch: Batch, num_frames: int) -> None:
+    expected_P = torch.arange(num_frames).repeat(batch.num_clips)
+    if not torch.equal(batch.frame_index_P, expected_P):
+        raise ValueError(
+            f"Each clip must come with its {num_frames} frames in order, but one of "
+            f"{', '.join(batch.clip_ids)} does not. Use ClipDataset."
+        )
