@@ -175,7 +175,12 @@ def cut_segments(
 
     Returns:
         float32 [len(frame_indices), L, M].
+
+    Raises:
+        ValueError: No frame is asked for, or one the clip does not have.
     """
+    if not frame_indices:
+        raise ValueError("cut_segments needs at least one frame, but got none.")
     spans = [
         segment_span(index, num_spectrogram_frames=len(log_mel_NM), num_frames=num_frames, config=config)
         for index in frame_indices

@@ -53,14 +53,16 @@ def log_mel(waveform_S: NDArray[np.floating] | Tensor) -> Tensor:
         spec 1.7: torchaudio.compliance.kaldi.fbank(htk_compat=True, use_energy=False, dither=0.0,
         window_type="hanning", num_mel_bins=128, frame_shift=10), other values its defaults.
     """
-    waveform_S = _checked(as_tensor(waveform_S)).to(torch.float32)
+    waveform_S = _checked(as_tensor(waveform_S))
     windows_NW = (waveform_S - waveform_S.mean()).unfold(0, _WINDOW, _HOP)
     windows_NW = windows_NW - windows_NW.mean(dim=1, keepdim=True)
     previous_NW = F.pad(windows_NW, (1, 0), mode="replicate")[:, :-1]
     windows_NW = (windows_NW - paper.PREEMPHASIS * previous_NW) * _constant(_hann(), waveform_S)
     spectrum_NF = torch.fft.rfft(windows_NW, n=_FFT)
     power_NF = spectrum_NF.real.square() + spectrum_NF.imag.square()  # three times faster than abs().square()
-    return (power_NF @ _constant(_mel_filters(), waveform_S)).clamp_min(paper.LOG_FLOOR).log()
+    with torch.autocast(waveform_S.device.type, enabled=False):  # bfloat16 products are 0.4 percent off
+        energy_NM = power_NF @ _constant(_mel_filters(), waveform_S)
+    return energy_NM.clamp_min(paper.LOG_FLOOR).log()
 
 
 def normalize_spectrogram(log_mel_NM: Tensor, *, config: InputConfig) -> Tensor:
@@ -74,6 +76,7 @@ def denormalize_spectrogram(segment_LM: Tensor, *, config: InputConfig) -> Tenso
 
 
 def _checked(waveform_S: Tensor) -> Tensor:
+    """The waveform in float32, if it is one."""
     if waveform_S.ndim != 1:
         raise ValueError(f"log_mel needs one channel, shape [samples], but got {tuple(waveform_S.shape)}.")
     if not waveform_S.is_floating_point():
@@ -83,6 +86,7 @@ def _checked(waveform_S: Tensor) -> Tensor:
             f"log_mel needs at least {_WINDOW} samples ({paper.WINDOW_MILLISECONDS} ms), "
             f"but the waveform has {len(waveform_S)}. Leave such clips out."
         )
+    waveform_S = waveform_S.to(torch.float32)
     if not waveform_S.sum().isfinite():
         raise ValueError("The waveform holds NaN or infinite samples. Decode the sound again.")
     return waveform_S

@@ -1,0 +1,28 @@
+import pytest
+from pydantic import ValidationError
+
+from cavmae_sync import paper
+from cavmae_sync.inputs import InputConfig
+
+
+def test_the_defaults_are_those_of_the_published_model():
+    assert InputConfig().model_dump() == {
+        "frame_pixels": 224,
+        "segment_length": 416,
+        "align_length": "padded",
+        "spectrogram_mean": -5.081,
+        "spectrogram_std": 4.4849,
+    }
+
+
+def test_every_published_segment_length_is_allowed():
+    for length in paper.SEGMENT_LENGTHS.values():
+        assert InputConfig(segment_length=length).segment_length == length
+
+
+@pytest.mark.parametrize(
+    "bad", [{"segment_length": 410}, {"frame_pixels": 225}, {"spectrogram_std": 0}, {"align_length": "real"}]
+)
+def test_what_the_model_cannot_eat_is_refused(bad: dict[str, object]):
+    with pytest.raises(ValidationError):
+        InputConfig.model_validate(bad)
