@@ -1,6 +1,5 @@
 """Clips in, unit vectors out, and the scores of pairs of clips."""
 
-from cavmae_sync.embedding.device import Precision, choose_device
 from cavmae_sync.embedding.embedder import Embedder, VisualEmbedding
 from cavmae_sync.embedding.similarity import AGGREGATIONS, AggregationName, similarity_matrix
 from cavmae_sync.embedding.types import ClipEmbedding, DatasetEmbeddings
@@ -11,8 +10,6 @@ __all__ = [
     "ClipEmbedding",
     "DatasetEmbeddings",
     "Embedder",
-    "Precision",
     "VisualEmbedding",
-    "choose_device",
     "similarity_matrix",
 ]

@@ -12,14 +12,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from cavmae_sync.compute import Precision, choose_device
 from cavmae_sync.data.batch import Batch, concatenate
-from cavmae_sync.embedding.device import (
-    Precision,
-    check_precision,
-    choose_device,
-    device_of,
-    inference,
-)
+from cavmae_sync.embedding.device import check_precision, device_of, inference
 from cavmae_sync.embedding.rows import differs_from_previous, unit_rows
 from cavmae_sync.embedding.types import ClipEmbedding, DatasetEmbeddings
 from cavmae_sync.errors import WeightsError

@@ -7,7 +7,7 @@ arguments up to transposition: the visual-to-audio matrix is the transpose of th
 Letters: Q queries, G gallery, T frames per clip, D width.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Final, Literal
@@ -109,7 +109,7 @@ def _check_embeddings(query_QTD: Tensor, gallery_GTD: Tensor, *, is_diagonal: bo
 
 
 @contextmanager
-def _true_float32(device: torch.device) -> Iterator[None]:
+def _true_float32(device: torch.device) -> Generator[None]:
     """Neither autocast nor a faster matrix product chosen for training may touch a score."""
     precision = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")

@@ -1,0 +1,139 @@
+"""The result of an evaluation: numbers, how sure they are, and what they were measured with."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal
+
+from rich.table import Table
+
+Unit = Literal["fraction", "rank"]
+
+#: Digits of a hash that are printed; the whole of it is in the JSON.
+_PRINTED_DIGITS: Final = 12
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Value:
+    """One number of a report.
+
+    Attributes:
+        value: In [0, 1] for a fraction (percent only when printed); at least 1 for a rank.
+        low: Lower end of the 95 % interval, or None where there is none.
+        high: Upper end of it.
+        chance: What guessing gives, or None where that is not defined.
+        unit: "fraction" or "rank".
+    """
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    chance: float | None = None
+    unit: Unit = "fraction"
+
+    def __post_init__(self) -> None:
+        if (self.low is None) != (self.high is None):
+            raise ValueError(f"An interval has two ends, got low={self.low} and high={self.high}.")
+        if self.unit == "fraction" and not 0 <= self.value <= 1:
+            raise ValueError(f"A fraction lies in [0, 1], got {self.value}. Percent are for printing only.")
+
+    def text(self) -> str:
+        """As printed: `35.2 %`, or `3` for a rank."""
+        return _text(self.value, self.unit)
+
+    def interval_text(self) -> str:
+        """As printed: `33.0 to 37.4 %`, or nothing."""
+        if self.low is None or self.high is None:
+            return ""
+        return f"{_text(self.low, self.unit).removesuffix(' %')} to {_text(self.high, self.unit)}"
+
+    def chance_text(self) -> str:
+        """As printed: `0.065 %`, or nothing."""
+        if self.chance is None:
+            return ""
+        return f"{self.chance * 100:.2g} %" if self.unit == "fraction" else _text(self.chance, self.unit)
+
+
+def _text(value: float, unit: Unit) -> str:
+    return f"{value * 100:.1f} %" if unit == "fraction" else f"{value:g}"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Report:
+    """The result of an evaluation.
+
+    Attributes:
+        name: What was evaluated, for example "retrieval".
+        metrics: By name, `group/metric` or `metric`.
+        counts: Numbers of things: queries, gallery, scores that are not a number. `substitutions`, data put
+            in the place of data that could not be read, must be there and must be 0.
+        config: Everything that was chosen, as JSON values.
+        weights: Fingerprint of the weights (`weights_fingerprint`).
+        clip_list: Hash of the list of clips (`clip_list_hash`).
+
+    Raises:
+        ValueError: `substitutions` is missing or not 0.
+    """
+
+    name: str
+    metrics: Mapping[str, Value]
+    counts: Mapping[str, int]
+    config: Mapping[str, Any]
+    weights: str
+    clip_list: str
+
+    def __post_init__(self) -> None:
+        if self.counts.get("substitutions") != 0:
+            raise ValueError(
+                f"A report counts substitutions, and they must be 0, got {self.counts.get('substitutions')}. "
+                "A result with replaced data is not a result."
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values only; fractions stay in [0, 1]."""
+        return {
+            "name": self.name,
+            "metrics": {name: asdict(value) for name, value in self.metrics.items()},
+            "counts": dict(self.counts),
+            "config": dict(self.config),
+            "weights": self.weights,
+            "clip_list": self.clip_list,
+        }
+
+    def to_json(self) -> str:
+        """One JSON object, indented, ending with a newline."""
+        return json.dumps(self.to_dict(), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+
+    def to_table(self) -> Table:
+        """For people: one row per metric, percent, and below it what the numbers rest on. Print with rich."""
+        table = Table(title=self.name, caption=self._caption(), caption_justify="left", title_justify="left")
+        table.add_column("")
+        table.add_column("metric")
+        for heading in ("value", "95 % interval", "chance"):
+            table.add_column(heading, justify="right")
+        previous = None
+        for name, value in self.metrics.items():
+            group, _, metric = name.rpartition("/")
+            if previous not in (None, group):
+                table.add_section()
+            table.add_row(
+                "" if group == previous else _words(group),
+                _words(metric),
+                value.text(),
+                value.interval_text(),
+                value.chance_text(),
+            )
+            previous = group
+        return table
+
+    def _caption(self) -> str:
+        counts = ", ".join(f"{count} {_words(name)}" for name, count in self.counts.items())
+        choices = ", ".join(
+            f"{_words(name)} {value}" for name, value in self.config.items() if isinstance(value, str | int)
+        )
+        hashes = f"weights {self.weights[:_PRINTED_DIGITS]}, clip list {self.clip_list[:_PRINTED_DIGITS]}"
+        return f"{counts}\n{choices}\n{hashes}"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

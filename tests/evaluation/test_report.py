@@ -1,0 +1,90 @@
+import io
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from rich.console import Console
+
+from cavmae_sync.evaluation import Report, Value, clip_list_hash, weights_fingerprint
+
+
+def printed(renderable, width=100):
+    console = Console(file=io.StringIO(), width=width)
+    console.print(renderable)
+    return console.file.getvalue()
+
+
+def small_report(**changes):
+    fields = {
+        "name": "retrieval",
+        "metrics": {
+            "audio_to_visual/recall_at_1": Value(value=0.352, low=0.33, high=0.374, chance=1 / 1545),
+            "audio_to_visual/median_rank": Value(value=3, low=2.5, high=4, chance=773, unit="rank"),
+            "visual_to_audio/recall_at_1": Value(value=0.25),
+        },
+        "counts": {"queries": 1545, "gallery": 1545, "substitutions": 0},
+        "config": {"aggregation": "diagonal_mean", "model": {"width": 768}},
+        "weights": "a" * 64,
+        "clip_list": "b" * 64,
+    }
+    return Report(**{**fields, **changes})
+
+
+def test_values_are_fractions_and_become_percent_when_printed():
+    report = small_report()
+    assert report.to_dict()["metrics"]["audio_to_visual/recall_at_1"]["value"] == 0.352
+    text = printed(report.to_table())
+    for expected in (
+        "audio to visual",
+        "recall at 1",
+        "35.2 %",
+        "33.0 to 37.4 %",
+        "0.065 %",
+        "2.5 to 4",
+        "1545 queries, 1545 gallery, 0 substitutions",
+        "aggregation diagonal_mean",
+        "weights aaaaaaaaaaaa, clip list bbbbbbbbbbbb",
+    ):
+        assert expected in text
+    assert "768" not in text
+
+
+def test_a_narrow_terminal_still_shows_every_number():
+    text = printed(small_report().to_table(), width=60)
+    assert "35.2 %" in text
+    assert "25.0 %" in text
+
+
+def test_json_is_complete_and_finite():
+    found = json.loads(small_report().to_json())
+    assert set(found) == {"name", "metrics", "counts", "config", "weights", "clip_list"}
+    assert found["metrics"]["visual_to_audio/recall_at_1"]["low"] is None
+    assert found["config"]["model"] == {"width": 768}
+
+
+@pytest.mark.parametrize("counts", [{}, {"substitutions": 2}])
+def test_replaced_data_make_no_report(counts):
+    with pytest.raises(ValueError, match="must be 0"):
+        small_report(counts=counts)
+
+
+def test_percent_and_half_an_interval_are_refused():
+    with pytest.raises(ValueError, match=r"\[0, 1\], got 35.2"):
+        Value(value=35.2)
+    with pytest.raises(ValueError, match=r"two ends, got low=0\.1 and high=None"):
+        replace(Value(value=0.2), low=0.1)
+
+
+def test_fingerprint_depends_on_every_weight_and_on_names():
+    layer = torch.nn.Linear(2, 2)
+    first = weights_fingerprint(layer)
+    assert weights_fingerprint(layer) == first
+    assert weights_fingerprint(torch.nn.Sequential(layer)) != first
+    with torch.no_grad():
+        layer.bias[1] += 1e-6
+    assert weights_fingerprint(layer) != first
+
+
+def test_list_hash_depends_on_ids_and_order():
+    assert clip_list_hash(["a", "b"]) != clip_list_hash(["b", "a"]) != clip_list_hash(["ba"])
