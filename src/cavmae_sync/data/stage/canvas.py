@@ -18,6 +18,8 @@ Box = tuple[float, float, float, float]
 
 _PIXELS: Final = 320
 _MARGIN: Final = 0.06
+#: Blue, azure, green, yellow, orange, red: at even steps of warmth, since hues are not evenly seen.
+_HUES: Final = (0.65, 0.53, 0.36, 0.16, 0.075, 0.0)
 _FIXED: Final[dict[Role, tuple[int, int, int]]] = {
     "ink": (28, 26, 40),
     "white": (250, 250, 245),
@@ -107,7 +109,8 @@ class Canvas:
         if role in _FIXED:
             return _FIXED[role]
         saturation, value = {"body": (0.92, 1.0), "dark": (1.0, 0.42), "light": (0.35, 1.0)}[role]
-        red, green, blue = colorsys.hsv_to_rgb(0.66 * (1.0 - self.warmth), saturation, value)
+        hue = float(np.interp(self.warmth, np.linspace(0.0, 1.0, len(_HUES)), _HUES))
+        red, green, blue = colorsys.hsv_to_rgb(hue, saturation, value)
         return round(255 * red), round(255 * green), round(255 * blue)
 
 

@@ -49,7 +49,8 @@ class StageConfig(Config):
     def _check_relations(self) -> Self:
         if self.min_objects > self.max_objects:
             raise ValueError(
-                f"min_objects={self.min_objects} is more than max_objects={self.max_objects}. Raise max_objects."
+                f"min_objects={self.min_objects} is more than max_objects={self.max_objects}. "
+                "Raise max_objects."
             )
         if self.variant == "unknown_classes" and self.split == "train":
             raise ValueError(

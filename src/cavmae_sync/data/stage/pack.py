@@ -17,16 +17,9 @@ from cavmae_sync.errors import DatasetError
 
 #: Of every twenty objects of a class, this many go to each split. The order puts one object into each
 #: split before any split gets many, so that small classes are not lost.
-_DEAL: Final[tuple[Split, ...]] = (
-    "train",
-    "test",
-    "validation",
-    *(["train"] * 13),
-    "test",
-    "validation",
-    "test",
-    "validation",
-)
+_FIRST_THREE: Final[tuple[Split, ...]] = ("train", "test", "validation")
+_OTHERS: Final[tuple[Split, ...]] = ("train",) * 13 + ("test", "validation") * 2
+_DEAL: Final = _FIRST_THREE + _OTHERS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,8 +100,8 @@ def objects_of(pack: Pack, *, split: Split, unknown: bool) -> dict[str, list[Sta
         kind = "reserved" if unknown else "ordinary"
         raise DatasetError(
             f"The pack has no object for split {split!r} ({len(by_class)} {kind} classes, "
-            f"{sum(map(len, by_class.values()))} objects). A class needs 1 object for train, 2 for test and 3 "
-            f"for validation: add objects to its classes."
+            f"{sum(map(len, by_class.values()))} objects). A class needs 1 object for train, 2 for test and "
+            f"3 for validation: add objects to its classes."
         )
     return found
 

@@ -1,6 +1,7 @@
 """The plan of a clip: who is on the stage, where everybody moves and when everybody sounds.
 
-A scene is a value; it holds no picture and no sound. `heard` is a copy as the sound track tells it: the controls spoil it there.
+A scene is a value; it holds no picture and no sound. `heard` gives it as the sound track tells it, which is
+where most controls spoil a clip.
 Positions are in units of the frame's side, (0, 0) the upper left corner. Shape letters: T frames.
 """
 
@@ -63,7 +64,7 @@ class Actor:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Scene:
-    """The plan of one clip. Actors further back come first."""
+    """The plan of one clip. Actors further back come first, those never seen last."""
 
     index: int
     actors: tuple[Actor, ...]
@@ -93,11 +94,12 @@ def plan_scene(index: int, *, config: StageConfig, cast: Mapping[str, Sequence[S
     for number, thing in enumerate(things):
         is_first, is_hidden = number == 0, number >= num_visible
         is_silent = not is_first and not is_hidden and bool(generator.random() < config.silent_fraction)
-        path = None if is_hidden else _path(anchors[number], is_first, config, generator)
+        crosses = not is_first and bool(generator.random() < config.crossing_fraction)
+        path = None if is_hidden else _path(anchors[number], generator=generator, crosses=crosses)
         events = () if is_silent else _events(config.clip_seconds, 0.5 if is_hidden else 1.0, generator)
         actors.append(Actor(thing=thing, path=path, events=events))
-    # Small objects stand in front, so that large ones do not hide them.
-    actors.sort(key=lambda actor: -actor.thing.size)
+    # Small objects stand in front, so that large ones do not hide them. Who is never seen comes last.
+    actors.sort(key=lambda actor: (actor.path is None, -actor.thing.size))
     backdrop_seed, noise_seed = (int(seed) for seed in generator.integers(2**31, size=2))
     return Scene(index=index, actors=tuple(actors), backdrop_seed=backdrop_seed, noise_seed=noise_seed)
 
@@ -130,18 +132,18 @@ def _choose(
     return [cast[name][int(generator.integers(len(cast[name])))] for name in names]
 
 
-def _path(
-    anchor: NDArray[np.float64], is_first: bool, config: StageConfig, generator: np.random.Generator
-) -> Path:
+def _path(anchor: NDArray[np.float64], *, generator: np.random.Generator, crosses: bool) -> Path:
     x, y = (float(value) for value in anchor + generator.uniform(-0.08, 0.08, 2))
-    swing = generator.uniform(0.05, 0.13, 2)
-    start, stop = (x, y), (x, y)
-    if not is_first and generator.random() < config.crossing_fraction:
-        ends = [-0.35, 1.35] if generator.random() < 0.5 else [1.35, -0.35]
-        start, stop = (ends[0], y), (ends[1], y)
-    turns = generator.uniform(0.6, 2.0, 2) * config.clip_seconds / 10
-    phase = generator.random(2)
-    return Path(start=start, stop=stop, swing=_pair(swing), turns=_pair(turns), phase=_pair(phase))
+    ends = (x, x)
+    if crosses:
+        ends = (-0.35, 1.35) if generator.random() < 0.5 else (1.35, -0.35)
+    return Path(
+        start=(ends[0], y),
+        stop=(ends[1], y),
+        swing=_pair(generator.uniform(0.05, 0.13, 2)),
+        turns=_pair(generator.uniform(0.6, 2.0, 2)),
+        phase=_pair(generator.random(2)),
+    )
 
 
 def _pair(values: NDArray[np.float64]) -> tuple[float, float]:

@@ -55,11 +55,12 @@ def struck(frequency_hz: float, num_samples: int, *, ratios: Sequence[float], de
 
 def noise_band(num_samples: int, *, low_hz: float, high_hz: float, generator: np.random.Generator) -> Wave:
     """Noise between two frequencies with edges a third of an octave wide, of unit RMS."""
-    spectrum = np.fft.rfft(generator.standard_normal(num_samples))
-    octaves = np.log2(np.maximum(np.fft.rfftfreq(num_samples, 1 / SAMPLE_RATE_HZ), 1.0))
+    length = _fast_length(num_samples)
+    spectrum = np.fft.rfft(generator.standard_normal(length))
+    octaves = np.log2(np.maximum(np.fft.rfftfreq(length, 1 / SAMPLE_RATE_HZ), 1.0))
     low, high = np.log2(low_hz), np.log2(min(high_hz, HIGHEST_HZ))
     outside = np.maximum(np.maximum(low - octaves, octaves - high), 0.0)
-    wave_S = np.fft.irfft(spectrum * np.exp(-((outside * 3) ** 2)), num_samples)
+    wave_S = np.fft.irfft(spectrum * np.exp(-((outside * 3) ** 2)), length)[:num_samples]
     return wave_S / max(float(np.sqrt(np.mean(wave_S**2))), 1e-12)
 
 
@@ -97,10 +98,16 @@ def tremolo(wave_S: Wave, *, rate_hz: float, depth: float = 0.85) -> Wave:
 
 
 def coloured(wave_S: Wave, *, warmth: float) -> Wave:
-    """Timbre from dull (0) to bright (1): the brighter, the more overdriven and the less it falls with pitch."""
+    """Timbre from dull (0) to bright (1): the brighter, the more overdriven and the stronger up high."""
+    length = _fast_length(len(wave_S))
     wave_S = wave_S / max(float(np.abs(wave_S).max(initial=0.0)), 1e-12)
     drive = 0.3 * 16.0**warmth
-    spectrum = np.fft.rfft(np.tanh(drive * wave_S))
-    octaves = np.log2(np.maximum(np.fft.rfftfreq(len(wave_S), 1 / SAMPLE_RATE_HZ), 30.0) / 500.0)
+    spectrum = np.fft.rfft(np.tanh(drive * wave_S), length)
+    octaves = np.log2(np.maximum(np.fft.rfftfreq(length, 1 / SAMPLE_RATE_HZ), 30.0) / 500.0)
     decibels = np.clip(octaves * (-7.0 + 10.0 * warmth), -40.0, 15.0)
-    return np.fft.irfft(spectrum * 10 ** (decibels / 20), len(wave_S))
+    return np.fft.irfft(spectrum * 10 ** (decibels / 20), length)[: len(wave_S)]
+
+
+def _fast_length(num_samples: int) -> int:
+    """The next multiple of 1024: transforms of lengths with large prime factors are several times slower."""
+    return -(-num_samples // 1024) * 1024

@@ -1,5 +1,6 @@
 """How the instruments, machines and forces of the procedural pack look. One function for each class."""
 
+import itertools
 import math
 
 from cavmae_sync.data.stage.canvas import Canvas
@@ -167,7 +168,7 @@ def draw_saw(c: Canvas) -> None:
     """A hand saw with its grip to the left."""
     c.polygon([(0.26, 0.3), (1.0, 0.44), (1.0, 0.56), (0.26, 0.72)], "metal")
     teeth = [(0.28 + 0.09 * n, 0.69 - 0.02 * n) for n in range(9)]
-    for (x, y), (next_x, next_y) in zip(teeth[:-1], teeth[1:], strict=True):
+    for (x, y), (next_x, next_y) in itertools.pairwise(teeth):
         c.polygon([(x, y), (next_x, next_y), ((x + next_x) / 2, y + 0.12)], "metal")
     c.box((0.0, 0.2, 0.36, 0.84), "body", radius=0.12)
     c.box((0.1, 0.4, 0.24, 0.66), "ink", radius=0.06)

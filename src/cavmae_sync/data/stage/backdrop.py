@@ -1,0 +1,41 @@
+"""What is behind the objects: a muted picture, different in each clip.
+
+Shape letters: H W pixels, C channels.
+"""
+
+import colorsys
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+
+def draw_backdrop(pixels: int, *, generator: np.random.Generator) -> NDArray[np.uint8]:
+    """A background: (H, W, C) uint8 of dull, rather dark colours, so that objects stand out.
+
+    A slanted gradient between two colours carries soft blotches and, in two of three clips, a floor or tiles.
+    """
+    upper, lower = (_dull_colour(generator) for _ in range(2))
+    axis = np.linspace(0.0, 1.0, pixels)
+    angle = float(generator.uniform(0, 2 * np.pi))
+    slope_HW = 0.5 + 0.5 * (np.cos(angle) * (axis[:, None] - 0.5) + np.sin(angle) * (axis[None, :] - 0.5))
+    picture = upper + (lower - upper) * slope_HW[..., None]
+    picture += 26.0 * _blotches(pixels, generator)[..., None]
+    pattern = int(generator.integers(3))
+    if pattern == 1:
+        horizon = float(generator.uniform(0.55, 0.8))
+        picture[axis > horizon] = 0.72 * picture[axis > horizon] + 14.0
+    elif pattern == 2:
+        cells = (axis * int(generator.integers(4, 9))).astype(int)
+        picture *= np.where((cells[:, None] + cells[None, :]) % 2, 1.0, 0.86)[..., None]
+    return np.clip(picture, 0, 255).astype(np.uint8)
+
+
+def _dull_colour(generator: np.random.Generator) -> NDArray[np.float64]:
+    hue, saturation, value = generator.uniform((0.0, 0.1, 0.22), (1.0, 0.4, 0.55))
+    return 255.0 * np.asarray(colorsys.hsv_to_rgb(hue, saturation, value))
+
+
+def _blotches(pixels: int, generator: np.random.Generator) -> NDArray[np.float64]:
+    coarse = generator.uniform(-1.0, 1.0, (7, 7)).astype(np.float32)
+    return np.asarray(Image.fromarray(coarse).resize((pixels, pixels), Image.Resampling.BICUBIC), np.float64)

@@ -1,0 +1,130 @@
+"""Truth on disk: one Parquet file, one row for each clip, and a reader of single clips."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cavmae_sync.data.atomic import written_whole
+from cavmae_sync.data.stage.truth import ClipTruth, EventTruth, ObjectTruth
+from cavmae_sync.errors import DatasetError
+
+_OBJECT: Final = pa.struct(
+    [
+        ("number", pa.int16()),
+        ("name", pa.string()),
+        ("class_name", pa.string()),
+        ("size", pa.float64()),
+        ("warmth", pa.float64()),
+        ("texture", pa.float64()),
+        ("is_on_stage", pa.bool_()),
+        ("boxes_T4", pa.list_(pa.list_(pa.int32(), 4))),
+        ("visible_share_T", pa.list_(pa.float32())),
+        ("loudness_T", pa.list_(pa.float32())),
+    ]
+)
+_EVENT: Final = pa.struct(
+    [
+        ("object_number", pa.int16()),
+        ("start_seconds", pa.float64()),
+        ("stop_seconds", pa.float64()),
+        ("loudness", pa.float64()),
+        ("is_on_screen", pa.bool_()),
+    ]
+)
+TRUTH_SCHEMA: Final = pa.schema(
+    [
+        ("video_id", pa.string()),
+        ("split", pa.string()),
+        ("variant", pa.string()),
+        ("control", pa.string()),
+        ("labels", pa.list_(pa.string())),
+        ("duration_seconds", pa.float64()),
+        ("frame_seconds_T", pa.list_(pa.float64())),
+        ("objects", pa.list_(_OBJECT)),
+        ("events", pa.list_(_EVENT)),
+        ("object_map_pngs", pa.list_(pa.binary())),
+    ]
+)
+
+
+class StageTruth(Mapping[str, ClipTruth]):
+    """Truth of all clips of a stage, by video id. Clips are read when asked for, one row group each."""
+
+    def __init__(self, folder: Path) -> None:
+        """Opens `truth.parquet` in the folder of a stage.
+
+        Raises:
+            DatasetError: There is none, or it is not of this version.
+        """
+        path = folder / "truth.parquet"
+        if not path.is_file():
+            raise DatasetError(
+                f"{folder} has no truth.parquet. Either it is no stage, or making it was interrupted: "
+                f"run the same command again to finish it."
+            )
+        self._file = pq.ParquetFile(path)
+        if not self._file.schema_arrow.equals(TRUTH_SCHEMA):
+            raise DatasetError(f"{path} is of another version. Make the stage again in a new folder.")
+        ids = self._file.read(columns=["video_id"]).column("video_id").to_pylist()
+        self._row_of = {video_id: row for row, video_id in enumerate(ids)}
+
+    def __getitem__(self, video_id: str) -> ClipTruth:
+        """Truth of one clip."""
+        return _from_row(self._file.read_row_group(self._row_of[video_id]).to_pylist()[0])
+
+    def __iter__(self) -> Iterator[str]:
+        """Video ids, in the order of the file."""
+        return iter(self._row_of)
+
+    def __len__(self) -> int:
+        """Number of clips."""
+        return len(self._row_of)
+
+    def labels(self) -> dict[str, tuple[str, ...]]:
+        """Labels of all clips, without reading the rest."""
+        rows = self._file.read(columns=["video_id", "labels"]).to_pylist()
+        return {row["video_id"]: tuple(row["labels"]) for row in rows}
+
+
+def write_truth(path: Path, clips: Iterable[pa.Table]) -> None:
+    """Writes clips, each a table of one row, as one file with a row group each; whole or not at all."""
+    with written_whole(path) as part, pq.ParquetWriter(part, TRUTH_SCHEMA, compression="zstd") as writer:
+        for clip in clips:
+            writer.write_table(clip)
+
+
+def to_table(truth: ClipTruth) -> pa.Table:
+    """Truth of one clip as a table of one row."""
+    row = asdict(truth)
+    row["frame_seconds_T"] = truth.frame_seconds_T.tolist()
+    for thing in row["objects"]:
+        for name in ("boxes_T4", "visible_share_T", "loudness_T"):
+            thing[name] = thing[name].tolist()
+    return pa.Table.from_pylist([row], schema=TRUTH_SCHEMA)
+
+
+def _from_row(row: dict[str, Any]) -> ClipTruth:
+    objects = tuple(_object(cells) for cells in row.pop("objects"))
+    events = tuple(EventTruth(**cells) for cells in row.pop("events"))
+    return ClipTruth(
+        objects=objects,
+        events=events,
+        labels=tuple(row.pop("labels")),
+        frame_seconds_T=np.asarray(row.pop("frame_seconds_T"), np.float64),
+        object_map_pngs=tuple(row.pop("object_map_pngs")),
+        **row,
+    )
+
+
+def _object(cells: dict[str, Any]) -> ObjectTruth:
+    return ObjectTruth(
+        boxes_T4=np.asarray(cells.pop("boxes_T4"), np.int32).reshape(-1, 4),
+        visible_share_T=np.asarray(cells.pop("visible_share_T"), np.float32),
+        loudness_T=np.asarray(cells.pop("loudness_T"), np.float32),
+        **cells,
+    )
