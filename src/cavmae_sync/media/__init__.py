@@ -1,6 +1,21 @@
 """Video file in, `Clip` out: pictures with their times, and the sound that belongs to them."""
 
 from cavmae_sync.media.clip import Clip
+from cavmae_sync.media.probe import AudioInfo, MediaInfo, VideoInfo, probe
+from cavmae_sync.media.read import iterate_clips, read_audio, read_clip
+from cavmae_sync.media.sampling import SamplingRule, sample_times
 from cavmae_sync.media.write import write_video
 
-__all__ = ["Clip", "write_video"]
+__all__ = [
+    "AudioInfo",
+    "Clip",
+    "MediaInfo",
+    "SamplingRule",
+    "VideoInfo",
+    "iterate_clips",
+    "probe",
+    "read_audio",
+    "read_clip",
+    "sample_times",
+    "write_video",
+]

@@ -5,7 +5,7 @@ Shapes: T frames, H W pixels, C channels (RGB), S samples.
 
 import os
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from itertools import chain
@@ -134,7 +134,7 @@ def _check_picture(picture_HWC: NDArray[np.uint8], shape: tuple[int, ...]) -> No
 
 
 @contextmanager
-def _renamed_when_complete(path: Path) -> Iterator[Path]:
+def _renamed_when_complete(path: Path) -> Generator[Path]:
     part = path.with_name(f".{uuid.uuid4().hex}.part")
     try:
         yield part

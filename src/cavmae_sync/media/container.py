@@ -1,0 +1,175 @@
+"""Opening a file safely, choosing its streams, and what its header promises.
+
+Files are opened by path and nothing else: no network, no playlist, no image sequence, no second file.
+"""
+
+import os
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import av
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from cavmae_sync.errors import DecodeError, NoAudioStreamError, NoVideoStreamError, UnreadableFileError
+
+# Containers of pictures or sound that hold their data themselves. Playlists (hls, dash, concat, imf),
+# image sequences, devices and generators are not among them.
+_CONTAINERS = (
+    "aac,ac3,aiff,amr,asf,au,avi,caf,dv,eac3,flac,flv,gif,matroska,mov,mp3,mpeg,mpegts,mxf,nut,ogg,rm,tta,"
+    "w64,wav,wv"
+)
+MAX_PIXELS = 8192 * 4320  # a little above 8K UHD; a frame of this size is 106 MB in RGB
+_MAX_SAMPLE_RATE_HZ = 768_000
+_MAX_CHANNELS = 64
+_MISSING_SECONDS = 0.5  # headers of good files promise up to 0.1 s more than there is
+_STILLS = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
+
+_StreamT = TypeVar("_StreamT", VideoStream, AudioStream)
+
+
+@contextmanager
+def opened(path: Path, *, decoders: str = "all") -> Generator[InputContainer]:
+    """An open container.
+
+    Args:
+        path: File to open.
+        decoders: "all", or the only codec FFmpeg may try while it looks for stream parameters; "none"
+            opens ten times quicker when only packets are wanted.
+
+    Raises:
+        UnreadableFileError: Missing, a folder, not a regular file, empty, or no known container.
+    """
+    _check_file(path)
+    options = {
+        "format_whitelist": _CONTAINERS,
+        "protocol_whitelist": "file",
+        "max_pixels": str(MAX_PIXELS),
+    }
+    if decoders != "all":
+        options["codec_whitelist"] = decoders
+    try:
+        container = av.open(f"file:{path.absolute()}", "r", options=options, metadata_errors="replace")
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise UnreadableFileError(
+            f"{path} is not a media file that can be read ({reason(error)}). It must be a video or sound "
+            "file that holds its own data (no playlist or picture). Remove it, or convert it to MP4."
+        ) from error
+    with container:
+        yield container
+
+
+def _check_file(path: Path) -> None:
+    if not path.exists():
+        raise UnreadableFileError(f"{path} does not exist. Check the path.")
+    if not path.is_file():
+        what = "a folder" if path.is_dir() else "not a regular file"
+        raise UnreadableFileError(f"{path} is {what}. Give the path of a video or sound file.")
+    if path.stat().st_size == 0:
+        raise UnreadableFileError(f"{path} is empty (0 bytes). Fetch it again, or remove it.")
+    if not os.access(path, os.R_OK):
+        raise UnreadableFileError(f"{path} may not be read by this user. Change its permissions.")
+
+
+def zero_seconds(container: InputContainer) -> float:
+    """The container's own time at which its timeline starts; subtracted from every time stamp."""
+    start = container.start_time
+    return 0.0 if start is None else start / av.time_base
+
+
+def stream_start_seconds(stream: VideoStream | AudioStream, zero: float) -> float:
+    """When a stream begins on the file's timeline; at its start where the header does not say."""
+    if stream.start_time is None or stream.time_base is None:
+        return 0.0
+    return float(stream.start_time * stream.time_base) - zero
+
+
+def moving_streams(container: InputContainer) -> list[VideoStream]:
+    """Video streams that are no cover, thumbnail or still."""
+    return [stream for stream in container.streams.video if not stream.disposition & _STILLS]
+
+
+def video_stream(container: InputContainer, path: Path) -> VideoStream:
+    """The moving picture: the first video stream, default ones first, no cover and no thumbnail.
+
+    Raises:
+        NoVideoStreamError: There is none.
+        UnreadableFileError: Its codec is unknown.
+    """
+    moving = moving_streams(container)
+    if not moving:
+        stills = len(container.streams.video)
+        raise NoVideoStreamError(
+            f"{path} has no moving picture ({len(container.streams.audio)} audio streams, {stills} still "
+            "pictures). Remove it from the list."
+        )
+    return _chosen(moving, path)
+
+
+def audio_stream(container: InputContainer, path: Path) -> AudioStream:
+    """The sound: the first audio stream, default ones first.
+
+    Raises:
+        NoAudioStreamError: There is none.
+        UnreadableFileError: Its codec is unknown, or it declares an absurd rate or number of channels.
+    """
+    if not container.streams.audio:
+        raise NoAudioStreamError(
+            f"{path} has no audio stream ({len(container.streams.video)} video streams). "
+            "Remove it from the list."
+        )
+    stream = _chosen(list(container.streams.audio), path)
+    if (stream.rate or 0) > _MAX_SAMPLE_RATE_HZ or stream.channels > _MAX_CHANNELS:
+        raise UnreadableFileError(
+            f"{path} declares sound of {stream.rate} Hz in {stream.channels} channels; at most "
+            f"{_MAX_SAMPLE_RATE_HZ} Hz and {_MAX_CHANNELS} channels are read. The header is damaged."
+        )
+    return stream
+
+
+def _chosen(streams: list[_StreamT], path: Path) -> _StreamT:
+    stream = next((s for s in streams if s.disposition & Disposition.default), streams[0])
+    if stream.codec_context is None:
+        raise UnreadableFileError(
+            f"{path}: FFmpeg has no decoder for stream {stream.index}. Convert the file."
+        )
+    return stream
+
+
+def declared_stop_seconds(container: InputContainer, stream: VideoStream | AudioStream) -> float | None:
+    """Where the header says the stream ends, where a header says so for this very stream."""
+    zero = zero_seconds(container)
+    if "mp4" in container.format.name and stream.duration and stream.time_base:
+        return float(((stream.start_time or 0) + stream.duration) * stream.time_base) - zero
+    if "matroska" in container.format.name:
+        tag = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
+        if tag:
+            return int(tag[1]) * 3600 + int(tag[2]) * 60 + float(tag[3]) - zero
+    return None
+
+
+def check_complete(
+    path: Path, kind: str, *, stop_seconds: float, declared_stop_seconds: float | None
+) -> None:
+    """Refuse a file whose data end before its header says so.
+
+    Counts of frames in headers are not looked at: those of good files are often wrong.
+
+    Raises:
+        DecodeError: More than half a second is missing.
+    """
+    if declared_stop_seconds is not None and stop_seconds < declared_stop_seconds - _MISSING_SECONDS:
+        raise DecodeError(
+            f"{path} promises {kind} up to {declared_stop_seconds:.2f} s but its data end at "
+            f"{stop_seconds:.2f} s. It was cut off. Fetch it again, or remove it."
+        )
+
+
+def reason(error: Exception) -> str:
+    """FFmpeg's words for what went wrong."""
+    return getattr(error, "strerror", None) or type(error).__name__

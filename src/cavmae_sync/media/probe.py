@@ -1,0 +1,92 @@
+"""What a file holds, from its header: streams, length, rate, rotation."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from cavmae_sync.media import container as files
+from cavmae_sync.media import decode
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VideoInfo:
+    """A moving picture. Width and height are as stored, before rotation."""
+
+    codec: str
+    width: int
+    height: int
+    frames_per_second: float | None
+    rotation_degrees: int
+    start_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AudioInfo:
+    """A sound track."""
+
+    codec: str
+    sample_rate_hz: int
+    num_channels: int
+    start_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MediaInfo:
+    """What a file says it holds.
+
+    Attributes:
+        container: FFmpeg's name of the container format.
+        start_seconds: Time stamp at which the container begins. All other times count from it.
+        duration_seconds: Length by the header; None where it has none.
+        video: The moving picture that is read (the default one, else the first); a cover is not one.
+        num_video_streams: Moving pictures in the file.
+        audio: Sound tracks; the default one, else the first, is read.
+    """
+
+    container: str
+    start_seconds: float
+    duration_seconds: float | None
+    video: VideoInfo | None
+    num_video_streams: int
+    audio: tuple[AudioInfo, ...]
+
+
+def probe(path: str | os.PathLike[str]) -> MediaInfo:
+    """Streams and length of a file. Decodes one picture at most: FFmpeg tells the rotation only with one.
+
+    Raises:
+        UnreadableFileError: Missing, a folder, empty, or not a media file.
+        DecodeError: It has a moving picture, of which the first cannot be decoded.
+    """
+    file = Path(path)
+    with files.opened(file) as container:
+        zero = files.zero_seconds(container)
+        moving = files.moving_streams(container)
+        return MediaInfo(
+            container=container.format.name,
+            start_seconds=zero,
+            duration_seconds=None if container.duration is None else container.duration / 1e6,
+            video=_video_info(file, files.video_stream(container, file), zero) if moving else None,
+            num_video_streams=len(moving),
+            audio=tuple(_audio_info(stream, zero) for stream in container.streams.audio),
+        )
+
+
+def _video_info(path: Path, stream: files.VideoStream, zero: float) -> VideoInfo:
+    return VideoInfo(
+        codec=stream.codec_context.name,
+        width=stream.width,
+        height=stream.height,
+        frames_per_second=float(stream.average_rate) if stream.average_rate else None,
+        rotation_degrees=decode.first_rotation_degrees(path),
+        start_seconds=files.stream_start_seconds(stream, zero),
+    )
+
+
+def _audio_info(stream: files.AudioStream, zero: float) -> AudioInfo:
+    return AudioInfo(
+        codec=stream.codec_context.name,
+        sample_rate_hz=stream.rate,
+        num_channels=stream.channels,
+        start_seconds=files.stream_start_seconds(stream, zero),
+    )
