@@ -1,1 +1,39 @@
-"""Folders of videos -> prepared dataset -> batches."""
+"""Folders of videos -> prepared dataset -> batches.
+
+prepare          videos -> folder of tar shards, clips.parquet, rejected.parquet, dataset.json
+PreparedDataset  that folder, opened: rows, and any frame or spectrogram row by one read
+PairDataset      one frame and its segment per clip, for training; ClipDataset: all of them, in order
+ClipSampler      which clips come when; its whole state is one integer
+make_loader      batches of a dataset, with any number of workers
+"""
+
+from cavmae_sync.data.batch import Batch, concatenate
+from cavmae_sync.data.config import PrepareConfig
+from cavmae_sync.data.dataset import ClipDataset, PairDataset
+from cavmae_sync.data.draws import Draw
+from cavmae_sync.data.loader import make_loader
+from cavmae_sync.data.manifest import ClipRow, Rejected
+from cavmae_sync.data.prepare import Progress, Share, prepare
+from cavmae_sync.data.report import PrepareReport
+from cavmae_sync.data.sampler import ClipOrder, ClipSampler, balanced_weights
+from cavmae_sync.data.store import PreparedDataset
+
+__all__ = [
+    "Batch",
+    "ClipDataset",
+    "ClipOrder",
+    "ClipRow",
+    "ClipSampler",
+    "Draw",
+    "PairDataset",
+    "PrepareConfig",
+    "PrepareReport",
+    "PreparedDataset",
+    "Progress",
+    "Rejected",
+    "Share",
+    "balanced_weights",
+    "concatenate",
+    "make_loader",
+    "prepare",
+]

@@ -18,6 +18,9 @@ class Purpose(IntEnum):
     ORDER = 0
     FRAME = 1
     AUGMENT = 2
+    MASK = 3
+    MASK_RATIO = 4
+    VALIDATION_MASK = 5
 
 
 class Draw(NamedTuple):

@@ -48,6 +48,9 @@ CLIPS_SCHEMA: Final = pa.schema(
         pa.field("json_length", pa.int64(), nullable=False),
     ]
 )
+#: Reasons of files that were not tried; they do not count as rejected.
+SKIP_REASONS: Final = frozenset({"not_media", "hidden", "bad_name"})
+
 REJECTED_SCHEMA: Final = pa.schema(
     [
         pa.field("file", pa.string(), nullable=False),
@@ -118,7 +121,8 @@ class Rejected:
 
     Attributes:
         file: Path relative to the folder that was prepared.
-        reason: `MediaError.code`, or "not_media" for files that were not tried.
+        reason: `MediaError.code`; or, for files of the folder that were not tried, "not_media" (by the
+            ending), "hidden" or "bad_name".
         message: The error in words.
     """
 

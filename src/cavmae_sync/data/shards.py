@@ -45,7 +45,7 @@ class ShardWriter:
         """Append one member and return its place."""
         info = tarfile.TarInfo(name)
         info.size = len(content)
-        self._write(info.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape"))
+        self._write(info.tobuf(tarfile.GNU_FORMAT, "utf-8", "strict"))
         member = Member(offset=self.num_bytes, length=len(content))
         self._write(content)
         self._write(bytes(-len(content) % _BLOCK))

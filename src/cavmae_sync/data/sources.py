@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from cavmae_sync.data.manifest import Rejected
 from cavmae_sync.errors import DatasetError
 
 #: Endings taken for media in a folder. Sound is among them, so that it is rejected with a reason.
@@ -63,13 +64,13 @@ class SourceList:
     Attributes:
         root: Folder the paths are below.
         files: The files.
-        skipped: Files of a folder that are not media by their ending, or hidden.
+        skipped: Files of a folder that are not tried, with the reason.
         fingerprint: SHA-256 of paths and sizes.
     """
 
     root: Path
     files: tuple[SourceFile, ...]
-    skipped: tuple[str, ...]
+    skipped: tuple[Rejected, ...]
     fingerprint: str
 
 
@@ -85,9 +86,10 @@ def list_sources(source: Path) -> SourceList:
         DatasetError: There is no such source, it lists nothing, or it lists a file twice.
     """
     if source.is_dir():
-        root, found = source, sorted(_walk(source))
-        paths = [path for path in found if _is_media(path)]
-        skipped = tuple(path for path in found if not _is_media(path))
+        root = source.absolute()
+        reasons = {path: _reason_to_skip(path) for path in sorted(_walk(root))}
+        paths = [path for path, reason in reasons.items() if reason is None]
+        skipped = tuple(reason for reason in reasons.values() if reason is not None)
     elif source.is_file():
         root, paths = _relative_to_common_root(source, _read_list(source))
         skipped = ()
@@ -103,7 +105,7 @@ def list_sources(source: Path) -> SourceList:
         for path, clip_id in zip(paths, unique_ids(paths), strict=True)
     )
     listing = "\n".join(f"{file.path}\t{file.num_bytes}" for file in files)
-    fingerprint = hashlib.sha256(listing.encode("utf-8", "surrogateescape")).hexdigest()
+    fingerprint = hashlib.sha256(listing.encode()).hexdigest()
     return SourceList(root=root, files=files, skipped=skipped, fingerprint=fingerprint)
 
 
@@ -129,9 +131,17 @@ def _walk(folder: Path) -> Iterator[str]:
             yield (Path(parent) / name).relative_to(folder).as_posix()
 
 
-def _is_media(path: str) -> bool:
+def _reason_to_skip(path: str) -> Rejected | None:
     parts = PurePosixPath(path).parts
-    return PurePosixPath(path).suffix.lower() in MEDIA_SUFFIXES and not any(p.startswith(".") for p in parts)
+    if not path.isascii() and path.encode(errors="replace").decode() != path:
+        shown = path.encode(errors="backslashreplace").decode()
+        return Rejected(file=shown, reason="bad_name", message=f"{shown}: the name is not UTF-8. Rename it.")
+    if any(part.startswith(".") for part in parts):
+        return Rejected(file=path, reason="hidden", message=f"{path} is hidden and was not tried.")
+    if PurePosixPath(path).suffix.lower() not in MEDIA_SUFFIXES:
+        message = f"{path} does not end like a media file and was not tried. A list may name it."
+        return Rejected(file=path, reason="not_media", message=message)
+    return None
 
 
 def _read_list(source: Path) -> list[Path]:

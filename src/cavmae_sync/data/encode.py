@@ -1,0 +1,65 @@
+"""A clip becomes the files that are stored of it: JPEG frames, FLAC sound, log-mel rows.
+
+Shapes: T frames, H W pixels, C channels, N spectrogram frames, M mel bins.
+"""
+
+from dataclasses import dataclass
+from io import BytesIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from cavmae_sync.inputs import log_mel
+from cavmae_sync.media import Clip
+from cavmae_sync.media.flac import encode_flac
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredClip:
+    """The content of a clip's files.
+
+    Attributes:
+        frames: One JPEG per frame.
+        sound: FLAC, 16 bits, mono, 16 kHz.
+        log_mel: npy, float16 [N, M], not normalised, not padded. Rounding to float16 costs at most 0.004,
+            a thousandth of the standard deviation.
+        num_spectrogram_frames: N.
+    """
+
+    frames: tuple[bytes, ...]
+    sound: bytes
+    log_mel: bytes
+    num_spectrogram_frames: int
+
+
+def encode_clip(clip: Clip, *, frames_THWC: NDArray[np.uint8], jpeg_quality: int) -> StoredClip:
+    """Encode a clip; equal clips give equal bytes.
+
+    Args:
+        clip: The clip; its sound is stored.
+        frames_THWC: Its frames at the size they are stored in, uint8.
+        jpeg_quality: 1 to 95.
+    """
+    log_mel_NM = log_mel(clip.waveform_S).numpy().astype(np.float16)
+    buffer = BytesIO()
+    np.save(buffer, log_mel_NM, allow_pickle=False)
+    return StoredClip(
+        frames=tuple(encode_jpeg(frame_HWC, quality=jpeg_quality) for frame_HWC in frames_THWC),
+        sound=encode_flac(clip.waveform_S, sample_rate_hz=clip.sample_rate_hz),
+        log_mel=buffer.getvalue(),
+        num_spectrogram_frames=len(log_mel_NM),
+    )
+
+
+def encode_jpeg(frame_HWC: NDArray[np.uint8], *, quality: int) -> bytes:
+    """One RGB picture as JPEG. Colour is halved in size (4:2:0), as it is in nearly every video."""
+    buffer = BytesIO()
+    Image.fromarray(frame_HWC).save(buffer, "JPEG", quality=quality, subsampling="4:2:0")
+    return buffer.getvalue()
+
+
+def decode_jpeg(content: bytes) -> NDArray[np.uint8]:
+    """The RGB picture of a JPEG, uint8 [H, W, C]."""
+    with Image.open(BytesIO(content), formats=["JPEG"]) as image:
+        return np.asarray(image.convert("RGB"))

@@ -1,0 +1,137 @@
+"""The end of a preparation: the tables of all units become the dataset's, and what came of it is counted."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from cavmae_sync.data.atomic import PART_SUFFIX, write_text
+from cavmae_sync.data.manifest import (
+    CLIPS_FILE,
+    CLIPS_SCHEMA,
+    DATASET_FILE,
+    REJECTED_FILE,
+    REJECTED_SCHEMA,
+    SHARDS_FOLDER,
+    Rejected,
+    list_hash,
+    read_table,
+    rejected_table,
+    write_table,
+)
+from cavmae_sync.data.report import PrepareReport, count_up
+from cavmae_sync.data.unit import WORK_FOLDER, Unit
+from cavmae_sync.errors import DatasetError, TooManyRejectedError
+
+
+def finish(
+    units: Sequence[Unit],
+    skipped: Sequence[Rejected],
+    *,
+    plan: dict[str, Any],
+    num_unknown_labels: int,
+    max_rejected_fraction: float,
+) -> None:
+    """Write the tables and, when everything else is on disk, `dataset.json`.
+
+    Raises:
+        TooManyRejectedError: More files were rejected than allowed, or all.
+        DatasetError: Two clips have one id.
+    """
+    out = units[0].out
+    clips, rejected, shards = _gather(units, skipped)
+    report = count_up(
+        clips,
+        rejected,
+        num_unknown_labels=num_unknown_labels,
+        shard_bytes=sum(shard["num_bytes"] for shard in shards),
+        is_complete=True,
+    )
+    write_table(rejected, out / REJECTED_FILE)
+    _check_rejected(report, rejected, limit=max_rejected_fraction, where=out)
+    _check_ids(clips)
+    write_table(clips, out / CLIPS_FILE)
+    _remove_leftovers(out, {shard["name"] for shard in shards})
+    record = {
+        "format": "cavmae-sync prepared dataset",
+        "schema_version": plan["schema_version"],
+        "made_with": version("cavmae-sync"),
+        "list_sha256": list_hash(clips),
+        "counts": report.to_dict(),
+        "plan": plan,
+        "shards": shards,
+    }
+    write_text(out / DATASET_FILE, json.dumps(record, indent=2) + "\n")
+    shutil.rmtree(out / WORK_FOLDER, ignore_errors=True)
+
+
+def audit_units(
+    units: Sequence[Unit], skipped: Sequence[Rejected], *, num_unknown_labels: int
+) -> PrepareReport:
+    """Count what is done so far, when some units are not."""
+    clips, rejected, shards = _gather([unit for unit in units if unit.is_done()], skipped)
+    return count_up(
+        clips,
+        rejected,
+        num_unknown_labels=num_unknown_labels,
+        shard_bytes=sum(shard["num_bytes"] for shard in shards),
+        is_complete=False,
+    )
+
+
+def _gather(
+    units: Sequence[Unit], skipped: Sequence[Rejected]
+) -> tuple[pa.Table, pa.Table, list[dict[str, Any]]]:
+    clips = [read_table(unit.work_file("clips.parquet"), CLIPS_SCHEMA) for unit in units]
+    rejected = [read_table(unit.work_file("rejected.parquet"), REJECTED_SCHEMA) for unit in units]
+    shards = [
+        shard for unit in units for shard in json.loads(unit.work_file("json").read_text(encoding="utf-8"))
+    ]
+    all_clips = pa.concat_tables([CLIPS_SCHEMA.empty_table(), *clips])
+    return _mark_duplicates(all_clips), pa.concat_tables([*rejected, rejected_table(skipped)]), shards
+
+
+def _mark_duplicates(clips: pa.Table) -> pa.Table:
+    """Flag the clips of every file whose content an earlier file of the list has."""
+    first: dict[str, str] = {}
+    contents, sources = clips["content_hash"].to_pylist(), clips["source"].to_pylist()
+    flags = [
+        first.setdefault(content, source) != source for content, source in zip(contents, sources, strict=True)
+    ]
+    place = CLIPS_SCHEMA.get_field_index("is_duplicate")
+    return clips.set_column(place, CLIPS_SCHEMA.field(place), pa.array(flags, pa.bool_()))
+
+
+def _check_rejected(report: PrepareReport, rejected: pa.Table, *, limit: float, where: Path) -> None:
+    num_files = report.num_files_accepted + report.num_files_rejected
+    if report.num_clips and report.num_files_rejected <= limit * num_files:
+        return
+    first = rejected.slice(0, 3).column("message").to_pylist()
+    raise TooManyRejectedError(
+        f"{report.num_files_rejected} of {num_files} files cannot be used (limit {limit:.0%}): "
+        f"{report.rejected_by_reason}. All are listed in {where / REJECTED_FILE}; the first: "
+        f"{' '.join(first)} Remove them, or raise max_rejected_fraction and run again."
+    )
+
+
+def _check_ids(clips: pa.Table) -> None:
+    seen: dict[str, str] = {}
+    for clip_id, source in zip(clips["id"].to_pylist(), clips["source"].to_pylist(), strict=True):
+        if clip_id in seen:
+            raise DatasetError(
+                f"{source} and {seen[clip_id]} both have a clip {clip_id!r}. Rename one and prepare again."
+            )
+        seen[clip_id] = source
+
+
+def _remove_leftovers(out: Path, shards: set[str]) -> None:
+    """Remove what killed runs left: unfinished files, and shards that no unit names."""
+    for path in (out / SHARDS_FOLDER).iterdir():
+        if path.name not in shards:
+            path.unlink()
+    for path in out.glob(f"*{PART_SUFFIX}"):
+        path.unlink()

@@ -1,0 +1,203 @@
+"""One unit of preparation: some files become whole shards, a table of clips and a table of rejections.
+
+A unit is done when its record `work/NNNNNN.json` exists; until then nothing it wrote counts, and doing it
+again writes the same bytes. This is the only place where bad media is tolerated.
+"""
+
+import hashlib
+import json
+import os
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, Final
+
+from cavmae_sync.data.atomic import write_text, written_whole
+from cavmae_sync.data.config import PrepareConfig
+from cavmae_sync.data.encode import StoredClip, encode_clip
+from cavmae_sync.data.flags import is_short, is_silent, is_still
+from cavmae_sync.data.manifest import (
+    SHARDS_FOLDER,
+    ClipRow,
+    Rejected,
+    clips_table,
+    rejected_table,
+    write_table,
+)
+from cavmae_sync.data.shards import Member, ShardWriter, shard_key
+from cavmae_sync.data.sources import SourceFile
+from cavmae_sync.errors import MediaError
+from cavmae_sync.inputs import resize_and_crop
+from cavmae_sync.media import Clip, iterate_clips, probe
+
+WORK_FOLDER: Final = "work"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unit:
+    """Files to prepare together.
+
+    Attributes:
+        index: Number of the unit.
+        root: Folder the files are below.
+        out: Folder of the dataset.
+        files: The files, in order.
+        labels: The labels of each file.
+        config: How to prepare them.
+    """
+
+    index: int
+    root: Path
+    out: Path
+    files: tuple[SourceFile, ...]
+    labels: tuple[tuple[str, ...], ...]
+    config: PrepareConfig
+
+    def work_file(self, ending: str) -> Path:
+        """A file of the unit's own, there until the whole dataset is done."""
+        return self.out / WORK_FOLDER / f"{self.index:06d}.{ending}"
+
+    def is_done(self) -> bool:
+        """Whether the unit's record is there."""
+        return self.work_file("json").is_file()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shard:
+    """One finished tar file."""
+
+    name: str
+    num_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UnitResult:
+    """What came of a unit, in numbers."""
+
+    num_files: int
+    num_clips: int
+    num_rejected: int
+
+
+def prepare_unit(unit: Unit) -> UnitResult:
+    """Prepare the files of a unit and leave its record."""
+    rows: list[ClipRow] = []
+    rejected: list[Rejected] = []
+    shards: list[Shard] = []
+    waiting = deque(zip(unit.files, unit.labels, strict=True))
+    while waiting:
+        name = f"shard-{unit.index:06d}-{len(shards):02d}.tar"
+        path = unit.out / SHARDS_FOLDER / name
+        num_before = len(rows)
+        with written_whole(path) as part, part.open("w+b") as file:
+            writer = ShardWriter(file)
+            while waiting and writer.num_bytes < unit.config.shard_bytes:
+                found = _prepare_file(unit, *waiting.popleft(), writer=writer, shard=name)
+                if isinstance(found, Rejected):
+                    rejected.append(found)
+                else:
+                    rows += found
+            sha256 = writer.finish()
+        if len(rows) > num_before:
+            shards.append(Shard(name=name, num_bytes=writer.num_bytes, sha256=sha256))
+        else:
+            path.unlink()
+    write_table(clips_table(rows), unit.work_file("clips.parquet"))
+    write_table(rejected_table(rejected), unit.work_file("rejected.parquet"))
+    write_text(unit.work_file("json"), json.dumps([asdict(shard) for shard in shards]))
+    return UnitResult(num_files=len(unit.files), num_clips=len(rows), num_rejected=len(rejected))
+
+
+def _prepare_file(
+    unit: Unit, source: SourceFile, labels: tuple[str, ...], *, writer: ShardWriter, shard: str
+) -> list[ClipRow] | Rejected:
+    """All clips of a file, written, or the reason why it has none: a file is taken whole or not at all."""
+    path = unit.root / source.path
+    before = writer.mark()
+    try:
+        probe(path)
+        content_hash = _content_hash(path)
+        return [
+            _write_clip(
+                clip,
+                writer=writer,
+                config=unit.config,
+                known={
+                    "id": clip_id,
+                    "source": source.path,
+                    "content_hash": content_hash,
+                    "labels": labels,
+                    "shard": shard,
+                },
+            )
+            for clip_id, clip in _named_clips(path, source.id, unit.config)
+        ]
+    except MediaError as error:
+        writer.rewind(before)
+        message = str(error).replace(f"{unit.root}{os.sep}", "")
+        return Rejected(file=source.path, reason=error.code, message=message)
+
+
+def _named_clips(path: Path, file_id: str, config: PrepareConfig) -> Iterator[tuple[str, Clip]]:
+    """The clips of a file with their ids; only where there are several does an id tell the start."""
+    clips = iterate_clips(
+        path,
+        clip_seconds=config.clip_seconds,
+        hop_seconds=config.hop_seconds,
+        num_frames=config.num_frames,
+        sampling=config.sampling,
+        channel=config.channel,
+        min_seconds=config.min_seconds,
+    )
+    clips = islice(clips, config.max_clips_per_file)
+    first_two = list(islice(clips, 2))
+    if len(first_two) == 1:
+        yield file_id, first_two[0]
+        return
+    for clip in chain(first_two, clips):
+        yield f"{file_id}@{clip.start_seconds:.3f}", clip
+
+
+def _write_clip(clip: Clip, *, writer: ShardWriter, config: PrepareConfig, known: dict[str, Any]) -> ClipRow:
+    frames_THWC = resize_and_crop(clip.frames_THWC, pixels=config.frame_pixels).numpy()
+    stored = encode_clip(clip, frames_THWC=frames_THWC, jpeg_quality=config.jpeg_quality)
+    facts = known | {
+        "start_seconds": clip.start_seconds,
+        "stop_seconds": clip.start_seconds + clip.duration_seconds,
+        "frame_seconds": tuple(clip.frame_seconds_T.tolist()),
+        "sampling": config.sampling,
+        "num_samples": len(clip.waveform_S),
+        "num_spectrogram_frames": stored.num_spectrogram_frames,
+        "is_silent": is_silent(clip.waveform_S, below_dbfs=config.silent_below_dbfs),
+        "is_still": is_still(frames_THWC, below_levels=config.still_below_levels),
+        "is_short": is_short(clip, clip_seconds=config.clip_seconds),
+    }
+    return ClipRow(**facts, **_write_members(stored, writer=writer, facts=facts))
+
+
+def _write_members(stored: StoredClip, *, writer: ShardWriter, facts: dict[str, Any]) -> dict[str, Any]:
+    key = shard_key(facts["id"])
+    described = {name: value for name, value in facts.items() if name != "shard"}
+    description = json.dumps(described, ensure_ascii=False, sort_keys=True).encode()
+    frames: list[Member] = [writer.add(f"{key}.{t:02d}.jpg", jpeg) for t, jpeg in enumerate(stored.frames)]
+    sound = writer.add(f"{key}.flac", stored.sound)
+    log_mel = writer.add(f"{key}.mel.npy", stored.log_mel)
+    about = writer.add(f"{key}.json", description)
+    return {
+        "frame_offsets": tuple(frame.offset for frame in frames),
+        "frame_lengths": tuple(frame.length for frame in frames),
+        "sound_offset": sound.offset,
+        "sound_length": sound.length,
+        "log_mel_offset": log_mel.offset,
+        "log_mel_length": log_mel.length,
+        "json_offset": about.offset,
+        "json_length": about.length,
+    }
+
+
+def _content_hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
