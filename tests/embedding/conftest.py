@@ -1,12 +1,14 @@
-"""A small model, and a small dataset of whole clips in memory."""
+"""A small model, and a small prepared dataset of noise."""
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
-from cavmae_sync.data.batch import Batch
-from cavmae_sync.inputs import InputConfig, cut_segments
+from cavmae_sync.data import PrepareConfig, PreparedDataset, prepare
+from cavmae_sync.inputs import InputConfig
+from cavmae_sync.media import write_video
 from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig
 
 
@@ -33,35 +35,19 @@ def plain_model() -> CAVMAESync:
     return small_model(segment_length=1024, global_token=False, registers=0)
 
 
-class ClipsInMemory:
-    """Clips of noise with `num_frames` frames and 9.98 s of spectrogram each."""
-
-    def __init__(self, config: InputConfig, *, num_clips: int, num_frames: int = 16) -> None:
-        self.config, self.num_clips, self.num_frames = config, num_clips, num_frames
-
-    def __len__(self) -> int:
-        return self.num_clips
-
-    def __getitem__(self, index: int, /) -> Batch:
-        generator = torch.Generator().manual_seed(index)
-        log_mel_NM = torch.randn(998, 128, generator=generator) * 4 - 5
-        side = self.config.frame_pixels
-        frames = range(self.num_frames)
-        segments = cut_segments(
-            log_mel_NM, frame_indices=frames, num_frames=self.num_frames, config=self.config
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> PreparedDataset:
+    """Three clips of 2 s: changing tiles, and noise for sound."""
+    folder = tmp_path_factory.mktemp("embedding")
+    (folder / "videos").mkdir()
+    generator = np.random.default_rng(0)
+    for i in range(3):
+        tiles = generator.integers(0, 256, (20, 4, 4, 3), dtype=np.uint8)
+        write_video(
+            folder / "videos" / f"clip{i}.mp4",
+            tiles.repeat(16, axis=1).repeat(16, axis=2),
+            frames_per_second=10,
+            waveform_S=generator.uniform(-0.3, 0.3, 32000).astype(np.float32),
         )
-        return Batch(
-            frames_PCHW=torch.randn(self.num_frames, 3, side, side, generator=generator),
-            segments_PLM=segments,
-            clip_index_P=torch.zeros(self.num_frames, dtype=torch.int64),
-            frame_index_P=torch.arange(self.num_frames),
-            span_start_P=torch.zeros(self.num_frames, dtype=torch.int64),
-            row_B=torch.tensor([index]),
-            clip_ids=(f"clip{index}",),
-            labels=(("noise",),),
-        )
-
-
-@pytest.fixture
-def clips(model) -> ClipsInMemory:
-    return ClipsInMemory(model.config.inputs, num_clips=3)
+    prepare(folder / "videos", out=folder / "prepared", config=PrepareConfig(frame_pixels=32), num_workers=0)
+    return PreparedDataset.open(folder / "prepared")

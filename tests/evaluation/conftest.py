@@ -1,17 +1,48 @@
-"""A small model, and clips in memory whose sound and pictures are noise."""
+"""Embeddings made by hand, and the smallest real thing: a model and a prepared dataset."""
 
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from torch import Tensor
+from torch.nn import functional as F
 
-from cavmae_sync.data.batch import Batch
-from cavmae_sync.embedding import Embedder
+from cavmae_sync.data import PrepareConfig, PreparedDataset, prepare
+from cavmae_sync.embedding import DatasetEmbeddings, Embedder
 from cavmae_sync.inputs import InputConfig
+from cavmae_sync.media import write_video
 from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig
 
 
-def small_model(**changes: Any) -> CAVMAESync:
+def unit_rows(*shape: int, seed: int = 0) -> Tensor:
+    return F.normalize(torch.randn(*shape, generator=torch.Generator().manual_seed(seed)), dim=-1)
+
+
+@pytest.fixture
+def make_embeddings() -> Callable[..., DatasetEmbeddings]:
+    def make(audio_NTD: Tensor, visual_NTD: Tensor) -> DatasetEmbeddings:
+        return DatasetEmbeddings(
+            audio_NTD=audio_NTD,
+            visual_NTD=visual_NTD,
+            clip_ids=tuple(f"clip{i}" for i in range(len(audio_NTD))),
+            labels=((),) * len(audio_NTD),
+            clip_list="a" * 64,
+            weights="b" * 64,
+            made_with={"representation": "global", "precision": "float32"},
+        )
+
+    return make
+
+
+@pytest.fixture
+def random_embeddings(make_embeddings: Callable[..., DatasetEmbeddings]) -> DatasetEmbeddings:
+    return make_embeddings(unit_rows(12, 4, 8), unit_rows(12, 4, 8, seed=1))
+
+
+@pytest.fixture
+def embedder() -> Embedder:
     shape: dict[str, Any] = {
         "inputs": InputConfig(frame_pixels=16, segment_length=16),
         "width": 16,
@@ -20,45 +51,25 @@ def small_model(**changes: Any) -> CAVMAESync:
         "registers": 1,
         "decoder": DecoderConfig(width=8, depth=1, heads=2),
     }
-    return CAVMAESync(ModelConfig(**(shape | changes)), generator=torch.Generator().manual_seed(0)).eval()
+    return Embedder(
+        CAVMAESync(ModelConfig(**shape), generator=torch.Generator().manual_seed(0)), device="cpu"
+    )
 
 
-class ClipsInMemory:
-    """`num_distinct`: how many clips differ. `same`: the sound carries the numbers of the picture."""
-
-    def __init__(self, num_clips: int, *, num_distinct: int | None = None, same: bool = False) -> None:
-        self.num_clips, self.num_frames, self.same = num_clips, 4, same
-        self.num_distinct = num_distinct or num_clips
-        self.num_reads = 0
-
-    def __len__(self) -> int:
-        return self.num_clips
-
-    def __getitem__(self, index: int, /) -> Batch:
-        generator = torch.Generator().manual_seed(index % self.num_distinct)
-        self.num_reads += 1
-        frames = self.num_frames
-        frames_PCHW = torch.randn(frames, 3, 16, 16, generator=generator)
-        segments_PLM = torch.randn(frames, 16, 128, generator=generator)
-        if self.same:
-            segments_PLM[:, :, :48] = frames_PCHW.reshape(frames, 16, 48)
-        return Batch(
-            frames_PCHW=frames_PCHW,
-            segments_PLM=segments_PLM,
-            clip_index_P=torch.zeros(frames, dtype=torch.int64),
-            frame_index_P=torch.arange(frames),
-            span_start_P=torch.arange(frames),
-            row_B=torch.tensor([index]),
-            clip_ids=(f"clip{index:03}",),
-            labels=((),),
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> PreparedDataset:
+    """Two clips of 1 s, 4 frames each."""
+    folder = tmp_path_factory.mktemp("evaluation")
+    (folder / "videos").mkdir()
+    generator = np.random.default_rng(0)
+    for i in range(2):
+        tiles = generator.integers(0, 256, (10, 4, 4, 3), dtype=np.uint8)
+        write_video(
+            folder / "videos" / f"clip{i}.mp4",
+            tiles.repeat(16, axis=1).repeat(16, axis=2),
+            frames_per_second=10,
+            waveform_S=generator.uniform(-0.3, 0.3, 16000).astype(np.float32),
         )
-
-
-@pytest.fixture
-def embedder() -> Embedder:
-    return Embedder(small_model(), device="cpu")
-
-
-@pytest.fixture
-def make_clips() -> type[ClipsInMemory]:
-    return ClipsInMemory
+    config = PrepareConfig(frame_pixels=16, num_frames=4, min_seconds=0.5)
+    prepare(folder / "videos", out=folder / "prepared", config=config, num_workers=0)
+    return PreparedDataset.open(folder / "prepared")

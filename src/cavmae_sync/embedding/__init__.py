@@ -1,6 +1,7 @@
 """Clips in, unit vectors out, and the scores of pairs of clips."""
 
 from cavmae_sync.embedding.embedder import Embedder, VisualEmbedding
+from cavmae_sync.embedding.provenance import weights_fingerprint
 from cavmae_sync.embedding.similarity import AGGREGATIONS, AggregationName, similarity_matrix
 from cavmae_sync.embedding.types import ClipEmbedding, DatasetEmbeddings
 
@@ -12,4 +13,5 @@ __all__ = [
     "Embedder",
     "VisualEmbedding",
     "similarity_matrix",
+    "weights_fingerprint",
 ]

@@ -4,17 +4,17 @@ Letters: P (clip, frame) pairs, C channels, H W pixels, L spectrogram frames per
 N patches, D width, T frames per clip.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
 from cavmae_sync.compute import Precision, choose_device
-from cavmae_sync.data.batch import Batch, concatenate
+from cavmae_sync.data import ClipDataset, PreparedDataset, make_loader
 from cavmae_sync.embedding.device import check_precision, device_of, inference
+from cavmae_sync.embedding.provenance import weights_fingerprint
 from cavmae_sync.embedding.rows import differs_from_previous, unit_rows
 from cavmae_sync.embedding.types import ClipEmbedding, DatasetEmbeddings
 from cavmae_sync.errors import WeightsError
@@ -23,18 +23,6 @@ from cavmae_sync.media import Clip
 from cavmae_sync.model import CAVMAESync, Encoded, Representation
 
 Progress = Callable[[int, int], None]
-
-
-class WholeClips(Protocol):
-    """A dataset whose item is a batch of one clip: all its frames, in order."""
-
-    def __len__(self) -> int:
-        """Clips."""
-        ...
-
-    def __getitem__(self, index: int, /) -> Batch:
-        """All frames of one clip, in order."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -174,44 +162,51 @@ class Embedder:
         return VisualEmbedding(visual_PD=both_PND[:, 0].contiguous(), patches_PND=both_PND[:, 1:])
 
     def embed_dataset(
-        self, dataset: WholeClips, *, num_workers: int = 0, on_progress: Progress | None = None
+        self, clips: PreparedDataset, *, num_workers: int = 0, on_progress: Progress | None = None
     ) -> DatasetEmbeddings:
         """Vectors of every clip of a dataset, each clip read and encoded once.
 
         Args:
-            dataset: Items are whole clips with equally many frames (`ClipDataset`).
+            clips: Prepared clips; `clips.subset(...)` for some of them.
             num_workers: Processes that read clips.
             on_progress: Called after each batch with clips done and clips in all.
 
         Raises:
-            ValueError: The dataset is empty, or its clips differ in their number of frames.
+            ValueError: The dataset is empty.
         """
-        if len(dataset) == 0:
+        if len(clips) == 0:
             raise ValueError("The dataset has no clips, so there is nothing to embed.")
-        num_frames = len(dataset[0])
-        parts: list[DatasetEmbeddings] = []
+        loader = make_loader(
+            ClipDataset(clips, inputs=self.model.config.inputs),
+            batch_size=max(1, self.batch_size // clips.num_frames),
+            num_workers=num_workers,
+        )
+        audio: list[Tensor] = []
+        visual: list[Tensor] = []
         num_done = 0
-        for batch in _loader(dataset, max(1, self.batch_size // num_frames), num_workers):
-            parts.append(self._embed_batch(batch, num_frames))
+        for batch in loader:
+            audio.append(self.embed_segments(batch.segments_PLM))
+            visual.append(self.embed_frames(batch.frames_PCHW).visual_PD)
             num_done += batch.num_clips
             if on_progress is not None:
-                on_progress(num_done, len(dataset))
+                on_progress(num_done, len(clips))
         return DatasetEmbeddings(
-            audio_NTD=torch.cat([part.audio_NTD for part in parts]),
-            visual_NTD=torch.cat([part.visual_NTD for part in parts]),
-            clip_ids=tuple(clip_id for part in parts for clip_id in part.clip_ids),
-            labels=tuple(labels for part in parts for labels in part.labels),
+            audio_NTD=torch.cat(audio).unflatten(0, (-1, clips.num_frames)),
+            visual_NTD=torch.cat(visual).unflatten(0, (-1, clips.num_frames)),
+            clip_ids=tuple(clips.clip_ids),
+            labels=tuple(clips.labels),
+            clip_list=clips.list_sha256,
+            weights=weights_fingerprint(self.model),
+            made_with=self._made_with(),
         )
 
-    def _embed_batch(self, batch: Batch, num_frames: int) -> DatasetEmbeddings:
-        _check_whole(batch, num_frames)
-        visual_PD = self.embed_frames(batch.frames_PCHW).visual_PD
-        return DatasetEmbeddings(
-            audio_NTD=self.embed_segments(batch.segments_PLM).unflatten(0, (-1, num_frames)),
-            visual_NTD=visual_PD.unflatten(0, (-1, num_frames)),
-            clip_ids=batch.clip_ids,
-            labels=batch.labels,
-        )
+    def _made_with(self) -> dict[str, Any]:
+        has_global_token = self.model.config.global_token
+        return {
+            "representation": self.representation if has_global_token else "patch_mean",
+            "precision": self.precision,
+            "model": self.model.config.model_dump(mode="json"),
+        }
 
     def _vectors(self, encoded: Encoded) -> Tensor:
         return unit_rows(encoded.representation(self.representation))
@@ -228,21 +223,3 @@ class Embedder:
             parts = [encode(part.to(self.device)).cpu() for part in distinct.split(self.batch_size)]
         # A copy outside of inference mode, so that callers may compute gradients with it.
         return torch.cat(parts)[is_new_P.cumsum(0).cpu() - 1]
-
-
-def _loader(dataset: WholeClips, clips_per_batch: int, num_workers: int) -> Iterable[Batch]:
-    return DataLoader(
-        cast("Dataset[Batch]", dataset),
-        batch_size=clips_per_batch,
-        num_workers=num_workers,
-        collate_fn=concatenate,
-    )
-
-
-def _check_whole(batch: Batch, num_frames: int) -> None:
-    expected_P = torch.arange(num_frames).repeat(batch.num_clips)
-    if not torch.equal(batch.frame_index_P, expected_P):
-        raise ValueError(
-            f"Each clip must come with its {num_frames} frames in order, but one of "
-            f"{', '.join(batch.clip_ids)} does not. Use ClipDataset."
-        )

@@ -4,8 +4,9 @@ Letters: T frames per clip, N patches of a frame (in `ClipEmbedding`) or clips (
 D width.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -68,12 +69,19 @@ class DatasetEmbeddings:
         visual_NTD: float32, of the same shape.
         clip_ids: Id of each clip.
         labels: Labels of each clip.
+        clip_list: Fingerprint of which clips these are, in order (`PreparedDataset.list_sha256`). Recall
+            depends on the gallery, so numbers are comparable only where these are equal.
+        weights: Fingerprint of the weights (`weights_fingerprint`).
+        made_with: Representation, precision and configuration of the model, as JSON values.
     """
 
     audio_NTD: Tensor
     visual_NTD: Tensor
     clip_ids: tuple[str, ...]
     labels: tuple[tuple[str, ...], ...]
+    clip_list: str
+    weights: str
+    made_with: Mapping[str, Any]
 
     def __post_init__(self) -> None:
         if self.audio_NTD.ndim != 3 or self.audio_NTD.shape != self.visual_NTD.shape:

@@ -69,7 +69,7 @@ class Report:
             in the place of data that could not be read, must be there and must be 0.
         config: Everything that was chosen, as JSON values.
         weights: Fingerprint of the weights (`weights_fingerprint`).
-        clip_list: Hash of the list of clips (`clip_list_hash`).
+        clip_list: Fingerprint of which clips were used, in order (`PreparedDataset.list_sha256`).
 
     Raises:
         ValueError: `substitutions` is missing or not 0.

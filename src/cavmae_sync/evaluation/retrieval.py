@@ -5,14 +5,14 @@ Letters: N clips (all are queries and gallery), Q queries, G gallery, D directio
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import torch
 from torch import Tensor
 
+from cavmae_sync.data import PreparedDataset
 from cavmae_sync.embedding import AggregationName, DatasetEmbeddings, Embedder, similarity_matrix
-from cavmae_sync.embedding.embedder import Progress, WholeClips
-from cavmae_sync.evaluation.provenance import clip_list_hash, weights_fingerprint
+from cavmae_sync.embedding.embedder import Progress
 from cavmae_sync.evaluation.report import Report, Value
 from cavmae_sync.metrics import (
     TieRule,
@@ -45,29 +45,31 @@ class RetrievalReport(Report):
 
     def aggregated(self, aggregation: AggregationName) -> "RetrievalReport":
         """The report of another aggregation, from the same vectors: nothing is read or encoded again."""
-        config = {**self.config, "aggregation": aggregation}
-        return _report(self.embeddings, config=config, weights=self.weights)
+        choices = {name: self.config[name] for name in ("ties", "num_bootstrap", "seed")}
+        return retrieval_report(self.embeddings, aggregation=aggregation, **choices)
 
 
 def evaluate_retrieval(
     embedder: Embedder,
-    dataset: WholeClips,
+    clips: PreparedDataset,
     *,
     aggregation: AggregationName = "diagonal_mean",
     ties: Counting = "mean",
     num_bootstrap: int = 1000,
     seed: int = 0,
+    num_workers: int = 0,
     on_progress: Progress | None = None,
 ) -> RetrievalReport:
     """Recall at 1, 5 and 10 and median rank in both directions, every clip being query and gallery item.
 
     Args:
         embedder: The model and how it computes, including which tokens represent a frame.
-        dataset: Items are whole clips (`ClipDataset`); a `torch.utils.data.Subset` of one will do.
+        clips: Prepared clips; `clips.head(n)` for the first n.
         aggregation: How the cosines of two clips' frames become one score.
         ties: Which of the places shared with equal scores a query's own clip takes.
         num_bootstrap: Resamples of the clips behind the 95 % intervals, the same for both directions.
         seed: Of the resamples.
+        num_workers: Processes that read clips.
         on_progress: Called with clips done and clips in all.
 
     Returns:
@@ -76,28 +78,30 @@ def evaluate_retrieval(
     Source:
         Spec 4.1; paper Table 1 (visual to audio) and Table 11 (aggregations).
     """
-    embeddings = embedder.embed_dataset(dataset, on_progress=on_progress)
-    has_global_token = embedder.model.config.global_token
-    config = {
-        "aggregation": aggregation,
-        "ties": ties,
-        "representation": embedder.representation if has_global_token else "patch_mean",
-        "precision": embedder.precision,
-        "num_bootstrap": num_bootstrap,
-        "seed": seed,
-        "model": embedder.model.config.model_dump(mode="json"),
-    }
-    return _report(embeddings, config=config, weights=weights_fingerprint(embedder.model))
-
-
-def _report(embeddings: DatasetEmbeddings, *, config: Mapping[str, Any], weights: str) -> RetrievalReport:
-    similarity_QG = similarity_matrix(
-        embeddings.audio_NTD, embeddings.visual_NTD, aggregation=config["aggregation"]
+    return retrieval_report(
+        embedder.embed_dataset(clips, num_workers=num_workers, on_progress=on_progress),
+        aggregation=aggregation,
+        ties=ties,
+        num_bootstrap=num_bootstrap,
+        seed=seed,
     )
+
+
+def retrieval_report(
+    embeddings: DatasetEmbeddings,
+    *,
+    aggregation: AggregationName = "diagonal_mean",
+    ties: Counting = "mean",
+    num_bootstrap: int = 1000,
+    seed: int = 0,
+) -> RetrievalReport:
+    """As `evaluate_retrieval`, from vectors already made."""
+    similarity_QG = similarity_matrix(embeddings.audio_NTD, embeddings.visual_NTD, aggregation=aggregation)
     num_clips = len(similarity_QG)
+    choices = {"aggregation": aggregation, "ties": ties, "num_bootstrap": num_bootstrap, "seed": seed}
     return RetrievalReport(
         name="retrieval",
-        metrics=_metrics(similarity_QG, config),
+        metrics=_metrics(similarity_QG, ties=ties, num_bootstrap=num_bootstrap, seed=seed),
         counts={
             "queries": num_clips,
             "gallery": num_clips,
@@ -105,23 +109,23 @@ def _report(embeddings: DatasetEmbeddings, *, config: Mapping[str, Any], weights
             "broken_vectors": embeddings.num_broken_rows,
             "scores_not_a_number": count_nan(similarity_QG),
         },
-        config=config,
-        weights=weights,
-        clip_list=clip_list_hash(embeddings.clip_ids),
+        config={**choices, **embeddings.made_with},
+        weights=embeddings.weights,
+        clip_list=embeddings.clip_list,
         similarity_QG=similarity_QG,
         embeddings=embeddings,
     )
 
 
-def _metrics(similarity_QG: Tensor, config: Mapping[str, Any]) -> dict[str, Value]:
+def _metrics(similarity_QG: Tensor, *, ties: Counting, num_bootstrap: int, seed: int) -> dict[str, Value]:
     matrices = {"audio_to_visual": similarity_QG, "visual_to_audio": similarity_QG.T}
-    if config["ties"] == "official":
+    if ties == "official":
         return _values({name: official_ranks(matrix) for name, matrix in matrices.items()}, similarity_QG)
-    ranks = {name: true_match_ranks(matrix, ties=config["ties"]) for name, matrix in matrices.items()}
+    ranks = {name: true_match_ranks(matrix, ties=ties) for name, matrix in matrices.items()}
     samples = bootstrap_metrics(
         torch.stack([ranks[name] for name in DIRECTIONS]),
-        num_resamples=config["num_bootstrap"],
-        generator=torch.Generator().manual_seed(config["seed"]),
+        num_resamples=num_bootstrap,
+        generator=torch.Generator().manual_seed(seed),
     )
     values = _values(ranks, similarity_QG)
     for d, direction in enumerate(DIRECTIONS):

@@ -1,7 +1,6 @@
-"""What a number was measured with: fingerprints of weights and of lists of clips."""
+"""Which weights vectors were made with."""
 
 import hashlib
-from collections.abc import Sequence
 
 import torch
 from torch import nn
@@ -18,11 +17,3 @@ def weights_fingerprint(model: nn.Module) -> str:
         digest.update(f"{name}\t{tensor.dtype}\t{tuple(tensor.shape)}\n".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy())
     return digest.hexdigest()
-
-
-def clip_list_hash(clip_ids: Sequence[str]) -> str:
-    """SHA-256 of the ids of the clips, in order, one a line.
-
-    Recall depends on the gallery, so numbers are comparable only where these are equal.
-    """
-    return hashlib.sha256("".join(f"{clip_id}\n" for clip_id in clip_ids).encode()).hexdigest()
