@@ -16,8 +16,8 @@ from cavmae_sync.inputs.arrays import as_tensor
 def resize_and_crop(frames_THWC: NDArray[np.uint8] | Tensor, *, pixels: int) -> Tensor:
     """The middle square of each picture, its shorter side brought to `pixels`.
 
-    Bicubic with antialiasing, width first, within one grey level of Pillow's (on white noise two, for one
-    value in several thousand). Integers in, integers out: on floating point the same call overshoots.
+    Bicubic with antialiasing, width first. Against Pillow, 0.5 percent of values differ by one grey level and
+    fewer than one in 50,000 by two. Integers in, integers out: on floating point the same call overshoots.
 
     Args:
         frames_THWC: uint8 pictures of one size, on the CPU (torch has no such resize elsewhere).
