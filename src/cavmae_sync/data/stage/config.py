@@ -52,6 +52,11 @@ class StageConfig(Config):
                 f"min_objects={self.min_objects} is more than max_objects={self.max_objects}. "
                 "Raise max_objects."
             )
+        if abs(self.clip_seconds * self.frames_per_second - self.num_frames) > 1e-6:
+            raise ValueError(
+                f"clip_seconds={self.clip_seconds} at frames_per_second={self.frames_per_second} is no whole "
+                "number of frames. Change one of them."
+            )
         if self.variant == "unknown_classes" and self.split == "train":
             raise ValueError(
                 'variant="unknown_classes" shows classes that training must not see, but split="train". '

@@ -19,6 +19,7 @@ from PIL import Image, UnidentifiedImageError
 
 from cavmae_sync.data.stage.pack import StageObject
 from cavmae_sync.errors import DatasetError
+from cavmae_sync.media import read_audio
 from cavmae_sync.paper import SAMPLE_RATE_HZ
 
 _SOUND_ENDINGS: Final = (".ogg", ".wav", ".flac")
@@ -40,6 +41,7 @@ class FolderPack:
         """
         self._folder = folder
         self._class_of = _read_classes(folder)
+        self._loud_parts: dict[str, NDArray[np.float32]] = {}
         self._sound_of = {name: _sound_file(folder, name) for name in self._class_of}
         for name in self._class_of:
             _check_picture(folder / f"{name}.png")
@@ -86,17 +88,18 @@ class FolderPack:
         return np.tile(waveform_S, repeats)[start : start + num_samples]
 
     def _loud_part(self, name: str) -> NDArray[np.float32]:
-        """The recording without its silent ends."""
-        from cavmae_sync.media import read_audio
-
+        """The recording without its silent ends; each is decoded once."""
+        if name in self._loud_parts:
+            return self._loud_parts[name]
         path = self._sound_of[name]
-        waveform_S = read_audio(path)
+        waveform_S = read_audio(path, channel="mix")
         loud = np.flatnonzero(np.abs(waveform_S) > _QUIET * np.abs(waveform_S).max(initial=0.0))
         if len(loud) < SAMPLE_RATE_HZ // 100:
             raise DatasetError(
                 f"{path} is silent or shorter than 10 ms. Give {name} a sound that can be heard."
             )
-        return waveform_S[loud[0] : loud[-1] + 1]
+        self._loud_parts[name] = waveform_S[loud[0] : loud[-1] + 1]
+        return self._loud_parts[name]
 
 
 def _read_classes(folder: Path) -> dict[str, str]:

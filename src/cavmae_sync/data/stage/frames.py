@@ -3,7 +3,7 @@
 Shape letters: O actors that are seen, T frames, H W pixels, C channels.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -16,9 +16,9 @@ from cavmae_sync.data.stage.pack import Pack
 from cavmae_sync.data.stage.scene import Actor, Scene
 
 #: Longest side of the smallest and of the largest object at its loudest, as a share of the frame's side.
-SIZE_SHARES: Final = (0.32, 0.58)
+SIZE_SHARES: Final = (0.36, 0.64)
 _NUM_LEVELS: Final = 12
-_QUIET_SCALE: Final = 0.8
+_QUIET_SCALE: Final = 0.82
 _QUIET_BRIGHTNESS: Final = 0.62
 _GLOW: Final = 0.8
 _MARGIN: Final = 0.2
@@ -79,21 +79,15 @@ class _Sprite:
     area: int
 
 
-@dataclass(slots=True)
 class _Costume:
     """One object at every loudness it needs, drawn when first asked for."""
-
-    rgba: NDArray[np.uint8]
-    longest_side: float
-    has_pulse: bool
-    _sprites: dict[int, _Sprite] = field(default_factory=dict)
 
     def __init__(self, rgba: NDArray[np.uint8], longest_side: float, *, has_pulse: bool) -> None:
         margin = round(_MARGIN * max(rgba.shape[:2]))
         self.rgba = np.pad(rgba, ((margin, margin), (margin, margin), (0, 0)))
         self.longest_side = longest_side * max(self.rgba.shape[:2]) / max(rgba.shape[:2])
         self.has_pulse = has_pulse
-        self._sprites = {}
+        self._sprites: dict[int, _Sprite] = {}
 
     def at(self, loudness: float) -> _Sprite:
         # The root makes soft sounds visible and keeps an object lit between two hits.
@@ -105,7 +99,7 @@ class _Costume:
     def _draw(self, level: float) -> _Sprite:
         scale = (_QUIET_SCALE + (1 - _QUIET_SCALE) * level) * self.longest_side / max(self.rgba.shape[:2])
         height, width = (max(1, round(side * scale)) for side in self.rgba.shape[:2])
-        resized = Image.fromarray(self.rgba).resize((width, height), Image.Resampling.BOX)
+        resized = Image.fromarray(self.rgba).resize((width, height), Image.Resampling.BILINEAR)
         alpha = resized.getchannel("A")
         opaque_HW1 = np.asarray(alpha, np.float64)[..., None] / 255
         brightness = _QUIET_BRIGHTNESS + (1 - _QUIET_BRIGHTNESS) * level

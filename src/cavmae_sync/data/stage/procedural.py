@@ -2,7 +2,7 @@
 
 Look and sound of an object go together, always in the same direction:
 
-    larger           lower            (size: 32-58 % of the frame; 0.75 octaves up to 0.75 octaves down)
+    larger           lower            (size: 36-64 % of the frame; 0.75 octaves up to 0.75 down)
     from blue to red from dull to bright
     more stripes     faster           (tremolo, or hits in a second)
 """

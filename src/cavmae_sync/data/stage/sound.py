@@ -19,7 +19,7 @@ Track = NDArray[np.float32]
 #: RMS of the loudest 0.2 s of an utterance whose event has loudness 1.
 REFERENCE_RMS: Final = 0.2
 #: Length of the stretch around a frame whose RMS is the loudness at that frame.
-LOUDNESS_WINDOW_SECONDS: Final = 0.3
+LOUDNESS_WINDOW_SECONDS: Final = 0.2
 _NORM_WINDOW_SECONDS: Final = 0.2
 _HIGHEST_PEAK: Final = 0.95
 
@@ -37,7 +37,7 @@ def dry_tracks(scene: Scene, *, config: StageConfig, pack: Pack) -> Track:
 def loudness(tracks_OS: Track, *, frame_seconds_T: NDArray[np.float64]) -> NDArray[np.float32]:
     """Loudness of each actor around each frame: (O, T) float32 >= 0; 1 is the loudest usual.
 
-    It is the RMS of the actor's own track in a window of 0.3 s centred on the frame, over the reference.
+    It is the RMS of the actor's own track in a window of 0.2 s centred on the frame, over the reference.
     """
     energy_OS = np.cumsum(np.pad(tracks_OS.astype(np.float64) ** 2, ((0, 0), (1, 0))), axis=1)
     half = LOUDNESS_WINDOW_SECONDS / 2
