@@ -148,6 +148,19 @@ BALANCE_SCALE: Final = 1000.0
 #: Added to a class's clips before dividing. [code: CAV-MAE gen_weight_file.py]
 BALANCE_OFFSET: Final = 0.01
 
+#: Epochs before the multi-step schedule first lowers the rate. [code: CAV-MAE run scripts, lrscheduler_start]
+MULTISTEP_FIRST_EPOCH: Final = 10
+#: Epochs between its later steps. [code: CAV-MAE run scripts, lrscheduler_step]
+MULTISTEP_EVERY_EPOCHS: Final = 5
+#: What the multi-step schedule multiplies the rate with. [code: CAV-MAE run scripts, lrscheduler_decay]
+MULTISTEP_FACTOR: Final = 0.5
+#: Learning rate of CAV-MAE base. [code: CAV-MAE run scripts, lr]
+CAVMAE_LEARNING_RATE: Final = 5e-5
+#: Clips of one step of CAV-MAE base. [code: CAV-MAE run scripts, batch_size]
+CAVMAE_BATCH_SIZE: Final = 48
+#: Candidates of one softmax of CAV-MAE base: 48 clips on 4 devices. [code: CAV-MAE run scripts]
+CAVMAE_NEGATIVES_SHARD: Final = 12
+
 # ---- evaluation ------------------------------------------------------------------------------------------
 
 #: The k of recall at k. [paper: Table 1]

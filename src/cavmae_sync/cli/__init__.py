@@ -1,0 +1,47 @@
+"""The command line: each command parses, makes one library call and prints.
+
+Data go to standard output, progress and messages to standard error. Exit codes: 0 done, 1 an error that
+says what to do, 2 wrong usage, 130 interrupted.
+"""
+
+import sys
+from importlib.metadata import version
+
+from cyclopts import App
+from rich.console import Console
+
+from cavmae_sync.errors import CavMaeSyncError
+
+app = App(
+    name="cavmae-sync",
+    help="Learns, without labels, how vision and sound belong together in video, frame by frame.",
+    version=version("cavmae-sync"),
+)
+evaluate = App(name="evaluate", help="Measures a model.")
+
+# Commands are named, not imported: --help stays instant because torch is not loaded for it.
+app.command("cavmae_sync.cli.demo:demo", name="demo")
+app.command("cavmae_sync.cli.stage:stage", name="stage")
+app.command("cavmae_sync.cli.prepare:prepare", name="prepare")
+app.command("cavmae_sync.cli.pretrain:pretrain", name="pretrain")
+app.command(evaluate)
+evaluate.command("cavmae_sync.cli.evaluate_retrieval:retrieval", name="retrieval")
+
+
+def main() -> None:
+    """Run the command of this process's arguments and exit."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(words: list[str]) -> int:
+    """Run one command. Returns the exit code."""
+    messages = Console(stderr=True, highlight=False)
+    try:
+        app(words, console=Console(), error_console=messages, exit_on_error=False, print_error=True)
+    except CavMaeSyncError as error:
+        messages.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+        return 1
+    except KeyboardInterrupt:
+        messages.print("interrupted; what was finished is kept. Run the same command again to go on.")
+        return 130
+    return 0

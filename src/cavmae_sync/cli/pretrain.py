@@ -1,0 +1,100 @@
+"""`cavmae-sync pretrain`: a dataset to a model."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.console import Console
+
+from cavmae_sync.cli.interrupt import stop_on_signal
+from cavmae_sync.cli.progress import Advance, show_progress
+from cavmae_sync.errors import ConfigError
+from cavmae_sync.recipes import RunResult, continue_pretraining, find_recipe, run_pretraining
+from cavmae_sync.training import StepReport, Watchers
+
+
+def pretrain(
+    recipe: str | None = None,
+    *overrides: str,
+    data: Path | None = None,
+    out: Path | None = None,
+    validation: Path | None = None,
+    init: Path | None = None,
+    resume: Path | None = None,
+    device: str | None = None,
+    show_config: Annotated[bool, Parameter(negative="")] = False,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> None:
+    """Pretrain a model on a prepared dataset.
+
+    Ctrl-C saves and stops; --resume RUN goes on from there. Works under torchrun. OUT gets config.json,
+    metrics.jsonl, tensorboard/, checkpoints/ and weights.safetensors.
+
+    Recipes: sync_base (published), sync_base_mask_60, sync_base_no_registers, sync_base_no_global_token,
+    cavmae_base, cavmae_scale_plus, cavmae_scale_plus_plus, cavmae_scale_plus_plus_plus, debug.
+
+    Example: cavmae-sync pretrain debug --data my-dataset --out my-run loop.num_steps=50
+
+    Args:
+        recipe: Name of a complete configuration.
+        overrides: `key.path=value` words, for example `model.registers=4`.
+        data: Prepared dataset to learn from.
+        out: Folder of the run.
+        validation: Prepared dataset held out, for losses and retrieval during training.
+        init: Weights to start from: .safetensors of ours, .pth of the authors or of an MAE ViT.
+        resume: Folder of a run to go on with; its configuration is used.
+        device: cpu, cuda or mps; the best there is unless given.
+        show_config: Print the complete configuration and stop.
+        as_json: Print the result as one JSON object.
+    """
+    if resume is not None:
+        if recipe is not None or out is not None or init is not None or validation is not None:
+            raise ConfigError(
+                "--resume RUN uses the run's own recipe, folder, start and validation: leave them out."
+            )
+        with _watched() as watchers:
+            result = continue_pretraining(resume, data=data, device=device, watchers=watchers)
+    else:
+        if recipe is None:
+            raise ConfigError("Name a recipe (cavmae-sync pretrain --help lists them), or --resume RUN.")
+        config = find_recipe(recipe).with_overrides(overrides)
+        if show_config:
+            print(config.model_dump_json(indent=2))
+            return
+        if data is None or out is None:
+            raise ConfigError("A new run needs --data DATASET and --out RUN.")
+        with _watched() as watchers:
+            result = run_pretraining(
+                config, data=data, out=out, validation=validation, init=init, device=device, watchers=watchers
+            )
+    _print_result(result, as_json=as_json)
+
+
+def _print_result(result: RunResult, *, as_json: bool) -> None:
+    facts = {"run": str(result.run.path), "steps": result.num_steps, "is_complete": result.is_complete}
+    if as_json:
+        print(json.dumps(facts | {"weights": str(result.run.weights)}))
+    elif result.is_complete:
+        Console().print(f"{result.num_steps} steps; weights in {result.run.weights}", soft_wrap=True)
+    if not result.is_complete:
+        Console(stderr=True).print(
+            f"stopped and saved after step {result.num_steps}. Go on with: "
+            f"cavmae-sync pretrain --resume {result.run.path}",
+            soft_wrap=True,
+        )
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def _watched() -> Iterator[Watchers]:
+    with stop_on_signal() as should_stop, show_progress("pretraining") as advance:
+        yield Watchers(on_step=lambda report: _show(advance, report), should_stop=should_stop)
+
+
+def _show(advance: Advance, report: StepReport) -> None:
+    advance(
+        report.step, report.num_steps, f"loss {report.total_loss:.3f}, {report.clips_per_second:.0f} clips/s"
+    )

@@ -1,0 +1,86 @@
+"""Progress on standard error: a bar with rate and time left on a terminal, a line now and then elsewhere."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+#: Called with what is done, what there is in all, and a short note.
+Advance = Callable[[int, int, str], None]
+
+_SECONDS_BETWEEN_LINES = 15.0
+
+
+class _Rate(ProgressColumn):
+    """Things per second, over the whole task."""
+
+    def render(self, task: Task) -> Text:
+        """For example "12.3/s"."""
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:.1f}/s", style="progress.data.speed")
+
+
+@contextmanager
+def show_progress(title: str) -> Iterator[Advance]:
+    """Show how far something is.
+
+    Args:
+        title: What is being done.
+
+    Yields:
+        A function to call with (done, total, note).
+    """
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _Lines(title, console)
+        return
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=console,
+    ) as progress:
+        task = progress.add_task(title, total=None, note="")
+
+        def advance(done: int, total: int, note: str = "") -> None:
+            progress.update(task, completed=done, total=total, note=note)
+
+        yield advance
+
+
+class _Lines:
+    """One line every now and then, for logs."""
+
+    def __init__(self, title: str, console: Console) -> None:
+        self.title, self.console = title, console
+        self.began = self.last = time.monotonic()
+
+    def __call__(self, done: int, total: int, note: str = "") -> None:
+        now = time.monotonic()
+        if done < total and now - self.last < _SECONDS_BETWEEN_LINES:
+            return
+        self.last = now
+        spent = now - self.began
+        left = spent / done * (total - done) if done else float("nan")
+        self.console.print(
+            f"{self.title}: {done}/{total}, {spent:.0f} s, {left:.0f} s left {note}".rstrip(), soft_wrap=True
+        )

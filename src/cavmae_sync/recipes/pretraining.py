@@ -1,0 +1,144 @@
+"""Named pretraining runs. A variant calls its base and changes what its name says.
+
+Start one with `cavmae-sync pretrain NAME --data DATASET --out RUN`; `key.path=value` words change fields.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from cavmae_sync import paper
+from cavmae_sync.errors import ConfigError
+from cavmae_sync.inputs import InputConfig
+from cavmae_sync.losses import ContrastConfig, LossConfig
+from cavmae_sync.model import DecoderConfig, MaskingConfig, ModelConfig
+from cavmae_sync.training import LoopConfig, OptimConfig, PretrainConfig
+
+
+def sync_base() -> PretrainConfig:
+    """CAV-MAE Sync as published: ViT-B, 416-frame segments, 8 registers, batch 512, 25 epochs of AudioSet-2M.
+
+    Published with it: AudioSet V->A R@1 35.2, VGGSound 27.9 (paper, Table 1). Start from MAE weights with
+    `--init mae_pretrain_vit_base_full.pth`. Hours and hardware of the published run are not known.
+    """
+    return PretrainConfig(name="sync_base")
+
+
+def sync_base_mask_60() -> PretrainConfig:
+    """`sync_base` with 60 % masked. Published: AudioSet V->A R@1 39.1, VGGSound 28.6 (Table 8)."""
+    return _vary(sync_base(), "sync_base_mask_60", masking=MaskingConfig(ratio=0.6))
+
+
+def sync_base_no_registers() -> PretrainConfig:
+    """`sync_base` without register tokens (Table 6, first row)."""
+    return _vary(sync_base(), "sync_base_no_registers", model=ModelConfig(registers=0))
+
+
+def sync_base_no_global_token() -> PretrainConfig:
+    """`sync_base` comparing means of patch tokens (Table 7)."""
+    return _vary(sync_base(), "sync_base_no_global_token", model=ModelConfig(global_token=False))
+
+
+def cavmae_base() -> PretrainConfig:
+    """CAV-MAE base: whole-clip sound, no global token, no registers, batch 48, multi-step schedule."""
+    return PretrainConfig(
+        name="cavmae_base",
+        model=ModelConfig(
+            global_token=False,
+            registers=0,
+            inputs=InputConfig(segment_length=paper.SPECTROGRAM_LENGTH),
+        ),
+        losses=LossConfig(
+            contrastive_weight=paper.CAVMAE_CONTRASTIVE_WEIGHT,
+            contrast=ContrastConfig(negatives=f"shard:{paper.CAVMAE_NEGATIVES_SHARD}"),
+        ),
+        optim=OptimConfig(learning_rate=paper.CAVMAE_LEARNING_RATE, schedule="multistep"),
+        loop=LoopConfig(batch_size=paper.CAVMAE_BATCH_SIZE),
+    )
+
+
+def cavmae_scale_plus() -> PretrainConfig:
+    """CAV-MAE Scale+: batch 120, learning rate 1e-4. Published: AudioSet V->A R@1 18.8 (Table 1)."""
+    return _scaled("cavmae_scale_plus", batch_size=120, learning_rate=1e-4, shard=30)
+
+
+def cavmae_scale_plus_plus() -> PretrainConfig:
+    """CAV-MAE Scale++: batch 256, learning rate 2e-4."""
+    return _scaled("cavmae_scale_plus_plus", batch_size=256, learning_rate=2e-4, shard=64)
+
+
+def cavmae_scale_plus_plus_plus() -> PretrainConfig:
+    """CAV-MAE Scale+++: batch 512, contrastive weight 0.1, cosine schedule (Table 4, the row before Sync)."""
+    base = _scaled("cavmae_scale_plus_plus_plus", batch_size=512, learning_rate=2e-4, shard=64)
+    return _vary(
+        base,
+        base.name,
+        losses=base.losses.model_copy(update={"contrastive_weight": paper.CONTRASTIVE_WEIGHT}),
+        optim=OptimConfig(),
+    )
+
+
+def debug() -> PretrainConfig:
+    """A model that trains in seconds and learns next to nothing: for trying the machinery."""
+    return PretrainConfig(
+        name="debug",
+        model=ModelConfig(
+            inputs=InputConfig(segment_length=96, frame_pixels=64, align_length="valid"),
+            width=32,
+            depth=2,
+            heads=2,
+            registers=2,
+            decoder=DecoderConfig(width=32, depth=1, heads=2),
+        ),
+        losses=LossConfig(contrast=ContrastConfig(negatives="local")),
+        optim=OptimConfig(learning_rate=1e-3),
+        loop=LoopConfig(batch_size=8, num_steps=20, num_workers=0),
+    )
+
+
+def _scaled(name: str, *, batch_size: int, learning_rate: float, shard: int) -> PretrainConfig:
+    base = cavmae_base()
+    contrast = ContrastConfig(negatives=f"shard:{shard}")
+    return _vary(
+        base,
+        name,
+        losses=base.losses.model_copy(update={"contrast": contrast}),
+        optim=base.optim.model_copy(update={"learning_rate": learning_rate}),
+        loop=LoopConfig(batch_size=batch_size),
+    )
+
+
+def _vary(base: PretrainConfig, name: str, **changes: Any) -> PretrainConfig:
+    return PretrainConfig.model_validate({**dict(base), "name": name, **changes})
+
+
+Recipe = Callable[[], PretrainConfig]
+
+
+def find_recipe(name: str) -> PretrainConfig:
+    """The configuration of a named recipe.
+
+    Raises:
+        ConfigError: There is no such recipe. All are listed.
+    """
+    if name not in RECIPES:
+        raise ConfigError(f"There is no recipe {name!r}. There are: {', '.join(sorted(RECIPES))}.")
+    return RECIPES[name]()
+
+
+RECIPES: Mapping[str, Recipe] = MappingProxyType(
+    {
+        recipe.__name__: recipe
+        for recipe in (
+            cavmae_base,
+            cavmae_scale_plus,
+            cavmae_scale_plus_plus,
+            cavmae_scale_plus_plus_plus,
+            debug,
+            sync_base,
+            sync_base_mask_60,
+            sync_base_no_global_token,
+            sync_base_no_registers,
+        )
+    }
+)

@@ -1,0 +1,143 @@
+"""A configuration and datasets become a run: the place where data, training and evaluation meet."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from cavmae_sync.data import PairDataset, PreparedDataset
+from cavmae_sync.embedding import Embedder
+from cavmae_sync.errors import TrainingError
+from cavmae_sync.evaluation import evaluate_retrieval
+from cavmae_sync.model import CAVMAESync
+from cavmae_sync.training import (
+    PretrainConfig,
+    Pretraining,
+    RunFolder,
+    Watchers,
+    keep_freed_memory,
+    open_world,
+    start_from,
+)
+
+#: Clips of the validation set on which retrieval is measured during training.
+NUM_RETRIEVAL_CLIPS = 500
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunResult:
+    """What came of a run: its folder, the steps made, and whether it reached its end."""
+
+    run: RunFolder
+    num_steps: int
+    is_complete: bool
+
+
+def run_pretraining(
+    config: PretrainConfig,
+    *,
+    data: Path,
+    out: Path,
+    validation: Path | None = None,
+    init: Path | None = None,
+    device: str | None = None,
+    watchers: Watchers | None = None,
+) -> RunResult:
+    """Start a new run.
+
+    Args:
+        config: What runs.
+        data: Prepared dataset to learn from.
+        out: Folder of the run; must not hold one.
+        validation: Prepared dataset held out; None validates nothing.
+        init: Weights to start from: ours, the authors', or an MAE ViT with decoder.
+        device: "cpu", "cuda" or "mps"; None takes the best there is.
+        watchers: Who looks on.
+
+    Raises:
+        TrainingError: `out` holds a run, or the data do not suffice for a batch.
+        DatasetError: A dataset is missing or incomplete.
+        WeightsError: `init` does not fit.
+    """
+    environment: dict[str, object] = {
+        "data": str(data.absolute()),
+        "clips": PreparedDataset.open(data).list_sha256,
+        "validation": validation and str(validation.absolute()),
+        "init": init and str(init.absolute()),
+    }
+    with open_world(device) as world:
+        if world.is_main:
+            RunFolder.create(out, config, environment | {"device": str(world.device)})
+        world.wait()
+    return continue_pretraining(out, device=device, watchers=watchers)
+
+
+def continue_pretraining(
+    out: Path, *, data: Path | None = None, device: str | None = None, watchers: Watchers | None = None
+) -> RunResult:
+    """Go on with a run from its newest checkpoint, bit for bit on the CPU.
+
+    Args:
+        out: Folder of the run.
+        data: Where its dataset lies now, if it was moved.
+        device: "cpu", "cuda" or "mps"; None takes the best there is.
+        watchers: Who looks on.
+
+    Raises:
+        TrainingError: There is no run, or the dataset is not the one it began with.
+    """
+    keep_freed_memory()
+    run = RunFolder.open(out)
+    config, environment = run.config(), run.environment()
+    prepared = PreparedDataset.open(data or environment["data"])
+    if prepared.list_sha256 != environment["clips"]:
+        raise TrainingError(
+            f"{prepared.folder} holds other clips than the run began with. Give the right one with --data."
+        )
+    held_out = PreparedDataset.open(environment["validation"]) if environment["validation"] else None
+    with open_world(device) as world:
+        model = CAVMAESync(config.model, generator=torch.Generator().manual_seed(config.seed))
+        if environment["init"] is not None:
+            start_from(model, Path(environment["init"]))
+        pretraining = Pretraining(
+            config,
+            model=model,
+            train=_pairs(prepared, config, is_training=True),
+            validation=None if held_out is None else _pairs(held_out, config, is_training=False),
+            world=world,
+            run=run,
+            watchers=_with_retrieval(watchers or Watchers(), held_out, config),
+        )
+        is_complete = pretraining.run()
+    return RunResult(run=run, num_steps=pretraining.step, is_complete=is_complete)
+
+
+def _pairs(prepared: PreparedDataset, config: PretrainConfig, *, is_training: bool) -> PairDataset:
+    return PairDataset(
+        prepared,
+        inputs=config.model.inputs,
+        seed=config.seed,
+        augment=config.augment if is_training else None,
+        frame="random" if is_training else "middle",
+    )
+
+
+def _with_retrieval(watchers: Watchers, held_out: PreparedDataset | None, config: PretrainConfig) -> Watchers:
+    """Adds retrieval and reconstruction panels on held-out clips."""
+    if held_out is None:
+        return watchers
+    gallery = held_out.head(min(len(held_out), NUM_RETRIEVAL_CLIPS))
+
+    def retrieval(model: CAVMAESync) -> Mapping[str, float]:
+        report = evaluate_retrieval(Embedder(model, device=_device(model)), gallery, num_bootstrap=1)
+        return {name: value.value for name, value in report.metrics.items()}
+
+    return replace(
+        watchers,
+        evaluators={"retrieval": retrieval, **watchers.evaluators},
+    )
+
+
+def _device(model: CAVMAESync) -> torch.device:
+    return next(model.parameters()).device

@@ -1,0 +1,34 @@
+"""The loop: batches, masks, losses, updates, checkpoints."""
+
+from cavmae_sync.training.allocator import keep_freed_memory
+from cavmae_sync.training.config import LoopConfig, OptimConfig, PretrainConfig
+from cavmae_sync.training.distributed import World, open_world
+from cavmae_sync.training.log import read_metrics
+from cavmae_sync.training.masks import MaskSource, StepMasks
+from cavmae_sync.training.pretrain import Evaluator, Painter, Pretraining, StepReport, Watchers
+from cavmae_sync.training.run_folder import RunFolder, load_run_or_weights
+from cavmae_sync.training.schedule import learning_rate_at
+from cavmae_sync.training.start import start_from
+from cavmae_sync.training.step import PretrainStep
+
+__all__ = [
+    "Evaluator",
+    "LoopConfig",
+    "MaskSource",
+    "OptimConfig",
+    "Painter",
+    "PretrainConfig",
+    "PretrainStep",
+    "Pretraining",
+    "RunFolder",
+    "StepMasks",
+    "StepReport",
+    "Watchers",
+    "World",
+    "keep_freed_memory",
+    "learning_rate_at",
+    "load_run_or_weights",
+    "open_world",
+    "read_metrics",
+    "start_from",
+]

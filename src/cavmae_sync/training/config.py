@@ -1,0 +1,106 @@
+"""Everything that decides a pretraining run, as one value."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from cavmae_sync import paper
+from cavmae_sync.compute import Precision
+from cavmae_sync.config import Config
+from cavmae_sync.inputs.augment import AugmentConfig
+from cavmae_sync.losses import LossConfig
+from cavmae_sync.model import MaskingConfig, ModelConfig
+
+
+class OptimConfig(Config):
+    """The optimiser and its learning rate over time (spec 3.1, 3.2)."""
+
+    algorithm: Literal["adam", "adamw"] = "adam"
+    """"adam" couples the penalty with the gradient, as published; "adamw" decays weights apart."""
+    learning_rate: float = Field(paper.LEARNING_RATE, gt=0)
+    """Peak learning rate."""
+    betas: tuple[float, float] = paper.ADAM_BETAS
+    """Decay of the first and second moment."""
+    weight_decay: float = Field(paper.WEIGHT_DECAY, ge=0)
+    """Penalty on every parameter, norms and tokens included, as published."""
+    clip_gradient_norm: float | None = Field(None, gt=0)
+    """Gradients of a larger norm are scaled down to it; None for no clipping, as published."""
+    schedule: Literal["cosine", "multistep", "constant"] = "cosine"
+    """"cosine" with linear warm-up (Sync), "multistep" per epoch (CAV-MAE), or "constant" after warm-up."""
+    warmup_fraction: float = Field(paper.WARMUP_FRACTION, ge=0, lt=1)
+    """Part of all steps with rising learning rate; not used by "multistep"."""
+    final_fraction: float = Field(paper.FINAL_LEARNING_RATE_FRACTION, ge=0, le=1)
+    """Last learning rate of "cosine" over the peak."""
+    multistep_first_epoch: int = Field(paper.MULTISTEP_FIRST_EPOCH, gt=0)
+    """Epochs before "multistep" first lowers the rate."""
+    multistep_every_epochs: int = Field(paper.MULTISTEP_EVERY_EPOCHS, gt=0)
+    """Epochs between its later steps."""
+    multistep_factor: float = Field(paper.MULTISTEP_FACTOR, gt=0, lt=1)
+    """What the rate is multiplied with."""
+
+
+class LoopConfig(Config):
+    """How long a run is, in what pieces, and what is written when."""
+
+    batch_size: int = Field(paper.BATCH_SIZE, gt=0)
+    """Clips of one step, over all processes and accumulated parts."""
+    accumulation: int = Field(1, gt=0)
+    """Parts into which each process splits its share of a step, to save memory. Contrast is within a part."""
+    num_epochs: int = Field(paper.NUM_EPOCHS, gt=0)
+    """Passes over the training clips."""
+    num_steps: int | None = Field(None, gt=0)
+    """Length of the run in steps instead of epochs."""
+    precision: Precision = "float32"
+    """Precision of the forward pass; similarities and losses are float32 in all three."""
+    num_workers: int = Field(2, ge=0)
+    """Processes that read clips, per training process; 0 reads in the training process itself."""
+    log_every_steps: int = Field(10, gt=0)
+    """Steps between rows of metrics.jsonl."""
+    validate_every_steps: int | None = Field(None, gt=0)
+    """Steps between validations; None validates after each epoch."""
+    checkpoint_every_steps: int | None = Field(None, gt=0)
+    """Steps between checkpoints; None writes one after each validation."""
+    keep_checkpoints: int = Field(2, gt=0)
+    """Checkpoints kept; older ones are deleted."""
+
+
+class PretrainConfig(Config):
+    """A complete pretraining run."""
+
+    name: str = "sync_base"
+    """Name of the recipe it came from."""
+    seed: int = Field(0, ge=0)
+    """Decides fresh weights, order, frames, masks and augmentations."""
+    model: ModelConfig = ModelConfig()
+    """Shape of the model."""
+    masking: MaskingConfig = MaskingConfig()
+    """How patches are hidden."""
+    losses: LossConfig = LossConfig()
+    """What is minimised."""
+    augment: AugmentConfig = AugmentConfig()
+    """Changes to the inputs; all off as published."""
+    optim: OptimConfig = OptimConfig()
+    """Optimiser and learning rate."""
+    loop: LoopConfig = LoopConfig()
+    """Length of the run, batches, precision, what is written when."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        shard = self.losses.contrast.shard_size
+        part, rest = divmod(self.loop.batch_size, self.loop.accumulation)
+        if rest:
+            raise ValueError(
+                f"loop.batch_size={self.loop.batch_size} must be a multiple of "
+                f"loop.accumulation={self.loop.accumulation}."
+            )
+        if shard is not None and part % shard:
+            raise ValueError(
+                f"losses.contrast.negatives=shard:{shard} must divide loop.batch_size / loop.accumulation = "
+                f"{part}. Use losses.contrast.negatives=local, or another batch size."
+            )
+        if self.losses.contrast.representation == "both" and not self.model.global_token:
+            raise ValueError(
+                "losses.contrast.representation=both compares global tokens too, but "
+                "model.global_token=False. Use patch_mean."
+            )
+        return self

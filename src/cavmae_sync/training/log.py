@@ -1,0 +1,77 @@
+"""What a run writes while it goes: JSON lines always, TensorBoard where it is installed."""
+
+import json
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cavmae_sync.data.atomic import write_text
+from cavmae_sync.training.run_folder import RunFolder
+
+
+class RunLog:
+    """Appends rows to `metrics.jsonl` and mirrors numbers and pictures to TensorBoard.
+
+    Args:
+        run: Where to write.
+        first_step: Rows of later steps are dropped: they belong to steps that will be made again.
+    """
+
+    def __init__(self, run: RunFolder, *, first_step: int) -> None:
+        _drop_rows_after(run.metrics, first_step)
+        self._file = run.metrics.open("a", encoding="utf-8")
+        self._board = _open_board(run.path / "tensorboard", first_step)
+
+    def write(self, kind: str, *, step: int, values: Mapping[str, float]) -> None:
+        """One row: `{"kind": ..., "step": ..., **values}`."""
+        self._file.write(json.dumps({"kind": kind, "step": step, **values}) + "\n")
+        self._file.flush()
+        if self._board is not None:
+            for name, value in values.items():
+                self._board.add_scalar(f"{kind}/{name}", value, step)
+
+    def picture(self, name: str, picture_HWC: NDArray[np.uint8], *, step: int) -> None:
+        """One picture, for TensorBoard only."""
+        if self._board is not None:
+            self._board.add_image(name, picture_HWC, step, dataformats="HWC")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+        if self._board is not None:
+            self._board.close()
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """Rows of a `metrics.jsonl`; a last line cut off by a kill is left out."""
+    lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    rows = []
+    for number, line in enumerate(lines):
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            if number + 1 < len(lines):
+                raise
+    return rows
+
+
+def _drop_rows_after(path: Path, step: int) -> None:
+    kept = [row for row in read_metrics(path) if row["step"] <= step]
+    write_text(path, "".join(json.dumps(row) + "\n" for row in kept))
+
+
+def _open_board(folder: Path, first_step: int) -> Any | None:
+    if find_spec("tensorboard") is None:
+        return None
+    from torch.utils.tensorboard import SummaryWriter
+
+    return SummaryWriter(str(folder), purge_step=first_step + 1)

@@ -1,0 +1,99 @@
+"""Masks by counting: what is hidden follows from the seed and a number, not from who draws it.
+
+P pairs of this process, N patches.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cavmae_sync.data.draws import Draw, Purpose, random_words
+from cavmae_sync.model import Mask, MaskingConfig, MaskPair, ModelConfig, structured_noise
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StepMasks:
+    """Masks of one pass; `contrastive` are those of the second encoder pass, None where there is none."""
+
+    audio: Mask
+    visual: Mask
+    contrastive: MaskPair | None
+
+    def to(self, device: torch.device) -> "StepMasks":
+        """The same masks on `device`."""
+        return self._each(
+            lambda mask: Mask(keep_PK=mask.keep_PK.to(device), hidden_PN=mask.hidden_PN.to(device))
+        )
+
+    def part(self, span: slice) -> "StepMasks":
+        """The masks of some of the pairs."""
+        return self._each(lambda mask: Mask(keep_PK=mask.keep_PK[span], hidden_PN=mask.hidden_PN[span]))
+
+    def _each(self, change: Callable[[Mask], Mask]) -> "StepMasks":
+        pair = self.contrastive
+        return StepMasks(
+            audio=change(self.audio),
+            visual=change(self.visual),
+            contrastive=pair
+            and MaskPair(audio=pair.audio and change(pair.audio), visual=pair.visual and change(pair.visual)),
+        )
+
+
+class MaskSource:
+    """Draws masks for numbered pairs.
+
+    Args:
+        model: Its grids.
+        masking: What to hide.
+        seed: Seed of the run.
+        purpose: Training and validation never share draws.
+    """
+
+    def __init__(self, model: ModelConfig, masking: MaskingConfig, *, seed: int, purpose: Purpose) -> None:
+        self.masking, self.seed, self.purpose = masking, seed, purpose
+        self.grids = {"audio": model.audio_grid, "visual": model.visual_grid}
+
+    def draw(self, pairs: Sequence[Draw], *, step: int = 0) -> StepMasks:
+        """Masks of some pairs.
+
+        Args:
+            pairs: What numbers each pair: equal draws give equal masks.
+            step: Number of the step, which alone decides ratios drawn from a range, so that all processes
+                draw the same ones.
+        """
+        num_audio, num_visual = (rows * columns for rows, columns in self.grids.values())
+        num_axes = sum(self.grids["audio"])
+        counts = [num_audio, num_visual, num_axes, num_audio, num_visual]
+        words = np.stack([random_words(self.seed, self.purpose, pair, num=sum(counts)) for pair in pairs])
+        noise = torch.from_numpy((words >> np.uint64(40)).astype(np.float32) * np.float32(2.0**-24))
+        audio, visual, axes, second_audio, second_visual = noise.split(counts, dim=1)
+        audio_ratio, visual_ratio = self._ratios(step)
+        audio = structured_noise(
+            audio, axes, grid=self.grids["audio"], ratio=audio_ratio, mode=self.masking.audio_mode
+        )
+        return StepMasks(
+            audio=Mask.from_noise(audio, ratio=audio_ratio),
+            visual=Mask.from_noise(visual, ratio=visual_ratio),
+            contrastive=self._second(second_audio, second_visual),
+        )
+
+    def _ratios(self, step: int) -> tuple[float, float]:
+        if self.masking.ratio_range is None:
+            return self.masking.ratio, self.masking.ratio
+        low, high = self.masking.ratio_range
+        words = random_words(self.seed, Purpose.MASK_RATIO, Draw(step, int(self.purpose)), num=2)
+        audio, visual = (float(word) * 2.0**-64 for word in words)
+        return low + (high - low) * audio, low + (high - low) * visual
+
+    def _second(self, audio_PN: Tensor, visual_PN: Tensor) -> MaskPair | None:
+        ratio = self.masking.contrastive_mask_ratio
+        if ratio is None:
+            return None
+        if ratio == 0:
+            return MaskPair(audio=None, visual=None)
+        return MaskPair(
+            audio=Mask.from_noise(audio_PN, ratio=ratio), visual=Mask.from_noise(visual_PN, ratio=ratio)
+        )

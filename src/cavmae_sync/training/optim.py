@@ -1,0 +1,64 @@
+"""The optimiser and one update with it."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from cavmae_sync.compute import Precision
+from cavmae_sync.paper import ADAM_EPSILON
+from cavmae_sync.training.config import OptimConfig
+
+
+def make_optimizer(parameters: Iterable[nn.Parameter], config: OptimConfig) -> torch.optim.Optimizer:
+    """Adam (or AdamW) over one group with every parameter, fused where the device can (spec 3.1)."""
+    parameters = list(parameters)
+    kind = torch.optim.Adam if config.algorithm == "adam" else torch.optim.AdamW
+    return kind(
+        parameters,
+        lr=config.learning_rate,
+        betas=config.betas,
+        eps=ADAM_EPSILON,
+        weight_decay=config.weight_decay,
+        fused=all(parameter.device.type in ("cpu", "cuda") for parameter in parameters),
+    )
+
+
+class Updater:
+    """Steps an optimiser: scales the loss in half precision, clips gradients, sets the learning rate."""
+
+    def __init__(
+        self, parameters: Iterable[nn.Parameter], config: OptimConfig, *, precision: Precision
+    ) -> None:
+        self.parameters = list(parameters)
+        self.clip_gradient_norm = config.clip_gradient_norm
+        self.optimizer = make_optimizer(self.parameters, config)
+        self.scaler = torch.amp.GradScaler(self.parameters[0].device.type, enabled=precision == "float16")
+
+    def backward(self, loss: Tensor) -> None:
+        """Add the gradients of `loss`."""
+        self.scaler.scale(loss).backward()
+
+    def update(self, *, learning_rate: float) -> Tensor:
+        """One update; gradients are cleared. Returns their norm before clipping, a scalar."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate
+        self.scaler.unscale_(self.optimizer)
+        norm = torch.nn.utils.get_total_norm(
+            [parameter.grad for parameter in self.parameters if parameter.grad is not None]
+        )
+        if self.clip_gradient_norm is not None:
+            torch.nn.utils.clip_grads_with_norm_(self.parameters, self.clip_gradient_norm, norm)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.optimizer.zero_grad(set_to_none=True)
+        return norm
+
+    def state_dict(self) -> dict[str, object]:
+        """State of the optimiser and of the loss scale."""
+        return {"optimizer": self.optimizer.state_dict(), "scaler": self.scaler.state_dict()}
+
+    def load_state_dict(self, state: dict[str, dict[str, object]]) -> None:
+        """The inverse of `state_dict`."""
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scaler.load_state_dict(state["scaler"])

@@ -1,0 +1,321 @@
+"""The pretraining loop.
+
+One step: a share of the batch -> masks -> losses of each part -> gradients -> update. Everything random
+follows from the seed and the number of the step, so a checkpoint needs no more than that number.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn.parallel import DistributedDataParallel
+
+from cavmae_sync.data import Batch, ClipOrder, ClipSampler, Draw, PairDataset, make_loader
+from cavmae_sync.data.draws import Purpose
+from cavmae_sync.errors import NonFiniteLossError, TrainingError
+from cavmae_sync.losses import ContrastConfig
+from cavmae_sync.model import CAVMAESync, save_model
+from cavmae_sync.training.config import PretrainConfig
+from cavmae_sync.training.distributed import World
+from cavmae_sync.training.log import RunLog
+from cavmae_sync.training.masks import MaskSource
+from cavmae_sync.training.optim import Updater
+from cavmae_sync.training.run_folder import RunFolder
+from cavmae_sync.training.schedule import learning_rate_at
+from cavmae_sync.training.step import PretrainStep
+from cavmae_sync.training.validation import LOSS_NAMES, as_row, validate
+
+#: Numbers about a model, by name: retrieval on held-out clips, for example.
+Evaluator = Callable[[CAVMAESync], Mapping[str, float]]
+#: A uint8 HWC picture of what a model does.
+Painter = Callable[[CAVMAESync], NDArray[np.uint8]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StepReport:
+    """Where a run is: handed to whoever shows progress, after every step."""
+
+    step: int
+    num_steps: int
+    epoch: int
+    total_loss: float
+    clips_per_second: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Watchers:
+    """Who looks on. Training knows them only as functions.
+
+    Attributes:
+        evaluators: Called at each validation, on the main process.
+        painters: The same, for pictures.
+        on_step: Called after each step, on the main process.
+        should_stop: Asked after each step; True saves a checkpoint and ends the run early.
+    """
+
+    evaluators: Mapping[str, Evaluator] = field(default_factory=dict)
+    painters: Mapping[str, Painter] = field(default_factory=dict)
+    on_step: Callable[[StepReport], None] = lambda _: None
+    should_stop: Callable[[], bool] = lambda: False
+
+
+class Pretraining:
+    """A run in progress.
+
+    Args:
+        config: What runs.
+        model: Fresh or preloaded weights; a checkpoint in `run` replaces them.
+        train: Clips to learn from, or what is left of them after filtering.
+        validation: Held-out clips; None validates nothing.
+        world: This process among all.
+        run: Where to write.
+        watchers: Who looks on.
+
+    Raises:
+        TrainingError: There are fewer clips than a batch needs, or processes cannot share the batch.
+    """
+
+    def __init__(
+        self,
+        config: PretrainConfig,
+        *,
+        model: CAVMAESync,
+        train: PairDataset,
+        validation: PairDataset | None,
+        world: World,
+        run: RunFolder,
+        watchers: Watchers | None = None,
+    ) -> None:
+        _check_sizes(config, num_clips=len(train), num_processes=world.num_processes)
+        self.config, self.train, self.validation = config, train, validation
+        self.world, self.run_folder, self.watchers = world, run, watchers or Watchers()
+        self.model = model.to(world.device)
+        self.module = self._step_module(config.losses.contrast)
+        self.parallel = world.wrap(self.module)
+        self.updater = Updater(model.parameters(), config.optim, precision=config.loop.precision)
+        self.masks = MaskSource(config.model, config.masking, seed=config.seed, purpose=Purpose.MASK)
+        self.steps_per_epoch = len(train) // config.loop.batch_size
+        self.num_steps = config.loop.num_steps or config.loop.num_epochs * self.steps_per_epoch
+        self.step, self.best_loss = 0, float("inf")
+        self._restore()
+
+    def run(self) -> bool:
+        """Train to the end, or until asked to stop.
+
+        Returns:
+            Whether the run is complete.
+
+        Raises:
+            NonFiniteLossError: The loss became NaN or infinite.
+        """
+        log: AbstractContextManager[RunLog | None] = (
+            RunLog(self.run_folder, first_step=self.step) if self.world.is_main else nullcontext()
+        )
+        with log as opened:
+            since = _Since()
+            for batch in self._batches():
+                since.add(self._train_step(batch), clips=self.config.loop.batch_size)
+                self._report(opened, since)
+                if self.world.any(self.watchers.should_stop()):
+                    self._save()
+                    return self.step == self.num_steps
+            if self.world.is_main:
+                save_model(self.model, self.run_folder.weights)
+        return True
+
+    def _batches(self) -> Iterator[Batch]:
+        order = ClipOrder(len(self.train), seed=self.config.seed)
+        sampler = ClipSampler(
+            order,
+            batch_size=self.config.loop.batch_size,
+            first_batch=self.step,
+            stop_batch=self.num_steps,
+            rank=self.world.rank,
+            num_processes=self.world.num_processes,
+        )
+        yield from make_loader(self.train, sampler=sampler, num_workers=self.config.loop.num_workers)
+
+    def _train_step(self, batch: Batch) -> torch.Tensor:
+        """One update. Returns a row of losses, learning rate and gradient norm."""
+        first = self.world.rank * len(batch)
+        masks = self.masks.draw([Draw(self.step, first + k) for k in range(len(batch))], step=self.step)
+        num_parts = self.config.loop.accumulation
+        size = len(batch) // num_parts
+        batch, masks = batch.to(self.world.device), masks.to(self.world.device)
+        rows = []
+        for part in range(num_parts):
+            span = slice(part * size, (part + 1) * size)
+            with self._gradients_stay(part + 1 < num_parts):
+                losses = self.parallel(batch.segments_PLM[span], batch.frames_PCHW[span], masks.part(span))
+                self._check_finite(losses.total, batch)
+                self.updater.backward(losses.total / num_parts)
+            rows.append(as_row(losses))
+        learning_rate = learning_rate_at(
+            self.step,
+            config=self.config.optim,
+            num_steps=self.num_steps,
+            steps_per_epoch=self.steps_per_epoch,
+        )
+        norm = self.updater.update(learning_rate=learning_rate)
+        self.step += 1
+        return torch.cat(
+            [torch.stack(rows).mean(dim=0), torch.tensor([learning_rate]), norm.detach().double().cpu()[None]]
+        )
+
+    def _gradients_stay(self, stay: bool) -> AbstractContextManager[None]:  # noqa: FBT001
+        """Between accumulated parts, gradients need not travel."""
+        if stay and isinstance(self.parallel, DistributedDataParallel):
+            return self.parallel.no_sync()
+        return nullcontext()
+
+    def _check_finite(self, loss: torch.Tensor, batch: Batch) -> None:
+        if not bool(torch.isfinite(loss)):
+            some = ", ".join(batch.clip_ids[:8])
+            raise NonFiniteLossError(
+                f"the loss is {loss.item()} in step {self.step} (process {self.world.rank}), in a batch with "
+                f"clips {some}{' ...' if len(batch.clip_ids) > 8 else ''}. Lower optim.learning_rate, set "
+                "optim.clip_gradient_norm=1, or use loop.precision=float32."
+            )
+
+    def _report(self, log: RunLog | None, since: "_Since") -> None:
+        if self.world.is_main:
+            self.watchers.on_step(
+                StepReport(
+                    step=self.step,
+                    num_steps=self.num_steps,
+                    epoch=self.step // self.steps_per_epoch,
+                    total_loss=float(since.last[LOSS_NAMES.index("total")]),
+                    clips_per_second=since.clips_per_second,
+                )
+            )
+        if self._due(self.config.loop.log_every_steps):
+            row = self.world.mean(since.mean().to(self.world.device)).cpu()
+            values = dict(zip((*LOSS_NAMES, "learning_rate", "gradient_norm"), row.tolist(), strict=True))
+            values |= {"epoch": self.step / self.steps_per_epoch, "clips_per_second": since.clips_per_second}
+            if log is not None:
+                log.write("train", step=self.step, values=values)
+            since.clear()
+        validates = self._due(self.config.loop.validate_every_steps or self.steps_per_epoch)
+        if validates and log is not None:
+            self._validate(log)
+        if validates:
+            self.world.wait()
+        every = self.config.loop.checkpoint_every_steps
+        if validates if every is None else self._due(every):
+            self._save()
+
+    def _due(self, every_steps: int) -> bool:
+        return self.step % every_steps == 0 or self.step == self.num_steps
+
+    def _validate(self, log: RunLog) -> None:
+        """On the main process: fixed-mask losses, then whatever the watchers measure and paint."""
+        if self.validation is not None:
+            values = self._validation_losses(self.validation)
+            log.write("validation", step=self.step, values=values)
+            if values["total"] < self.best_loss:
+                self.best_loss = values["total"]
+                save_model(self.model, self.run_folder.best_weights)
+        self.model.eval()
+        for name, evaluator in self.watchers.evaluators.items():
+            log.write(name, step=self.step, values=evaluator(self.model))
+        for name, painter in self.watchers.painters.items():
+            log.picture(name, painter(self.model), step=self.step)
+        self.model.train()
+
+    def _validation_losses(self, dataset: PairDataset) -> dict[str, float]:
+        batch_size = self.config.losses.contrast.shard_size or self.config.loop.batch_size
+        contrast = self.config.losses.contrast.model_copy(update={"negatives": "local"})
+        return validate(
+            self._step_module(contrast),
+            make_loader(dataset, batch_size=batch_size, num_workers=0),
+            masks=MaskSource(
+                self.config.model, self.config.masking, seed=self.config.seed, purpose=Purpose.VALIDATION_MASK
+            ),
+            device=self.world.device,
+        )
+
+    def _step_module(self, contrast: ContrastConfig) -> PretrainStep:
+        return PretrainStep(
+            self.model,
+            self.config.losses.model_copy(update={"contrast": contrast}),
+            precision=self.config.loop.precision,
+            gather=self.world.gather,
+        )
+
+    def _save(self) -> None:
+        if self.world.is_main:
+            save_model(self.model, self.run_folder.weights)
+            self.run_folder.save_checkpoint(
+                {
+                    "model": self.model.state_dict(),
+                    "updater": self.updater.state_dict(),
+                    "best_loss": self.best_loss,
+                    "random_state": torch.get_rng_state(),
+                },
+                step=self.step,
+                keep=self.config.loop.keep_checkpoints,
+            )
+        self.world.wait()
+
+    def _restore(self) -> None:
+        state: dict[str, Any] | None = self.run_folder.load_checkpoint()
+        if state is None:
+            return
+        self.model.load_state_dict(state["model"])
+        self.updater.load_state_dict(state["updater"])
+        self.step, self.best_loss = state["step"], state["best_loss"]
+        torch.set_rng_state(state["random_state"])
+
+
+class _Since:
+    """Rows and clips since the last log row."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        self.rows: list[torch.Tensor] = []
+        self.clips, self.began = 0, time.perf_counter()
+
+    def add(self, row: torch.Tensor, *, clips: int) -> None:
+        self.rows.append(row)
+        self.clips += clips
+
+    def mean(self) -> torch.Tensor:
+        return torch.stack(self.rows).mean(dim=0)
+
+    @property
+    def last(self) -> torch.Tensor:
+        return self.rows[-1]
+
+    @property
+    def clips_per_second(self) -> float:
+        return self.clips / max(time.perf_counter() - self.began, 1e-9)
+
+
+def _check_sizes(config: PretrainConfig, *, num_clips: int, num_processes: int) -> None:
+    batch_size, parts = config.loop.batch_size, config.loop.accumulation
+    if num_clips < batch_size:
+        raise TrainingError(
+            f"there are {num_clips} training clips, a step needs loop.batch_size={batch_size}. "
+            f"Set loop.batch_size={1 << (num_clips.bit_length() - 1)} or less, or prepare more videos."
+            if num_clips
+            else "the training dataset has no clips. Look at its rejected.parquet."
+        )
+    part, rest = divmod(batch_size, num_processes * parts)
+    if rest:
+        raise TrainingError(
+            f"loop.batch_size={batch_size} must be a multiple of {num_processes} processes times "
+            f"loop.accumulation={parts}."
+        )
+    shard = config.losses.contrast.shard_size
+    if shard is not None and part % shard:
+        raise TrainingError(
+            f"losses.contrast.negatives=shard:{shard} must divide the {part} clips that each of "
+            f"{num_processes} processes compares at once. Use losses.contrast.negatives=local or global."
+        )

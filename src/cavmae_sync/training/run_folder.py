@@ -1,0 +1,153 @@
+"""A run on disk: what ran, where, what came out, and how to go on.
+
+RUN/config.json          the complete configuration
+RUN/environment.json     versions, device, data, time
+RUN/metrics.jsonl        one row per event
+RUN/tensorboard/         the same for TensorBoard, where it is installed
+RUN/checkpoints/         step_00001000.pt: everything needed to go on
+RUN/weights.safetensors  the newest weights;  best.safetensors: those of the lowest validation loss
+"""
+
+import json
+import pickle
+import platform
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+
+from cavmae_sync.data.atomic import write_text, written_whole
+from cavmae_sync.errors import ConfigError, TrainingError
+from cavmae_sync.model import CAVMAESync, load_model
+from cavmae_sync.training.config import PretrainConfig
+
+CHECKPOINT_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """The files of one run."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, path: Path, config: PretrainConfig, environment: dict[str, object]) -> "RunFolder":
+        """A new run.
+
+        Raises:
+            TrainingError: The folder already holds a run.
+        """
+        if (path / "config.json").exists():
+            raise TrainingError(
+                f"{path} already holds a run. Continue it with --resume {path}, or choose another --out."
+            )
+        (path / "checkpoints").mkdir(parents=True, exist_ok=True)
+        packages = {name: version(name) for name in ("cavmae-sync", "torch", "numpy", "av")}
+        facts = {
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "packages": packages,
+            "num_threads": torch.get_num_threads(),
+        }
+        write_text(path / "environment.json", json.dumps(facts | environment, indent=2) + "\n")
+        write_text(path / "config.json", config.model_dump_json(indent=2) + "\n")
+        return cls(path)
+
+    @classmethod
+    def open(cls, path: Path) -> "RunFolder":
+        """An existing run.
+
+        Raises:
+            TrainingError: There is no run.
+        """
+        if not (path / "config.json").is_file():
+            raise TrainingError(f"{path} holds no run (no config.json). Give the folder that --out named.")
+        return cls(path)
+
+    def config(self) -> PretrainConfig:
+        """The configuration of the run.
+
+        Raises:
+            ConfigError: The file is damaged or of another version.
+        """
+        try:
+            return PretrainConfig.model_validate_json((self.path / "config.json").read_text("utf-8"))
+        except ValidationError as error:
+            raise ConfigError(
+                f"{self.path / 'config.json'} is not a configuration of this version: {error}"
+            ) from error
+
+    def environment(self) -> dict[str, Any]:
+        """What `environment.json` says."""
+        return json.loads((self.path / "environment.json").read_text("utf-8"))
+
+    @property
+    def weights(self) -> Path:
+        """The newest weights."""
+        return self.path / "weights.safetensors"
+
+    @property
+    def best_weights(self) -> Path:
+        """The weights of the lowest validation loss."""
+        return self.path / "best.safetensors"
+
+    @property
+    def metrics(self) -> Path:
+        """One row per event."""
+        return self.path / "metrics.jsonl"
+
+    def checkpoints(self) -> list[Path]:
+        """Checkpoints, oldest first."""
+        return sorted((self.path / "checkpoints").glob("step_*.pt"))
+
+    def save_checkpoint(self, state: dict[str, Any], *, step: int, keep: int) -> Path:
+        """Write a checkpoint, whole or not at all, then delete all but the newest `keep`."""
+        path = self.path / "checkpoints" / f"step_{step:08d}.pt"
+        with written_whole(path) as part:
+            torch.save(state | {"version": CHECKPOINT_VERSION, "step": step}, part)
+        for old in self.checkpoints()[:-keep]:
+            old.unlink()
+        return path
+
+    def load_checkpoint(self) -> dict[str, Any] | None:
+        """The newest checkpoint, or None where the run was stopped before its first.
+
+        Raises:
+            TrainingError: It is damaged or of another version.
+        """
+        found = self.checkpoints()
+        if not found:
+            return None
+        try:
+            state = torch.load(found[-1], map_location="cpu", weights_only=True)
+        except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+            raise TrainingError(
+                f"{found[-1]} cannot be read ({str(error).splitlines()[0]}). Delete it to continue from the "
+                "checkpoint before it."
+            ) from error
+        if state.get("version") != CHECKPOINT_VERSION:
+            raise TrainingError(
+                f"{found[-1]} is a checkpoint of version {state.get('version')}, "
+                f"{CHECKPOINT_VERSION} is needed."
+            )
+        return state
+
+
+def load_run_or_weights(path: Path) -> CAVMAESync:
+    """The model of a run's newest weights, or of a weights file.
+
+    Raises:
+        TrainingError: A folder holds no run, or its run has no weights yet.
+        WeightsError: A file is not weights.
+    """
+    if not path.is_dir():
+        return load_model(path)
+    run = RunFolder.open(path)
+    if not run.weights.exists():
+        raise TrainingError(f"{path} has no weights yet: the run was stopped before its first checkpoint.")
+    return load_model(run.weights)

@@ -1,0 +1,34 @@
+"""The learning rate at every step, as a pure function."""
+
+import math
+
+from cavmae_sync.training.config import OptimConfig
+
+
+def learning_rate_at(step: int, *, config: OptimConfig, num_steps: int, steps_per_epoch: int) -> float:
+    """The learning rate of update number `step`, counted from 0.
+
+    Args:
+        step: Updates made before this one.
+        config: Peak, kind of schedule and its settings.
+        num_steps: Updates of the whole run.
+        steps_per_epoch: Updates of one epoch, for "multistep".
+
+    Source:
+        Spec 3.2. The warm-up length is a fraction and is not rounded, as published, so the last warm-up
+        value may exceed the peak by less than 0.01 %.
+    """
+    if config.schedule == "multistep":
+        epochs_done = step // steps_per_epoch
+        lowered = (epochs_done - config.multistep_first_epoch) // config.multistep_every_epochs + 1
+        return config.learning_rate * config.multistep_factor ** max(0, lowered)
+    warmup_steps = config.warmup_fraction * num_steps
+    if step < warmup_steps:
+        return config.learning_rate * (step + 1) / warmup_steps
+    if config.schedule == "constant":
+        return config.learning_rate
+    final = config.learning_rate * config.final_fraction
+    if step > num_steps:
+        return final
+    angle = math.pi * (step - warmup_steps) / (num_steps - warmup_steps)
+    return final + (1 + math.cos(angle)) / 2 * (config.learning_rate - final)
