@@ -79,7 +79,7 @@ def draw_contact_sheet(
     spectrogram, events = figure.add_subplot(rows[1]), figure.add_subplot(rows[2])
     _draw_spectrogram(spectrogram, waveform_S, truth.duration_seconds)
     _draw_events(events, truth)
-    figure.subplots_adjust(left=0.105, right=0.995, top=1 - 0.38 / height, bottom=0.36 / height)
+    figure.subplots_adjust(left=0.105, right=0.995, top=1 - 0.38 / height, bottom=0.46 / height)
     return figure
 
 
