@@ -10,7 +10,8 @@ from cavmae_sync.cli.progress import show_progress
 from cavmae_sync.compute import Precision
 from cavmae_sync.data import PreparedDataset
 from cavmae_sync.embedding import AggregationName, Embedder
-from cavmae_sync.evaluation import evaluate_retrieval, save_similarity_picture
+from cavmae_sync.evaluation import evaluate_retrieval
+from cavmae_sync.evaluation.pictures import gallery_picture, save_picture
 from cavmae_sync.evaluation.retrieval import Counting
 from cavmae_sync.model import Representation
 from cavmae_sync.training import load_run_or_weights
@@ -58,7 +59,7 @@ def retrieval(
             on_progress=lambda done, total: advance(done, total, ""),
         )
     if picture is not None:
-        save_similarity_picture(report, picture)
+        save_picture(gallery_picture(report.similarity_QG), picture)
     if as_json:
         print(report.to_json(), end="")
     else:

@@ -10,6 +10,7 @@ from cavmae_sync.data import PairDataset, PreparedDataset
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.errors import TrainingError
 from cavmae_sync.evaluation import evaluate_retrieval
+from cavmae_sync.evaluation.reconstruct import picture_of_reconstruction, rasterize
 from cavmae_sync.model import CAVMAESync
 from cavmae_sync.training import (
     PretrainConfig,
@@ -136,6 +137,18 @@ def _with_retrieval(watchers: Watchers, held_out: PreparedDataset | None, config
     return replace(
         watchers,
         evaluators={"retrieval": retrieval, **watchers.evaluators},
+        painters={
+            "reconstruction": lambda model: rasterize(
+                picture_of_reconstruction(
+                    model,
+                    held_out,
+                    row=0,
+                    masking=config.masking,
+                    normalize_pixels=config.losses.normalize_pixels,
+                )
+            ),
+            **watchers.painters,
+        },
     )
 
 

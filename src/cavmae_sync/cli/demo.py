@@ -1,0 +1,73 @@
+"""`cavmae-sync demo`: the whole path in minutes."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.console import Console
+
+from cavmae_sync.cli.interrupt import stop_on_signal
+from cavmae_sync.cli.progress import Advance, show_progress
+from cavmae_sync.recipes.demo import DemoReporter, run_demo
+from cavmae_sync.recipes.demo_config import DemoConfig
+
+
+def demo(
+    *overrides: str,
+    out: Path = Path("cavmae-sync-demo"),
+    minutes: float = 10.0,
+    videos: Path | None = None,
+    seed: int = 0,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> None:
+    """Make clips, prepare them, pretrain a small model, measure it, and write OUT/report.html.
+
+    Ctrl-C stops; the same command goes on. With --videos the same is done on your own files.
+
+    Example: cavmae-sync demo --minutes 10
+
+    Args:
+        out: Folder of the demo.
+        overrides: `key=value` words, for example `num_train_clips=400`.
+        minutes: How long it may take altogether.
+        videos: Folder of your own videos, instead of generated clips.
+        seed: Seed of the clips and of training.
+        as_json: Print the measurements as one JSON object.
+    """
+    config = DemoConfig(
+        minutes=minutes, seed=seed, videos=None if videos is None else str(videos.absolute())
+    ).with_overrides(overrides)
+    with stop_on_signal() as should_stop, _stages() as on_progress:
+        result = run_demo(
+            out, config=config, reporter=DemoReporter(on_progress=on_progress, should_stop=should_stop)
+        )
+    if result is None:
+        raise KeyboardInterrupt
+    if as_json:
+        print(result.retrieval.to_json(), end="")
+        return
+    console = Console()
+    console.print(result.retrieval.to_table())
+    console.print(f"Look at {result.page}; the model is {result.weights}", soft_wrap=True)
+
+
+class _Stages:
+    """One progress display per stage, opened when the stage begins."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self.stack, self.title = stack, ""
+        self.advance: Advance | None = None
+
+    def __call__(self, title: str, done: int, total: int) -> None:
+        if title != self.title or self.advance is None:
+            self.stack.close()
+            self.title, self.advance = title, self.stack.enter_context(show_progress(title))
+        self.advance(done, total, "")
+
+
+@contextmanager
+def _stages() -> Iterator[_Stages]:
+    with ExitStack() as stack:
+        yield _Stages(stack)
