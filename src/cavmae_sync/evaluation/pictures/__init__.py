@@ -1,0 +1,18 @@
+"""Arrays and reports in, matplotlib figures out; `save_picture` writes them as PNG."""
+
+from cavmae_sync.evaluation.pictures.matches import Direction, matches_picture
+from cavmae_sync.evaluation.pictures.reconstruction import Reconstruction, reconstruction_picture
+from cavmae_sync.evaluation.pictures.similarity import clip_picture, gallery_picture
+from cavmae_sync.evaluation.pictures.style import save_picture
+from cavmae_sync.evaluation.pictures.training import training_curves
+
+__all__ = [
+    "Direction",
+    "Reconstruction",
+    "clip_picture",
+    "gallery_picture",
+    "matches_picture",
+    "reconstruction_picture",
+    "save_picture",
+    "training_curves",
+]

@@ -1,0 +1,92 @@
+"""How all pictures look, and how they are saved.
+
+Colours are those of Okabe and Ito, and perceptually uniform maps: both are told apart with any colour vision.
+No colour carries a meaning alone.
+"""
+
+from os import PathLike
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from cavmae_sync.data.atomic import written_whole
+from cavmae_sync.paper import HOP_MILLISECONDS
+
+BLUE: Final = "#0072B2"
+ORANGE: Final = "#E69F00"
+GREEN: Final = "#009E73"
+VERMILION: Final = "#D55E00"
+PURPLE: Final = "#CC79A7"
+SKY: Final = "#56B4E9"
+GREY: Final = "#767676"
+#: Cells without a value.
+MISSING: Final = "#BDBDBD"
+SCORES: Final = colormaps["viridis"].with_extremes(bad=MISSING)
+ENERGIES: Final = colormaps["magma"].with_extremes(bad=MISSING)
+#: Points. Smaller text is not legible where a figure is shown at the width of a page.
+SMALL: Final = 9
+NORMAL: Final = 10
+LARGE: Final = 12
+
+_DOTS_PER_INCH: Final = 150
+
+
+def new_figure(*, width_inches: float, height_inches: float) -> Figure:
+    """An empty figure that belongs to no window and no global state."""
+    return Figure(
+        figsize=(width_inches, height_inches), dpi=_DOTS_PER_INCH, layout="constrained", facecolor="white"
+    )
+
+
+def save_picture(figure: Figure, path: str | PathLike[str]) -> None:
+    """Write a figure as PNG, whole or not at all."""
+    with written_whole(Path(path)) as part:
+        figure.savefig(part, format="png")
+
+
+def label(axes: Axes, *, x: str = "", y: str = "", title: str = "") -> None:
+    """Names and sizes of the text around a plot."""
+    axes.set_xlabel(x, fontsize=NORMAL)
+    axes.set_ylabel(y, fontsize=NORMAL)
+    if title:
+        axes.set_title(title, fontsize=NORMAL, loc="left")
+    axes.tick_params(labelsize=SMALL)
+
+
+def without_ticks(axes: Axes) -> None:
+    """A frame around a picture, and nothing else."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+
+
+def show_spectrogram(
+    axes: Axes, log_mel_NM: NDArray[np.floating], *, is_upright: bool = False, **limits: Any
+) -> Any:
+    """A spectrogram with time in seconds from left to right, low tones below.
+
+    Args:
+        axes: Where to draw.
+        log_mel_NM: Natural logarithm of energies, [spectrogram frames, mel bins]; NaN is drawn grey.
+        is_upright: Time from top to bottom instead, low tones on the left.
+        limits: `vmin` and `vmax`, where several spectrograms share one scale.
+
+    Returns:
+        The image, for a colour bar.
+    """
+    num_frames, num_mels = log_mel_NM.shape
+    seconds = num_frames * HOP_MILLISECONDS / 1000
+    values = np.ma.masked_invalid(np.asarray(log_mel_NM, dtype=np.float32))
+    return axes.imshow(
+        values if is_upright else values.T,
+        extent=(0, num_mels, seconds, 0) if is_upright else (0, seconds, 0, num_mels),
+        origin="upper" if is_upright else "lower",
+        aspect="auto",
+        cmap=ENERGIES,
+        interpolation="antialiased",
+        **limits,
+    )
