@@ -115,6 +115,7 @@ def _pictures(path: Path, seek_seconds: float | None) -> Generator[Picture]:
     with opened(path) as container:
         stream = video_stream(container, path)
         stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+        stream.codec_context.thread_count = 1  # many files are read in parallel processes
         zero, last = zero_seconds(container), -float("inf")
         for frame in _decoded(path, stream, _packets(container, stream, path, seek_seconds)):
             seconds = _seconds(path, frame.pts, frame.time_base, zero)
@@ -212,12 +213,12 @@ def _sound_chunks(path: Path, seek_seconds: float | None, channel: Channel) -> G
 def _one_channel(frame: AudioFrame, channel: Channel) -> NDArray[np.float32]:
     stored = frame.to_ndarray()
     samples_CS = stored if frame.format.is_planar else stored.reshape(frame.samples, -1).T
-    chosen_CS = samples_CS[:1] if channel == "first" else samples_CS
-    if np.issubdtype(chosen_CS.dtype, np.floating):
-        return chosen_CS.mean(axis=0, dtype=np.float64).astype(np.float32)
-    bits = 8 * chosen_CS.dtype.itemsize
-    middle = 128 if chosen_CS.dtype == np.uint8 else 0
-    return ((chosen_CS.mean(axis=0, dtype=np.float64) - middle) / 2.0 ** (bits - 1)).astype(np.float32)
+    samples_S = samples_CS[0] if channel == "first" else samples_CS.mean(axis=0, dtype=np.float64)
+    if np.issubdtype(stored.dtype, np.floating):
+        return samples_S.astype(np.float32)
+    middle = 128 if stored.dtype == np.uint8 else 0  # 8-bit sound is stored without sign
+    full_scale = 2.0 ** (8 * stored.dtype.itemsize - 1)
+    return ((samples_S.astype(np.float64) - middle) / full_scale).astype(np.float32)
 
 
 def resample(samples_S: NDArray[np.float32], *, rate_hz: int) -> NDArray[np.float32]:

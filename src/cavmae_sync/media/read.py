@@ -36,14 +36,15 @@ class _Plan:
     """What every clip of a pass has in common."""
 
     clip_seconds: float
-    hop_seconds: float
+    hop_seconds: float | None  # None: one clip only
     num_frames: int
     sampling: SamplingRule
     channel: Channel
     min_seconds: float
 
     def __post_init__(self) -> None:
-        if not (self.clip_seconds > 0 and self.hop_seconds > 0 and self.num_frames > 0):
+        has_hop = self.hop_seconds is None or self.hop_seconds > 0
+        if not (self.clip_seconds > 0 and has_hop and self.num_frames > 0):
             raise ValueError(
                 "clip_seconds, hop_seconds and num_frames must be positive, got "
                 f"{self.clip_seconds}, {self.hop_seconds} and {self.num_frames}"
@@ -110,7 +111,7 @@ def read_clip(
         raise ValueError(f"start_seconds must not be negative, got {start_seconds}")
     plan = _Plan(
         clip_seconds=clip_seconds,
-        hop_seconds=clip_seconds,
+        hop_seconds=None,
         num_frames=num_frames,
         sampling=sampling,
         channel=channel,
@@ -238,7 +239,7 @@ def _clips(path: Path, from_seconds: float, plan: _Plan) -> Generator[Clip]:
 def _drafts(timeline: Timeline, path: Path, from_seconds: float, plan: _Plan) -> Iterator[_Draft]:
     first = max(from_seconds, timeline.first_seconds)
     for number in count():
-        start = first + number * plan.hop_seconds
+        start = first + number * (plan.hop_seconds or 0.0)
         stretch = timeline.stretch(start_seconds=start, length_seconds=plan.clip_seconds)
         left = stretch.duration_seconds
         if left <= 0 or left + SLACK_SECONDS < plan.min_seconds:
@@ -259,3 +260,5 @@ def _drafts(timeline: Timeline, path: Path, from_seconds: float, plan: _Plan) ->
             ),
             frames=[],
         )
+        if plan.hop_seconds is None:
+            return

@@ -69,10 +69,11 @@ class SoundTrack:
             low, high = max(at, first), min(at + samples_S.size, stop)
             if low < high:
                 source_S[low - first : high - first] = samples_S[low - at : high - at]
-        if not np.isfinite(source_S).all():
+        broken = np.flatnonzero(~np.isfinite(source_S))
+        if broken.size:
             raise DecodeError(
-                f"{self._path} has samples that are NaN or infinite between {first / self._rate_hz:.2f} and "
-                f"{stop / self._rate_hz:.2f} s. Repair its sound, or remove it."
+                f"{self._path} has samples that are NaN or infinite, the first at "
+                f"{(first + broken[0]) / self._rate_hz:.2f} s. Repair its sound, or remove it."
             )
         return source_S
 

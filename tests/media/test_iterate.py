@@ -1,0 +1,106 @@
+"""Clips of a long file, taken in one pass, are the clips read one by one."""
+
+import tracemalloc
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cavmae_sync.errors import ClipTooShortError
+from cavmae_sync.media import Clip, iterate_clips, read_clip, write_video
+
+from .conftest import lag_samples, noise, numbered_frames, read_numbers, remux
+
+
+def check_equal(one: Clip, other: Clip) -> None:
+    np.testing.assert_array_equal(one.frames_THWC, other.frames_THWC)
+    np.testing.assert_array_equal(one.frame_seconds_T, other.frame_seconds_T)
+    np.testing.assert_array_equal(one.waveform_S, other.waveform_S)
+    assert (one.start_seconds, one.duration_seconds) == (other.start_seconds, other.duration_seconds)
+
+
+@pytest.mark.parametrize("hop_seconds", [None, 1.0, 4.5])
+@pytest.mark.parametrize("sampling", ["uniform_left", "linspace_inclusive"])
+def test_equal_clips_read_one_by_one(film: Callable[..., Path], hop_seconds: float | None, sampling: str):
+    path = film(8.6)
+    clips = list(
+        iterate_clips(path, clip_seconds=3.0, hop_seconds=hop_seconds, num_frames=5, sampling=sampling)
+    )
+    hop = hop_seconds or 3.0
+    assert [clip.start_seconds for clip in clips] == [hop * i for i in range(len(clips))]
+    assert 8.6 - clips[-1].start_seconds - hop < 1.0  # nothing of a second or more is left out
+    for clip in clips:
+        alone = read_clip(
+            path, start_seconds=clip.start_seconds, clip_seconds=3.0, num_frames=5, sampling=sampling
+        )
+        check_equal(clip, alone)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
+def test_far_into_a_file(film: Callable[..., Path], tmp_path: Path, suffix: str):
+    """Read one by one these are sought; AAC begun in the middle differs in the last bits."""
+    path = film(26.0)
+    if suffix != "mp4":
+        path = remux(
+            path, tmp_path / f"film.{suffix}", container_format={"mkv": "matroska", "ts": "mpegts"}[suffix]
+        )
+    for clip in list(iterate_clips(path, clip_seconds=4.0, num_frames=4))[3:]:
+        alone = read_clip(path, start_seconds=clip.start_seconds, clip_seconds=4.0, num_frames=4)
+        assert alone.start_seconds == clip.start_seconds
+        np.testing.assert_array_equal(alone.frames_THWC, clip.frames_THWC)
+        np.testing.assert_array_equal(alone.frame_seconds_T, clip.frame_seconds_T)
+        if suffix == "mp4":
+            np.testing.assert_allclose(alone.waveform_S, clip.waveform_S, atol=1e-3)
+        else:  # time stamps are rounded to a tick, so the place of the sound is known to a millisecond
+            assert abs(lag_samples(alone.waveform_S, clip.waveform_S)) <= 16
+
+
+def test_a_rest_shorter_than_a_second_is_left_out(film: Callable[..., Path]):
+    path = film(6.8)
+    assert [c.duration_seconds for c in iterate_clips(path, clip_seconds=3.0, num_frames=2)] == [3.0, 3.0]
+    with_rest = list(iterate_clips(path, clip_seconds=3.0, num_frames=2, min_seconds=0.5))
+    assert with_rest[-1].duration_seconds == pytest.approx(0.8)
+    assert read_numbers(with_rest[-1].frames_THWC) == [150, 169]
+
+
+def test_starts_where_the_picture_starts(odd: Callable[[str], Path]):
+    starts = [clip.start_seconds for clip in iterate_clips(odd("28"), clip_seconds=1.0, num_frames=2)]
+    assert starts == [1.5, 2.5, 3.5]
+
+
+def test_a_file_that_is_too_short(odd: Callable[[str], Path]):
+    with pytest.raises(
+        ClipTooShortError, match=r"has 0\.300 s of picture from 0\.000 s on, but at least 1\.000 s"
+    ):
+        list(iterate_clips(odd("07")))
+    with pytest.raises(ClipTooShortError, match=r"has 0\.000 s of picture from 9\.000 s on"):
+        read_clip(odd("00"), start_seconds=9.0)
+
+
+def test_stopping_early_closes_the_file(film: Callable[..., Path]):
+    path = film(6.0)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    clips = iterate_clips(path, clip_seconds=2.0, num_frames=2)
+    assert len(list(islice(clips, 1))) == 1
+    clips.close()
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path: Path):
+    path = tmp_path / "long.mp4"
+    sound_S = np.tile(noise(10.0), 18)
+    write_video(path, numbered_frames(180), frames_per_second=1, waveform_S=sound_S)
+    tracemalloc.start()
+    starts = [clip.start_seconds for clip in iterate_clips(path, num_frames=2)]
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert starts == [10.0 * i for i in range(18)]
+    assert peak_bytes < sound_S.nbytes / 2  # three minutes of sound would be more than twice this
+
+
+@pytest.mark.parametrize("change", [{"clip_seconds": 0.0}, {"hop_seconds": -1.0}, {"num_frames": 0}])
+def test_refuses_what_is_not_positive(odd: Callable[[str], Path], change: dict[str, float]):
+    with pytest.raises(ValueError, match="must be positive"):
+        iterate_clips(odd("00"), **change)
