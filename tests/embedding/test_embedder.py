@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,9 @@ from cavmae_sync.embedding.rows import differs_from_previous, unit_rows
 from cavmae_sync.errors import WeightsError
 from cavmae_sync.inputs.model_input import model_input
 from cavmae_sync.media import Clip
+from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig, from_official, load_exactly
+
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 def noise_clip(*, num_frames=16, seconds=10.0, seed=0):
@@ -36,6 +41,20 @@ def test_an_embedded_clip_has_a_unit_vector_per_modality_and_frame(model):
     assert found.visual_patches_TND is None
     assert found.start_seconds == 30
     np.testing.assert_array_equal(found.frame_seconds_T, clip.frame_seconds_T)
+
+
+def test_embeddings_are_the_official_features():
+    """Global tokens of the official class with random weights, computed in float64."""
+    golden = torch.load(GOLDEN / "sync_4s_8reg.pt", weights_only=True)
+    config = ModelConfig(width=48, heads=4, decoder=DecoderConfig(width=32, depth=2, heads=4))
+    config, state = from_official(golden["state_dict"], config=config)
+    model = CAVMAESync(config)
+    load_exactly(model, state, source="golden")
+    embedder = Embedder(model, device="cpu")
+    audio_PD = embedder.embed_segments(golden["audio"].float())
+    visual_PD = embedder.embed_frames(golden["frames"].float()).visual_PD
+    for found, official in ((audio_PD, golden["feat_global_a"]), (visual_PD, golden["feat_global_v"])):
+        torch.testing.assert_close(found, F.normalize(official.float(), dim=-1), atol=1e-5, rtol=0)
 
 
 def test_equal_windows_are_encoded_once_and_give_what_encoding_all_gives(model):

@@ -7,10 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cavmae_sync.metrics import (
-    bootstrap_metrics,
     chance_metrics,
     count_nan,
-    interval,
     median_rank,
     official_ranks,
     recall_at_k,
@@ -179,50 +177,3 @@ def test_chance_is_analytic_and_random_scores_reach_it():
     assert found.recall_at[10] == pytest.approx(chance.recall_at[10], abs=0.007)
     assert found.median_rank == pytest.approx(773, rel=0.08)
     assert chance_metrics(4).recall_at[10] == 1
-
-
-# ---- intervals -----------------------------------------------------------------------------------------
-
-
-def test_resamples_equal_a_numpy_second_implementation():
-    ranks = torch.tensor([[0.0, 3.0, 0.5, 9.0, 20.0], [4.0, 4.0, 0.0, 0.0, 11.0]])
-    samples = bootstrap_metrics(ranks, num_resamples=40, generator=seeded(5))
-    draws = torch.randint(5, (40, 5), generator=seeded(5)).numpy()
-    for d in range(2):
-        drawn = ranks[d].numpy()[draws]
-        for k in (1, 5, 10):
-            np.testing.assert_allclose(samples[f"recall_at_{k}"][d], (drawn < k).mean(axis=1))
-        np.testing.assert_allclose(samples["median_rank"][d], np.median(drawn, axis=1) + 1)
-
-
-def test_interval_has_the_width_of_the_binomial_distribution():
-    ranks = (torch.arange(400) % 4 != 0).double()[None]  # R@1 = 0.25
-    samples = bootstrap_metrics(ranks, num_resamples=4000, generator=seeded())["recall_at_1"][0]
-    found = interval(samples)
-    half_width = 1.96 * math.sqrt(0.25 * 0.75 / 400)
-    assert found.low == pytest.approx(0.25 - half_width, abs=0.004)
-    assert found.high == pytest.approx(0.25 + half_width, abs=0.004)
-
-
-def test_rows_share_their_draws_so_that_differences_are_paired():
-    ranks = torch.randint(0, 20, (1, 50), generator=seeded())
-    samples = bootstrap_metrics(ranks.expand(2, -1), num_resamples=30, generator=seeded())
-    difference = samples["recall_at_10"][0] - samples["recall_at_10"][1]
-    assert interval(difference) == interval(torch.zeros(3))
-
-
-def test_resamples_depend_on_the_seed_only_not_on_blocks(monkeypatch):
-    ranks = torch.rand(2, 40, generator=seeded()) * 30
-    whole = bootstrap_metrics(ranks, num_resamples=25, generator=seeded(1))
-    monkeypatch.setattr("cavmae_sync.metrics.retrieval._BLOCK_ELEMENTS", 8 * 40 * 7)
-    blocks = bootstrap_metrics(ranks, num_resamples=25, generator=seeded(1))
-    other = bootstrap_metrics(ranks, num_resamples=25, generator=seeded(2))
-    assert all(torch.equal(whole[name], blocks[name]) for name in whole)
-    assert not torch.equal(whole["recall_at_10"], other["recall_at_10"])
-
-
-def test_intervals_refuse_nonsense():
-    with pytest.raises(ValueError, match="at least one resample"):
-        bootstrap_metrics(torch.zeros(1, 3), num_resamples=0, generator=seeded())
-    with pytest.raises(ValueError, match="between 0 and 1, got 95"):
-        interval(torch.zeros(3), confidence=95)

@@ -1,13 +1,11 @@
 """Arrays in, numbers out: no model, no file."""
 
+from cavmae_sync.metrics.bootstrap import Interval, bootstrap_metrics, interval
 from cavmae_sync.metrics.retrieval import (
-    Interval,
     RetrievalMetrics,
     TieRule,
-    bootstrap_metrics,
     chance_metrics,
     count_nan,
-    interval,
     median_rank,
     official_ranks,
     recall_at_k,

@@ -2,10 +2,10 @@
 
 Larger similarity is closer. Item i of the gallery belongs to query i; further gallery items belong to nobody.
 
-Letters: Q queries, G gallery, D directions (or models) compared on the same queries, X resamples, K cut-offs.
+Letters: Q queries, G gallery, E entries counted by the published code, X rows of ranks.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal, get_args
@@ -20,7 +20,7 @@ TieRule = Literal["mean", "optimistic", "pessimistic"]
 _TIE_SHARE: Final[Mapping[str, float]] = MappingProxyType(
     {"optimistic": 0.0, "mean": 0.5, "pessimistic": 1.0}
 )
-#: Elements of one block of comparisons or resamples; bounds memory, never changes a result.
+#: Elements of one block of comparisons; bounds memory, never changes a result.
 _BLOCK_ELEMENTS: Final = 1 << 24
 
 
@@ -44,14 +44,6 @@ class RetrievalMetrics:
         """`recall_at_1`, ..., `median_rank` with their values, in the order of printing."""
         recall = {f"recall_at_{k}": value for k, value in self.recall_at.items()}
         return {**recall, "median_rank": self.median_rank}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Interval:
-    """A two-sided confidence interval, in the unit of its statistic."""
-
-    low: float
-    high: float
 
 
 def check_similarity(similarity_QG: Tensor) -> None:
@@ -150,7 +142,7 @@ def recall_at_k(ranks_Q: Tensor, *, k: int) -> float:
 def median_rank(ranks_Q: Tensor) -> float:
     """Median position of the own item, 1 = first; the mean of the two middle ones for an even number."""
     _check_ranks(ranks_Q)
-    return float(_median_position(ranks_Q.double()[None])[0])
+    return float(median_position(ranks_Q.double()[None])[0])
 
 
 def _check_ranks(ranks_Q: Tensor) -> None:
@@ -158,7 +150,8 @@ def _check_ranks(ranks_Q: Tensor) -> None:
         raise ValueError(f"ranks_Q must hold at least one rank, got shape {tuple(ranks_Q.shape)}.")
 
 
-def _median_position(ranks_XQ: Tensor) -> Tensor:
+def median_position(ranks_XQ: Tensor) -> Tensor:
+    """The median rank of each row, as `median_rank`: float [X]."""
     ordered_XQ = ranks_XQ.sort(dim=1).values
     last = ranks_XQ.shape[1] - 1
     return (ordered_XQ[:, last // 2] + ordered_XQ[:, (last + 1) // 2]) / 2 + 1
@@ -188,66 +181,3 @@ def chance_metrics(num_gallery: int) -> RetrievalMetrics:
         num_queries=num_gallery,
         num_gallery=num_gallery,
     )
-
-
-def bootstrap_metrics(
-    ranks_DQ: Tensor, *, num_resamples: int, generator: torch.Generator
-) -> dict[str, Tensor]:
-    """Metrics of queries drawn again with replacement, the same draws for every row: paired.
-
-    Because row d and row e of a result share their draws, `interval(samples[d] - samples[e])` is the paired
-    interval of a difference (between directions, or between two models on the same list).
-
-    Args:
-        ranks_DQ: Ranks, 0 = best; column i is the same clip in every row.
-        num_resamples: Draws, at least 1.
-        generator: Source of the draws, on the CPU.
-
-    Returns:
-        By name (`recall_at_1`, ..., `median_rank`): float64 [D, X].
-    """
-    if ranks_DQ.ndim != 2 or ranks_DQ.shape[1] == 0 or num_resamples < 1:
-        raise ValueError(
-            f"Ranks [D, Q] and at least one resample are needed, "
-            f"got {tuple(ranks_DQ.shape)} and {num_resamples}."
-        )
-    ranks_DQ = ranks_DQ.double().cpu()
-    statistics = _statistics()
-    blocks: dict[str, list[Tensor]] = {name: [] for name in statistics}
-    for draw_XQ in _draws(ranks_DQ.shape[1], num_resamples, generator):
-        drawn = [ranks_Q[draw_XQ] for ranks_Q in ranks_DQ]
-        for name, statistic in statistics.items():
-            blocks[name].append(torch.stack([statistic(ranks_XQ) for ranks_XQ in drawn]))
-    return {name: torch.cat(parts, dim=1) for name, parts in blocks.items()}
-
-
-def _statistics() -> dict[str, Callable[[Tensor], Tensor]]:
-    """The names of `RetrievalMetrics.named`, each computed over many resamples [X, Q] at once."""
-
-    def recall(k: int) -> Callable[[Tensor], Tensor]:
-        return lambda ranks_XQ: (ranks_XQ < k).double().mean(dim=1)
-
-    return {**{f"recall_at_{k}": recall(k) for k in RECALL_AT}, "median_rank": _median_position}
-
-
-def _draws(num_queries: int, num_resamples: int, generator: torch.Generator) -> Iterator[Tensor]:
-    rows = max(1, _BLOCK_ELEMENTS // 8 // num_queries)
-    for start in range(0, num_resamples, rows):
-        size = (min(rows, num_resamples - start), num_queries)
-        yield torch.randint(num_queries, size, generator=generator)
-
-
-def interval(samples_X: Tensor, *, confidence: float = 0.95) -> Interval:
-    """Percentile interval of bootstrap samples.
-
-    Args:
-        samples_X: One statistic over all resamples.
-        confidence: Probability content, in (0, 1).
-    """
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must lie between 0 and 1, got {confidence}.")
-    tail = (1 - confidence) / 2
-    low, high = torch.quantile(
-        samples_X.double(), torch.tensor([tail, 1 - tail], dtype=torch.float64)
-    ).tolist()
-    return Interval(low=low, high=high)
