@@ -7,7 +7,7 @@ from cavmae_sync.model.masking import Mask, MaskingConfig, MaskPair, structured_
 from cavmae_sync.model.official import from_mae, from_official, to_official
 from cavmae_sync.model.patches import patchify, segment_picture, unpatchify
 from cavmae_sync.model.tokens import Encoded, EncodedPair, Representation
-from cavmae_sync.model.weights import load_exactly, load_model, read_pth, save_model
+from cavmae_sync.model.weights import load_exactly, load_model, read_plain, read_pth, save_model
 
 __all__ = [
     "CAVMAESync",
@@ -26,6 +26,7 @@ __all__ = [
     "load_exactly",
     "load_model",
     "patchify",
+    "read_plain",
     "read_pth",
     "save_model",
     "segment_picture",

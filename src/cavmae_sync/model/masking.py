@@ -55,7 +55,7 @@ class Mask:
         num_keep = int(num_patches * (1 - ratio))
         if not 0 < num_keep <= num_patches:
             raise ValueError(f"mask ratio {ratio} of {num_patches} patches keeps {num_keep}; use [0, 1)")
-        keep_PK = noise_PN.argsort(dim=1)[:, :num_keep]
+        keep_PK = noise_PN.argsort(dim=1, stable=True)[:, :num_keep]
         hidden_PN = torch.ones_like(noise_PN, dtype=torch.bool).scatter(1, keep_PK, value=False)
         return cls(keep_PK=keep_PK, hidden_PN=hidden_PN)
 
@@ -120,10 +120,11 @@ def structured_noise(
         raised |= _chosen(axis_noise_PA[:, :rows], int(rows * share)).unsqueeze(2)
     if mode in ("time", "tf"):
         raised |= _chosen(axis_noise_PA[:, rows:], int(columns * share)).unsqueeze(1)
-    return noise_PN.masked_fill(raised.flatten(1), 1.1)
+    # Raised by 1, not set to one value: "tf" can raise more than the ratio hides, and chance decides then.
+    return noise_PN + raised.flatten(1)
 
 
 def _chosen(noise_PA: Tensor, count: int) -> Tensor:
     """True at the `count` smallest of each row."""
-    index = noise_PA.argsort(dim=1)[:, :count]
+    index = noise_PA.argsort(dim=1, stable=True)[:, :count]
     return torch.zeros_like(noise_PA, dtype=torch.bool).scatter(1, index, value=True)

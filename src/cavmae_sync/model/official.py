@@ -67,9 +67,9 @@ def from_official(
         WeightsError: It is not the authors' layout, or its position tables are not the fixed ones.
     """
     theirs = {key.removeprefix(PREFIX): value.float() for key, value in state.items()}
-    if "pos_embed_a" not in theirs or "blocks_u.0.norm1_a.weight" not in theirs:
+    if missing := sorted({*_POSITIONS, "blocks_u.0.norm1_a.weight"} - theirs.keys()):
         raise WeightsError(
-            f"these are not CAV-MAE weights: no pos_embed_a or joint layer among {len(theirs)} tensors"
+            f"these are not CAV-MAE pretraining weights: no {', '.join(missing)} among {len(theirs)} tensors"
         )
     config = config or _read_config(theirs)
     _check_positions(theirs, config)
@@ -121,6 +121,8 @@ def from_mae(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     needed = {"patch_embed.proj.weight", "decoder_pred.weight", f"blocks.{ENCODER_DEPTH}.norm1.weight"}
     if missing := sorted(needed - state.keys()):
         raise WeightsError(f"not a full MAE checkpoint with decoder: {', '.join(missing)} missing")
+    if (depth := _depth(state, "blocks")) != ENCODER_DEPTH + 1:
+        raise WeightsError(f"an MAE checkpoint of {depth} blocks; ViT-B with {ENCODER_DEPTH + 1} is needed")
     return {name: value.float().clone() for key in state for name, value in _mae_targets(key, state[key])}
 
 

@@ -4,11 +4,12 @@ Nothing here executes what a file contains: `.pth` files are read with `weights_
 """
 
 import json
-import os
 import pickle
-import tempfile
+import struct
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from pydantic import ValidationError
@@ -16,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from cavmae_sync.data.atomic import written_whole
 from cavmae_sync.errors import WeightsError
 from cavmae_sync.model.cavmae_sync import CAVMAESync
 from cavmae_sync.model.config import ModelConfig
@@ -23,22 +25,29 @@ from cavmae_sync.model.official import from_official
 
 FORMAT = "cavmae-sync/1"
 
+#: What the unpickler raises on files that are damaged, cut off or refused (found by flipping bytes).
+_DAMAGED = (
+    pickle.UnpicklingError,
+    struct.error,
+    RuntimeError,
+    EOFError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    ImportError,
+    OSError,
+)
+
 
 def save_model(model: CAVMAESync, path: str | Path) -> None:
     """Write weights and configuration to one safetensors file, atomically."""
     path = Path(path)
     tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     metadata = {"format": FORMAT, "config": model.config.model_dump_json()}
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(descriptor)
-    try:
-        save_file(tensors, temporary, metadata=metadata)
-        with Path(temporary).open("rb") as written:
-            os.fsync(written.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with written_whole(path) as part:
+        save_file(tensors, part, metadata=metadata)
 
 
 def load_model(path: str | Path, *, config: ModelConfig | None = None) -> CAVMAESync:
@@ -90,19 +99,31 @@ def load_exactly(model: CAVMAESync, state: Mapping[str, Tensor], *, source: str)
     model.load_state_dict(dict(state), strict=True)
 
 
+def read_plain(path: Path) -> Any:
+    """What `torch.save` wrote, tensors and plain containers only, on the CPU; nothing is executed.
+
+    Raises:
+        WeightsError: The file is damaged, or holds anything else.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about odd pickles; what matters becomes an error below
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except _DAMAGED as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise WeightsError(
+            f"{path} cannot be read as weights ({reason}). "
+            "Only files of plain tensors are opened; nothing in a file is executed."
+        ) from error
+
+
 def read_pth(path: Path) -> dict[str, Tensor]:
     """Tensors of a `.pth` file, read without executing anything; a wrapping `model` key is opened.
 
     Raises:
         WeightsError: The file is damaged, or holds anything but tensors.
     """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
-        raise WeightsError(
-            f"{path} cannot be read as weights ({str(error).splitlines()[0]}). "
-            "Only files of plain tensors are opened; nothing in a file is executed."
-        ) from error
+    content = read_plain(path)
     if isinstance(content, dict) and isinstance(content.get("model"), dict):
         content = content["model"]
     if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):

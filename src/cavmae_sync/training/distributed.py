@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import torch
@@ -38,17 +39,26 @@ class World:
             return Gathered(rows_GD=rows_PD, offset=0)
         return Gathered(rows_GD=_GatherRows.apply(rows_PD), offset=self.rank * len(rows_PD))
 
-    def wrap(self, module: nn.Module) -> nn.Module:
-        """`module` with gradients averaged over all processes."""
-        return module if self.num_processes == 1 else DistributedDataParallel(module)
+    def wrap(self, module: nn.Module, *, has_unused_parameters: bool = False) -> nn.Module:
+        """`module` with gradients averaged over all processes.
+
+        Args:
+            module: Its buffers are constants: they are not sent around.
+            has_unused_parameters: Whether some parameters take no part in the loss.
+        """
+        if self.num_processes == 1:
+            return module
+        return DistributedDataParallel(
+            module, broadcast_buffers=False, find_unused_parameters=has_unused_parameters
+        )
 
     def mean(self, values: Tensor) -> Tensor:
-        """Mean of `values` over all processes."""
+        """Mean of `values` over all processes, on the device where they are."""
         if self.num_processes == 1:
             return values
-        total = values.clone()
+        total = values.to(self.device, copy=True)
         dist.all_reduce(total)
-        return total / self.num_processes
+        return total.to(values.device) / self.num_processes
 
     def any(self, fact: bool) -> bool:  # noqa: FBT001 (a fact, not a mode)
         """Whether the fact holds in any process."""
@@ -82,6 +92,9 @@ class _GatherRows(torch.autograd.Function):
         return total[first : first + ctx.num_rows]
 
 
+_LONGEST_WAIT = timedelta(hours=6)
+
+
 @contextmanager
 def open_world(device: str | None = None) -> Iterator[World]:
     """The processes that `torchrun` started, or this one alone.
@@ -90,9 +103,9 @@ def open_world(device: str | None = None) -> Iterator[World]:
         device: "cpu", "cuda" or "mps"; None takes the best there is.
 
     Raises:
-        TrainingError: The device is not available.
+        TrainingError: The device is unknown or not available.
     """
-    kind = choose_device(device).type
+    kind = _kind_of(device)
     num_processes = int(os.environ.get("WORLD_SIZE", "1"))
     rank, local_rank = int(os.environ.get("RANK", "0")), int(os.environ.get("LOCAL_RANK", "0"))
     if kind == "cuda":
@@ -106,8 +119,22 @@ def open_world(device: str | None = None) -> Iterator[World]:
     if num_processes == 1:
         yield World(rank=0, num_processes=1, device=place)
         return
-    dist.init_process_group("nccl" if kind == "cuda" else "gloo")
+    # Other processes wait while the main one validates: longer than the default ten minutes, maybe.
+    dist.init_process_group("nccl" if kind == "cuda" else "gloo", timeout=_LONGEST_WAIT)
     try:
         yield World(rank=rank, num_processes=num_processes, device=place)
     finally:
         dist.destroy_process_group()
+
+
+def _kind_of(device: str | None) -> str:
+    known = ("cpu", "cuda", "mps")
+    if device is not None and device not in known:
+        raise TrainingError(
+            f"there is no device {device!r}; use one of {', '.join(known)}. Which CUDA devices are used is "
+            "set with CUDA_VISIBLE_DEVICES."
+        )
+    kind = choose_device(device).type
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise TrainingError("this machine has no MPS device. Use --device cpu.")
+    return kind

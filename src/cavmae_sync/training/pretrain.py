@@ -96,12 +96,15 @@ class Pretraining:
         self.world, self.run_folder, self.watchers = world, run, watchers or Watchers()
         self.model = model.to(world.device)
         self.module = self._step_module(config.losses.contrast)
-        self.parallel = world.wrap(self.module)
+        self.parallel = world.wrap(
+            self.module, has_unused_parameters=config.losses.reconstruction_weight == 0
+        )
         self.updater = Updater(model.parameters(), config.optim, precision=config.loop.precision)
         self.masks = MaskSource(config.model, config.masking, seed=config.seed, purpose=Purpose.MASK)
         self.steps_per_epoch = len(train) // config.loop.batch_size
         self.num_steps = config.loop.num_steps or config.loop.num_epochs * self.steps_per_epoch
         self.step, self.best_loss = 0, float("inf")
+        self.since = _Since()
         self._restore()
 
     def run(self) -> bool:
@@ -117,10 +120,10 @@ class Pretraining:
             RunLog(self.run_folder, first_step=self.step) if self.world.is_main else nullcontext()
         )
         with log as opened:
-            since = _Since()
+            self.since.restart_clock()
             for batch in self._batches():
-                since.add(self._train_step(batch), clips=self.config.loop.batch_size)
-                self._report(opened, since)
+                self.since.add(self._train_step(batch), clips=self.config.loop.batch_size)
+                self._report(opened)
                 if self.world.any(self.watchers.should_stop()):
                     self._save()
                     return self.step == self.num_steps
@@ -163,9 +166,8 @@ class Pretraining:
         )
         norm = self.updater.update(learning_rate=learning_rate)
         self.step += 1
-        return torch.cat(
-            [torch.stack(rows).mean(dim=0), torch.tensor([learning_rate]), norm.detach().double().cpu()[None]]
-        )
+        rate_and_norm = torch.tensor([learning_rate, norm.item()], dtype=torch.float64)
+        return torch.cat([torch.stack(rows).mean(dim=0), rate_and_norm])
 
     def _gradients_stay(self, stay: bool) -> AbstractContextManager[None]:  # noqa: FBT001
         """Between accumulated parts, gradients need not travel."""
@@ -177,12 +179,13 @@ class Pretraining:
         if not bool(torch.isfinite(loss)):
             some = ", ".join(batch.clip_ids[:8])
             raise NonFiniteLossError(
-                f"the loss is {loss.item()} in step {self.step} (process {self.world.rank}), in a batch with "
-                f"clips {some}{' ...' if len(batch.clip_ids) > 8 else ''}. Lower optim.learning_rate, set "
-                "optim.clip_gradient_norm=1, or use loop.precision=float32."
+                f"the loss is {loss.item()} in step {self.step + 1} (process {self.world.rank}), in a batch "
+                f"with clips {some}{' ...' if len(batch.clip_ids) > 8 else ''}. Lower optim.learning_rate, "
+                "set optim.clip_gradient_norm=1, or use loop.precision=float32."
             )
 
-    def _report(self, log: RunLog | None, since: "_Since") -> None:
+    def _report(self, log: RunLog | None) -> None:
+        since = self.since
         if self.world.is_main:
             self.watchers.on_step(
                 StepReport(
@@ -194,12 +197,13 @@ class Pretraining:
                 )
             )
         if self._due(self.config.loop.log_every_steps):
-            row = self.world.mean(since.mean().to(self.world.device)).cpu()
+            row = self.world.mean(since.mean())
             values = dict(zip((*LOSS_NAMES, "learning_rate", "gradient_norm"), row.tolist(), strict=True))
             values |= {"epoch": self.step / self.steps_per_epoch, "clips_per_second": since.clips_per_second}
             if log is not None:
                 log.write("train", step=self.step, values=values)
             since.clear()
+        began = time.perf_counter()
         validates = self._due(self.config.loop.validate_every_steps or self.steps_per_epoch)
         if validates and log is not None:
             self._validate(log)
@@ -208,6 +212,7 @@ class Pretraining:
         every = self.config.loop.checkpoint_every_steps
         if validates if every is None else self._due(every):
             self._save()
+        since.pause(time.perf_counter() - began)
 
     def _due(self, every_steps: int) -> bool:
         return self.step % every_steps == 0 or self.step == self.num_steps
@@ -255,6 +260,7 @@ class Pretraining:
                     "model": self.model.state_dict(),
                     "updater": self.updater.state_dict(),
                     "best_loss": self.best_loss,
+                    "rows_since_log": self.since.rows,
                     "random_state": torch.get_rng_state(),
                 },
                 step=self.step,
@@ -269,18 +275,25 @@ class Pretraining:
         self.model.load_state_dict(state["model"])
         self.updater.load_state_dict(state["updater"])
         self.step, self.best_loss = state["step"], state["best_loss"]
+        self.since.rows = state["rows_since_log"]
         torch.set_rng_state(state["random_state"])
 
 
 class _Since:
-    """Rows and clips since the last log row."""
+    """Rows and clips since the last log row. The clock stands still while a run validates or saves."""
 
     def __init__(self) -> None:
         self.clear()
 
     def clear(self) -> None:
         self.rows: list[torch.Tensor] = []
+        self.restart_clock()
+
+    def restart_clock(self) -> None:
         self.clips, self.began = 0, time.perf_counter()
+
+    def pause(self, seconds: float) -> None:
+        self.began += seconds
 
     def add(self, row: torch.Tensor, *, clips: int) -> None:
         self.rows.append(row)

@@ -9,7 +9,6 @@ RUN/weights.safetensors  the newest weights;  best.safetensors: those of the low
 """
 
 import json
-import pickle
 import platform
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,11 +20,11 @@ import torch
 from pydantic import ValidationError
 
 from cavmae_sync.data.atomic import write_text, written_whole
-from cavmae_sync.errors import ConfigError, TrainingError
-from cavmae_sync.model import CAVMAESync, load_model
+from cavmae_sync.errors import ConfigError, TrainingError, WeightsError
+from cavmae_sync.model import CAVMAESync, load_model, read_plain
 from cavmae_sync.training.config import PretrainConfig
 
-CHECKPOINT_VERSION = 1
+CHECKPOINT_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,16 +123,13 @@ class RunFolder:
         if not found:
             return None
         try:
-            state = torch.load(found[-1], map_location="cpu", weights_only=True)
-        except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+            state = read_plain(found[-1])
+        except WeightsError as error:
+            raise TrainingError(f"{error} Delete it to continue from the checkpoint before it.") from error
+        found_version = state.get("version") if isinstance(state, dict) else None
+        if found_version != CHECKPOINT_VERSION:
             raise TrainingError(
-                f"{found[-1]} cannot be read ({str(error).splitlines()[0]}). Delete it to continue from the "
-                "checkpoint before it."
-            ) from error
-        if state.get("version") != CHECKPOINT_VERSION:
-            raise TrainingError(
-                f"{found[-1]} is a checkpoint of version {state.get('version')}, "
-                f"{CHECKPOINT_VERSION} is needed."
+                f"{found[-1]} is a checkpoint of version {found_version}, {CHECKPOINT_VERSION} is needed."
             )
         return state
 

@@ -41,4 +41,4 @@ def validate(
 
 def as_row(losses: PretrainLosses) -> torch.Tensor:
     """The fields of `losses` as one float64 row on the CPU, in the order of `LOSS_NAMES`."""
-    return torch.stack([getattr(losses, name).detach().double().cpu() for name in LOSS_NAMES])
+    return torch.stack([getattr(losses, name).detach().cpu().double() for name in LOSS_NAMES])
