@@ -132,6 +132,19 @@ def audio_stream(container: InputContainer, path: Path) -> AudioStream:
     return stream
 
 
+def check_streams(path: Path) -> None:
+    """Refuse a file without picture or without sound, before anything is decoded.
+
+    Raises:
+        UnreadableFileError: Not a media file, or its codecs are unknown.
+        NoVideoStreamError: No moving picture.
+        NoAudioStreamError: No sound.
+    """
+    with opened(path, decoders="none") as container:
+        video_stream(container, path)
+        audio_stream(container, path)
+
+
 def _chosen(streams: list[_StreamT], path: Path) -> _StreamT:
     stream = next((s for s in streams if s.disposition & Disposition.default), streams[0])
     if stream.codec_context is None:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cavmae_sync.errors import ClipTooShortError, DecodeError
+from cavmae_sync.media import container as files
 from cavmae_sync.media import decode
 from cavmae_sync.media.clip import Clip
 from cavmae_sync.media.decode import Channel
@@ -130,10 +131,11 @@ def iterate_clips(
     sampling: SamplingRule = "linspace_inclusive",
     channel: Channel = "first",
     min_seconds: float = 1.0,
-) -> Iterator[Clip]:
+) -> Generator[Clip]:
     """All clips of a file, in one pass and in little memory however long the file is.
 
     Each is what `read_clip` gives at its `start_seconds`. A rest shorter than `min_seconds` is left out.
+    Close the generator, or use it up, to close the file.
 
     Args:
         path: Video file.
@@ -208,6 +210,7 @@ def read_audio(
 
 def _clips(path: Path, from_seconds: float, plan: _Plan) -> Generator[Clip]:
     """Clips in order. Frames of clips that overlap are taken in order of time: all is decoded once."""
+    files.check_streams(path)
     with (
         closing(decode.picture_times(path, from_seconds=from_seconds)) as times,
         closing(decode.sound_chunks(path, from_seconds=from_seconds, channel=plan.channel)) as chunks,
