@@ -34,7 +34,7 @@ def test_odd_sound_is_refused() -> None:
 
 def test_damage_is_an_error() -> None:
     content = encode_flac(np.full(16_000, 0.1, np.float32), sample_rate_hz=16_000)
-    with pytest.raises(DecodeError, match="3 bytes are not readable as FLAC"):
+    with pytest.raises(DecodeError, match="3 bytes"):
         decode_flac(b"abc")
     with pytest.raises(DecodeError, match="FLAC"):
         decode_flac(content[:60])

@@ -1,6 +1,7 @@
 """Folders of videos -> prepared dataset -> batches.
 
 prepare          videos -> folder of tar shards, clips.parquet, rejected.parquet, dataset.json
+import_cavmae    the same from the layout of CAV-MAE (JSON manifest, frame_0/ID.jpg, ID.wav)
 PreparedDataset  that folder, opened: rows, and any frame or spectrogram row by one read
 PairDataset      one frame and its segment per clip, for training; ClipDataset: all of them, in order
 ClipSampler      which clips come when; its whole state is one integer
@@ -11,9 +12,11 @@ from cavmae_sync.data.batch import Batch, concatenate
 from cavmae_sync.data.config import PrepareConfig
 from cavmae_sync.data.dataset import ClipDataset, PairDataset
 from cavmae_sync.data.draws import Draw
+from cavmae_sync.data.import_cavmae import import_cavmae
+from cavmae_sync.data.job import Progress, Share
 from cavmae_sync.data.loader import make_loader
 from cavmae_sync.data.manifest import ClipRow, Rejected
-from cavmae_sync.data.prepare import Progress, Share, prepare
+from cavmae_sync.data.prepare import prepare
 from cavmae_sync.data.report import PrepareReport
 from cavmae_sync.data.sampler import ClipOrder, ClipSampler, balanced_weights
 from cavmae_sync.data.store import PreparedDataset
@@ -34,6 +37,7 @@ __all__ = [
     "Share",
     "balanced_weights",
     "concatenate",
+    "import_cavmae",
     "make_loader",
     "prepare",
 ]

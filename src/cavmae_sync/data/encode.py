@@ -5,14 +5,15 @@ Shapes: T frames, H W pixels, C channels, N spectrogram frames, M mel bins.
 
 from dataclasses import dataclass
 from io import BytesIO
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from cavmae_sync.inputs import log_mel
-from cavmae_sync.media import Clip
 from cavmae_sync.media.flac import encode_flac
+from cavmae_sync.paper import SAMPLE_RATE_HZ
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,24 +33,23 @@ class StoredClip:
     log_mel: bytes
     num_spectrogram_frames: int
 
+    @classmethod
+    def of(cls, waveform_S: NDArray[np.float32], *, frames: tuple[bytes, ...]) -> Self:
+        """Encode the sound of a clip (16 kHz) whose frames are JPEG; equal clips give equal bytes."""
+        log_mel_NM = log_mel(waveform_S).numpy().astype(np.float16)
+        buffer = BytesIO()
+        np.save(buffer, log_mel_NM, allow_pickle=False)
+        return cls(
+            frames=frames,
+            sound=encode_flac(waveform_S, sample_rate_hz=SAMPLE_RATE_HZ),
+            log_mel=buffer.getvalue(),
+            num_spectrogram_frames=len(log_mel_NM),
+        )
 
-def encode_clip(clip: Clip, *, frames_THWC: NDArray[np.uint8], jpeg_quality: int) -> StoredClip:
-    """Encode a clip; equal clips give equal bytes.
 
-    Args:
-        clip: The clip; its sound is stored.
-        frames_THWC: Its frames at the size they are stored in, uint8.
-        jpeg_quality: 1 to 95.
-    """
-    log_mel_NM = log_mel(clip.waveform_S).numpy().astype(np.float16)
-    buffer = BytesIO()
-    np.save(buffer, log_mel_NM, allow_pickle=False)
-    return StoredClip(
-        frames=tuple(encode_jpeg(frame_HWC, quality=jpeg_quality) for frame_HWC in frames_THWC),
-        sound=encode_flac(clip.waveform_S, sample_rate_hz=clip.sample_rate_hz),
-        log_mel=buffer.getvalue(),
-        num_spectrogram_frames=len(log_mel_NM),
-    )
+def encode_frames(frames_THWC: NDArray[np.uint8], *, quality: int) -> tuple[bytes, ...]:
+    """A JPEG for each frame; see `encode_jpeg`."""
+    return tuple(encode_jpeg(frame_HWC, quality=quality) for frame_HWC in frames_THWC)
 
 
 def encode_jpeg(frame_HWC: NDArray[np.uint8], *, quality: int) -> bytes:

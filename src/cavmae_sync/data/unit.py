@@ -4,19 +4,17 @@ A unit is done when its record `work/NNNNNN.json` exists; until then nothing it 
 again writes the same bytes. This is the only place where bad media is tolerated.
 """
 
-import hashlib
 import json
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
 
 from cavmae_sync.data.atomic import write_text, written_whole
 from cavmae_sync.data.config import PrepareConfig
-from cavmae_sync.data.encode import StoredClip, encode_clip
+from cavmae_sync.data.encode import StoredClip, encode_frames
 from cavmae_sync.data.flags import is_short, is_silent, is_still
 from cavmae_sync.data.manifest import (
     SHARDS_FOLDER,
@@ -30,9 +28,30 @@ from cavmae_sync.data.shards import Member, ShardWriter, shard_key
 from cavmae_sync.data.sources import SourceFile
 from cavmae_sync.errors import MediaError
 from cavmae_sync.inputs import resize_and_crop
-from cavmae_sync.media import Clip, iterate_clips, probe
+from cavmae_sync.media import Clip
 
 WORK_FOLDER: Final = "work"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SourceClip:
+    """A clip as a reader gives it.
+
+    Attributes:
+        id: Unique in the dataset.
+        content_hash: SHA-256 of what it was read from.
+        clip: Frames and sound.
+        jpegs: The frames as they are to be stored, where they are JPEG of the right size already.
+    """
+
+    id: str
+    content_hash: str
+    clip: Clip
+    jpegs: tuple[bytes, ...] | None = None
+
+
+#: Gives the clips of a file below a root folder. A function of a module, so that workers can import it.
+ClipReader = Callable[[Path, SourceFile, PrepareConfig], Iterator[SourceClip]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +65,7 @@ class Unit:
         files: The files, in order.
         labels: The labels of each file.
         config: How to prepare them.
+        read: Gives the clips of a file.
     """
 
     index: int
@@ -54,6 +74,7 @@ class Unit:
     files: tuple[SourceFile, ...]
     labels: tuple[tuple[str, ...], ...]
     config: PrepareConfig
+    read: ClipReader
 
     def work_file(self, ending: str) -> Path:
         """A file of the unit's own, there until the whole dataset is done."""
@@ -115,56 +136,28 @@ def _prepare_file(
     unit: Unit, source: SourceFile, labels: tuple[str, ...], *, writer: ShardWriter, shard: str
 ) -> list[ClipRow] | Rejected:
     """All clips of a file, written, or the reason why it has none: a file is taken whole or not at all."""
-    path = unit.root / source.path
     before = writer.mark()
+    known = {"source": source.path, "labels": labels, "shard": shard}
     try:
-        probe(path)
-        content_hash = _content_hash(path)
-        return [
-            _write_clip(
-                clip,
-                writer=writer,
-                config=unit.config,
-                known={
-                    "id": clip_id,
-                    "source": source.path,
-                    "content_hash": content_hash,
-                    "labels": labels,
-                    "shard": shard,
-                },
-            )
-            for clip_id, clip in _named_clips(path, source.id, unit.config)
-        ]
+        found = unit.read(unit.root, source, unit.config)
+        return [_write_clip(clip, writer=writer, config=unit.config, known=known) for clip in found]
     except MediaError as error:
         writer.rewind(before)
         message = str(error).replace(f"{unit.root}{os.sep}", "")
         return Rejected(file=source.path, reason=error.code, message=message)
 
 
-def _named_clips(path: Path, file_id: str, config: PrepareConfig) -> Iterator[tuple[str, Clip]]:
-    """The clips of a file with their ids; only where there are several does an id tell the start."""
-    clips = iterate_clips(
-        path,
-        clip_seconds=config.clip_seconds,
-        hop_seconds=config.hop_seconds,
-        num_frames=config.num_frames,
-        sampling=config.sampling,
-        channel=config.channel,
-        min_seconds=config.min_seconds,
-    )
-    clips = islice(clips, config.max_clips_per_file)
-    first_two = list(islice(clips, 2))
-    if len(first_two) == 1:
-        yield file_id, first_two[0]
-        return
-    for clip in chain(first_two, clips):
-        yield f"{file_id}@{clip.start_seconds:.3f}", clip
-
-
-def _write_clip(clip: Clip, *, writer: ShardWriter, config: PrepareConfig, known: dict[str, Any]) -> ClipRow:
+def _write_clip(
+    source: SourceClip, *, writer: ShardWriter, config: PrepareConfig, known: dict[str, Any]
+) -> ClipRow:
+    clip = source.clip
     frames_THWC = resize_and_crop(clip.frames_THWC, pixels=config.frame_pixels).numpy()
-    stored = encode_clip(clip, frames_THWC=frames_THWC, jpeg_quality=config.jpeg_quality)
+    stored = StoredClip.of(
+        clip.waveform_S, frames=source.jpegs or encode_frames(frames_THWC, quality=config.jpeg_quality)
+    )
     facts = known | {
+        "id": source.id,
+        "content_hash": source.content_hash,
         "start_seconds": clip.start_seconds,
         "stop_seconds": clip.start_seconds + clip.duration_seconds,
         "frame_seconds": tuple(clip.frame_seconds_T.tolist()),
@@ -196,8 +189,3 @@ def _write_members(stored: StoredClip, *, writer: ShardWriter, facts: dict[str, 
         "json_offset": about.offset,
         "json_length": about.length,
     }
-
-
-def _content_hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,208 @@
+"""Datasets in the layout of CAV-MAE -> prepared dataset.
+
+The layout: a JSON file `{"data": [{"video_id", "wav", "video_path", "labels"}, ...]}`, a sound file per
+clip, and frames at `video_path/frame_0/VIDEO_ID.jpg ...`. Frames of the right size are taken over byte for
+byte. A missing frame rejects its clip; nothing is put in its place.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from cavmae_sync.data.config import PrepareConfig
+from cavmae_sync.data.job import Job, Progress, Share, run_job
+from cavmae_sync.data.report import PrepareReport
+from cavmae_sync.data.sources import SourceFile, SourceList
+from cavmae_sync.data.unit import SourceClip
+from cavmae_sync.errors import ClipTooShortError, DatasetError, DecodeError, UnreadableFileError
+from cavmae_sync.media import Clip, read_audio, sample_times
+from cavmae_sync.paper import HOP_MILLISECONDS, SAMPLE_RATE_HZ, SPECTROGRAM_LENGTH, WINDOW_MILLISECONDS
+
+_KEYS = ("video_id", "wav", "video_path", "labels")
+#: Sound that fills the published 1024 spectrogram frames; more is never used.
+_MOST_SECONDS = ((SPECTROGRAM_LENGTH - 1) * HOP_MILLISECONDS + WINDOW_MILLISECONDS) / 1000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CavmaeEntry(SourceFile):
+    """One entry of the manifest. `path` and `id` are the video id.
+
+    Attributes:
+        wav: Sound file, relative to the manifest's folder or absolute.
+        frames: Folder of `frame_0`, `frame_1`, ..., likewise.
+    """
+
+    wav: str
+    frames: str
+
+
+def import_cavmae(
+    manifest: str | os.PathLike[str],
+    *,
+    out: str | os.PathLike[str],
+    config: PrepareConfig | None = None,
+    num_workers: int | None = None,
+    max_rejected_fraction: float = 1.0,
+    share: Share | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> PrepareReport:
+    """Convert a dataset in the layout of CAV-MAE into a prepared dataset.
+
+    Sound of another rate is resampled to 16 kHz, of several channels the first is taken; up to 1024
+    spectrogram frames are kept, as the published loader uses. Frame times are not in the layout: they are
+    computed by `config.sampling` over the length of the sound, at most `clip_seconds`.
+
+    Args:
+        manifest: JSON file. Relative paths in it are relative to its folder.
+        out: Folder for the dataset, as in `prepare`.
+        config: `num_frames`, `frame_pixels` and `sampling` must say what the layout holds.
+        num_workers: As in `prepare`.
+        max_rejected_fraction: As in `prepare`.
+        share: As in `prepare`.
+        on_progress: As in `prepare`.
+
+    Returns:
+        The audit.
+
+    Raises:
+        DatasetError: The manifest is missing or malformed, or `out` holds something else.
+        TooManyRejectedError: More clips were rejected than allowed, or all.
+    """
+    listing, labels = _read_manifest(Path(manifest))
+    job = Job(
+        listing=listing, labels=labels, labels_fingerprint=None, num_unknown_labels=0, read=read_cavmae_entry
+    )
+    return run_job(
+        job,
+        out=out,
+        config=config or PrepareConfig(),
+        num_workers=num_workers,
+        max_rejected_fraction=max_rejected_fraction,
+        share=share or Share(),
+        on_progress=on_progress,
+    )
+
+
+def read_cavmae_entry(root: Path, source: SourceFile, config: PrepareConfig) -> Iterator[SourceClip]:
+    """The one clip of an entry.
+
+    Raises:
+        MediaError: The sound or a frame is missing or damaged, or the sound too short.
+    """
+    if not isinstance(source, CavmaeEntry):
+        raise TypeError(f"needs a CavmaeEntry, got {type(source).__name__}")
+    wav = root / source.wav
+    waveform_S = read_audio(wav, channel=config.channel)
+    waveform_S = waveform_S[: round(max(_MOST_SECONDS, config.clip_seconds) * SAMPLE_RATE_HZ)]
+    seconds = len(waveform_S) / SAMPLE_RATE_HZ
+    if seconds < config.min_seconds:
+        raise ClipTooShortError(
+            f"{wav} has {seconds:.3f} s of sound, but at least {config.min_seconds} s are needed. Remove it."
+        )
+    jpegs = [
+        _read_bytes(root / source.frames / f"frame_{t}" / f"{source.id}.jpg")
+        for t in range(config.num_frames)
+    ]
+    frames_THWC = _decode_frames(jpegs, source.id)
+    shown = min(seconds, config.clip_seconds)
+    clip = Clip(
+        frames_THWC=frames_THWC,
+        frame_seconds_T=sample_times(
+            config.sampling,
+            num_frames=config.num_frames,
+            duration_seconds=shown,
+            last_frame_seconds=shown,
+            frame_period_seconds=shown / config.num_frames,
+        ),
+        waveform_S=waveform_S,
+        duration_seconds=seconds,
+    )
+    digest = hashlib.sha256(wav.read_bytes())
+    for jpeg in jpegs:
+        digest.update(jpeg)
+    is_right_size = frames_THWC.shape[1:3] == (config.frame_pixels, config.frame_pixels)
+    yield SourceClip(
+        id=source.id,
+        content_hash=digest.hexdigest(),
+        clip=clip,
+        jpegs=tuple(jpegs) if is_right_size else None,
+    )
+
+
+def _read_manifest(manifest: Path) -> tuple[SourceList, tuple[tuple[str, ...], ...]]:
+    if not manifest.is_file():
+        raise DatasetError(f"{manifest} is not a file. Give the JSON manifest of the dataset.")
+    content = manifest.read_bytes()
+    try:
+        parsed = json.loads(content)
+    except ValueError as error:
+        raise DatasetError(f"{manifest} is not JSON: {error}.") from error
+    data = parsed.get("data") if isinstance(parsed, dict) else None
+    if not isinstance(data, list) or not data:
+        raise DatasetError(f'{manifest} must be an object whose key "data" is a list of clips.')
+    first: dict[str, int] = {}
+    for number, item in enumerate(data):
+        _check_item(item, f"{manifest}, entry {number}")
+        if item["video_id"] in first:
+            raise DatasetError(
+                f"{manifest}, entry {number}: {item['video_id']} is entry {first[item['video_id']]} already."
+            )
+        first[item["video_id"]] = number
+    entries = tuple(
+        CavmaeEntry(
+            path=item["video_id"],
+            id=item["video_id"],
+            num_bytes=None,
+            wav=item["wav"],
+            frames=item["video_path"],
+        )
+        for item in data
+    )
+    labels = tuple(tuple(filter(None, item["labels"].split(","))) for item in data)
+    listing = SourceList(
+        root=manifest.parent.absolute(),
+        files=entries,
+        skipped=(),
+        fingerprint=hashlib.sha256(content).hexdigest(),
+    )
+    return listing, labels
+
+
+def _check_item(item: Any, where: str) -> None:
+    if not isinstance(item, dict):
+        raise DatasetError(f"{where} is not an object.")
+    for key in _KEYS:
+        if not isinstance(item.get(key), str) or not (item[key] or key == "labels"):
+            raise DatasetError(f"{where}: {key!r} is {item.get(key)!r}, it must be a text.")
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise UnreadableFileError(f"{path} is missing. Extract the frames of this clip again.") from error
+
+
+def _decode_frames(jpegs: list[bytes], clip_id: str) -> NDArray[np.uint8]:
+    frames: list[NDArray[np.uint8]] = []
+    for t, jpeg in enumerate(jpegs):
+        try:
+            with Image.open(BytesIO(jpeg), formats=["JPEG"]) as image:
+                frames.append(np.array(image.convert("RGB")))
+        except (UnidentifiedImageError, OSError) as error:
+            raise DecodeError(
+                f"frame {t} of {clip_id} is not a whole JPEG: {error}. Extract it again."
+            ) from error
+    sizes = {frame.shape for frame in frames}
+    if len(sizes) > 1:
+        raise DecodeError(f"the frames of {clip_id} have several sizes: {sorted(sizes)}. Extract them again.")
+    return np.stack(frames)

@@ -1,0 +1,126 @@
+"""The layout of CAV-MAE becomes a prepared dataset; what is missing is refused, never replaced."""
+
+import json
+import wave
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from cavmae_sync.data import PrepareConfig, PreparedDataset, import_cavmae
+from cavmae_sync.errors import DatasetError
+
+CONFIG = PrepareConfig(num_frames=3, frame_pixels=32, sampling="uniform_left")
+
+
+def write_wav(path: Path, *, seconds: float, rate_hz: int) -> None:
+    time_S = np.arange(round(rate_hz * seconds)) / rate_hz
+    samples_S = np.rint(10_000 * np.sin(2 * np.pi * 440 * time_S)).astype("<i2")
+    path.parent.mkdir(exist_ok=True)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate_hz)
+        file.writeframes(samples_S.tobytes())
+
+
+def write_frame(path: Path, shade: int, *, side: int = 32) -> bytes:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (side, side), (shade, 255 - shade, 0)).save(path, "JPEG", quality=75)
+    return path.read_bytes()
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Path:
+    """Six clips: good, 44.1 kHz, larger frames; and without sound, without a frame, with half a frame."""
+    names = ["good", "fast", "large", "no_sound", "no_frame", "half_frame"]
+    for name in names:
+        write_wav(
+            tmp_path / "wav" / f"{name}.wav", seconds=12.0, rate_hz=44_100 if name == "fast" else 16_000
+        )
+        for t in range(3):
+            side = 48 if name == "large" else 32
+            write_frame(tmp_path / "frames" / f"frame_{t}" / f"{name}.jpg", 60 * t, side=side)
+    (tmp_path / "wav" / "no_sound.wav").unlink()
+    (tmp_path / "frames" / "frame_1" / "no_frame.jpg").unlink()
+    half = tmp_path / "frames" / "frame_2" / "half_frame.jpg"
+    half.write_bytes(half.read_bytes()[:300])
+    data = [
+        {
+            "video_id": name,
+            "wav": f"wav/{name}.wav",
+            "video_path": f"{tmp_path}/frames/",
+            "labels": "/m/1,/m/2",
+        }
+        for name in names
+    ]
+    (tmp_path / "manifest.json").write_text(json.dumps({"data": data}))
+    return tmp_path
+
+
+def test_good_clips_are_taken_over(layout: Path) -> None:
+    report = import_cavmae(layout / "manifest.json", out=layout / "out", config=CONFIG, num_workers=0)
+    clips = PreparedDataset.open(layout / "out")
+    assert clips.clip_ids == ["good", "fast", "large"]
+    assert clips.labels == [("/m/1", "/m/2")] * 3
+    assert report.rejected_by_reason == {"damaged": 1, "unreadable": 2}
+    row = clips.row(0)
+    assert row.frame_seconds == pytest.approx([0, 10 / 3, 20 / 3])
+    assert row.num_spectrogram_frames == 1024
+    assert clips.row(1).num_spectrogram_frames == 1024
+    assert clips.check() == ()
+
+
+def test_frames_of_the_right_size_are_kept_byte_for_byte(layout: Path) -> None:
+    import_cavmae(layout / "manifest.json", out=layout / "out", config=CONFIG, num_workers=0)
+    clips = PreparedDataset.open(layout / "out")
+    row, shard = clips.row(0), (layout / "out" / "shards" / clips.row(0).shard).read_bytes()
+    for t, (offset, length) in enumerate(zip(row.frame_offsets, row.frame_lengths, strict=True)):
+        original = (layout / "frames" / f"frame_{t}" / "good.jpg").read_bytes()
+        assert shard[offset : offset + length] == original
+    assert clips.read_frame(2, 1).shape == (32, 32, 3)
+
+
+def test_sound_of_another_rate_is_resampled(layout: Path) -> None:
+    """The same 440 Hz tone, recorded at 16 and at 44.1 kHz."""
+    import_cavmae(layout / "manifest.json", out=layout / "out", config=CONFIG, num_workers=0)
+    clips = PreparedDataset.open(layout / "out")
+    left_S, right_S = clips.read_waveform(0)[8000:16_000], clips.read_waveform(1)[8000:16_000]
+    assert np.abs(left_S - right_S).max() < 0.01
+
+
+def test_what_is_missing_is_named(layout: Path) -> None:
+    import_cavmae(layout / "manifest.json", out=layout / "out", config=CONFIG, num_workers=0)
+    rows = {row["file"]: row for row in pq.read_table(layout / "out" / "rejected.parquet").to_pylist()}
+    assert rows["no_sound"]["reason"] == rows["no_frame"]["reason"] == "unreadable"
+    assert rows["no_frame"]["message"].startswith("frames/frame_1/no_frame.jpg is missing")
+    assert rows["half_frame"]["message"].startswith("frame 2 of half_frame is not a whole JPEG")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "is not JSON"),
+        ("[]", 'whose key "data" is a list'),
+        ('{"data": []}', 'whose key "data" is a list'),
+        ('{"data": [3]}', "entry 0 is not an object"),
+        ('{"data": [{"video_id": "a", "wav": "a.wav", "video_path": "f"}]}', "entry 0: 'labels' is None"),
+        (
+            '{"data": [{"video_id": "", "wav": "a", "video_path": "f", "labels": ""}]}',
+            "entry 0: 'video_id' is ''",
+        ),
+    ],
+)
+def test_malformed_manifests_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "m.json").write_text(text)
+    with pytest.raises(DatasetError, match=message):
+        import_cavmae(tmp_path / "m.json", out=tmp_path / "out", num_workers=0)
+
+
+def test_an_id_twice_is_refused(tmp_path: Path) -> None:
+    item = {"video_id": "a", "wav": "a.wav", "video_path": "f", "labels": ""}
+    (tmp_path / "m.json").write_text(json.dumps({"data": [item, item]}))
+    with pytest.raises(DatasetError, match="entry 1: a is entry 0 already"):
+        import_cavmae(tmp_path / "m.json", out=tmp_path / "out", num_workers=0)
