@@ -43,14 +43,12 @@ class World:
         """`module` with gradients averaged over all processes.
 
         Args:
-            module: Its buffers are constants: they are not sent around.
+            module: What runs in every process.
             has_unused_parameters: Whether some parameters take no part in the loss.
         """
         if self.num_processes == 1:
             return module
-        return DistributedDataParallel(
-            module, broadcast_buffers=False, find_unused_parameters=has_unused_parameters
-        )
+        return DistributedDataParallel(module, find_unused_parameters=has_unused_parameters)
 
     def mean(self, values: Tensor) -> Tensor:
         """Mean of `values` over all processes, on the device where they are."""
@@ -92,6 +90,7 @@ class _GatherRows(torch.autograd.Function):
         return total[first : first + ctx.num_rows]
 
 
+#: The others wait while the main process validates, which may take longer than the default ten minutes.
 _LONGEST_WAIT = timedelta(hours=6)
 
 
@@ -119,8 +118,13 @@ def open_world(device: str | None = None) -> Iterator[World]:
     if num_processes == 1:
         yield World(rank=0, num_processes=1, device=place)
         return
-    # Other processes wait while the main one validates: longer than the default ten minutes, maybe.
-    dist.init_process_group("nccl" if kind == "cuda" else "gloo", timeout=_LONGEST_WAIT)
+    dist.init_process_group(
+        "nccl" if kind == "cuda" else "gloo",
+        store=_fresh_store(rank, num_processes),
+        rank=rank,
+        world_size=num_processes,
+        timeout=_LONGEST_WAIT,
+    )
     try:
         yield World(rank=rank, num_processes=num_processes, device=place)
     finally:
@@ -138,3 +142,13 @@ def _kind_of(device: str | None) -> str:
     if kind == "mps" and not torch.backends.mps.is_available():
         raise TrainingError("this machine has no MPS device. Use --device cpu.")
     return kind
+
+
+def _fresh_store(rank: int, num_processes: int) -> dist.Store:
+    """A part of torchrun's store that no earlier world of these processes used.
+
+    The store outlives a world: a second one would find the addresses of the first and wait for ever.
+    """
+    store, _, _ = next(dist.rendezvous("env://", rank, num_processes, timeout=_LONGEST_WAIT))
+    opened = (store.add("cavmae_sync/opened", 1) - 1) // num_processes
+    return dist.PrefixStore(f"cavmae_sync/world{opened}", store)
