@@ -269,7 +269,7 @@ def _decoded(path: Path, stream: Any, packets: Iterator[Any]) -> Iterator[Any]:
             frames = packet.decode()
         except av.FFmpegError as error:
             ticks = packet.dts if packet.pts is None else packet.pts
-            seconds = float((ticks or 0) * packet.time_base)
+            seconds = float((ticks or 0) * packet.time_base) - zero_seconds(stream.container)
             raise _damaged(path, "picture" if stream.type == "video" else "sound", seconds) from error
         yield from frames
 

@@ -40,7 +40,7 @@ class MediaInfo:
         duration_seconds: Length by the header; None where it has none.
         video: The moving picture that is read (the default one, else the first); a cover is not one.
         num_video_streams: Moving pictures in the file.
-        audio: Sound tracks; the default one, else the first, is read.
+        audio: Sound tracks of known codecs; the default one, else the first, is read.
     """
 
     container: str
@@ -68,7 +68,7 @@ def probe(path: str | os.PathLike[str]) -> MediaInfo:
             duration_seconds=None if container.duration is None else container.duration / 1e6,
             video=_video_info(file, files.video_stream(container, file), zero) if moving else None,
             num_video_streams=len(moving),
-            audio=tuple(_audio_info(stream, zero) for stream in container.streams.audio),
+            audio=tuple(_audio_info(s, zero) for s in container.streams.audio if s.codec_context is not None),
         )
 
 
