@@ -5,7 +5,7 @@ import io
 import tarfile
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cavmae_sync.data.shards import Member, ShardWriter, shard_key
@@ -30,6 +30,7 @@ def write(path: Path, contents: list[tuple[str, bytes]]) -> tuple[list[Member], 
 
 
 @given(CONTENTS)
+@settings(max_examples=30, deadline=None)
 def test_python_reads_it_and_the_places_are_right(tmp_path_factory, contents) -> None:
     path = tmp_path_factory.mktemp("shard") / "x.tar"
     members, sha256 = write(path, contents)
