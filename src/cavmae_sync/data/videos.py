@@ -8,7 +8,7 @@ from pathlib import Path
 from cavmae_sync.data.config import PrepareConfig
 from cavmae_sync.data.sources import SourceFile
 from cavmae_sync.data.unit import SourceClip
-from cavmae_sync.media import iterate_clips, probe
+from cavmae_sync.media import iterate_clips
 
 
 def read_video(root: Path, source: SourceFile, config: PrepareConfig) -> Iterator[SourceClip]:
@@ -18,9 +18,6 @@ def read_video(root: Path, source: SourceFile, config: PrepareConfig) -> Iterato
         MediaError: The file cannot be used, when the pass reaches the place.
     """
     path = root / source.path
-    probe(path)  # what is missing or no media is refused here, with a reason
-    with path.open("rb") as file:
-        content_hash = hashlib.file_digest(file, "sha256").hexdigest()
     clips = islice(
         iterate_clips(
             path,
@@ -33,7 +30,9 @@ def read_video(root: Path, source: SourceFile, config: PrepareConfig) -> Iterato
         ),
         config.max_clips_per_file,
     )
-    first_two = list(islice(clips, 2))
+    first_two = list(islice(clips, 2))  # what is missing or no media is refused here, with a reason
+    with path.open("rb") as file:
+        content_hash = hashlib.file_digest(file, "sha256").hexdigest()
     for clip in chain(first_two, clips):
         start = f"@{clip.start_seconds:.3f}" if len(first_two) > 1 else ""
         yield SourceClip(id=f"{source.id}{start}", content_hash=content_hash, clip=clip)
