@@ -47,7 +47,10 @@ def save_model(model: CAVMAESync, path: str | Path) -> None:
     tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     metadata = {"format": FORMAT, "config": model.config.model_dump_json()}
     with written_whole(path) as part:
+        part.touch()
+        mode = part.stat().st_mode
         save_file(tensors, part, metadata=metadata)
+        part.chmod(mode)  # safetensors lets nobody but the owner read
 
 
 def load_model(path: str | Path, *, config: ModelConfig | None = None) -> CAVMAESync:

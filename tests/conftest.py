@@ -1,0 +1,35 @@
+"""A small prepared dataset of generated clips, made once for all tests that need real data."""
+
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+from cavmae_sync.data import PrepareConfig, PreparedDataset, prepare
+from cavmae_sync.data.stage import StageConfig, make_stage
+
+# A loaded machine is slow now and then; that is no failure.
+hypothesis.settings.register_profile("without deadline", deadline=None)
+hypothesis.settings.load_profile("without deadline")
+
+
+@pytest.fixture(scope="session")
+def prepared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """14 clips of one second: 4 frames of 32 pixels each, and sound. Shared: do not change it."""
+    folder = tmp_path_factory.mktemp("generated")
+    stage = StageConfig(clip_seconds=1.0, frame_pixels=32, frames_per_second=4)
+    make_stage(folder / "stage", config=stage, num_clips=14, num_workers=1)
+    prepare(
+        folder / "stage" / "clips",
+        out=folder / "prepared",
+        config=PrepareConfig(clip_seconds=1.0, num_frames=4, frame_pixels=32),
+        labels=folder / "stage" / "labels.csv",
+        num_workers=0,
+    )
+    return folder / "prepared"
+
+
+@pytest.fixture
+def prepared(prepared_folder: Path) -> PreparedDataset:
+    """The small prepared dataset, opened."""
+    return PreparedDataset.open(prepared_folder)
