@@ -5,7 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from cavmae_sync import paper
-from cavmae_sync.compute import Precision
+from cavmae_sync.choices import Precision
 from cavmae_sync.config import Config
 from cavmae_sync.inputs.augment import AugmentConfig
 from cavmae_sync.losses import LossConfig
@@ -103,4 +103,15 @@ class PretrainConfig(Config):
                 "losses.contrast.representation=both compares global tokens too, but "
                 "model.global_token=False. Use patch_mean."
             )
+        self._check_something_is_seen()
         return self
+
+    def _check_something_is_seen(self) -> None:
+        fewest = min(rows * columns for rows, columns in (self.model.audio_grid, self.model.visual_grid))
+        high = self.masking.ratio_range[1] if self.masking.ratio_range else self.masking.ratio
+        for ratio in (high, self.masking.contrastive_mask_ratio or 0):
+            if int(fewest * (1 - ratio)) == 0:
+                raise ValueError(
+                    f"a mask ratio of {ratio} hides all of {fewest} patches. Lower it, or raise "
+                    "model.inputs.frame_pixels or model.inputs.segment_length."
+                )

@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from cavmae_sync.data.atomic import write_text
+from cavmae_sync.atomic import write_text
 from cavmae_sync.training.run_folder import RunFolder
 
 

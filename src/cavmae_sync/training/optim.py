@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from cavmae_sync.compute import Precision
+from cavmae_sync.choices import Precision
 from cavmae_sync.paper import ADAM_EPSILON
 from cavmae_sync.training.config import OptimConfig
 

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 
-from cavmae_sync.data.atomic import write_text, written_whole
+from cavmae_sync.atomic import write_text, written_whole
 from cavmae_sync.errors import ConfigError, TrainingError, WeightsError
 from cavmae_sync.model import CAVMAESync, load_model, read_plain
 from cavmae_sync.training.config import PretrainConfig

@@ -6,7 +6,7 @@ from pathlib import Path
 from torch import Tensor
 
 from cavmae_sync.errors import WeightsError
-from cavmae_sync.model import CAVMAESync, from_mae, from_official, load_model, read_pth
+from cavmae_sync.model import CAVMAESync, ModelConfig, from_mae, from_official, load_model, read_pth
 
 #: Parts that other weights may lack; they stay fresh (spec 3.5). Anything else must be there, exactly.
 _MAY_BE_FRESH = re.compile(r"(audio|visual)\.(global_token|registers)|joint\.head_[av]\..+")
@@ -29,7 +29,7 @@ def start_from(model: CAVMAESync, path: Path) -> list[str]:
     Raises:
         WeightsError: Anything else is missing, unknown or of another shape.
     """
-    state, may_be_fresh = _read(path)
+    state, may_be_fresh = _read(path, model.config)
     own = model.state_dict()
     fresh = sorted(own.keys() - state.keys())
     problems = [f"{name} missing" for name in fresh if not may_be_fresh.fullmatch(name)]
@@ -49,12 +49,26 @@ def start_from(model: CAVMAESync, path: Path) -> list[str]:
     return fresh
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], re.Pattern[str]]:
+def _read(path: Path, config: ModelConfig) -> tuple[dict[str, Tensor], re.Pattern[str]]:
     if path.suffix == ".safetensors":
-        return dict(load_model(path).state_dict()), _MAY_BE_FRESH
+        found = load_model(path)
+        _check_heads(path, found.config, config)
+        return dict(found.state_dict()), _MAY_BE_FRESH
     if not path.is_file():
         raise WeightsError(f"{path} does not exist.")
     state = read_pth(path)
     if "patch_embed.proj.weight" in state:
         return from_mae(state), _FRESH_FROM_MAE
     return from_official(state)[1], _MAY_BE_FRESH
+
+
+def _check_heads(path: Path, found: ModelConfig, wanted: ModelConfig) -> None:
+    """The number of heads shows in no shape."""
+    for name, theirs, ours in (
+        ("model.heads", found.heads, wanted.heads),
+        ("model.decoder.heads", found.decoder.heads, wanted.decoder.heads),
+    ):
+        if theirs != ours:
+            raise WeightsError(
+                f"{path} was made with {name}={theirs}, this model has {ours}. Set it to {theirs}."
+            )

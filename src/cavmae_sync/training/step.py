@@ -5,7 +5,8 @@ P (clip, frame) pairs, L spectrogram frames per segment, M mel bins, C H W a fra
 
 from torch import Tensor, nn
 
-from cavmae_sync.compute import Precision, matrix_products_in
+from cavmae_sync.choices import Precision
+from cavmae_sync.compute import matrix_products_in
 from cavmae_sync.losses import Gather, LossConfig, PretrainLosses, pretrain_losses
 from cavmae_sync.model import CAVMAESync
 from cavmae_sync.training.masks import StepMasks

@@ -1,0 +1,129 @@
+"""The contrastive loss against six lines of NumPy, and what must hold of it (spec 2.8, 7.8)."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from cavmae_sync.losses import ContrastConfig, Gathered, contrastive_loss
+
+LOCAL = ContrastConfig(negatives="local")
+
+
+def rows(num: int = 6, width: int = 5, seed: int = 0) -> torch.Tensor:
+    return torch.randn(num, width, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def slow_loss(audio: np.ndarray, visual: np.ndarray, temperature: float) -> float:
+    """Given frame j, find its sound i: minus the mean log-softmax over sounds at the true one."""
+    audio = audio / np.linalg.norm(audio, axis=1, keepdims=True)
+    visual = visual / np.linalg.norm(visual, axis=1, keepdims=True)
+    scores = audio @ visual.T / temperature
+    log_softmax = scores - np.log(np.exp(scores).sum(axis=0, keepdims=True))
+    return float(-np.mean(np.diag(log_softmax)))
+
+
+@given(num=st.integers(1, 8), seed=st.integers(0, 50), temperature=st.sampled_from([0.05, 0.2, 1.0]))
+def test_equals_numpy(num: int, seed: int, temperature: float):
+    audio, visual = rows(num, seed=seed), rows(num, seed=seed + 100)
+    config = ContrastConfig(negatives="local", temperature=temperature)
+    found = contrastive_loss(audio, visual, config=config).loss.item()
+    assert found == pytest.approx(slow_loss(audio.numpy(), visual.numpy(), temperature), abs=1e-9)
+
+
+def test_both_directions_are_the_mean_of_each():
+    audio, visual = rows(seed=1), rows(seed=2)
+    config = ContrastConfig(negatives="local", direction="both")
+    expected = (
+        slow_loss(audio.numpy(), visual.numpy(), 0.05) + slow_loss(visual.numpy(), audio.numpy(), 0.05)
+    ) / 2
+    assert contrastive_loss(audio, visual, config=config).loss.item() == pytest.approx(expected)
+
+
+def test_the_default_direction_is_not_symmetric():
+    audio, visual = rows(seed=1), rows(seed=2)
+    one_way = contrastive_loss(audio, visual, config=LOCAL).loss
+    assert contrastive_loss(visual, audio, config=LOCAL).loss != one_way
+
+
+@pytest.mark.parametrize("num", [2, 7, 64])
+def test_identical_embeddings_cost_the_logarithm_of_the_batch(num: int):
+    same = torch.ones(num, 4)
+    assert contrastive_loss(same, same, config=LOCAL).loss.item() == pytest.approx(math.log(num))
+
+
+def test_a_batch_of_one_costs_nothing():
+    contrast = contrastive_loss(rows(1), rows(1, seed=1), config=LOCAL)
+    assert contrast.loss.item() == 0
+    assert contrast.accuracy.item() == 1
+
+
+def test_length_does_not_matter():
+    audio, visual = rows(seed=1), rows(seed=2)
+    torch.testing.assert_close(
+        contrastive_loss(audio * 1000, visual * 1e-3, config=LOCAL).loss,
+        contrastive_loss(audio, visual, config=LOCAL).loss,
+    )
+
+
+class TestShards:
+    def test_one_shard_of_the_whole_batch_is_the_local_loss(self):
+        audio, visual = rows(seed=1), rows(seed=2)
+        shard = contrastive_loss(audio, visual, config=ContrastConfig(negatives="shard:6"))
+        local = contrastive_loss(audio, visual, config=LOCAL)
+        assert torch.equal(shard.loss, local.loss)
+        assert torch.equal(shard.accuracy, local.accuracy)
+
+    def test_several_shards_are_the_mean_of_each(self):
+        audio, visual = rows(seed=1), rows(seed=2)
+        whole = contrastive_loss(audio, visual, config=ContrastConfig(negatives="shard:2"))
+        parts = [contrastive_loss(audio[k : k + 2], visual[k : k + 2], config=LOCAL) for k in (0, 2, 4)]
+        torch.testing.assert_close(whole.loss, sum(part.loss for part in parts) / 3)
+        torch.testing.assert_close(whole.accuracy, sum(part.accuracy for part in parts) / 3)
+
+    def test_they_must_divide_the_batch(self):
+        with pytest.raises(ValueError, match="negatives='shard:4' must divide the batch of 6 pairs"):
+            contrastive_loss(rows(), rows(), config=ContrastConfig(negatives="shard:4"))
+
+    @pytest.mark.parametrize("wrong", ["shard:0", "shard", "shard:-2", "shard:2x", "all", ""])
+    def test_unknown_negatives_are_refused(self, wrong: str):
+        with pytest.raises(ValidationError, match='"shard:n" with n > 0, "local" or "global"'):
+            ContrastConfig(negatives=wrong)
+
+
+def test_accuracy_counts_frames_whose_nearest_sound_is_their_own():
+    visual = torch.eye(4)
+    audio = torch.eye(4)[[0, 1, 3, 2]]  # two are swapped
+    assert contrastive_loss(audio, visual, config=LOCAL).accuracy.item() == 0.5
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_compared_in_float32(dtype: torch.dtype):
+    audio, visual = rows(seed=1).to(dtype), rows(seed=2).to(dtype)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss = contrastive_loss(audio, visual, config=LOCAL).loss
+    assert loss.dtype == torch.float32
+    expected = slow_loss(audio.double().numpy(), visual.double().numpy(), 0.05)
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_rows_of_other_processes_are_further_candidates():
+    """A gather that puts two rows of others in front: only `global` asks for it."""
+    audio, visual, others = rows(3, seed=1), rows(3, seed=2), rows(2, seed=3)
+    asked = []
+
+    def gather(own: torch.Tensor) -> Gathered:
+        asked.append(len(own))
+        return Gathered(rows_GD=torch.cat([torch.nn.functional.normalize(others, dim=1), own]), offset=2)
+
+    found = contrastive_loss(audio, visual, config=ContrastConfig(negatives="global"), gather=gather)
+    sounds, frames = (torch.nn.functional.normalize(x, dim=1) for x in (torch.cat([others, audio]), visual))
+    expected = torch.nn.functional.cross_entropy(frames @ sounds.T / 0.05, torch.tensor([2, 3, 4]))
+    torch.testing.assert_close(found.loss, expected)
+    assert asked == [3]
+    contrastive_loss(audio, visual, config=LOCAL, gather=gather)
+    assert asked == [3]

@@ -1,0 +1,53 @@
+"""Runs small enough for a test, on the shared prepared dataset of 14 clips."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from cavmae_sync.data import PairDataset, PreparedDataset
+from cavmae_sync.model import CAVMAESync
+from cavmae_sync.training import PretrainConfig, Pretraining, RunFolder, Watchers, World
+
+from .tiny import tiny_run
+
+CPU = World(rank=0, num_processes=1, device=torch.device("cpu"))
+
+
+class Bench:
+    """Starts and resumes runs in folders of one test."""
+
+    def __init__(self, prepared: PreparedDataset, folder: Path) -> None:
+        self.prepared, self.folder = prepared, folder
+
+    def pairs(self, config: PretrainConfig, *, frame: str = "random") -> PairDataset:
+        return PairDataset(self.prepared, inputs=config.model.inputs, seed=config.seed, frame=frame)
+
+    def begin(
+        self,
+        config: PretrainConfig,
+        *,
+        name: str = "run",
+        validates: bool = True,
+        watchers: Watchers | None = None,
+    ) -> Pretraining:
+        """A new run, or the continuation of the run of that name."""
+        path = self.folder / name
+        run = RunFolder(path) if (path / "config.json").exists() else RunFolder.create(path, config, {})
+        return Pretraining(
+            config,
+            model=CAVMAESync(config.model, generator=torch.Generator().manual_seed(config.seed)),
+            train=self.pairs(config),
+            validation=self.pairs(config, frame="middle") if validates else None,
+            world=CPU,
+            run=run,
+            watchers=watchers,
+        )
+
+
+@pytest.fixture
+def bench(prepared: PreparedDataset, tmp_path: Path) -> Bench:
+    return Bench(prepared, tmp_path)
+
+
+__all__ = ["Bench", "tiny_run"]

@@ -1,0 +1,54 @@
+"""Contradictions of a run are refused before it starts, with the field and the way out."""
+
+import pytest
+from pydantic import ValidationError
+
+from cavmae_sync.model import MaskingConfig
+from cavmae_sync.training import LoopConfig, PretrainConfig
+
+from .tiny import tiny_run
+
+
+@pytest.mark.parametrize(
+    ("build", "says"),
+    [
+        (
+            lambda: PretrainConfig(loop=LoopConfig(batch_size=100)),
+            "shard:64 must divide loop.batch_size / loop.accumulation = 100",
+        ),
+        (
+            lambda: PretrainConfig(loop=LoopConfig(batch_size=128, accumulation=4)),
+            "shard:64 must divide loop.batch_size / loop.accumulation = 32",
+        ),
+        (
+            lambda: tiny_run(loop={"accumulation": 3}),
+            "loop.batch_size=4 must be a multiple of loop.accumulation=3",
+        ),
+        (
+            lambda: PretrainConfig.model_validate(
+                {"model": {"global_token": False}, "losses": {"contrast": {"representation": "both"}}}
+            ),
+            "representation=both compares global tokens too",
+        ),
+        (lambda: tiny_run(masking=MaskingConfig(ratio=0.8)), r"a mask ratio of 0\.8 hides all of 4 patches"),
+        (lambda: tiny_run(masking=MaskingConfig(ratio_range=(0.1, 0.9))), r"ratio of 0\.9 hides all of 4"),
+        (lambda: tiny_run(masking=MaskingConfig(contrastive_mask_ratio=0.9)), r"ratio of 0\.9 hides all"),
+        (lambda: tiny_run(loop={"num_steps": 0}), "num_steps"),
+    ],
+)
+def test_contradictions_are_refused(build, says: str):
+    with pytest.raises(ValidationError, match=says):
+        build()
+
+
+def test_the_defaults_are_the_published_run():
+    config = PretrainConfig()
+    assert (config.loop.batch_size, config.loop.num_epochs) == (512, 25)
+    assert config.optim.algorithm == "adam"
+    assert config.losses.contrast.negatives == "shard:64"
+    assert config.masking.ratio == 0.75
+
+
+def test_a_configuration_survives_json():
+    config = tiny_run(negatives="shard:2")
+    assert PretrainConfig.model_validate_json(config.model_dump_json()) == config

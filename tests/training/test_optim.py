@@ -1,0 +1,73 @@
+"""One update: algorithm, clipping, learning rate, loss scale."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from cavmae_sync.training import OptimConfig
+from cavmae_sync.training.optim import Updater
+
+
+def updater(start: float = 1.0, precision: str = "float32", **changes) -> tuple[nn.Parameter, Updater]:
+    parameter = nn.Parameter(torch.full((4,), start))
+    return parameter, Updater([parameter], OptimConfig(**changes), precision=precision)
+
+
+def test_the_first_step_of_adam_is_the_learning_rate():
+    parameter, step = updater(weight_decay=0)
+    step.backward((parameter * torch.tensor([1.0, -3.0, 0.01, 7.0])).sum())
+    norm = step.update(learning_rate=0.1)
+    torch.testing.assert_close(parameter.data, torch.tensor([0.9, 1.1, 0.9, 0.9]), atol=1e-5, rtol=0)
+    assert norm.item() == pytest.approx((1 + 9 + 0.0001 + 49) ** 0.5)
+    assert parameter.grad is None
+
+
+@pytest.mark.parametrize(("algorithm", "expected"), [("adam", 0.9), ("adamw", 0.95)])
+def test_adam_puts_decay_into_the_gradient_and_adamw_beside_it(algorithm: str, expected: float):
+    """Without other gradient Adam still steps by the full rate; AdamW shrinks by rate * decay."""
+    parameter, step = updater(algorithm=algorithm, weight_decay=0.5)
+    step.backward((parameter * 0).sum())
+    step.update(learning_rate=0.1)
+    torch.testing.assert_close(parameter.data, torch.full((4,), expected), atol=1e-5, rtol=0)
+
+
+def test_gradients_are_clipped_to_a_norm_and_reported_before_it():
+    parameter, step = updater(clip_gradient_norm=1.0, weight_decay=0)
+    step.backward((parameter * 50).sum())
+    assert step.update(learning_rate=0.1).item() == pytest.approx(100)
+    state = step.optimizer.state[parameter]
+    torch.testing.assert_close(state["exp_avg"], torch.full((4,), (1 - 0.95) * 0.5))
+
+
+def test_gradients_of_parts_add_up():
+    parameter, step = updater()
+    for part in (1.0, 2.0):
+        step.backward((parameter * part).sum())
+    torch.testing.assert_close(parameter.grad, torch.full((4,), 3.0))
+
+
+def test_float16_scales_the_loss_and_skips_infinite_steps():
+    parameter, step = updater(precision="float16", weight_decay=0)
+    before = step.scaler.get_scale()
+    step.backward((parameter * float("inf")).sum())
+    step.update(learning_rate=0.1)
+    assert torch.equal(parameter.data, torch.ones(4))
+    assert step.scaler.get_scale() == before / 2
+    step.backward(parameter.sum())
+    assert step.update(learning_rate=0.1).item() == pytest.approx(2)
+    torch.testing.assert_close(parameter.data, torch.full((4,), 0.9), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16"])
+def test_state_goes_on_where_it_was(precision: str):
+    one, first = updater(precision=precision)
+    first.backward((one * 3).sum())
+    first.update(learning_rate=0.1)
+    other, second = updater(one.data.mean().item(), precision=precision)
+    second.load_state_dict(copy.deepcopy(first.state_dict()))
+    for parameter, step in ((one, first), (other, second)):
+        step.backward((parameter**2).sum())
+        step.update(learning_rate=0.05)
+    assert torch.equal(one.data, other.data)

@@ -1,0 +1,263 @@
+"""The loop: a run is complete, repeatable, and the same however it is interrupted."""
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from cavmae_sync.data.draws import Purpose
+from cavmae_sync.errors import NonFiniteLossError, TrainingError
+from cavmae_sync.model import MaskingConfig, load_model
+from cavmae_sync.training import OptimConfig, PretrainConfig, Watchers, learning_rate_at, read_metrics
+
+from .conftest import Bench
+from .tiny import tiny_run
+
+
+def rows_of(folder: Path) -> list[dict[str, Any]]:
+    """Metrics without what depends on the clock."""
+    return [
+        {k: v for k, v in row.items() if k != "clips_per_second"}
+        for row in read_metrics(folder / "metrics.jsonl")
+    ]
+
+
+def stop_after(num_steps: int) -> Watchers:
+    """Watchers that ask a run to stop after some steps."""
+    count = itertools.count(1)
+    return Watchers(should_stop=lambda: next(count) == num_steps)
+
+
+class TestARun:
+    def test_writes_weights_logs_and_checkpoints(self, bench: Bench):
+        run = bench.begin(tiny_run())
+        assert run.run()
+        names = {path.name for path in (bench.folder / "run").iterdir()}
+        assert {"config.json", "environment.json", "metrics.jsonl", "checkpoints"} <= names
+        assert {"weights.safetensors", "best.safetensors"} <= names
+        assert [(row["kind"], row["step"]) for row in rows_of(bench.folder / "run")] == [
+            ("train", 2),
+            ("validation", 3),
+            ("train", 4),
+            ("train", 6),
+            ("validation", 6),
+            ("train", 7),
+            ("validation", 7),
+        ]
+        assert [path.name for path in run.run_folder.checkpoints()] == [
+            "step_00000006.pt",
+            "step_00000007.pt",
+        ]
+
+    def test_gives_the_weights_it_says(self, bench: Bench):
+        run = bench.begin(tiny_run())
+        run.run()
+        loaded = load_model(bench.folder / "run" / "weights.safetensors").state_dict()
+        assert all(torch.equal(loaded[name], value) for name, value in run.model.state_dict().items())
+
+    def test_logs_the_learning_rate_and_epoch_of_each_step(self, bench: Bench):
+        config = tiny_run(loop={"log_every_steps": 1})
+        run = bench.begin(config, validates=False)
+        run.run()
+        for row in rows_of(bench.folder / "run"):
+            expected = learning_rate_at(
+                row["step"] - 1, config=config.optim, num_steps=run.num_steps, steps_per_epoch=3
+            )
+            assert row["learning_rate"] == pytest.approx(expected, rel=1e-12)
+            assert row["epoch"] == row["step"] / 3
+
+    def test_tells_watchers_where_it_is(self, bench: Bench):
+        reports, measured = [], []
+        watchers = Watchers(
+            on_step=reports.append,
+            evaluators={"probe": lambda model: measured.append(model.training) or {"value": 0.5}},
+        )
+        bench.begin(tiny_run(), watchers=watchers).run()
+        assert [report.step for report in reports] == list(range(1, 8))
+        assert {report.num_steps for report in reports} == {7}
+        assert measured == [False, False, False]
+        probes = [row for row in rows_of(bench.folder / "run") if row["kind"] == "probe"]
+        assert [row["value"] for row in probes] == [0.5] * 3
+
+    def test_lasts_as_many_epochs_as_asked_for(self, bench: Bench):
+        run = bench.begin(tiny_run(loop={"num_steps": None, "num_epochs": 2}))
+        assert run.num_steps == 2 * (14 // 4)
+
+    @pytest.mark.parametrize("precision", ["float16", "bfloat16"])
+    def test_in_half_precision_stays_close_to_float32(self, bench: Bench, precision: str):
+        for name in ("float32", precision):
+            bench.begin(tiny_run(loop={"precision": name}), name=name).run()
+        exact, rough = rows_of(bench.folder / "float32")[-1], rows_of(bench.folder / precision)[-1]
+        assert rough["total"] == pytest.approx(exact["total"], rel=0.02)
+
+    def test_lowers_the_loss(self, bench: Bench):
+        """Fourteen clips, seen a hundred times, can be told apart and drawn."""
+        config = tiny_run(
+            loop={"num_steps": 100, "log_every_steps": 10, "batch_size": 14, "validate_every_steps": 100},
+            optim=OptimConfig(learning_rate=1e-2),
+            masking=MaskingConfig(ratio=0.5),
+        )
+        bench.begin(config).run()
+        train = [row for row in rows_of(bench.folder / "run") if row["kind"] == "train"]
+        first, last = train[0], train[-1]
+        assert last["total"] < 0.9 * first["total"]
+        assert last["contrastive"] < first["contrastive"]
+        assert last["visual_reconstruction"] < first["visual_reconstruction"]
+
+
+class TestTheSameRun:
+    """Byte for byte on the CPU."""
+
+    @pytest.fixture
+    def straight(self, bench: Bench) -> tuple[dict[str, bytes], list[dict[str, Any]]]:
+        bench.begin(tiny_run(), name="straight").run()
+        return self.result(bench, "straight")
+
+    def result(self, bench: Bench, name: str) -> tuple[dict[str, bytes], list[dict[str, Any]]]:
+        folder = bench.folder / name
+        state = load_model(folder / "weights.safetensors").state_dict()
+        return {key: value.numpy().tobytes() for key, value in state.items()}, rows_of(folder)
+
+    def test_comes_out_twice(self, bench: Bench, straight):
+        bench.begin(tiny_run(), name="again").run()
+        assert self.result(bench, "again") == straight
+
+    @pytest.mark.parametrize("stop", [1, 3, 5, 7])
+    def test_comes_out_after_a_stop(self, bench: Bench, straight, stop: int):
+        """At a log row, between log rows, at a validation, and at the very end."""
+        assert bench.begin(tiny_run(), name="stopped", watchers=stop_after(stop)).run() == (stop == 7)
+        assert bench.begin(tiny_run(), name="stopped").run()
+        assert self.result(bench, "stopped") == straight
+
+    def test_comes_out_after_a_crash_between_checkpoints(self, bench: Bench, straight):
+        """Steps after the last checkpoint are made again, and their rows are written once."""
+
+        def fail(report):
+            if report.step == 5:
+                raise RuntimeError("power cut")
+
+        with pytest.raises(RuntimeError, match="power cut"):
+            bench.begin(tiny_run(), name="crashed", watchers=Watchers(on_step=fail)).run()
+        assert rows_of(bench.folder / "crashed")[-1]["step"] == 4
+        resumed = bench.begin(tiny_run(), name="crashed")
+        assert resumed.step == 3
+        resumed.run()
+        assert self.result(bench, "crashed") == straight
+
+    def test_is_left_alone_when_it_was_complete(self, bench: Bench, straight):
+        bench.begin(tiny_run(), name="straight").run()
+        assert self.result(bench, "straight") == straight
+
+    def test_comes_out_without_validation(self, bench: Bench, straight):
+        """Validation looks on and draws nothing."""
+        bench.begin(tiny_run(), name="blind", validates=False).run()
+        assert self.result(bench, "blind")[0] == straight[0]
+
+    def test_comes_out_with_workers(self, bench: Bench, straight):
+        bench.begin(tiny_run(loop={"num_workers": 2}), name="workers").run()
+        assert self.result(bench, "workers") == straight
+
+    def test_is_another_with_another_seed(self, bench: Bench, straight):
+        bench.begin(tiny_run(seed=1), name="other").run()
+        assert self.result(bench, "other")[0] != straight[0]
+
+    def test_comes_out_in_parts_when_contrast_is_within_shards(self, bench: Bench):
+        """Up to rounding: the gradients of parts are summed in another order."""
+        for name, accumulation in (("whole", 1), ("parts", 2)):
+            config = tiny_run(negatives="shard:2", loop={"accumulation": accumulation, "num_steps": 3})
+            bench.begin(config, name=name).run()
+        for whole, parts in zip(
+            rows_of(bench.folder / "whole"), rows_of(bench.folder / "parts"), strict=True
+        ):
+            assert parts.pop("kind") == whole.pop("kind")
+            assert parts == pytest.approx(whole, rel=1e-4)
+
+
+class TestValidation:
+    def test_masks_are_fixed(self, bench: Bench):
+        run = bench.begin(tiny_run())
+        assert run._validation_losses(run.validation) == run._validation_losses(run.validation)
+
+    def test_every_clip_counts_once_whatever_the_batch(self, bench: Bench):
+        """14 clips in batches of 4: reconstruction equals that in one batch of 14."""
+        small = bench.begin(tiny_run(), name="small")
+        large = bench.begin(tiny_run(loop={"batch_size": 14}), name="large")
+        one, other = (run._validation_losses(run.validation) for run in (small, large))
+        assert one["visual_reconstruction"] == pytest.approx(other["visual_reconstruction"], rel=1e-5)
+        assert one["audio_reconstruction"] == pytest.approx(other["audio_reconstruction"], rel=1e-5)
+
+    def test_best_weights_are_those_of_the_lowest_loss(self, bench: Bench):
+        config = tiny_run(
+            loop={"validate_every_steps": 1, "num_steps": 5},
+            optim=OptimConfig(learning_rate=0.5, warmup_fraction=0.7),
+        )
+        run = bench.begin(config)
+        run.run()
+        totals = [row["total"] for row in rows_of(bench.folder / "run") if row["kind"] == "validation"]
+        assert run.best_loss == min(totals)
+        best = bench.begin(config, name="other").model
+        best.load_state_dict(load_model(run.run_folder.best_weights).state_dict())
+        again = bench.begin(config, name="third")
+        again.model.load_state_dict(best.state_dict())
+        assert again._validation_losses(again.validation)["total"] == pytest.approx(min(totals))
+
+    def test_validation_masks_are_not_training_masks(self):
+        assert Purpose.MASK != Purpose.VALIDATION_MASK
+
+
+class TestRefused:
+    def test_fewer_clips_than_a_batch(self, bench: Bench):
+        with pytest.raises(
+            TrainingError, match=r"14 training clips, a step needs loop\.batch_size=16"
+        ) as caught:
+            bench.begin(tiny_run(loop={"batch_size": 16}))
+        assert "Set loop.batch_size=8 or less" in str(caught.value)
+
+    def test_a_loss_that_is_not_finite_names_step_and_clips(self, bench: Bench):
+        run = bench.begin(tiny_run())
+        with torch.no_grad():
+            run.model.decoder.mask_token.fill_(float("nan"))
+        with pytest.raises(NonFiniteLossError, match=r"the loss is nan in step 1 .* with clips ") as caught:
+            run.run()
+        assert sum(clip_id in str(caught.value) for clip_id in bench.prepared.clip_ids) == 4
+
+    def test_a_folder_that_holds_a_run(self, bench: Bench):
+        run = bench.begin(tiny_run())
+        with pytest.raises(TrainingError, match="already holds a run"):
+            run.run_folder.create(run.run_folder.path, tiny_run(), {})
+
+    @pytest.mark.parametrize("damage", ["cut", "empty", "version"])
+    def test_a_damaged_checkpoint_is_named_and_deleting_it_helps(self, bench: Bench, damage: str):
+        bench.begin(tiny_run()).run()
+        older, newest = bench.begin(tiny_run()).run_folder.checkpoints()
+        if damage == "version":
+            torch.save({"version": 0}, newest)
+        else:
+            newest.write_bytes(newest.read_bytes()[: 0 if damage == "empty" else 500])
+        with pytest.raises(TrainingError, match=newest.name):
+            bench.begin(tiny_run())
+        newest.unlink()
+        assert bench.begin(tiny_run()).step == int(older.stem.removeprefix("step_"))
+
+    def test_no_run(self, bench: Bench):
+        from cavmae_sync.training import RunFolder
+
+        with pytest.raises(TrainingError, match="holds no run"):
+            RunFolder.open(bench.folder)
+
+
+def test_a_row_cut_off_by_a_kill_is_dropped(tmp_path: Path):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"step": 1}\n{"step": 2}\n{"st')
+    assert read_metrics(path) == [{"step": 1}, {"step": 2}]
+    path.write_text('{"step": 1}\n{"st\n{"step": 3}\n')
+    with pytest.raises(json.JSONDecodeError):
+        read_metrics(path)
+
+
+def test_the_configuration_of_a_run_is_on_disk(bench: Bench):
+    config: PretrainConfig = tiny_run(seed=3)
+    assert bench.begin(config).run_folder.config() == config
