@@ -2,11 +2,11 @@
 
 from contextlib import AbstractContextManager
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Final
 
 import torch
 
-Precision = Literal["float32", "bfloat16", "float16"]
+from cavmae_sync.choices import Precision
 
 _AUTOCAST: Final = MappingProxyType({"bfloat16": torch.bfloat16, "float16": torch.float16})
 

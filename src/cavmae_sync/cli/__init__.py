@@ -1,7 +1,8 @@
 """The command line: each command parses, makes one library call and prints.
 
 Data go to standard output, progress and messages to standard error. Exit codes: 0 done, 1 an error that
-says what to do, 2 wrong usage, 130 interrupted.
+says what to do, 2 wrong usage, 130 interrupted. Commands import torch only when they run, so that --help
+is instant.
 """
 
 import sys
@@ -10,6 +11,11 @@ from importlib.metadata import version
 from cyclopts import App
 from rich.console import Console
 
+from cavmae_sync.cli.demo import demo
+from cavmae_sync.cli.evaluate_retrieval import retrieval
+from cavmae_sync.cli.prepare import prepare
+from cavmae_sync.cli.pretrain import pretrain
+from cavmae_sync.cli.stage import stage
 from cavmae_sync.errors import CavMaeSyncError
 
 app = App(
@@ -19,13 +25,10 @@ app = App(
 )
 evaluate = App(name="evaluate", help="Measures a model.")
 
-# Commands are named, not imported: --help stays instant because torch is not loaded for it.
-app.command("cavmae_sync.cli.demo:demo", name="demo")
-app.command("cavmae_sync.cli.stage:stage", name="stage")
-app.command("cavmae_sync.cli.prepare:prepare", name="prepare")
-app.command("cavmae_sync.cli.pretrain:pretrain", name="pretrain")
+for _command in (demo, stage, prepare, pretrain):
+    app.command(_command)
 app.command(evaluate)
-evaluate.command("cavmae_sync.cli.evaluate_retrieval:retrieval", name="retrieval")
+evaluate.command(retrieval)
 
 
 def main() -> None:

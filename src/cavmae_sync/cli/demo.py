@@ -10,8 +10,6 @@ from rich.console import Console
 
 from cavmae_sync.cli.interrupt import stop_on_signal
 from cavmae_sync.cli.progress import Advance, show_progress
-from cavmae_sync.recipes.demo import DemoReporter, run_demo
-from cavmae_sync.recipes.demo_config import DemoConfig
 
 
 def demo(
@@ -36,6 +34,9 @@ def demo(
         seed: Seed of the clips and of training.
         as_json: Print the measurements as one JSON object.
     """
+    from cavmae_sync.recipes.demo import DemoReporter, run_demo
+    from cavmae_sync.recipes.demo_config import DemoConfig
+
     config = DemoConfig(
         minutes=minutes, seed=seed, videos=None if videos is None else str(videos.absolute())
     ).with_overrides(overrides)

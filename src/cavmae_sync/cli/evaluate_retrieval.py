@@ -6,19 +6,13 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.console import Console
 
+from cavmae_sync.choices import AggregationName, Counting, Precision, Representation
 from cavmae_sync.cli.progress import show_progress
-from cavmae_sync.compute import Precision
-from cavmae_sync.data import PreparedDataset
-from cavmae_sync.embedding import AggregationName, Embedder
-from cavmae_sync.evaluation import evaluate_retrieval
-from cavmae_sync.evaluation.pictures import gallery_picture, save_picture
-from cavmae_sync.evaluation.retrieval import Counting
-from cavmae_sync.model import Representation
-from cavmae_sync.training import load_run_or_weights
 
 
 def retrieval(
     run_or_weights: Path,
+    /,
     *,
     data: Path,
     aggregation: AggregationName = "diagonal_mean",
@@ -47,6 +41,13 @@ def retrieval(
         picture: PNG file for a picture of the similarities.
         as_json: Print the report as one JSON object.
     """
+    from cavmae_sync.data import PreparedDataset
+    from cavmae_sync.embedding import Embedder
+    from cavmae_sync.evaluation import evaluate_retrieval
+    from cavmae_sync.evaluation.pictures import gallery_picture, save_picture
+    from cavmae_sync.training import keep_freed_memory, load_run_or_weights
+
+    keep_freed_memory()
     model = load_run_or_weights(run_or_weights)
     clips = PreparedDataset.open(data)
     embedder = Embedder(model, device=device, precision=precision, representation=representation)

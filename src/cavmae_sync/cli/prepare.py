@@ -8,12 +8,11 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from cavmae_sync.cli.progress import show_progress
-from cavmae_sync.data import PrepareConfig, Progress, Share
-from cavmae_sync.data import prepare as prepare_videos
 
 
 def prepare(
     source: Path,
+    /,
     *overrides: str,
     out: Path,
     labels: Path | None = None,
@@ -44,6 +43,9 @@ def prepare(
         num_shards: How many machines work on the same OUT.
         as_json: Print the audit as one JSON object.
     """
+    from cavmae_sync.data import PrepareConfig, Progress, Share
+    from cavmae_sync.data import prepare as prepare_videos
+
     config = PrepareConfig(min_seconds=min_seconds).with_overrides(overrides)
     with show_progress("preparing files") as advance:
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 from rich.console import Console
@@ -12,12 +12,15 @@ from rich.console import Console
 from cavmae_sync.cli.interrupt import stop_on_signal
 from cavmae_sync.cli.progress import Advance, show_progress
 from cavmae_sync.errors import ConfigError
-from cavmae_sync.recipes import RunResult, continue_pretraining, find_recipe, run_pretraining
-from cavmae_sync.training import StepReport, Watchers
+
+if TYPE_CHECKING:
+    from cavmae_sync.recipes import RunResult
+    from cavmae_sync.training import StepReport, Watchers
 
 
 def pretrain(
     recipe: str | None = None,
+    /,
     *overrides: str,
     data: Path | None = None,
     out: Path | None = None,
@@ -50,6 +53,8 @@ def pretrain(
         show_config: Print the complete configuration and stop.
         as_json: Print the result as one JSON object.
     """
+    from cavmae_sync.recipes import continue_pretraining, find_recipe, run_pretraining
+
     if resume is not None:
         if recipe is not None or out is not None or init is not None or validation is not None:
             raise ConfigError(
@@ -73,7 +78,7 @@ def pretrain(
     _print_result(result, as_json=as_json)
 
 
-def _print_result(result: RunResult, *, as_json: bool) -> None:
+def _print_result(result: "RunResult", *, as_json: bool) -> None:
     facts = {"run": str(result.run.path), "steps": result.num_steps, "is_complete": result.is_complete}
     if as_json:
         print(json.dumps(facts | {"weights": str(result.run.weights)}))
@@ -89,12 +94,14 @@ def _print_result(result: RunResult, *, as_json: bool) -> None:
 
 
 @contextmanager
-def _watched() -> Iterator[Watchers]:
+def _watched() -> Iterator["Watchers"]:
+    from cavmae_sync.training import Watchers
+
     with stop_on_signal() as should_stop, show_progress("pretraining") as advance:
         yield Watchers(on_step=lambda report: _show(advance, report), should_stop=should_stop)
 
 
-def _show(advance: Advance, report: StepReport) -> None:
+def _show(advance: Advance, report: "StepReport") -> None:
     advance(
         report.step, report.num_steps, f"loss {report.total_loss:.3f}, {report.clips_per_second:.0f} clips/s"
     )

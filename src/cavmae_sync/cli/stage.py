@@ -8,12 +8,13 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.console import Console
 
+from cavmae_sync.choices import Split
 from cavmae_sync.cli.progress import show_progress
-from cavmae_sync.data.stage import Split, StageConfig, make_stage
 
 
 def stage(
     out: Path,
+    /,
     *overrides: str,
     num_clips: int,
     split: Split = "train",
@@ -39,6 +40,8 @@ def stage(
         num_workers: Processes; one per core unless given.
         as_json: Print one JSON object.
     """
+    from cavmae_sync.data.stage import StageConfig, make_stage
+
     config = StageConfig(split=split, seed=seed).with_overrides(overrides)
     with show_progress("making clips") as advance:
         summary = make_stage(

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
-from typing_extensions import override
 
 from cavmae_sync.data.batch import Batch
 from cavmae_sync.data.draws import Draw, Purpose, random_words
@@ -69,7 +68,6 @@ class PairDataset(Dataset[Batch]):
         """Number of clips."""
         return len(self.clips)
 
-    @override
     def __getitem__(self, index: int | Draw) -> Batch:
         """One pair of a clip.
 
@@ -142,7 +140,6 @@ class ClipDataset(Dataset[Batch]):
         """Number of clips."""
         return len(self.clips)
 
-    @override
     def __getitem__(self, index: int) -> Batch:
         """All pairs of a clip."""
         num_frames, length = self.clips.num_frames, self.clips.num_spectrogram_frames(index)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from cavmae_sync.data.atomic import PART_SUFFIX, write_text
+from cavmae_sync.atomic import PART_SUFFIX, write_text
 from cavmae_sync.data.manifest import (
     CLIPS_FILE,
     CLIPS_SCHEMA,

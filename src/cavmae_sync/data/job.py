@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cavmae_sync.data.atomic import write_text
+from cavmae_sync.atomic import write_text
 from cavmae_sync.data.config import PrepareConfig
 from cavmae_sync.data.finish import audit_units, finish
 from cavmae_sync.data.manifest import DATASET_FILE, SCHEMA_VERSION, SHARDS_FOLDER

@@ -12,7 +12,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cavmae_sync.data.atomic import written_whole
+from cavmae_sync.atomic import written_whole
 from cavmae_sync.errors import DatasetError
 
 SCHEMA_VERSION: Final = 1

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from cavmae_sync.data.atomic import write_text, written_whole
+from cavmae_sync.atomic import write_text, written_whole
 from cavmae_sync.data.config import PrepareConfig
 from cavmae_sync.data.encode import StoredClip, encode_frames
 from cavmae_sync.data.flags import is_short, is_silent, is_still

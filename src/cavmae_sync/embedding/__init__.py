@@ -2,12 +2,11 @@
 
 from cavmae_sync.embedding.embedder import Embedder, VisualEmbedding
 from cavmae_sync.embedding.provenance import weights_fingerprint
-from cavmae_sync.embedding.similarity import AGGREGATIONS, AggregationName, similarity_matrix
+from cavmae_sync.embedding.similarity import AGGREGATIONS, similarity_matrix
 from cavmae_sync.embedding.types import ClipEmbedding, DatasetEmbeddings
 
 __all__ = [
     "AGGREGATIONS",
-    "AggregationName",
     "ClipEmbedding",
     "DatasetEmbeddings",
     "Embedder",

@@ -7,7 +7,8 @@ from typing import get_args
 import torch
 from torch import nn
 
-from cavmae_sync.compute import Precision, matrix_products_in
+from cavmae_sync.choices import Precision
+from cavmae_sync.compute import matrix_products_in
 
 
 def device_of(model: nn.Module) -> torch.device:

@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cavmae_sync.compute import Precision, choose_device
+from cavmae_sync.choices import Precision, Representation
+from cavmae_sync.compute import choose_device
 from cavmae_sync.data import ClipDataset, PreparedDataset, make_loader
 from cavmae_sync.embedding.device import check_precision, device_of, inference
 from cavmae_sync.embedding.provenance import weights_fingerprint
@@ -20,7 +21,7 @@ from cavmae_sync.embedding.types import ClipEmbedding, DatasetEmbeddings
 from cavmae_sync.errors import WeightsError
 from cavmae_sync.inputs.model_input import ModelInput, model_input
 from cavmae_sync.media import Clip
-from cavmae_sync.model import CAVMAESync, Encoded, Representation
+from cavmae_sync.model import CAVMAESync, Encoded
 
 Progress = Callable[[int, int], None]
 

@@ -10,12 +10,13 @@ Letters: Q queries, G gallery, T frames per clip, D width.
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Final
 
 import torch
 from torch import Tensor
 
-AggregationName = Literal["diagonal_mean", "diagonal_max", "block_mean", "block_max"]
+from cavmae_sync.choices import AggregationName
+
 Aggregation = Callable[[Tensor, Tensor], Tensor]
 
 #: Bytes of temporary results; bounds memory, never changes a result.

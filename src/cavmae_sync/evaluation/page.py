@@ -9,7 +9,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from cavmae_sync.data.atomic import write_text
+from cavmae_sync.atomic import write_text
 
 _STYLE = """
 :root { color-scheme: light; }

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cavmae_sync.compute import Precision
+from cavmae_sync.choices import Precision
 from cavmae_sync.data import Batch, PairDataset, PreparedDataset
 from cavmae_sync.data.draws import Draw, Purpose
 from cavmae_sync.embedding.device import inference

@@ -5,17 +5,17 @@ Letters: N clips (all are queries and gallery), Q queries, G gallery, D directio
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final
 
 import torch
 from torch import Tensor
 
+from cavmae_sync.choices import AggregationName, Counting
 from cavmae_sync.data import PreparedDataset
-from cavmae_sync.embedding import AggregationName, DatasetEmbeddings, Embedder, similarity_matrix
+from cavmae_sync.embedding import DatasetEmbeddings, Embedder, similarity_matrix
 from cavmae_sync.embedding.embedder import Progress
 from cavmae_sync.evaluation.report import Report, Value
 from cavmae_sync.metrics import (
-    TieRule,
     bootstrap_metrics,
     chance_metrics,
     count_nan,
@@ -24,9 +24,6 @@ from cavmae_sync.metrics import (
     retrieval_metrics,
     true_match_ranks,
 )
-
-#: "official" counts ties and NaN as the published code does, wrongly; for parity checks only.
-Counting = TieRule | Literal["official"]
 
 DIRECTIONS: Final = ("audio_to_visual", "visual_to_audio")
 

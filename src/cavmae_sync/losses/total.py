@@ -10,12 +10,12 @@ from pydantic import Field
 from torch import Tensor
 
 from cavmae_sync import paper
+from cavmae_sync.choices import Representation
 from cavmae_sync.config import Config
 from cavmae_sync.losses.contrastive import Contrast, ContrastConfig, Gather, contrastive_loss, gather_nothing
 from cavmae_sync.losses.reconstruction import reconstruction_loss
 from cavmae_sync.model.cavmae_sync import PretrainOutput
 from cavmae_sync.model.patches import patchify, segment_picture
-from cavmae_sync.model.tokens import Representation
 
 
 class LossConfig(Config):

@@ -4,9 +4,7 @@ Shapes: T frames, H W pixels, C channels (RGB), S samples.
 """
 
 import os
-import uuid
-from collections.abc import Generator, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -19,6 +17,7 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from cavmae_sync.atomic import written_whole
 from cavmae_sync.media.clip import check_array
 from cavmae_sync.paper import SAMPLE_RATE_HZ
 
@@ -68,7 +67,7 @@ def write_video(
         raise ValueError("a video needs one frame at least, got none")
     _check_picture(first_HWC, first_HWC.shape)
     with (
-        _renamed_when_complete(Path(path)) as part,
+        written_whole(Path(path)) as part,
         av.open(str(part), "w", format="mp4", options={"movflags": "faststart"}) as container,
     ):
         video = _add_video(container, rate, first_HWC)
@@ -138,15 +137,3 @@ def _check_picture(picture_HWC: NDArray[np.uint8], shape: tuple[int, ...]) -> No
         raise ValueError(f"a frame must be RGB with even height and width (yuv420p), got {picture_HWC.shape}")
     if picture_HWC.shape != shape:
         raise ValueError(f"all frames must have the size of the first, {shape}, got {picture_HWC.shape}")
-
-
-@contextmanager
-def _renamed_when_complete(path: Path) -> Generator[Path]:
-    part = path.with_name(f".{uuid.uuid4().hex}.part")
-    try:
-        yield part
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

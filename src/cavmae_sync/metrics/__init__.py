@@ -3,7 +3,6 @@
 from cavmae_sync.metrics.bootstrap import Interval, bootstrap_metrics, interval
 from cavmae_sync.metrics.retrieval import (
     RetrievalMetrics,
-    TieRule,
     chance_metrics,
     count_nan,
     median_rank,
@@ -16,7 +15,6 @@ from cavmae_sync.metrics.retrieval import (
 __all__ = [
     "Interval",
     "RetrievalMetrics",
-    "TieRule",
     "bootstrap_metrics",
     "chance_metrics",
     "count_nan",

@@ -8,14 +8,14 @@ Letters: Q queries, G gallery, E entries counted by the published code, X rows o
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, Literal, get_args
+from typing import Final, get_args
 
 import torch
 from torch import Tensor
 
+from cavmae_sync.choices import TieRule
 from cavmae_sync.paper import RECALL_AT
 
-TieRule = Literal["mean", "optimistic", "pessimistic"]
 #: Where a query's own item stands among `num_ties` others with exactly its score.
 _TIE_SHARE: Final[Mapping[str, float]] = MappingProxyType(
     {"optimistic": 0.0, "mean": 0.5, "pessimistic": 1.0}

@@ -6,7 +6,7 @@ from cavmae_sync.model.config import DecoderConfig, ModelConfig
 from cavmae_sync.model.masking import Mask, MaskingConfig, MaskPair, structured_noise
 from cavmae_sync.model.official import from_mae, from_official, to_official
 from cavmae_sync.model.patches import patchify, segment_picture, unpatchify
-from cavmae_sync.model.tokens import Encoded, EncodedPair, Representation
+from cavmae_sync.model.tokens import Encoded, EncodedPair
 from cavmae_sync.model.weights import load_exactly, load_model, read_plain, read_pth, save_model
 
 __all__ = [
@@ -20,7 +20,6 @@ __all__ = [
     "Modality",
     "ModelConfig",
     "PretrainOutput",
-    "Representation",
     "from_mae",
     "from_official",
     "load_exactly",

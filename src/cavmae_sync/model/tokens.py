@@ -4,13 +4,11 @@ P (clip, frame) pairs, N patches (or the kept ones), R registers, D width.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-#: What stands for a segment or a frame when they are compared.
-Representation = Literal["global", "patch_mean"]
+from cavmae_sync.choices import Representation
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from cavmae_sync.atomic import write_text
 from cavmae_sync.data import PairDataset, PrepareConfig, PreparedDataset, prepare
-from cavmae_sync.data.atomic import write_text
 from cavmae_sync.data.sources import list_sources
 from cavmae_sync.data.stage import StageConfig, make_stage
 from cavmae_sync.errors import DatasetError

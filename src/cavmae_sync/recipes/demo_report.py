@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
+from cavmae_sync.atomic import write_text
 from cavmae_sync.data import PreparedDataset
-from cavmae_sync.data.atomic import write_text
 from cavmae_sync.embedding import ClipEmbedding, Embedder
 from cavmae_sync.evaluation import RetrievalReport, evaluate_retrieval
 from cavmae_sync.evaluation.page import Section, write_page

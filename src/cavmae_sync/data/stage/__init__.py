@@ -5,7 +5,7 @@
 `make_stage` writes a folder of clips; `generate_clip` makes one in memory; `StageTruth` reads what is true.
 """
 
-from cavmae_sync.data.stage.config import Control, Split, StageConfig, Variant
+from cavmae_sync.data.stage.config import Control, StageConfig, Variant
 from cavmae_sync.data.stage.folder import FolderPack
 from cavmae_sync.data.stage.generate import GeneratedClip, generate_clip
 from cavmae_sync.data.stage.make import StageSummary, load_pack, make_stage
@@ -23,7 +23,6 @@ __all__ = [
     "ObjectTruth",
     "Pack",
     "ProceduralPack",
-    "Split",
     "StageConfig",
     "StageObject",
     "StageSummary",

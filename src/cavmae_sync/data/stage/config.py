@@ -4,10 +4,10 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from cavmae_sync.choices import Split
 from cavmae_sync.config import Config
 from cavmae_sync.paper import CLIP_SECONDS, FRAME_PIXELS
 
-Split = Literal["train", "validation", "test"]
 Variant = Literal["standard", "no_pulse", "unknown_classes"]
 Control = Literal["none", "swapped_sound", "silent", "both_silent_moving", "flipped", "shifted_sound"]
 Pulse = Literal["loudness", "none"]

@@ -17,7 +17,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cavmae_sync.data.atomic import write_text
+from cavmae_sync.atomic import write_text
 from cavmae_sync.data.stage.config import StageConfig
 from cavmae_sync.data.stage.folder import FolderPack
 from cavmae_sync.data.stage.generate import generate_clip

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cavmae_sync.data.stage.config import Split
+from cavmae_sync.choices import Split
 from cavmae_sync.errors import DatasetError
 
 #: Of every twenty objects of a class, this many go to each split. The order puts one object into each

@@ -12,7 +12,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cavmae_sync.data.stage.config import Split, StageConfig
+from cavmae_sync.choices import Split
+from cavmae_sync.data.stage.config import StageConfig
 from cavmae_sync.data.stage.pack import StageObject
 
 #: How much later the sound is in the control `shifted_sound`, in seconds.

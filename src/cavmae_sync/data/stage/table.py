@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cavmae_sync.data.atomic import written_whole
+from cavmae_sync.atomic import written_whole
 from cavmae_sync.data.stage.truth import ClipTruth, EventTruth, ObjectTruth
 from cavmae_sync.errors import DatasetError
 

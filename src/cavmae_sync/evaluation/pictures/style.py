@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from cavmae_sync.data.atomic import written_whole
+from cavmae_sync.atomic import written_whole
 from cavmae_sync.paper import HOP_MILLISECONDS
 
 BLUE: Final = "#0072B2"
