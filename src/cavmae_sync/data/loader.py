@@ -1,5 +1,6 @@
 """Datasets to batches, with the right settings for workers."""
 
+import signal
 from collections.abc import Iterable
 from typing import Any
 
@@ -39,7 +40,12 @@ def make_loader(
     # Not forked from here: a fork copies locks that torch's and pyarrow's threads may hold.
     workers: dict[str, Any] = {}
     if num_workers:
-        workers = {"multiprocessing_context": "forkserver", "persistent_workers": True, "prefetch_factor": 2}
+        workers = {
+            "multiprocessing_context": "forkserver",
+            "persistent_workers": True,
+            "prefetch_factor": 2,
+            "worker_init_fn": _ignore_interrupt,
+        }
     return DataLoader(
         dataset,
         batch_sampler=batches,
@@ -49,3 +55,8 @@ def make_loader(
         pin_memory=torch.cuda.is_available(),
         **workers,
     )
+
+
+def _ignore_interrupt(_worker: int) -> None:
+    """Ctrl-C reaches every process of a terminal; whether to stop is for the one that trains to decide."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

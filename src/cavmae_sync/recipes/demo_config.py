@@ -42,7 +42,7 @@ def demo_pretraining(config: DemoConfig, *, num_steps: int, batch_size: int) -> 
             registers=4,
             decoder=DecoderConfig(width=64, depth=1, heads=4),
         ),
-        masking=MaskingConfig(ratio=0.75, contrastive_mask_ratio=0.25),
+        masking=MaskingConfig(ratio=0.5),
         losses=LossConfig(
             contrastive_weight=1.0, contrast=ContrastConfig(negatives="local", direction="both")
         ),
@@ -51,6 +51,7 @@ def demo_pretraining(config: DemoConfig, *, num_steps: int, batch_size: int) -> 
             batch_size=batch_size,
             num_steps=num_steps,
             num_workers=0,
-            validate_every_steps=max(1, num_steps // 8),
+            validate_every_steps=max(1, num_steps // 6),
+            num_retrieval_clips=100,
         ),
     )

@@ -22,9 +22,6 @@ from cavmae_sync.training import (
     start_from,
 )
 
-#: Clips of the validation set on which retrieval is measured during training.
-NUM_RETRIEVAL_CLIPS = 500
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunResult:
@@ -128,7 +125,7 @@ def _with_retrieval(watchers: Watchers, held_out: PreparedDataset | None, config
     """Adds retrieval and reconstruction panels on held-out clips."""
     if held_out is None:
         return watchers
-    gallery = held_out.head(min(len(held_out), NUM_RETRIEVAL_CLIPS))
+    gallery = held_out.head(min(len(held_out), config.loop.num_retrieval_clips))
 
     def retrieval(model: CAVMAESync) -> Mapping[str, float]:
         report = evaluate_retrieval(Embedder(model, device=_device(model)), gallery, num_bootstrap=1)
@@ -136,7 +133,7 @@ def _with_retrieval(watchers: Watchers, held_out: PreparedDataset | None, config
 
     return replace(
         watchers,
-        evaluators={"retrieval": retrieval, **watchers.evaluators},
+        evaluators=({"retrieval": retrieval} if len(gallery) else {}) | dict(watchers.evaluators),
         painters={
             "reconstruction": lambda model: rasterize(
                 picture_of_reconstruction(

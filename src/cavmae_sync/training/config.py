@@ -58,6 +58,8 @@ class LoopConfig(Config):
     """Steps between rows of metrics.jsonl."""
     validate_every_steps: int | None = Field(None, gt=0)
     """Steps between validations; None validates after each epoch."""
+    num_retrieval_clips: int = Field(500, ge=0)
+    """Validation clips, from the first on, among which retrieval is measured; 0 for none."""
     checkpoint_every_steps: int | None = Field(None, gt=0)
     """Steps between checkpoints; None writes one after each validation."""
     keep_checkpoints: int = Field(2, gt=0)
