@@ -1,0 +1,41 @@
+"""A run that can be interrupted: it says each step, then waits a little. For test_interrupted.py."""
+
+import sys
+import time
+from pathlib import Path
+
+import torch
+from tiny import tiny_run
+
+from cavmae_sync.cli.interrupt import stop_on_signal
+from cavmae_sync.data import PairDataset, PreparedDataset
+from cavmae_sync.model import CAVMAESync
+from cavmae_sync.training import Pretraining, RunFolder, StepReport, Watchers, open_world
+
+
+def say(report: StepReport) -> None:
+    """One line a step."""
+    sys.stdout.write(f"step {report.step}\n")
+    sys.stdout.flush()
+    time.sleep(0.3)
+
+
+def main(dataset: Path, folder: Path, num_workers: int) -> None:
+    """Trains seven steps, more slowly than it could."""
+    config = tiny_run(loop={"num_workers": num_workers})
+    pairs = PairDataset(PreparedDataset.open(dataset), inputs=config.model.inputs, seed=config.seed)
+    with open_world("cpu") as world, stop_on_signal() as should_stop:
+        is_complete = Pretraining(
+            config,
+            model=CAVMAESync(config.model, generator=torch.Generator().manual_seed(config.seed)),
+            train=pairs,
+            validation=None,
+            world=world,
+            run=RunFolder.create(folder, config, {}),
+            watchers=Watchers(on_step=say, should_stop=should_stop),
+        ).run()
+    sys.stdout.write("complete\n" if is_complete else "stopped\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))
