@@ -249,6 +249,16 @@ class TestRefused:
             RunFolder.open(bench.folder)
 
 
+def test_half_a_checkpoint_left_by_a_kill_is_not_read_and_goes_away(bench: Bench):
+    bench.begin(tiny_run(), watchers=stop_after(2)).run()
+    half = bench.folder / "run" / "checkpoints" / "step_00000005.pt.0123.part"
+    half.write_bytes(b"half")
+    run = bench.begin(tiny_run())
+    assert run.step == 2
+    run.run()
+    assert not half.exists()
+
+
 def test_a_row_cut_off_by_a_kill_is_dropped(tmp_path: Path):
     path = tmp_path / "metrics.jsonl"
     path.write_text('{"step": 1}\n{"step": 2}\n{"st')

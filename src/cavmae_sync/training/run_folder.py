@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 
-from cavmae_sync.atomic import write_text, written_whole
+from cavmae_sync.atomic import PART_SUFFIX, write_text, written_whole
 from cavmae_sync.errors import ConfigError, TrainingError, WeightsError
 from cavmae_sync.model import CAVMAESync, load_model, read_plain
 from cavmae_sync.training.config import PretrainConfig
@@ -107,6 +107,8 @@ class RunFolder:
     def save_checkpoint(self, state: dict[str, Any], *, step: int, keep: int) -> Path:
         """Write a checkpoint, whole or not at all, then delete all but the newest `keep`."""
         path = self.path / "checkpoints" / f"step_{step:08d}.pt"
+        for left_by_a_kill in path.parent.glob(f"*{PART_SUFFIX}"):
+            left_by_a_kill.unlink()
         with written_whole(path) as part:
             torch.save(state | {"version": CHECKPOINT_VERSION, "step": step}, part)
         for old in self.checkpoints()[:-keep]:
