@@ -5,9 +5,10 @@ A config stands beside the component it configures. `key.path=value` words are t
 
 import difflib
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
 
 from cavmae_sync.errors import ConfigError
 
@@ -39,20 +40,20 @@ class Config(BaseModel):
             path, separator, text = word.partition("=")
             if not separator:
                 raise ConfigError(f"{word!r} is not an override. Write key.path=value, for example seed=1.")
-            _assign(tree, self, path, _value(text))
+            _assign(tree, self, path, text)
         try:
             return type(self).model_validate(tree)
         except ValidationError as error:
             raise ConfigError(_describe(error)) from error
 
 
-def _value(text: str) -> str | list[str] | None:
-    if text.lower() == "none":
+def _value(text: str, field: FieldInfo) -> str | list[str] | None:
+    if text.lower() == "none" and type(None) in get_args(field.annotation):
         return None
     return text.split(",") if "," in text else text
 
 
-def _assign(tree: dict[str, Any], config: BaseModel, path: str, value: str | list[str] | None) -> None:
+def _assign(tree: dict[str, Any], config: BaseModel, path: str, text: str) -> None:
     *parents, leaf = path.split(".")
     for depth, name in enumerate(parents):
         child = getattr(config, name, None) if name in type(config).model_fields else None
@@ -63,7 +64,7 @@ def _assign(tree: dict[str, Any], config: BaseModel, path: str, value: str | lis
         raise _unknown(config, leaf, ".".join(parents))
     if isinstance(getattr(config, leaf), BaseModel):
         raise ConfigError(f"{path!r} is a group of fields. Set one of: {_fields(config, leaf, path)}.")
-    tree[leaf] = value
+    tree[leaf] = _value(text, type(config).model_fields[leaf])
 
 
 def _fields(config: BaseModel, name: str, path: str) -> str:

@@ -8,7 +8,7 @@ is instant.
 import sys
 from importlib.metadata import version
 
-from cyclopts import App
+from cyclopts import App, CycloptsError
 from rich.console import Console
 
 from cavmae_sync.cli.demo import demo
@@ -40,11 +40,14 @@ def run(words: list[str]) -> int:
     """Run one command. Returns the exit code."""
     messages = Console(stderr=True, highlight=False)
     try:
-        app(words, console=Console(), error_console=messages, exit_on_error=False, print_error=True)
+        app(words, error_console=messages, exit_on_error=False, result_action="return_value")
+    except CycloptsError:
+        return 2  # cyclopts has said why
     except CavMaeSyncError as error:
         messages.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
         return 1
-    except KeyboardInterrupt:
-        messages.print("interrupted; what was finished is kept. Run the same command again to go on.")
+    except KeyboardInterrupt as stop:
+        saying = str(stop) or "interrupted; what was finished is kept. Run the same command again to go on."
+        messages.print(saying, markup=False, soft_wrap=True)
         return 130
     return 0

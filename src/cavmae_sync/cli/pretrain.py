@@ -1,6 +1,7 @@
 """`cavmae-sync pretrain`: a dataset to a model."""
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -80,17 +81,17 @@ def pretrain(
 
 def _print_result(result: "RunResult", *, as_json: bool) -> None:
     facts = {"run": str(result.run.path), "steps": result.num_steps, "is_complete": result.is_complete}
-    if as_json:
+    # Under torchrun every process runs this command, and one of them speaks.
+    is_speaker = os.environ.get("RANK", "0") == "0"
+    if as_json and is_speaker:
         print(json.dumps(facts | {"weights": str(result.run.weights)}))
-    elif result.is_complete:
+    elif result.is_complete and is_speaker:
         Console().print(f"{result.num_steps} steps; weights in {result.run.weights}", soft_wrap=True)
     if not result.is_complete:
-        Console(stderr=True).print(
+        raise KeyboardInterrupt(
             f"stopped and saved after step {result.num_steps}. Go on with: "
-            f"cavmae-sync pretrain --resume {result.run.path}",
-            soft_wrap=True,
+            f"cavmae-sync pretrain --resume {result.run.path}"
         )
-        raise KeyboardInterrupt
 
 
 @contextmanager

@@ -43,7 +43,7 @@ BATCH_SIZE = 64
 #: Steps whose pace decides the length of the run, and the least length.
 TRIAL_STEPS, MIN_STEPS = 8, 50
 #: Part of the time left that training may take; validation, measuring and drawing take the rest.
-TRAINING_SHARE = 0.85
+TRAINING_SHARE = 0.75
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,0 +1,107 @@
+"""Every command on real files: stage -> prepare -> pretrain -> evaluate, and what it says when it cannot."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+COMMANDS = (["demo"], ["stage"], ["prepare"], ["pretrain"], ["evaluate"], ["evaluate", "retrieval"])
+TINY_RUN = (
+    "model.inputs.segment_length=32",
+    "model.inputs.frame_pixels=32",
+    "loop.num_steps=4",
+    "loop.batch_size=4",
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_help_shows_an_example(cli, command):
+    ran = cli(*command, "--help")
+    assert ran.code == 0
+    if command != ["evaluate"]:
+        assert f"Example: cavmae-sync {' '.join(command)}" in " ".join(ran.out.split())
+
+
+def test_help_does_not_load_torch():
+    code = (
+        "import sys; from cavmae_sync.cli import run; run(['pretrain', '--help']); "
+        "sys.exit('torch' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_the_whole_path(cli, tmp_path: Path):
+    stage, data, out = tmp_path / "stage", tmp_path / "data", tmp_path / "run"
+    words = ("clip_seconds=1", "frame_pixels=32", "frames_per_second=4")
+    made = cli("stage", stage, *words, "--num-clips", 6, "--num-workers", 1, "--json")
+    assert (made.code, json.loads(made.out)["num_clips"]) == (0, 6)
+
+    prepared = cli(
+        "prepare", stage / "clips", "frame_pixels=32", "num_frames=4", "clip_seconds=1",
+        "--labels", stage / "labels.csv", "--out", data, "--num-workers", 0, "--json",
+    )  # fmt: skip
+    assert (prepared.code, json.loads(prepared.out)["num_clips"]) == (0, 6)
+
+    trained = cli(
+        "pretrain", "debug", *TINY_RUN, "--data", data, "--validation", data, "--out", out, "--json"
+    )
+    assert (trained.code, json.loads(trained.out)["is_complete"]) == (0, True), trained.err
+
+    picture = tmp_path / "similarity.png"
+    measured = cli("evaluate", "retrieval", out, "--data", data, "--picture", picture, "--json")
+    report = json.loads(measured.out)
+    assert measured.code == 0
+    assert report["counts"]["queries"] == 6
+    assert report["counts"]["substitutions"] == 0
+    assert set(report["metrics"]) == {
+        f"{direction}/{metric}"
+        for direction in ("audio_to_visual", "visual_to_audio")
+        for metric in ("recall_at_1", "recall_at_5", "recall_at_10", "median_rank")
+    }
+    assert picture.stat().st_size > 1000
+
+    table = cli("evaluate", "retrieval", out / "weights.safetensors", "--data", data)
+    assert "chance" in table.out
+
+
+def test_a_run_is_never_overwritten(cli, prepared_folder: Path, tmp_path: Path):
+    words = ("pretrain", "debug", *TINY_RUN, "--data", prepared_folder, "--out", tmp_path / "run")
+    assert cli(*words).code == 0
+    again = cli(*words)
+    assert again.code == 1
+    assert f"--resume {tmp_path / 'run'}" in " ".join(again.err.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("pretrain", "sync_bas"), "sync_base"),
+        (("pretrain", "debug", "model.registrs=4"), 'Did you mean "model.registers"?'),
+        (("pretrain", "debug"), "--data DATASET and --out RUN"),
+        (("pretrain",), "Name a recipe"),
+        (("pretrain", "--resume", "nowhere"), "holds no run"),
+        (("evaluate", "retrieval", "nothing.safetensors", "--data", "nowhere"), "does not exist"),
+        (("prepare", "nowhere", "--out", "out"), "nowhere"),
+        (("stage", "out", "--num-clips", "1", "frame_pixel=64"), 'Did you mean "frame_pixels"?'),
+    ],
+)
+def test_errors_say_what_to_do_and_exit_with_1(cli, tmp_path, monkeypatch, words, message):
+    monkeypatch.chdir(tmp_path)
+    ran = cli(*words)
+    assert ran.code == 1
+    assert ran.out == ""
+    assert message in " ".join(ran.err.split())
+
+
+def test_wrong_usage_exits_with_2(cli):
+    assert cli("prepare").code == 2
+    assert cli("pretend").code == 2
+
+
+def test_show_config_prints_a_complete_configuration(cli):
+    shown = cli("pretrain", "sync_base", "model.registers=4", "--show-config")
+    config = json.loads(shown.out)
+    assert config["model"]["registers"] == 4
+    assert config["model"]["width"] == 768

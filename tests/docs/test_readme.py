@@ -1,0 +1,54 @@
+"""The README's Python example runs as written, and its commands name recipes and options that exist."""
+
+import re
+from pathlib import Path
+
+import torch
+
+import cavmae_sync as cs
+from cavmae_sync.data.stage import StageConfig, make_stage
+from cavmae_sync.inputs import InputConfig
+from cavmae_sync.model import DecoderConfig
+
+ROOT = Path(__file__).parents[2]
+
+
+def block(marker: str) -> str:
+    text = (ROOT / "README.md").read_text("utf-8")
+    match = re.search(rf"<!-- {marker} -->\n```\w+\n(.*?)```", text, flags=re.DOTALL)
+    assert match is not None, f"README.md has no block marked {marker}"
+    return match[1]
+
+
+def test_the_python_example_runs_as_written(tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = cs.ModelConfig(
+        inputs=InputConfig(frame_pixels=32, segment_length=32),
+        width=32, depth=1, heads=2, registers=2, decoder=DecoderConfig(width=16, depth=1, heads=2),
+    )  # fmt: skip
+    cs.save_model(cs.CAVMAESync(config), "weights.safetensors")
+    make_stage("stage", config=StageConfig(frame_pixels=32, frames_per_second=4), num_clips=1, num_workers=1)
+    next(Path("stage/clips").iterdir()).rename("dog.mp4")
+    num_patches = {"audio": 8 * 2, "visual": 2 * 2}
+    names = {
+        "segments_PLM": torch.randn(3, 32, 128),
+        "frames_PCHW": torch.randn(3, 3, 32, 32),
+        "audio_noise_PN": torch.rand(3, num_patches["audio"]),
+        "visual_noise_PN": torch.rand(3, num_patches["visual"]),
+    }
+    exec(block("python"), names)  # our own README
+    assert names["clip"].frames_THWC.shape[0] == 16
+    assert names["clip"].waveform_S.shape == (160_000,)
+    assert names["found"].audio_TD.shape == (16, 32)
+    assert names["log_mel_NM"].shape == (998, 128)
+    assert names["encoded"].audio.global_token_PD.shape == (3, 32)
+    assert names["losses"].total.isfinite()
+
+
+def test_the_test_command_is_the_one_of_continuous_integration():
+    assert "pytest" in block("tests")
+    assert "block tests" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_the_demo_command_exists():
+    assert "cavmae-sync demo" in block("demo")

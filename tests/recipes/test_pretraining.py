@@ -1,0 +1,39 @@
+"""The numbers of the published runs, as the recipes hold them (docs/paper-vs-code.md)."""
+
+import pytest
+
+from cavmae_sync.errors import ConfigError
+from cavmae_sync.recipes.pretraining import RECIPES, find_recipe
+
+
+@pytest.mark.parametrize(
+    ("name", "batch_size", "learning_rate", "contrastive_weight", "negatives"),
+    [
+        ("sync_base", 512, 2e-4, 0.1, "shard:64"),
+        ("cavmae_base", 48, 5e-5, 0.01, "shard:12"),
+        ("cavmae_scale_plus", 120, 1e-4, 0.01, "shard:30"),
+        ("cavmae_scale_plus_plus", 256, 2e-4, 0.01, "shard:64"),
+        ("cavmae_scale_plus_plus_plus", 512, 2e-4, 0.1, "shard:64"),
+    ],
+)
+def test_published_numbers(
+    name: str, batch_size: int, learning_rate: float, contrastive_weight: float, negatives: str
+):
+    config = find_recipe(name)
+    assert config.loop.batch_size == batch_size
+    assert config.optim.learning_rate == learning_rate
+    assert config.losses.contrastive_weight == contrastive_weight
+    assert config.losses.contrast.negatives == negatives
+    assert config.losses.reconstruction_weight == 1.0
+    assert config.losses.contrast.temperature == 0.05
+    assert config.losses.contrast.direction == "video_to_audio"
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_carries_its_own_name(name: str):
+    assert find_recipe(name).name == name
+
+
+def test_an_unknown_recipe_is_answered_with_all_names():
+    with pytest.raises(ConfigError, match=r"There is no recipe 'sync'. There are: cavmae_base, .*sync_base"):
+        find_recipe("sync")
