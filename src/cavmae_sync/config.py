@@ -44,7 +44,7 @@ class Config(BaseModel):
         try:
             return type(self).model_validate(tree)
         except ValidationError as error:
-            raise ConfigError(_describe(error)) from error
+            raise ConfigError(describe_invalid(error)) from error
 
 
 def _value(text: str, field: FieldInfo) -> str | list[str] | None:
@@ -79,7 +79,8 @@ def _unknown(config: BaseModel, name: str, where: str) -> ConfigError:
     return ConfigError(f'There is no field "{prefix}{name}". {hint}')
 
 
-def _describe(error: ValidationError) -> str:
+def describe_invalid(error: ValidationError) -> str:
+    """What is wrong with which field, in one line."""
     return "; ".join(
         f"{'.'.join(str(part) for part in item['loc']) or 'configuration'}: "
         f"{item['msg'].removeprefix('Value error, ')} (got {item['input']!r})"

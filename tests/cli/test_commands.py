@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-COMMANDS = (["demo"], ["stage"], ["prepare"], ["pretrain"], ["evaluate"], ["evaluate", "retrieval"])
+COMMANDS = (["demo"], ["stage"], ["prepare"], ["import-cavmae"], ["pretrain"], ["evaluate"], ["evaluate", "retrieval"])
 TINY_RUN = (
     "model.inputs.segment_length=32",
     "model.inputs.frame_pixels=32",

@@ -9,13 +9,15 @@ import sys
 from importlib.metadata import version
 
 from cyclopts import App, CycloptsError
+from pydantic import ValidationError
 from rich.console import Console
 
 from cavmae_sync.cli.demo import demo
 from cavmae_sync.cli.evaluate_retrieval import retrieval
-from cavmae_sync.cli.prepare import prepare
+from cavmae_sync.cli.prepare import import_cavmae, prepare
 from cavmae_sync.cli.pretrain import pretrain
 from cavmae_sync.cli.stage import stage
+from cavmae_sync.config import describe_invalid
 from cavmae_sync.errors import CavMaeSyncError
 
 app = App(
@@ -25,7 +27,7 @@ app = App(
 )
 evaluate = App(name="evaluate", help="Measures a model.")
 
-for _command in (demo, stage, prepare, pretrain):
+for _command in (demo, stage, prepare, import_cavmae, pretrain):
     app.command(_command)
 app.command(evaluate)
 evaluate.command(retrieval)
@@ -43,8 +45,9 @@ def run(words: list[str]) -> int:
         app(words, error_console=messages, exit_on_error=False, result_action="return_value")
     except CycloptsError:
         return 2  # cyclopts has said why
-    except CavMaeSyncError as error:
-        messages.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+    except (CavMaeSyncError, ValidationError) as error:
+        saying = describe_invalid(error) if isinstance(error, ValidationError) else str(error)
+        messages.print(f"error: {saying}", style="red", markup=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt as stop:
         saying = str(stop) or "interrupted; what was finished is kept. Run the same command again to go on."

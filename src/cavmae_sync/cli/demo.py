@@ -3,13 +3,12 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import Parameter
 from rich.console import Console
 
 from cavmae_sync.cli.interrupt import stop_on_signal
 from cavmae_sync.cli.progress import Advance, show_progress
+from cavmae_sync.cli.types import Json
 
 
 def demo(
@@ -18,7 +17,7 @@ def demo(
     minutes: float = 10.0,
     videos: Path | None = None,
     seed: int = 0,
-    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    as_json: Json = False,
 ) -> None:
     """Make clips, prepare them, pretrain a small model, measure it, and write OUT/report.html.
 

@@ -1,13 +1,12 @@
 """`cavmae-sync evaluate retrieval`: how well sounds find their pictures, and pictures their sounds."""
 
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import Parameter
 from rich.console import Console
 
 from cavmae_sync.choices import AggregationName, Counting, Precision, Representation
 from cavmae_sync.cli.progress import show_progress
+from cavmae_sync.cli.types import Json
 
 
 def retrieval(
@@ -21,7 +20,7 @@ def retrieval(
     precision: Precision = "float32",
     device: str | None = None,
     picture: Path | None = None,
-    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    as_json: Json = False,
 ) -> None:
     """Measure retrieval between sound and picture on every clip of a prepared dataset.
 

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from cavmae_sync.cli.interrupt import stop_on_signal
 from cavmae_sync.cli.progress import Advance, show_progress
+from cavmae_sync.cli.types import Json
 from cavmae_sync.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def pretrain(
     resume: Path | None = None,
     device: str | None = None,
     show_config: Annotated[bool, Parameter(negative="")] = False,
-    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    as_json: Json = False,
 ) -> None:
     """Pretrain a model on a prepared dataset.
 

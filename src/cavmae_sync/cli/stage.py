@@ -3,25 +3,24 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import Parameter
 from rich.console import Console
 
 from cavmae_sync.choices import Split
 from cavmae_sync.cli.progress import show_progress
+from cavmae_sync.cli.types import Count, Json
 
 
 def stage(
     out: Path,
     /,
     *overrides: str,
-    num_clips: int,
+    num_clips: Count,
     split: Split = "train",
     seed: int = 0,
     pack: Path | None = None,
-    num_workers: int | None = None,
-    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    num_workers: Count | None = None,
+    as_json: Json = False,
 ) -> None:
     """Make 10-second clips in which objects move and sound, and write down the truth.
 

@@ -111,10 +111,12 @@ def _check_rejected(report: PrepareReport, rejected: pa.Table, *, limit: float, 
     if report.num_clips and report.num_files_rejected <= limit * num_files:
         return
     first = rejected.slice(0, 3).column("message").to_pylist()
+    allowed = f" (limit {limit:.0%})" if report.num_clips else ", so nothing is left"
+    way_out = "Remove them, or raise the limit and run again." if report.num_clips else "Name other files."
     raise TooManyRejectedError(
-        f"{report.num_files_rejected} of {num_files} files cannot be used (limit {limit:.0%}): "
+        f"{report.num_files_rejected} of {num_files} files cannot be used{allowed}: "
         f"{report.rejected_by_reason}. All are listed in {where / REJECTED_FILE}; the first: "
-        f"{' '.join(first)} Remove them, or raise max_rejected_fraction and run again."
+        f"{' '.join(first)} {way_out}"
     )
 
 

@@ -112,6 +112,11 @@ def read_cavmae_entry(root: Path, source: SourceFile, config: PrepareConfig) -> 
         _read_bytes(root / source.frames / f"frame_{t}" / f"{source.id}.jpg")
         for t in range(config.num_frames)
     ]
+    if (root / source.frames / f"frame_{config.num_frames}" / f"{source.id}.jpg").exists():
+        raise DecodeError(
+            f"{source.id} has more than num_frames={config.num_frames} frames. Taking the first ones would "
+            "show the beginning of the clip as if it were the whole. Set num_frames to what was extracted."
+        )
     frames_THWC = _decode_frames(jpegs, source.id)
     shown = min(seconds, config.clip_seconds)
     clip = Clip(

@@ -100,7 +100,8 @@ def run_job(
         return _recorded_report(out)
     with _hold_lock(out / WORK_FOLDER / f"share-{share.index}-of-{share.count}.lock"):
         _work(units[share.index :: share.count], num_workers=num_workers, on_progress=on_progress)
-    if not all(unit.is_done() for unit in units):
+    # Another share may have finished the dataset meanwhile, and removed the records of the units.
+    if not all(unit.is_done() for unit in units) and not (out / DATASET_FILE).is_file():
         return audit_units(units, job.listing.skipped, num_unknown_labels=job.num_unknown_labels)
     with _hold_lock(out / WORK_FOLDER / "finish.lock", wait=True):
         if not _find_complete(out, plan):
@@ -156,10 +157,12 @@ def _find_complete(out: Path, plan: dict[str, Any]) -> bool:
         _check_plan(out, json.loads(record.read_text(encoding="utf-8")).get("plan", {}), plan)
         shutil.rmtree(work, ignore_errors=True)
         return True
+    # Looked at before the plan: another share may put the plan and then the rest here at this moment.
+    has_others = out.exists() and any(path.name != WORK_FOLDER for path in out.iterdir())
     plan_file = work / _PLAN_FILE
     if plan_file.is_file():
         _check_plan(out, json.loads(plan_file.read_text(encoding="utf-8")), plan)
-    elif out.exists() and any(path.name != WORK_FOLDER for path in out.iterdir()):
+    elif has_others:
         raise DatasetError(f"{out} is not empty and was not left by a preparation. Choose another folder.")
     else:
         work.mkdir(parents=True, exist_ok=True)

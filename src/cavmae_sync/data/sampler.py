@@ -37,7 +37,9 @@ class ClipOrder:
             _check_weights(weights_N, num_clips)
         self.num_clips = num_clips
         self.seed = seed
-        self._cumulative_N = None if weights_N is None else np.cumsum(weights_N) / np.sum(weights_N)
+        cumulative_N = None if weights_N is None else np.cumsum(weights_N)
+        # By its own last entry, not by `np.sum`, which rounds otherwise: no draw may lie beyond the end.
+        self._cumulative_N = None if cumulative_N is None else cumulative_N / cumulative_N[-1]
 
     def clips(self, epoch: int) -> NDArray[np.int64]:
         """Rows of the clips of one epoch, in order, int64 of length `num_clips`."""

@@ -78,18 +78,21 @@ def list_sources(source: Path) -> SourceList:
     """List what is to be prepared.
 
     Args:
-        source: A folder (all media below it, sorted by path); or a `.csv` with a column `file`; or any other
-            text file with one path a line (empty lines and lines beginning with `#` do not count). Paths of
-            a list are relative to the list's folder.
+        source: A folder (all media below it, sorted by path); or one media file; or a `.csv` with a column
+            `file`; or any other text file with one path a line (empty lines and lines beginning with `#` do
+            not count). Paths of a list are relative to the list's folder.
 
     Raises:
-        DatasetError: There is no such source, it lists nothing, or it lists a file twice.
+        DatasetError: There is no such source, it lists nothing, it lists a file twice, or a folder in it
+            may not be read.
     """
     if source.is_dir():
         root = source.absolute()
         reasons = {path: _reason_to_skip(path) for path in sorted(_walk(root))}
         paths = [path for path, reason in reasons.items() if reason is None]
         skipped = tuple(reason for reason in reasons.values() if reason is not None)
+    elif source.is_file() and source.suffix.lower() in MEDIA_SUFFIXES:
+        root, paths, skipped = source.parent.absolute(), [source.name], ()
     elif source.is_file():
         root, paths = _relative_to_common_root(source, _read_list(source))
         skipped = ()
@@ -126,9 +129,15 @@ def unique_ids(paths: Sequence[str]) -> list[str]:
 
 
 def _walk(folder: Path) -> Iterator[str]:
-    for parent, _, names in os.walk(folder):
+    for parent, _, names in os.walk(folder, onerror=_refuse_folder):
         for name in names:
             yield (Path(parent) / name).relative_to(folder).as_posix()
+
+
+def _refuse_folder(error: OSError) -> None:
+    raise DatasetError(
+        f"{error.filename} cannot be listed: {error.strerror}. Change its permissions, or move it away."
+    ) from error
 
 
 def _reason_to_skip(path: str) -> Rejected | None:

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import torch
 
+from cavmae_sync.choices import Representation
 from cavmae_sync.data import PairDataset, PreparedDataset
 from cavmae_sync.embedding import Embedder
+from cavmae_sync.embedding.device import device_of
 from cavmae_sync.errors import TrainingError
 from cavmae_sync.evaluation import evaluate_retrieval
 from cavmae_sync.evaluation.reconstruct import picture_of_reconstruction, rasterize
@@ -96,7 +98,7 @@ def continue_pretraining(
     held_out = PreparedDataset.open(environment["validation"]) if environment["validation"] else None
     with open_world(device) as world:
         model = CAVMAESync(config.model, generator=torch.Generator().manual_seed(config.seed))
-        if environment["init"] is not None:
+        if environment["init"] is not None and not run.checkpoints():
             start_from(model, Path(environment["init"]))
         pretraining = Pretraining(
             config,
@@ -125,10 +127,15 @@ def _with_retrieval(watchers: Watchers, held_out: PreparedDataset | None, config
     """Adds retrieval and reconstruction panels on held-out clips."""
     if held_out is None:
         return watchers
-    gallery = held_out.head(min(len(held_out), config.loop.num_retrieval_clips))
+    gallery = held_out.head(config.loop.num_retrieval_clips)
+    # Of tokens that are compared in training: others have not learned to agree.
+    compared: Representation = (
+        "patch_mean" if config.losses.contrast.representation == "patch_mean" else "global"
+    )
 
     def retrieval(model: CAVMAESync) -> Mapping[str, float]:
-        report = evaluate_retrieval(Embedder(model, device=_device(model)), gallery, num_bootstrap=1)
+        embedder = Embedder(model, device=device_of(model), representation=compared)
+        report = evaluate_retrieval(embedder, gallery, num_bootstrap=1)
         return {name: value.value for name, value in report.metrics.items()}
 
     return replace(
@@ -147,7 +154,3 @@ def _with_retrieval(watchers: Watchers, held_out: PreparedDataset | None, config
             **watchers.painters,
         },
     )
-
-
-def _device(model: CAVMAESync) -> torch.device:
-    return next(model.parameters()).device

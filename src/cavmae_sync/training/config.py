@@ -1,6 +1,6 @@
 """Everything that decides a pretraining run, as one value."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -11,6 +11,8 @@ from cavmae_sync.inputs.augment import AugmentConfig
 from cavmae_sync.losses import LossConfig
 from cavmae_sync.model import MaskingConfig, ModelConfig
 
+Beta = Annotated[float, Field(ge=0, lt=1)]
+
 
 class OptimConfig(Config):
     """The optimiser and its learning rate over time (spec 3.1, 3.2)."""
@@ -19,7 +21,7 @@ class OptimConfig(Config):
     """"adam" couples the penalty with the gradient, as published; "adamw" decays weights apart."""
     learning_rate: float = Field(paper.LEARNING_RATE, gt=0)
     """Peak learning rate."""
-    betas: tuple[float, float] = paper.ADAM_BETAS
+    betas: tuple[Beta, Beta] = paper.ADAM_BETAS
     """Decay of the first and second moment."""
     weight_decay: float = Field(paper.WEIGHT_DECAY, ge=0)
     """Penalty on every parameter, norms and tokens included, as published."""
@@ -71,7 +73,7 @@ class PretrainConfig(Config):
 
     name: str = "sync_base"
     """Name of the recipe it came from."""
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**63)
     """Decides fresh weights, order, frames, masks and augmentations."""
     model: ModelConfig = ModelConfig()
     """Shape of the model."""
@@ -88,6 +90,12 @@ class PretrainConfig(Config):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        self._check_batch()
+        self._check_losses()
+        self._check_masks()
+        return self
+
+    def _check_batch(self) -> None:
         shard = self.losses.contrast.shard_size
         part, rest = divmod(self.loop.batch_size, self.loop.accumulation)
         if rest:
@@ -100,20 +108,35 @@ class PretrainConfig(Config):
                 f"losses.contrast.negatives=shard:{shard} must divide loop.batch_size / loop.accumulation = "
                 f"{part}. Use losses.contrast.negatives=local, or another batch size."
             )
+
+    def _check_losses(self) -> None:
+        if self.losses.contrastive_weight == self.losses.reconstruction_weight == 0:
+            raise ValueError(
+                "losses.contrastive_weight=0 and losses.reconstruction_weight=0 leave nothing to learn. "
+                "Raise one."
+            )
         if self.losses.contrast.representation == "both" and not self.model.global_token:
             raise ValueError(
                 "losses.contrast.representation=both compares global tokens too, but "
                 "model.global_token=False. Use patch_mean."
             )
-        self._check_something_is_seen()
-        return self
 
-    def _check_something_is_seen(self) -> None:
+    def _check_masks(self) -> None:
         fewest = min(rows * columns for rows, columns in (self.model.audio_grid, self.model.visual_grid))
-        high = self.masking.ratio_range[1] if self.masking.ratio_range else self.masking.ratio
+        low, high = self.masking.ratio_range or (self.masking.ratio, self.masking.ratio)
         for ratio in (high, self.masking.contrastive_mask_ratio or 0):
             if int(fewest * (1 - ratio)) == 0:
                 raise ValueError(
                     f"a mask ratio of {ratio} hides all of {fewest} patches. Lower it, or raise "
                     "model.inputs.frame_pixels or model.inputs.segment_length."
                 )
+        if low == 0 and self.losses.reconstruction_weight > 0:
+            raise ValueError(
+                "a mask ratio of 0 hides nothing, so there is nothing to reconstruct. Raise it, or set "
+                "losses.reconstruction_weight=0."
+            )
+        if self.augment.time_mask_length > self.model.inputs.segment_length:
+            raise ValueError(
+                f"augment.time_mask_length={self.augment.time_mask_length} is longer than a segment, "
+                f"model.inputs.segment_length={self.model.inputs.segment_length}. Lower it."
+            )

@@ -40,7 +40,10 @@ class Updater:
         self.scaler.scale(loss).backward()
 
     def update(self, *, learning_rate: float) -> Tensor:
-        """One update; gradients are cleared. Returns their norm before clipping, a scalar."""
+        """One update; gradients are cleared. Returns their norm before clipping, a scalar.
+
+        Where the norm is not finite nothing is updated; in float16 the loss scale is lowered.
+        """
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
         self.scaler.unscale_(self.optimizer)
@@ -49,7 +52,8 @@ class Updater:
         )
         if self.clip_gradient_norm is not None:
             torch.nn.utils.clip_grads_with_norm_(self.parameters, self.clip_gradient_norm, norm)
-        self.scaler.step(self.optimizer)
+        if self.scaler.is_enabled() or bool(norm.isfinite()):
+            self.scaler.step(self.optimizer)
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
         return norm

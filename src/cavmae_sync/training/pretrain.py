@@ -114,7 +114,7 @@ class Pretraining:
             Whether the run is complete.
 
         Raises:
-            NonFiniteLossError: The loss became NaN or infinite.
+            NonFiniteLossError: The loss or its gradients became NaN or infinite.
         """
         log: AbstractContextManager[RunLog | None] = (
             RunLog(self.run_folder, first_step=self.step) if self.world.is_main else nullcontext()
@@ -155,7 +155,7 @@ class Pretraining:
             span = slice(part * size, (part + 1) * size)
             with self._gradients_stay(part + 1 < num_parts):
                 losses = self.parallel(batch.segments_PLM[span], batch.frames_PCHW[span], masks.part(span))
-                self._check_finite(losses.total, batch)
+                self._check_finite("loss", losses.total, batch)
                 self.updater.backward(losses.total / num_parts)
             rows.append(as_row(losses))
         learning_rate = learning_rate_at(
@@ -165,6 +165,8 @@ class Pretraining:
             steps_per_epoch=self.steps_per_epoch,
         )
         norm = self.updater.update(learning_rate=learning_rate)
+        if self.config.loop.precision != "float16":  # where overflow is expected and only skips a step
+            self._check_finite("norm of the gradients", norm, batch)
         self.step += 1
         rate_and_norm = torch.tensor([learning_rate, norm.item()], dtype=torch.float64)
         return torch.cat([torch.stack(rows).mean(dim=0), rate_and_norm])
@@ -175,12 +177,12 @@ class Pretraining:
             return self.parallel.no_sync()
         return nullcontext()
 
-    def _check_finite(self, loss: torch.Tensor, batch: Batch) -> None:
-        if not bool(torch.isfinite(loss)):
+    def _check_finite(self, what: str, value: torch.Tensor, batch: Batch) -> None:
+        if not bool(torch.isfinite(value)):
             some = ", ".join(batch.clip_ids[:8])
             raise NonFiniteLossError(
-                f"the loss is {loss.item()} in step {self.step + 1} (process {self.world.rank}), in a batch "
-                f"with clips {some}{' ...' if len(batch.clip_ids) > 8 else ''}. Lower optim.learning_rate, "
+                f"the {what} is {value.item()} in step {self.step + 1} (process {self.world.rank}), in a "
+                f"batch with clips {some}{' ...' if len(batch.clip_ids) > 8 else ''}. Lower optim.learning_rate, "
                 "set optim.clip_gradient_norm=1, or use loop.precision=float32."
             )
 

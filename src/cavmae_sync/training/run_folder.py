@@ -20,6 +20,7 @@ import torch
 from pydantic import ValidationError
 
 from cavmae_sync.atomic import PART_SUFFIX, write_text, written_whole
+from cavmae_sync.config import describe_invalid
 from cavmae_sync.errors import ConfigError, TrainingError, WeightsError
 from cavmae_sync.model import CAVMAESync, load_model, read_plain
 from cavmae_sync.training.config import PretrainConfig
@@ -78,7 +79,7 @@ class RunFolder:
             return PretrainConfig.model_validate_json((self.path / "config.json").read_text("utf-8"))
         except ValidationError as error:
             raise ConfigError(
-                f"{self.path / 'config.json'} is not a configuration of this version: {error}"
+                f"{self.path / 'config.json'} is no configuration of this version: {describe_invalid(error)}"
             ) from error
 
     def environment(self) -> dict[str, Any]:
