@@ -67,6 +67,11 @@ def test_odd_lists_are_refused(tmp_path: Path, name: str, text: str, message: st
         list_sources(tmp_path / name)
 
 
+def test_one_media_file_is_a_list_of_one(tmp_path: Path) -> None:
+    found = list_sources(touch(tmp_path, "a.mp4", "b.mp4") / "b.mp4")
+    assert (found.root, [file.path for file in found.files]) == (tmp_path, ["b.mp4"])
+
+
 def test_no_source(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="neither a folder nor a list"):
         list_sources(tmp_path / "nothing")

@@ -3,8 +3,10 @@
 import pytest
 from pydantic import ValidationError
 
+from cavmae_sync.inputs.augment import AugmentConfig
+from cavmae_sync.losses import LossConfig
 from cavmae_sync.model import MaskingConfig
-from cavmae_sync.training import LoopConfig, PretrainConfig
+from cavmae_sync.training import LoopConfig, OptimConfig, PretrainConfig
 
 from .tiny import tiny_run
 
@@ -34,6 +36,14 @@ from .tiny import tiny_run
         (lambda: tiny_run(masking=MaskingConfig(ratio_range=(0.1, 0.9))), r"ratio of 0\.9 hides all of 4"),
         (lambda: tiny_run(masking=MaskingConfig(contrastive_mask_ratio=0.9)), r"ratio of 0\.9 hides all"),
         (lambda: tiny_run(loop={"num_steps": 0}), "num_steps"),
+        (lambda: tiny_run(masking=MaskingConfig(ratio=0)), "nothing to reconstruct"),
+        (
+            lambda: PretrainConfig(losses=LossConfig(contrastive_weight=0, reconstruction_weight=0)),
+            "leave nothing to learn",
+        ),
+        (lambda: tiny_run(augment=AugmentConfig(time_mask_length=33)), "time_mask_length=33 is longer than"),
+        (lambda: tiny_run(optim=OptimConfig(betas=(0.9, 1.0))), "less than 1"),
+        (lambda: tiny_run(seed=2**63), "seed"),
     ],
 )
 def test_contradictions_are_refused(build, says: str):

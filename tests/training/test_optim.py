@@ -71,3 +71,10 @@ def test_state_goes_on_where_it_was(precision: str):
         step.backward((parameter**2).sum())
         step.update(learning_rate=0.05)
     assert torch.equal(one.data, other.data)
+
+
+def test_gradients_that_are_not_finite_leave_the_weights_alone():
+    parameter, step = updater()
+    step.backward((parameter * float("inf")).sum())
+    assert not step.update(learning_rate=0.1).isfinite()
+    assert torch.equal(parameter.data, torch.ones(4))

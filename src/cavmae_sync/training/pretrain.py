@@ -182,8 +182,8 @@ class Pretraining:
             some = ", ".join(batch.clip_ids[:8])
             raise NonFiniteLossError(
                 f"the {what} is {value.item()} in step {self.step + 1} (process {self.world.rank}), in a "
-                f"batch with clips {some}{' ...' if len(batch.clip_ids) > 8 else ''}. Lower optim.learning_rate, "
-                "set optim.clip_gradient_norm=1, or use loop.precision=float32."
+                f"batch with clips {some}{' ...' if len(batch.clip_ids) > 8 else ''}. Lower "
+                "optim.learning_rate, set optim.clip_gradient_norm=1, or use loop.precision=float32."
             )
 
     def _report(self, log: RunLog | None) -> None:
