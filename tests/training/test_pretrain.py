@@ -225,9 +225,15 @@ class TestRefused:
         assert sum(clip_id in str(caught.value) for clip_id in bench.prepared.clip_ids) == 4
 
     def test_a_folder_that_holds_a_run(self, bench: Bench):
-        run = bench.begin(tiny_run())
+        run = bench.begin(tiny_run(), watchers=stop_after(2))
+        run.run()
         with pytest.raises(TrainingError, match="already holds a run"):
             run.run_folder.create(run.run_folder.path, tiny_run(), {})
+
+    def test_a_folder_whose_run_failed_at_its_start_is_used_again(self, bench: Bench):
+        failed = bench.begin(tiny_run()).run_folder
+        again = failed.create(failed.path, tiny_run(loop={"num_steps": 3}), {})
+        assert again.config().loop.num_steps == 3
 
     @pytest.mark.parametrize("damage", ["cut", "empty", "version"])
     def test_a_damaged_checkpoint_is_named_and_deleting_it_helps(self, bench: Bench, damage: str):

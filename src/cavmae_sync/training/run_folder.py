@@ -36,12 +36,12 @@ class RunFolder:
 
     @classmethod
     def create(cls, path: Path, config: PretrainConfig, environment: dict[str, object]) -> "RunFolder":
-        """A new run.
+        """A new run. One that failed before it logged or saved anything is replaced: nothing came of it.
 
         Raises:
             TrainingError: The folder already holds a run.
         """
-        if (path / "config.json").exists():
+        if cls(path).has_results():
             raise TrainingError(
                 f"{path} already holds a run. Continue it with --resume {path}, or choose another --out."
             )
@@ -100,6 +100,11 @@ class RunFolder:
     def metrics(self) -> Path:
         """One row per event."""
         return self.path / "metrics.jsonl"
+
+    def has_results(self) -> bool:
+        """Whether the run has logged or saved anything."""
+        has_rows = self.metrics.exists() and self.metrics.stat().st_size > 0
+        return has_rows or bool(self.checkpoints())
 
     def checkpoints(self) -> list[Path]:
         """Checkpoints, oldest first."""
