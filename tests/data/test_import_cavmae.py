@@ -111,6 +111,10 @@ def test_what_is_missing_is_named(layout: Path) -> None:
             '{"data": [{"video_id": "", "wav": "a", "video_path": "f", "labels": ""}]}',
             "entry 0: 'video_id' is ''",
         ),
+        (
+            '{"data": [{"video_id": "../a", "wav": "a", "video_path": "f", "labels": ""}]}',
+            r"video_id '\.\./a' points out of its folder",
+        ),
     ],
 )
 def test_malformed_manifests_are_refused(tmp_path: Path, text: str, message: str) -> None:

@@ -10,8 +10,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from io import BytesIO
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from cavmae_sync.data.config import PrepareConfig
+from cavmae_sync.data.encode import decode_jpeg
 from cavmae_sync.data.job import Job, Progress, Share, run_job
 from cavmae_sync.data.report import PrepareReport
 from cavmae_sync.data.sources import SourceFile, SourceList
@@ -188,6 +188,10 @@ def _check_item(item: Any, where: str) -> None:
     for key in _KEYS:
         if not isinstance(item.get(key), str) or not (item[key] or key == "labels"):
             raise DatasetError(f"{where}: {key!r} is {item.get(key)!r}, it must be a text.")
+    # It names members of shards, which must not land outside of the folder where somebody unpacks them.
+    name = PurePosixPath(item["video_id"])
+    if name.is_absolute() or ".." in name.parts:
+        raise DatasetError(f"{where}: the video_id {item['video_id']!r} points out of its folder. Rename it.")
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -195,15 +199,18 @@ def _read_bytes(path: Path) -> bytes:
         return path.read_bytes()
     except FileNotFoundError as error:
         raise UnreadableFileError(f"{path} is missing. Extract the frames of this clip again.") from error
+    except (IsADirectoryError, NotADirectoryError, PermissionError) as error:
+        raise UnreadableFileError(
+            f"{path} cannot be read ({error.strerror}). Make it a readable file."
+        ) from error
 
 
 def _decode_frames(jpegs: list[bytes], clip_id: str) -> NDArray[np.uint8]:
     frames: list[NDArray[np.uint8]] = []
     for t, jpeg in enumerate(jpegs):
         try:
-            with Image.open(BytesIO(jpeg), formats=["JPEG"]) as image:
-                frames.append(np.array(image.convert("RGB")))
-        except (UnidentifiedImageError, OSError) as error:
+            frames.append(decode_jpeg(jpeg))
+        except (UnidentifiedImageError, Image.DecompressionBombError, OSError) as error:
             raise DecodeError(
                 f"frame {t} of {clip_id} is not a whole JPEG: {error}. Extract it again."
             ) from error
