@@ -1,12 +1,19 @@
 """A small prepared dataset of generated clips, made once for all tests that need real data."""
 
+import os
 from pathlib import Path
 
 import hypothesis
 import pytest
+import torch
 
 from cavmae_sync.data import PrepareConfig, PreparedDataset, prepare
 from cavmae_sync.data.stage import StageConfig, make_stage
+
+# Tests run side by side (pytest -n auto): threads that wait for each other on shared cores cost far more
+# than they give. Processes that tests start inherit the setting.
+torch.set_num_threads(1)
+os.environ["OMP_NUM_THREADS"] = "1"
 
 # A loaded machine is slow now and then; that is no failure.
 hypothesis.settings.register_profile("without deadline", deadline=None)

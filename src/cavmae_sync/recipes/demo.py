@@ -147,7 +147,8 @@ def _make_clips(
 
 def _split_files(videos: Path, out: Path) -> dict[str, Path]:
     """Lists of the files to learn from and of those held out: every fifth, in the order of their names."""
-    files = [str((videos / file.path).absolute()) for file in list_sources(videos).files]
+    listing = list_sources(videos)
+    files = [str(listing.root / file.path) for file in listing.files]
     if not files:
         raise DatasetError(f"{videos} holds no video files. Name a folder that does.")
     test = files[::TEST_EVERY] if len(files) >= 2 * TEST_EVERY else files

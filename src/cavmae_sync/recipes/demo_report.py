@@ -49,9 +49,9 @@ def write_report(
     """
     recipe = run.config()
     model = load_model(run.weights)
-    report = evaluate_retrieval(Embedder(model, device="cpu"), test)
+    report = evaluate_retrieval(Embedder(model), test)
     fresh = CAVMAESync(recipe.model, generator=torch.Generator().manual_seed(recipe.seed))
-    untrained = evaluate_retrieval(Embedder(fresh, device="cpu"), test)
+    untrained = evaluate_retrieval(Embedder(fresh), test)
     write_text(path.with_name("retrieval.json"), report.to_json())
     write_page(
         path,
