@@ -22,6 +22,7 @@ class Config(BaseModel):
         use_attribute_docstrings=True,
         protected_namespaces=(),
         validate_default=True,
+        allow_inf_nan=False,
     )
 
     def with_overrides(self, words: Iterable[str]) -> Self:
@@ -56,9 +57,11 @@ def _value(text: str, field: FieldInfo) -> str | list[str] | None:
 def _assign(tree: dict[str, Any], config: BaseModel, path: str, text: str) -> None:
     *parents, leaf = path.split(".")
     for depth, name in enumerate(parents):
-        child = getattr(config, name, None) if name in type(config).model_fields else None
-        if not isinstance(child, BaseModel):
+        if name not in type(config).model_fields:
             raise _unknown(config, name, ".".join(parents[:depth]))
+        child = getattr(config, name)
+        if not isinstance(child, BaseModel):
+            raise ConfigError(f"{path!r}: {'.'.join(parents[: depth + 1])} is a single value without parts.")
         tree, config = tree[name], child
     if leaf not in type(config).model_fields:
         raise _unknown(config, leaf, ".".join(parents))

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-COMMANDS = (["demo"], ["stage"], ["prepare"], ["import-cavmae"], ["pretrain"], ["evaluate"], ["evaluate", "retrieval"])
+COMMANDS = (
+    ["demo"],
+    ["stage"],
+    ["prepare"],
+    ["import-cavmae"],
+    ["pretrain"],
+    ["evaluate"],
+    ["evaluate", "retrieval"],
+)
 TINY_RUN = (
     "model.inputs.segment_length=32",
     "model.inputs.frame_pixels=32",
@@ -62,6 +70,18 @@ def test_the_whole_path(cli, tmp_path: Path):
     }
     assert picture.stat().st_size > 1000
 
+    all_four = json.loads(
+        cli("evaluate", "retrieval", out, "--data", data, "--aggregation", "all", "--json").out
+    )
+    assert list(all_four) == ["diagonal_mean", "diagonal_max", "block_mean", "block_max"]
+    assert all_four["diagonal_mean"] == report
+
+    other = cli(
+        "evaluate", "retrieval", out, "registers_in_joint=true", "--data", data, "--num-clips", 3, "--json"
+    )
+    assert json.loads(other.out)["counts"]["queries"] == 3
+    assert json.loads(other.out)["weights"] == report["weights"]
+
     table = cli("evaluate", "retrieval", out / "weights.safetensors", "--data", data)
     assert "chance" in table.out
 
@@ -84,6 +104,11 @@ def test_a_run_is_never_overwritten(cli, prepared_folder: Path, tmp_path: Path):
         (("pretrain", "--resume", "nowhere"), "holds no run"),
         (("evaluate", "retrieval", "nothing.safetensors", "--data", "nowhere"), "does not exist"),
         (("prepare", "nowhere", "--out", "out"), "nowhere"),
+        (("prepare", ".", "--out", "out", "--min-seconds", "-1"), "min_seconds"),
+        (
+            ("evaluate", "retrieval", "w.pth", "--data", ".", "--picture", "nowhere/x.png"),
+            "folder that exists",
+        ),
         (("stage", "out", "--num-clips", "1", "frame_pixel=64"), 'Did you mean "frame_pixels"?'),
     ],
 )

@@ -45,7 +45,7 @@ def run(words: list[str]) -> int:
         app(words, error_console=messages, exit_on_error=False, result_action="return_value")
     except CycloptsError:
         return 2  # cyclopts has said why
-    except (CavMaeSyncError, ValidationError) as error:
+    except (CavMaeSyncError, ValidationError, OSError) as error:
         saying = describe_invalid(error) if isinstance(error, ValidationError) else str(error)
         messages.print(f"error: {saying}", style="red", markup=False, soft_wrap=True)
         return 1

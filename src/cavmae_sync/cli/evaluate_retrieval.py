@@ -1,24 +1,29 @@
 """`cavmae-sync evaluate retrieval`: how well sounds find their pictures, and pictures their sounds."""
 
+import json
 from pathlib import Path
+from typing import Literal, get_args
 
 from rich.console import Console
 
 from cavmae_sync.choices import AggregationName, Counting, Precision, Representation
 from cavmae_sync.cli.progress import show_progress
-from cavmae_sync.cli.types import Json
+from cavmae_sync.cli.types import Count, Json, Workers
+from cavmae_sync.errors import ConfigError
 
 
 def retrieval(
     run_or_weights: Path,
     /,
-    *,
+    *overrides: str,
     data: Path,
-    aggregation: AggregationName = "diagonal_mean",
+    aggregation: AggregationName | Literal["all"] = "diagonal_mean",
     ties: Counting = "mean",
     representation: Representation = "global",
     precision: Precision = "float32",
     device: str | None = None,
+    num_clips: Count | None = None,
+    num_workers: Workers = 0,
     picture: Path | None = None,
     as_json: Json = False,
 ) -> None:
@@ -31,12 +36,16 @@ def retrieval(
 
     Args:
         run_or_weights: Folder of a run, a .safetensors file, or a .pth of the authors.
+        overrides: `key=value` words for what no weight shows, for example `registers_in_joint=true` or
+            `inputs.align_length=valid`.
         data: Prepared dataset.
-        aggregation: How the similarities of 16 frames and 16 segments become one score.
+        aggregation: How the similarities of 16 frames and 16 segments become one score; all four with `all`.
         ties: Which place a query's own clip takes among equal scores.
         representation: What stands for a frame or segment: its global token, or the mean of its patches.
         precision: Precision of matrix products.
         device: cpu, cuda or mps; the best there is unless given.
+        num_clips: Take the first clips only.
+        num_workers: Processes that read clips; 0 reads in this one.
         picture: PNG file for a picture of the similarities.
         as_json: Print the report as one JSON object.
     """
@@ -44,23 +53,36 @@ def retrieval(
     from cavmae_sync.embedding import Embedder
     from cavmae_sync.evaluation import evaluate_retrieval
     from cavmae_sync.evaluation.pictures import gallery_picture, save_picture
+    from cavmae_sync.model import reconfigured
     from cavmae_sync.training import keep_freed_memory, load_run_or_weights
 
     keep_freed_memory()
+    if picture is not None and (picture.suffix.lower() != ".png" or not picture.absolute().parent.is_dir()):
+        raise ConfigError(f"--picture {picture} must be a .png file in a folder that exists.")
     model = load_run_or_weights(run_or_weights)
+    if overrides:
+        model = reconfigured(model, model.config.with_overrides(overrides))
     clips = PreparedDataset.open(data)
+    if num_clips is not None:
+        clips = clips.head(min(num_clips, len(clips)))
     embedder = Embedder(model, device=device, precision=precision, representation=representation)
+    names = get_args(AggregationName) if aggregation == "all" else (aggregation,)
     with show_progress("embedding clips") as advance:
-        report = evaluate_retrieval(
+        first = evaluate_retrieval(
             embedder,
             clips,
-            aggregation=aggregation,
+            aggregation=names[0],
             ties=ties,
+            num_workers=num_workers or 0,
             on_progress=lambda done, total: advance(done, total, ""),
         )
+    reports = {name: first.aggregated(name) for name in names}
     if picture is not None:
-        save_picture(gallery_picture(report.similarity_QG), picture)
-    if as_json:
-        print(report.to_json(), end="")
+        save_picture(gallery_picture(first.similarity_QG), picture)
+    if not as_json:
+        for report in reports.values():
+            Console().print(report.to_table())
+    elif aggregation == "all":
+        print(json.dumps({name: report.to_dict() for name, report in reports.items()}, indent=2))
     else:
-        Console().print(report.to_table())
+        print(first.to_json(), end="")

@@ -38,8 +38,9 @@ def pretrain(
     Ctrl-C saves and stops; --resume RUN goes on from there. Works under torchrun. OUT gets config.json,
     metrics.jsonl, tensorboard/, checkpoints/ and weights.safetensors.
 
-    Recipes: sync_base (published), sync_base_mask_60, sync_base_no_registers, sync_base_no_global_token,
-    cavmae_base, cavmae_scale_plus, cavmae_scale_plus_plus, cavmae_scale_plus_plus_plus, debug.
+    Recipes: sync_base (published), sync_base_mask_60, sync_base_multi_mask, sync_base_no_registers,
+    sync_base_no_global_token, cavmae_base, cavmae_scale_plus, cavmae_scale_plus_plus,
+    cavmae_scale_plus_plus_plus, debug.
 
     Example: cavmae-sync pretrain debug --data my-dataset --out my-run loop.num_steps=50
 
@@ -56,14 +57,20 @@ def pretrain(
         as_json: Print the result as one JSON object.
     """
     from cavmae_sync.recipes import continue_pretraining, find_recipe, run_pretraining
+    from cavmae_sync.training import RunFolder
 
     if resume is not None:
-        if recipe is not None or out is not None or init is not None or validation is not None:
+        if recipe is not None or out is not None or init is not None:
             raise ConfigError(
-                "--resume RUN uses the run's own recipe, folder, start and validation: leave them out."
+                "--resume RUN uses the run's own configuration, folder and start: leave them out."
             )
+        if show_config:
+            print(RunFolder.open(resume).config().model_dump_json(indent=2))
+            return
         with _watched() as watchers:
-            result = continue_pretraining(resume, data=data, device=device, watchers=watchers)
+            result = continue_pretraining(
+                resume, data=data, validation=validation, device=device, watchers=watchers
+            )
     else:
         if recipe is None:
             raise ConfigError("Name a recipe (cavmae-sync pretrain --help lists them), or --resume RUN.")

@@ -1,5 +1,6 @@
 """Progress on standard error: a bar with rate and time left on a terminal, a line now and then elsewhere."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -44,6 +45,9 @@ def show_progress(title: str) -> Iterator[Advance]:
         A function to call with (done, total, note).
     """
     console = Console(stderr=True)
+    if os.environ.get("RANK", "0") != "0":  # torchrun: one process shows what all do
+        yield lambda *_: None
+        return
     if not console.is_terminal:
         yield _Lines(title, console)
         return
@@ -62,6 +66,8 @@ def show_progress(title: str) -> Iterator[Advance]:
         task = progress.add_task(title, total=None, note="")
 
         def advance(done: int, total: int, note: str = "") -> None:
+            if progress.tasks[0].total is None:  # what earlier starts did says nothing about the pace of this
+                progress.reset(task, completed=done, total=total, note=note)
             progress.update(task, completed=done, total=total, note=note)
 
         yield advance
@@ -73,14 +79,18 @@ class _Lines:
     def __init__(self, title: str, console: Console) -> None:
         self.title, self.console = title, console
         self.began = self.last = time.monotonic()
+        self.done_before: int | None = None
 
     def __call__(self, done: int, total: int, note: str = "") -> None:
         now = time.monotonic()
+        if self.done_before is None:
+            self.done_before = max(done - 1, 0)
         if done < total and now - self.last < _SECONDS_BETWEEN_LINES:
             return
         self.last = now
         spent = now - self.began
-        left = spent / done * (total - done) if done else float("nan")
+        done_now = done - self.done_before
+        left = spent / done_now * (total - done) if done_now else float("nan")
         self.console.print(
             f"{self.title}: {done}/{total}, {spent:.0f} s, {left:.0f} s left {note}".rstrip(), soft_wrap=True
         )

@@ -13,7 +13,7 @@ from torch import Tensor
 from cavmae_sync.choices import Precision
 from cavmae_sync.data import Batch, PairDataset, PreparedDataset
 from cavmae_sync.data.draws import Draw, Purpose
-from cavmae_sync.embedding.device import inference
+from cavmae_sync.embedding.device import device_of, inference
 from cavmae_sync.evaluation.pictures import Reconstruction, reconstruction_picture
 from cavmae_sync.inputs.frames import denormalize_frames
 from cavmae_sync.inputs.spectrogram import denormalize_spectrogram
@@ -48,7 +48,7 @@ def reconstruct(
     Source:
         Spec 4.7.
     """
-    device = next(model.parameters()).device
+    device = device_of(model)
     moved, moved_masks = pair.to(device), masks.to(device)
     with inference(model, precision=precision):
         output = model(
@@ -89,7 +89,7 @@ def reconstruct(
 def picture_of_reconstruction(
     model: CAVMAESync, clips: PreparedDataset, *, row: int, masking: MaskingConfig, normalize_pixels: bool
 ) -> Figure:
-    """What a model predicts for one clip's middle frame and its segment, under the clip's validation mask.
+    """What a model predicts for one clip's middle frame and its segment, under a mask that never changes.
 
     Args:
         model: The model.

@@ -66,7 +66,8 @@ class Report:
         name: What was evaluated, for example "retrieval".
         metrics: By name, `group/metric` or `metric`.
         counts: Numbers of things: queries, gallery, scores that are not a number. `substitutions`, data put
-            in the place of data that could not be read, must be there and must be 0.
+            in the place of data that could not be read, must be there and must be 0; nothing here substitutes
+            data, so that it holds by construction.
         config: Everything that was chosen, as JSON values.
         weights: Fingerprint of the weights (`weights_fingerprint`).
         clip_list: Fingerprint of which clips were used, in order (`PreparedDataset.list_sha256`).

@@ -64,7 +64,8 @@ def evaluate_retrieval(
         clips: Prepared clips; `clips.head(n)` for the first n.
         aggregation: How the cosines of two clips' frames become one score.
         ties: Which of the places shared with equal scores a query's own clip takes.
-        num_bootstrap: Resamples of the clips behind the 95 % intervals, the same for both directions.
+        num_bootstrap: Resamples of the clips behind the 95 % intervals, the same for both directions;
+            0 gives none.
         seed: Of the resamples.
         num_workers: Processes that read clips.
         on_progress: Called with clips done and clips in all.
@@ -119,6 +120,8 @@ def _metrics(similarity_QG: Tensor, *, ties: Counting, num_bootstrap: int, seed:
     if ties == "official":
         return _values({name: official_ranks(matrix) for name, matrix in matrices.items()}, similarity_QG)
     ranks = {name: true_match_ranks(matrix, ties=ties) for name, matrix in matrices.items()}
+    if num_bootstrap == 0:
+        return _values(ranks, similarity_QG)
     samples = bootstrap_metrics(
         torch.stack([ranks[name] for name in DIRECTIONS]),
         num_resamples=num_bootstrap,

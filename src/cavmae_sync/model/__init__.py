@@ -7,7 +7,14 @@ from cavmae_sync.model.masking import Mask, MaskingConfig, MaskPair, structured_
 from cavmae_sync.model.official import from_mae, from_official, to_official
 from cavmae_sync.model.patches import patchify, segment_picture, unpatchify
 from cavmae_sync.model.tokens import Encoded, EncodedPair
-from cavmae_sync.model.weights import load_exactly, load_model, read_plain, read_pth, save_model
+from cavmae_sync.model.weights import (
+    load_exactly,
+    load_model,
+    read_plain,
+    read_pth,
+    reconfigured,
+    save_model,
+)
 
 __all__ = [
     "CAVMAESync",
@@ -27,6 +34,7 @@ __all__ = [
     "patchify",
     "read_plain",
     "read_pth",
+    "reconfigured",
     "save_model",
     "segment_picture",
     "structured_noise",

@@ -21,7 +21,7 @@ from cavmae_sync.atomic import written_whole
 from cavmae_sync.errors import WeightsError
 from cavmae_sync.model.cavmae_sync import CAVMAESync
 from cavmae_sync.model.config import ModelConfig
-from cavmae_sync.model.official import from_official
+from cavmae_sync.model.official import from_official, to_official
 
 FORMAT = "cavmae-sync/1"
 
@@ -42,8 +42,18 @@ _DAMAGED = (
 
 
 def save_model(model: CAVMAESync, path: str | Path) -> None:
-    """Write weights and configuration to one safetensors file, atomically."""
+    """Write weights to one file, whole or not at all.
+
+    Args:
+        model: The model.
+        path: `.safetensors` carries the configuration too; `.pth` is in the authors' key layout, with the
+            norms and position tables that their code stores.
+    """
     path = Path(path)
+    if path.suffix == ".pth":
+        with written_whole(path) as part:
+            torch.save(to_official(model), part)
+        return
     tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     metadata = {"format": FORMAT, "config": model.config.model_dump_json()}
     with written_whole(path) as part:
@@ -75,6 +85,17 @@ def load_model(path: str | Path, *, config: ModelConfig | None = None) -> CAVMAE
     model = CAVMAESync(config)
     load_exactly(model, state, source=str(path))
     return model.eval()
+
+
+def reconfigured(model: CAVMAESync, config: ModelConfig) -> CAVMAESync:
+    """The same weights under another configuration, for what no tensor shows.
+
+    Raises:
+        WeightsError: The configuration asks for other tensors.
+    """
+    other = CAVMAESync(config)
+    load_exactly(other, model.state_dict(), source="the weights")
+    return other.eval()
 
 
 def load_exactly(model: CAVMAESync, state: Mapping[str, Tensor], *, source: str) -> None:

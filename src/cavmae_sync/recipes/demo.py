@@ -85,6 +85,11 @@ def run_demo(out: Path, *, config: DemoConfig, reporter: DemoReporter | None = N
     began, reporter = time.monotonic(), reporter or DemoReporter()
     _claim(out, config)
     train, test = _datasets(out, config, reporter)
+    if min(len(train), len(test)) < 2:
+        raise DatasetError(
+            f"there are {len(train)} clips to learn from and {len(test)} to measure with; to tell what "
+            "belongs together from what does not takes two of each at least. Add videos, or longer ones."
+        )
     run_path = out / "run"
     watchers = Watchers(
         on_step=lambda report: reporter.on_progress("training", report.step, report.num_steps),
@@ -151,8 +156,9 @@ def _split_files(videos: Path, out: Path) -> dict[str, Path]:
     files = [str(listing.root / file.path) for file in listing.files]
     if not files:
         raise DatasetError(f"{videos} holds no video files. Name a folder that does.")
-    test = files[::TEST_EVERY] if len(files) >= 2 * TEST_EVERY else files
-    train = [file for file in files if file not in set(test)] or files
+    has_enough = len(files) >= 2 * TEST_EVERY
+    test = files[::TEST_EVERY] if has_enough else files
+    train = [file for k, file in enumerate(files) if k % TEST_EVERY] if has_enough else files
     lists = {"train": train, "test": test}
     for split, names in lists.items():
         write_text(out / f"{split}.txt", "".join(f"{name}\n" for name in names))

@@ -20,7 +20,7 @@ class DemoConfig(Config):
     """Generated clips to learn from."""
     num_test_clips: int = Field(500, gt=0)
     """Generated clips to measure with; they show other objects than the training clips."""
-    frame_pixels: int = Field(96, gt=0)
+    frame_pixels: int = Field(96, ge=32, multiple_of=16)
     """Side of a frame."""
     videos: str | None = None
     """Somebody's own files instead of generated clips."""

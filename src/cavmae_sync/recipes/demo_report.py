@@ -179,9 +179,9 @@ def _reconstruction(model: CAVMAESync, recipe: PretrainConfig, test: PreparedDat
 
 def _footer(run: RunFolder, recipe: PretrainConfig, config: DemoConfig, report: RetrievalReport) -> str:
     packages = run.environment()["packages"]
+    made = "Generated clips are a controlled experiment, not a substitute for real video."
     return (
         f"cavmae-sync {packages['cavmae-sync']}, torch {packages['torch']}; seed {config.seed}; "
         f"{recipe.loop.num_steps} steps of {recipe.loop.batch_size} clips; weights "
-        f"{report.weights[:12]}, clips {report.clip_list[:12]}. Generated clips are a controlled experiment, "
-        "not a substitute for real video."
+        f"{report.weights[:12]}, clips {report.clip_list[:12]}. {made if config.videos is None else ''}"
     )

@@ -64,8 +64,10 @@ def run_pretraining(
         "data": str(data.absolute()),
         "clips": PreparedDataset.open(data).list_sha256,
         "validation": validation and str(validation.absolute()),
+        "validation_clips": validation and PreparedDataset.open(validation).list_sha256,
         "init": init and str(init.absolute()),
     }
+    RunFolder(out).check_free()  # in every process, before any waits for another
     with open_world(device) as world:
         if world.is_main:
             RunFolder.create(out, config, environment | {"device": str(world.device)})
@@ -74,13 +76,19 @@ def run_pretraining(
 
 
 def continue_pretraining(
-    out: Path, *, data: Path | None = None, device: str | None = None, watchers: Watchers | None = None
+    out: Path,
+    *,
+    data: Path | None = None,
+    validation: Path | None = None,
+    device: str | None = None,
+    watchers: Watchers | None = None,
 ) -> RunResult:
     """Go on with a run from its newest checkpoint, bit for bit on the CPU.
 
     Args:
         out: Folder of the run.
         data: Where its dataset lies now, if it was moved.
+        validation: Where its held-out dataset lies now, if it was moved.
         device: "cpu", "cuda" or "mps"; None takes the best there is.
         watchers: Who looks on.
 
@@ -90,16 +98,18 @@ def continue_pretraining(
     keep_freed_memory()
     run = RunFolder.open(out)
     config, environment = run.config(), run.environment()
-    prepared = PreparedDataset.open(data or environment["data"])
-    if prepared.list_sha256 != environment["clips"]:
-        raise TrainingError(
-            f"{prepared.folder} holds other clips than the run began with. Give the right one with --data."
+    prepared = _open_same(data or environment["data"], environment["clips"], option="--data")
+    held_out = None
+    if environment["validation"] is not None:
+        held_out = _open_same(
+            validation or environment["validation"], environment["validation_clips"], option="--validation"
         )
-    held_out = PreparedDataset.open(environment["validation"]) if environment["validation"] else None
     with open_world(device) as world:
         model = CAVMAESync(config.model, generator=torch.Generator().manual_seed(config.seed))
         if environment["init"] is not None and not run.checkpoints():
-            start_from(model, Path(environment["init"]))
+            fresh = start_from(model, Path(environment["init"]))
+            if world.is_main:
+                run.add_to_environment({"fresh_parameters": fresh})
         pretraining = Pretraining(
             config,
             model=model,
@@ -111,6 +121,15 @@ def continue_pretraining(
         )
         is_complete = pretraining.run()
     return RunResult(run=run, num_steps=pretraining.step, is_complete=is_complete)
+
+
+def _open_same(folder: Path | str, list_sha256: str, *, option: str) -> PreparedDataset:
+    prepared = PreparedDataset.open(folder)
+    if prepared.list_sha256 != list_sha256:
+        raise TrainingError(
+            f"{prepared.folder} holds other clips than the run began with. Give the right one with {option}."
+        )
+    return prepared
 
 
 def _pairs(prepared: PreparedDataset, config: PretrainConfig, *, is_training: bool) -> PairDataset:
@@ -135,7 +154,7 @@ def _with_retrieval(watchers: Watchers, held_out: PreparedDataset | None, config
 
     def retrieval(model: CAVMAESync) -> Mapping[str, float]:
         embedder = Embedder(model, device=device_of(model), representation=compared)
-        report = evaluate_retrieval(embedder, gallery, num_bootstrap=1)
+        report = evaluate_retrieval(embedder, gallery, num_bootstrap=0)
         return {name: value.value for name, value in report.metrics.items()}
 
     return replace(

@@ -10,8 +10,8 @@ def keep_freed_memory() -> bool:
     """Let the C library keep large freed blocks instead of handing them back to the kernel at every step.
 
     Faulting them back costs up to half of a training step on the CPU (measured: 3.99 s against 2.15 s).
-    Affects the whole process and raises its peak memory by some hundred megabytes, so only commands call
-    it, never an import.
+    Affects the whole process and raises its peak memory by some hundred megabytes, so it is called
+    where a run or a measurement starts, never by an import.
 
     Returns:
         Whether the setting was made: only glibc has it.

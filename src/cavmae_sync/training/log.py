@@ -1,6 +1,7 @@
 """What a run writes while it goes: JSON lines always, TensorBoard where it is installed."""
 
 import json
+import math
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,8 +29,9 @@ class RunLog:
         self._board = _open_board(run.path / "tensorboard", first_step)
 
     def write(self, kind: str, *, step: int, values: Mapping[str, float]) -> None:
-        """One row: `{"kind": ..., "step": ..., **values}`."""
-        self._file.write(json.dumps({"kind": kind, "step": step, **values}) + "\n")
+        """One row: `{"kind": ..., "step": ..., **values}`; JSON knows no infinity, which is null there."""
+        row = {name: value if math.isfinite(value) else None for name, value in values.items()}
+        self._file.write(json.dumps({"kind": kind, "step": step, **row}) + "\n")
         self._file.flush()
         if self._board is not None:
             for name, value in values.items():

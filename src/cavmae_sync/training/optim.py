@@ -35,6 +35,11 @@ class Updater:
         self.optimizer = make_optimizer(self.parameters, config)
         self.scaler = torch.amp.GradScaler(self.parameters[0].device.type, enabled=precision == "float16")
 
+    @property
+    def loss_scale(self) -> float | None:
+        """What the loss is multiplied with; None outside of float16."""
+        return self.scaler.get_scale() if self.scaler.is_enabled() else None
+
     def backward(self, loss: Tensor) -> None:
         """Add the gradients of `loss`."""
         self.scaler.scale(loss).backward()

@@ -24,6 +24,7 @@ from cavmae_sync.training.config import PretrainConfig
 from cavmae_sync.training.distributed import World
 from cavmae_sync.training.log import RunLog
 from cavmae_sync.training.masks import MaskSource
+from cavmae_sync.training.meter import Meter
 from cavmae_sync.training.optim import Updater
 from cavmae_sync.training.run_folder import RunFolder
 from cavmae_sync.training.schedule import learning_rate_at
@@ -103,8 +104,8 @@ class Pretraining:
         self.masks = MaskSource(config.model, config.masking, seed=config.seed, purpose=Purpose.MASK)
         self.steps_per_epoch = len(train) // config.loop.batch_size
         self.num_steps = config.loop.num_steps or config.loop.num_epochs * self.steps_per_epoch
-        self.step, self.best_loss = 0, float("inf")
-        self.since = _Since()
+        self.step, self.saved_step, self.best_loss = 0, 0, float("inf")
+        self.since = Meter()
         self._restore()
 
     def run(self) -> bool:
@@ -125,10 +126,9 @@ class Pretraining:
                 self.since.add(self._train_step(batch), clips=self.config.loop.batch_size)
                 self._report(opened)
                 if self.world.any(self.watchers.should_stop()):
-                    self._save()
+                    if self.saved_step != self.step:
+                        self._save()
                     return self.step == self.num_steps
-            if self.world.is_main:
-                save_model(self.model, self.run_folder.weights)
         return True
 
     def _batches(self) -> Iterator[Batch]:
@@ -165,8 +165,13 @@ class Pretraining:
             steps_per_epoch=self.steps_per_epoch,
         )
         norm = self.updater.update(learning_rate=learning_rate)
-        if self.config.loop.precision != "float16":  # where overflow is expected and only skips a step
+        if self.updater.loss_scale is None:  # else overflow is expected, skips a step and lowers the scale
             self._check_finite("norm of the gradients", norm, batch)
+        elif self.updater.loss_scale < 1:
+            raise NonFiniteLossError(
+                f"gradients overflow in float16 whatever the loss scale (step {self.step + 1}). Use "
+                "loop.precision=bfloat16 or float32, or lower optim.learning_rate."
+            )
         self.step += 1
         rate_and_norm = torch.tensor([learning_rate, norm.item()], dtype=torch.float64)
         return torch.cat([torch.stack(rows).mean(dim=0), rate_and_norm])
@@ -202,6 +207,8 @@ class Pretraining:
             row = self.world.mean(since.mean())
             values = dict(zip((*LOSS_NAMES, "learning_rate", "gradient_norm"), row.tolist(), strict=True))
             values |= {"epoch": self.step / self.steps_per_epoch, "clips_per_second": since.clips_per_second}
+            if self.updater.loss_scale is not None:
+                values["loss_scale"] = self.updater.loss_scale
             if log is not None:
                 log.write("train", step=self.step, values=values)
             since.clear()
@@ -268,6 +275,7 @@ class Pretraining:
                 step=self.step,
                 keep=self.config.loop.keep_checkpoints,
             )
+        self.saved_step = self.step
         self.world.wait()
 
     def _restore(self) -> None:
@@ -281,44 +289,13 @@ class Pretraining:
         torch.set_rng_state(state["random_state"])
 
 
-class _Since:
-    """Rows and clips since the last log row. The clock stands still while a run validates or saves."""
-
-    def __init__(self) -> None:
-        self.clear()
-
-    def clear(self) -> None:
-        self.rows: list[torch.Tensor] = []
-        self.restart_clock()
-
-    def restart_clock(self) -> None:
-        self.clips, self.began = 0, time.perf_counter()
-
-    def pause(self, seconds: float) -> None:
-        self.began += seconds
-
-    def add(self, row: torch.Tensor, *, clips: int) -> None:
-        self.rows.append(row)
-        self.clips += clips
-
-    def mean(self) -> torch.Tensor:
-        return torch.stack(self.rows).mean(dim=0)
-
-    @property
-    def last(self) -> torch.Tensor:
-        return self.rows[-1]
-
-    @property
-    def clips_per_second(self) -> float:
-        return self.clips / max(time.perf_counter() - self.began, 1e-9)
-
-
 def _check_sizes(config: PretrainConfig, *, num_clips: int, num_processes: int) -> None:
     batch_size, parts = config.loop.batch_size, config.loop.accumulation
     if num_clips < batch_size:
         raise TrainingError(
             f"there are {num_clips} training clips, a step needs loop.batch_size={batch_size}. "
-            f"Set loop.batch_size={1 << (num_clips.bit_length() - 1)} or less, or prepare more videos."
+            f"Set loop.batch_size={1 << (num_clips.bit_length() - 1)} or less and "
+            "losses.contrast.negatives=local, or prepare more videos."
             if num_clips
             else "the training dataset has no clips. Look at its rejected.parquet."
         )

@@ -41,10 +41,7 @@ class RunFolder:
         Raises:
             TrainingError: The folder already holds a run.
         """
-        if cls(path).has_results():
-            raise TrainingError(
-                f"{path} already holds a run. Continue it with --resume {path}, or choose another --out."
-            )
+        cls(path).check_free()
         (path / "checkpoints").mkdir(parents=True, exist_ok=True)
         packages = {name: version(name) for name in ("cavmae-sync", "torch", "numpy", "av")}
         facts = {
@@ -100,6 +97,23 @@ class RunFolder:
     def metrics(self) -> Path:
         """One row per event."""
         return self.path / "metrics.jsonl"
+
+    def add_to_environment(self, facts: dict[str, object]) -> None:
+        """Facts that are known only after the start."""
+        text = json.dumps(self.environment() | facts, indent=2)
+        write_text(self.path / "environment.json", text + "\n")
+
+    def check_free(self) -> None:
+        """Refuse a folder in which something came of a run.
+
+        Raises:
+            TrainingError: It holds a run.
+        """
+        if self.has_results():
+            raise TrainingError(
+                f"{self.path} already holds a run. Continue it with --resume {self.path}, or choose another "
+                "--out."
+            )
 
     def has_results(self) -> bool:
         """Whether the run has logged or saved anything."""

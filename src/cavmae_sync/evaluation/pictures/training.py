@@ -72,7 +72,9 @@ def _panel_names(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _draw_curves(axes: Axes, rows: Sequence[Mapping[str, Any]], name: str, kinds: Sequence[str]) -> None:
     for k, kind in enumerate(kinds):
-        points = [(row["step"], row[name]) for row in rows if row["kind"] == kind and name in row]
+        points = [
+            (row["step"], row[name]) for row in rows if row["kind"] == kind and row.get(name) is not None
+        ]
         if not points:
             continue
         steps, values = zip(*points, strict=True)
