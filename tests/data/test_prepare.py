@@ -183,6 +183,18 @@ def test_progress_is_told(videos: Path, tmp_path: Path) -> None:
     assert (seen[-1].num_files, seen[-1].num_clips, seen[-1].num_rejected) == (8, 8, 2)
 
 
+def test_few_files_are_work_for_as_many_workers(videos: Path, tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    config = SMALL.model_copy(update={"files_per_shard": None})
+    prepare(videos, out=tmp_path / "out", config=config, num_workers=0, on_progress=seen.append)
+    assert [step.num_done for step in seen] == list(range(1, 9))
+
+
+def test_clips_too_short_for_a_spectrogram_are_not_asked_for() -> None:
+    with pytest.raises(ConfigError, match=r"min_seconds: .*greater than or equal to 0\.05"):
+        SMALL.with_overrides(["min_seconds=0.01"])
+
+
 def test_a_config_that_contradicts_itself_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"min_seconds=1\.0 is longer than clip_seconds=0\.5"):
         SMALL.with_overrides(["clip_seconds=0.5"])

@@ -16,8 +16,9 @@ class PrepareConfig(Config):
     """Length of a clip in seconds. A longer video becomes several clips."""
     hop_seconds: Annotated[float, Field(gt=0)] | None = None
     """From the start of one clip to the start of the next, in seconds; none = `clip_seconds`."""
-    min_seconds: Annotated[float, Field(gt=0)] = 1.0
-    """A video with less picture than this is rejected; a shorter rest of a long video is left out."""
+    min_seconds: Annotated[float, Field(ge=0.05)] = 1.0
+    """A video with less picture than this is rejected; a shorter rest of a long video is left out. At least
+    0.05: one frame of a spectrogram takes 25 ms of sound, a shorter clip would have none."""
     max_clips_per_file: Annotated[int, Field(gt=0)] | None = None
     """Clips taken of one file, from its start; none = all. 1 gives the clips of the published datasets."""
     num_frames: Annotated[int, Field(gt=0)] = paper.NUM_FRAMES
@@ -32,7 +33,8 @@ class PrepareConfig(Config):
     channel: Literal["first", "mix"] = "first"
     """Channel of the sound: the first (as published), or the mean of all."""
     files_per_shard: Annotated[int, Field(gt=0)] | None = None
-    """Files prepared together, the unit of parallel and of resumed work; none = 8 to 1024, a 64th of all."""
+    """Files prepared together, the unit of parallel work, of progress and of resuming; none = a 64th of all,
+    at least 1 and at most 1024."""
     shard_bytes: Annotated[int, Field(gt=0)] = 1_000_000_000
     """A shard that has grown to this many bytes is followed by another."""
     silent_below_dbfs: Annotated[float, Field(lt=0)] = -60.0

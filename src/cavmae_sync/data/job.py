@@ -9,12 +9,11 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from cavmae_sync.atomic import write_text
 from cavmae_sync.data.config import PrepareConfig
@@ -23,10 +22,13 @@ from cavmae_sync.data.manifest import DATASET_FILE, SCHEMA_VERSION, SHARDS_FOLDE
 from cavmae_sync.data.report import PrepareReport
 from cavmae_sync.data.sources import SourceList
 from cavmae_sync.data.unit import WORK_FOLDER, ClipReader, Unit, UnitResult, prepare_unit
-from cavmae_sync.data.workers import num_cores, single_threaded, worker_pool
+from cavmae_sync.data.workers import num_cores, run_in_workers, single_threaded
 from cavmae_sync.errors import DatasetError
 
-_PLAN_FILE = "plan.json"
+_PLAN_FILE: Final = "plan.json"
+#: Into how many units the files are split, unless units would become larger than `_MOST_FILES`.
+_NUM_UNITS: Final = 64
+_MOST_FILES: Final = 1024
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,7 +120,7 @@ def run_job(
 
 def _units(job: Job, *, out: Path, config: PrepareConfig) -> list[Unit]:
     files = job.listing.files
-    size = config.files_per_shard or max(8, min(1024, -(-len(files) // 64)))
+    size = config.files_per_shard or max(1, min(_MOST_FILES, -(-len(files) // _NUM_UNITS)))
     return [
         Unit(
             index=index,
@@ -207,26 +209,19 @@ def _results(units: Sequence[Unit], *, num_workers: int) -> Iterator[UnitResult]
         with single_threaded():
             yield from map(prepare_unit, units)
         return
-    with worker_pool(min(num_workers, len(units))) as pool:
-        futures: dict[Future[UnitResult], Unit] = {pool.submit(prepare_unit, unit): unit for unit in units}
-        for future in as_completed(futures):
-            try:
-                yield future.result()
-            except BrokenProcessPool as error:
-                raise DatasetError(_describe_death(futures)) from error
+    try:
+        yield from run_in_workers(prepare_unit, units, num_workers=num_workers)
+    except BrokenProcessPool as error:
+        raise DatasetError(_describe_death(units)) from error
 
 
-def _describe_death(futures: dict[Future[UnitResult], Unit]) -> str:
-    suspects = [unit.files[0].path for future, unit in futures.items() if not _succeeded(future)]
+def _describe_death(units: Sequence[Unit]) -> str:
+    suspects = [unit.files[0].path for unit in units if not unit.is_done()]
     return (
         "A worker process died, for lack of memory or by a fault in a decoder. It was at work on a file of "
         f"the units that begin with {', '.join(suspects[:3])}. Run again to go on, with num_workers=1 to "
         "find the file, or with fewer workers to use less memory."
     )
-
-
-def _succeeded(future: Future[UnitResult]) -> bool:
-    return future.done() and not future.cancelled() and future.exception() is None
 
 
 def _recorded_report(out: Path) -> PrepareReport:

@@ -1,14 +1,19 @@
-"""Processes that prepare: spawned, one thread each, gone when their parent is."""
+"""Processes that prepare: spawned, one thread each, gone as soon as their parent stops, however it stops."""
 
 import multiprocessing
 import os
+import signal
 import threading
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection
+from typing import TypeVar
 
 import torch
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def num_cores() -> int:
@@ -16,16 +21,42 @@ def num_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-@contextmanager
-def worker_pool(num_workers: int) -> Iterator[ProcessPoolExecutor]:
-    """A pool of processes. On an exception, work that has not begun is dropped."""
+def run_in_workers(
+    function: Callable[[Item], Result], items: Sequence[Item], *, num_workers: int
+) -> Iterator[Result]:
+    """Call a function on each item, several at a time.
+
+    When the caller stops before the end (Ctrl-C, an exception, SIGTERM, `kill -9`), the workers end at once,
+    in the middle of their items. What a function leaves on disk must not count before it is complete.
+
+    Args:
+        function: A function of a module, so that workers can import it.
+        items: What to call it with.
+        num_workers: Processes; no more are started than there are items.
+
+    Yields:
+        The results, as they are ready.
+
+    Raises:
+        BrokenProcessPool: A worker died.
+    """
     # Spawned, not forked: a fork copies locks that other threads (torch, pyarrow) may hold.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(num_workers, mp_context=context, initializer=_start_worker)
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
+    stop, stop_all = context.Pipe(duplex=False)
+    with stop, stop_all:
+        pool = ProcessPoolExecutor(
+            min(num_workers, len(items)), mp_context=context, initializer=_start_worker, initargs=(stop,)
+        )
+        try:
+            with _interrupts_held():  # submitting starts the workers
+                futures = [pool.submit(function, item) for item in items]
+            for future in as_completed(futures):
+                yield future.result()
+        except BaseException:
+            stop_all.send_bytes(b"stop")
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 @contextmanager
@@ -39,14 +70,26 @@ def single_threaded() -> Iterator[None]:
         torch.set_num_threads(num_threads)
 
 
-def _start_worker() -> None:
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold SIGINT back; it acts afterwards. Processes started meanwhile hold it back for good.
+
+    Ctrl-C reaches every process of a terminal. A handler would come too late for workers that still import.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _start_worker(stop: Connection) -> None:
     torch.set_num_threads(1)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_end_when_told, args=(stop,), daemon=True).start()
 
 
-def _end_with_parent() -> None:
-    """End at once when the parent is gone, even killed: nobody would collect what is still computed."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
+def _end_when_told(stop: Connection) -> None:
+    """End at once when the parent says so, or is gone: nobody would collect what is still computed."""
+    # Not received: what is left in the pipe tells the other workers too. The end of the parent closes it.
+    stop.poll(None)
+    os._exit(1)

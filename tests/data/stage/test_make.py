@@ -120,6 +120,17 @@ def test_a_stage_can_grow_and_heals_lost_clips(tmp_path):
     assert make_stage(tmp_path, config=SMALL, num_clips=2, num_workers=1).num_made == 0
 
 
+def test_what_a_kill_left_behind_is_removed(tmp_path):
+    make_stage(tmp_path, config=SMALL, num_clips=1, num_workers=1)
+    left = [tmp_path / "clips" / "x.mp4.0a.part", tmp_path / "parts" / "x.parquet.0a.part"]
+    (tmp_path / "parts").mkdir()
+    for path in left:
+        path.touch()
+    make_stage(tmp_path, config=SMALL, num_clips=1, num_workers=1)
+    assert not any(path.exists() for path in left)
+    assert not (tmp_path / "parts").exists()
+
+
 def test_another_configuration_in_the_same_folder_is_refused(stage):
     other = SMALL.model_copy(update={"seed": 1})
     with pytest.raises(DatasetError, match="another stage: seed is 0, not 1"):

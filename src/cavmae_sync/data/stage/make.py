@@ -4,26 +4,24 @@ import csv
 import io
 import json
 import os
-import signal
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cache, partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cavmae_sync.atomic import write_text
+from cavmae_sync.atomic import PART_SUFFIX, write_text
 from cavmae_sync.data.stage.config import StageConfig
 from cavmae_sync.data.stage.folder import FolderPack
 from cavmae_sync.data.stage.generate import generate_clip
 from cavmae_sync.data.stage.pack import Pack, objects_of
 from cavmae_sync.data.stage.procedural import ProceduralPack
 from cavmae_sync.data.stage.table import StageTruth, to_table, write_truth
+from cavmae_sync.data.workers import num_cores, run_in_workers
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.media import write_video
 
@@ -77,7 +75,7 @@ def make_stage(
         config: How clips are made.
         num_clips: How many clips there shall be at least.
         pack: Folder of cut-outs, or None for the built-in objects.
-        num_workers: Processes; None for one per processor. 1 works in this process.
+        num_workers: Processes; None for one per core. 1 works in this process.
         on_progress: Called with the number of clips that are there and the number that shall be.
 
     Raises:
@@ -92,7 +90,7 @@ def make_stage(
     kept = _finished(folder)
     missing = [index for index in range(num_clips) if config.video_id(index) not in kept]
     make = partial(_make_clip, folder=folder, config=config, pack=pack)
-    for done, _ in enumerate(_run(make, missing, num_workers or os.cpu_count() or 1), start=1):
+    for done, _ in enumerate(_run(make, missing, num_workers or num_cores()), start=1):
         if on_progress is not None:
             on_progress(num_clips - len(missing) + done, num_clips)
     _gather(folder)
@@ -124,24 +122,13 @@ def _run(make: Callable[[int], int], indices: list[int], num_workers: int) -> It
     if num_workers == 1 or len(indices) < 2:
         yield from map(make, indices)
         return
-    workers = ProcessPoolExecutor(
-        min(num_workers, len(indices)), mp_context=get_context("spawn"), initializer=_ignore_interrupts
-    )
     try:
-        for future in as_completed([workers.submit(make, index) for index in indices]):
-            yield future.result()
+        yield from run_in_workers(make, indices, num_workers=num_workers)
     except BrokenProcessPool as error:
         raise DatasetError(
             f"A worker process died while making clips ({error}). Memory may be short: use fewer workers. "
             f"Finished clips are kept; run the same command again."
         ) from error
-    finally:
-        workers.shutdown(wait=True, cancel_futures=True)
-
-
-def _ignore_interrupts() -> None:
-    # Ctrl-C reaches every process of the terminal. The parent stops handing out work; workers end their clip.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _parts(folder: Path) -> Path:
@@ -149,7 +136,7 @@ def _parts(folder: Path) -> Path:
 
 
 def _claim(folder: Path, config: StageConfig, fingerprint: str) -> None:
-    """Writes `stage.json`, or checks that the one there says the same."""
+    """Writes `stage.json`, or checks that the one there says the same; removes what a kill left behind."""
     wanted: dict[str, object] = {
         "version": STAGE_VERSION,
         "pack": fingerprint,
@@ -165,6 +152,11 @@ def _claim(folder: Path, config: StageConfig, fingerprint: str) -> None:
             )
     for needed in (folder / "clips", _parts(folder)):
         needed.mkdir(parents=True, exist_ok=True)
+    for part in [
+        *(folder / "clips").glob(f"*.mp4.*{PART_SUFFIX}"),
+        *_parts(folder).glob(f"*.parquet.*{PART_SUFFIX}"),
+    ]:
+        part.unlink()
     write_text(path, json.dumps(wanted, indent=2) + "\n")
 
 
