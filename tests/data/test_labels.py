@@ -16,19 +16,29 @@ def write(folder: Path, text: str) -> Path:
 
 def test_labels_are_found_by_name_or_by_path(tmp_path: Path) -> None:
     labels = read_labels(write(tmp_path, 'video_id,labels\ndog,bark;growl\n"b/cat","meow, loud"\nnone,x\n'))
-    assert labels.of("a/dog.mp4") == ("bark", "growl")
-    assert labels.of("b/cat.webm") == ("meow, loud",)
-    assert labels.of("a/cat.webm") is None
+    files = ["a/dog.mp4", "b/cat.webm", "a/cat.webm"]
+    assert labels.of(files) == (("bark", "growl"), ("meow, loud",), ())
     assert labels.count_unknown(["a/dog.mp4", "b/cat.webm"]) == 1
 
 
 def test_a_path_goes_before_a_name(tmp_path: Path) -> None:
     labels = read_labels(write(tmp_path, "video_id,labels\ndog,any\nb/dog,this\n"))
-    assert (labels.of("a/dog.mp4"), labels.of("b/dog.mp4")) == (("any",), ("this",))
+    assert labels.of(["a/dog.mp4", "b/dog.mp4"]) == (("any",), ("this",))
+
+
+def test_a_name_that_could_mean_several_files_is_refused(tmp_path: Path) -> None:
+    labels = read_labels(write(tmp_path, "video_id,labels\ndog,any\n"))
+    with pytest.raises(DatasetError, match=r"'dog' .* could mean a/dog\.mp4 or b/dog\.mp4.*example 'b/dog'"):
+        labels.of(["a/dog.mp4", "cat.mp4", "b/dog.mp4"])
+
+
+def test_a_path_is_meant_exactly(tmp_path: Path) -> None:
+    labels = read_labels(write(tmp_path, "video_id,labels\ndog,any\n"))
+    assert labels.of(["a/dog.mp4", "dog.mp4"]) == ((), ("any",))
 
 
 def test_ids_may_contain_dots(tmp_path: Path) -> None:
-    assert read_labels(write(tmp_path, "video_id,labels\nv1.2,x\n")).of("v1.2.mp4") == ("x",)
+    assert read_labels(write(tmp_path, "video_id,labels\nv1.2,x\n")).of(["v1.2.mp4"]) == (("x",),)
 
 
 @pytest.mark.parametrize(
@@ -58,4 +68,4 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_labels_of_other_videos_are_refused(tmp_path: Path) -> None:
     labels = read_labels(write(tmp_path, "video_id,labels\ndog.mp4,bark\n"))
     with pytest.raises(DatasetError, match=r"names 'dog\.mp4', the videos are called 'a/dog'"):
-        labels.check_names_any(["a/dog.mp4"])
+        labels.of(["a/dog.mp4"])

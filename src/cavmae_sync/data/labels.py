@@ -2,7 +2,7 @@
 
 import csv
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -17,32 +17,52 @@ class Labels:
     """Which labels each video carries.
 
     Attributes:
-        by_video: Video id to labels. An id is a file's name without folder and ending, or its path below
-            the source folder without ending.
+        by_video: Video id to labels. An id is a file's path below the source folder without ending; or,
+            where no file has this path, the name without folder and ending of just one file.
         fingerprint: SHA-256 of the ids and labels.
     """
 
     by_video: dict[str, tuple[str, ...]]
     fingerprint: str
 
-    def of(self, file: str) -> tuple[str, ...] | None:
-        """Labels of a file, given as a path below the source folder; None when the list does not name it."""
-        return next((self.by_video[key] for key in _keys(file) if key in self.by_video), None)
+    def of(self, files: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+        """Labels of all files of a dataset.
 
-    def check_names_any(self, files: Iterable[str]) -> None:
-        """Refuse labels that belong to none of the files.
+        Args:
+            files: Paths below the source folder.
+
+        Returns:
+            For each file its labels, none when no row names it.
 
         Raises:
-            DatasetError: Not one file is named.
+            DatasetError: Not one file is named, or a row could mean several files.
         """
-        file = ""
+        rows = self._rows_of(files)
+        if files and not any(rows):
+            raise DatasetError(
+                f"No label belongs to any video: the label file names {_some(self.by_video)}, the videos are "
+                f"called {_some(_keys(files[-1]))}. A video_id is a file name without folder and ending."
+            )
+        return tuple(() if row is None else self.by_video[row] for row in rows)
+
+    def _rows_of(self, files: Sequence[str]) -> list[str | None]:
+        paths = {_keys(file)[0] for file in files}
+        named_by: dict[str, str] = {}
+        rows: list[str | None] = []
         for file in files:
-            if self.of(file) is not None:
-                return
-        raise DatasetError(
-            f"No label belongs to any video: the label file names {_some(self.by_video)}, the videos are "
-            f"called {_some(_keys(file))}. A video_id is a file name without folder and ending."
-        )
+            path, name = _keys(file)
+            if path in self.by_video:
+                rows.append(path)
+            elif name in paths or name not in self.by_video:
+                rows.append(None)
+            elif named_by.setdefault(name, file) == file:
+                rows.append(name)
+            else:
+                raise DatasetError(
+                    f"The video_id {name!r} of the label file could mean {named_by[name]} or {file}. "
+                    f"Write a row for each, by its path without ending, for example {path!r}."
+                )
+        return rows
 
     def count_unknown(self, files: Iterable[str]) -> int:
         """Number of label rows that belong to none of the files."""

@@ -1,6 +1,6 @@
 """Folder or list of videos -> prepared dataset.
 
-list files -> units of 8 to 1024 files -> shards, one table per unit (any number of processes, any order)
+list files -> units of 1 to 1024 files -> shards, one table per unit (any number of processes, any order)
 -> all units done: clips.parquet, rejected.parquet and, last of all, dataset.json
 """
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cavmae_sync.data.config import PrepareConfig
 from cavmae_sync.data.job import Job, Progress, Share, run_job
-from cavmae_sync.data.labels import Labels, read_labels
+from cavmae_sync.data.labels import read_labels
 from cavmae_sync.data.report import PrepareReport
 from cavmae_sync.data.sources import list_sources
 from cavmae_sync.data.videos import read_video
@@ -49,15 +49,13 @@ def prepare(
             a higher limit to accept it.
     """
     listing = list_sources(Path(source))
-    known = Labels(by_video={}, fingerprint="") if labels is None else read_labels(Path(labels))
+    known = None if labels is None else read_labels(Path(labels))
     paths = [file.path for file in listing.files]
-    if labels is not None:
-        known.check_names_any(paths)
     job = Job(
         listing=listing,
-        labels=tuple(known.of(path) or () for path in paths),
-        labels_fingerprint=known.fingerprint or None,
-        num_unknown_labels=known.count_unknown(paths),
+        labels=((),) * len(paths) if known is None else known.of(paths),
+        labels_fingerprint=None if known is None else known.fingerprint,
+        num_unknown_labels=0 if known is None else known.count_unknown(paths),
         read=read_video,
     )
     return run_job(
