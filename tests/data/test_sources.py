@@ -28,6 +28,46 @@ def test_a_folder_is_walked_in_order_and_others_are_listed_as_skipped(tmp_path: 
     ]
 
 
+def test_links_to_folders_are_followed_once(tmp_path: Path) -> None:
+    outside, root = touch(tmp_path / "disk", "2023/a.mp4", "2024/b.mp4"), touch(tmp_path / "all", "own/c.mp4")
+    links = {
+        "y2023": outside / "2023",
+        "disk": outside,
+        "also_own": root / "own",
+        "own/loop": root,
+        "own/up": tmp_path,
+        ".hidden": outside,
+    }
+    for name, target in links.items():
+        (root / name).symlink_to(target)
+    found = list_sources(root)
+    assert [file.path for file in found.files] == ["disk/2024/b.mp4", "own/c.mp4", "y2023/a.mp4"]
+    assert {skip.file: skip.reason for skip in found.skipped} == {
+        ".hidden": "hidden",
+        "also_own": "repeated",
+        "disk/2023": "repeated",
+        "own/loop": "repeated",
+        "own/up/all": "repeated",
+        "own/up/disk": "repeated",
+    }
+
+
+def test_a_linked_root_is_like_any_other(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(touch(tmp_path / "real", "a/b.mp4"))
+    assert [file.path for file in list_sources(tmp_path / "link").files] == ["a/b.mp4"]
+
+
+ODD_NAMES = [" first.mp4", "last.mp4 ", "line\u2028separator.mp4", "next\x85line.mp4", "tab\t.mp4"]
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+@pytest.mark.parametrize(("name", "header"), [("list.txt", []), ("list.csv", ["file"])])
+def test_names_are_taken_as_they_are(tmp_path: Path, name: str, header: list[str], line_end: str) -> None:
+    touch(tmp_path, *ODD_NAMES)
+    (tmp_path / name).write_bytes("".join(line + line_end for line in [*header, *ODD_NAMES]).encode())
+    assert [file.path for file in list_sources(tmp_path / name).files] == ODD_NAMES
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [

@@ -49,7 +49,7 @@ CLIPS_SCHEMA: Final = pa.schema(
     ]
 )
 #: Reasons of files that were not tried; they do not count as rejected.
-SKIP_REASONS: Final = frozenset({"not_media", "hidden", "bad_name"})
+SKIP_REASONS: Final = frozenset({"not_media", "hidden", "bad_name", "repeated"})
 
 REJECTED_SCHEMA: Final = pa.schema(
     [
@@ -122,7 +122,7 @@ class Rejected:
     Attributes:
         file: Path relative to the folder that was prepared.
         reason: `MediaError.code`; or, for files of the folder that were not tried, "not_media" (by the
-            ending), "hidden" or "bad_name".
+            ending), "hidden", "bad_name" or "repeated" (a folder that is listed under another path).
         message: The error in words.
     """
 

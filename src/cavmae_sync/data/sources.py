@@ -6,11 +6,12 @@ it was made on. Each gets an id that no other file shares.
 
 import csv
 import hashlib
+import io
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Final
 
 from cavmae_sync.data.manifest import Rejected
@@ -78,9 +79,10 @@ def list_sources(source: Path) -> SourceList:
     """List what is to be prepared.
 
     Args:
-        source: A folder (all media below it, sorted by path); or one media file; or a `.csv` with a column
-            `file`; or any other text file with one path a line (empty lines and lines beginning with `#` do
-            not count). Paths of a list are relative to the list's folder.
+        source: A folder (all media below it, sorted by path; links to folders are followed, but no folder
+            is listed twice); or one media file; or a `.csv` with a column `file`; or any other text file
+            with one path a line (blank lines and lines beginning with `#` do not count; blanks belong to
+            the name). Paths of a list are relative to the list's folder.
 
     Raises:
         DatasetError: There is no such source, it lists nothing, it lists a file twice, or a folder in it
@@ -88,9 +90,10 @@ def list_sources(source: Path) -> SourceList:
     """
     if source.is_dir():
         root = source.absolute()
-        reasons = {path: _reason_to_skip(path) for path in sorted(_walk(root))}
-        paths = [path for path, reason in reasons.items() if reason is None]
-        skipped = tuple(reason for reason in reasons.values() if reason is not None)
+        found = sorted(_walk(root))
+        reasons = [_reason_to_skip(path, is_repeated=is_repeated) for path, is_repeated in found]
+        paths = [path for (path, _), reason in zip(found, reasons, strict=True) if reason is None]
+        skipped = tuple(reason for reason in reasons if reason is not None)
     elif source.is_file() and source.suffix.lower() in MEDIA_SUFFIXES:
         root, paths, skipped = source.parent.absolute(), [source.name], ()
     elif source.is_file():
@@ -128,10 +131,24 @@ def unique_ids(paths: Sequence[str]) -> list[str]:
             ids[i] = paths[i]
 
 
-def _walk(folder: Path) -> Iterator[str]:
-    for parent, _, names in os.walk(folder, onerror=_refuse_folder):
+def _walk(root: Path) -> Iterator[tuple[str, bool]]:
+    """Files; and folders that are not entered, because they are hidden links or listed under another path."""
+    real_root = root.resolve()
+    entered = {real_root}
+    for parent, folders, names in os.walk(root, onerror=_refuse_folder, followlinks=True):
         for name in names:
-            yield (Path(parent) / name).relative_to(folder).as_posix()
+            yield (Path(parent) / name).relative_to(root).as_posix(), False
+        for name in sorted(folders):
+            folder = Path(parent) / name
+            real, path = folder.resolve(), folder.relative_to(root)
+            # What really lies below the root is listed under its own path, whichever link comes first.
+            is_repeated = real in entered or (folder.is_symlink() and real.is_relative_to(real_root))
+            if is_repeated or (folder.is_symlink() and _is_hidden(path)):
+                folders.remove(name)
+                yield path.as_posix(), is_repeated
+            else:
+                entered.add(real)
+        folders.sort()
 
 
 def _refuse_folder(error: OSError) -> None:
@@ -140,13 +157,19 @@ def _refuse_folder(error: OSError) -> None:
     ) from error
 
 
-def _reason_to_skip(path: str) -> Rejected | None:
-    parts = PurePosixPath(path).parts
+def _is_hidden(path: PurePath) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _reason_to_skip(path: str, *, is_repeated: bool) -> Rejected | None:
     if not path.isascii() and path.encode(errors="replace").decode() != path:
         shown = path.encode(errors="backslashreplace").decode()
         return Rejected(file=shown, reason="bad_name", message=f"{shown}: the name is not UTF-8. Rename it.")
-    if any(part.startswith(".") for part in parts):
+    if _is_hidden(PurePosixPath(path)):
         return Rejected(file=path, reason="hidden", message=f"{path} is hidden and was not tried.")
+    if is_repeated:
+        message = f"{path} is a folder that is listed under another path, and was not entered again."
+        return Rejected(file=path, reason="repeated", message=message)
     if PurePosixPath(path).suffix.lower() not in MEDIA_SUFFIXES:
         message = f"{path} does not end like a media file and was not tried. A list may name it."
         return Rejected(file=path, reason="not_media", message=message)
@@ -157,7 +180,7 @@ def _read_list(source: Path) -> list[Path]:
     """Paths of a list, absolute, in its order."""
     first_line: dict[Path, int] = {}
     try:
-        text = source.read_text(encoding="utf-8-sig")
+        text = source.read_bytes().decode("utf-8-sig")  # line ends as they are
     except UnicodeDecodeError as error:
         raise DatasetError(f"{source} is not a text file in UTF-8: {error}.") from error
     entries = _csv_entries(text, source) if source.suffix.lower() == ".csv" else _text_entries(text)
@@ -170,13 +193,13 @@ def _read_list(source: Path) -> list[Path]:
 
 
 def _text_entries(text: str) -> Iterator[tuple[int, str]]:
-    for line, entry in enumerate(text.splitlines(), start=1):
+    for line, entry in enumerate(text.split("\n"), start=1):
         if entry.strip() and not entry.startswith("#"):
-            yield line, entry.strip()
+            yield line, entry.removesuffix("\r")
 
 
 def _csv_entries(text: str, source: Path) -> Iterator[tuple[int, str]]:
-    reader = csv.DictReader(text.splitlines())
+    reader = csv.DictReader(io.StringIO(text, newline=""))
     if "file" not in (reader.fieldnames or []):
         raise DatasetError(f'{source} line 1: the header {reader.fieldnames} has no column "file".')
     for row in reader:
