@@ -109,7 +109,34 @@ def test_empty_picture(pack):
 
 def test_not_a_picture(pack):
     (pack / "dog1.png").write_text("no")
-    with pytest.raises(DatasetError, match=r"dog1\.png is not a picture"):
+    with pytest.raises(DatasetError, match=r"dog1\.png is not a PNG"):
+        FolderPack(pack)
+
+
+def test_another_kind_of_picture(pack):
+    Image.new("RGBA", (20, 20)).save(pack / "dog1.png", "WEBP")
+    with pytest.raises(DatasetError, match=r"dog1\.png is not a PNG"):
+        FolderPack(pack)
+
+
+def test_half_a_picture(pack):
+    whole = (pack / "dog1.png").read_bytes()
+    (pack / "dog1.png").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DatasetError, match=r"dog1\.png is not a PNG that can be read"):
+        FolderPack(pack)
+
+
+def test_a_picture_of_too_many_pixels(pack):
+    Image.new("1", (20_000, 20_000)).save(pack / "dog1.png")
+    with pytest.raises(DatasetError, match=r"dog1\.png .*400000000 pixels"):
+        FolderPack(pack)
+
+
+@pytest.mark.parametrize("name", ["../dog1", "/etc/dog1", "..\\dog1"])
+def test_a_name_that_points_out_of_the_pack(pack, name):
+    with (pack / "classes.csv").open("a") as file:
+        file.write(f"{name},dog\n")
+    with pytest.raises(DatasetError, match="which points to another folder"):
         FolderPack(pack)
 
 

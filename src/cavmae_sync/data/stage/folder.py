@@ -72,7 +72,7 @@ class FolderPack:
 
     def draw(self, thing: StageObject) -> NDArray[np.uint8]:
         """Look of an object: (H, W, 4) uint8 RGBA with straight alpha, cropped to what is not transparent."""
-        picture = Image.open(self._folder / f"{thing.name}.png").convert("RGBA")
+        picture = _read_picture(self._folder / f"{thing.name}.png").convert("RGBA")
         picture = picture.crop(picture.getchannel("A").getbbox())
         picture.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
         return np.asarray(picture)
@@ -111,6 +111,12 @@ def _read_classes(folder: Path) -> dict[str, str]:
         if rows.fieldnames != ["name", "class"]:
             raise DatasetError(f"{path}: the header is {rows.fieldnames}, it must be name,class.")
         class_of = {row["name"]: row["class"] for row in rows}
+    for name in class_of:
+        if "/" in name or "\\" in name:
+            raise DatasetError(
+                f"{path} names {name!r}, which points to another folder. A name is that of a picture beside "
+                "classes.csv, without folder and ending."
+            )
     if not all(name and class_name for name, class_name in class_of.items()):
         raise DatasetError(f"{path} has a line without a name or without a class. Fill it in or remove it.")
     num_classes = len(set(class_of.values()))
@@ -135,11 +141,8 @@ def _sound_file(folder: Path, name: str) -> Path:
 def _check_picture(path: Path) -> None:
     if not path.is_file():
         raise DatasetError(f"{path} is missing. Add it, or remove {path.stem} from classes.csv.")
-    try:
-        picture = Image.open(path)
-        alpha = picture.convert("RGBA").getchannel("A").getextrema()
-    except (UnidentifiedImageError, OSError) as error:
-        raise DatasetError(f"{path} is not a picture that can be read ({error}). Replace it.") from error
+    picture = _read_picture(path)
+    alpha = picture.convert("RGBA").getchannel("A").getextrema()
     if alpha[0] == 255:
         raise DatasetError(
             f"{path} has no transparent pixel (mode {picture.mode}), so the object fills its whole "
@@ -147,6 +150,15 @@ def _check_picture(path: Path) -> None:
         )
     if alpha[1] == 0:
         raise DatasetError(f"{path} is fully transparent. Replace it.")
+
+
+def _read_picture(path: Path) -> Image.Image:
+    try:
+        with Image.open(path, formats=["PNG"]) as picture:
+            picture.load()
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError) as error:
+        raise DatasetError(f"{path} is not a PNG that can be read ({error}). Replace it.") from error
+    return picture
 
 
 def _hash(text: str) -> bytes:
