@@ -24,7 +24,7 @@ from cavmae_sync.inputs.augment import AugmentConfig
 from cavmae_sync.media import read_clip
 
 INPUTS = InputConfig(frame_pixels=64, segment_length=96)
-TENSORS = ("frames_PCHW", "segments_PLM", "clip_index_P", "frame_index_P", "span_start_P", "row_B")
+TENSORS = ("frames_PCHW", "segments_PLM", "clip_index_P", "frame_index_P", "row_B")
 
 
 def assert_equal(left: Batch, right: Batch) -> None:
@@ -57,7 +57,6 @@ def test_a_pair_is_one_row_of_its_clip(clips: PreparedDataset, align_length, cli
         seen.add(t)
         assert torch.equal(pair.frames_PCHW[0], whole.frames_PCHW[t])
         assert torch.equal(pair.segments_PLM[0], whole.segments_PLM[t])
-        assert pair.span_start_P[0] == whole.span_start_P[t]
     assert seen == {0, 1, 2, 3}
 
 
@@ -65,7 +64,6 @@ def test_a_short_clip_is_padded_where_its_sound_ends(clips: PreparedDataset) -> 
     """A clip of 98 spectrogram frames; "padded" spreads 4 frames over 1024, so only the first has sound."""
     batch = ClipDataset(clips, inputs=InputConfig(frame_pixels=64, segment_length=416))[4]
     padding = (0.0 - INPUTS.spectrogram_mean) / INPUTS.spectrogram_std
-    assert batch.span_start_P.tolist() == [0, 48, 304, 560]
     assert torch.all(batch.segments_PLM[0, 98:] == padding)
     assert not torch.any(batch.segments_PLM[0, :98] == padding)
     assert torch.equal(batch.segments_PLM[1, :50], batch.segments_PLM[0, 48:98])
@@ -73,10 +71,9 @@ def test_a_short_clip_is_padded_where_its_sound_ends(clips: PreparedDataset) -> 
     assert torch.all(batch.segments_PLM[2:] == padding)
 
 
-def test_equal_span_starts_are_equal_segments(clips: PreparedDataset) -> None:
+def test_frames_near_the_start_share_a_segment(clips: PreparedDataset) -> None:
     inputs = InputConfig(frame_pixels=64, segment_length=96, align_length="valid")
     batch = ClipDataset(clips, inputs=inputs)[4]
-    assert batch.span_start_P.tolist() == [0, 0, 1, 2]
     assert torch.equal(batch.segments_PLM[0], batch.segments_PLM[1])
     assert not torch.equal(batch.segments_PLM[1], batch.segments_PLM[2])
 

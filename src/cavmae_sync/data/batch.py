@@ -20,8 +20,6 @@ class Batch:
         segments_PLM: Normalised log-mel, float32.
         clip_index_P: Which of `clip_ids` the pair belongs to, int64.
         frame_index_P: Which frame of its clip the pair is, int64.
-        span_start_P: First spectrogram frame of the segment, int64. Pairs of one clip with equal starts have
-            equal segments, so that each need be encoded once.
         row_B: Row of each clip in the dataset, int64.
         clip_ids: One id per clip.
         labels: The labels of each clip.
@@ -34,7 +32,6 @@ class Batch:
     segments_PLM: Tensor
     clip_index_P: Tensor
     frame_index_P: Tensor
-    span_start_P: Tensor
     row_B: Tensor
     clip_ids: tuple[str, ...]
     labels: tuple[tuple[str, ...], ...]
@@ -45,7 +42,7 @@ class Batch:
                 "frames_PCHW needs 4 axes and segments_PLM 3, got shapes "
                 f"{tuple(self.frames_PCHW.shape)} and {tuple(self.segments_PLM.shape)}"
             )
-        for name in ("segments_PLM", "clip_index_P", "frame_index_P", "span_start_P"):
+        for name in ("segments_PLM", "clip_index_P", "frame_index_P"):
             if len(getattr(self, name)) != len(self.frames_PCHW):
                 raise ValueError(
                     f"{name} has {len(getattr(self, name))} rows, but there are {len(self.frames_PCHW)} pairs"
@@ -97,7 +94,6 @@ def concatenate(batches: Sequence[Batch]) -> Batch:
         segments_PLM=torch.cat([batch.segments_PLM for batch in batches]),
         clip_index_P=torch.cat(shifted),
         frame_index_P=torch.cat([batch.frame_index_P for batch in batches]),
-        span_start_P=torch.cat([batch.span_start_P for batch in batches]),
         row_B=torch.cat([batch.row_B for batch in batches]),
         clip_ids=tuple(clip_id for batch in batches for clip_id in batch.clip_ids),
         labels=tuple(labels for batch in batches for labels in batch.labels),

@@ -16,14 +16,7 @@ from cavmae_sync.data.batch import Batch
 from cavmae_sync.data.draws import Draw, Purpose, random_words
 from cavmae_sync.data.store import PreparedDataset
 from cavmae_sync.errors import ConfigError
-from cavmae_sync.inputs import (
-    InputConfig,
-    Span,
-    cut_segments,
-    normalize_frames,
-    resize_and_crop,
-    segment_spans,
-)
+from cavmae_sync.inputs import InputConfig, Span, cut_segments, normalize_frames, resize_and_crop
 from cavmae_sync.inputs.alignment import finish_segment, segment_span
 from cavmae_sync.inputs.augment import AugmentConfig, augment
 from cavmae_sync.inputs.augment_segments import random_center_offset
@@ -93,7 +86,6 @@ class PairDataset(Dataset[Batch]):
             frames_PCHW=_finish_frames(frame_HWC[None], self.inputs),
             segments_PLM=segment_LM[None],
             frames=[frame],
-            spans=[span],
         )
 
     def _frame_of(self, draw: Draw) -> int:
@@ -154,12 +146,6 @@ class ClipDataset(Dataset[Batch]):
                 log_mel_NM, frame_indices=frames, num_frames=num_frames, config=self.inputs
             ),
             frames=frames,
-            spans=segment_spans(
-                length,
-                num_frames=num_frames,
-                segment_length=self.inputs.segment_length,
-                align_length=self.inputs.align_length,
-            ),
         )
 
 
@@ -170,14 +156,12 @@ def _batch(
     frames_PCHW: Tensor,
     segments_PLM: Tensor,
     frames: list[int],
-    spans: list[Span],
 ) -> Batch:
     return Batch(
         frames_PCHW=frames_PCHW,
         segments_PLM=segments_PLM,
         clip_index_P=torch.zeros(len(frames), dtype=torch.int64),
         frame_index_P=torch.tensor(frames),
-        span_start_P=torch.tensor([span.start for span in spans]),
         row_B=torch.tensor([index]),
         clip_ids=(clips.clip_id(index),),
         labels=(clips.clip_labels(index),),

@@ -11,7 +11,7 @@
 
 Windows are moved, never shortened, so frames near an end of the clip share one: 16 frames, 11 windows.
 
-Shapes: N spectrogram frames of a clip, L of a segment, R read from it (at most L), M mel bins, K segments.
+Shapes: N spectrogram frames of a clip, L of a segment, R read from it (at most L), M mel bins.
 """
 
 from collections.abc import Sequence
@@ -55,21 +55,6 @@ class Span:
         return Span(
             start=min(self.start, num_spectrogram_frames), stop=min(self.stop, num_spectrogram_frames)
         )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DistinctSpans:
-    """Spans without repetition, and the way back: `spans[which[i]]` is the i-th of the list they came from.
-
-    Attributes:
-        spans: Each span once, in order of first appearance.
-        first: Where in the list each of them appeared first.
-        which: For every entry of the list, its place in `spans`.
-    """
-
-    spans: tuple[Span, ...]
-    first: tuple[int, ...]
-    which: tuple[int, ...]
 
 
 def segment_spans(
@@ -131,17 +116,6 @@ def segment_span(
     return _span_around(center, config.segment_length, total)
 
 
-def distinct_spans(spans: Sequence[Span]) -> DistinctSpans:
-    """Each span once: 11 of 16 at the published sizes, so equal windows need encoding once."""
-    place: dict[Span, int] = {}
-    first: list[int] = []
-    for position, span in enumerate(spans):
-        if span not in place:
-            place[span] = len(first)
-            first.append(position)
-    return DistinctSpans(spans=tuple(place), first=tuple(first), which=tuple(place[span] for span in spans))
-
-
 def finish_segment(rows_RM: Tensor, *, config: InputConfig) -> Tensor:
     """A segment from the rows of its span that exist: padded to full length, then normalised.
 
@@ -185,10 +159,8 @@ def cut_segments(
         segment_span(index, num_spectrogram_frames=len(log_mel_NM), num_frames=num_frames, config=config)
         for index in frame_indices
     ]
-    distinct = distinct_spans(spans)
-    rows = [span.clipped(len(log_mel_NM)) for span in distinct.spans]
-    segments_KLM = torch.stack([finish_segment(log_mel_NM[r.start : r.stop], config=config) for r in rows])
-    return segments_KLM[list(distinct.which)]
+    rows = [span.clipped(len(log_mel_NM)) for span in spans]
+    return torch.stack([finish_segment(log_mel_NM[r.start : r.stop], config=config) for r in rows])
 
 
 def _total(num_spectrogram_frames: int, align_length: AlignLength) -> int:

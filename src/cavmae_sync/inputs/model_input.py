@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from cavmae_sync import paper
-from cavmae_sync.inputs.alignment import DistinctSpans, Span, cut_segments, distinct_spans, segment_spans
+from cavmae_sync.inputs.alignment import cut_segments
 from cavmae_sync.inputs.config import InputConfig
 from cavmae_sync.inputs.frames import normalize_frames, resize_and_crop
 from cavmae_sync.inputs.spectrogram import log_mel
@@ -22,13 +22,10 @@ class ModelInput:
     Attributes:
         frames_TCHW: float32 [T, 3, H, W].
         segments_TLM: float32 [T, L, 128]; segment i belongs to frame i.
-        spans: For each frame, the spectrogram frames its segment was cut from. Equal spans have equal
-            segments: see `distinct`.
     """
 
     frames_TCHW: Tensor
     segments_TLM: Tensor
-    spans: tuple[Span, ...]
 
     def __post_init__(self) -> None:
         """Refuses shapes that do not belong together."""
@@ -37,20 +34,15 @@ class ModelInput:
                 "A model input needs frames [T, C, H, W] and segments [T, L, M], but got "
                 f"{tuple(self.frames_TCHW.shape)} and {tuple(self.segments_TLM.shape)}."
             )
-        if not len(self.frames_TCHW) == len(self.segments_TLM) == len(self.spans):
+        if len(self.frames_TCHW) != len(self.segments_TLM):
             raise ValueError(
-                f"Each frame needs one segment and one span, but got {len(self.frames_TCHW)} frames, "
-                f"{len(self.segments_TLM)} segments and {len(self.spans)} spans."
+                f"Each frame needs one segment, but got {len(self.frames_TCHW)} frames and "
+                f"{len(self.segments_TLM)} segments."
             )
-
-    @property
-    def distinct(self) -> DistinctSpans:
-        """Which segments differ: encode `segments_TLM[distinct.first]`, then take rows `distinct.which`."""
-        return distinct_spans(self.spans)
 
 
 def model_input(clip: Clip, config: InputConfig) -> ModelInput:
-    """What the model eats of a clip: the spectrogram is computed once, and each distinct window cut once.
+    """What the model eats of a clip.
 
     Args:
         clip: A decoded clip with sound at 16 kHz.
@@ -65,18 +57,10 @@ def model_input(clip: Clip, config: InputConfig) -> ModelInput:
             "Read it with cavmae_sync.media.read_clip, which resamples."
         )
     num_frames = len(clip.frames_THWC)
-    log_mel_NM = log_mel(clip.waveform_S)
-    spans = segment_spans(
-        len(log_mel_NM),
-        num_frames=num_frames,
-        segment_length=config.segment_length,
-        align_length=config.align_length,
-    )
     frames_THWC = resize_and_crop(clip.frames_THWC, pixels=config.frame_pixels)
     return ModelInput(
         frames_TCHW=normalize_frames(frames_THWC),
         segments_TLM=cut_segments(
-            log_mel_NM, frame_indices=range(num_frames), num_frames=num_frames, config=config
+            log_mel(clip.waveform_S), frame_indices=range(num_frames), num_frames=num_frames, config=config
         ),
-        spans=tuple(spans),
     )
