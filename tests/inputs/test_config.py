@@ -2,6 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from cavmae_sync import paper
+from cavmae_sync.errors import ConfigError
 from cavmae_sync.inputs import InputConfig
 
 
@@ -18,6 +19,18 @@ def test_the_defaults_are_those_of_the_published_model():
 def test_every_published_segment_length_is_allowed():
     for length in paper.SEGMENT_LENGTHS.values():
         assert InputConfig(segment_length=length).segment_length == length
+
+
+@pytest.mark.parametrize(("name", "length"), [*paper.SEGMENT_LENGTHS.items(), ("416", 416)])
+def test_published_names_of_segment_lengths_are_understood(name: str, length: int):
+    assert InputConfig().with_overrides([f"segment_length={name}"]).segment_length == length
+    description = InputConfig.model_fields["segment_length"].description
+    assert str(length) in (description or "")
+
+
+def test_a_segment_length_without_a_published_name_is_refused():
+    with pytest.raises(ConfigError, match=r"segment_length: .*valid integer.*'11s'"):
+        InputConfig().with_overrides(["segment_length=11s"])
 
 
 @pytest.mark.parametrize(
