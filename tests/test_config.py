@@ -57,12 +57,13 @@ def test_the_original_is_unchanged_and_later_words_win():
         ("power", "'power' is not an override. Write key.path=value"),
         ("engine.powr=1", 'There is no field "engine.powr". Did you mean "engine.power"?'),
         ("motor.power=1", 'There is no field "motor"'),
-        ("name.first=1", 'There is no field "name"'),
+        ("name.first=1", "'name.first': name is a single value without parts."),
         ("zzz=1", "Fields there: name, is_red, engine."),
         ("engine=1", "'engine' is a group of fields. Set one of: engine.power, engine.fuel, engine.gears."),
         ("engine.power=fast", "engine.power: "),
         ("engine.fuel=coal", "engine.fuel: Input should be 'petrol' or 'diesel' (got 'coal')"),
         ("engine.gears=1", "engine.gears"),
+        ("engine.gears=inf,1", "engine.gears.0: Input should be a finite number"),
     ],
 )
 def test_a_wrong_word_is_answered(word: str, says: str):

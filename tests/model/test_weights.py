@@ -20,6 +20,7 @@ from cavmae_sync.model import (
     load_exactly,
     load_model,
     read_pth,
+    reconfigured,
     save_model,
     to_official,
 )
@@ -73,6 +74,28 @@ def test_the_authors_layout_loads_from_a_pth(tmp_path: Path):
     with torch.no_grad():
         expected, found = model.encode(*inputs), loaded.encode(*inputs)
     assert torch.equal(expected.audio.global_token_PD, found.audio.global_token_PD)
+
+
+def test_a_pth_is_written_in_the_authors_layout(tmp_path: Path):
+    """Read back with the configuration, since no tensor shows the number of heads of so narrow a model."""
+    model = make_model()
+    save_model(model, tmp_path / "theirs.pth")
+    theirs = torch.load(tmp_path / "theirs.pth", weights_only=True)
+    assert theirs.keys() == to_official(model).keys()
+    again = load_model(tmp_path / "theirs.pth", config=model.config).state_dict()
+    assert all(torch.equal(again[name], value) for name, value in model.state_dict().items())
+
+
+def test_the_same_weights_under_another_configuration():
+    model = make_model()
+    other = reconfigured(model, model.config.model_copy(update={"registers_in_joint": True}))
+    segments, frames = tiny_inputs(model.config)
+    assert not torch.equal(
+        model.encode(segments, frames).audio.global_token_PD,
+        other.encode(segments, frames).audio.global_token_PD,
+    )
+    with pytest.raises(WeightsError, match="unknown"):
+        reconfigured(model, model.config.model_copy(update={"registers": 0}))
 
 
 class TestRefused:

@@ -224,6 +224,18 @@ class TestRefused:
             run.run()
         assert sum(clip_id in str(caught.value) for clip_id in bench.prepared.clip_ids) == 4
 
+    def test_float16_that_overflows_whatever_the_scale(self, bench: Bench):
+        """Skipped updates are normal; a run of nothing else is an error, not a success."""
+        run = bench.begin(tiny_run(loop={"precision": "float16", "num_steps": 30, "log_every_steps": 1}))
+        with torch.no_grad():
+            run.model.decoder.predict_a.weight.fill_(3e4)
+        run.updater.scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
+        with pytest.raises(NonFiniteLossError, match="float16"):
+            run.run()
+        lines = run.run_folder.metrics.read_text().splitlines()
+        rows = [json.loads(line, parse_constant=pytest.fail) for line in lines]
+        assert [(row["gradient_norm"], row["loss_scale"]) for row in rows[:2]] == [(None, 2.0), (None, 1.0)]
+
     def test_a_folder_that_holds_a_run(self, bench: Bench):
         run = bench.begin(tiny_run(), watchers=stop_after(2))
         run.run()

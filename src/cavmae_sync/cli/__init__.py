@@ -24,6 +24,7 @@ app = App(
     name="cavmae-sync",
     help="Learns, without labels, how vision and sound belong together in video, frame by frame.",
     version=version("cavmae-sync"),
+    suppress_keyboard_interrupt=False,
 )
 evaluate = App(name="evaluate", help="Measures a model.")
 
