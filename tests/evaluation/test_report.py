@@ -39,7 +39,7 @@ def test_values_are_fractions_and_become_percent_when_printed():
         "recall at 1",
         "35.2 %",
         "33.0 to 37.4 %",
-        "0.065 %",
+        "0.0647 %",
         "2.5 to 4",
         "1545 queries, 1545 gallery, 0 substitutions",
         "aggregation diagonal_mean",

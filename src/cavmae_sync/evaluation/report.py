@@ -48,10 +48,10 @@ class Value:
         return f"{_text(self.low, self.unit).removesuffix(' %')} to {_text(self.high, self.unit)}"
 
     def chance_text(self) -> str:
-        """As printed: `0.065 %`, or nothing."""
+        """As printed: `0.0647 %`, or nothing."""
         if self.chance is None:
             return ""
-        return f"{self.chance * 100:.2g} %" if self.unit == "fraction" else _text(self.chance, self.unit)
+        return f"{self.chance * 100:.3g} %" if self.unit == "fraction" else _text(self.chance, self.unit)
 
 
 def _text(value: float, unit: Unit) -> str:
