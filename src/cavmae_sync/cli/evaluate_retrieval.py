@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from rich.console import Console
 
@@ -10,6 +10,9 @@ from cavmae_sync.choices import AggregationName, Counting, Precision, Representa
 from cavmae_sync.cli.progress import show_progress
 from cavmae_sync.cli.types import Count, Json, Workers
 from cavmae_sync.errors import ConfigError
+
+if TYPE_CHECKING:
+    from cavmae_sync.evaluation import RetrievalReport
 
 
 def retrieval(
@@ -76,13 +79,16 @@ def retrieval(
             num_workers=num_workers or 0,
             on_progress=lambda done, total: advance(done, total, ""),
         )
-    reports = {name: first.aggregated(name) for name in names}
     if picture is not None:
         save_picture(gallery_picture(first.similarity_QG), picture)
+    _print([first.aggregated(name) for name in names], as_json=as_json)
+
+
+def _print(reports: "list[RetrievalReport]", *, as_json: bool) -> None:
     if not as_json:
-        for report in reports.values():
+        for report in reports:
             Console().print(report.to_table())
-    elif aggregation == "all":
-        print(json.dumps({name: report.to_dict() for name, report in reports.items()}, indent=2))
+    elif len(reports) == 1:
+        print(reports[0].to_json(), end="")
     else:
-        print(first.to_json(), end="")
+        print(json.dumps({report.config["aggregation"]: report.to_dict() for report in reports}, indent=2))

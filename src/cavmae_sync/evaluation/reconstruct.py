@@ -71,19 +71,7 @@ def reconstruct(
         model.config.audio_grid,
         normalize_pixels=normalize_pixels,
     )
-    config = model.config.inputs
-    return (
-        Reconstruction(
-            original=denormalize_frames(pair.frames_PCHW)[0].numpy(),
-            hidden=_hidden_pixels(masks.visual, model.config.visual_grid),
-            predicted=denormalize_frames(frame)[0].numpy(),
-        ),
-        Reconstruction(
-            original=denormalize_spectrogram(pair.segments_PLM, config=config)[0].numpy(),
-            hidden=_hidden_pixels(masks.audio, model.config.audio_grid).T,
-            predicted=denormalize_spectrogram(segment[:, 0].transpose(1, 2), config=config)[0].numpy(),
-        ),
-    )
+    return _of_frame(model, pair, masks, frame), _of_segment(model, pair, masks, segment)
 
 
 def picture_of_reconstruction(
@@ -114,6 +102,24 @@ def rasterize(figure: Figure) -> NDArray[np.uint8]:
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def _of_frame(model: CAVMAESync, pair: Batch, masks: StepMasks, frame_PCHW: Tensor) -> Reconstruction:
+    return Reconstruction(
+        original=denormalize_frames(pair.frames_PCHW)[0].numpy(),
+        hidden=_hidden_pixels(masks.visual, model.config.visual_grid),
+        predicted=denormalize_frames(frame_PCHW)[0].numpy(),
+    )
+
+
+def _of_segment(model: CAVMAESync, pair: Batch, masks: StepMasks, picture_P1ML: Tensor) -> Reconstruction:
+    config = model.config.inputs
+    predicted_PLM = picture_P1ML[:, 0].transpose(1, 2)
+    return Reconstruction(
+        original=denormalize_spectrogram(pair.segments_PLM, config=config)[0].numpy(),
+        hidden=_hidden_pixels(masks.audio, model.config.audio_grid).T,
+        predicted=denormalize_spectrogram(predicted_PLM, config=config)[0].numpy(),
+    )
 
 
 def _composite(

@@ -42,6 +42,8 @@ class RetrievalReport(Report):
 
     def aggregated(self, aggregation: AggregationName) -> "RetrievalReport":
         """The report of another aggregation, from the same vectors: nothing is read or encoded again."""
+        if aggregation == self.config["aggregation"]:
+            return self
         choices = {name: self.config[name] for name in ("ties", "num_bootstrap", "seed")}
         return retrieval_report(self.embeddings, aggregation=aggregation, **choices)
 
