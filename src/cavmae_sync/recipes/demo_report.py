@@ -1,7 +1,6 @@
 """The page that a demo ends with."""
 
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ from cavmae_sync.embedding import ClipEmbedding, Embedder
 from cavmae_sync.evaluation import RetrievalReport, evaluate_retrieval
 from cavmae_sync.evaluation.page import Section, write_page
 from cavmae_sync.evaluation.pictures import (
+    Direction,
     clip_picture,
     gallery_picture,
     matches_picture,
@@ -22,8 +22,6 @@ from cavmae_sync.evaluation.reconstruct import picture_of_reconstruction
 from cavmae_sync.model import CAVMAESync, load_model
 from cavmae_sync.recipes.demo_config import DemoConfig
 from cavmae_sync.training import PretrainConfig, RunFolder, read_metrics
-
-Direction = Literal["audio_to_visual", "visual_to_audio"]
 
 _NAMES: dict[Direction, str] = {
     "audio_to_visual": "sound finds picture",
@@ -79,8 +77,8 @@ def write_report(
 
 
 def _lead(report: RetrievalReport, *, train: PreparedDataset, test: PreparedDataset) -> str:
-    found = [report.metrics[f"{direction}/recall_at_1"] for direction in _NAMES]
-    times = " and ".join(f"{value.value / (value.chance or 1):.0f}" for value in found)
+    found = [report.metrics[f"{direction}/recall_at_1"].value for direction in _NAMES]
+    times = " and ".join(f"{value * len(test):.0f}" for value in found)  # guessing: 1 of all
     return (
         f"After learning from {len(train)} clips without any label, the model looks for the picture of a "
         f"sound among {len(test)} clips, and for the sound of a picture. Its first answer is right {times} "
