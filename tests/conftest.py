@@ -37,6 +37,12 @@ def prepared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def stage_folder(prepared_folder: Path) -> Path:
+    """The stage that the small prepared dataset was made from, with its truth."""
+    return prepared_folder.parent / "stage"
+
+
+@pytest.fixture
 def prepared(prepared_folder: Path) -> PreparedDataset:
     """The small prepared dataset, opened."""
     return PreparedDataset.open(prepared_folder)

@@ -73,3 +73,22 @@ def test_percent_and_half_an_interval_are_refused():
         Value(value=35.2)
     with pytest.raises(ValueError, match=r"two ends, got low=0\.1 and high=None"):
         replace(Value(value=0.2), low=0.1)
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "interval"),
+    [
+        (Value(value=0.352, low=0.33, high=0.374), "35.2 %", "33.0 to 37.4 %"),
+        (Value(value=3, low=2.5, high=4, unit="rank"), "3", "2.5 to 4"),
+        (Value(value=1.25, low=1.0, high=1.5, unit="seconds"), "1.25 s", "1.00 to 1.50 s"),
+        (Value(value=-0.4171, low=-0.5, high=0.0, unit="score"), "-0.417", "-0.500 to 0.000"),
+    ],
+)
+def test_each_unit_is_printed_in_its_own_way(value, text, interval):
+    assert value.text() == text
+    assert value.interval_text() == interval
+
+
+def test_what_is_undefined_is_left_out_not_reported():
+    with pytest.raises(ValueError, match="finite number, got nan"):
+        Value(value=float("nan"), unit="score")

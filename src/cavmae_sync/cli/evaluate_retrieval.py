@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Literal, get_args
 from rich.console import Console
 
 from cavmae_sync.choices import AggregationName, Counting, Precision, Representation
+from cavmae_sync.cli.open import check_output, open_embedder
 from cavmae_sync.cli.progress import show_progress
 from cavmae_sync.cli.types import Count, Json, Workers
-from cavmae_sync.errors import ConfigError
 
 if TYPE_CHECKING:
     from cavmae_sync.evaluation import RetrievalReport
@@ -53,22 +53,16 @@ def retrieval(
         as_json: Print the report as one JSON object.
     """
     from cavmae_sync.data import PreparedDataset
-    from cavmae_sync.embedding import Embedder
     from cavmae_sync.evaluation import evaluate_retrieval
     from cavmae_sync.evaluation.pictures import gallery_picture, save_picture
-    from cavmae_sync.model import reconfigured
-    from cavmae_sync.training import keep_freed_memory, load_run_or_weights
 
-    keep_freed_memory()
-    if picture is not None and (picture.suffix.lower() != ".png" or not picture.absolute().parent.is_dir()):
-        raise ConfigError(f"--picture {picture} must be a .png file in a folder that exists.")
-    model = load_run_or_weights(run_or_weights)
-    if overrides:
-        model = reconfigured(model, model.config.with_overrides(overrides))
+    check_output(picture, option="--picture", suffix=".png")
+    embedder = open_embedder(
+        run_or_weights, overrides, device=device, precision=precision, representation=representation
+    )
     clips = PreparedDataset.open(data)
     if num_clips is not None:
         clips = clips.head(min(num_clips, len(clips)))
-    embedder = Embedder(model, device=device, precision=precision, representation=representation)
     names = get_args(AggregationName) if aggregation == "all" else (aggregation,)
     with show_progress("embedding clips") as advance:
         first = evaluate_retrieval(

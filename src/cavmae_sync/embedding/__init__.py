@@ -4,13 +4,16 @@ from cavmae_sync.embedding.embedder import Embedder, VisualEmbedding
 from cavmae_sync.embedding.provenance import weights_fingerprint
 from cavmae_sync.embedding.similarity import AGGREGATIONS, similarity_matrix
 from cavmae_sync.embedding.types import ClipEmbedding, DatasetEmbeddings
+from cavmae_sync.embedding.video import EmbeddedClip, embed_video
 
 __all__ = [
     "AGGREGATIONS",
     "ClipEmbedding",
     "DatasetEmbeddings",
+    "EmbeddedClip",
     "Embedder",
     "VisualEmbedding",
+    "embed_video",
     "similarity_matrix",
     "weights_fingerprint",
 ]

@@ -1,5 +1,6 @@
 """A dataset, a model and a metric in; a report and pictures out."""
 
+from cavmae_sync.evaluation.controls import untrained
 from cavmae_sync.evaluation.report import Report, Value
 from cavmae_sync.evaluation.retrieval import RetrievalReport, evaluate_retrieval, retrieval_report
 
@@ -9,4 +10,5 @@ __all__ = [
     "Value",
     "evaluate_retrieval",
     "retrieval_report",
+    "untrained",
 ]

@@ -1,13 +1,15 @@
 """The result of an evaluation: numbers, how sure they are, and what they were measured with."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
 from rich.table import Table
 
-Unit = Literal["fraction", "rank"]
+#: "score" is any other number without a unit: d', the adjusted Rand index.
+Unit = Literal["fraction", "rank", "score", "seconds"]
 
 #: Digits of a hash that are printed; the whole of it is in the JSON.
 _PRINTED_DIGITS: Final = 12
@@ -18,11 +20,11 @@ class Value:
     """One number of a report.
 
     Attributes:
-        value: In [0, 1] for a fraction (percent only when printed); at least 1 for a rank.
+        value: In [0, 1] for a fraction (percent only when printed); at least 1 for a rank; finite.
         low: Lower end of the 95 % interval, or None where there is none.
         high: Upper end of it.
         chance: What guessing gives, or None where that is not defined.
-        unit: "fraction" or "rank".
+        unit: What it is measured in.
     """
 
     value: float
@@ -34,18 +36,21 @@ class Value:
     def __post_init__(self) -> None:
         if (self.low is None) != (self.high is None):
             raise ValueError(f"An interval has two ends, got low={self.low} and high={self.high}.")
+        if not math.isfinite(self.value):
+            raise ValueError(f"A value must be a finite number, got {self.value}. Leave it out.")
         if self.unit == "fraction" and not 0 <= self.value <= 1:
             raise ValueError(f"A fraction lies in [0, 1], got {self.value}. Percent are for printing only.")
 
     def text(self) -> str:
-        """As printed: `35.2 %`, or `3` for a rank."""
+        """As printed: `35.2 %`, `3` for a rank, `0.417` for a score, `1.25 s`."""
         return _text(self.value, self.unit)
 
     def interval_text(self) -> str:
         """As printed: `33.0 to 37.4 %`, or nothing."""
         if self.low is None or self.high is None:
             return ""
-        return f"{_text(self.low, self.unit).removesuffix(' %')} to {_text(self.high, self.unit)}"
+        low, high = _text(self.low, self.unit), _text(self.high, self.unit)
+        return f"{low.split(' ')[0]} to {high}"
 
     def chance_text(self) -> str:
         """As printed: `0.0647 %`, or nothing."""
@@ -55,7 +60,13 @@ class Value:
 
 
 def _text(value: float, unit: Unit) -> str:
-    return f"{value * 100:.1f} %" if unit == "fraction" else f"{value:g}"
+    texts = {
+        "fraction": f"{value * 100:.1f} %",
+        "rank": f"{value:g}",
+        "score": f"{value:.3f}",
+        "seconds": f"{value:.2f} s",
+    }
+    return texts[unit]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

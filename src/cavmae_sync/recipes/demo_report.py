@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from cavmae_sync.atomic import write_text
 from cavmae_sync.data import PreparedDataset
 from cavmae_sync.embedding import ClipEmbedding, Embedder
-from cavmae_sync.evaluation import RetrievalReport, evaluate_retrieval
+from cavmae_sync.evaluation import RetrievalReport, evaluate_retrieval, untrained
 from cavmae_sync.evaluation.page import Section, write_page
 from cavmae_sync.evaluation.pictures import (
     Direction,
@@ -47,16 +47,16 @@ def write_report(
     """
     recipe = run.config()
     model = load_model(run.weights)
-    report = evaluate_retrieval(Embedder(model), test)
-    fresh = CAVMAESync(recipe.model, generator=torch.Generator().manual_seed(recipe.seed))
-    untrained = evaluate_retrieval(Embedder(fresh), test)
+    embedder = Embedder(model)
+    report = evaluate_retrieval(embedder, test)
+    fresh = evaluate_retrieval(untrained(embedder, seed=recipe.seed), test)
     write_text(path.with_name("retrieval.json"), report.to_json())
     write_page(
         path,
         title="What the model learned about sound and picture",
         lead=_lead(report, train=train, test=test),
         sections=[
-            _numbers(report, untrained, is_held_out=train.list_sha256 != test.list_sha256),
+            _numbers(report, fresh, is_held_out=train.list_sha256 != test.list_sha256),
             _curves(run),
             _matches(report, test),
             _one_clip(report, test),
@@ -86,14 +86,14 @@ def _lead(report: RetrievalReport, *, train: PreparedDataset, test: PreparedData
     )
 
 
-def _numbers(report: RetrievalReport, untrained: RetrievalReport, *, is_held_out: bool) -> Section:
+def _numbers(report: RetrievalReport, fresh: RetrievalReport, *, is_held_out: bool) -> Section:
     rows = [
         [
             f"{_NAMES[direction]}, {words}",
             value.text(),
             value.interval_text(),
             value.chance_text(),
-            untrained.metrics[f"{direction}/{metric}"].text(),
+            fresh.metrics[f"{direction}/{metric}"].text(),
         ]
         for direction in _NAMES
         for metric, words in _METRICS

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 import numpy as np
@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cavmae_sync.atomic import written_whole
+from cavmae_sync.data.manifest import ClipRow
 from cavmae_sync.data.stage.truth import ClipTruth, EventTruth, ObjectTruth
 from cavmae_sync.errors import DatasetError
 
@@ -61,6 +62,7 @@ class StageTruth(Mapping[str, ClipTruth]):
         Raises:
             DatasetError: There is none, or it is not of this version.
         """
+        self._folder = folder
         path = folder / "truth.parquet"
         if not path.is_file():
             raise DatasetError(
@@ -84,6 +86,20 @@ class StageTruth(Mapping[str, ClipTruth]):
     def __len__(self) -> int:
         """Number of clips."""
         return len(self._row_of)
+
+    def of_clip(self, clip: ClipRow) -> ClipTruth:
+        """Truth of a clip that was prepared from this stage; times in it count from the start of the file.
+
+        Raises:
+            DatasetError: The clip comes from elsewhere.
+        """
+        video_id = PurePosixPath(clip.source).stem
+        if video_id not in self._row_of:
+            raise DatasetError(
+                f"clip {clip.id} was prepared from {clip.source}, of which {self._folder} knows nothing. "
+                "Give the stage that the dataset was prepared from."
+            )
+        return self[video_id]
 
     def labels(self) -> dict[str, tuple[str, ...]]:
         """Labels of all clips, without reading the rest."""

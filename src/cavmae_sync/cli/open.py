@@ -1,0 +1,49 @@
+"""What most commands begin with: a model ready to compute, and a place to write to."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cavmae_sync.choices import Precision, Representation
+from cavmae_sync.errors import ConfigError
+
+if TYPE_CHECKING:
+    from cavmae_sync.embedding import Embedder
+
+
+def open_embedder(
+    run_or_weights: Path,
+    overrides: Sequence[str] = (),
+    *,
+    device: str | None = None,
+    precision: Precision = "float32",
+    representation: Representation = "global",
+) -> "Embedder":
+    """A model from a run or a file, ready to turn clips into vectors.
+
+    Args:
+        run_or_weights: Folder of a run, a .safetensors file, or a .pth of the authors.
+        overrides: `key=value` words for what no weight shows, such as `inputs.align_length=valid`.
+        device: cpu, cuda or mps; the best there is unless given.
+        precision: Precision of matrix products.
+        representation: What stands for a frame or segment when they are compared.
+    """
+    from cavmae_sync.embedding import Embedder
+    from cavmae_sync.model import reconfigured
+    from cavmae_sync.training import keep_freed_memory, load_run_or_weights
+
+    keep_freed_memory()
+    model = load_run_or_weights(run_or_weights)
+    if overrides:
+        model = reconfigured(model, model.config.with_overrides(overrides))
+    return Embedder(model, device=device, precision=precision, representation=representation)
+
+
+def check_output(path: Path | None, *, option: str, suffix: str) -> None:
+    """Refuse a file that could not be written, before any work is done for it.
+
+    Raises:
+        ConfigError: It has another ending, or its folder does not exist.
+    """
+    if path is not None and (path.suffix.lower() != suffix or not path.absolute().parent.is_dir()):
+        raise ConfigError(f"{option} {path} must be a {suffix} file in a folder that exists.")
