@@ -22,3 +22,27 @@ Counting = TieRule | Literal["official"]
 
 #: Which part of the generated objects may appear.
 Split = Literal["train", "validation", "test"]
+
+#: Whose vectors tell states of a video apart.
+StateModality = Literal["audio", "visual", "both"]
+
+#: What stands for a frame, and for its segment, in classification (spec 4.3, Table 12).
+TokenKind = Literal["global", "patch_mean", "register_mean"]
+
+#: Where in the model features for classification are taken; see `FeatureConfig`.
+FeatureDepth = Literal["encoder", "joint", "official"]
+
+#: Which senses a classifier has (spec 4.3, Table 10).
+Modalities = Literal["audio", "visual", "both"]
+
+#: "transformer" is the paper's head, "linear" is logistic regression on the mean over time (spec 4.2).
+HeadKind = Literal["transformer", "linear"]
+
+#: "bce" decides each class by itself (several labels per clip), "ce" chooses one class.
+ClassLoss = Literal["bce", "ce"]
+
+#: What becomes of the model when a classifier is trained on it; see `ProbeConfig.backbone`.
+BackboneUse = Literal["cached", "frozen", "trained"]
+
+#: Size of an experiment: generated clips and small models, or the published data and models.
+Scale = Literal["stage", "full"]

@@ -102,6 +102,8 @@ LAYER_NORM_EPSILON: Final = 1e-5
 TOKEN_STD: Final = 0.02
 #: Standard deviation of new register tokens. [code: Sync CAVMAESync.__init__, torch.randn]
 REGISTER_STD: Final = 1.0
+#: Blocks of the classification head. [paper: text, 3.5.2; code: Sync CAVMAEFT, classifier_layers]
+HEAD_DEPTH: Final = 2
 
 # ---- masking and losses ----------------------------------------------------------------------------------
 
@@ -165,3 +167,18 @@ CAVMAE_NEGATIVES_SHARD: Final = 12
 
 #: The k of recall at k. [paper: Table 1]
 RECALL_AT: Final = (1, 5, 10)
+
+# ---- states over time ------------------------------------------------------------------------------------
+
+#: Most states of one clip. [dev: temporal segmentation, default; the number in the paper is not legible]
+MAX_STATES: Final = 5
+#: Percentile of all distances that is the first threshold. [dev: temporal segmentation]
+STATE_DISTANCE_PERCENTILE: Final = 75
+#: The threshold shrinks and grows by these factors. [dev: temporal segmentation]
+STATE_THRESHOLD_FACTORS: Final = (0.8, 1.2)
+#: Outside of these the search ends. [dev: temporal segmentation]
+STATE_THRESHOLD_LIMITS: Final = (0.1, 1.0)
+#: Thresholds of which the best gives a class's IoU. [code: DenseAV evaluation, linspace of 20 steps]
+SEGMENTATION_THRESHOLDS: Final = 20
+#: Samples of a segmentation prompt: 1024 spectrogram frames. [code: DenseAV data, CAV-MAE audio length]
+PROMPT_SAMPLES: Final = 164_200

@@ -140,7 +140,7 @@ class Embedder:
         Returns:
             float32 [P, D] on the CPU, unit rows; a row the model gives no direction for is NaN.
         """
-        return self._distinct_rows(segments_PLM, lambda rows: self._vectors(self.model.encode_audio(rows)))
+        return self.distinct_rows(segments_PLM, lambda rows: self._vectors(self.model.encode_audio(rows)))
 
     def embed_frames(self, frames_PCHW: Tensor, *, with_patches: bool = False) -> VisualEmbedding:
         """Pictures alone.
@@ -153,11 +153,11 @@ class Embedder:
             Vectors on the CPU; a row the model gives no direction for is NaN.
         """
         if not with_patches:
-            visual_PD = self._distinct_rows(
+            visual_PD = self.distinct_rows(
                 frames_PCHW, lambda rows: self._vectors(self.model.encode_visual(rows))
             )
             return VisualEmbedding(visual_PD=visual_PD)
-        both_PND = self._distinct_rows(
+        both_PND = self.distinct_rows(
             frames_PCHW, lambda rows: self._vectors_and_patches(self.model.encode_visual(rows))
         )
         return VisualEmbedding(visual_PD=both_PND[:, 0].contiguous(), patches_PND=both_PND[:, 1:])
@@ -201,6 +201,23 @@ class Embedder:
             made_with=self._made_with(),
         )
 
+    def distinct_rows(self, rows: Tensor, encode: Callable[[Tensor], Tensor]) -> Tensor:
+        """`encode` over batches of the rows that differ from the row before them, then spread out again.
+
+        Args:
+            rows: Segments or frames, one per row.
+            encode: From some rows on the model's device to as many; called without gradients.
+
+        Returns:
+            One row on the CPU for each of `rows`.
+        """
+        is_new_P = differs_from_previous(rows)
+        distinct = rows[is_new_P]
+        with inference(self.model, precision=self.precision):
+            parts = [encode(part.to(self.device)).cpu() for part in distinct.split(self.batch_size)]
+        # A copy outside of inference mode, so that callers may compute gradients with it.
+        return torch.cat(parts)[is_new_P.cumsum(0).cpu() - 1]
+
     def _made_with(self) -> dict[str, Any]:
         has_global_token = self.model.config.global_token
         return {
@@ -215,12 +232,3 @@ class Embedder:
     def _vectors_and_patches(self, encoded: Encoded) -> Tensor:
         vectors_P1D = self._vectors(encoded)[:, None]
         return torch.cat([vectors_P1D, unit_rows(encoded.patch_tokens_PND)], dim=1)
-
-    def _distinct_rows(self, rows: Tensor, encode: Callable[[Tensor], Tensor]) -> Tensor:
-        """`encode` over batches of the rows that differ from the row before them, then spread out again."""
-        is_new_P = differs_from_previous(rows)
-        distinct = rows[is_new_P]
-        with inference(self.model, precision=self.precision):
-            parts = [encode(part.to(self.device)).cpu() for part in distinct.split(self.batch_size)]
-        # A copy outside of inference mode, so that callers may compute gradients with it.
-        return torch.cat(parts)[is_new_P.cumsum(0).cpu() - 1]

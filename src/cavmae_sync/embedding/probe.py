@@ -1,0 +1,158 @@
+"""A trained classifier: a head, what its outputs mean, and what it must be fed.
+
+B clips, T frames per clip, D width of a feature, C classes.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from cavmae_sync.atomic import written_whole
+from cavmae_sync.choices import ClassLoss
+from cavmae_sync.embedding.features import FeatureConfig
+from cavmae_sync.errors import WeightsError
+from cavmae_sync.model.heads import Head, HeadConfig, make_head
+
+PROBE_FILE: Final = "probe.safetensors"
+_FORMAT: Final = "cavmae-sync probe/1"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Probe:
+    """A head on the features of one backbone.
+
+    Attributes:
+        head: Features to logits, in evaluation mode.
+        head_config: Its shape.
+        classes: Name of each class, in the order of its outputs.
+        features: What the head must be fed.
+        loss: "bce" decides each class by itself, "ce" chooses one class.
+        weights: Fingerprint of the backbone it was trained on; on another it is worthless.
+        model_path: Where the backbone lay, for people; None where that is not known.
+    """
+
+    head: Head
+    head_config: HeadConfig
+    classes: tuple[str, ...]
+    features: FeatureConfig
+    loss: ClassLoss
+    weights: str
+    model_path: str | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.classes) != self.head_config.num_classes:
+            raise ValueError(
+                f"A head with {self.head_config.num_classes} outputs needs as many names, "
+                f"got {len(self.classes)}."
+            )
+        self.head.eval()
+
+    @torch.no_grad()
+    def probabilities(self, features_BTD: Tensor) -> Tensor:
+        """How sure the probe is of each class.
+
+        Args:
+            features_BTD: Of clips with any number of frames, any floating dtype.
+
+        Returns:
+            float64 `[B, C]` on the CPU, in [0, 1]: for "bce" each class by itself, for "ce" rows of sum 1.
+
+        Raises:
+            ValueError: The features are of another width.
+        """
+        width = self.head_config.width
+        if features_BTD.ndim != 3 or features_BTD.shape[2] != width:
+            raise ValueError(
+                f"features must be [clips, frames, {width}] ({self.features}), got "
+                f"{tuple(features_BTD.shape)}."
+            )
+        device = self.head.classify.weight.device
+        logits_BC = self.head(features_BTD.to(device, torch.float32)).cpu().double()
+        return logits_BC.sigmoid() if self.loss == "bce" else logits_BC.softmax(dim=1)
+
+    def check_weights(self, fingerprint: str) -> None:
+        """Refuse the features of another backbone.
+
+        Args:
+            fingerprint: `weights_fingerprint` of the model whose features it would be fed.
+
+        Raises:
+            WeightsError: It is not the model that the probe was trained on.
+        """
+        if fingerprint != self.weights:
+            origin = "" if self.model_path is None else f", which lay in {self.model_path}"
+            raise WeightsError(
+                f"The probe was trained on weights {self.weights[:12]}{origin}; this model has weights "
+                f"{fingerprint[:12]}. Give that model, or train a probe on this one with `cavmae-sync probe`."
+            )
+
+    def save(self, path: str | Path) -> None:
+        """Write one .safetensors file with the description in its header, whole or not at all."""
+        tensors = {name: value.detach().cpu().contiguous() for name, value in self.head.state_dict().items()}
+        about = {
+            "head": self.head_config.model_dump(mode="json"),
+            "classes": list(self.classes),
+            "features": self.features.model_dump(mode="json"),
+            "loss": self.loss,
+            "weights": self.weights,
+            "model_path": self.model_path,
+        }
+        with written_whole(Path(path)) as part:
+            part.touch()
+            mode = part.stat().st_mode
+            save_file(tensors, part, metadata={"format": _FORMAT, "probe": json.dumps(about)})
+            part.chmod(mode)  # safetensors lets nobody but the owner read
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a probe, on the CPU. Nothing in the file is executed.
+
+        Args:
+            path: The file, or the folder of a probing run.
+
+        Raises:
+            WeightsError: It is missing, damaged or no probe.
+        """
+        path = Path(path)
+        path = path / PROBE_FILE if path.is_dir() else path
+        if not path.is_file():
+            raise WeightsError(
+                f"{path} does not exist. Give the folder that `cavmae-sync probe --out` named, or its "
+                f"{PROBE_FILE}."
+            )
+        try:
+            with safe_open(path, framework="pt") as opened:
+                metadata: Mapping[str, str] = opened.metadata() or {}
+                state = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (not a dict)
+        except SafetensorError as error:
+            raise WeightsError(f"{path} is not a safetensors file ({error}).") from error
+        if metadata.get("format") != _FORMAT:
+            found = metadata.get("format", "no format")
+            raise WeightsError(f"{path} carries {found!r} in its header, a probe carries {_FORMAT!r}.")
+        try:
+            return cls._described(json.loads(metadata["probe"]), state)
+        except (KeyError, TypeError, ValueError, RuntimeError, ValidationError) as error:
+            raise WeightsError(f"{path} is a damaged probe ({error}). Train it again.") from error
+
+    @classmethod
+    def _described(cls, about: Mapping[str, Any], state: Mapping[str, Tensor]) -> Self:
+        head_config = HeadConfig.model_validate(about["head"])
+        head = make_head(head_config, generator=torch.Generator())
+        head.load_state_dict(dict(state), strict=True)
+        return cls(
+            head=head,
+            head_config=head_config,
+            classes=tuple(about["classes"]),
+            features=FeatureConfig.model_validate(about["features"]),
+            loss=about["loss"],
+            weights=about["weights"],
+            model_path=about["model_path"],
+        )
