@@ -1,13 +1,21 @@
 """A dataset, a model and a metric in; a report and pictures out."""
 
+from cavmae_sync.evaluation.classification import (
+    ClassificationReport,
+    ClassScore,
+    classification_report,
+)
 from cavmae_sync.evaluation.controls import untrained
 from cavmae_sync.evaluation.report import Report, Value
 from cavmae_sync.evaluation.retrieval import RetrievalReport, evaluate_retrieval, retrieval_report
 
 __all__ = [
+    "ClassScore",
+    "ClassificationReport",
     "Report",
     "RetrievalReport",
     "Value",
+    "classification_report",
     "evaluate_retrieval",
     "retrieval_report",
     "untrained",
