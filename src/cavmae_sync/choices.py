@@ -46,3 +46,6 @@ BackboneUse = Literal["cached", "frozen", "trained"]
 
 #: Size of an experiment: generated clips and small models, or the published data and models.
 Scale = Literal["stage", "full"]
+
+#: Which sound asks in segmentation of generated clips: the frame's own, or that of another clip.
+StagePrompt = Literal["own", "other"]

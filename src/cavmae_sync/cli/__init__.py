@@ -14,6 +14,7 @@ from rich.console import Console
 
 from cavmae_sync.cli.demo import demo
 from cavmae_sync.cli.evaluate_retrieval import retrieval
+from cavmae_sync.cli.evaluate_segmentation import segmentation
 from cavmae_sync.cli.prepare import import_cavmae, prepare
 from cavmae_sync.cli.pretrain import pretrain
 from cavmae_sync.cli.stage import stage
@@ -32,6 +33,7 @@ for _command in (demo, stage, prepare, import_cavmae, pretrain):
     app.command(_command)
 app.command(evaluate)
 evaluate.command(retrieval)
+evaluate.command(segmentation)
 
 
 def main() -> None:

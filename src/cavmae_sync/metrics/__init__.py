@@ -11,17 +11,23 @@ from cavmae_sync.metrics.retrieval import (
     retrieval_metrics,
     true_match_ranks,
 )
+from cavmae_sync.metrics.segmentation import Pixels, PooledScores, UnitCounts, pooled_scores, resampled_means
 
 __all__ = [
     "Interval",
+    "Pixels",
+    "PooledScores",
     "RetrievalMetrics",
+    "UnitCounts",
     "bootstrap_metrics",
     "chance_metrics",
     "count_nan",
     "interval",
     "median_rank",
     "official_ranks",
+    "pooled_scores",
     "recall_at_k",
+    "resampled_means",
     "retrieval_metrics",
     "true_match_ranks",
 ]

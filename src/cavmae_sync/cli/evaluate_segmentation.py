@@ -1,0 +1,155 @@
+"""`cavmae-sync evaluate segmentation`: does the model know where in the picture a sound comes from?"""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.table import Table
+
+from cavmae_sync.choices import Precision, Representation, StagePrompt
+from cavmae_sync.cli.open import check_output, open_embedder
+from cavmae_sync.cli.progress import show_progress
+from cavmae_sync.cli.types import Count, Json
+from cavmae_sync.errors import ConfigError
+
+if TYPE_CHECKING:
+    from cavmae_sync.evaluation.segmentation import SegmentationReport
+    from cavmae_sync.evaluation.segmentation_examples import Examples
+
+
+def segmentation(
+    run_or_weights: Path,
+    /,
+    *overrides: str,
+    data: Path | None = None,
+    stage: Path | None = None,
+    ade20k: Path | None = None,
+    prompt: StagePrompt = "own",
+    prompt_window: Literal["middle", "mean"] | int = "middle",
+    num_clips: Count | None = None,
+    with_controls: Annotated[bool, Parameter(negative="")] = False,
+    representation: Representation = "global",
+    precision: Precision = "float32",
+    device: str | None = None,
+    picture: Path | None = None,
+    as_json: Json = False,
+) -> None:
+    """Measure whether the map of a sound over a picture shows what sounds.
+
+    The sound's vector is compared with every patch of the picture; the map is measured against the true mask,
+    pixel by pixel, class by class: average precision, and IoU at each class's best threshold. Give either a
+    generated stage with its truth (--data and --stage), or ADE20K with prompts of VGGSound (--ade20k).
+
+    Example: cavmae-sync evaluate segmentation my-run --data my-dataset --stage my-stage --with-controls
+
+    Args:
+        run_or_weights: Folder of a run, a .safetensors file, or a .pth of the authors.
+        overrides: `key=value` words for what no weight shows, for example `registers_in_joint=true`.
+        data: Dataset prepared from a stage.
+        stage: Folder of that stage.
+        ade20k: Folder ADE20KSoundPrompted in the layout of DenseAV.
+        prompt: On a stage, which sound asks: the frame's own, or that of another clip with the same class.
+        prompt_window: In ADE20K, which window of the prompt asks: the middle one, all with their maps
+            averaged, or one by its number from 0 to 15.
+        num_clips: Of a stage, take the first clips only.
+        with_controls: Also measure the truth itself, an untrained model, spoilt questions and simple maps.
+        representation: What stands for the sound: its global token, or the mean of its patches.
+        precision: Precision of matrix products.
+        device: cpu, cuda or mps; the best there is unless given.
+        picture: PNG file for some questions with maps and answers.
+        as_json: Print the report as one JSON object.
+    """
+    from cavmae_sync.evaluation.pictures import save_picture
+    from cavmae_sync.evaluation.pictures.segmentation import segmentation_picture
+    from cavmae_sync.evaluation.segmentation import evaluate_segmentation, segmentation_report
+    from cavmae_sync.evaluation.segmentation_controls import segmentation_controls
+
+    check_output(picture, option="--picture", suffix=".png")
+    embedder = open_embedder(
+        run_or_weights, overrides, device=device, precision=precision, representation=representation
+    )
+    if ade20k is not None and data is None and stage is None:
+        examples = _prompted(ade20k, prompt_window, num_clips=num_clips, prompt=prompt)
+    elif ade20k is None and data is not None and stage is not None:
+        examples = _stage(data, stage, prompt=prompt, num_clips=num_clips, window=prompt_window)
+    else:
+        raise ConfigError(
+            "Give either --data and --stage, for a generated stage with its truth, or --ade20k, for ADE20K "
+            "with prompts of VGGSound."
+        )
+    with show_progress("maps") as advance:
+        report = evaluate_segmentation(
+            embedder, examples, on_progress=lambda done, total: advance(done, total, "")
+        )
+    if picture is not None:
+        save_picture(segmentation_picture(report, examples), picture)
+    controls: list[SegmentationReport] = []
+    if with_controls:
+        with show_progress("controls") as advance:
+            for number, maps in enumerate(segmentation_controls(embedder, examples, report.maps), start=1):
+                controls.append(segmentation_report(maps, examples, num_bootstrap=0))
+                advance(number, max(number, 9), maps.said_by)
+    _print(report, controls, as_json=as_json)
+
+
+def _prompted(
+    folder: Path,
+    window: Literal["middle", "mean"] | int,
+    *,
+    num_clips: int | None,
+    prompt: StagePrompt,
+) -> "Examples":
+    from cavmae_sync.data.prompted import SoundPrompted
+    from cavmae_sync.evaluation.segmentation_examples import PromptedExamples
+
+    if num_clips is not None or prompt != "own":
+        raise ConfigError("--num-clips and --prompt are for a stage; --ade20k takes every row as it is.")
+    return PromptedExamples(SoundPrompted(folder), window=window)
+
+
+def _stage(
+    data: Path,
+    stage: Path,
+    *,
+    prompt: StagePrompt,
+    num_clips: int | None,
+    window: Literal["middle", "mean"] | int,
+) -> "Examples":
+    from cavmae_sync.data import PreparedDataset
+    from cavmae_sync.data.stage import StageTruth
+    from cavmae_sync.evaluation.segmentation_stage import StageExamples
+
+    if window != "middle":
+        raise ConfigError("--prompt-window is for --ade20k; on a stage the sound around each frame asks.")
+    clips = PreparedDataset.open(data)
+    clips = clips if num_clips is None else clips.head(num_clips)
+    return StageExamples(clips, StageTruth(stage), prompt=prompt)
+
+
+def _print(report: "SegmentationReport", controls: "list[SegmentationReport]", *, as_json: bool) -> None:
+    if as_json:
+        of_controls = {control.config["said_by"]: control.to_dict() for control in controls}
+        whole = {**report.to_dict(), **({"controls": of_controls} if controls else {})}
+        print(json.dumps(whole, indent=2, allow_nan=False, ensure_ascii=False))
+        return
+    console = Console()
+    console.print(report.to_table())
+    console.print(report.class_table())
+    if controls:
+        console.print(_comparison([report, *controls]))
+
+
+def _comparison(reports: "Iterable[SegmentationReport]") -> Table:
+    table = Table(title="beside controls", title_justify="left")
+    table.add_column("maps by")
+    names = list(dict.fromkeys(name for report in reports for name in report.metrics))
+    for name in names:
+        table.add_column(name.replace("_", " ").replace("/", ": "), justify="right")
+    for report in reports:
+        values = (report.metrics.get(name) for name in names)
+        texts = ("" if value is None else value.text() for value in values)
+        table.add_row(str(report.config["said_by"]).replace("_", " "), *texts)
+    return table

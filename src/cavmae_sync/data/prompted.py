@@ -1,0 +1,181 @@
+"""ADE20K pictures with a sound that asks for one of their classes, in the layout of DenseAV.
+
+    FOLDER/prompted_segmentation.csv     image_location, vggsound_file, ade_class_id (and others, not read)
+    FOLDER/frames/IMAGE_LOCATION         picture, .jpg
+    FOLDER/annotations/..._seg.png       class of every pixel; IMAGE_LOCATION with another ending
+    FOLDER/audio/NAME                    sound; last part of vggsound_file
+
+Shapes: H W pixels, C channels (RGB), N spectrogram frames, M mel bins.
+"""
+
+import csv
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+
+from cavmae_sync.errors import DatasetError
+from cavmae_sync.inputs import log_mel
+from cavmae_sync.media import read_audio
+from cavmae_sync.paper import FRAME_PIXELS, PROMPT_SAMPLES
+
+TABLE_FILE: Final = "prompted_segmentation.csv"
+_COLUMNS: Final = ("image_location", "vggsound_file", "ade_class_id")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PromptedRow:
+    """One question: where in this picture is what this sound tells of?
+
+    Attributes:
+        image_location: As in the table; also the name of the picture.
+        picture: File of the picture.
+        annotation: File of its classes.
+        sound: File of the prompt.
+        class_id: Class of ADE20K that is asked for, > 0.
+    """
+
+    image_location: str
+    picture: Path
+    annotation: Path
+    sound: Path
+    class_id: int
+
+
+class SoundPrompted:
+    """The rows of a folder, in the order of its table.
+
+    Attributes:
+        folder: Where it lies.
+        rows: Those with a sound and a class.
+        num_without_prompt: Rows of the table without a sound or with class 0, which DenseAV leaves out too.
+
+    Source:
+        Spec 4.5.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        """Reads the table and looks for every file.
+
+        Raises:
+            DatasetError: The table is missing or lacks a column, a file is missing, or no row has a prompt.
+        """
+        self.folder = Path(folder)
+        table = self.folder / TABLE_FILE
+        if not table.is_file():
+            raise DatasetError(
+                f"{self.folder} has no {TABLE_FILE}. Give the folder ADE20KSoundPrompted of DenseAV."
+            )
+        cells = list(_read_cells(table))
+        self.rows = tuple(filter(None, (self._row(place, row) for place, row in enumerate(cells))))
+        self.num_without_prompt = len(cells) - len(self.rows)
+        if not self.rows:
+            raise DatasetError(f"{table} has no row with a vggsound_file and an ade_class_id that is not 0.")
+        missing = [
+            p for row in self.rows for p in (row.picture, row.annotation, row.sound) if not p.is_file()
+        ]
+        if missing:
+            raise DatasetError(
+                f"{table} names {len(missing)} files that are missing, the first is {missing[0]}. Nothing is "
+                "put in their place: complete the folder."
+            )
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of which picture, sound and class the rows name, in order."""
+        digest = hashlib.sha256()
+        for row in self.rows:
+            digest.update(f"{row.image_location}\t{row.sound.name}\t{row.class_id}\n".encode())
+        return digest.hexdigest()
+
+    def read_picture(self, index: int, *, pixels: int) -> NDArray[np.uint8]:
+        """The middle square of a picture, its shorter side at `pixels` (bilinear): uint8 [H, W, C]."""
+        image = _open(self.rows[index].picture).convert("RGB")
+        return np.asarray(_middle_square(image, pixels=pixels, how=Image.Resampling.BILINEAR))
+
+    def read_mask(self, index: int, *, pixels: int = FRAME_PIXELS) -> NDArray[np.bool_]:
+        """Where the class is: bool [H, W], the same square as the picture's, its nearest pixels.
+
+        Raises:
+            DatasetError: Picture and annotation are not of one size.
+        """
+        row = self.rows[index]
+        labels = _open(row.annotation)
+        size = _open(row.picture).size
+        if labels.size != size:
+            raise DatasetError(
+                f"{row.annotation} has {labels.size[0]} x {labels.size[1]} pixels, its picture {size[0]} x "
+                f"{size[1]}. They do not belong together; fetch both again."
+            )
+        square = _middle_square(labels.convert("RGB"), pixels=pixels, how=Image.Resampling.NEAREST)
+        colours_HWC = np.asarray(square).astype(np.int64)
+        # Red holds the hundreds of a class (in steps of 10), green the rest; blue tells objects apart.
+        return colours_HWC[:, :, 0] // 10 * 256 + colours_HWC[:, :, 1] == row.class_id
+
+    def read_log_mel(self, index: int) -> Tensor:
+        """Log-mel of a prompt, float32 [1024, M]: its first channel, cut or filled up with silence."""
+        sound_S = read_audio(self.rows[index].sound, duration_seconds=None)[:PROMPT_SAMPLES]
+        return log_mel(np.pad(sound_S, (0, PROMPT_SAMPLES - sound_S.size)))
+
+    def _row(self, place: int, cells: dict[str, str]) -> PromptedRow | None:
+        sound, class_id = cells["vggsound_file"], _class_id(cells["ade_class_id"])
+        if class_id is None:
+            raise DatasetError(
+                f"{self.folder / TABLE_FILE}, row {place + 1}: ade_class_id is {cells['ade_class_id']!r}, "
+                "it must be a whole number."
+            )
+        if not sound or sound.lower() == "nan" or class_id == 0:
+            return None
+        location = cells["image_location"]
+        seg = str(PurePosixPath(location).with_suffix("")) + "_seg.png"
+        return PromptedRow(
+            image_location=location,
+            picture=self.folder / "frames" / location,
+            annotation=self.folder / "annotations" / seg,
+            sound=self.folder / "audio" / PurePosixPath(sound).name,
+            class_id=class_id,
+        )
+
+
+def _read_cells(table: Path) -> Iterator[dict[str, str]]:
+    with table.open(encoding="utf-8-sig", newline="") as file:
+        rows = csv.DictReader(file)
+        missing = [name for name in _COLUMNS if name not in (rows.fieldnames or ())]
+        if missing:
+            raise DatasetError(f"{table} lacks the column {missing[0]}; it has {rows.fieldnames}.")
+        for row in rows:
+            yield {name: (row[name] or "").strip() for name in _COLUMNS}
+
+
+def _class_id(text: str) -> int | None:
+    """A class as tables hold it: "", "7" or "7.0"; None where it is no whole number."""
+    if text.lower() in ("", "nan"):
+        return 0
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return int(number) if number.is_integer() else None
+
+
+def _open(path: Path) -> Image.Image:
+    try:
+        return Image.open(path, formats=["JPEG", "PNG"])
+    except (UnidentifiedImageError, OSError) as error:
+        raise DatasetError(f"{path} is not a picture that can be read ({error}). Fetch it again.") from error
+
+
+def _middle_square(image: Image.Image, *, pixels: int, how: Image.Resampling) -> Image.Image:
+    """Resize and crop with torchvision's rounding, by which the data of the method were made."""
+    short = min(image.size)
+    width, height = (int(pixels * side / short) for side in image.size)
+    left, top = round((width - pixels) / 2), round((height - pixels) / 2)
+    return image.resize((width, height), how).crop((left, top, left + pixels, top + pixels))

@@ -1,0 +1,309 @@
+"""Sound-prompted segmentation: score maps (of a model, of the truth or of a baseline) in, a report out.
+
+Letters: R rows (questions), H W patches or pixels, C colours, D width, N patches, K windows of a prompt.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.table import Table
+from torch import Tensor
+
+from cavmae_sync.embedding import Embedder, weights_fingerprint
+from cavmae_sync.embedding.embedder import Progress
+from cavmae_sync.embedding.heatmap import heat_maps, upscaled
+from cavmae_sync.errors import WeightsError
+from cavmae_sync.evaluation.report import Report, Value
+from cavmae_sync.evaluation.segmentation_examples import Examples, Target
+from cavmae_sync.inputs import normalize_frames
+from cavmae_sync.metrics import Pixels, PooledScores, pooled_scores, resampled_means
+
+#: Stands for all rows where subsets are named; its metrics have no prefix.
+_EVERY: Final = ""
+_BATCH_SEGMENTS: Final = 64
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class ScoreMaps:
+    """What somebody says about where each answer is.
+
+    Attributes:
+        maps: One float32 [H, W] per row, of any size; brought to the size of the mask when it is measured.
+        said_by: "model", or the name of a control.
+        weights: Fingerprint of the model's weights; empty where there is no model.
+    """
+
+    maps: Sequence[Tensor]
+    said_by: str
+    weights: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClassScore:
+    """One class of a report.
+
+    Attributes:
+        name: Its name.
+        average_precision: In (0, 1].
+        iou: At the best threshold, in [0, 1].
+        threshold: That threshold, on maps brought to [0, 1].
+        positive_share: Share of pixels where the class is: average precision by guessing.
+        num_rows: Questions.
+    """
+
+    name: str
+    average_precision: float
+    iou: float
+    threshold: float
+    positive_share: float
+    num_rows: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SegmentationReport(Report):
+    """A report with its classes, and what it was computed from: enough for pictures.
+
+    Attributes:
+        classes: Measures of each class over all rows, by name.
+        excluded_classes: Classes of which no pixel is in any picture: nothing is defined for them.
+        maps: The score maps.
+        targets: The answers.
+    """
+
+    classes: tuple[ClassScore, ...]
+    excluded_classes: tuple[str, ...]
+    maps: ScoreMaps
+    targets: Sequence[Target]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As a report, and the classes."""
+        classes = [asdict(score) for score in self.classes]
+        return {**super().to_dict(), "classes": classes, "excluded_classes": list(self.excluded_classes)}
+
+    def class_table(self) -> Table:
+        """One row per class, for people."""
+        table = Table(title="classes", title_justify="left")
+        table.add_column("class")
+        for heading in ("average precision", "IoU", "share of pixels", "rows"):
+            table.add_column(heading, justify="right")
+        for score in self.classes:
+            parts = (score.average_precision, score.iou, score.positive_share)
+            table.add_row(score.name, *(f"{part * 100:.1f} %" for part in parts), str(score.num_rows))
+        return table
+
+
+def evaluate_segmentation(
+    embedder: Embedder,
+    examples: Examples,
+    *,
+    num_bootstrap: int = 1000,
+    seed: int = 0,
+    on_progress: Progress | None = None,
+) -> SegmentationReport:
+    """How well the map of a sound over a picture agrees with what it tells of.
+
+    Args:
+        embedder: The model and how it computes.
+        examples: Questions and answers.
+        num_bootstrap: Resamples of pictures or clips behind the 95 % intervals; 0 gives none.
+        seed: Of the resamples.
+        on_progress: Called with rows done and rows in all.
+
+    Raises:
+        WeightsError: The model gives vectors that are not finite.
+
+    Source:
+        Spec 4.5; paper Table 3.
+    """
+    vectors_RD = prompt_vectors(embedder, examples)
+    maps = model_maps(embedder, examples, vectors_RD, on_progress=on_progress)
+    return segmentation_report(maps, examples, num_bootstrap=num_bootstrap, seed=seed)
+
+
+def prompt_vectors(embedder: Embedder, examples: Examples) -> Tensor:
+    """One vector per row, float32 [R, D]: the mean of its windows' unit vectors, which averages maps."""
+    vectors: list[Tensor] = []
+    held: list[Tensor] = []
+    for row in range(len(examples.targets)):
+        held.append(examples.prompt(row, embedder.model.config.inputs))
+        if sum(map(len, held)) >= _BATCH_SEGMENTS:
+            vectors.append(_mean_vectors(embedder, held))
+            held = []
+    if held:
+        vectors.append(_mean_vectors(embedder, held))
+    return _finite(torch.cat(vectors), embedder)
+
+
+def model_maps(
+    embedder: Embedder,
+    examples: Examples,
+    vectors_RD: Tensor,
+    *,
+    said_by: str = "model",
+    is_flipped: bool = False,
+    on_progress: Progress | None = None,
+) -> ScoreMaps:
+    """The cosine of each row's sound with every patch of its picture.
+
+    Args:
+        embedder: The model.
+        examples: Where the pictures come from.
+        vectors_RD: What asks, one per row.
+        said_by: Name of the maps.
+        is_flipped: Show the model every picture mirrored left to right, and mirror its maps back.
+        on_progress: Called with rows done and rows in all.
+    """
+    config = embedder.model.config
+    maps: list[Tensor] = []
+    pixels = config.inputs.frame_pixels
+    for rows in torch.arange(len(vectors_RD)).split(embedder.batch_size):
+        frames_RHWC = torch.from_numpy(np.stack([examples.picture(int(row), pixels=pixels) for row in rows]))
+        shown_RHWC = frames_RHWC.flip(2) if is_flipped else frames_RHWC
+        patches_RND = embedder.embed_frames(normalize_frames(shown_RHWC), with_patches=True).patches_PND
+        if patches_RND is None:
+            raise AssertionError("Patches were asked for.")
+        of_rows = heat_maps(vectors_RD[rows], _finite(patches_RND, embedder), grid=config.visual_grid)
+        maps.extend(of_rows.flip(2) if is_flipped else of_rows)
+        if on_progress is not None:
+            on_progress(len(maps), len(vectors_RD))
+    return ScoreMaps(maps=maps, said_by=said_by, weights=weights_fingerprint(embedder.model))
+
+
+def segmentation_report(
+    maps: ScoreMaps, examples: Examples, *, num_bootstrap: int = 1000, seed: int = 0
+) -> SegmentationReport:
+    """As `evaluate_segmentation`, from maps already made."""
+    targets = examples.targets
+    if len(maps.maps) != len(targets):
+        raise ValueError(f"Every row needs a map, got {len(maps.maps)} maps for {len(targets)} rows.")
+    scaled = _scaled(maps)
+    groups = [_EVERY, *sorted({group for target in targets for group in target.groups})]
+    metrics: dict[str, Value] = {}
+    classes: tuple[ClassScore, ...] = ()
+    excluded: list[str] = []
+    for group in groups:
+        scores = _by_class(scaled, targets, group)
+        defined = {name: score for name, score in scores.items() if score is not None}
+        if group == _EVERY:
+            excluded = [name for name, score in scores.items() if score is None]
+            classes = tuple(_class_score(name, score, targets) for name, score in defined.items())
+        if defined:
+            values = _values(list(defined.values()), num_bootstrap=num_bootstrap, seed=seed)
+            metrics |= {f"{group}/{name}" if group else name: value for name, value in values.items()}
+    return SegmentationReport(
+        name=f"sound-prompted segmentation, {maps.said_by}",
+        metrics=metrics,
+        counts=_counts(examples, groups, num_excluded=len(excluded)),
+        config={**examples.config, "said_by": maps.said_by, "num_bootstrap": num_bootstrap, "seed": seed},
+        weights=maps.weights,
+        clip_list=examples.clip_list,
+        classes=classes,
+        excluded_classes=tuple(excluded),
+        maps=maps,
+        targets=targets,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Pool:
+    """The pixels of some rows, made anew each time: maps are small, pixels are many."""
+
+    maps: Sequence[Tensor]
+    targets: Sequence[Target]
+
+    def __iter__(self) -> Iterator[Pixels]:
+        for map_HW, target in zip(self.maps, self.targets, strict=True):
+            yield Pixels(
+                scores_N=scores_at(map_HW, target.shape).reshape(-1),
+                truth_N=target.mask().reshape(-1),
+                unit=target.unit,
+            )
+
+
+def scores_at(map_HW: Tensor, shape: tuple[int, int]) -> NDArray[np.float32]:
+    """A map at the size of a mask."""
+    return upscaled(map_HW[None], height=shape[0], width=shape[1])[0].numpy()
+
+
+def _by_class(
+    maps: Sequence[Tensor], targets: Sequence[Target], group: str
+) -> dict[str, PooledScores | None]:
+    rows_of: dict[str, list[int]] = {}
+    for row, target in enumerate(targets):
+        if group == _EVERY or group in target.groups:
+            rows_of.setdefault(target.class_name, []).append(row)
+    return {
+        name: pooled_scores(_Pool(maps=[maps[r] for r in rows], targets=[targets[r] for r in rows]))
+        for name, rows in sorted(rows_of.items())
+    }
+
+
+def _values(scores: Sequence[PooledScores], *, num_bootstrap: int, seed: int) -> dict[str, Value]:
+    guessed = float(np.mean([score.positive_share for score in scores]))
+    means = {
+        "mean_average_precision": float(np.mean([score.average_precision for score in scores])),
+        "mean_iou": float(np.mean([score.best_iou for score in scores])),
+    }
+    if num_bootstrap == 0:
+        return {name: Value(value=value, chance=guessed) for name, value in means.items()}
+    samples = resampled_means(scores, num_resamples=num_bootstrap, generator=np.random.default_rng(seed))
+    return {
+        name: Value(
+            value=value,
+            chance=guessed,
+            low=float(np.quantile(sample_X, 0.025)),
+            high=float(np.quantile(sample_X, 0.975)),
+        )
+        for (name, value), sample_X in zip(means.items(), samples, strict=True)
+    }
+
+
+def _counts(examples: Examples, groups: Sequence[str], *, num_excluded: int) -> dict[str, int]:
+    targets = examples.targets
+    of_groups = {
+        f"rows_{group}": sum(group in target.groups for target in targets) for group in groups if group
+    }
+    return {
+        "rows": len(targets),
+        **of_groups,
+        "units": len({target.unit for target in targets}),
+        "substitutions": 0,
+        "classes_without_pixels": num_excluded,
+        **examples.counts,
+    }
+
+
+def _class_score(name: str, score: PooledScores, targets: Sequence[Target]) -> ClassScore:
+    return ClassScore(
+        name=name,
+        average_precision=score.average_precision,
+        iou=score.best_iou,
+        threshold=score.threshold,
+        positive_share=score.positive_share,
+        num_rows=sum(target.class_name == name for target in targets),
+    )
+
+
+def _scaled(maps: ScoreMaps) -> list[Tensor]:
+    """All maps brought to [0, 1] by one and the same line; constant maps become 0."""
+    low = min(float(map_HW.min()) for map_HW in maps.maps)
+    span = max(float(map_HW.max()) for map_HW in maps.maps) - low
+    return [(map_HW - low) / (span or 1.0) for map_HW in maps.maps]
+
+
+def _mean_vectors(embedder: Embedder, prompts: Sequence[Tensor]) -> Tensor:
+    vectors = embedder.embed_segments(torch.cat(list(prompts)))
+    return torch.stack([windows.mean(dim=0) for windows in vectors.split([len(p) for p in prompts])])
+
+
+def _finite(vectors: Tensor, embedder: Embedder) -> Tensor:
+    if not bool(vectors.isfinite().all()):
+        raise WeightsError(
+            f"The model gives vectors that are not finite in precision {embedder.precision}. "
+            "Use float32; if that does not help, the weights are damaged."
+        )
+    return vectors
