@@ -1,13 +1,11 @@
 """`cavmae-sync demo`: the whole path in minutes."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from rich.console import Console
 
 from cavmae_sync.cli.interrupt import stop_on_signal
-from cavmae_sync.cli.progress import Advance, show_progress
+from cavmae_sync.cli.stages import show_stages
 from cavmae_sync.cli.types import Json
 
 
@@ -39,7 +37,7 @@ def demo(
     config = DemoConfig(
         minutes=minutes, seed=seed, videos=None if videos is None else str(videos.absolute())
     ).with_overrides(overrides)
-    with stop_on_signal() as should_stop, _stages(should_stop) as on_progress:
+    with stop_on_signal() as should_stop, show_stages(should_stop) as on_progress:
         result = run_demo(
             out, config=config, reporter=DemoReporter(on_progress=on_progress, should_stop=should_stop)
         )
@@ -51,25 +49,3 @@ def demo(
     console = Console()
     console.print(result.retrieval.to_table())
     console.print(f"Look at {result.page}; the model is {result.weights}", soft_wrap=True)
-
-
-class _Stages:
-    """One progress display per stage, opened when the stage begins."""
-
-    def __init__(self, stack: ExitStack, should_stop: Callable[[], bool]) -> None:
-        self.stack, self.title, self.should_stop = stack, "", should_stop
-        self.advance: Advance | None = None
-
-    def __call__(self, title: str, done: int, total: int) -> None:
-        if title != "training" and self.should_stop():
-            raise KeyboardInterrupt  # training saves first
-        if title != self.title or self.advance is None:
-            self.stack.close()
-            self.title, self.advance = title, self.stack.enter_context(show_progress(title))
-        self.advance(done, total, "")
-
-
-@contextmanager
-def _stages(should_stop: Callable[[], bool]) -> Iterator[_Stages]:
-    with ExitStack() as stack:
-        yield _Stages(stack, should_stop)

@@ -38,9 +38,9 @@ def pretrain(
     Ctrl-C saves and stops; --resume RUN goes on from there. Works under torchrun. OUT gets config.json,
     metrics.jsonl, tensorboard/, checkpoints/ and weights.safetensors.
 
-    Recipes: sync_base (published), sync_base_mask_60, sync_base_multi_mask, sync_base_no_registers,
-    sync_base_no_global_token, cavmae_base, cavmae_scale_plus, cavmae_scale_plus_plus,
-    cavmae_scale_plus_plus_plus, debug.
+    Recipes: sync_base (published) and its ablations sync_base_mask_60, _mask_90, _multi_mask,
+    _no_registers, _registers_4, _registers_16, _no_global_token, _1s to _10s; cavmae_base,
+    cavmae_scale_plus, cavmae_scale_plus_plus, cavmae_scale_plus_plus_plus; debug.
 
     Example: cavmae-sync pretrain debug --data my-dataset --out my-run loop.num_steps=50
 

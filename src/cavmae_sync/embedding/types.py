@@ -5,11 +5,13 @@ D width.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Any, Final, Self
 
 import torch
 from torch import Tensor
+
+from cavmae_sync.errors import ConfigError
 
 #: How far the length of a unit vector may be from 1: float32 rounding over a few thousand values.
 UNIT_TOLERANCE: Final = 1e-4
@@ -94,6 +96,23 @@ class DatasetEmbeddings:
                 f"Each of {len(self.audio_NTD)} clips needs an id and labels, "
                 f"got {len(self.clip_ids)} and {len(self.labels)}."
             )
+
+    def at_frame(self, frame: int) -> Self:
+        """The same clips, each with one of its frames alone.
+
+        Raises:
+            ConfigError: Clips have no such frame.
+        """
+        num_frames = self.audio_NTD.shape[1]
+        if not 0 <= frame < num_frames:
+            raise ConfigError(f"there is no frame {frame}: clips have frames 0 to {num_frames - 1}.")
+        span = slice(frame, frame + 1)
+        return replace(
+            self,
+            audio_NTD=self.audio_NTD[:, span],
+            visual_NTD=self.visual_NTD[:, span],
+            made_with={**self.made_with, "frame": frame},
+        )
 
     @property
     def num_broken_rows(self) -> int:

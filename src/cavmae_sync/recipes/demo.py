@@ -13,20 +13,19 @@ import itertools
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from cavmae_sync.atomic import write_text
 from cavmae_sync.data import PairDataset, PrepareConfig, PreparedDataset, prepare
 from cavmae_sync.data.sources import list_sources
-from cavmae_sync.data.stage import StageConfig, make_stage
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.evaluation import RetrievalReport
 from cavmae_sync.model import CAVMAESync
 from cavmae_sync.recipes.demo_config import DemoConfig, demo_pretraining
 from cavmae_sync.recipes.demo_report import write_report
+from cavmae_sync.recipes.materials import StageSplit, make_split, prepare_split
 from cavmae_sync.recipes.run import continue_pretraining, run_pretraining
 from cavmae_sync.training import (
     PretrainConfig,
@@ -125,29 +124,29 @@ def _claim(out: Path, config: DemoConfig) -> None:
 def _datasets(
     out: Path, config: DemoConfig, reporter: DemoReporter
 ) -> tuple[PreparedDataset, PreparedDataset]:
+    folders = {split: out / f"data-{split}" for split in ("train", "test")}
     if config.videos is None:
-        sources = {
-            split: _make_clips(out / f"stage-{split}", split, num_clips, config, reporter)
-            for split, num_clips in (("train", config.num_train_clips), ("test", config.num_test_clips))
-        }
+        _make_datasets(out, folders, config, reporter)
     else:
-        sources = _split_files(Path(config.videos), out)
-    train, test = (_prepare(sources[split], out, split, config, reporter) for split in ("train", "test"))
-    return train, test
+        for split, names in _split_files(Path(config.videos), out).items():
+            _prepare_files(names, folders[split], config, reporter)
+    return PreparedDataset.open(folders["train"]), PreparedDataset.open(folders["test"])
 
 
-def _make_clips(
-    folder: Path, split: Literal["train", "test"], num_clips: int, config: DemoConfig, reporter: DemoReporter
-) -> Path:
-    make_stage(
-        folder,
-        config=StageConfig(
-            seed=config.seed, split=split, frame_pixels=config.frame_pixels, frames_per_second=8
-        ),
-        num_clips=num_clips,
-        on_progress=lambda done, total: reporter.on_progress(f"making {split} clips", done, total),
-    )
-    return folder / "clips"
+def _make_datasets(
+    out: Path, folders: Mapping[str, Path], config: DemoConfig, reporter: DemoReporter
+) -> None:
+    num_clips: dict[StageSplit, int] = {"train": config.num_train_clips, "test": config.num_test_clips}
+    for split, num in num_clips.items():
+        stage = make_split(
+            out,
+            split,
+            num_clips=num,
+            frame_pixels=config.frame_pixels,
+            seed=config.seed,
+            on_progress=reporter.on_progress,
+        )
+        prepare_split(stage, folders[split], config.frame_pixels, on_progress=reporter.on_progress)
 
 
 def _split_files(videos: Path, out: Path) -> dict[str, Path]:
@@ -165,20 +164,15 @@ def _split_files(videos: Path, out: Path) -> dict[str, Path]:
     return {split: out / f"{split}.txt" for split in lists}
 
 
-def _prepare(
-    source: Path, out: Path, split: str, config: DemoConfig, reporter: DemoReporter
-) -> PreparedDataset:
-    labels = source.parent / "labels.csv"
+def _prepare_files(names: Path, out: Path, config: DemoConfig, reporter: DemoReporter) -> None:
     prepare(
-        source,
-        out=out / f"data-{split}",
+        names,
+        out=out,
         config=PrepareConfig(frame_pixels=config.frame_pixels),
-        labels=labels if config.videos is None else None,
         on_progress=lambda progress: reporter.on_progress(
-            f"preparing {split} clips", progress.num_done, progress.num_files
+            f"preparing {out.name}", progress.num_done, progress.num_files
         ),
     )
-    return PreparedDataset.open(out / f"data-{split}")
 
 
 def _fit_to_time(config: DemoConfig, train: PreparedDataset, *, seconds: float) -> PretrainConfig:

@@ -1,0 +1,80 @@
+"""The same experiment at a size for two cores: what a recipe varies stays, what it costs shrinks.
+
+A twin keeps everything that the paper's tables vary (length of the sound, registers, global token, mask
+ratio, loss weights and batch sizes relative to each other, schedule) and divides the rest by fixed factors,
+the same for every recipe. So differences between twins mean the same as differences between the originals,
+on generated clips and for a small model; the numbers themselves do not compare with the paper's.
+"""
+
+from typing import Final
+
+from cavmae_sync.losses import LossConfig
+from cavmae_sync.model import DecoderConfig, ModelConfig
+from cavmae_sync.training import LoopConfig, OptimConfig, PretrainConfig
+
+#: Side of a frame in pixels.
+FRAME_PIXELS: Final = 96
+#: Batch sizes are divided by this.
+BATCH_DIVISOR: Final = 8
+#: Learning rates are multiplied by this: smaller models and batches take larger steps.
+LEARNING_RATE_FACTOR: Final = 5
+#: Contrastive weights are multiplied by this: hundreds of steps must do what took a hundred thousand.
+CONTRASTIVE_FACTOR: Final = 10
+#: Steps that warm up are a fraction of few steps; gradients of a fresh model are clipped instead.
+CLIP_GRADIENT_NORM: Final = 1.0
+
+
+def stage_twin(recipe: PretrainConfig, *, num_epochs: int, seed: int) -> PretrainConfig:
+    """The small twin of a full-size recipe.
+
+    Args:
+        recipe: A recipe of the published size.
+        num_epochs: Passes over the generated clips, the same for all twins of a table.
+        seed: Seed of the run.
+    """
+    batch_size = max(2, recipe.loop.batch_size // BATCH_DIVISOR)
+    return PretrainConfig(
+        name=f"stage_{recipe.name}",
+        seed=seed,
+        model=_small(recipe.model),
+        masking=recipe.masking,
+        losses=_rebalanced(recipe.losses),
+        augment=recipe.augment,
+        optim=_faster(recipe.optim, stretched_epochs=num_epochs / recipe.loop.num_epochs),
+        loop=LoopConfig(
+            batch_size=batch_size,
+            num_epochs=num_epochs,
+            num_workers=0,
+            num_retrieval_clips=0,
+            validate_every_steps=10**9,
+            checkpoint_every_steps=100,
+        ),
+    )
+
+
+def _small(model: ModelConfig) -> ModelConfig:
+    """What costs: width, depth, pixels. What is studied (segments, tokens) is left as it is."""
+    inputs = model.inputs.model_copy(update={"frame_pixels": FRAME_PIXELS})
+    small = {"width": 128, "depth": 4, "heads": 4, "decoder": DecoderConfig(width=64, depth=1, heads=4)}
+    return ModelConfig.model_validate({**dict(model), **small, "inputs": inputs})
+
+
+def _rebalanced(losses: LossConfig) -> LossConfig:
+    """Candidates are the whole of a batch: an eighth of a published shard would be too few to learn from."""
+    return losses.model_copy(
+        update={
+            "contrastive_weight": losses.contrastive_weight * CONTRASTIVE_FACTOR,
+            "contrast": losses.contrast.model_copy(update={"negatives": "local"}),
+        }
+    )
+
+
+def _faster(optim: OptimConfig, *, stretched_epochs: float) -> OptimConfig:
+    return optim.model_copy(
+        update={
+            "learning_rate": optim.learning_rate * LEARNING_RATE_FACTOR,
+            "clip_gradient_norm": CLIP_GRADIENT_NORM,
+            "multistep_first_epoch": max(1, round(optim.multistep_first_epoch * stretched_epochs)),
+            "multistep_every_epochs": max(1, round(optim.multistep_every_epochs * stretched_epochs)),
+        }
+    )

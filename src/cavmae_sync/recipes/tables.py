@@ -1,0 +1,396 @@
+"""The paper's tables as grids: what is trained and measured in each row, and what was published.
+
+Published numbers are in percent, as printed; a cell that no source gives is absent, never filled in.
+Sources: paper tables and the authors' project page; which is which: docs/paper-vs-code.md.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Final, Literal
+
+from cavmae_sync import paper
+from cavmae_sync.choices import AggregationName, Modalities, TokenKind
+from cavmae_sync.errors import ConfigError
+
+Task = Literal["retrieval", "segmentation", "probing"]
+
+#: Frames of a clip in CAV-MAE's datasets, and the one that its retrieval looks at.
+CAVMAE_FRAMES: Final = 10
+CAVMAE_FRAME: Final = 5
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Training:
+    """Which model: a recipe of `RECIPES`, and how many frames a clip has in its training set."""
+
+    recipe: str = "sync_base"
+    num_frames: int = paper.NUM_FRAMES
+
+    @property
+    def name(self) -> str:
+        """A folder's name."""
+        return f"{self.recipe}-{self.num_frames}-frames"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measurement:
+    """How a model is measured, where rows of a table differ in that.
+
+    Attributes:
+        num_frames: Frames of a clip in the test set.
+        only_frame: Compare this frame alone (CAV-MAE's protocol); None compares all.
+        aggregation: How the similarities of frames become one score.
+        modalities: What a probe sees.
+        tokens: What a probe reads.
+    """
+
+    num_frames: int = paper.NUM_FRAMES
+    only_frame: int | None = None
+    aggregation: AggregationName = "diagonal_mean"
+    modalities: Modalities = "both"
+    tokens: TokenKind = "global"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """One row: what it is called, what is trained and measured, and the published cells, in percent."""
+
+    name: str
+    training: Training = Training()
+    measurement: Measurement = Measurement()
+    published: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TableSpec:
+    """One table of the paper.
+
+    Attributes:
+        name: What one asks for on the command line.
+        title: What it shows.
+        tasks: What is measured in every row.
+        rows: In the paper's order.
+        published_columns: Headings of published cells, in order.
+        note: What a reader must know.
+        is_curve: Whether rows are points of a curve (Figure 4).
+    """
+
+    name: str
+    title: str
+    tasks: Sequence[Task]
+    rows: Sequence[Row]
+    published_columns: Sequence[str]
+    note: str = ""
+    is_curve: bool = False
+
+
+_R1, _R5, _R10 = "R@1", "R@5", "R@10"
+_RETRIEVAL_COLUMNS: Final = tuple(f"{data} {k}" for data in ("AS", "VGG") for k in (_R1, _R5, _R10))
+
+
+def _cells(*values: float | None, columns: Sequence[str] = _RETRIEVAL_COLUMNS) -> dict[str, float]:
+    return {column: value for column, value in zip(columns, values, strict=False) if value is not None}
+
+
+_OURS: Final = _cells(35.2, 58.3, 67.6, 27.9, 51.7, 61.8)
+_OURS_ALL: Final = _OURS | {"mIoU": 22.8, "AS20k mAP": 30.8}
+_SCALE_PLUS: Final = _cells(18.8, 39.5, 50.1, 14.8, 34.2, 44.0)
+_ONE_FRAME: Final = Measurement(num_frames=CAVMAE_FRAMES, only_frame=CAVMAE_FRAME)
+
+
+def _cavmae(recipe: str) -> Training:
+    return Training(recipe=recipe, num_frames=CAVMAE_FRAMES)
+
+
+def _table1() -> TableSpec:
+    return TableSpec(
+        name="table1",
+        title="Table 1: zero-shot retrieval, picture to sound",
+        tasks=("retrieval",),
+        rows=[
+            Row(
+                name="CAV-MAE",
+                training=_cavmae("cavmae_base"),
+                measurement=_ONE_FRAME,
+                published=_cells(16.1, 38.6, 49.3, 14.7, 35.3, 45.9),
+            ),
+            Row(
+                name="CAV-MAE Scale+",
+                training=_cavmae("cavmae_scale_plus"),
+                measurement=_ONE_FRAME,
+                published=_SCALE_PLUS,
+            ),
+            Row(name="Ours", published=_OURS),
+        ],
+        published_columns=_RETRIEVAL_COLUMNS,
+        note="Models of other authors (ImageBind, LanguageBind, AVSiam, VAB) are not trained here.",
+    )
+
+
+def _table2() -> TableSpec:
+    return TableSpec(
+        name="table2",
+        title="Table 2: classification by probing",
+        tasks=("probing",),
+        rows=[
+            Row(
+                name="CAV-MAE",
+                training=_cavmae("cavmae_base"),
+                measurement=Measurement(num_frames=CAVMAE_FRAMES),
+            ),
+            Row(name="Ours", published={"AS20k mAP": 30.5, "VGG accuracy": 52.7}),
+        ],
+        published_columns=("AS20k mAP", "VGG accuracy"),
+        note="The paper gives 30.5 here and 30.8 for the same setting in Tables 6, 7 and 12.",
+    )
+
+
+def _table3() -> TableSpec:
+    return TableSpec(
+        name="table3",
+        title="Table 3: sound-prompted segmentation",
+        tasks=("segmentation",),
+        rows=[
+            Row(name="CAV-MAE Scale++", training=_cavmae("cavmae_scale_plus_plus")),
+            Row(name="Ours", published={"mIoU": 22.8}),
+        ],
+        published_columns=("mAP", "mIoU"),
+    )
+
+
+def _table4() -> TableSpec:
+    plus_plus = "cavmae_scale_plus_plus"
+    return TableSpec(
+        name="table4",
+        title="Table 4: from CAV-MAE to CAV-MAE Sync, picture to sound",
+        tasks=("retrieval",),
+        rows=[
+            Row(name="CAV-MAE (base)", training=_cavmae("cavmae_base"), measurement=_ONE_FRAME),
+            Row(
+                name="Scale+",
+                training=_cavmae("cavmae_scale_plus"),
+                measurement=_ONE_FRAME,
+                published=_SCALE_PLUS,
+            ),
+            Row(name="Scale++", training=_cavmae(plus_plus), measurement=_ONE_FRAME),
+            Row(name="Scale++*", training=Training(recipe=plus_plus)),
+            Row(name="Scale+++", training=Training(recipe="cavmae_scale_plus_plus_plus")),
+            Row(name="Ours", published=_OURS),
+        ],
+        published_columns=_RETRIEVAL_COLUMNS,
+        note="Scale+ has batch 128 in this table, but 120 in the script of its weights, and here.",
+    )
+
+
+def _table5() -> TableSpec:
+    counts = (CAVMAE_FRAMES, paper.NUM_FRAMES)
+    return TableSpec(
+        name="table5",
+        title="Table 5: frames in training and evaluation, picture to sound",
+        tasks=("retrieval",),
+        rows=[
+            Row(
+                name=f"{train} / {test}",
+                training=Training(num_frames=train),
+                measurement=Measurement(num_frames=test),
+                published=_OURS if train == test == paper.NUM_FRAMES else {},
+            )
+            for train in counts
+            for test in counts
+        ],
+        published_columns=_RETRIEVAL_COLUMNS,
+        note="The frame counts 10 and 16 are inferred from the text; no source at hand prints them legibly.",
+    )
+
+
+def _table6() -> TableSpec:
+    columns = (*_RETRIEVAL_COLUMNS, "mIoU", "AS20k mAP")
+    return TableSpec(
+        name="table6",
+        title="Table 6: register tokens, picture to sound",
+        tasks=("retrieval", "segmentation", "probing"),
+        rows=[
+            Row(name="0", training=Training(recipe="sync_base_no_registers"), published={"AS R@1": 35.5}),
+            Row(name="4", training=Training(recipe="sync_base_registers_4"), published={"VGG R@1": 28.2}),
+            Row(name="8", published=_OURS_ALL),
+            Row(
+                name="16",
+                training=Training(recipe="sync_base_registers_16"),
+                published=_cells(None, 59.2, 68.5, None, 52.2, 64.0, 22.9, columns=columns),
+            ),
+        ],
+        published_columns=columns,
+        note="Only the best number of each column is legible, and its row is partly inferred.",
+    )
+
+
+def _table7() -> TableSpec:
+    return TableSpec(
+        name="table7",
+        title="Table 7: global token, picture to sound",
+        tasks=("retrieval", "segmentation", "probing"),
+        rows=[
+            Row(
+                name="without",
+                training=Training(recipe="sync_base_no_global_token"),
+                measurement=Measurement(tokens="patch_mean"),
+            ),
+            Row(name="with", published=_OURS_ALL),
+        ],
+        published_columns=(*_RETRIEVAL_COLUMNS, "mIoU", "AS20k mAP"),
+        note="The text says: lower everywhere without it.",
+    )
+
+
+def _table8() -> TableSpec:
+    columns = (*_RETRIEVAL_COLUMNS, "mIoU")
+    return TableSpec(
+        name="table8",
+        title="Table 8: mask ratio, picture to sound",
+        tasks=("retrieval", "segmentation"),
+        rows=[
+            Row(
+                name="0.6",
+                training=Training(recipe="sync_base_mask_60"),
+                published=_cells(39.1, 63.3, 71.7, 28.6, 55.5, 68.7, 19.1, columns=columns),
+            ),
+            Row(name="0.75", published=_OURS | {"mIoU": 22.8}),
+            Row(name="0.9", training=Training(recipe="sync_base_mask_90")),
+            Row(name="0.6 to 0.9", training=Training(recipe="sync_base_multi_mask")),
+        ],
+        published_columns=columns,
+        note="The text says: 0.9 hurts retrieval, helps localisation; a drawn ratio is worse everywhere.",
+    )
+
+
+def _table10() -> TableSpec:
+    return TableSpec(
+        name="table10",
+        title="Table 10: what a probe sees",
+        tasks=("probing",),
+        rows=[
+            Row(name="audio only", measurement=Measurement(modalities="audio")),
+            Row(name="video only", measurement=Measurement(modalities="visual")),
+            Row(name="audio-visual", published={"AS20k mAP": 30.5, "VGG accuracy": 52.7}),
+        ],
+        published_columns=("AS20k mAP", "VGG accuracy"),
+    )
+
+
+def _table11() -> TableSpec:
+    names: dict[str, AggregationName] = {
+        "block max": "block_max",
+        "diag max": "diagonal_max",
+        "block mean": "block_mean",
+        "diag mean": "diagonal_mean",
+    }
+    return TableSpec(
+        name="table11",
+        title="Table 11: how similarities are aggregated, picture to sound",
+        tasks=("retrieval",),
+        rows=[
+            Row(
+                name=name,
+                measurement=Measurement(aggregation=aggregation),
+                published=_OURS if aggregation == "diagonal_mean" else {},
+            )
+            for name, aggregation in names.items()
+        ],
+        published_columns=_RETRIEVAL_COLUMNS,
+        note="The text says: the mean of the diagonal is best, most clearly so on AudioSet.",
+    )
+
+
+def _table12() -> TableSpec:
+    none = Training(recipe="sync_base_no_registers")
+    kinds: dict[str, TokenKind] = {
+        "registers": "register_mean",
+        "patches": "patch_mean",
+        "global": "global",
+    }
+    values = {
+        (0, "patches"): 12.3,
+        (0, "global"): 27.1,
+        (8, "registers"): 17.8,
+        (8, "patches"): 11.7,
+        (8, "global"): 30.8,
+    }
+    return TableSpec(
+        name="table12",
+        title="Table 12: which tokens a probe reads",
+        tasks=("probing",),
+        rows=[
+            Row(
+                name=f"{count} registers, {name}",
+                training=Training() if count else none,
+                measurement=Measurement(tokens=kinds[name]),
+                published={"AS20k mAP": value},
+            )
+            for (count, name), value in values.items()
+        ],
+        published_columns=("AS20k mAP",),
+    )
+
+
+def _figure4() -> TableSpec:
+    rows = [
+        Row(
+            name=length.replace("s", " s"),
+            training=Training(
+                recipe="sync_base" if frames == paper.SEGMENT_LENGTH else f"sync_base_{length}"
+            ),
+            published=_OURS if frames == paper.SEGMENT_LENGTH else {},
+        )
+        for length, frames in paper.SEGMENT_LENGTHS.items()
+    ]
+    return TableSpec(
+        name="figure4",
+        title="Figure 4: length of the sound around each frame, picture to sound",
+        tasks=("retrieval",),
+        rows=rows,
+        published_columns=(_RETRIEVAL_COLUMNS[0], _RETRIEVAL_COLUMNS[3]),
+        note="The text says: about 4 s is best, shorter is worse, 10 s is worse.",
+        is_curve=True,
+    )
+
+
+TABLES: Mapping[str, TableSpec] = MappingProxyType(
+    {
+        table.name: table
+        for table in (
+            _table1(),
+            _table2(),
+            _table3(),
+            _table4(),
+            _table5(),
+            _table6(),
+            _table7(),
+            _table8(),
+            _table10(),
+            _table11(),
+            _table12(),
+            _figure4(),
+        )
+    }
+)
+
+
+def find_table(name: str, *, rows: Sequence[str] = ()) -> TableSpec:
+    """A table by name.
+
+    Args:
+        name: For example "table6" or "figure4".
+        rows: Names of the rows wanted; none is all of them.
+
+    Raises:
+        ConfigError: There is no such table or row. All are listed.
+    """
+    if name not in TABLES:
+        raise ConfigError(f"There is no table {name!r}. There are: {', '.join(TABLES)}.")
+    table = TABLES[name]
+    names = [row.name for row in table.rows]
+    unknown = [row for row in rows if row not in names]
+    if unknown:
+        raise ConfigError(f"{name} has no row {unknown[0]!r}. It has: {', '.join(names)}.")
+    return replace(table, rows=[row for row in table.rows if row.name in rows]) if rows else table
