@@ -16,6 +16,7 @@ from cavmae_sync.cli.classify import classify
 from cavmae_sync.cli.demo import demo
 from cavmae_sync.cli.evaluate_retrieval import retrieval
 from cavmae_sync.cli.evaluate_segmentation import segmentation
+from cavmae_sync.cli.evaluate_temporal import temporal
 from cavmae_sync.cli.prepare import import_cavmae, prepare
 from cavmae_sync.cli.pretrain import pretrain
 from cavmae_sync.cli.stage import stage
@@ -35,6 +36,7 @@ for _command in (demo, stage, prepare, import_cavmae, pretrain, classify):
 app.command(evaluate)
 evaluate.command(retrieval)
 evaluate.command(segmentation)
+evaluate.command(temporal)
 
 
 def main() -> None:

@@ -1,0 +1,105 @@
+"""`cavmae-sync evaluate temporal`: how well a model tells when something in a clip changes."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+from rich.console import Console
+
+from cavmae_sync.choices import Precision, Representation, StateModality
+from cavmae_sync.cli.open import check_output, open_embedder
+from cavmae_sync.cli.progress import show_progress
+from cavmae_sync.cli.types import Count, Json
+
+if TYPE_CHECKING:
+    from cavmae_sync.evaluation.temporal import TemporalReport
+
+
+def temporal(
+    run_or_weights: Path,
+    /,
+    *overrides: str,
+    data: Path,
+    stage: Path,
+    modality: StateModality | Literal["all"] = "both",
+    truth: StateModality | None = None,
+    max_states: Annotated[int, Parameter(validator=Number(gte=2))] = 5,
+    with_controls: bool = False,
+    representation: Representation = "global",
+    precision: Precision = "float32",
+    device: str | None = None,
+    num_clips: Count | None = None,
+    seed: int = 0,
+    picture: Path | None = None,
+    as_json: Json = False,
+) -> None:
+    """Measure temporal segmentation on clips of a stage: when does what is heard, or seen, change?
+
+    The vectors of a clip's frames are clustered, runs of one label are segments, and their borders are
+    compared with the truth. A state is the set of objects that sound (audio), that are visible (visual), or
+    both together. `--modality visual --truth audio` asks whether what is seen tells when something sounds.
+
+    Example: cavmae-sync evaluate temporal my-run --data my-dataset --stage my-stage --with-controls
+
+    Args:
+        run_or_weights: Folder of a run, a .safetensors file, or a .pth of the authors.
+        overrides: `key=value` words for what no weight shows, for example `inputs.align_length=valid`.
+        data: Prepared dataset, made from the stage.
+        stage: Folder of the stage, with its truth.
+        modality: Whose vectors are clustered; `all` measures all three.
+        truth: Which changes should be found; those of the modality unless given.
+        max_states: Most states of a clip, at least 2.
+        with_controls: Also measure an untrained model, the truth itself, the truth at the frames, changes of
+            loudness, stretches of equal length, and one single stretch.
+        representation: What stands for a frame or segment: its global token, or the mean of its patches.
+        precision: Precision of matrix products.
+        device: cpu, cuda or mps; the best there is unless given.
+        num_clips: Take the first clips only.
+        seed: Of k-means and of the resamples.
+        picture: PNG file for the bars of one clip, the one in the middle by agreement with the truth.
+        as_json: Print the reports as one JSON object.
+    """
+    from cavmae_sync.data import PreparedDataset
+    from cavmae_sync.data.stage import StageTruth
+    from cavmae_sync.evaluation.pictures import save_picture
+    from cavmae_sync.evaluation.temporal import TemporalTask, measure_temporal, picture_of_reports
+
+    check_output(picture, option="--picture", suffix=".png")
+    embedder = open_embedder(
+        run_or_weights, overrides, device=device, precision=precision, representation=representation
+    )
+    clips = PreparedDataset.open(data)
+    if num_clips is not None:
+        clips = clips.head(min(num_clips, len(clips)))
+    modalities = get_args(StateModality) if modality == "all" else (modality,)
+    with show_progress("embedding clips") as advance:
+        reports = measure_temporal(
+            embedder,
+            clips,
+            StageTruth(stage),
+            tasks=[
+                TemporalTask(modality=name, truth=truth, max_states=max_states, seed=seed)
+                for name in modalities
+            ],
+            with_controls=with_controls,
+            on_progress=lambda done, total: advance(done, total, ""),
+        )
+    if picture is not None:
+        save_picture(picture_of_reports(clips, [of_task["model"] for of_task in reports]), picture)
+    _print(dict(zip(modalities, reports, strict=True)), as_json=as_json)
+
+
+def _print(reports: "dict[str, dict[str, TemporalReport]]", *, as_json: bool) -> None:
+    """One object by modality and by what made the prediction, or a table for each."""
+    if as_json:
+        content = {
+            modality: {name: report.to_dict() for name, report in of_task.items()}
+            for modality, of_task in reports.items()
+        }
+        print(json.dumps(content, indent=2, ensure_ascii=False))
+        return
+    for of_task in reports.values():
+        for report in of_task.values():
+            Console().print(report.to_table())
