@@ -163,6 +163,39 @@ CAVMAE_BATCH_SIZE: Final = 48
 #: Candidates of one softmax of CAV-MAE base: 48 clips on 4 devices. [code: CAV-MAE run scripts]
 CAVMAE_NEGATIVES_SHARD: Final = 12
 
+# ---- classification --------------------------------------------------------------------------------------
+
+#: Learning rates tried on held-out training clips. What was published is not known. [dev: run scripts]
+PROBE_LEARNING_RATES: Final = (1e-4, 1e-3, 1e-2)
+#: Clips of one step of probing. [dev: run_cavmae_ft_sync, batch_size]
+PROBE_BATCH_SIZE: Final = 48
+#: Share of the target taken from true classes and spread over all. [dev: run scripts, label_smooth]
+LABEL_SMOOTHING: Final = 0.1
+#: Epochs of probing on VGGSound. [dev: later run scripts, n_epochs]
+PROBE_VGGSOUND_EPOCHS: Final = 10
+#: Epochs whose weights are averaged in probing on AudioSet-20K, first and last. [dev: run scripts, wa]
+PROBE_AS20K_AVERAGED: Final = (13, 25)
+#: The same on VGGSound, in probing and in fine-tuning. [dev: run scripts, wa]
+VGGSOUND_AVERAGED: Final = (3, 10)
+#: Learning rates of fine-tuning on AudioSet-20K, AudioSet-2M, VGGSound. [code: CAV-MAE run scripts, lr]
+FINETUNE_LEARNING_RATES: Final = (5e-5, 1e-5, 1e-4)
+#: Clips of one step, in the same order. [code: CAV-MAE run scripts, batch_size]
+FINETUNE_BATCH_SIZES: Final = (36, 48, 48)
+#: Epochs, in the same order. [code: CAV-MAE run scripts, epoch]
+FINETUNE_EPOCHS: Final = (15, 10, 10)
+#: Learning rate of the head over the backbone's, in the same order. [code: CAV-MAE run scripts, head_lr]
+FINETUNE_HEAD_FACTORS: Final = (100, 50, 10)
+#: Epochs before the rate is first halved, in the same order. [code: CAV-MAE run scripts, lrscheduler_start]
+FINETUNE_HALVED_FROM: Final = (5, 2, 2)
+#: Epochs whose weights are averaged, in the same order. [code: CAV-MAE run scripts, wa_start and wa_end]
+FINETUNE_AVERAGED: Final = ((3, 15), (1, 10), (3, 10))
+#: Probability of mixup in fine-tuning. [code: CAV-MAE run scripts, mixup]
+FINETUNE_MIXUP: Final = 0.5
+#: Limit of the mask over mel bins in fine-tuning. [code: CAV-MAE run scripts, freqm]
+FINETUNE_MASK_BINS: Final = 48
+#: Limit of the mask over spectrogram frames in fine-tuning. [code: CAV-MAE run scripts, timem]
+FINETUNE_MASK_FRAMES: Final = 192
+
 # ---- evaluation ------------------------------------------------------------------------------------------
 
 #: The k of recall at k. [paper: Table 1]

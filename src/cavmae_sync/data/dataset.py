@@ -135,17 +135,26 @@ class ClipDataset(Dataset[Batch]):
     def __getitem__(self, index: int) -> Batch:
         """All pairs of a clip."""
         num_frames, length = self.clips.num_frames, self.clips.num_spectrogram_frames(index)
-        frames = list(range(num_frames))
         log_mel_NM = torch.from_numpy(self.clips.read_log_mel_rows(index, start=0, stop=length))
-        frames_THWC = torch.from_numpy(np.stack([self.clips.read_frame(index, t) for t in frames]))
+        segments_TLM = cut_segments(
+            log_mel_NM, frame_indices=range(num_frames), num_frames=num_frames, config=self.inputs
+        )
+        frames_TCHW = _finish_frames(self.read_frames(index), self.inputs)
+        return self.pairs(index, frames_TCHW=frames_TCHW, segments_TLM=segments_TLM)
+
+    def read_frames(self, index: int) -> Tensor:
+        """All frames of a clip as they are stored, uint8 `[T, H, W, C]`."""
+        frames = range(self.clips.num_frames)
+        return torch.from_numpy(np.stack([self.clips.read_frame(index, frame) for frame in frames]))
+
+    def pairs(self, index: int, *, frames_TCHW: Tensor, segments_TLM: Tensor) -> Batch:
+        """All pairs of a clip, from its frames and segments made ready for the model."""
         return _batch(
             self.clips,
             index,
-            frames_PCHW=_finish_frames(frames_THWC, self.inputs),
-            segments_PLM=cut_segments(
-                log_mel_NM, frame_indices=frames, num_frames=num_frames, config=self.inputs
-            ),
-            frames=frames,
+            frames_PCHW=frames_TCHW,
+            segments_PLM=segments_TLM,
+            frames=list(range(self.clips.num_frames)),
         )
 
 

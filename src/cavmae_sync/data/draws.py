@@ -21,6 +21,7 @@ class Purpose(IntEnum):
     MASK = 3
     MASK_RATIO = 4
     VALIDATION_MASK = 5
+    MIXUP = 6
 
 
 class Draw(NamedTuple):

@@ -1,6 +1,6 @@
 """The optimiser and one update with it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -25,14 +25,30 @@ def make_optimizer(parameters: Iterable[nn.Parameter], config: OptimConfig) -> t
 
 
 class Updater:
-    """Steps an optimiser: scales the loss in half precision, clips gradients, sets the learning rate."""
+    """Steps an optimiser: scales the loss in half precision, clips gradients, sets the learning rate.
+
+    Args:
+        parameters: What is trained.
+        config: Optimiser and learning rate.
+        precision: Precision of the forward pass.
+        faster: More parameters, trained `factor` times as fast: a fresh head on a trained model.
+        factor: What the learning rate of `faster` is multiplied with.
+    """
 
     def __init__(
-        self, parameters: Iterable[nn.Parameter], config: OptimConfig, *, precision: Precision
+        self,
+        parameters: Iterable[nn.Parameter],
+        config: OptimConfig,
+        *,
+        precision: Precision,
+        faster: Sequence[nn.Parameter] = (),
+        factor: float = 1.0,
     ) -> None:
-        self.parameters = list(parameters)
+        self.parameters = [*parameters, *faster]
         self.clip_gradient_norm = config.clip_gradient_norm
         self.optimizer = make_optimizer(self.parameters, config)
+        if faster:
+            self._set_apart(faster, factor)
         self.scaler = torch.amp.GradScaler(self.parameters[0].device.type, enabled=precision == "float16")
 
     @property
@@ -50,7 +66,7 @@ class Updater:
         Where the norm is not finite nothing is updated; in float16 the loss scale is lowered.
         """
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate
+            group["lr"] = learning_rate * group.get("rate_factor", 1.0)
         self.scaler.unscale_(self.optimizer)
         norm = torch.nn.utils.get_total_norm(
             [parameter.grad for parameter in self.parameters if parameter.grad is not None]
@@ -62,6 +78,14 @@ class Updater:
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
         return norm
+
+    def _set_apart(self, faster: Sequence[nn.Parameter], factor: float) -> None:
+        """Move parameters to a group of their own, with the settings of the first."""
+        first = self.optimizer.param_groups[0]
+        names = {id(parameter) for parameter in faster}
+        first["params"] = [parameter for parameter in first["params"] if id(parameter) not in names]
+        settings = {key: value for key, value in first.items() if key != "params"}
+        self.optimizer.add_param_group(settings | {"params": list(faster), "rate_factor": factor})
 
     def state_dict(self) -> dict[str, object]:
         """State of the optimiser and of the loss scale."""

@@ -1,0 +1,117 @@
+"""`cavmae-sync probe`: a model and labelled clips to a classifier and its report."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+from rich.console import Console
+
+from cavmae_sync.choices import Precision
+from cavmae_sync.cli.open import open_embedder
+from cavmae_sync.cli.progress import show_progress
+from cavmae_sync.cli.types import Json, Workers
+
+if TYPE_CHECKING:
+    from cavmae_sync.evaluation.classification import ClassificationReport
+    from cavmae_sync.recipes.probing import ProbingResult
+
+_MODEL = "model."
+
+
+def probe(
+    run_or_weights: Path,
+    /,
+    *overrides: str,
+    train: Path,
+    test: Path,
+    out: Path,
+    recipe: str = "probe_as20k",
+    features: Path | None = None,
+    precision: Precision = "float32",
+    device: str | None = None,
+    num_workers: Workers = 0,
+    with_controls: Annotated[bool, Parameter(negative="")] = False,
+    as_json: Json = False,
+) -> None:
+    """Train a classifier on a model's features, or fine-tune the model, and measure it on other clips.
+
+    Both datasets must be prepared with --labels. The learning rate is chosen on a slice of the training
+    clips, never on the test clips. OUT gets probe.safetensors, report.json, metrics.jsonl and config.json,
+    and after fine-tuning weights.safetensors; averaged/ holds the same for weights averaged over epochs.
+
+    Recipes: probe_as20k (any number of labels per clip), probe_vggsound (one label per clip), probe_stage
+    (small); finetune_as20k, finetune_as2m, finetune_vggsound train the model too.
+
+    Example: cavmae-sync probe my-run --train my-dataset --test my-test-dataset --out my-probe head=linear
+
+    Args:
+        run_or_weights: Folder of a run, a .safetensors file, or a .pth of the authors.
+        overrides: `key.path=value` words, for example `head=linear`, `features.modalities=audio`,
+            `features.tokens=patch_mean`, `backbone=frozen augment.mixup_probability=0.5`; with `model.` in
+            front for what no weight shows, `model.inputs.align_length=valid`.
+        train: Prepared dataset to learn from.
+        test: Prepared dataset to measure with.
+        out: Folder of the probe.
+        recipe: Name of a complete configuration.
+        features: Folder where features are kept, to share them between probes; OUT/features unless given.
+        precision: Precision of matrix products.
+        device: cpu, cuda or mps; the best there is unless given.
+        num_workers: Processes that read clips; 0 reads in this one.
+        with_controls: Report an untrained model, the truth and the frequency of classes too.
+        as_json: Print the result as one JSON object.
+    """
+    from cavmae_sync.data import PreparedDataset
+    from cavmae_sync.evaluation import untrained
+    from cavmae_sync.recipes.probing import control_reports, run_probing
+    from cavmae_sync.recipes.probing_config import find_probe_recipe
+
+    config = find_probe_recipe(recipe).with_overrides(_words(overrides, is_for_model=False))
+    embedder = open_embedder(
+        run_or_weights, _words(overrides, is_for_model=True), device=device, precision=precision
+    )
+    clips = {"train": PreparedDataset.open(train), "test": PreparedDataset.open(test)}
+    shared: dict[str, Any] = {
+        **clips,
+        "features": features or out / "features",
+        "num_workers": num_workers or 0,
+        "show": show_progress,
+    }
+    result = run_probing(embedder, config, out=out, model_path=run_or_weights, **shared)
+    controls: dict[str, ClassificationReport] = {}
+    if with_controls:
+        fresh = run_probing(untrained(embedder, seed=config.seed), config, out=out / "untrained", **shared)
+        controls = {"untrained": fresh.report, **control_reports(config, **clips)}
+    _print(result, controls, out=out, as_json=as_json)
+
+
+def _words(overrides: Sequence[str], *, is_for_model: bool) -> list[str]:
+    words = [word for word in overrides if word.startswith(_MODEL) == is_for_model]
+    return [word.removeprefix(_MODEL) for word in words]
+
+
+def _print(
+    result: "ProbingResult", controls: "dict[str, ClassificationReport]", *, out: Path, as_json: bool
+) -> None:
+    reports = {"last_epoch": result.report}
+    if result.averaged_report is not None:
+        reports["averaged"] = result.averaged_report
+    reports |= controls
+    if as_json:
+        facts = {
+            "out": str(out),
+            "learning_rate": result.learning_rate,
+            "held_out_scores": {f"{rate:g}": score for rate, score in result.held_out_scores.items()},
+            "reports": {name: report.to_dict() for name, report in reports.items()},
+        }
+        print(json.dumps(facts, indent=2, allow_nan=False, ensure_ascii=False))
+        return
+    console = Console()
+    for name, report in reports.items():
+        console.print(name.replace("_", " ").upper(), style="bold")
+        console.print(report.to_table())
+    scores = ", ".join(f"{rate:g}: {score:.3f}" for rate, score in result.held_out_scores.items())
+    chosen = f" (held-out training clips: {scores})" if scores else ""
+    console.print(f"learning rate {result.learning_rate:g}{chosen}", soft_wrap=True)
+    console.print(f"probe in {out}", soft_wrap=True)

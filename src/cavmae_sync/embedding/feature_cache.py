@@ -1,0 +1,202 @@
+"""Features of a dataset in files: computed once, then read by row for every head that is tried.
+
+FOLDER/KEY/features.json   what they are: clips, their preparation, weights, tokens, precision
+FOLDER/KEY/audio.npy       float16 [N, T, D]; visual.npy the same
+FOLDER/KEY/audio.part      the same, unfinished; audio.done says how many clips it holds
+
+The key is a hash of the description, so that features of other clips or weights are never taken for these.
+Sound and picture lie apart: with both, each alone costs nothing more.
+
+N clips, B some of them, T frames per clip, D width of a feature.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+import numpy as np
+import torch
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cavmae_sync.atomic import write_text
+from cavmae_sync.data import PreparedDataset
+from cavmae_sync.embedding.embedder import Embedder, Progress
+from cavmae_sync.embedding.features import FeatureConfig, iterate_features
+from cavmae_sync.embedding.provenance import weights_fingerprint
+from cavmae_sync.errors import DatasetError
+from cavmae_sync.model import Modality
+
+_VERSION: Final = 1
+#: Clips between two notes of how far it is: what a kill may cost.
+_CLIPS_PER_NOTE: Final = 64
+_KEY_DIGITS: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFeatures:
+    """Features of clips, read when asked for.
+
+    Attributes:
+        parts: float16 `[N, T, D]` of each modality; a feature is them one after the other.
+        rows: Which clips of the parts, in which order; None for all.
+    """
+
+    parts: tuple[NDArray[np.float16], ...]
+    rows: tuple[int, ...] | None = None
+
+    def __len__(self) -> int:
+        """Number of clips."""
+        return len(self.parts[0]) if self.rows is None else len(self.rows)
+
+    @property
+    def width(self) -> int:
+        """Width of a feature."""
+        return sum(part.shape[2] for part in self.parts)
+
+    def subset(self, rows: Sequence[int]) -> Self:
+        """Some of the clips, in the order given; nothing is read."""
+        chosen = tuple(rows) if self.rows is None else tuple(self.rows[row] for row in rows)
+        return type(self)(self.parts, chosen)
+
+    def read(self, rows: Sequence[int]) -> Tensor:
+        """Features of some clips, float32 `[B, T, D]`."""
+        places = list(rows) if self.rows is None else [self.rows[row] for row in rows]
+        return torch.cat([torch.from_numpy(np.asarray(part[places])) for part in self.parts], dim=2).float()
+
+
+def cached_features(
+    embedder: Embedder,
+    clips: PreparedDataset,
+    config: FeatureConfig,
+    *,
+    folder: Path,
+    num_workers: int = 0,
+    on_progress: Progress | None = None,
+) -> StoredFeatures:
+    """The features of a dataset, from files where they are there, computed where they are not.
+
+    Computing goes on where it was interrupted. Memory does not grow with the dataset.
+
+    Args:
+        embedder: The model and how it computes.
+        clips: Prepared clips.
+        config: Which vector.
+        folder: Where features lie, of any number of datasets and models.
+        num_workers: Processes that read clips.
+        on_progress: Called after each batch with clips done and clips in all.
+
+    Raises:
+        ValueError: The dataset is empty.
+        ConfigError: The model has no such tokens.
+        DatasetError: A file of the folder is damaged.
+        WeightsError: A feature is not finite, or too large for float16.
+    """
+    if len(clips) == 0:
+        raise ValueError("The dataset has no clips, so there is nothing to embed.")
+    width = config.width(embedder.model.config) // len(config.parts)
+    about = _description(embedder, clips, config)
+    text = json.dumps(about, indent=2, sort_keys=True) + "\n"
+    place = folder / hashlib.sha256(text.encode()).hexdigest()[:_KEY_DIGITS]
+    place.mkdir(parents=True, exist_ok=True)
+    write_text(place / "features.json", text)
+    files = {
+        part: _PartFile(place, part, shape=(len(clips), clips.num_frames, width)) for part in config.parts
+    }
+    missing = {part: file for part, file in files.items() if not file.path.exists()}
+    if missing:
+        _fill(missing, embedder, clips, config, num_workers=num_workers, on_progress=on_progress)
+    return StoredFeatures(tuple(file.open() for file in files.values()))
+
+
+def _description(embedder: Embedder, clips: PreparedDataset, config: FeatureConfig) -> dict[str, Any]:
+    """All that features depend on. The list's hash says nothing about how its clips were prepared."""
+    return {
+        "version": _VERSION,
+        "clip_list": clips.list_sha256,
+        "prepared": clips.config.model_dump(mode="json"),
+        "weights": weights_fingerprint(embedder.model),
+        "model": embedder.model.config.model_dump(mode="json"),
+        "tokens": config.tokens,
+        "depth": config.depth,
+        "precision": embedder.precision,
+    }
+
+
+class _PartFile:
+    """One modality's features, finished or not."""
+
+    def __init__(self, folder: Path, part: Modality, *, shape: tuple[int, int, int]) -> None:
+        self.path, self.shape = folder / f"{part}.npy", shape
+        self._unfinished, self._note = self.path.with_suffix(".part"), self.path.with_suffix(".done")
+
+    def open(self) -> NDArray[np.float16]:
+        """The finished file, mapped into memory."""
+        try:
+            values: NDArray[np.float16] = np.load(self.path, mmap_mode="r", allow_pickle=False)
+        except (ValueError, EOFError) as error:
+            raise DatasetError(f"{self.path} is damaged ({error}). Delete it; it is made again.") from error
+        if values.shape != self.shape or values.dtype != np.float16:
+            raise DatasetError(
+                f"{self.path} holds {values.dtype} {values.shape}, float16 {self.shape} is needed. "
+                "Delete it; it is made again."
+            )
+        return values
+
+    def num_done(self) -> int:
+        """Clips that are surely in the unfinished file."""
+        if not (self._note.exists() and self._unfinished.exists()):
+            return 0
+        return int(self._note.read_text("utf-8"))
+
+    def begin(self) -> NDArray[np.float16]:
+        """The unfinished file, mapped for writing; made where there is none."""
+        mode = "r+" if self.num_done() else "w+"
+        return open_memmap(self._unfinished, mode=mode, dtype=np.float16, shape=self.shape)
+
+    def note(self, values: NDArray[np.float16], num_done: int) -> None:
+        """Put on disk what is done, then say so."""
+        if isinstance(values, np.memmap):
+            values.flush()
+        write_text(self._note, str(num_done))
+
+    def finish(self) -> None:
+        """From now on it counts."""
+        with self._unfinished.open("rb+") as file:
+            os.fsync(file.fileno())
+        self._unfinished.replace(self.path)
+        self._note.unlink()
+
+
+def _fill(
+    files: Mapping[Modality, _PartFile],
+    embedder: Embedder,
+    clips: PreparedDataset,
+    config: FeatureConfig,
+    *,
+    num_workers: int,
+    on_progress: Progress | None,
+) -> None:
+    parts: tuple[Modality, ...] = tuple(files)
+    wanted = config.model_copy(update={"modalities": parts[0] if len(parts) == 1 else "both"})
+    done = noted = min(file.num_done() for file in files.values())
+    values = {part: file.begin() for part, file in files.items()}
+    rest = clips.subset(range(done, len(clips)))
+    for batch in iterate_features(embedder, rest, wanted, num_workers=num_workers):
+        size = len(batch[parts[0]])
+        for part in parts:
+            values[part][done : done + size] = batch[part].numpy()
+        done += size
+        if done - noted >= _CLIPS_PER_NOTE or done == len(clips):
+            for part, file in files.items():
+                file.note(values[part], done)
+            noted = done
+        if on_progress is not None:
+            on_progress(done, len(clips))
+    for file in files.values():
+        file.finish()
