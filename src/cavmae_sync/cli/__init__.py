@@ -12,6 +12,7 @@ from cyclopts import App, CycloptsError
 from pydantic import ValidationError
 from rich.console import Console
 
+from cavmae_sync.cli.agreement import agreement
 from cavmae_sync.cli.classify import classify
 from cavmae_sync.cli.demo import demo
 from cavmae_sync.cli.evaluate_retrieval import retrieval
@@ -32,7 +33,7 @@ app = App(
 )
 evaluate = App(name="evaluate", help="Measures a model.")
 
-for _command in (demo, stage, prepare, import_cavmae, pretrain, classify, probe):
+for _command in (demo, stage, prepare, import_cavmae, pretrain, classify, probe, agreement):
     app.command(_command)
 app.command(evaluate)
 evaluate.command(retrieval)

@@ -1,5 +1,6 @@
 """Arrays and reports in, matplotlib figures out; `save_picture` writes them as PNG."""
 
+from cavmae_sync.evaluation.pictures.agreement import Storyboard, agreement_picture
 from cavmae_sync.evaluation.pictures.matches import Direction, matches_picture
 from cavmae_sync.evaluation.pictures.reconstruction import Reconstruction, reconstruction_picture
 from cavmae_sync.evaluation.pictures.similarity import clip_picture, gallery_picture
@@ -9,6 +10,8 @@ from cavmae_sync.evaluation.pictures.training import training_curves
 __all__ = [
     "Direction",
     "Reconstruction",
+    "Storyboard",
+    "agreement_picture",
     "clip_picture",
     "gallery_picture",
     "matches_picture",
