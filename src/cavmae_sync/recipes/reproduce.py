@@ -182,7 +182,12 @@ class Grid:
         """What a training is."""
         recipe = find_recipe(training.recipe)
         if self.config.scale == "stage":
-            return stage_twin(recipe, num_epochs=self.config.num_epochs, seed=seed)
+            return stage_twin(
+                recipe,
+                num_clips=self.config.num_train_clips,
+                num_epochs=self.config.num_epochs,
+                seed=seed,
+            )
         return recipe.model_copy(update={"seed": seed})
 
     def _fill(self, row: Row, seed: int) -> bool:

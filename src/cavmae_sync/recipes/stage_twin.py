@@ -24,15 +24,16 @@ CONTRASTIVE_FACTOR: Final = 10
 CLIP_GRADIENT_NORM: Final = 1.0
 
 
-def stage_twin(recipe: PretrainConfig, *, num_epochs: int, seed: int) -> PretrainConfig:
+def stage_twin(recipe: PretrainConfig, *, num_clips: int, num_epochs: int, seed: int) -> PretrainConfig:
     """The small twin of a full-size recipe.
 
     Args:
         recipe: A recipe of the published size.
+        num_clips: Clips of the training set; a batch is not larger than half of them.
         num_epochs: Passes over the generated clips, the same for all twins of a table.
         seed: Seed of the run.
     """
-    batch_size = max(2, recipe.loop.batch_size // BATCH_DIVISOR)
+    batch_size = max(2, min(recipe.loop.batch_size // BATCH_DIVISOR, num_clips // 2))
     return PretrainConfig(
         name=f"stage_{recipe.name}",
         seed=seed,
