@@ -74,3 +74,9 @@ def contents() -> Callable[[Path], dict[str, bytes]]:
         return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
     return read
+
+
+@pytest.fixture
+def labelled(prepared_folder: Path) -> PreparedDataset:
+    """Generated clips with labels, opened."""
+    return PreparedDataset.open(prepared_folder)

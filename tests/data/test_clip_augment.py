@@ -1,0 +1,99 @@
+"""Whole clips changed at random: everything that is switched on really happens."""
+
+import pytest
+import torch
+
+from cavmae_sync.data import Batch, ClipDataset, Draw, PreparedDataset, make_loader
+from cavmae_sync.data.clip_augment import AugmentedClipDataset
+from cavmae_sync.inputs import InputConfig, cut_segments, log_mel
+from cavmae_sync.inputs.augment import AugmentConfig
+from cavmae_sync.inputs.mixup import mix_waveforms
+
+INPUTS = InputConfig(frame_pixels=32, segment_length=32, align_length="valid")
+PADDING = (0.0 - INPUTS.spectrogram_mean) / INPUTS.spectrogram_std
+
+
+def changed(labelled: PreparedDataset, seed: int = 0, **switched_on) -> AugmentedClipDataset:
+    return AugmentedClipDataset(labelled, inputs=INPUTS, seed=seed, augment=AugmentConfig(**switched_on))
+
+
+@pytest.fixture
+def plain(labelled: PreparedDataset) -> Batch:
+    return ClipDataset(labelled, inputs=INPUTS)[2]
+
+
+def test_all_off_is_the_clip_as_it_is(labelled: PreparedDataset, plain: Batch):
+    batch = changed(labelled)[Draw(4, 2)]
+    assert torch.equal(batch.segments_PLM, plain.segments_PLM)
+    assert torch.equal(batch.frames_PCHW, plain.frames_PCHW)
+
+
+@pytest.mark.parametrize(
+    ("switched_on", "changes_sound", "changes_picture"),
+    [
+        ({"frequency_mask_bins": 48}, True, False),
+        ({"time_mask_length": 60}, True, False),
+        ({"noise_amplitude": 0.1}, True, False),
+        ({"rolls_time": True}, True, False),
+        ({"center_jitter": 20}, True, False),
+        ({"crops_frames": True}, False, True),
+        ({"flip_probability": 1.0}, False, True),
+        ({"mixup_probability": 1.0}, True, True),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_each_switch_acts_and_only_where_it_should(
+    labelled: PreparedDataset, plain: Batch, switched_on, changes_sound, changes_picture
+):
+    batch = changed(labelled, seed=1, **switched_on)[Draw(0, 2)]
+    assert torch.equal(batch.segments_PLM, plain.segments_PLM) != changes_sound
+    assert torch.equal(batch.frames_PCHW, plain.frames_PCHW) != changes_picture
+    assert batch.segments_PLM.isfinite().all()
+    assert batch.frames_PCHW.isfinite().all()
+
+
+def test_a_mask_hides_the_same_bins_in_every_segment(labelled: PreparedDataset):
+    batch = changed(labelled, frequency_mask_bins=48)[Draw(0, 1)]
+    is_hidden_PM = ((batch.segments_PLM - PADDING).abs() < 1e-5).all(dim=1)
+    assert 0 < int(is_hidden_PM[0].sum()) < 48
+    assert (is_hidden_PM == is_hidden_PM[0]).all()
+
+
+def test_a_mirrored_clip_by_hand(labelled: PreparedDataset, plain: Batch):
+    batch = changed(labelled, flip_probability=1.0)[Draw(0, 2)]
+    assert torch.equal(batch.frames_PCHW, plain.frames_PCHW.flip(3))
+
+
+def test_a_mixture_by_hand(labelled: PreparedDataset):
+    """Waveforms are mixed, not spectrograms; frames are mixed one by one; `mixing` tells with whom."""
+    dataset = changed(labelled, mixup_probability=1.0)
+    draw = Draw(3, 5)
+    mixture = dataset.mixing.of(draw)
+    assert mixture is not None
+    sounds = [torch.from_numpy(labelled.read_waveform(row)) for row in (5, mixture.partner)]
+    segments_PLM = cut_segments(
+        log_mel(mix_waveforms(*sounds, weight=mixture.weight)),
+        frame_indices=range(4),
+        num_frames=4,
+        config=INPUTS,
+    )
+    whole = ClipDataset(labelled, inputs=INPUTS)
+    frames = [whole[row].frames_PCHW for row in (5, mixture.partner)]
+    batch = dataset[draw]
+    torch.testing.assert_close(batch.segments_PLM, segments_PLM)
+    expected = mixture.weight * frames[0] + (1 - mixture.weight) * frames[1]
+    torch.testing.assert_close(batch.frames_PCHW, expected)
+
+
+def test_workers_change_nothing(labelled: PreparedDataset):
+    everything = {
+        "mixup_probability": 0.5, "frequency_mask_bins": 48, "time_mask_length": 192, "rolls_time": True,
+        "noise_amplitude": 0.1, "crops_frames": True, "flip_probability": 0.5,
+    }  # fmt: skip
+    draws = [[Draw(1, 3), Draw(1, 3, 1)], [Draw(1, 0), Draw(2, 3)]]
+    dataset = changed(labelled, **everything)
+    here, there = (list(make_loader(dataset, sampler=draws, num_workers=n)) for n in (0, 2))
+    for one, other in zip(here, there, strict=True):
+        assert torch.equal(one.segments_PLM, other.segments_PLM)
+        assert torch.equal(one.frames_PCHW, other.frames_PCHW)
+    assert not torch.equal(here[0].segments_PLM[:4], here[0].segments_PLM[4:])  # another occurrence
