@@ -157,3 +157,10 @@ def test_the_same_seed_gives_the_same_intervals():
     assert first == again
     assert first.value == other.value
     assert first.low != other.low
+
+
+def test_names_are_printed_as_they_are():
+    is_true_NC = torch.tensor([[True, False, False], [False, True, False]])
+    report = report_of(torch.rand(2, 3), is_true_NC, classes=("drum [b]", "flute", "[red] dog"))
+    assert "drum [b]" in printed(report.to_class_table())
+    assert "[red] dog" in printed(report.to_table())

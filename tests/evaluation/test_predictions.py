@@ -140,7 +140,7 @@ def video(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("modalities", ["both", "audio", "visual"])
-def test_a_clip_is_judged_by_all_its_frames_and_a_moment_by_those_around_it(
+def test_a_clip_is_judged_by_its_frames_and_a_moment_by_those_around_it_and_its_clip(
     embedder, make_probe, video, modalities
 ):
     probe = make_probe(modalities=modalities)
@@ -155,7 +155,9 @@ def test_a_clip_is_judged_by_all_its_frames_and_a_moment_by_those_around_it(
         seconds = part.clip.frame_seconds_T
         for t in range(4):
             near = [i for i in range(4) if abs(seconds[i] - seconds[t]) <= 0.45]
-            expected_C = probe.probabilities(features_TD[near][None])[0].numpy()
+            repeated = [i for i in near for _ in range(round(4 / len(near)))]
+            window_C = probe.probabilities(features_TD[repeated][None])[0]
+            expected_C = (window_C * whole_C).sqrt().numpy()
             assert found.moments.probabilities_NC[4 * n + t] == pytest.approx(expected_C, abs=1e-6)
 
 
@@ -167,11 +169,17 @@ def test_moments_follow_one_another_without_gaps_and_cover_the_clips(embedder, m
     assert moments.stop_seconds_N[-1] == pytest.approx(clips.stop_seconds_N[-1])
 
 
-def test_a_window_as_long_as_the_clip_says_what_the_clip_says(embedder, make_probe, video):
-    found = classify_video(embedder, make_probe(), video, num_frames=5, window_seconds=100)
+@pytest.mark.parametrize("loss", ["bce", "ce"])
+def test_a_window_as_long_as_the_clip_says_what_the_clip_says(embedder, make_probe, video, loss):
+    found = classify_video(embedder, make_probe(loss=loss), video, num_frames=5, window_seconds=100)
     assert len(found.clips.probabilities_NC) == 1
     for row_C in found.moments.probabilities_NC:
         assert row_C == pytest.approx(found.clips.probabilities_NC[0], abs=1e-6)
+
+
+def test_where_one_class_is_chosen_probabilities_of_a_moment_sum_to_one(embedder, make_probe, video):
+    found = classify_video(embedder, make_probe(loss="ce"), video, clip_seconds=1.2, num_frames=4)
+    assert found.moments.probabilities_NC.sum(axis=1) == pytest.approx(1)
 
 
 def test_progress_ends_at_the_end_and_few_pictures_are_kept(embedder, make_probe, video):
@@ -179,7 +187,7 @@ def test_progress_ends_at_the_end_and_few_pictures_are_kept(embedder, make_probe
     found = classify_video(
         embedder, make_probe(), video, clip_seconds=1.0, num_frames=40, on_progress=lambda *c: calls.append(c)
     )
-    assert calls == [(1, 3), (2, 3)]
+    assert calls == [(1, 3), (2, 3), (2, 2)]
     assert 16 <= len(found.pictures_THWC) <= 32
     assert found.pictures_THWC.dtype == np.uint8
     assert np.diff(found.picture_seconds_T).max() < 0.2

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from cavmae_sync.choices import Precision
@@ -30,7 +31,7 @@ def classify(
     model: Path | None = None,
     top: Count = 5,
     window_seconds: _Seconds = 2.0,
-    threshold: _Fraction = 0.5,
+    threshold: _Fraction = 0.3,
     precision: Precision = "float32",
     device: str | None = None,
     picture: Path | None = None,
@@ -39,8 +40,8 @@ def classify(
 ) -> None:
     """Name what is heard and seen in a video file of any length, with times.
 
-    Prints the surest classes of the whole file, of each ten seconds (as probes are trained), and the times
-    at which a class is present, found with a short window that slides over the frames.
+    Prints the surest classes of the whole file and of each ten seconds, as probes are trained, and the times
+    at which a class is present: the ten seconds say what, a short window that slides over them says when.
 
     Example: cavmae-sync classify party.mp4 --probe my-probe --picture classes.png
 
@@ -50,8 +51,8 @@ def classify(
         probe: Folder that `cavmae-sync probe` made, or its probe.safetensors.
         model: Run or weights that the probe was trained on, where they are not where they were then.
         top: How many of the surest classes to print.
-        window_seconds: Frames so near to each other judge a moment together. Short windows are finer in
-            time and less sure: the probe was trained on all frames of ten seconds.
+        window_seconds: Length of the window. Short ones are finer in time and less sure: the probe was
+            trained on all frames of ten seconds.
         threshold: Least probability of a class that counts as present; a probe for exactly one class per
             clip takes the surest instead.
         precision: Precision of matrix products.
@@ -118,7 +119,7 @@ def _whole_table(found: "VideoClasses", *, top: int) -> Table:
     table.add_column("class")
     table.add_column("probability", justify="right")
     for name, probability in found.top(top):
-        table.add_row(name, f"{probability * 100:.1f} %")
+        table.add_row(escape(name), f"{probability * 100:.1f} %")
     return table
 
 
@@ -132,19 +133,19 @@ def _clip_table(found: "VideoClasses", *, top: int) -> Table:
     times = zip(found.clips.start_seconds_N, found.clips.stop_seconds_N, strict=True)
     for n, (start, stop) in enumerate(times):
         names = ", ".join(f"{name} {value * 100:.0f} %" for name, value in found.top_of_clip(n, top))
-        table.add_row(clock(start), clock(stop), names)
+        table.add_row(clock(start), clock(stop), escape(names))
     return table
 
 
 def _span_table(found: "VideoClasses", *, threshold: float) -> Table:
     from cavmae_sync.evaluation.predictions import clock
 
-    rule = f"at least {threshold * 100:.0f} %" if found.loss == "bce" else "surest"
+    rule = f"at least {threshold * 100:g} %" if found.loss == "bce" else "surest"
     spans = found.spans(threshold=threshold)
     table = Table(
         title=f"when, {rule}",
         title_justify="left",
-        caption=f"frames of {found.window_seconds:g} s together" if spans else "no class, at no time",
+        caption=f"window of {found.window_seconds:g} s" if spans else "no class, at no time",
         caption_justify="left",
     )
     for heading in ("from", "to", "class", "mean", "highest"):
@@ -153,7 +154,7 @@ def _span_table(found: "VideoClasses", *, threshold: float) -> Table:
         table.add_row(
             clock(span.start_seconds),
             clock(span.stop_seconds),
-            span.name,
+            escape(span.name),
             f"{span.mean_probability * 100:.0f} %",
             f"{span.peak_probability * 100:.0f} %",
         )

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
+from rich.markup import escape
 from rich.table import Table
 from torch import Tensor
 
@@ -68,7 +69,7 @@ class ClassificationReport(Report):
             table.add_column(heading, justify="right")
         for score in sorted(self.class_scores, key=_best_first):
             table.add_row(
-                score.name,
+                escape(score.name),
                 _percent(score.average_precision),
                 _percent(score.auc),
                 str(score.num_positives),
@@ -91,7 +92,7 @@ class ClassificationReport(Report):
                 f"always {majority['class']!r} is right in {majority['accuracy'] * 100:.1f} % "
                 "(chance is one in as many as there are classes)"
             )
-        return "\n".join(lines)
+        return "\n".join([lines[0], *map(escape, lines[1:])])
 
 
 def classification_report(  # noqa: PLR0913 - scores and truth, how to judge them, where they come from

@@ -29,8 +29,9 @@ from cavmae_sync.paper import CLIP_SECONDS, NUM_FRAMES
 
 #: Three frames of a published clip: short enough to follow events, long enough to be more than one picture.
 WINDOW_SECONDS: Final = 2.0
-#: From here on a class counts as present where each class is decided by itself.
-THRESHOLD: Final = 0.5
+#: From here on a class counts as present where each class is decided by itself. Label smoothing keeps
+#: probabilities low: on generated clips this finds as many moments falsely as it misses (docs/probing.md).
+THRESHOLD: Final = 0.3
 #: Frames kept for the picture, and their side.
 _MAX_PICTURES: Final = 32
 _PICTURE_PIXELS: Final = 96
@@ -89,8 +90,9 @@ class VideoClasses:
         classes: Name of each class.
         loss: "bce" where each class is decided by itself, "ce" where one is chosen.
         clips: Stretches of ten seconds, which is how probes are trained.
-        moments: One stretch around each frame, judged by the frames of a window about it: finer in time, but
-            fewer frames than the probe was trained with, so that its probabilities are less to be trusted.
+        moments: One stretch around each frame. Its clip says what there is, the frames of a window about it
+            say when: the geometric mean of both. Finer in time, but a window has fewer different frames than
+            the probe was trained with, so that its probabilities are less to be trusted.
         window_seconds: Length of that window.
         picture_seconds_T: When the pictures are shown.
         pictures_THWC: uint8, some frames of the file as the model sees them, evenly over its length.
@@ -238,14 +240,17 @@ def classify_video(
         for part in embed_video(embedder, path, clip_seconds=clip_seconds, num_frames=num_frames):
             features_TD = features_of_inputs(embedder, part.inputs, probe.features)
             start, stop = part.clip.start_seconds, part.clip.start_seconds + part.clip.duration_seconds
-            clips.add([start], [stop], probe.probabilities(features_TD[None]))
-            times_T = start + part.clip.frame_seconds_T
-            edges = [start, *((times_T[1:] + times_T[:-1]) / 2).tolist(), stop]
-            near = _windowed(probe, features_TD, part.clip.frame_seconds_T, window_seconds=window_seconds)
-            moments.add(edges[:-1], edges[1:], near)
+            clip_C = probe.probabilities(features_TD[None])[0]
+            clips.add([start], [stop], clip_C[None])
+            seconds_T = part.clip.frame_seconds_T
+            edges = [start, *(start + (seconds_T[1:] + seconds_T[:-1]) / 2).tolist(), stop]
+            near_TC = _moments(probe, features_TD, clip_C, seconds_T=seconds_T, window_seconds=window_seconds)
+            moments.add(edges[:-1], edges[1:], near_TC)
             strip.add(part.clip)
             if on_progress is not None:
                 on_progress(round(stop), max(round(total), round(stop)))
+        if on_progress is not None:  # headers are wrong, and the rest of less than a second is left out
+            on_progress(round(clips.stops[-1]), round(clips.stops[-1]))
     except (NoVideoStreamError, NoAudioStreamError) as error:
         raise type(error)(f"{error}{_needs_both(probe, error)}") from error
     return VideoClasses(
@@ -273,13 +278,27 @@ def clock(seconds: float) -> str:
     return f"{before}:{rest // 10:02d}" + (f".{rest % 10}" if rest % 10 else "")
 
 
-def _windowed(
-    probe: Probe, features_TD: Tensor, seconds_T: NDArray[np.float64], *, window_seconds: float
+def _moments(
+    probe: Probe,
+    features_TD: Tensor,
+    clip_C: Tensor,
+    *,
+    seconds_T: NDArray[np.float64],
+    window_seconds: float,
 ) -> Tensor:
-    """Probabilities [T, C] from the frames near each frame; fewer of them at the ends of the clip."""
+    """Probabilities [T, C] around each frame: the geometric mean of what its window and its clip say.
+
+    A window alone is sure of much that its clip does not hold. Its frames are repeated until they are about
+    as many as in a clip, as the attention of the head is used to; a mean over time stays as it is.
+    """
     is_near_TT = np.abs(seconds_T[:, None] - seconds_T) <= window_seconds / 2 + 1e-6
-    rows = [probe.probabilities(features_TD[torch.from_numpy(near_T)][None]) for near_T in is_near_TT]
-    return torch.cat(rows)
+    rows = []
+    for near_T in is_near_TT:
+        near_KD = features_TD[torch.from_numpy(near_T)]
+        times = max(1, round(len(features_TD) / len(near_KD)))
+        rows.append(probe.probabilities(near_KD.repeat(times, 1)[None])[0])
+    both_TC = (torch.stack(rows) * clip_C).sqrt()
+    return both_TC if probe.loss == "bce" else both_TC / both_TC.sum(dim=1, keepdim=True)
 
 
 def _needs_both(probe: Probe, error: NoVideoStreamError | NoAudioStreamError) -> str:

@@ -162,7 +162,7 @@ def classes_over_time_picture(found: VideoClasses, *, title: str = "Classes over
     merged = "" if num_merged == 1 else f"; a column is the highest of {num_merged} moments"
     label(
         upper,
-        title=f"each moment judged by the frames of {found.window_seconds:g} s around it{merged}",
+        title=f"each moment by its ten seconds and a window of {found.window_seconds:g} s around it{merged}",
     )
     _draw_strip(lower, found)
     return figure
