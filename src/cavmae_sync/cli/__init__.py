@@ -21,6 +21,7 @@ from cavmae_sync.cli.evaluate_temporal import temporal
 from cavmae_sync.cli.prepare import import_cavmae, prepare
 from cavmae_sync.cli.pretrain import pretrain
 from cavmae_sync.cli.probe import probe
+from cavmae_sync.cli.segment import segment
 from cavmae_sync.cli.stage import stage
 from cavmae_sync.config import describe_invalid
 from cavmae_sync.errors import CavMaeSyncError
@@ -33,7 +34,7 @@ app = App(
 )
 evaluate = App(name="evaluate", help="Measures a model.")
 
-for _command in (demo, stage, prepare, import_cavmae, pretrain, classify, probe, agreement):
+for _command in (demo, stage, prepare, import_cavmae, pretrain, classify, probe, agreement, segment):
     app.command(_command)
 app.command(evaluate)
 evaluate.command(retrieval)

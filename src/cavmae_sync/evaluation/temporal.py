@@ -19,7 +19,7 @@ from cavmae_sync.embedding import DatasetEmbeddings, Embedder
 from cavmae_sync.embedding.embedder import Progress
 from cavmae_sync.embedding.segments import cluster_states, runs_of_labels, state_vectors
 from cavmae_sync.evaluation.controls import untrained
-from cavmae_sync.evaluation.pictures.temporal import Bar, Surroundings, states_picture
+from cavmae_sync.evaluation.pictures.temporal import LETTERS_NOTE, Bar, Surroundings, states_picture
 from cavmae_sync.evaluation.report import Report, Value
 from cavmae_sync.evaluation.temporal_baselines import loudness_states, one_state, uniform_states
 from cavmae_sync.evaluation.temporal_truth import (
@@ -387,5 +387,5 @@ def picture_of_reports(clips: PreparedDataset, reports: Sequence[TemporalReport]
             stop_seconds=clip.stop_seconds,
         ),
         title=f"When the state changes: {clip.id}, adjusted Rand index {indices[index]:.2f} (the median)\n"
-        "Equal letters are the same state; letters of different bars have nothing to do with each other.",
+        f"{LETTERS_NOTE}",
     )

@@ -32,6 +32,10 @@ from cavmae_sync.evaluation.pictures.style import (
     without_ticks,
 )
 
+#: For titles, where several bars stand below each other.
+LETTERS_NOTE: Final = (
+    "Equal letters in a bar are the same state; letters of different bars have nothing to do with each other."
+)
 _FILLS: Final = (SKY, ORANGE, GREEN, PURPLE, "#F0E442", BLUE, VERMILION, "#BDBDBD")
 #: On these, text is white.
 _DARK: Final = (BLUE, VERMILION, GREEN)
@@ -88,7 +92,7 @@ def states_picture(bars: Sequence[Bar], *, around: Surroundings, title: str = "S
         around: Frames and sound.
         title: Printed above.
     """
-    heights = [1.35, *([0.5] * len(bars)), 1.3]
+    heights = [_frames_height(around), *([0.5] * len(bars)), 1.3]
     figure = new_figure(width_inches=_WIDTH_INCHES, height_inches=sum(heights) + 1.1)
     figure.suptitle(title, fontsize=LARGE, x=0.01, ha="left")
     rows = figure.subplots(len(heights), 1, height_ratios=heights)
@@ -97,6 +101,11 @@ def states_picture(bars: Sequence[Bar], *, around: Surroundings, title: str = "S
         _draw_bar(axes, bar, around)
     _draw_sound(rows[-1], around)
     return figure
+
+
+def _frames_height(around: Surroundings) -> float:
+    height, width = around.frames_THWC.shape[1:3]
+    return min(_BAR_INCHES / _MAX_FRAMES * height / width, 1.5) + 0.35
 
 
 def _draw_frames(axes: Axes, around: Surroundings) -> None:

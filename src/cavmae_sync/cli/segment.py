@@ -1,0 +1,111 @@
+"""`cavmae-sync segment`: when does what is heard, or seen, in a video change?"""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+from rich.console import Console
+
+from cavmae_sync.choices import Precision, Representation, StateModality
+from cavmae_sync.cli.open import check_output, open_embedder
+from cavmae_sync.cli.progress import show_progress
+from cavmae_sync.cli.types import Count, Json
+
+if TYPE_CHECKING:
+    from cavmae_sync.embedding import EmbeddedClip
+
+
+def segment(
+    run_or_weights: Path,
+    video: Path,
+    /,
+    *overrides: str,
+    modality: StateModality | Literal["all"] = "all",
+    scope: Literal["file", "clip"] = "file",
+    max_states: Annotated[int, Parameter(validator=Number(gte=2))] = 5,
+    num_frames: Count = 16,
+    seed: int = 0,
+    representation: Representation = "global",
+    precision: Precision = "float32",
+    device: str | None = None,
+    truth: Path | None = None,
+    csv: Path | None = None,
+    picture: Path | None = None,
+    as_json: Json = False,
+) -> None:
+    """Divide a video into stretches in which the same is heard, or seen.
+
+    Frames are put into groups by what the model makes of them, and runs of one group are segments. A letter
+    is a state and comes back with it; letters of different modalities have nothing to do with each other. The
+    published rule always finds at least two states, also where nothing happens: a threshold that ends far
+    below 0.1 says that they hardly differ.
+
+    Example: cavmae-sync segment my-run my-video.mp4 --picture bars.png --csv segments.csv
+
+    Args:
+        run_or_weights: Folder of a run, a .safetensors file, or a .pth of the authors.
+        video: Video file with sound, of any length.
+        overrides: `key=value` words for what no weight shows, for example `registers_in_joint=true`.
+        modality: Divide by sound, by picture, or by both at once; `all` does all three.
+        scope: Compare all frames of the `file`, or, as published, only those of each `clip` of 10 s.
+        max_states: Most states, of the file or of each clip, at least 2.
+        num_frames: Frames looked at in each clip of 10 s.
+        seed: Of k-means, which takes over where the published rule finds no threshold.
+        representation: What stands for a frame or segment: its global token, or the mean of its patches.
+        precision: Precision of matrix products.
+        device: cpu, cuda or mps; the best there is unless given.
+        truth: CSV file with the columns start, stop and label, to be drawn below the bars.
+        csv: CSV file with one row for each segment.
+        picture: PNG file: frames, one bar for each modality, and the spectrogram.
+        as_json: Print everything as one JSON object.
+    """
+    from cavmae_sync.atomic import write_text
+    from cavmae_sync.embedding.provenance import weights_fingerprint
+    from cavmae_sync.embedding.video_states import SegmentingConfig, segment_video
+    from cavmae_sync.evaluation.pictures import save_picture
+    from cavmae_sync.evaluation.pictures.temporal import LETTERS_NOTE, states_picture
+    from cavmae_sync.evaluation.segment_text import (
+        bars_of,
+        read_truth,
+        states_csv,
+        states_dict,
+        states_table,
+        surroundings_of,
+    )
+    from cavmae_sync.media import probe
+
+    check_output(csv, option="--csv", suffix=".csv")
+    check_output(picture, option="--picture", suffix=".png")
+    known = None if truth is None else read_truth(truth)
+    total = round(probe(video).duration_seconds or 0)
+    embedder = open_embedder(
+        run_or_weights, overrides, device=device, precision=precision, representation=representation
+    )
+    config = SegmentingConfig(
+        modalities=get_args(StateModality) if modality == "all" else (modality,),
+        scope=scope,
+        max_states=max_states,
+        num_frames=num_frames,
+        seed=seed,
+    )
+    with show_progress("seconds of video") as advance:
+
+        def on_clip(clip: "EmbeddedClip") -> None:
+            done = round(clip.clip.start_seconds + clip.clip.duration_seconds)
+            advance(done, max(total, done), "")
+
+        found = segment_video(embedder, video, config=config, on_clip=on_clip)
+    if csv is not None:
+        write_text(csv, states_csv(found))
+    if picture is not None:
+        title = f"{video.name}: stretches of one state\n{LETTERS_NOTE}"
+        figure = states_picture(bars_of(found, truth=known), around=surroundings_of(found), title=title)
+        save_picture(figure, picture)
+    if as_json:
+        made_with = {"video": str(video), "scope": scope, "max_states": max_states, "seed": seed}
+        content = made_with | {"weights": weights_fingerprint(embedder.model)} | states_dict(found)
+        print(json.dumps(content, indent=2, ensure_ascii=False))
+    else:
+        Console().print(states_table(found, title=video.name))

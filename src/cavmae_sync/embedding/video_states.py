@@ -1,0 +1,200 @@
+"""A video file of any length in; stretches of one state out, by sound, by picture and by both.
+
+Letters: T frames of the file, H W pixels, C colours, D width, N spectrogram frames, M mel bins.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from cavmae_sync.choices import StateModality
+from cavmae_sync.embedding.embedder import Embedder
+from cavmae_sync.embedding.segments import (
+    Clustering,
+    Segment,
+    cluster_states,
+    runs_of_labels,
+    state_vectors,
+)
+from cavmae_sync.embedding.video import EmbeddedClip, embed_video
+from cavmae_sync.errors import ConfigError
+from cavmae_sync.inputs.frames import resize
+from cavmae_sync.inputs.spectrogram import log_mel
+from cavmae_sync.paper import CLIP_SECONDS, MAX_STATES, NUM_FRAMES
+
+#: Frames that are clustered at once; distances of all pairs take 8 bytes each, 134 MB.
+MAX_FRAMES_AT_ONCE: Final = 4096
+#: Spectrogram frames that are kept for pictures, per second.
+_SOUND_ROWS_PER_SECOND: Final = 20
+_THUMBNAIL_PIXELS: Final = 72
+
+#: Which frames are compared with each other: all of the file, or only those of a clip, as published.
+Scope = Literal["file", "clip"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StatesOfModality:
+    """What one modality says.
+
+    Attributes:
+        segments: Without gaps, over the whole file; a label is a state, wherever it appears.
+        clusterings: How labels were found: one for the file, or one for each clip.
+    """
+
+    segments: tuple[Segment, ...]
+    clusterings: tuple[Clustering, ...]
+
+    @property
+    def num_labels(self) -> int:
+        """Different states."""
+        return len({segment.label for segment in self.segments})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VideoStates:
+    """A video file as stretches of one state, and enough of it for a picture.
+
+    Attributes:
+        states: By modality.
+        frame_seconds_T: float64, time of every frame that was looked at, from the start of the file.
+        start_seconds: Where the first clip starts.
+        stop_seconds: Where the last one stops.
+        thumbnails_THWC: uint8, small pictures of the frames.
+        log_mel_NM: Natural logarithm of energies, 20 a second, spread evenly over the time.
+    """
+
+    states: Mapping[StateModality, StatesOfModality]
+    frame_seconds_T: NDArray[np.float64]
+    start_seconds: float
+    stop_seconds: float
+    thumbnails_THWC: NDArray[np.uint8]
+    log_mel_NM: NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SegmentingConfig:
+    """How a file is divided.
+
+    Attributes:
+        modalities: Whose vectors are clustered, each by itself.
+        scope: "file" compares all frames, so that a state that comes back has its letter again; "clip"
+            divides every clip of 10 s by itself, as published, and no letter appears in two clips.
+        max_states: Most states, of the file or of each clip.
+        clip_seconds: Length of the clips that are decoded and embedded.
+        num_frames: Frames of a clip.
+        seed: Of k-means.
+    """
+
+    modalities: Sequence[StateModality] = get_args(StateModality)
+    scope: Scope = "file"
+    max_states: int = MAX_STATES
+    clip_seconds: float = CLIP_SECONDS
+    num_frames: int = NUM_FRAMES
+    seed: int = 0
+
+
+def segment_video(
+    embedder: Embedder,
+    path: str | os.PathLike[str],
+    *,
+    config: SegmentingConfig,
+    on_clip: Callable[[EmbeddedClip], None] | None = None,
+) -> VideoStates:
+    """When does what is heard, or seen, in a video change?
+
+    Args:
+        embedder: The model and how it computes.
+        path: Video file with sound, at least 1 s long.
+        config: How it is divided.
+        on_clip: Called with each clip, for showing progress.
+
+    Raises:
+        MediaError: The file cannot be read, or has no picture or no sound, or is shorter than 1 s.
+        ConfigError: It has more frames than can be compared at once.
+
+    Source:
+        Spec 4.6; paper Figure 6.
+    """
+    parts: list[_Part] = []
+    clips = embed_video(embedder, path, clip_seconds=config.clip_seconds, num_frames=config.num_frames)
+    for clip in clips:
+        parts.append(_part(clip))
+        if config.scope == "file" and len(parts) * config.num_frames > MAX_FRAMES_AT_ONCE:
+            raise ConfigError(
+                f"{path} has more than {MAX_FRAMES_AT_ONCE} frames at {config.num_frames} for each clip of "
+                f"{config.clip_seconds:g} s, too many to compare all. Take --scope "
+                "clip, or fewer --num-frames."
+            )
+        if on_clip is not None:
+            on_clip(clip)
+    return VideoStates(
+        states={modality: _states(parts, modality, config) for modality in config.modalities},
+        frame_seconds_T=np.concatenate([part.seconds_T for part in parts]),
+        start_seconds=parts[0].start_seconds,
+        stop_seconds=parts[-1].stop_seconds,
+        thumbnails_THWC=np.concatenate([part.thumbnails_THWC for part in parts]),
+        log_mel_NM=np.concatenate([part.log_mel_NM for part in parts]),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Part:
+    """What is kept of a clip."""
+
+    audio_TD: Tensor
+    visual_TD: Tensor
+    seconds_T: NDArray[np.float64]
+    start_seconds: float
+    stop_seconds: float
+    thumbnails_THWC: NDArray[np.uint8]
+    log_mel_NM: NDArray[np.float32]
+
+
+def _part(clip: EmbeddedClip) -> _Part:
+    start, duration = clip.clip.start_seconds, clip.clip.duration_seconds
+    num_rows = max(round(duration * _SOUND_ROWS_PER_SECOND), 1)
+    rows_1MN = F.adaptive_avg_pool1d(log_mel(clip.clip.waveform_S).T[None], num_rows)
+    frames_THWC = torch.from_numpy(clip.clip.frames_THWC)
+    height, width = frames_THWC.shape[1:3]
+    pixels = min(_THUMBNAIL_PIXELS, height)
+    small_THWC = resize(
+        frames_THWC, height=pixels, width=max(round(width * pixels / height), 1), mode="bilinear"
+    )
+    return _Part(
+        audio_TD=clip.embedding.audio_TD,
+        visual_TD=clip.embedding.visual_TD,
+        seconds_T=start + clip.clip.frame_seconds_T,
+        start_seconds=start,
+        stop_seconds=start + duration,
+        thumbnails_THWC=small_THWC.numpy(),
+        log_mel_NM=rows_1MN[0].T.numpy(),
+    )
+
+
+def _states(parts: Sequence[_Part], modality: StateModality, config: SegmentingConfig) -> StatesOfModality:
+    groups = [list(parts)] if config.scope == "file" else [[part] for part in parts]
+    segments: list[Segment] = []
+    clusterings: list[Clustering] = []
+    for group in groups:
+        vectors_TD = state_vectors(
+            torch.cat([part.audio_TD for part in group]),
+            torch.cat([part.visual_TD for part in group]),
+            modality=modality,
+        )
+        found = cluster_states(vectors_TD, max_states=config.max_states, seed=config.seed)
+        num_before = sum(clustering.num_labels for clustering in clusterings)
+        clusterings.append(found)
+        segments += runs_of_labels(
+            found.labels_T + num_before,
+            np.concatenate([part.seconds_T for part in group]),
+            start_seconds=group[0].start_seconds,
+            stop_seconds=group[-1].stop_seconds,
+        )
+    return StatesOfModality(segments=tuple(segments), clusterings=tuple(clusterings))

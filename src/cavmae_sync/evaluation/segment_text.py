@@ -1,0 +1,152 @@
+"""Segments of a video as a table, as CSV and as JSON values; and a truth from a CSV file."""
+
+import csv
+import io
+import math
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from rich.table import Table
+
+from cavmae_sync.embedding.segments import Segment
+from cavmae_sync.embedding.video_states import StatesOfModality, VideoStates
+from cavmae_sync.errors import DatasetError
+from cavmae_sync.evaluation.pictures.temporal import Bar, Surroundings
+
+_COLUMNS: Final = ("start", "stop", "label")
+
+
+def states_table(found: VideoStates, *, title: str) -> Table:
+    """For people: a row for each segment, and below how labels were found. Print with rich."""
+    notes = "\n".join(f"{modality}: {_how(states)}" for modality, states in found.states.items())
+    table = Table(title=title, caption=notes, title_justify="left", caption_justify="left")
+    table.add_column("vectors")
+    for heading in ("start", "stop", "lasts"):
+        table.add_column(heading, justify="right")
+    table.add_column("state", justify="center")
+    for modality, states in found.states.items():
+        for number, segment in enumerate(states.segments):
+            table.add_row(
+                modality if number == 0 else "",
+                f"{segment.start_seconds:.2f} s",
+                f"{segment.stop_seconds:.2f} s",
+                f"{segment.stop_seconds - segment.start_seconds:.2f} s",
+                segment.name,
+            )
+        table.add_section()
+    return table
+
+
+def states_csv(found: VideoStates) -> str:
+    """One row for each segment: modality, start and stop in seconds, label."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("modality", *_COLUMNS))
+    for modality, states in found.states.items():
+        for segment in states.segments:
+            writer.writerow(
+                (modality, f"{segment.start_seconds:.3f}", f"{segment.stop_seconds:.3f}", segment.name)
+            )
+    return text.getvalue()
+
+
+def states_dict(found: VideoStates) -> dict[str, Any]:
+    """JSON values: segments by modality, and which way was taken to their labels."""
+    return {
+        "start_seconds": found.start_seconds,
+        "stop_seconds": found.stop_seconds,
+        "num_frames": len(found.frame_seconds_T),
+        "modalities": {
+            modality: {
+                "segments": [
+                    {
+                        "start_seconds": segment.start_seconds,
+                        "stop_seconds": segment.stop_seconds,
+                        "label": segment.name,
+                    }
+                    for segment in states.segments
+                ],
+                "clusterings": [
+                    {
+                        "path": one.path,
+                        "num_states": one.num_labels,
+                        "num_iterations": one.num_iterations,
+                        "threshold": one.threshold,
+                    }
+                    for one in states.clusterings
+                ],
+            }
+            for modality, states in found.states.items()
+        },
+    }
+
+
+def read_truth(path: Path) -> Bar:
+    """A hand-made truth: CSV with the columns start, stop (seconds) and label, one row for each stretch.
+
+    Raises:
+        DatasetError: Columns are missing, a time is none, or there is no row.
+    """
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = csv.DictReader(file)
+        missing = [name for name in _COLUMNS if name not in (rows.fieldnames or ())]
+        if missing:
+            raise DatasetError(
+                f"{path} has no column {', '.join(missing)}. Its first line must be: start,stop,label"
+            )
+        stretches = [_stretch(path, number, row) for number, row in enumerate(rows, start=2)]
+    if not stretches:
+        raise DatasetError(f"{path} has no stretches. Write one line for each: start,stop,label")
+    names = list(dict.fromkeys(name for _, _, name in stretches))
+    return Bar(
+        name="truth",
+        segments=[
+            Segment(start_seconds=start, stop_seconds=stop, label=names.index(name))
+            for start, stop, name in sorted(stretches)
+        ],
+        names=dict(enumerate(names)),
+    )
+
+
+def bars_of(found: VideoStates, *, truth: Bar | None = None) -> list[Bar]:
+    """Rows of the picture in the order of the paper: visual, both, audio, then the truth if there is one."""
+    order = [modality for modality in ("visual", "both", "audio") if modality in found.states]
+    bars = [Bar(name=modality, segments=found.states[modality].segments) for modality in order]
+    return bars if truth is None else [*bars, truth]
+
+
+def surroundings_of(found: VideoStates) -> Surroundings:
+    """Frames and sound to stand around the bars."""
+    return Surroundings(
+        frames_THWC=found.thumbnails_THWC,
+        frame_seconds_T=found.frame_seconds_T,
+        log_mel_NM=found.log_mel_NM,
+        start_seconds=found.start_seconds,
+        stop_seconds=found.stop_seconds,
+    )
+
+
+def _stretch(path: Path, line: int, row: dict[str, str]) -> tuple[float, float, str]:
+    try:
+        start, stop = float(row["start"]), float(row["stop"])
+    except (TypeError, ValueError):
+        start = stop = math.nan
+    if not (0 <= start < stop < math.inf) or not row["label"]:
+        raise DatasetError(
+            f"{path}, line {line}: needs start < stop in seconds and a label, got "
+            f"{row['start']!r}, {row['stop']!r}, {row['label']!r}."
+        )
+    return start, stop, row["label"]
+
+
+def _how(states: StatesOfModality) -> str:
+    ways = [one.path.replace("_", "-") for one in states.clusterings]
+    if len(ways) > 1:
+        counts = {way: ways.count(way) for way in dict.fromkeys(ways)}
+        return ", ".join(f"{count} clips {way}" for way, count in counts.items())
+    (one,) = states.clusterings
+    if one.threshold is None:
+        return "one state: all vectors are equal"
+    tried = f"{one.num_iterations} {'threshold' if one.num_iterations == 1 else 'thresholds'} tried"
+    return f"{one.num_labels} states, {ways[0]}, {tried}, last one {np.round(one.threshold, 3)}"
