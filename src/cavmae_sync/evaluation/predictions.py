@@ -249,8 +249,9 @@ def classify_video(
             strip.add(part.clip)
             if on_progress is not None:
                 on_progress(round(stop), max(round(total), round(stop)))
-        if on_progress is not None:  # headers are wrong, and the rest of less than a second is left out
-            on_progress(round(clips.stops[-1]), round(clips.stops[-1]))
+        end = round(clips.stops[-1])
+        if on_progress is not None and end < round(total):  # a rest of less than a second is left out
+            on_progress(end, end)
     except (NoVideoStreamError, NoAudioStreamError) as error:
         raise type(error)(f"{error}{_needs_both(probe, error)}") from error
     return VideoClasses(

@@ -3,14 +3,14 @@
 Letters: N clips or stretches, C classes, K drawn columns, H W pixels.
 """
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, MultipleLocator
 from numpy.typing import NDArray
 
 from cavmae_sync.evaluation.classification import ClassificationReport, ClassScore
@@ -27,6 +27,7 @@ from cavmae_sync.evaluation.pictures.style import (
     new_figure,
     without_ticks,
 )
+from cavmae_sync.evaluation.pictures.training import training_curves
 from cavmae_sync.evaluation.predictions import VideoClasses, clock
 from cavmae_sync.metrics.classification import chance_average_precision, confusion_matrix
 
@@ -34,11 +35,14 @@ from cavmae_sync.metrics.classification import chance_average_precision, confusi
 _MAX_BARS: Final = 60
 #: Rows of a confusion matrix that still have names and numbers.
 _MAX_NAMED: Final = 40
-_MAX_NUMBERED: Final = 20
+_MAX_NUMBERED: Final = 25
 #: Rows and columns of classes over time.
 _NUM_ROWS: Final = 10
 _MAX_COLUMNS: Final = 600
 _NUM_PICTURES: Final = 12
+#: Distances between marks of a time axis.
+_STEPS_SECONDS: Final = (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 36000)
+_MAX_MARKS: Final = 11
 #: Longer names of classes are cut.
 _MAX_LETTERS: Final = 32
 
@@ -73,9 +77,10 @@ def class_scores_picture(
     figure.legend(loc="outside lower center", ncols=3, fontsize=SMALL)
     notes = []
     if left_out > 0:
-        notes.append(f"{left_out} classes between the best and the worst 30 are not drawn")
+        axes.axhline(_MAX_BARS / 2 - 0.5, color=GREY, linewidth=1)
+        notes.append(f"the best and the worst {_MAX_BARS // 2} classes; not drawn: {left_out} between them")
     if report.config["classes_excluded"]:
-        notes.append(f"{len(report.config['classes_excluded'])} classes without clips are left out")
+        notes.append(f"classes without clips, left out: {len(report.config['classes_excluded'])}")
     label(axes, x="average precision (%)", title="\n".join(notes))
     return figure
 
@@ -129,7 +134,13 @@ def confusion_picture(report: ClassificationReport, *, title: str = "What is tak
     if num_classes <= _MAX_NUMBERED:
         _write_numbers(axes, shares_CC)
     note = "grey rows have no clips" if (sums_C == 0).any() else ""
-    label(axes, x="taken for", y="class (and how many clips)", title=note)
+    has_names = num_classes <= _MAX_NAMED
+    label(
+        axes,
+        x="taken for" if has_names else "taken for class number",
+        y="class (and how many clips)" if has_names else "class number",
+        title=note,
+    )
     bar = figure.colorbar(image, ax=axes, shrink=0.8)
     bar.set_label("percent of the clips of a class", fontsize=NORMAL)
     bar.ax.tick_params(labelsize=SMALL)
@@ -141,6 +152,26 @@ def _write_numbers(axes: Axes, shares_CC: NDArray[np.float64]) -> None:
         value = shares_CC[row, column]
         colour = "black" if value > 60 else "white"
         axes.text(column, row, f"{value:.0f}", ha="center", va="center", fontsize=SMALL, color=colour)
+
+
+def classifier_curves(
+    rows: Sequence[Mapping[str, Any]], *, title: str = "Training of the classifier"
+) -> Figure:
+    """Loss and score of each epoch, one line per learning rate that was tried and one for the last training.
+
+    Args:
+        rows: Rows of the `metrics.jsonl` of `cavmae-sync probe`; their step is the epoch.
+        title: Printed above.
+
+    Raises:
+        ValueError: There is no number to draw.
+    """
+    figure = training_curves(rows, title=title)
+    for axes in figure.axes:
+        if axes.get_xlabel():
+            axes.set_xlabel("epoch")
+            axes.set_ylabel("")
+    return figure
 
 
 def classes_over_time_picture(found: VideoClasses, *, title: str = "Classes over time") -> Figure:
@@ -190,8 +221,10 @@ def _draw_heat(axes: Axes, found: VideoClasses, rows: NDArray[np.intp]) -> int:
 
 
 def _time_axis(axes: Axes, found: VideoClasses) -> None:
-    axes.set_xlim(found.moments.start_seconds_N[0], found.moments.stop_seconds_N[-1])
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=10, steps=[1, 2, 3, 5, 6, 10]))
+    start, stop = float(found.moments.start_seconds_N[0]), float(found.moments.stop_seconds_N[-1])
+    axes.set_xlim(start, stop)
+    step = next((step for step in _STEPS_SECONDS if (stop - start) / step <= _MAX_MARKS), _STEPS_SECONDS[-1])
+    axes.xaxis.set_major_locator(MultipleLocator(step))
     axes.xaxis.set_major_formatter(FuncFormatter(_clock_of_tick))
 
 
