@@ -50,7 +50,7 @@ def test_what_is_complete_is_not_run_again(aggregations: TableResult, out: Path)
     reporter = GridReporter(on_progress=lambda title, *_: seen.append(title))
     again = Grid(find_table("table11"), out, config=TINY, seeds=[0], reporter=reporter).run()
     assert again.cells == aggregations.cells
-    assert not [title for title in seen if title.startswith(("training", "embedding"))]
+    assert not [title for title in seen if title.startswith(("pretraining", "embedding"))]
 
 
 def test_a_table_can_be_shown_before_it_is_complete(aggregations: TableResult, out: Path):

@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from cavmae_sync.cli.progress import Advance, show_progress
 
 #: What saves by itself when it is asked to stop, and must not be interrupted.
-_SAVES_FIRST = "training"
+_SAVES_FIRST = "pretraining"
 
 
 class _Stages:
@@ -30,7 +30,7 @@ def show_stages(should_stop: Callable[[], bool]) -> Iterator[Callable[[str, int,
     """Show how far each of several stages is, and stop between two steps of one when asked to.
 
     Args:
-        should_stop: Asked at every report; a stage whose title begins with "training" asks by itself.
+        should_stop: Asked at every report; a stage whose title begins with "pretraining" asks by itself.
 
     Yields:
         A function to call with (title of the stage, done, total).

@@ -91,7 +91,7 @@ def run_demo(out: Path, *, config: DemoConfig, reporter: DemoReporter | None = N
         )
     run_path = out / "run"
     watchers = Watchers(
-        on_step=lambda report: reporter.on_progress("training", report.step, report.num_steps),
+        on_step=lambda report: reporter.on_progress("pretraining", report.step, report.num_steps),
         should_stop=reporter.should_stop,
     )
     if (run_path / "config.json").exists():

@@ -213,7 +213,7 @@ class Grid:
     def _weights(self, training: Training, seed: int) -> Path | None:
         """The weights of a training, which begins, goes on, or is complete. None when asked to stop."""
         folder, recipe = self.run_folder(training, seed), self.recipe(training, seed)
-        title = f"training {training.name}, seed {seed}"
+        title = f"pretraining {training.name}, seed {seed}"
         watchers = Watchers(
             on_step=lambda report: self.reporter.on_progress(title, report.step, report.num_steps),
             should_stop=self.reporter.should_stop,

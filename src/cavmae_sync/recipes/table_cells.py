@@ -1,18 +1,29 @@
 """One model, one kind of measurement: the cells of a row, kept so that no cell is measured twice."""
 
 import json
-from collections.abc import Callable, Mapping
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
 from cavmae_sync.atomic import write_text
 from cavmae_sync.data import PreparedDataset
+from cavmae_sync.data.prompted import SoundPrompted
+from cavmae_sync.data.stage import StageTruth
 from cavmae_sync.embedding import Embedder, weights_fingerprint
+from cavmae_sync.embedding.features import FeatureConfig
 from cavmae_sync.evaluation import retrieval_report
+from cavmae_sync.evaluation.segmentation import evaluate_segmentation
+from cavmae_sync.evaluation.segmentation_examples import Examples, PromptedExamples
+from cavmae_sync.evaluation.segmentation_stage import StageExamples
 from cavmae_sync.paper import RECALL_AT
 from cavmae_sync.recipes.materials import ByFrames, Materials, OnProgress
+from cavmae_sync.recipes.probing import Advance, run_probing
+from cavmae_sync.recipes.probing_config import find_probe_recipe
 from cavmae_sync.recipes.tables import Measurement, Task
 
 
@@ -66,7 +77,7 @@ def headings(task: Task, materials: Materials) -> list[str]:
         return [f"{gallery} R@{k}" for gallery in materials.galleries for k in RECALL_AT]
     if task == "segmentation":
         return [f"{name} {metric}" for name in _segmented(materials) for metric in ("mAP", "mIoU")]
-    return [f"{name} mAP" for name in materials.probing]
+    return [_probing_heading(name) for name in materials.probing]
 
 
 def lacking(task: Task, measurement: Measurement, materials: Materials) -> str | None:
@@ -77,6 +88,8 @@ def lacking(task: Task, measurement: Measurement, materials: Materials) -> str |
     elif task == "probing":
         for name, lists in materials.probing.items():
             datasets |= {f"training list {name}": lists.train, f"test list {name}": lists.test}
+    elif materials.stage is not None:
+        datasets = {"gallery stage": materials.galleries["stage"]}
     for what, folders in datasets.items():
         if measurement.num_frames not in folders:
             return f"no {what} with {measurement.num_frames} frames a clip"
@@ -108,6 +121,73 @@ def _retrieval(measurement: Measurement, bench: Bench) -> Measured:
     return values, reports
 
 
+def _segmentation(measurement: Measurement, bench: Bench) -> Measured:
+    values: dict[str, float] = {}
+    reports: dict[str, Any] = {}
+    for name in _segmented(bench.materials):
+        report = evaluate_segmentation(
+            bench.embedder,
+            _examples(name, measurement, bench.materials),
+            num_bootstrap=0,
+            on_progress=lambda done, total: bench.on_progress("segmenting pictures", done, total),
+        )
+        reports[name] = report.to_dict()
+        values[f"{name} mAP"] = report.metrics["mean_average_precision"].value
+        values[f"{name} mIoU"] = report.metrics["mean_iou"].value
+    return values, reports
+
+
+def _examples(name: str, measurement: Measurement, materials: Materials) -> Examples:
+    if name == "stage" and materials.stage is not None:
+        clips = PreparedDataset.open(materials.galleries["stage"][measurement.num_frames])
+        return StageExamples(clips, StageTruth(materials.stage))
+    assert materials.ade20k is not None
+    return PromptedExamples(SoundPrompted(materials.ade20k))
+
+
+def _probing(measurement: Measurement, bench: Bench) -> Measured:
+    values: dict[str, float] = {}
+    reports: dict[str, Any] = {}
+    for name, lists in bench.materials.probing.items():
+        out = _file(bench.folder, "probing", measurement).with_suffix("") / name
+        shutil.rmtree(out, ignore_errors=True)  # begun, but never finished: a finished one has its cells
+        recipe = find_probe_recipe(_probing_recipe(name))
+        result = run_probing(
+            bench.embedder,
+            recipe.model_copy(
+                update={
+                    "features": FeatureConfig(tokens=measurement.tokens, modalities=measurement.modalities),
+                    "num_bootstrap": 0,
+                }
+            ),
+            train=PreparedDataset.open(lists.train[measurement.num_frames]),
+            test=PreparedDataset.open(lists.test[measurement.num_frames]),
+            out=out,
+            features=bench.folder / "features" / name,
+            show=partial(_shown, bench.on_progress),
+        )
+        report = result.averaged_report or result.report
+        reports[name] = report.to_dict()
+        metric = "mean_average_precision" if _probing_heading(name).endswith("mAP") else "accuracy"
+        values[_probing_heading(name)] = report.metrics[metric].value
+    return values, reports
+
+
+@contextmanager
+def _shown(on_progress: OnProgress, title: str) -> Iterator[Advance]:
+    yield lambda done, total, _note: on_progress(title, done, total)
+
+
+def _probing_recipe(name: str) -> str:
+    if name == "stage":
+        return "probe_stage"
+    return "probe_vggsound" if name.startswith("VGG") else "probe_as20k"
+
+
+def _probing_heading(name: str) -> str:
+    return f"{name} {'accuracy' if name.startswith('VGG') else 'mAP'}"
+
+
 def _file(folder: Path, task: Task, measurement: Measurement) -> Path:
     """Named by what tells measurements of one task apart."""
     parts = [task, f"{measurement.num_frames}-frames"]
@@ -120,5 +200,5 @@ def _file(folder: Path, task: Task, measurement: Measurement) -> Path:
 
 
 _TASKS: Final[Mapping[Task, Callable[[Measurement, Bench], Measured]]] = MappingProxyType(
-    {"retrieval": _retrieval}
+    {"retrieval": _retrieval, "segmentation": _segmentation, "probing": _probing}
 )
