@@ -5,7 +5,7 @@ B clips of a batch, N clips, T frames per clip, D width of a feature, C classes.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 import torch
@@ -22,6 +22,8 @@ from cavmae_sync.training.classifier_config import ClassifierConfig
 from cavmae_sync.training.config import OptimConfig
 from cavmae_sync.training.optim import Updater
 from cavmae_sync.training.schedule import learning_rate_at
+
+_ADVICE: Final = "Lower the learning rate, or use float32."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -172,12 +174,12 @@ class ClassifierTraining:
                 logits_BC = self.head(batch.features_BTD)
             loss = class_loss(logits_BC.float(), batch.targets_BC, kind=self.config.loss)
             if not bool(loss.isfinite()):
-                raise NonFiniteLossError(
-                    f"The loss of step {step + 1} is {loss.item()}. Lower the learning rate, or use float32."
-                )
+                raise NonFiniteLossError(f"The loss of step {step + 1} is {loss.item()}. {_ADVICE}")
             self.updater.backward(loss / self.config.accumulation)
             total += loss.item() / self.config.accumulation
-        self.updater.update(learning_rate=learning_rate)
+        norm = self.updater.update(learning_rate=learning_rate)
+        if self.precision != "float16" and not bool(norm.isfinite()):  # there the loss scale is lowered
+            raise NonFiniteLossError(f"The gradients of step {step + 1} are not finite. {_ADVICE}")
         return total
 
     def _average(self, epoch: int) -> None:

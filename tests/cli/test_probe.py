@@ -1,0 +1,84 @@
+"""`cavmae-sync probe` from the command line."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cavmae_sync.embedding.probe import Probe
+
+QUICK = (
+    "learning_rates=1e-3,1e-2",
+    "classifier.batch_size=4",
+    "classifier.num_epochs=2",
+    "classifier.averaging.first_epoch=none",
+    "classifier.averaging.last_epoch=none",
+    "num_bootstrap=20",
+)
+
+
+@pytest.fixture(scope="module")
+def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import torch
+
+    from cavmae_sync.inputs import InputConfig
+    from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig, save_model
+
+    config = ModelConfig(
+        inputs=InputConfig(frame_pixels=32, segment_length=32),
+        width=16,
+        depth=1,
+        heads=2,
+        registers=2,
+        decoder=DecoderConfig(width=8, depth=1, heads=2),
+    )
+    path = tmp_path_factory.mktemp("model") / "model.safetensors"
+    save_model(CAVMAESync(config, generator=torch.Generator().manual_seed(0)), path)
+    return path
+
+
+def test_help_shows_an_example(cli):
+    ran = cli("probe", "--help")
+    assert ran.code == 0
+    assert "Example: cavmae-sync probe" in " ".join(ran.out.split())
+
+
+def test_a_probe_with_controls(cli, model_file: Path, prepared_folder: Path, tmp_path: Path):
+    out = tmp_path / "probe"
+    words = ("probe", model_file, *QUICK, "--train", prepared_folder, "--test", prepared_folder)
+    ran = cli(*words, "model.inputs.align_length=valid", "--out", out, "--with-controls", "--json")
+    assert ran.code == 0, ran.err
+    facts = json.loads(ran.out)
+    assert set(facts["held_out_scores"]) == {"0.001", "0.01"}
+    assert set(facts["reports"]) == {"last_epoch", "untrained", "oracle", "class_frequency"}
+    assert facts["reports"]["oracle"]["metrics"]["mean_average_precision"]["value"] == 1
+    assert Probe.load(out).model_path == str(model_file.absolute())
+
+    linear = cli(
+        *words, "head=linear", "features.modalities=audio", "--out", tmp_path / "b", "--features", out
+    )
+    assert linear.code == 0, linear.err
+    assert "mean average precision" in linear.out
+    assert "held-out training clips" in linear.out
+
+    again = cli(*words, "--out", out)
+    assert (again.code, again.out) == (1, "")
+    assert "already holds a probe" in " ".join(again.err.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--recipe", "probe_as2k"), "no recipe"),
+        (("augment.mixup_probability=0.5",), "backbone=frozen"),
+        (("features.token=global",), 'Did you mean "features.tokens"?'),
+    ],
+)
+def test_errors_say_what_to_do(cli, model_file: Path, prepared_folder: Path, tmp_path: Path, words, message):
+    ran = cli(
+        "probe", model_file, *words, "--train", prepared_folder, "--test", prepared_folder, "--out",
+        tmp_path / "x",
+    )  # fmt: skip
+    assert (ran.code, ran.out) == (1, "")
+    assert message in " ".join(ran.err.split())
+    assert not (tmp_path / "x").exists()

@@ -1,0 +1,99 @@
+"""Features in files: made once, never mistaken, and gone on with."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from cavmae_sync.data import PreparedDataset
+from cavmae_sync.embedding import Embedder, feature_cache
+from cavmae_sync.embedding.feature_cache import cached_features
+from cavmae_sync.embedding.features import FeatureConfig, embed_features
+from cavmae_sync.errors import DatasetError
+from cavmae_sync.evaluation import untrained
+from cavmae_sync.model import CAVMAESync
+
+BOTH = FeatureConfig()
+
+
+@pytest.fixture
+def embedder(model: CAVMAESync) -> Embedder:
+    return Embedder(model, device="cpu", batch_size=8)
+
+
+def read_all(stored) -> torch.Tensor:
+    return stored.read(range(len(stored)))
+
+
+def seen(calls: list[int]):
+    """A progress that remembers."""
+    return lambda done, _total: calls.append(done)
+
+
+def test_files_hold_what_is_computed(embedder: Embedder, prepared: PreparedDataset, tmp_path: Path):
+    stored = cached_features(embedder, prepared, BOTH, folder=tmp_path)
+    assert torch.equal(read_all(stored), embed_features(embedder, prepared, BOTH).float())
+    assert (len(stored), stored.width) == (14, 32)
+    assert torch.equal(stored.subset([5, 3]).subset([1]).read([0]), stored.read([3]))
+
+
+def test_once_is_enough_and_each_modality_alone_costs_nothing_more(
+    embedder: Embedder, prepared: PreparedDataset, tmp_path: Path
+):
+    both = cached_features(embedder, prepared, BOTH, folder=tmp_path)
+    calls: list[int] = []
+    audio, visual = (
+        cached_features(
+            embedder, prepared, FeatureConfig(modalities=one), folder=tmp_path, on_progress=seen(calls)
+        )
+        for one in ("audio", "visual")
+    )
+    assert calls == []
+    assert torch.equal(read_all(both), torch.cat([read_all(audio), read_all(visual)], dim=2))
+
+
+def test_others_are_never_taken_for_these(embedder: Embedder, prepared: PreparedDataset, tmp_path: Path):
+    folders = set()
+    for each, clips, config in (
+        (embedder, prepared, BOTH),
+        (untrained(embedder, seed=5), prepared, BOTH),
+        (embedder, prepared.head(13), BOTH),
+        (embedder, prepared, FeatureConfig(tokens="patch_mean")),
+        (Embedder(embedder.model, device="cpu", precision="bfloat16"), prepared, BOTH),
+    ):
+        calls: list[int] = []
+        cached_features(each, clips, config, folder=tmp_path, on_progress=seen(calls))
+        assert calls[-1] == len(clips)
+        folders |= {path.name for path in tmp_path.iterdir()}
+    assert len(folders) == 5
+    about = [json.loads((tmp_path / name / "features.json").read_text()) for name in folders]
+    assert len({entry["weights"] for entry in about}) == 2
+
+
+def test_goes_on_where_it_was_interrupted(
+    embedder: Embedder, prepared: PreparedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(feature_cache, "_CLIPS_PER_NOTE", 4)  # of 14 clips, two at a time
+
+    def stop(done: int, _total: int) -> None:
+        if done == 10:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cached_features(embedder, prepared, BOTH, folder=tmp_path, on_progress=stop)
+    assert list(tmp_path.rglob("*.npy")) == []
+
+    calls: list[int] = []
+    stored = cached_features(embedder, prepared, BOTH, folder=tmp_path, on_progress=seen(calls))
+    assert calls == [10, 12, 14]  # from 8, the last note
+    assert torch.equal(read_all(stored), embed_features(embedder, prepared, BOTH).float())
+    assert {path.suffix for path in tmp_path.rglob("*.*") if path.is_file()} == {".npy", ".json"}
+
+
+def test_a_damaged_file_says_so(embedder: Embedder, prepared: PreparedDataset, tmp_path: Path):
+    cached_features(embedder, prepared, BOTH, folder=tmp_path)
+    (path,) = tmp_path.rglob("audio.npy")
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(DatasetError, match=r"audio.npy is damaged .*Delete it"):
+        cached_features(embedder, prepared, BOTH, folder=tmp_path)
