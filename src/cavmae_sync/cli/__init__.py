@@ -18,6 +18,7 @@ from cavmae_sync.cli.demo import demo
 from cavmae_sync.cli.evaluate_retrieval import retrieval
 from cavmae_sync.cli.evaluate_segmentation import segmentation
 from cavmae_sync.cli.evaluate_temporal import temporal
+from cavmae_sync.cli.localize import localize
 from cavmae_sync.cli.prepare import import_cavmae, prepare
 from cavmae_sync.cli.pretrain import pretrain
 from cavmae_sync.cli.probe import probe
@@ -34,7 +35,18 @@ app = App(
 )
 evaluate = App(name="evaluate", help="Measures a model.")
 
-for _command in (demo, stage, prepare, import_cavmae, pretrain, classify, probe, agreement, segment):
+for _command in (
+    demo,
+    stage,
+    prepare,
+    import_cavmae,
+    pretrain,
+    classify,
+    probe,
+    agreement,
+    segment,
+    localize,
+):
     app.command(_command)
 app.command(evaluate)
 evaluate.command(retrieval)

@@ -98,7 +98,7 @@ class SoundPrompted:
 
     def read_picture(self, index: int, *, pixels: int) -> NDArray[np.uint8]:
         """The middle square of a picture, its shorter side at `pixels` (bilinear): uint8 [H, W, C]."""
-        image = _open(self.rows[index].picture).convert("RGB")
+        image = _read(self.rows[index].picture).convert("RGB")
         return np.asarray(_middle_square(image, pixels=pixels, how=Image.Resampling.BILINEAR))
 
     def read_mask(self, index: int, *, pixels: int = FRAME_PIXELS) -> NDArray[np.bool_]:
@@ -108,8 +108,8 @@ class SoundPrompted:
             DatasetError: Picture and annotation are not of one size.
         """
         row = self.rows[index]
-        labels = _open(row.annotation)
-        size = _open(row.picture).size
+        labels = _read(row.annotation)
+        size = _read(row.picture).size
         if labels.size != size:
             raise DatasetError(
                 f"{row.annotation} has {labels.size[0]} x {labels.size[1]} pixels, its picture {size[0]} x "
@@ -166,11 +166,13 @@ def _class_id(text: str) -> int | None:
     return int(number) if number.is_integer() else None
 
 
-def _open(path: Path) -> Image.Image:
+def _read(path: Path) -> Image.Image:
     try:
-        return Image.open(path, formats=["JPEG", "PNG"])
+        with Image.open(path, formats=["JPEG", "PNG"]) as image:
+            image.load()
     except (UnidentifiedImageError, OSError) as error:
         raise DatasetError(f"{path} is not a picture that can be read ({error}). Fetch it again.") from error
+    return image
 
 
 def _middle_square(image: Image.Image, *, pixels: int, how: Image.Resampling) -> Image.Image:

@@ -22,7 +22,8 @@ from cavmae_sync.evaluation.segmentation_examples import Target, unpacked
 from cavmae_sync.inputs import InputConfig, resize_and_crop
 from cavmae_sync.inputs.alignment import finish_segment, segment_span
 
-#: Rows in whose picture something visible is silent: there, knowing what an object looks like is not enough.
+#: Rows in whose picture something visible is not the answer: there, telling objects from the background is
+#: not enough.
 SEVERAL_OBJECTS: Final = "several_objects"
 
 
@@ -137,7 +138,6 @@ def _ask(
     if not sounding:
         return []
     shown_HW = truth.object_map(index)
-    groups = (SEVERAL_OBJECTS,) if len(sounding) < len(visible) else ()
     questions = []
     for class_name in sorted({thing.class_name for thing in sounding}):
         wanted = [thing.number for thing in sounding if prompt == "own" or thing.class_name == class_name]
@@ -146,7 +146,7 @@ def _ask(
             name=f"{truth.video_id}, frame {moment.frame}",
             unit=moment.clip,
             class_name=class_name,
-            groups=groups,
+            groups=(SEVERAL_OBJECTS,) if len(wanted) < len(visible) else (),
         )
         salient = np.packbits(shown_HW > 0).tobytes()
         questions.append(_Question(picture=moment, prompt=moment, target=target, packed_salient=salient))
