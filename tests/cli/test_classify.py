@@ -101,6 +101,12 @@ def test_another_model_or_none_is_refused(cli, video, probe, weights, tmp_path):
     assert "which is gone. Give the run or weights it was trained on with --model." in gone.err
 
 
+def test_the_model_of_fine_tuning_is_found_beside_the_probe(cli, video, probe, weights):
+    weights.rename(probe / "weights.safetensors")  # as after fine-tuning, wherever the folder is moved
+    assert cli("classify", video, "--probe", probe, "--json").code == 0
+    assert cli("classify", video, "--probe", probe / "probe.safetensors", "--json").code == 0
+
+
 def test_places_that_cannot_be_written_are_refused_first(cli, video, probe, tmp_path):
     for option, name in (("--picture", "a.jpg"), ("--csv", "missing/a.csv")):
         ran = cli("classify", video, "--probe", probe, option, tmp_path / name)

@@ -71,7 +71,7 @@ def classify(
     check_output(csv, option="--csv", suffix=".csv")
     opened = Probe.load(probe)
     embedder = open_embedder(
-        _backbone(opened.model_path, model), overrides, device=device, precision=precision
+        _backbone(probe, opened.model_path, model), overrides, device=device, precision=precision
     )
     opened.head.to(embedder.device)
     with show_progress("seconds of video") as advance:
@@ -93,9 +93,13 @@ def classify(
         _print(found, video=video, top=top, threshold=threshold)
 
 
-def _backbone(recorded: str | None, given: Path | None) -> Path:
+def _backbone(probe: Path, recorded: str | None, given: Path | None) -> Path:
+    """The model: the one given, else the fine-tuned one beside the probe, else where the probe says."""
     if given is not None:
         return given
+    beside = (probe if probe.is_dir() else probe.parent) / "weights.safetensors"
+    if beside.is_file():
+        return beside
     if recorded is None or not Path(recorded).exists():
         where = "does not say where its model is" if recorded is None else f"names {recorded}, which is gone"
         raise ConfigError(f"The probe {where}. Give the run or weights it was trained on with --model.")

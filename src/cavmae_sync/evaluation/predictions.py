@@ -30,7 +30,7 @@ from cavmae_sync.paper import CLIP_SECONDS, NUM_FRAMES
 #: Three frames of a published clip: short enough to follow events, long enough to be more than one picture.
 WINDOW_SECONDS: Final = 2.0
 #: From here on a class counts as present where each class is decided by itself. Label smoothing keeps
-#: probabilities low: on generated clips this finds as many moments falsely as it misses (docs/probing.md).
+#: probabilities low; on generated clips nothing is clearly better (docs/probing.md).
 THRESHOLD: Final = 0.3
 #: Frames kept for the picture, and their side.
 _MAX_PICTURES: Final = 32
