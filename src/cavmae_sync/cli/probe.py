@@ -42,7 +42,7 @@ def probe(
     and after fine-tuning weights.safetensors; averaged/ holds the same for weights averaged over epochs.
 
     Recipes: probe_as20k (any number of labels per clip), probe_vggsound (one label per clip), probe_stage
-    (small); finetune_as20k, finetune_as2m, finetune_vggsound train the model too.
+    (some hundred clips); finetune_as20k, finetune_as2m, finetune_vggsound train the model too.
 
     Example: cavmae-sync probe my-run --train my-dataset --test my-test-dataset --out my-probe head=linear
 
@@ -114,4 +114,6 @@ def _print(
     scores = ", ".join(f"{rate:g}: {score:.3f}" for rate, score in result.held_out_scores.items())
     chosen = f" (held-out training clips: {scores})" if scores else ""
     console.print(f"learning rate {result.learning_rate:g}{chosen}", soft_wrap=True)
+    if scores and result.learning_rate in (min(result.held_out_scores), max(result.held_out_scores)):
+        console.print("It is at an end of those tried. Try more, for example learning_rates=1e-3,1e-2,1e-1.")
     console.print(f"probe in {out}", soft_wrap=True)

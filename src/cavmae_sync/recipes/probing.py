@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from cavmae_sync.atomic import write_text
@@ -302,14 +304,13 @@ class _Bench:
         )
         head = make_head(self._head_config(), generator=torch.Generator().manual_seed(self.config.seed))
         head.to(embedder.device)
-        labels = [self.train.clip_labels(row) for row in rows]
         training = ClassifierTraining(
             self.config.classifier,
             self.config.optim.model_copy(update={"learning_rate": rate}),
             head=head,
             source=self._source(embedder, self.train, rows, self.is_train_NC[list(rows)], changes),
             backbone=embedder.model if is_trained else None,
-            weights_N=balanced_weights(labels) if self.config.classifier.is_balanced else None,
+            weights_N=self._weights(rows),
             seed=self.config.seed,
             precision=embedder.precision,
         )
@@ -320,6 +321,12 @@ class _Bench:
                 on_step=lambda done, total: advance(done, total, ""),
             )
         return trained
+
+    def _weights(self, rows: Sequence[int]) -> NDArray[np.float64] | None:
+        if not self.config.classifier.is_balanced:
+            return None
+        labels = self.train.labels
+        return balanced_weights([labels[row] for row in rows])
 
     def _source(
         self,
