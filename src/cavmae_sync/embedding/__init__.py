@@ -4,7 +4,7 @@ from cavmae_sync.embedding.embedder import Embedder, VisualEmbedding
 from cavmae_sync.embedding.provenance import weights_fingerprint
 from cavmae_sync.embedding.similarity import AGGREGATIONS, similarity_matrix
 from cavmae_sync.embedding.types import ClipEmbedding, DatasetEmbeddings
-from cavmae_sync.embedding.video import EmbeddedClip, embed_video
+from cavmae_sync.embedding.video import EmbeddedClip, embed_video, video_inputs
 
 __all__ = [
     "AGGREGATIONS",
@@ -15,5 +15,6 @@ __all__ = [
     "VisualEmbedding",
     "embed_video",
     "similarity_matrix",
+    "video_inputs",
     "weights_fingerprint",
 ]

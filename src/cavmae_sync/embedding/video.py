@@ -26,6 +26,38 @@ class EmbeddedClip:
     embedding: ClipEmbedding
 
 
+def video_inputs(
+    config: InputConfig,
+    path: str | os.PathLike[str],
+    *,
+    clip_seconds: float = CLIP_SECONDS,
+    num_frames: int = NUM_FRAMES,
+    sampling: SamplingRule = "linspace_inclusive",
+) -> Iterator[tuple[Clip, ModelInput]]:
+    """The clips of a video file, one after the other, and what a model eats of them.
+
+    Memory does not grow with the file.
+
+    Args:
+        config: Sizes, alignment and normalisation.
+        path: Video file with sound.
+        clip_seconds: Length of a clip; the last one is as long as what is left.
+        num_frames: Frames of a clip, each with the segment of sound around it.
+        sampling: Which moments become frames.
+
+    Raises:
+        MediaError: The file cannot be read, or has no picture or no sound.
+    """
+    for clip in iterate_clips(
+        path,
+        clip_seconds=clip_seconds,
+        hop_seconds=clip_seconds,
+        num_frames=num_frames,
+        sampling=sampling,
+    ):
+        yield clip, model_input(clip, _alignment(clip, config))
+
+
 def embed_video(
     embedder: Embedder,
     path: str | os.PathLike[str],
@@ -35,7 +67,7 @@ def embed_video(
     sampling: SamplingRule = "linspace_inclusive",
     with_patches: bool = False,
 ) -> Iterator[EmbeddedClip]:
-    """The clips of a video file, one after the other; memory does not grow with the file.
+    """The clips of a video file, one after the other, embedded; otherwise as `video_inputs`.
 
     Args:
         embedder: The model and how it computes.
@@ -49,14 +81,13 @@ def embed_video(
         MediaError: The file cannot be read, or has no picture or no sound.
         WeightsError: The model gives vectors that are not finite.
     """
-    for clip in iterate_clips(
+    for clip, inputs in video_inputs(
+        embedder.model.config.inputs,
         path,
         clip_seconds=clip_seconds,
-        hop_seconds=clip_seconds,
         num_frames=num_frames,
         sampling=sampling,
     ):
-        inputs = model_input(clip, _alignment(clip, embedder.model.config.inputs))
         embedding = embedder.embed_inputs(
             inputs,
             frame_seconds_T=torch.from_numpy(clip.frame_seconds_T.copy()),

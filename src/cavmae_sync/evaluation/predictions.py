@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cavmae_sync.choices import ClassLoss
-from cavmae_sync.embedding import Embedder, embed_video
+from cavmae_sync.embedding import Embedder, video_inputs
 from cavmae_sync.embedding.features import features_of_inputs
 from cavmae_sync.embedding.probe import Probe
 from cavmae_sync.embedding.provenance import weights_fingerprint
@@ -237,16 +237,17 @@ def classify_video(
     clips, moments, strip = _Rows(), _Rows(), _Strip()
     total = probe_file(path).duration_seconds or 0.0
     try:
-        for part in embed_video(embedder, path, clip_seconds=clip_seconds, num_frames=num_frames):
-            features_TD = features_of_inputs(embedder, part.inputs, probe.features)
-            start, stop = part.clip.start_seconds, part.clip.start_seconds + part.clip.duration_seconds
+        config = embedder.model.config.inputs
+        for clip, inputs in video_inputs(config, path, clip_seconds=clip_seconds, num_frames=num_frames):
+            features_TD = features_of_inputs(embedder, inputs, probe.features)
+            start, stop = clip.start_seconds, clip.start_seconds + clip.duration_seconds
             clip_C = probe.probabilities(features_TD[None])[0]
             clips.add([start], [stop], clip_C[None])
-            seconds_T = part.clip.frame_seconds_T
+            seconds_T = clip.frame_seconds_T
             edges = [start, *(start + (seconds_T[1:] + seconds_T[:-1]) / 2).tolist(), stop]
             near_TC = _moments(probe, features_TD, clip_C, seconds_T=seconds_T, window_seconds=window_seconds)
             moments.add(edges[:-1], edges[1:], near_TC)
-            strip.add(part.clip)
+            strip.add(clip)
             if on_progress is not None:
                 on_progress(round(stop), max(round(total), round(stop)))
         end = round(clips.stops[-1])

@@ -13,7 +13,7 @@ from cavmae_sync.model import DecoderConfig, ModelConfig
 from cavmae_sync.training import LoopConfig, OptimConfig, PretrainConfig
 
 #: Side of a frame in pixels.
-FRAME_PIXELS: Final = 96
+FRAME_PIXELS: Final = 160
 #: Batch sizes are divided by this.
 BATCH_DIVISOR: Final = 8
 #: Learning rates are multiplied by this: smaller models and batches take larger steps.
