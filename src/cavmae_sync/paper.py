@@ -125,6 +125,8 @@ RECONSTRUCTION_WEIGHT: Final = 1.0
 PIXEL_NORM_EPSILON: Final = 1e-6
 #: Candidates of one contrastive softmax in the published runs: batch 512 on 8 devices. [dev: run scripts]
 NEGATIVES_SHARD: Final = 64
+#: Seed of the masks in pictures of in-painting. [code: CAV-MAE src/inpaint.py]
+INPAINT_SEED: Final = 2
 
 # ---- optimisation ----------------------------------------------------------------------------------------
 

@@ -80,3 +80,10 @@ def test_more_frames_than_can_be_compared_are_refused(
     with pytest.raises(ConfigError, match="--scope clip"):
         segment_video(embedder, video, config=SegmentingConfig(clip_seconds=3.0))
     segment_video(embedder, video, config=SegmentingConfig(clip_seconds=3.0, scope="clip"))
+
+
+def test_short_segments_are_given_away_where_that_is_asked(embedder: Embedder, video: Path):
+    config = SegmentingConfig(clip_seconds=3.0, max_states=2, min_seconds=2.5, modalities=("visual",))
+    found = segment_video(embedder, video, config=config)
+    assert all(s.stop_seconds - s.start_seconds >= 2.5 for s in found.states["visual"].segments)
+    assert found.states["visual"].segments[-1].stop_seconds == found.stop_seconds

@@ -12,7 +12,7 @@ from cavmae_sync.cli import run
 from cavmae_sync.data import PreparedDataset
 from cavmae_sync.data.stage import StageTruth
 from cavmae_sync.embedding import Embedder
-from cavmae_sync.embedding.segments import Segment
+from cavmae_sync.embedding.segments import Segment, without_short
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.evaluation.segment_text import read_truth
 from cavmae_sync.evaluation.temporal import (
@@ -25,7 +25,7 @@ from cavmae_sync.evaluation.temporal import (
     temporal_report,
 )
 from cavmae_sync.evaluation.temporal_baselines import log_energy, loudness_states
-from cavmae_sync.evaluation.temporal_truth import states_at_frames, timeline, true_states, without_short
+from cavmae_sync.evaluation.temporal_truth import states_at_frames, timeline, true_states
 
 TASK = TemporalTask(modality="audio", num_bootstrap=50)
 

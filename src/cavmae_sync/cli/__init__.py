@@ -22,6 +22,7 @@ from cavmae_sync.cli.localize import localize
 from cavmae_sync.cli.prepare import import_cavmae, prepare
 from cavmae_sync.cli.pretrain import pretrain
 from cavmae_sync.cli.probe import probe
+from cavmae_sync.cli.reconstruct import reconstruct
 from cavmae_sync.cli.segment import segment
 from cavmae_sync.cli.stage import stage
 from cavmae_sync.config import describe_invalid
@@ -45,8 +46,7 @@ for _command in (
     probe,
     agreement,
     segment,
-    localize,
-):
+    localize, reconstruct):
     app.command(_command)
 app.command(evaluate)
 evaluate.command(retrieval)

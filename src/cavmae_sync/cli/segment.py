@@ -25,6 +25,7 @@ def segment(
     modality: StateModality | Literal["all"] = "all",
     scope: Literal["file", "clip"] = "file",
     max_states: Annotated[int, Parameter(validator=Number(gte=2))] = 5,
+    min_seconds: Annotated[float, Parameter(validator=Number(gte=0))] = 0.0,
     num_frames: Count = 16,
     seed: int = 0,
     representation: Representation = "global",
@@ -51,6 +52,7 @@ def segment(
         modality: Divide by sound, by picture, or by both at once; `all` does all three.
         scope: Compare all frames of the `file`, or, as published, only those of each `clip` of 10 s.
         max_states: Most states, of the file or of each clip, at least 2.
+        min_seconds: Give shorter segments to their neighbours; 2 to 10 make long videos readable.
         num_frames: Frames looked at in each clip of 10 s.
         seed: Of k-means, which takes over where the published rule finds no threshold.
         representation: What stands for a frame or segment: its global token, or the mean of its patches.
@@ -64,21 +66,13 @@ def segment(
     from cavmae_sync.atomic import write_text
     from cavmae_sync.embedding.provenance import weights_fingerprint
     from cavmae_sync.embedding.video_states import SegmentingConfig, segment_video
+    from cavmae_sync.evaluation import segment_text
     from cavmae_sync.evaluation.pictures import save_picture
-    from cavmae_sync.evaluation.pictures.temporal import LETTERS_NOTE, states_picture
-    from cavmae_sync.evaluation.segment_text import (
-        bars_of,
-        read_truth,
-        states_csv,
-        states_dict,
-        states_table,
-        surroundings_of,
-    )
     from cavmae_sync.media import probe
 
     check_output(csv, option="--csv", suffix=".csv")
     check_output(picture, option="--picture", suffix=".png")
-    known = None if truth is None else read_truth(truth)
+    known = None if truth is None else segment_text.read_truth(truth)
     total = round(probe(video).duration_seconds or 0)
     embedder = open_embedder(
         run_or_weights, overrides, device=device, precision=precision, representation=representation
@@ -87,6 +81,7 @@ def segment(
         modalities=get_args(StateModality) if modality == "all" else (modality,),
         scope=scope,
         max_states=max_states,
+        min_seconds=min_seconds,
         num_frames=num_frames,
         seed=seed,
     )
@@ -98,14 +93,12 @@ def segment(
 
         found = segment_video(embedder, video, config=config, on_clip=on_clip)
     if csv is not None:
-        write_text(csv, states_csv(found))
+        write_text(csv, segment_text.states_csv(found))
     if picture is not None:
-        title = f"{video.name}: stretches of one state\n{LETTERS_NOTE}"
-        figure = states_picture(bars_of(found, truth=known), around=surroundings_of(found), title=title)
-        save_picture(figure, picture)
+        save_picture(segment_text.states_picture_of(found, name=video.name, truth=known), picture)
     if as_json:
-        made_with = {"video": str(video), "scope": scope, "max_states": max_states, "seed": seed}
-        content = made_with | {"weights": weights_fingerprint(embedder.model)} | states_dict(found)
+        made_with = {"video": str(video), "weights": weights_fingerprint(embedder.model)}
+        content = made_with | segment_text.states_dict(found, config=config)
         print(json.dumps(content, indent=2, ensure_ascii=False))
     else:
-        Console().print(states_table(found, title=video.name))
+        Console().print(segment_text.states_table(found, title=video.name))

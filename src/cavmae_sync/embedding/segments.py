@@ -203,6 +203,33 @@ def runs_of_labels(
     )
 
 
+def without_short(
+    edges: NDArray[np.float64], labels_K: NDArray[np.integer], *, min_seconds: float
+) -> tuple[NDArray[np.float64], NDArray[np.integer]]:
+    """Stretches with the short ones given away, the shortest first, until none is left.
+
+    Equal neighbours become one. A short stretch between two different ones is shared by halves; at an end its
+    one neighbour takes it.
+
+    Args:
+        edges: float64 [K + 1], rising, seconds.
+        labels_K: Labels of the stretches.
+        min_seconds: What a stretch must last to stay.
+    """
+    edges, labels_K = _joined(edges, labels_K)
+    while len(labels_K) > 1 and (lengths := np.diff(edges)).min() < min_seconds:
+        k = int(lengths.argmin())
+        middle = (edges[k] + edges[k + 1]) / 2
+        if k == 0:
+            edges = np.delete(edges, 1)
+        elif k == len(labels_K) - 1:
+            edges = np.delete(edges, k)
+        else:
+            edges = np.concatenate([edges[:k], [middle], edges[k + 2 :]])
+        edges, labels_K = _joined(edges, np.delete(labels_K, k))
+    return edges, labels_K
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Found:
     num_states: int | None
@@ -245,3 +272,11 @@ def _k_means(vectors_TD: Tensor, *, num_states: int, seed: int) -> NDArray[np.in
     num_distinct = len(np.unique(vectors_TD.numpy(), axis=0))
     means = KMeans(n_clusters=min(num_states, num_distinct), n_init=_NUM_STARTS, random_state=seed)
     return means.fit_predict(vectors_TD.numpy().astype(np.float64))
+
+
+def _joined(
+    edges: NDArray[np.float64], labels_K: NDArray[np.integer]
+) -> tuple[NDArray[np.float64], NDArray[np.integer]]:
+    """Without the edges between equal labels."""
+    starts = np.concatenate([[True], labels_K[1:] != labels_K[:-1]])
+    return np.concatenate([edges[:-1][starts], edges[-1:]]), labels_K[starts]

@@ -22,6 +22,7 @@ from cavmae_sync.embedding.segments import (
     cluster_states,
     runs_of_labels,
     state_vectors,
+    without_short,
 )
 from cavmae_sync.embedding.video import EmbeddedClip, embed_video
 from cavmae_sync.errors import ConfigError
@@ -87,6 +88,7 @@ class SegmentingConfig:
         scope: "file" compares all frames, so that a state that comes back has its letter again; "clip"
             divides every clip of 10 s by itself, as published, and no letter appears in two clips.
         max_states: Most states, of the file or of each clip.
+        min_seconds: Shorter segments are given to their neighbours; 0 keeps all, as published.
         clip_seconds: Length of the clips that are decoded and embedded.
         num_frames: Frames of a clip.
         seed: Of k-means.
@@ -95,6 +97,7 @@ class SegmentingConfig:
     modalities: Sequence[StateModality] = get_args(StateModality)
     scope: Scope = "file"
     max_states: int = MAX_STATES
+    min_seconds: float = 0.0
     clip_seconds: float = CLIP_SECONDS
     num_frames: int = NUM_FRAMES
     seed: int = 0
@@ -191,10 +194,23 @@ def _states(parts: Sequence[_Part], modality: StateModality, config: SegmentingC
         found = cluster_states(vectors_TD, max_states=config.max_states, seed=config.seed)
         num_before = sum(clustering.num_labels for clustering in clusterings)
         clusterings.append(found)
-        segments += runs_of_labels(
+        found_segments = runs_of_labels(
             found.labels_T + num_before,
             np.concatenate([part.seconds_T for part in group]),
             start_seconds=group[0].start_seconds,
             stop_seconds=group[-1].stop_seconds,
         )
+        segments += _long_enough(found_segments, min_seconds=config.min_seconds)
     return StatesOfModality(segments=tuple(segments), clusterings=tuple(clusterings))
+
+
+def _long_enough(segments: Sequence[Segment], *, min_seconds: float) -> list[Segment]:
+    edges = np.array([segments[0].start_seconds, *(segment.stop_seconds for segment in segments)])
+    labels_K = np.array([segment.label for segment in segments])
+    edges, labels_K = without_short(edges, labels_K, min_seconds=min_seconds)
+    return [
+        Segment(start_seconds=start, stop_seconds=stop, label=number)
+        for start, stop, number in zip(
+            edges[:-1].tolist(), edges[1:].tolist(), labels_K.tolist(), strict=True
+        )
+    ]

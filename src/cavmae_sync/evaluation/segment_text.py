@@ -1,18 +1,20 @@
-"""Segments of a video as a table, as CSV and as JSON values; and a truth from a CSV file."""
+"""Segments of a video as a table, as CSV, as JSON values and as a picture; and a truth from a CSV file."""
 
 import csv
 import io
 import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from matplotlib.figure import Figure
 from rich.table import Table
 
 from cavmae_sync.embedding.segments import Segment
-from cavmae_sync.embedding.video_states import StatesOfModality, VideoStates
+from cavmae_sync.embedding.video_states import SegmentingConfig, StatesOfModality, VideoStates
 from cavmae_sync.errors import DatasetError
-from cavmae_sync.evaluation.pictures.temporal import Bar, Surroundings
+from cavmae_sync.evaluation.pictures.temporal import LETTERS_NOTE, Bar, Surroundings, states_picture
 
 _COLUMNS: Final = ("start", "stop", "label")
 
@@ -51,9 +53,10 @@ def states_csv(found: VideoStates) -> str:
     return text.getvalue()
 
 
-def states_dict(found: VideoStates) -> dict[str, Any]:
-    """JSON values: segments by modality, and which way was taken to their labels."""
+def states_dict(found: VideoStates, *, config: SegmentingConfig) -> dict[str, Any]:
+    """JSON values: segments by modality, which way was taken to their labels, and what was chosen."""
     return {
+        "config": asdict(config),
         "start_seconds": found.start_seconds,
         "stop_seconds": found.stop_seconds,
         "num_frames": len(found.frame_seconds_T),
@@ -109,21 +112,26 @@ def read_truth(path: Path) -> Bar:
     )
 
 
-def bars_of(found: VideoStates, *, truth: Bar | None = None) -> list[Bar]:
-    """Rows of the picture in the order of the paper: visual, both, audio, then the truth if there is one."""
+def states_picture_of(found: VideoStates, *, name: str, truth: Bar | None = None) -> Figure:
+    """Bars in the order of the paper: visual, both, audio, then the truth if there is one.
+
+    Args:
+        found: The segments, and what stands around them.
+        name: Of the file.
+        truth: From `read_truth`.
+    """
     order = [modality for modality in ("visual", "both", "audio") if modality in found.states]
     bars = [Bar(name=modality, segments=found.states[modality].segments) for modality in order]
-    return bars if truth is None else [*bars, truth]
-
-
-def surroundings_of(found: VideoStates) -> Surroundings:
-    """Frames and sound to stand around the bars."""
-    return Surroundings(
-        frames_THWC=found.thumbnails_THWC,
-        frame_seconds_T=found.frame_seconds_T,
-        log_mel_NM=found.log_mel_NM,
-        start_seconds=found.start_seconds,
-        stop_seconds=found.stop_seconds,
+    return states_picture(
+        bars if truth is None else [*bars, truth],
+        around=Surroundings(
+            frames_THWC=found.thumbnails_THWC,
+            frame_seconds_T=found.frame_seconds_T,
+            log_mel_NM=found.log_mel_NM,
+            start_seconds=found.start_seconds,
+            stop_seconds=found.stop_seconds,
+        ),
+        title=f"{name}: stretches of one state\n{LETTERS_NOTE}",
     )
 
 

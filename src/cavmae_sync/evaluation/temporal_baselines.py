@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cavmae_sync.data import ClipRow, PreparedDataset
-from cavmae_sync.evaluation.temporal_truth import MIN_STATE_SECONDS, Timeline, timeline, without_short
+from cavmae_sync.embedding.segments import without_short
+from cavmae_sync.evaluation.temporal_truth import MIN_STATE_SECONDS, Timeline, timeline
 from cavmae_sync.paper import HOP_MILLISECONDS, WINDOW_MILLISECONDS
 
 #: The loudest and the quietest tenth of a clip, between which "loud" begins.

@@ -14,7 +14,12 @@ from numpy.typing import NDArray
 from cavmae_sync.choices import StateModality
 from cavmae_sync.data import ClipRow
 from cavmae_sync.data.stage import ClipTruth
-from cavmae_sync.embedding.segments import Segment, by_first_appearance, runs_of_labels
+from cavmae_sync.embedding.segments import (
+    Segment,
+    by_first_appearance,
+    runs_of_labels,
+    without_short,
+)
 
 #: Shorter states are no part of the truth: frames of a clip of 10 s lie about 0.64 s apart, so that a model
 #: with 16 frames cannot show them.
@@ -67,33 +72,6 @@ def states_at_frames(timeline_K: Timeline, clip: ClipRow) -> Timeline:
     )
 
 
-def without_short(
-    edges: NDArray[np.float64], labels_K: NDArray[np.integer], *, min_seconds: float
-) -> tuple[NDArray[np.float64], NDArray[np.integer]]:
-    """Stretches with the short ones given away, the shortest first, until none is left.
-
-    Equal neighbours become one. A short stretch between two different ones is shared by halves; at an end its
-    one neighbour takes it.
-
-    Args:
-        edges: float64 [K + 1], rising, seconds.
-        labels_K: Labels of the stretches.
-        min_seconds: What a stretch must last to stay.
-    """
-    edges, labels_K = _joined(edges, labels_K)
-    while len(labels_K) > 1 and (lengths := np.diff(edges)).min() < min_seconds:
-        k = int(lengths.argmin())
-        middle = (edges[k] + edges[k + 1]) / 2
-        if k == 0:
-            edges = np.delete(edges, 1)
-        elif k == len(labels_K) - 1:
-            edges = np.delete(edges, k)
-        else:
-            edges = np.concatenate([edges[:k], [middle], edges[k + 2 :]])
-        edges, labels_K = _joined(edges, np.delete(labels_K, k))
-    return edges, labels_K
-
-
 def timeline(edges: NDArray[np.float64], labels_K: NDArray[np.integer]) -> Timeline:
     """Segments of edges and labels, labels numbered by first appearance."""
     numbers = by_first_appearance(labels_K).tolist()
@@ -119,11 +97,3 @@ def _state_at(truth: ClipTruth, second: float, modality: StateModality) -> tuple
     visible = tuple(thing.number for thing in truth.objects if thing.is_visible_T[frame])
     parts = {"audio": (truth.sounding(second),), "visual": (visible,)}
     return (*parts["audio"], *parts["visual"]) if modality == "both" else parts[modality]
-
-
-def _joined(
-    edges: NDArray[np.float64], labels_K: NDArray[np.integer]
-) -> tuple[NDArray[np.float64], NDArray[np.integer]]:
-    """Without the edges between equal labels."""
-    starts = np.concatenate([[True], labels_K[1:] != labels_K[:-1]])
-    return np.concatenate([edges[:-1][starts], edges[-1:]]), labels_K[starts]

@@ -17,9 +17,10 @@ from cavmae_sync import paper
 from cavmae_sync.inputs.arrays import as_tensor
 from cavmae_sync.inputs.config import InputConfig
 
-_HOP = paper.SAMPLE_RATE_HZ * paper.HOP_MILLISECONDS // 1000
-_WINDOW = paper.SAMPLE_RATE_HZ * paper.WINDOW_MILLISECONDS // 1000
-_FFT = 1 << (_WINDOW - 1).bit_length()
+#: Samples between two spectrogram frames, of one window, and of its transform, which is padded.
+HOP_SAMPLES = paper.SAMPLE_RATE_HZ * paper.HOP_MILLISECONDS // 1000
+WINDOW_SAMPLES = paper.SAMPLE_RATE_HZ * paper.WINDOW_MILLISECONDS // 1000
+FFT_SAMPLES = 1 << (WINDOW_SAMPLES - 1).bit_length()
 
 
 def num_spectrogram_frames(num_samples: int) -> int:
@@ -28,7 +29,7 @@ def num_spectrogram_frames(num_samples: int) -> int:
     >>> num_spectrogram_frames(160_000)
     998
     """
-    return 0 if num_samples < _WINDOW else 1 + (num_samples - _WINDOW) // _HOP
+    return 0 if num_samples < WINDOW_SAMPLES else 1 + (num_samples - WINDOW_SAMPLES) // HOP_SAMPLES
 
 
 def log_mel(waveform_S: NDArray[np.floating] | Tensor) -> Tensor:
@@ -54,14 +55,14 @@ def log_mel(waveform_S: NDArray[np.floating] | Tensor) -> Tensor:
         window_type="hanning", num_mel_bins=128, frame_shift=10), other values its defaults.
     """
     waveform_S = _checked(as_tensor(waveform_S))
-    windows_NW = (waveform_S - waveform_S.mean()).unfold(0, _WINDOW, _HOP)
+    windows_NW = (waveform_S - waveform_S.mean()).unfold(0, WINDOW_SAMPLES, HOP_SAMPLES)
     windows_NW = windows_NW - windows_NW.mean(dim=1, keepdim=True)
     previous_NW = F.pad(windows_NW, (1, 0), mode="replicate")[:, :-1]
     windows_NW = (windows_NW - paper.PREEMPHASIS * previous_NW) * _constant(_hann(), waveform_S)
-    spectrum_NF = torch.fft.rfft(windows_NW, n=_FFT)
+    spectrum_NF = torch.fft.rfft(windows_NW, n=FFT_SAMPLES)
     power_NF = spectrum_NF.real.square() + spectrum_NF.imag.square()  # three times faster than abs().square()
     with torch.autocast(waveform_S.device.type, enabled=False):  # bfloat16 products are 0.4 percent off
-        energy_NM = power_NF @ _constant(_mel_filters(), waveform_S)
+        energy_NM = power_NF @ _constant(mel_filters(), waveform_S)
     return energy_NM.clamp_min(paper.LOG_FLOOR).log()
 
 
@@ -81,9 +82,9 @@ def _checked(waveform_S: Tensor) -> Tensor:
         raise ValueError(f"log_mel needs one channel, shape [samples], but got {tuple(waveform_S.shape)}.")
     if not waveform_S.is_floating_point():
         raise TypeError(f"log_mel needs floating point in [-1, 1], but got {waveform_S.dtype}.")
-    if len(waveform_S) < _WINDOW:
+    if len(waveform_S) < WINDOW_SAMPLES:
         raise ValueError(
-            f"log_mel needs at least {_WINDOW} samples ({paper.WINDOW_MILLISECONDS} ms), "
+            f"log_mel needs at least {WINDOW_SAMPLES} samples ({paper.WINDOW_MILLISECONDS} ms), "
             f"but the waveform has {len(waveform_S)}. Leave such clips out."
         )
     waveform_S = waveform_S.to(torch.float32)
@@ -95,16 +96,16 @@ def _checked(waveform_S: Tensor) -> Tensor:
 @cache
 def _hann() -> NDArray[np.float32]:
     """The Hann window whose last sample is zero, as its first."""
-    return np.hanning(_WINDOW).astype(np.float32)
+    return np.hanning(WINDOW_SAMPLES).astype(np.float32)
 
 
 @cache
-def _mel_filters() -> NDArray[np.float32]:
+def mel_filters() -> NDArray[np.float32]:
     """Triangles on the mel scale [F, M]; like Kaldi's not scaled by width, and blind to 8000 Hz itself."""
     low, high = _mel(paper.LOW_FREQUENCY_HZ), _mel(paper.SAMPLE_RATE_HZ / 2)
     step = (high - low) / (paper.NUM_MELS + 1)
     left_M = low + step * np.arange(paper.NUM_MELS)
-    hertz_F = np.arange(_FFT // 2 + 1) * paper.SAMPLE_RATE_HZ / _FFT
+    hertz_F = np.arange(FFT_SAMPLES // 2 + 1) * paper.SAMPLE_RATE_HZ / FFT_SAMPLES
     rise_FM = (np.array([_mel(hertz) for hertz in hertz_F])[:, None] - left_M) / step
     filters_FM = np.maximum(0.0, np.minimum(rise_FM, 2.0 - rise_FM))
     filters_FM[-1] = 0.0

@@ -31,7 +31,9 @@ class Reconstruction:
     Attributes:
         original: A frame [H, W, 3], uint8; or log-mel [L, M], natural logarithm.
         hidden: Bool [H, W] or [L, M]: True = the encoder did not see it.
-        predicted: As `original`; shown as it is.
+        predicted: As `original`, hidden places filled with what the model says; shown as it is.
+        alone: As `original`, what the model says everywhere; where nothing was hidden it was never trained to
+            be right. None where that is not shown.
 
     Raises:
         ValueError: Shapes do not agree.
@@ -40,8 +42,11 @@ class Reconstruction:
     original: NDArray[Any]
     hidden: NDArray[np.bool_]
     predicted: NDArray[Any]
+    alone: NDArray[Any] | None = None
 
     def __post_init__(self) -> None:
+        if self.alone is not None and self.alone.shape != self.original.shape:
+            raise ValueError(f"original is {self.original.shape}, but alone {self.alone.shape}.")
         if self.original.shape != self.predicted.shape or self.original.shape[:2] != self.hidden.shape:
             raise ValueError(
                 "original, predicted and hidden must be of one size, got "
@@ -50,7 +55,7 @@ class Reconstruction:
 
 
 def reconstruction_picture(
-    *, frame: Reconstruction, segment: Reconstruction, title: str = "Reconstruction"
+    *, frame: Reconstruction, segment: Reconstruction, title: str = "Reconstruction", note: str = ""
 ) -> Figure:
     """Original, what the encoder saw, and prediction: of a frame above, of its segment of sound below.
 
@@ -58,14 +63,16 @@ def reconstruction_picture(
         frame: uint8 pictures [H, W, 3].
         segment: Log-mel [L, M].
         title: Printed above.
+        note: Printed below.
     """
-    figure = new_figure(width_inches=10.5, height_inches=6.8)
-    figure.suptitle(title, fontsize=LARGE)
-    above, below = figure.subplots(2, 3, height_ratios=(1.25, 1))
     seen_HWC = np.where(frame.hidden[:, :, None], _grey(), frame.original)
-    for axes, picture_HWC, name in zip(
-        above, (frame.original, seen_HWC, frame.predicted), _names(frame, "frame"), strict=True
-    ):
+    pictures = _columns(frame, seen_HWC)
+    figure = new_figure(width_inches=3.5 * len(pictures), height_inches=6.8 + 0.3 * bool(note))
+    figure.suptitle(title, fontsize=LARGE)
+    if note:
+        figure.supxlabel(note, fontsize=NORMAL, x=0.01, ha="left")
+    above, below = figure.subplots(2, len(pictures), height_ratios=(1.25, 1))
+    for axes, picture_HWC, name in zip(above, pictures, _names(frame, "frame"), strict=True):
         axes.imshow(picture_HWC.astype(np.uint8))
         without_ticks(axes)
         axes.set_title(name, fontsize=NORMAL)
@@ -78,7 +85,7 @@ def _draw_segments(row: NDArray[Any], segment: Reconstruction) -> None:
     limits = {"vmin": float(segment.original.min()), "vmax": float(segment.original.max())}
     image = None
     for k, (axes, values_LM, name) in enumerate(
-        zip(row, (segment.original, seen_LM, segment.predicted), _names(segment, "sound"), strict=True)
+        zip(row, _columns(segment, seen_LM), _names(segment, "sound"), strict=True)
     ):
         image = show_spectrogram(axes, values_LM, **limits)
         label(axes, x="time in the segment (s)", y="mel bin" if k == 0 else "")
@@ -93,8 +100,16 @@ def _add_scale(row: NDArray[Any], image: Any) -> None:
     bar.ax.tick_params(labelsize=SMALL)
 
 
-def _names(one: Reconstruction, kind: str) -> tuple[str, str, str]:
-    return kind, f"what the encoder saw ({one.hidden.mean() * 100:.0f} % hidden)", "prediction"
+def _columns(one: Reconstruction, seen: NDArray[Any]) -> list[NDArray[Any]]:
+    parts = [one.original, seen, one.alone, one.predicted]
+    return [part for part in parts if part is not None]
+
+
+def _names(one: Reconstruction, kind: str) -> list[str]:
+    seen = f"what the encoder saw ({one.hidden.mean() * 100:.0f} % hidden)"
+    if one.alone is None:
+        return [kind, seen, "prediction"]
+    return [kind, seen, "prediction of everything", "seen, and hidden as predicted"]
 
 
 def _grey() -> NDArray[np.float64]:
