@@ -135,7 +135,7 @@ def prompt_vectors(embedder: Embedder, examples: Examples) -> Tensor:
             held = []
     if held:
         vectors.append(_mean_vectors(embedder, held))
-    return _finite(torch.cat(vectors), embedder)
+    return finite_vectors(torch.cat(vectors), embedder)
 
 
 def model_maps(
@@ -166,7 +166,7 @@ def model_maps(
         patches_RND = embedder.embed_frames(normalize_frames(shown_RHWC), with_patches=True).patches_PND
         if patches_RND is None:
             raise AssertionError("Patches were asked for.")
-        of_rows = heat_maps(vectors_RD[rows], _finite(patches_RND, embedder), grid=config.visual_grid)
+        of_rows = heat_maps(vectors_RD[rows], finite_vectors(patches_RND, embedder), grid=config.visual_grid)
         maps.extend(of_rows.flip(2) if is_flipped else of_rows)
         if on_progress is not None:
             on_progress(len(maps), len(vectors_RD))
@@ -300,7 +300,12 @@ def _mean_vectors(embedder: Embedder, prompts: Sequence[Tensor]) -> Tensor:
     return torch.stack([windows.mean(dim=0) for windows in vectors.split([len(p) for p in prompts])])
 
 
-def _finite(vectors: Tensor, embedder: Embedder) -> Tensor:
+def finite_vectors(vectors: Tensor, embedder: Embedder) -> Tensor:
+    """The vectors, if all are finite.
+
+    Raises:
+        WeightsError: One is not.
+    """
     if not bool(vectors.isfinite().all()):
         raise WeightsError(
             f"The model gives vectors that are not finite in precision {embedder.precision}. "
