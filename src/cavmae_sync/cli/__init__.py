@@ -15,6 +15,7 @@ from rich.console import Console
 from cavmae_sync.cli.agreement import agreement
 from cavmae_sync.cli.classify import classify
 from cavmae_sync.cli.demo import demo
+from cavmae_sync.cli.evaluate_agreement import agreement as agreement_of_stage
 from cavmae_sync.cli.evaluate_retrieval import retrieval
 from cavmae_sync.cli.evaluate_segmentation import segmentation
 from cavmae_sync.cli.evaluate_temporal import temporal
@@ -49,6 +50,7 @@ for _command in (
     localize, reconstruct):
     app.command(_command)
 app.command(evaluate)
+evaluate.command(agreement_of_stage, name="agreement")
 evaluate.command(retrieval)
 evaluate.command(segmentation)
 evaluate.command(temporal)

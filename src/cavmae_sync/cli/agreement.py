@@ -1,6 +1,7 @@
 """`cavmae-sync agreement`: where in a video do sound and picture belong together?"""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -119,7 +120,7 @@ def _embed(embedder: "Embedder", video: Path, frames_per_second: float, storyboa
 def _write(
     result: "Agreement",
     embedder: "Embedder",
-    made_with: dict[str, object],
+    made_with: Mapping[str, object],
     *,
     csv: Path | None,
     as_json: bool,

@@ -32,6 +32,8 @@ Source = Literal["within the video", "reference"]
 Reason = Literal["too short", "no sound", "out of step", "too uniform or foreign throughout"]
 
 _MAD_TO_DEVIATION: Final = 1.4826  # of a normal distribution
+#: By this, in deviations of chance, scores of sound that fits vary at least: their own spread and chance's.
+_LEAST_DEVIATION: Final = 2**0.5
 
 
 class AgreementConfig(Config):
@@ -219,7 +221,9 @@ class Judge:
         scores = place.score_T[np.isfinite(place.score_T)]
         middle = float(np.median(scores))
         deviation = _MAD_TO_DEVIATION * float(np.median(np.abs(scores - middle)))
-        return min(middle + float(norm.ppf(self.config.error_rate)) * deviation, 0.0)
+        tail = float(norm.ppf(self.config.error_rate))
+        # Where chance is near, only what is below the mean of chance is called low: sure before complete.
+        return min(middle + tail * deviation, max(middle + tail * _LEAST_DEVIATION, 0.0))
 
     def _offset(self, track: Track, heard_T: NDArray[np.bool_]) -> Offset:
         config = self.config

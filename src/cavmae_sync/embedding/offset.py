@@ -76,10 +76,7 @@ def offset_of(
     curve_K = lag_curve(products_KT)
     lags_K = _lags(max_lag, track.step_seconds)
     heights = np.array(
-        [
-            lag_curve(lag_products(audio_TD, sounding_T, track.visual_TD, max_lag=max_lag)).max()
-            for audio_TD, sounding_T in draws
-        ]
+        [_mean_curve(audio_TD, sounding_T, track.visual_TD, max_lag).max() for audio_TD, sounding_T in draws]
     )
     p_value = float((1 + (heights >= curve_K.max()).sum()) / (1 + len(heights))) if len(heights) else None
     found = p_value is not None and p_value <= error_rate
@@ -98,6 +95,24 @@ def offset_of(
 
 def _lags(max_lag: int, step_seconds: float) -> NDArray[np.float64]:
     return (np.arange(-max_lag, max_lag + 1) * step_seconds).astype(np.float64)
+
+
+def _mean_curve(
+    audio_TD: Tensor, heard_T: NDArray[np.bool_], visual_TD: Tensor, max_lag: int
+) -> NDArray[np.float64]:
+    """`lag_curve` of `lag_products` without the single moments: one product of long vectors for each lag."""
+    heard = torch.from_numpy(heard_T)
+    mean_D = audio_TD[heard].mean(dim=0) if heard_T.any() else audio_TD.mean(dim=0)
+    audio_TD = (audio_TD - mean_D) * heard[:, None]
+    visual_TD = visual_TD - visual_TD.mean(dim=0)
+    num_moments = len(visual_TD)
+    curve: list[float] = []
+    for lag in range(-max_lag, max_lag + 1):
+        sounds = slice(max(lag, 0), num_moments - max(-lag, 0))
+        pictures = slice(max(-lag, 0), num_moments - max(lag, 0))
+        total = torch.dot(audio_TD[sounds].flatten(), visual_TD[pictures].flatten())
+        curve.append(float(total) / max(int(heard_T[sounds].sum()), 1))
+    return np.array(curve)
 
 
 def lag_products(

@@ -1,0 +1,94 @@
+"""`cavmae-sync evaluate agreement`: are planted faults found, and is nothing found where there is none?"""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from cavmae_sync.choices import Precision, Representation
+from cavmae_sync.cli.open import check_output, open_embedder
+from cavmae_sync.cli.progress import show_progress
+from cavmae_sync.cli.types import Count, Json
+
+if TYPE_CHECKING:
+    from cavmae_sync.evaluation.agreement import AgreementReport
+
+
+def agreement(
+    run_or_weights: Path,
+    /,
+    *overrides: str,
+    data: Path,
+    stage: Path | None = None,
+    with_controls: bool = False,
+    num_videos: Count = 30,
+    clips_per_video: Count = 6,
+    num_clips: Count | None = None,
+    seed: int = 0,
+    representation: Representation = "global",
+    precision: Precision = "float32",
+    device: str | None = None,
+    picture: Path | None = None,
+    as_json: Json = False,
+) -> None:
+    """Measure how well `cavmae-sync agreement` finds foreign sound, silence and shifts.
+
+    Clips are joined to long videos, and each is judged without a fault, with foreign sound or silence in a
+    span, with sound up to 2 s early or late, and with foreign sound throughout: once with the other clips as
+    reference, once by itself.
+
+    Example: cavmae-sync evaluate agreement my-run --data my-dataset --stage my-stage --with-controls
+
+    Args:
+        run_or_weights: Folder of a run, a .safetensors file, or a .pth of the authors.
+        overrides: `key=value` words for what no weight shows, for example `inputs.align_length=valid`.
+        data: Prepared dataset of clips in which sound and picture belong together.
+        stage: Folder of the stage that the dataset was made from; for the oracle.
+        with_controls: Also measure an untrained model and, with `--stage`, the truth itself.
+        num_videos: Rows of clips, each judged with every fault.
+        clips_per_video: Clips of a row.
+        num_clips: Take the first clips only.
+        seed: Of the plan.
+        representation: What stands for a frame or segment: its global token, or the mean of its patches.
+        precision: Precision of matrix products.
+        device: cpu, cuda or mps; the best there is unless given.
+        picture: PNG file: scores, offsets, and what was said of videos with a planted span.
+        as_json: Print the reports as one JSON object.
+    """
+    from cavmae_sync.data import PreparedDataset
+    from cavmae_sync.data.stage import StageTruth
+    from cavmae_sync.evaluation.agreement import evaluate_agreement
+    from cavmae_sync.evaluation.pictures import save_picture
+    from cavmae_sync.evaluation.pictures.planted import planted_picture
+    from cavmae_sync.evaluation.planted_plan import PlantedSize
+
+    check_output(picture, option="--picture", suffix=".png")
+    embedder = open_embedder(
+        run_or_weights, overrides, device=device, precision=precision, representation=representation
+    )
+    clips = PreparedDataset.open(data)
+    if num_clips is not None:
+        clips = clips.head(num_clips)
+    with show_progress("clips and videos") as advance:
+        reports = evaluate_agreement(
+            embedder,
+            clips,
+            stage=None if stage is None else StageTruth(stage),
+            with_controls=with_controls,
+            size=PlantedSize(num_videos=num_videos, clips_per_video=clips_per_video),
+            seed=seed,
+            on_progress=lambda done, total: advance(done, total, ""),
+        )
+    if picture is not None:
+        save_picture(planted_picture(reports), picture)
+    _print(reports, as_json=as_json)
+
+
+def _print(reports: "dict[str, AgreementReport]", *, as_json: bool) -> None:
+    if as_json:
+        content = {name: report.to_dict() for name, report in reports.items()}
+        print(json.dumps(content, indent=2, ensure_ascii=False))
+        return
+    for report in reports.values():
+        Console().print(report.to_table())

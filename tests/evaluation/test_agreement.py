@@ -1,0 +1,48 @@
+import json
+
+import pytest
+
+from cavmae_sync.data import PreparedDataset
+from cavmae_sync.data.stage import StageTruth
+from cavmae_sync.embedding.agreement import AgreementConfig
+from cavmae_sync.errors import DatasetError
+from cavmae_sync.evaluation.agreement import evaluate_agreement
+from cavmae_sync.evaluation.pictures.planted import planted_picture
+from cavmae_sync.evaluation.planted_plan import PlantedSize, plan_test
+
+SHORT = AgreementConfig(
+    smooth_seconds=0.25, min_span_seconds=0.25, gap_seconds=0.2, max_lag_seconds=0.5, num_draws=20
+)
+
+
+def test_no_clip_is_both_reference_and_test(prepared: PreparedDataset):
+    test = plan_test(prepared, size=PlantedSize(num_videos=4, clips_per_video=2))
+    used = {clip for row in test.videos for video in row for clip in video.clips}
+    assert len(used) == 8
+    assert not used & set(test.reference_clips)
+    assert len(test.reference_clips) == 6
+
+
+def test_too_few_clips_are_refused(prepared: PreparedDataset):
+    with pytest.raises(DatasetError, match="14 clips"):
+        plan_test(prepared, size=PlantedSize(num_videos=4, clips_per_video=6))
+
+
+def test_from_clips_to_reports_and_a_picture(prepared: PreparedDataset, stage_folder, embedder):
+    reports = evaluate_agreement(
+        embedder,
+        prepared,
+        stage=StageTruth(stage_folder),
+        with_controls=True,
+        size=PlantedSize(num_videos=4, clips_per_video=2),
+        config=SHORT,
+    )
+    assert list(reports) == ["model", "untrained", "oracle"]
+    for report in reports.values():
+        content = json.loads(report.to_json())
+        assert content["counts"]["substitutions"] == 0
+        assert all(
+            0 <= value["value"] <= 1 for value in content["metrics"].values() if value["unit"] == "fraction"
+        )
+        assert "reference/fitting/called_foreign" in content["metrics"]
+    assert planted_picture(reports).axes

@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+
+from cavmae_sync.data import PreparedDataset
+from cavmae_sync.data.stage import StageTruth
+from cavmae_sync.evaluation.planted_faults import (
+    FAULTS,
+    ModelSource,
+    OracleSource,
+    plant,
+    truth_of_moments,
+)
+
+
+def planted(fault, *, seed=0):
+    return plant(
+        [0, 1, 2, 3, 4, 5], clip_seconds=10, foreign=[6, 7, 8, 9, 10, 11], fault=fault,
+        generator=np.random.default_rng(seed),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_sound_covers_the_video_without_gaps(fault):
+    video = planted(fault)
+    assert video.duration_seconds == 60
+    ends = [0.0, *(piece.stop_seconds for piece in video.pieces)]
+    starts = [*(piece.start_seconds for piece in video.pieces), 60.0]
+    assert ends == pytest.approx(starts)
+
+
+def heard_at(video, seconds):
+    piece = next(p for p in video.pieces if p.start_seconds <= seconds < p.stop_seconds)
+    return piece.clip, piece.clip_seconds + seconds - piece.start_seconds
+
+
+def test_a_late_sound_comes_later_than_its_picture():
+    video = planted("shifted", seed=3)
+    clip, place = heard_at(video, 25.0)
+    assert clip == 2
+    assert place == pytest.approx(5.0 - video.shift_seconds)
+
+
+def test_a_span_is_foreign_and_the_rest_is_own():
+    video = planted("foreign span")
+    start, stop = video.span
+    assert stop - start == 15
+    assert heard_at(video, (start + stop) / 2)[0] >= 6
+    for seconds in np.arange(0.5, 60):
+        if not start <= seconds < stop:
+            assert heard_at(video, seconds) == (int(seconds // 10), pytest.approx(seconds % 10))
+    seconds_T = np.arange(0.5, 60)
+    truth = truth_of_moments(video, seconds_T, margin_seconds=2)
+    assert not (truth["own"] & truth["foreign"]).any()
+    assert truth["foreign"].sum() == pytest.approx(11, abs=1)
+
+
+def test_a_model_and_the_oracle_are_asked_the_same(prepared: PreparedDataset, stage_folder, embedder):
+    video = plant(
+        [0, 1, 2, 3], clip_seconds=1, foreign=[4, 5, 6, 7], fault="silent span",
+        generator=np.random.default_rng(1),
+    )  # fmt: skip
+    oracle = OracleSource(StageTruth(stage_folder), prepared, window_seconds=0.16)
+    for source in (ModelSource(embedder, prepared), oracle):
+        track = source.track(video)
+        assert len(track.seconds_T) == 16
+        assert (track.loudness_T < -100).any()
+        assert len(source.clip_tracks([3, 1])) == 2
