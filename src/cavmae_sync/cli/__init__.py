@@ -47,7 +47,9 @@ for _command in (
     probe,
     agreement,
     segment,
-    localize, reconstruct):
+    localize,
+    reconstruct,
+):
     app.command(_command)
 app.command(evaluate)
 evaluate.command(agreement_of_stage, name="agreement")

@@ -116,5 +116,5 @@ def _table(found: "Inpainted", name: str) -> Table:
     for heading in ("hidden of", "model", "mean of seen", "own mean"):
         table.add_column(heading, justify="left" if heading == "hidden of" else "right")
     for modality, errors in found.errors.items():
-        table.add_row(modality, *(f"{error:.3f}" for error in errors.values() or ()))
+        table.add_row(modality, *([f"{error:.3f}" for error in errors.values()] or ["nothing hidden"]))
     return table
