@@ -17,7 +17,9 @@ def scenes(*, seconds: float, seed: int = 0, scene_seconds: float = 2.0, noise: 
     generator = torch.Generator().manual_seed(seed)
     per_scene = round(scene_seconds / STEP)
     count = round(seconds / STEP)
-    rows = torch.randn(count // per_scene + 1, 16, generator=generator).repeat_interleave(per_scene, 0)[:count]
+    rows = torch.randn(count // per_scene + 1, 16, generator=generator).repeat_interleave(per_scene, 0)[
+        :count
+    ]
     return F.normalize(rows + noise * torch.randn(count, 16, generator=generator), dim=1)
 
 
