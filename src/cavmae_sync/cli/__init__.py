@@ -24,6 +24,7 @@ from cavmae_sync.cli.prepare import import_cavmae, prepare
 from cavmae_sync.cli.pretrain import pretrain
 from cavmae_sync.cli.probe import probe
 from cavmae_sync.cli.reconstruct import reconstruct
+from cavmae_sync.cli.reproduce import reproduce
 from cavmae_sync.cli.segment import segment
 from cavmae_sync.cli.stage import stage
 from cavmae_sync.config import describe_invalid
@@ -43,12 +44,13 @@ for _command in (
     prepare,
     import_cavmae,
     pretrain,
-    classify,
     probe,
-    agreement,
+    classify,
     segment,
     localize,
+    agreement,
     reconstruct,
+    reproduce,
 ):
     app.command(_command)
 app.command(evaluate)
