@@ -5,6 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from cavmae_sync.embedding import AGGREGATIONS, similarity_matrix
+from cavmae_sync.errors import ConfigError
 from cavmae_sync.evaluation import evaluate_retrieval, retrieval_report
 from cavmae_sync.metrics import true_match_ranks
 
@@ -99,3 +100,17 @@ def test_the_same_seed_gives_the_same_report(random_embeddings):
     first, again, other = (retrieval_report(random_embeddings, seed=seed).to_dict() for seed in (1, 1, 2))
     assert first == again
     assert first["metrics"] != other["metrics"]
+
+
+def test_one_frame_alone_is_the_protocol_of_cav_mae(embedder, clips):
+    """The cosine of the frame and its segment is the whole score, whatever the other frames are."""
+    report = evaluate_retrieval(embedder, clips, frame=2, num_bootstrap=0)
+    embeddings = embedder.embed_dataset(clips)
+    expected = embeddings.audio_NTD[:, 2] @ embeddings.visual_NTD[:, 2].T
+    torch.testing.assert_close(report.similarity_QG, expected)
+    assert report.config["frame"] == 2
+
+
+def test_a_frame_that_clips_do_not_have_is_refused(random_embeddings):
+    with pytest.raises(ConfigError, match="no frame 4: clips have frames 0 to 3"):
+        random_embeddings.at_frame(4)

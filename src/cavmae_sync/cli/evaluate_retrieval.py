@@ -2,14 +2,19 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
+from cyclopts import Parameter
+from cyclopts.validators import Number
 from rich.console import Console
 
 from cavmae_sync.choices import AggregationName, Counting, Precision, Representation
 from cavmae_sync.cli.open import check_output, open_embedder
 from cavmae_sync.cli.progress import show_progress
 from cavmae_sync.cli.types import Count, Json, Workers
+
+#: Number of a frame.
+Frame = Annotated[int | None, Parameter(validator=Number(gte=0))]
 
 if TYPE_CHECKING:
     from cavmae_sync.evaluation import RetrievalReport
@@ -20,6 +25,7 @@ def retrieval(
     /,
     *overrides: str,
     data: Path,
+    frame: Frame = None,
     aggregation: AggregationName | Literal["all"] = "diagonal_mean",
     ties: Counting = "mean",
     representation: Representation = "global",
@@ -42,6 +48,7 @@ def retrieval(
         overrides: `key=value` words for what no weight shows, for example `registers_in_joint=true` or
             `inputs.align_length=valid`.
         data: Prepared dataset.
+        frame: Compare this frame of each clip alone, counted from 0; 5 of 10 is the protocol of CAV-MAE.
         aggregation: How the similarities of 16 frames and 16 segments become one score; all four with `all`.
         ties: Which place a query's own clip takes among equal scores.
         representation: What stands for a frame or segment: its global token, or the mean of its patches.
@@ -68,6 +75,7 @@ def retrieval(
         first = evaluate_retrieval(
             embedder,
             clips,
+            frame=frame,
             aggregation=names[0],
             ties=ties,
             num_workers=num_workers or 0,
