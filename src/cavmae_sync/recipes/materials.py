@@ -3,13 +3,15 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from cavmae_sync.data import PrepareConfig, PreparedDataset, prepare
 from cavmae_sync.data.stage import StageConfig, make_stage
 from cavmae_sync.errors import ConfigError
 from cavmae_sync.paper import NUM_FRAMES
 
+#: Below this, starting processes takes longer than the work.
+_FEW_CLIPS: Final = 32
 #: Called with what is being done, what is done and what there is in all.
 OnProgress = Callable[[str, int, int], None]
 #: The two lists of a stage.
@@ -121,6 +123,7 @@ def make_split(
         stage,
         config=StageConfig(seed=seed, split=split, frame_pixels=frame_pixels, frames_per_second=8),
         num_clips=num_clips,
+        num_workers=1 if num_clips < _FEW_CLIPS else None,
         on_progress=lambda done, total: on_progress(f"making {split} clips", done, total),
     )
     return stage
@@ -136,6 +139,7 @@ def prepare_split(
 ) -> None:
     """A stage as a prepared dataset with its labels; as CAV-MAE sampled it where frames are not 16."""
     is_published = num_frames == NUM_FRAMES
+    num_clips = sum(1 for _ in (stage / "clips").iterdir())
     prepare(
         stage / "clips",
         out=out,
@@ -145,6 +149,7 @@ def prepare_split(
             sampling="linspace_inclusive" if is_published else "uniform_left",
         ),
         labels=stage / "labels.csv",
+        num_workers=0 if num_clips < _FEW_CLIPS else None,
         on_progress=lambda progress: on_progress(
             f"preparing {out.name}", progress.num_done, progress.num_files
         ),
