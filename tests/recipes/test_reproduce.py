@@ -1,6 +1,7 @@
 """A grid runs, stops, continues and is measured once; the smallest clips and one step of training."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,13 +9,14 @@ import pytest
 
 from cavmae_sync.data import PreparedDataset
 from cavmae_sync.embedding import Embedder
-from cavmae_sync.errors import ConfigError
+from cavmae_sync.errors import ConfigError, TrainingError
 from cavmae_sync.evaluation import evaluate_retrieval
 from cavmae_sync.model import load_model
 from cavmae_sync.recipes.materials import Materials
 from cavmae_sync.recipes.reproduce import Cell, Grid, GridReporter, ReproduceConfig, TableResult
+from cavmae_sync.recipes.table_cells import Bench, Cells, measure
 from cavmae_sync.recipes.table_text import to_dict, to_markdown, to_picture
-from cavmae_sync.recipes.tables import find_table
+from cavmae_sync.recipes.tables import Measurement, find_table
 
 TINY = ReproduceConfig(num_train_clips=4, num_test_clips=4, num_epochs=1)
 
@@ -66,6 +68,45 @@ def test_asked_to_stop_it_keeps_what_it_has_and_goes_on_later(aggregations: Tabl
     stopped = Grid(table, out, config=TINY, seeds=[0], reporter=GridReporter(should_stop=lambda: True)).run()
     assert not stopped.is_complete
     assert Grid(table, out, config=TINY, seeds=[0]).run().is_complete
+
+
+def test_cells_are_measured_again_on_other_datasets(aggregations: TableResult, out: Path, tmp_path: Path):
+    first, second = ({16: out / "materials" / f"data-{split}-16-frames"} for split in ("test", "train"))
+    embedder = Embedder(load_model(out / "runs/sync_base-16-frames/seed-0/weights.safetensors"))
+
+    def cells(**galleries: dict[int, Path]) -> Cells:
+        bench = Bench(
+            embedder=embedder,
+            folder=tmp_path,
+            materials=Materials(train=first, galleries=galleries),
+            on_progress=lambda *_: None,
+        )
+        return measure("retrieval", Measurement(), bench)
+
+    def lists(found: Cells) -> dict[str, str]:
+        return {name: report["clip_list"] for name, report in found.report.items()}
+
+    assert list(cells(AS=first).values) == ["AS R@1", "AS R@5", "AS R@10"]
+    both = cells(AS=first, VGG=second)
+    assert list(lists(both)) == ["AS", "VGG"]
+    assert lists(both)["AS"] != lists(both)["VGG"]
+    assert lists(cells(AS=second))["AS"] == lists(both)["VGG"]
+
+
+def test_a_training_set_or_first_weights_that_changed_are_refused(
+    aggregations: TableResult, out: Path, tmp_path: Path
+):
+    shutil.copytree(out / "runs", tmp_path / "runs")
+    materials = Grid(find_table("table11"), tmp_path, config=TINY, seeds=[0]).materials
+    test_set = out / "materials" / "data-test-16-frames"
+    for changed, says in (
+        (replace(materials, train={16: test_set}), "other clips than the run began with"),
+        (replace(materials, init=tmp_path / "mae.pth"), "began with the weights None"),
+    ):
+        grid = Grid(find_table("table11"), tmp_path, config=TINY, seeds=[0])
+        grid.materials, grid.makes_clips = changed, False
+        with pytest.raises(TrainingError, match=says):
+            grid.run()
 
 
 def test_other_settings_are_refused(aggregations: TableResult, out: Path):

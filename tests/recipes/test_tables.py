@@ -2,6 +2,7 @@
 
 import pytest
 
+from cavmae_sync.embedding.features import FeatureConfig
 from cavmae_sync.errors import ConfigError
 from cavmae_sync.recipes.pretraining import RECIPES, find_recipe
 from cavmae_sync.recipes.tables import TABLES, find_table
@@ -15,6 +16,14 @@ def test_every_row_can_be_trained_and_every_published_cell_has_a_column(name: st
         assert row.training.recipe in RECIPES
         assert set(row.published) <= set(table.published_columns)
         assert all(0 < value < 100 for value in row.published.values())
+
+
+@pytest.mark.parametrize("name", [name for name, table in TABLES.items() if "probing" in table.tasks])
+def test_every_model_that_is_probed_has_the_tokens_that_its_probe_reads(name: str):
+    for row in TABLES[name].rows:
+        model = find_recipe(row.training.recipe).model
+        features = FeatureConfig(tokens=row.measurement.tokens, modalities=row.measurement.modalities)
+        assert features.width(model) == 768 * len(features.parts)
 
 
 @pytest.mark.parametrize(

@@ -167,11 +167,12 @@ class Grid:
                 if (folder / "weights.safetensors").exists():
                     state = "has weights"
                 yield f"{training.name} seed {seed}: {state}, {folder}"
-                data = self.materials.train.get(training.num_frames)
+                data, init = self.materials.train.get(training.num_frames), self.materials.init
                 if self.config.scale == "full" and data is not None:
                     yield (
                         f"  torchrun --nproc-per-node 8 -m cavmae_sync pretrain {training.recipe} "
                         f"seed={seed} --data {data} --out {folder}"
+                        + ("" if init is None else f" --init {init}")
                     )
 
     def run_folder(self, training: Training, seed: int) -> Path:
@@ -218,21 +219,12 @@ class Grid:
             on_step=lambda report: self.reporter.on_progress(title, report.step, report.num_steps),
             should_stop=self.reporter.should_stop,
         )
+        data, init = self.materials.train[training.num_frames], self.materials.init
         if (folder / "config.json").exists():
-            if RunFolder.open(folder).config() != recipe:
-                raise TrainingError(
-                    f"{folder} holds a run of another configuration than {recipe.name} has now. "
-                    "Move it away, or use another --out."
-                )
-            result = continue_pretraining(folder, watchers=watchers)
+            _check_same(RunFolder.open(folder), recipe, init=init)
+            result = continue_pretraining(folder, data=data, watchers=watchers)
         else:
-            result = run_pretraining(
-                recipe,
-                data=self.materials.train[training.num_frames],
-                out=folder,
-                init=self.materials.init,
-                watchers=watchers,
-            )
+            result = run_pretraining(recipe, data=data, out=folder, init=init, watchers=watchers)
         return result.run.weights if result.is_complete else None
 
     def _cell(self, row: Row, task: Task, heading: str) -> Cell:
@@ -253,6 +245,20 @@ class Grid:
 def _frame_counts(table: TableSpec) -> list[int]:
     counts = {row.training.num_frames for row in table.rows}
     return sorted(counts | {row.measurement.num_frames for row in table.rows})
+
+
+def _check_same(run: RunFolder, recipe: PretrainConfig, *, init: Path | None) -> None:
+    """Refuse a run that began in another way. Weights are compared by name: folders may be mounted elsewhere."""
+    began_with = run.environment()["init"]
+    names = [path and Path(path).name for path in (began_with, init)]
+    if run.config() == recipe and names[0] == names[1]:
+        return
+    what = (
+        f"began with the weights {began_with}, not {init}"
+        if run.config() == recipe
+        else f"has another configuration than {recipe.name} has now"
+    )
+    raise TrainingError(f"{run.path} holds a run that {what}. Move it away, or use another --out.")
 
 
 def _claim(out: Path, config: ReproduceConfig) -> None:

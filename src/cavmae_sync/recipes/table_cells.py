@@ -53,11 +53,19 @@ class Bench:
 
 
 def measure(task: Task, measurement: Measurement, bench: Bench) -> Cells:
-    """The cells of one task, read from the folder where they were measured before with these weights."""
+    """The cells of one task, read from the folder where they were measured before.
+
+    They are measured again where the weights are others, or a dataset is another or was not given before.
+    """
     weights = weights_fingerprint(bench.embedder.model)
     known = stored_cells(bench.folder, task, measurement)
     if known is not None and known.weights == weights:
-        return known
+        measured = {
+            name: (report["clip_list"], report.get("train_clip_list"))
+            for name, report in known.report.items()
+        }
+        if measured == _clip_lists(task, measurement, bench.materials):
+            return known
     values, report = _TASKS[task](measurement, bench)
     cells = Cells(values=values, report=report, weights=weights)
     bench.folder.mkdir(parents=True, exist_ok=True)
@@ -94,6 +102,28 @@ def lacking(task: Task, measurement: Measurement, materials: Materials) -> str |
         if measurement.num_frames not in folders:
             return f"no {what} with {measurement.num_frames} frames a clip"
     return None
+
+
+def _clip_lists(
+    task: Task, measurement: Measurement, materials: Materials
+) -> dict[str, tuple[str, str | None]]:
+    """Fingerprint of each dataset that a task is measured on, and of the one that a probe learns from."""
+
+    def list_of(folders: ByFrames) -> str:
+        return PreparedDataset.open(folders[measurement.num_frames]).list_sha256
+
+    if task == "retrieval":
+        return {name: (list_of(folders), None) for name, folders in materials.galleries.items()}
+    if task == "probing":
+        return {
+            name: (list_of(lists.test), list_of(lists.train)) for name, lists in materials.probing.items()
+        }
+    lists: dict[str, tuple[str, str | None]] = {}
+    if materials.stage is not None:
+        lists["stage"] = (list_of(materials.galleries["stage"]), None)
+    if materials.ade20k is not None:
+        lists["ADE20K"] = (SoundPrompted(materials.ade20k).fingerprint, None)
+    return lists
 
 
 def _segmented(materials: Materials) -> list[str]:
@@ -152,6 +182,7 @@ def _probing(measurement: Measurement, bench: Bench) -> Measured:
         out = _file(bench.folder, "probing", measurement).with_suffix("") / name
         shutil.rmtree(out, ignore_errors=True)  # begun, but never finished: a finished one has its cells
         recipe = find_probe_recipe(_probing_recipe(name))
+        train = PreparedDataset.open(lists.train[measurement.num_frames])
         result = run_probing(
             bench.embedder,
             recipe.model_copy(
@@ -160,14 +191,14 @@ def _probing(measurement: Measurement, bench: Bench) -> Measured:
                     "num_bootstrap": 0,
                 }
             ),
-            train=PreparedDataset.open(lists.train[measurement.num_frames]),
+            train=train,
             test=PreparedDataset.open(lists.test[measurement.num_frames]),
             out=out,
             features=bench.folder / "features" / name,
             show=partial(_shown, bench.on_progress),
         )
         report = result.averaged_report or result.report
-        reports[name] = report.to_dict()
+        reports[name] = {**report.to_dict(), "train_clip_list": train.list_sha256}
         metric = "mean_average_precision" if _probing_heading(name).endswith("mAP") else "accuracy"
         values[_probing_heading(name)] = report.metrics[metric].value
     return values, reports
