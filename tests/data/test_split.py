@@ -40,6 +40,11 @@ def test_clips_of_one_file_stay_together(several_per_file: PreparedDataset):
     assert len(several_per_file) == 15
 
 
+def test_the_hashes_of_a_column_are_those_of_its_rows(several_per_file: PreparedDataset):
+    for clips in (several_per_file, several_per_file.subset([7, 2, 14])):
+        assert clips.content_hashes == [clips.row(row).content_hash for row in range(len(clips))]
+
+
 def test_other_clips_in_the_list_change_nothing(several_per_file: PreparedDataset):
     whole = slice_by_file(several_per_file, fraction=0.4, seed=0)
     backwards = several_per_file.subset(range(14, -1, -1))

@@ -31,8 +31,8 @@ def slice_by_file(clips: PreparedDataset, *, fraction: float, seed: int) -> Slic
     """
     held_out: list[int] = []
     kept: list[int] = []
-    for row in range(len(clips)):
-        word = hashlib.blake2b(f"{seed} {clips.row(row).content_hash}".encode(), digest_size=8).digest()
+    for row, content_hash in enumerate(clips.content_hashes):
+        word = hashlib.blake2b(f"{seed} {content_hash}".encode(), digest_size=8).digest()
         (held_out if int.from_bytes(word) < fraction * 2**64 else kept).append(row)
     if not (kept and held_out):
         raise DatasetError(

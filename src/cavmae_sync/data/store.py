@@ -102,6 +102,11 @@ class PreparedDataset:
         return self._clips["id"].to_pylist()
 
     @property
+    def content_hashes(self) -> list[str]:
+        """SHA-256 of the file that each clip was cut from."""
+        return self._clips["content_hash"].to_pylist()
+
+    @property
     def labels(self) -> list[tuple[str, ...]]:
         """Labels of every clip."""
         return [tuple(labels) for labels in self._clips["labels"].to_pylist()]
