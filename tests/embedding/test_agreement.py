@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from cavmae_sync.embedding.agreement import AgreementConfig, Judge
 from cavmae_sync.embedding.agreement import agreement_of as one_agreement_of
 from cavmae_sync.embedding.agreement_text import clock, per_second, to_csv, to_dict, verdict
+from cavmae_sync.errors import DatasetError
 
 from .tracks import matched, near, reference, scenes, track
 
@@ -106,6 +108,17 @@ def test_a_shift_is_found_with_its_sign_in_words(steps):
     result = agreement_of(shifted)
     assert result.offset.seconds == pytest.approx(steps / 2, abs=0.2)
     assert f"The sound is 1.5 s {'late' if steps > 0 else 'early'}" in verdict(result)
+
+
+@pytest.mark.parametrize("num_heard", [0, 1])
+def test_a_reference_without_sound_is_refused(num_heard):
+    silence = np.full(len(REFERENCE.tracks[0].seconds_T), -120, np.float32)
+    tracks = [
+        part if number < num_heard else replace(part, loudness_T=silence)
+        for number, part in enumerate(REFERENCE.tracks)
+    ]
+    with pytest.raises(DatasetError, match=f"{num_heard} of 40 clips have any"):
+        Judge(reference=replace(REFERENCE, tracks=tuple(tracks)))
 
 
 def test_a_short_mismatch_is_not_reported():

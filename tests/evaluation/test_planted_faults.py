@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
+import torch
 
-from cavmae_sync.data import PreparedDataset
+from cavmae_sync.data import PrepareConfig, PreparedDataset, prepare
 from cavmae_sync.data.stage import StageTruth
 from cavmae_sync.evaluation.planted_faults import (
     FAULTS,
@@ -65,3 +68,20 @@ def test_a_model_and_the_oracle_are_asked_the_same(prepared: PreparedDataset, st
         assert len(track.seconds_T) == 16
         assert (track.loudness_T < -100).any()
         assert len(source.clip_tracks([3, 1])) == 2
+
+
+def test_the_oracle_knows_where_in_its_file_a_clip_is(stage_folder: Path, tmp_path: Path):
+    """Halves of a file tell what the whole file tells, also between frames of the truth."""
+
+    def tracks(name: str, **config):
+        config = PrepareConfig(frame_pixels=32, sampling="uniform_left", min_seconds=0.3, **config)
+        prepare(stage_folder / "clips", out=tmp_path / name, config=config, num_workers=0)
+        clips = PreparedDataset.open(tmp_path / name)
+        return OracleSource(StageTruth(stage_folder), clips, window_seconds=1e-6).clip_tracks(range(4))
+
+    whole = tracks("whole", clip_seconds=1.0, num_frames=10)
+    halves = tracks("halves", clip_seconds=0.5, num_frames=5)
+    for n in range(2):
+        for part in ("audio_TD", "visual_TD"):
+            joined_TD = torch.cat([getattr(halves[2 * n], part), getattr(halves[2 * n + 1], part)])
+            torch.testing.assert_close(joined_TD, getattr(whole[n], part))

@@ -25,6 +25,7 @@ from cavmae_sync.config import Config
 from cavmae_sync.embedding.chance import Reference, Standing, draws_within, smoothed, standing
 from cavmae_sync.embedding.offset import Offset, displaced_stretches, offset_of, reference_lag
 from cavmae_sync.embedding.track import Track
+from cavmae_sync.errors import DatasetError
 
 State = Literal["fits", "does not fit", "silent", "still", "cannot tell"]
 Source = Literal["within the video", "reference"]
@@ -135,18 +136,22 @@ class Judge:
     """`agreement_of` for many videos: what is asked of the reference is asked once."""
 
     def __init__(self, *, reference: Reference | None = None, config: AgreementConfig | None = None) -> None:
-        """Takes what `agreement_of` takes."""
+        """Takes what `agreement_of` takes.
+
+        Raises:
+            DatasetError: The reference has too little sound to say what chance gives.
+        """
         self.reference = reference
         self.config = config or AgreementConfig()
-        self._lowest: dict[int, float] = {}
         self._lag = 0.0
         if reference is not None:
+            own_scores = self._own_scores(reference)
+            self._lowest_score = float(np.quantile(own_scores, self.config.error_rate))
             self._lag = reference_lag(
                 reference,
                 silent_below_dbfs=self.config.silent_below_dbfs,
                 max_lag_seconds=self.config.max_lag_seconds,
             )
-            self._lowest_score = float(np.quantile(self._own_scores(reference), self.config.error_rate))
 
     def of(self, track: Track) -> Agreement:
         """The agreement of a video."""
@@ -212,8 +217,14 @@ class Judge:
             heard_T = track.loudness_T >= self.config.silent_below_dbfs
             if heard_T.any():
                 scores.append(self._standing(track, heard_T, without=number).score_T)
-        everything = np.concatenate(scores)
-        return everything[np.isfinite(everything)]
+        everything = np.concatenate([np.empty(0), *scores])
+        everything = everything[np.isfinite(everything)]
+        if everything.size == 0:
+            raise DatasetError(
+                f"The reference {reference.name} has too little sound: {len(scores)} of "
+                f"{len(reference.tracks)} clips have any, and half of them should. Take clips with sound."
+            )
+        return everything
 
     def _lowest_of(self, place: Standing) -> float:
         if self.reference is not None:

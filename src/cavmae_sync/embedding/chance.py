@@ -249,13 +249,19 @@ def embed_clips(
 def embed_reference(
     embedder: Embedder, clips: PreparedDataset, *, on_progress: Progress | None = None
 ) -> Reference:
-    """A prepared dataset as a reference. Short clips are left out: they have fewer moments a second apart.
+    """A prepared dataset as a reference.
+
+    Left out are short clips, which have fewer moments a second apart, clips of one picture, and duplicates.
 
     Raises:
         DatasetError: Fewer than 20 clips are of full length.
     """
     rows = [clips.row(index) for index in range(len(clips))]
-    full = [index for index, row in enumerate(rows) if not (row.is_short or row.is_duplicate)]
+    full = [
+        index
+        for index, row in enumerate(rows)
+        if not (row.is_short or row.is_duplicate) and (np.diff(row.frame_seconds) > 0).all()
+    ]
     if len(full) < MIN_REFERENCE_CLIPS:
         raise DatasetError(
             f"{clips.folder} has {len(full)} clips of full length, but a reference needs at "

@@ -289,9 +289,10 @@ class OracleSource:
 
     def _at(self, clip: int, seconds: float, *, seen: bool) -> Tensor:
         frame_seconds_T, heard_TD, seen_TD = self._tables[clip]
-        around_T = np.abs(frame_seconds_T - (seconds + self._rows[clip].start_seconds)) <= self._window / 2
+        apart_T = np.abs(frame_seconds_T - (seconds + self._rows[clip].start_seconds))
+        around_T = apart_T <= self._window / 2
         if not around_T.any():
-            around_T[np.abs(frame_seconds_T - seconds).argmin()] = True
+            around_T[apart_T.argmin()] = True
         return (seen_TD if seen else heard_TD)[torch.from_numpy(around_T)].mean(dim=0)
 
     def _table(self, truth: ClipTruth) -> tuple[NDArray[np.float64], Tensor, Tensor]:

@@ -248,7 +248,7 @@ def _frame_counts(table: TableSpec) -> list[int]:
 
 
 def _check_same(run: RunFolder, recipe: PretrainConfig, *, init: Path | None) -> None:
-    """Refuse a run that began in another way. Weights are compared by name: folders may be mounted elsewhere."""
+    """Refuse a run that began in another way. Weights are compared by name, folders may move."""
     began_with = run.environment()["init"]
     names = [path and Path(path).name for path in (began_with, init)]
     if run.config() == recipe and names[0] == names[1]:
