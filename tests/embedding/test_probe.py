@@ -1,10 +1,12 @@
 """A probe in a file: the same probabilities, and no use on another model."""
 
+import json
 import pickle
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from cavmae_sync.embedding import Embedder, weights_fingerprint
@@ -79,3 +81,41 @@ def test_files_that_are_no_probe(tmp_path: Path):
     save_file({"a": torch.zeros(1)}, path, metadata={"format": "cavmae-sync probe/1", "probe": "{}"})
     with pytest.raises(WeightsError, match="damaged probe"):
         Probe.load(path)
+
+
+def rewritten(path: Path, *, tensors: dict[str, torch.Tensor] | None = None, **changes: object) -> Path:
+    """A probe in a file whose description, or numbers, somebody has changed."""
+    make_probe(kind="linear").save(path)
+    with safe_open(path, framework="pt") as opened:
+        metadata = opened.metadata()
+        state = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (not a dict)
+    about = json.loads(metadata["probe"]) | changes
+    save_file(tensors or state, path, metadata=metadata | {"probe": json.dumps(about)})
+    return path
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"loss": "evil"}, "one of bce, ce"),
+        ({"classes": [1, 2, 3]}, "no list of names"),
+        ({"classes": "abc"}, "no list of names"),
+        ({"classes": ["a", "b", "b"]}, "one name"),
+        ({"classes": ["a", "b", "\x1b]0;title\x07"]}, "cannot be printed"),
+        ({"model_path": 5}, "not described by text"),
+        ({"weights": 5}, "not described by text"),
+        ({"head": {"kind": "transformer", "width": 16, "num_classes": 3, "depth": 10**8}}, "too few"),
+        ({"head": {"kind": "linear", "width": 10**7, "num_classes": 10**7}}, "size mismatch"),
+    ],
+    ids=str,
+)
+def test_a_hostile_description_is_refused_before_it_costs_anything(changes, message, tmp_path: Path):
+    with pytest.raises(WeightsError, match=message):
+        Probe.load(rewritten(tmp_path / PROBE_FILE, **changes))
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused(bad, tmp_path: Path):
+    tensors = {"classify.weight": torch.full((3, 16), bad), "classify.bias": torch.zeros(3)}
+    with pytest.raises(WeightsError, match=r"classify\.weight holds values that are no finite numbers"):
+        Probe.load(rewritten(tmp_path / PROBE_FILE, tensors=tensors))

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Self, get_args
 
 import torch
 from pydantic import ValidationError
@@ -23,6 +23,7 @@ from cavmae_sync.model.heads import Head, HeadConfig, make_head
 
 PROBE_FILE: Final = "probe.safetensors"
 _FORMAT: Final = "cavmae-sync probe/1"
+_DESCRIBED: Final = ("classes", "loss", "weights", "model_path")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -145,14 +146,38 @@ class Probe:
     @classmethod
     def _described(cls, about: Mapping[str, Any], state: Mapping[str, Tensor]) -> Self:
         head_config = HeadConfig.model_validate(about["head"])
-        head = make_head(head_config, generator=torch.Generator())
-        head.load_state_dict(dict(state), strict=True)
+        classes, loss, weights, model_path = (about[name] for name in _DESCRIBED)
+        if not (isinstance(classes, list) and all(isinstance(name, str) and name for name in classes)):
+            raise ValueError("its classes are no list of names")
+        if len(set(classes)) != len(classes):
+            raise ValueError("two of its classes have one name")
+        if any(not name.isprintable() for name in classes):
+            raise ValueError("a name of a class has characters that cannot be printed")
+        if loss not in get_args(ClassLoss):
+            raise ValueError(f"its loss is {loss!r}, not one of {', '.join(get_args(ClassLoss))}")
+        if not isinstance(weights, str) or not isinstance(model_path, str | None):
+            raise TypeError("the model it was trained on is not described by text")
         return cls(
-            head=head,
+            head=_filled(head_config, state),
             head_config=head_config,
-            classes=tuple(about["classes"]),
+            classes=tuple(classes),
             features=FeatureConfig.model_validate(about["features"]),
-            loss=about["loss"],
-            weights=about["weights"],
-            model_path=about["model_path"],
+            loss=loss,
+            weights=weights,
+            model_path=model_path,
         )
+
+
+def _filled(config: HeadConfig, state: Mapping[str, Tensor]) -> Head:
+    """The head of these weights. Takes no more memory than they do, whatever the description says."""
+    if config.depth > max(len(state), HeadConfig.model_fields["depth"].default):
+        raise ValueError(f"{len(state)} tensors are too few for a head of depth {config.depth}")
+    bad = [
+        name for name, value in state.items() if not (value.is_floating_point() and value.isfinite().all())
+    ]
+    if bad:
+        raise ValueError(f"{', '.join(bad)} holds values that are no finite numbers")
+    with torch.device("meta"):
+        head = make_head(config)
+    head.load_state_dict({name: value.float() for name, value in state.items()}, strict=True, assign=True)
+    return head
