@@ -8,8 +8,9 @@ import torch
 
 from cavmae_sync.embedding.agreement import AgreementConfig, Judge
 from cavmae_sync.embedding.agreement import agreement_of as one_agreement_of
-from cavmae_sync.embedding.agreement_text import clock, per_second, to_csv, to_dict, verdict
+from cavmae_sync.embedding.agreement_text import per_second, to_csv, to_dict, verdict
 from cavmae_sync.errors import DatasetError
+from cavmae_sync.media.clock import clock
 
 from .tracks import matched, near, reference, scenes, track
 

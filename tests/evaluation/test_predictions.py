@@ -15,7 +15,7 @@ from cavmae_sync.embedding.features import FeatureConfig, features_of_inputs
 from cavmae_sync.embedding.probe import Probe
 from cavmae_sync.embedding.provenance import weights_fingerprint
 from cavmae_sync.errors import ClipTooShortError, NoAudioStreamError, NoVideoStreamError, WeightsError
-from cavmae_sync.evaluation.predictions import Stretches, VideoClasses, classify_video, clock
+from cavmae_sync.evaluation.predictions import Stretches, VideoClasses, classify_video
 from cavmae_sync.media import write_video
 from cavmae_sync.model.heads import HeadConfig, make_head
 
@@ -82,21 +82,6 @@ def test_json_and_csv_are_complete():
     assert header == ["kind", "start_seconds", "stop_seconds", *CLASSES]
     assert rows[1] == ["clip", "10.000", "12.000", "0.3", "0.9", "0.0"]
     assert [row[0] for row in rows] == ["clip"] * 2 + ["moment"] * 4
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "0:00"),
-        (9.96, "0:10"),
-        (59.97, "1:00"),
-        (61.25, "1:01.2"),
-        (3600, "1:00:00"),
-        (3725.5, "1:02:05.5"),
-    ],
-)
-def test_times_are_printed_as_players_show_them(seconds, text):
-    assert clock(seconds) == text
 
 
 def test_stretches_refuse_what_does_not_belong_together():

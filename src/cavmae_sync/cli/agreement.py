@@ -153,7 +153,8 @@ def _open_reference(embedder: "Embedder", folder: Path | None, num_clips: int) -
 
 
 def _print(result: "Agreement") -> None:
-    from cavmae_sync.embedding.agreement_text import clock, verdict
+    from cavmae_sync.embedding.agreement_text import verdict
+    from cavmae_sync.media.clock import clock
 
     console = Console()
     console.print(verdict(result), markup=False, highlight=False)

@@ -107,11 +107,15 @@ def _backbone(probe: Path, recorded: str | None, given: Path | None) -> Path:
 
 
 def _print(found: "VideoClasses", *, video: Path, top: int, threshold: float) -> None:
-    from cavmae_sync.evaluation.predictions import clock
+    from cavmae_sync.media.clock import clock
 
     console = Console()
     start, stop = found.clips.start_seconds_N[0], found.clips.stop_seconds_N[-1]
-    console.print(f"{video.name}, {clock(start)} to {clock(stop)}", markup=False, highlight=False)
+    console.print(
+        f"{video.name}, {clock(start, with_tenths=True)} to {clock(stop, with_tenths=True)}",
+        markup=False,
+        highlight=False,
+    )
     console.print(_whole_table(found, top=top))
     if len(found.clips.start_seconds_N) > 1:
         console.print(_clip_table(found, top=top))
@@ -128,7 +132,7 @@ def _whole_table(found: "VideoClasses", *, top: int) -> Table:
 
 
 def _clip_table(found: "VideoClasses", *, top: int) -> Table:
-    from cavmae_sync.evaluation.predictions import clock
+    from cavmae_sync.media.clock import clock
 
     table = Table(title="clip by clip", title_justify="left")
     table.add_column("from", justify="right")
@@ -137,12 +141,12 @@ def _clip_table(found: "VideoClasses", *, top: int) -> Table:
     times = zip(found.clips.start_seconds_N, found.clips.stop_seconds_N, strict=True)
     for n, (start, stop) in enumerate(times):
         names = ", ".join(f"{name} {value * 100:.0f} %" for name, value in found.top_of_clip(n, top))
-        table.add_row(clock(start), clock(stop), escape(names))
+        table.add_row(clock(start, with_tenths=True), clock(stop, with_tenths=True), escape(names))
     return table
 
 
 def _span_table(found: "VideoClasses", *, threshold: float) -> Table:
-    from cavmae_sync.evaluation.predictions import clock
+    from cavmae_sync.media.clock import clock
 
     rule = f"at least {threshold * 100:g} %" if found.loss == "bce" else "surest"
     spans = found.spans(threshold=threshold)
@@ -156,8 +160,8 @@ def _span_table(found: "VideoClasses", *, threshold: float) -> Table:
         table.add_column(heading, justify="left" if heading == "class" else "right")
     for span in spans:
         table.add_row(
-            clock(span.start_seconds),
-            clock(span.stop_seconds),
+            clock(span.start_seconds, with_tenths=True),
+            clock(span.stop_seconds, with_tenths=True),
             escape(span.name),
             f"{span.mean_probability * 100:.0f} %",
             f"{span.peak_probability * 100:.0f} %",

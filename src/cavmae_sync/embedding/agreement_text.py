@@ -10,6 +10,7 @@ import numpy as np
 
 from cavmae_sync.embedding.agreement import Agreement, Reason, State, Stretch
 from cavmae_sync.embedding.offset import Offset
+from cavmae_sync.media.clock import clock
 
 #: Columns of `to_csv`.
 COLUMNS: Final = (
@@ -39,21 +40,9 @@ _REASONS: Final[dict[Reason, str]] = {
 
 
 def verdict(agreement: Agreement) -> str:
-    """The result in two or three sentences.
-
-    >>> clock(83.4)
-    '1:23'
-    """
+    """The result in two or three sentences."""
     sentences = [_REASONS[agreement.reason]] if agreement.reason else _shares(agreement)
     return " ".join([*sentences, offset_words(agreement.offset)])
-
-
-def clock(seconds: float) -> str:
-    """Minutes and seconds, and hours where there are any."""
-    whole = max(math.floor(seconds + 0.5), 0)
-    minutes, rest = divmod(whole, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def offset_words(offset: Offset) -> str:

@@ -267,19 +267,6 @@ def classify_video(
     )
 
 
-def clock(seconds: float) -> str:
-    """A time as players show it, with tenths where there are any.
-
-    >>> clock(65), clock(4.66), clock(3725.5)
-    ('1:05', '0:04.7', '1:02:05.5')
-    """
-    tenths = round(seconds * 10)
-    minutes, rest = divmod(tenths, 600)
-    hours, minutes_left = divmod(minutes, 60)
-    before = f"{hours}:{minutes_left:02d}" if hours else f"{minutes}"
-    return f"{before}:{rest // 10:02d}" + (f".{rest % 10}" if rest % 10 else "")
-
-
 def _moments(
     probe: Probe,
     features_TD: Tensor,

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from cavmae_sync.embedding.agreement import Agreement, State, Stretch
-from cavmae_sync.embedding.agreement_text import clock, verdict
+from cavmae_sync.embedding.agreement_text import verdict
 from cavmae_sync.embedding.offset import Offset
 from cavmae_sync.embedding.track import Moments
 from cavmae_sync.evaluation.pictures.style import (
@@ -28,6 +28,7 @@ from cavmae_sync.evaluation.pictures.style import (
     new_figure,
     without_ticks,
 )
+from cavmae_sync.media.clock import clock
 
 _LOOKS: Final[dict[State, tuple[str, str]]] = {
     "fits": ("#FFFFFF", ""),

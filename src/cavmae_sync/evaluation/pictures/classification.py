@@ -28,7 +28,8 @@ from cavmae_sync.evaluation.pictures.style import (
     without_ticks,
 )
 from cavmae_sync.evaluation.pictures.training import training_curves
-from cavmae_sync.evaluation.predictions import VideoClasses, clock
+from cavmae_sync.evaluation.predictions import VideoClasses
+from cavmae_sync.media.clock import clock
 from cavmae_sync.metrics.classification import chance_average_precision, confusion_matrix
 
 #: Bars of one picture; of more classes only the best and the worst are drawn.
@@ -229,7 +230,7 @@ def _time_axis(axes: Axes, found: VideoClasses) -> None:
 
 
 def _clock_of_tick(seconds: float, _: int | None) -> str:
-    return clock(seconds)
+    return clock(seconds, with_tenths=True)
 
 
 def _draw_strip(axes: Axes, found: VideoClasses) -> None:
@@ -240,7 +241,7 @@ def _draw_strip(axes: Axes, found: VideoClasses) -> None:
         left = (place + 0.5) / len(chosen) - width / 2
         inset = axes.inset_axes((left + 0.02 * width, 0, 0.96 * width, 0.85))
         inset.imshow(found.pictures_THWC[frame], interpolation="antialiased")
-        inset.set_title(clock(found.picture_seconds_T[frame]), fontsize=SMALL, pad=2)
+        inset.set_title(clock(found.picture_seconds_T[frame], with_tenths=True), fontsize=SMALL, pad=2)
         inset.axis("off")
     axes.set_frame_on(False)
     without_ticks(axes)
