@@ -23,16 +23,14 @@ Counting = TieRule | Literal["official"]
 #: Which part of the generated objects may appear.
 Split = Literal["train", "validation", "test"]
 
-#: Whose vectors tell states of a video apart.
-StateModality = Literal["audio", "visual", "both"]
-
 #: What stands for a frame, and for its segment, in classification (spec 4.3, Table 12).
 TokenKind = Literal["global", "patch_mean", "register_mean"]
 
 #: Where in the model features for classification are taken; see `FeatureConfig`.
 FeatureDepth = Literal["encoder", "joint", "official"]
 
-#: Which senses a classifier has (spec 4.3, Table 10).
+#: Whose vectors are looked at: by a classifier (spec 4.3, Table 10), or to tell states of a video apart
+#: (spec 4.6).
 Modalities = Literal["audio", "visual", "both"]
 
 #: "transformer" is the paper's head, "linear" is logistic regression on the mean over time (spec 4.2).

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 from rich.console import Console
 
-from cavmae_sync.choices import Precision, Representation, StateModality
+from cavmae_sync.choices import Modalities, Precision, Representation
 from cavmae_sync.cli.open import check_output, open_embedder
 from cavmae_sync.cli.progress import show_progress
 from cavmae_sync.cli.types import Count, Json
@@ -23,8 +23,8 @@ def temporal(
     *overrides: str,
     data: Path,
     stage: Path,
-    modality: StateModality | Literal["all"] = "both",
-    truth: StateModality | None = None,
+    modality: Modalities | Literal["all"] = "both",
+    truth: Modalities | None = None,
     max_states: Annotated[int, Parameter(validator=Number(gte=2))] = 5,
     with_controls: bool = False,
     representation: Representation = "global",
@@ -73,7 +73,7 @@ def temporal(
     clips = PreparedDataset.open(data)
     if num_clips is not None:
         clips = clips.head(min(num_clips, len(clips)))
-    modalities = get_args(StateModality) if modality == "all" else (modality,)
+    modalities = get_args(Modalities) if modality == "all" else (modality,)
     with show_progress("embedding clips") as advance:
         reports = measure_temporal(
             embedder,

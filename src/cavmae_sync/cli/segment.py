@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 from rich.console import Console
 
-from cavmae_sync.choices import Precision, Representation, StateModality
+from cavmae_sync.choices import Modalities, Precision, Representation
 from cavmae_sync.cli.open import check_output, open_embedder
 from cavmae_sync.cli.progress import show_progress
 from cavmae_sync.cli.types import Count, Json
@@ -22,7 +22,7 @@ def segment(
     video: Path,
     /,
     *overrides: str,
-    modality: StateModality | Literal["all"] = "all",
+    modality: Modalities | Literal["all"] = "all",
     scope: Literal["file", "clip"] = "file",
     max_states: Annotated[int, Parameter(validator=Number(gte=2))] = 5,
     min_seconds: Annotated[float, Parameter(validator=Number(gte=0))] = 0.0,
@@ -78,7 +78,7 @@ def segment(
         run_or_weights, overrides, device=device, precision=precision, representation=representation
     )
     config = SegmentingConfig(
-        modalities=get_args(StateModality) if modality == "all" else (modality,),
+        modalities=get_args(Modalities) if modality == "all" else (modality,),
         scope=scope,
         max_states=max_states,
         min_seconds=min_seconds,

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sklearn.cluster import AgglomerativeClustering, KMeans
 from torch import Tensor
 
-from cavmae_sync.choices import StateModality
+from cavmae_sync.choices import Modalities
 from cavmae_sync.embedding.rows import unit_rows
 from cavmae_sync.embedding.types import check_unit_rows
 from cavmae_sync.paper import (
@@ -97,7 +97,7 @@ def letters(label: int) -> str:
     return (letters(before - 1) if before else "") + chr(ord("A") + last)
 
 
-def state_vectors(audio_TD: Tensor, visual_TD: Tensor, *, modality: StateModality) -> Tensor:
+def state_vectors(audio_TD: Tensor, visual_TD: Tensor, *, modality: Modalities) -> Tensor:
     """What is compared: the vectors of one modality, or of both, one after the other, brought to length 1.
 
     Args:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from cavmae_sync.choices import StateModality
+from cavmae_sync.choices import Modalities
 from cavmae_sync.embedding.embedder import Embedder
 from cavmae_sync.embedding.segments import (
     Clustering,
@@ -71,7 +71,7 @@ class VideoStates:
         log_mel_NM: Natural logarithm of energies, 20 a second, spread evenly over the time.
     """
 
-    states: Mapping[StateModality, StatesOfModality]
+    states: Mapping[Modalities, StatesOfModality]
     frame_seconds_T: NDArray[np.float64]
     start_seconds: float
     stop_seconds: float
@@ -94,7 +94,7 @@ class SegmentingConfig:
         seed: Of k-means.
     """
 
-    modalities: Sequence[StateModality] = get_args(StateModality)
+    modalities: Sequence[Modalities] = get_args(Modalities)
     scope: Scope = "file"
     max_states: int = MAX_STATES
     min_seconds: float = 0.0
@@ -181,7 +181,7 @@ def _part(clip: EmbeddedClip) -> _Part:
     )
 
 
-def _states(parts: Sequence[_Part], modality: StateModality, config: SegmentingConfig) -> StatesOfModality:
+def _states(parts: Sequence[_Part], modality: Modalities, config: SegmentingConfig) -> StatesOfModality:
     groups = [list(parts)] if config.scope == "file" else [[part] for part in parts]
     segments: list[Segment] = []
     clusterings: list[Clustering] = []

@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from cavmae_sync.choices import StateModality
+from cavmae_sync.choices import Modalities
 from cavmae_sync.data import PreparedDataset
 from cavmae_sync.data.stage import StageTruth
 from cavmae_sync.embedding import DatasetEmbeddings, Embedder
@@ -72,14 +72,14 @@ class TemporalTask:
         seed: Of k-means and of the resamples.
     """
 
-    modality: StateModality
-    truth: StateModality | None = None
+    modality: Modalities
+    truth: Modalities | None = None
     max_states: int = MAX_STATES
     num_bootstrap: int = 1000
     seed: int = 0
 
     @property
-    def states_of(self) -> StateModality:
+    def states_of(self) -> Modalities:
         """Which states should be found."""
         return self.truth or self.modality
 
@@ -207,7 +207,7 @@ def states_of_clips(
     clips: PreparedDataset,
     truth: StageTruth,
     *,
-    modality: StateModality,
+    modality: Modalities,
     min_state_seconds: float = MIN_STATE_SECONDS,
 ) -> tuple[Timeline, ...]:
     """True states of each clip; see `true_states`."""

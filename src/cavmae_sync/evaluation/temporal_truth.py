@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cavmae_sync.choices import StateModality
+from cavmae_sync.choices import Modalities
 from cavmae_sync.data import ClipRow
 from cavmae_sync.data.stage import ClipTruth
 from cavmae_sync.embedding.segments import (
@@ -32,7 +32,7 @@ def true_states(
     truth: ClipTruth,
     clip: ClipRow,
     *,
-    modality: StateModality,
+    modality: Modalities,
     min_state_seconds: float = MIN_STATE_SECONDS,
 ) -> Timeline:
     """The states of a clip and when they change.
@@ -92,7 +92,7 @@ def frame_times(clip: ClipRow) -> NDArray[np.float64]:
     return clip.start_seconds + np.array(clip.frame_seconds, dtype=np.float64)
 
 
-def _state_at(truth: ClipTruth, second: float, modality: StateModality) -> tuple[tuple[int, ...], ...]:
+def _state_at(truth: ClipTruth, second: float, modality: Modalities) -> tuple[tuple[int, ...], ...]:
     frame = truth.frame_index(second)
     visible = tuple(thing.number for thing in truth.objects if thing.is_visible_T[frame])
     parts = {"audio": (truth.sounding(second),), "visual": (visible,)}
