@@ -158,3 +158,9 @@ def test_a_table_is_drawn_with_missing_rows(aggregations: TableResult):
     figure = to_picture(with_values(aggregations, **{"with": {0: 0.1, 1: 0.3}}))
     texts = [text.get_text() for axes in figure.axes for text in axes.texts]
     assert texts == [" not run"]
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_no_two_columns_have_one_heading(name: str, tmp_path: Path):
+    columns = Grid(find_table(name), tmp_path, config=TINY, seeds=[0]).result().columns
+    assert len(set(columns)) == len(columns) > 0

@@ -152,7 +152,7 @@ def _print_plan(grid: "Grid") -> None:
 def _write(result: "TableResult", out: Path, *, as_json: bool) -> None:
     from cavmae_sync.atomic import write_text
     from cavmae_sync.evaluation.pictures import save_picture
-    from cavmae_sync.recipes.table_text import to_dict, to_markdown, to_picture, to_table
+    from cavmae_sync.recipes.table_text import to_dict, to_markdown, to_picture, to_tables
 
     name = result.table.name
     text = json.dumps(to_dict(result), indent=2, ensure_ascii=False) + "\n"
@@ -162,5 +162,5 @@ def _write(result: "TableResult", out: Path, *, as_json: bool) -> None:
     if as_json:
         print(text, end="")
         return
-    Console().print(to_table(result))
+    Console().print(*to_tables(result))
     Console().print(f"Also in {out / name}.md, .json and .png", soft_wrap=True)

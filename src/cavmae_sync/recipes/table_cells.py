@@ -216,7 +216,7 @@ def _probing_recipe(name: str) -> str:
 
 
 def _probing_heading(name: str) -> str:
-    return f"{name} {'accuracy' if name.startswith('VGG') else 'mAP'}"
+    return f"{name} probe {'accuracy' if name.startswith('VGG') else 'mAP'}"
 
 
 def _file(folder: Path, task: Task, measurement: Measurement) -> Path:

@@ -12,22 +12,22 @@ from cavmae_sync.recipes.reproduce import Cell, TableResult
 _NO_SOURCE = "·"
 
 
-def to_table(result: TableResult) -> Table:
-    """For a terminal; print with rich."""
-    table = Table(
-        title=result.table.title,
-        caption="\n".join(_notes(result)),
-        title_justify="left",
-        caption_justify="left",
+def to_tables(result: TableResult) -> tuple[Table, Table]:
+    """For a terminal: what was measured, and what the paper gives for the same rows. Print with rich."""
+    measured = Table(title=f"{result.table.title}\nmeasured", title_justify="left")
+    published = Table(
+        title="the paper", caption="\n".join(_notes(result)), title_justify="left", caption_justify="left"
     )
-    table.add_column("", no_wrap=True)
-    for heading in result.columns:
-        table.add_column(heading, justify="right")
-    for heading in result.table.published_columns:
-        table.add_column(f"paper\n{heading}", justify="right", style="dim")
-    for row in result.table.rows:
-        table.add_row(row.name, *_measured(result, row.name), *_published(result, row.name))
-    return table
+    for table, headings, cells in (
+        (measured, result.columns, _measured),
+        (published, result.table.published_columns, _published),
+    ):
+        table.add_column("", no_wrap=True)
+        for heading in headings:
+            table.add_column(heading, justify="right")
+        for row in result.table.rows:
+            table.add_row(row.name, *cells(result, row.name))
+    return measured, published
 
 
 def to_markdown(result: TableResult) -> str:
