@@ -16,7 +16,7 @@ from cavmae_sync.recipes.materials import Materials
 from cavmae_sync.recipes.reproduce import Cell, Grid, GridReporter, ReproduceConfig, TableResult
 from cavmae_sync.recipes.table_cells import Bench, Cells, measure
 from cavmae_sync.recipes.table_text import to_dict, to_markdown, to_picture
-from cavmae_sync.recipes.tables import Measurement, find_table
+from cavmae_sync.recipes.tables import TABLES, Measurement, find_table
 
 TINY = ReproduceConfig(num_train_clips=4, num_test_clips=4, num_epochs=1)
 
