@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from cavmae_sync.embedding.chance import draws_within, smoothed, standing
+from cavmae_sync.embedding import Embedder
+from cavmae_sync.embedding.chance import draws_within, embed_clips, smoothed, standing
+from cavmae_sync.errors import WeightsError
 
 from .tracks import matched, reference, scenes, track
 
@@ -42,6 +44,13 @@ def test_foreign_sounds_of_a_reference_leave_out_the_clip_itself():
     )
     assert len(draws) == 50
     assert all(not torch.equal(audio_TD, own.audio_TD) for audio_TD, _ in draws)
+
+
+def test_broken_weights_make_no_reference(model, clips):
+    with torch.no_grad():
+        model.joint.norm_v.weight.fill_(torch.nan)
+    with pytest.raises(WeightsError, match="not finite in precision float32"):
+        embed_clips(Embedder(model, device="cpu"), clips)
 
 
 def test_the_standing_of_a_moment_is_its_place_among_the_draws():

@@ -25,9 +25,9 @@ from torch import Tensor
 from cavmae_sync.data import PreparedDataset
 from cavmae_sync.embedding.embedder import Embedder, Progress
 from cavmae_sync.embedding.provenance import weights_fingerprint
-from cavmae_sync.embedding.track import Track, sound_windows, still_moments, window_seconds
+from cavmae_sync.embedding.track import Track, embed_moments, sound_windows, still_moments, window_seconds
 from cavmae_sync.errors import DatasetError
-from cavmae_sync.inputs import normalize_frames, resize_and_crop
+from cavmae_sync.inputs import resize_and_crop
 
 #: One foreign sound track: vectors [T, D], and where they are sound and not silence [T].
 Draw = tuple[Tensor, NDArray[np.bool_]]
@@ -223,6 +223,9 @@ def embed_clips(
         embedder: The model and how it computes.
         clips: Prepared clips.
         on_progress: Called with clips done and clips in all.
+
+    Raises:
+        WeightsError: The model gives vectors that are not finite.
     """
     config = embedder.model.config.inputs
     tracks = []
@@ -231,11 +234,12 @@ def embed_clips(
         pictures_THWC = resize_and_crop(pictures_THWC, pixels=config.frame_pixels).numpy()
         seconds_T = np.asarray(clips.row(index).frame_seconds)
         segments_TLM, loudness_T = sound_windows(clips.read_waveform(index), seconds_T, config=config)
+        audio_TD, visual_TD = embed_moments(embedder, segments_TLM, pictures_THWC)
         tracks.append(
             Track(
                 seconds_T=seconds_T,
-                audio_TD=embedder.embed_segments(segments_TLM),
-                visual_TD=embedder.embed_frames(normalize_frames(pictures_THWC)).visual_PD,
+                audio_TD=audio_TD,
+                visual_TD=visual_TD,
                 loudness_T=loudness_T,
                 is_still_T=still_moments(pictures_THWC),
                 window_seconds=window_seconds(config),

@@ -16,9 +16,8 @@ from cavmae_sync.compute import choose_device
 from cavmae_sync.data import ClipDataset, PreparedDataset, make_loader
 from cavmae_sync.embedding.device import check_precision, device_of, inference
 from cavmae_sync.embedding.provenance import weights_fingerprint
-from cavmae_sync.embedding.rows import differs_from_previous, unit_rows
+from cavmae_sync.embedding.rows import differs_from_previous, finite, unit_rows
 from cavmae_sync.embedding.types import ClipEmbedding, DatasetEmbeddings
-from cavmae_sync.errors import WeightsError
 from cavmae_sync.inputs.model_input import ModelInput, model_input
 from cavmae_sync.media import Clip
 from cavmae_sync.model import CAVMAESync, Encoded
@@ -118,14 +117,9 @@ class Embedder:
         """
         audio_TD = self.embed_segments(inputs.segments_TLM)
         visual = self.embed_frames(inputs.frames_TCHW, with_patches=with_patches)
-        if not (audio_TD.isfinite().all() and visual.visual_PD.isfinite().all()):
-            raise WeightsError(
-                f"The model gives vectors that are not finite in precision {self.precision}. "
-                "Use float32; if that does not help, the weights are damaged."
-            )
         return ClipEmbedding(
-            audio_TD=audio_TD,
-            visual_TD=visual.visual_PD,
+            audio_TD=finite(audio_TD, precision=self.precision),
+            visual_TD=finite(visual.visual_PD, precision=self.precision),
             visual_patches_TND=visual.patches_PND,
             frame_seconds_T=frame_seconds_T,
             start_seconds=start_seconds,

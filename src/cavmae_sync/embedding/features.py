@@ -15,7 +15,7 @@ from cavmae_sync.choices import FeatureDepth, Modalities, TokenKind
 from cavmae_sync.config import Config
 from cavmae_sync.data import ClipDataset, PreparedDataset, make_loader
 from cavmae_sync.embedding.embedder import Embedder, Progress
-from cavmae_sync.embedding.rows import differs_from_previous
+from cavmae_sync.embedding.rows import differs_from_previous, finite
 from cavmae_sync.errors import ConfigError, WeightsError
 from cavmae_sync.inputs.model_input import ModelInput
 from cavmae_sync.model import CAVMAESync, Encoded, Modality, ModelConfig, segment_picture
@@ -124,13 +124,10 @@ def feature_parts(
     def encode(part: Modality) -> Callable[[Tensor], Tensor]:
         return lambda some: _vectors(embedder.model, some, part, config)
 
-    parts = {part: embedder.distinct_rows(rows[part], encode(part)) for part in config.parts}
-    if not all(vectors.isfinite().all() for vectors in parts.values()):
-        raise WeightsError(
-            f"The model gives features that are not finite in precision {embedder.precision}. "
-            "Use float32; if that does not help, the weights are damaged."
-        )
-    return parts
+    return {
+        part: finite(embedder.distinct_rows(rows[part], encode(part)), precision=embedder.precision)
+        for part in config.parts
+    }
 
 
 def iterate_features(

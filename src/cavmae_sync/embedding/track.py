@@ -21,8 +21,9 @@ from torch import Tensor
 
 from cavmae_sync.data.flags import is_still
 from cavmae_sync.embedding.embedder import Embedder
+from cavmae_sync.embedding.rows import finite
 from cavmae_sync.embedding.types import check_unit_rows
-from cavmae_sync.errors import ClipTooShortError, WeightsError
+from cavmae_sync.errors import ClipTooShortError
 from cavmae_sync.inputs import InputConfig, log_mel, normalize_frames, resize_and_crop
 from cavmae_sync.inputs.alignment import finish_segment, segment_span
 from cavmae_sync.media import Clip, iterate_clips
@@ -122,13 +123,7 @@ def embed_track(
     blocks: list[tuple[NDArray[np.float64], Tensor, Tensor, NDArray[np.float32], NDArray[np.bool_]]] = []
     before_THWC: NDArray[np.uint8] | None = None
     for moments in read_moments(path, config=config, frames_per_second=frames_per_second):
-        audio_TD = embedder.embed_segments(moments.segments_TLM)
-        visual_TD = embedder.embed_frames(normalize_frames(moments.pictures_THWC)).visual_PD
-        if not (audio_TD.isfinite().all() and visual_TD.isfinite().all()):
-            raise WeightsError(
-                f"The model gives vectors that are not finite in precision {embedder.precision}. "
-                "Use float32; if that does not help, the weights are damaged."
-            )
+        audio_TD, visual_TD = embed_moments(embedder, moments.segments_TLM, moments.pictures_THWC)
         still_T = still_moments(moments.pictures_THWC, before_THWC=before_THWC)
         blocks.append((moments.seconds_T, audio_TD, visual_TD, moments.loudness_T, still_T))
         before_THWC = moments.pictures_THWC[-1:]
@@ -143,6 +138,19 @@ def embed_track(
         is_still_T=np.concatenate(still),
         window_seconds=window_seconds(config),
     )
+
+
+def embed_moments(
+    embedder: Embedder, segments_TLM: Tensor, pictures_THWC: NDArray[np.uint8]
+) -> tuple[Tensor, Tensor]:
+    """Unit rows [T, D] of the sound around each moment, and of its picture.
+
+    Raises:
+        WeightsError: The model gives vectors that are not finite.
+    """
+    audio_TD = embedder.embed_segments(segments_TLM)
+    visual_TD = embedder.embed_frames(normalize_frames(pictures_THWC)).visual_PD
+    return finite(audio_TD, precision=embedder.precision), finite(visual_TD, precision=embedder.precision)
 
 
 def read_moments(

@@ -17,8 +17,8 @@ from torch import Tensor
 from cavmae_sync.embedding import Embedder, embed_video
 from cavmae_sync.embedding.embedder import Progress
 from cavmae_sync.embedding.heatmap import heat_maps
+from cavmae_sync.embedding.rows import finite
 from cavmae_sync.errors import MediaError
-from cavmae_sync.evaluation.segmentation import finite_vectors
 from cavmae_sync.inputs import log_mel
 from cavmae_sync.inputs.alignment import finish_segment
 from cavmae_sync.media import read_audio
@@ -201,7 +201,7 @@ def recording_vector(embedder: Embedder, path: str | os.PathLike[str]) -> Tensor
     loud = [windows[k] for k in np.flatnonzero(decibels > decibels.max() - _QUIETER_DECIBELS)]
     config = embedder.model.config.inputs
     segments_KLM = torch.stack([finish_segment(log_mel(window_S), config=config) for window_S in loud])
-    return finite_vectors(embedder.embed_segments(segments_KLM), embedder).mean(dim=0)
+    return finite(embedder.embed_segments(segments_KLM), precision=embedder.precision).mean(dim=0)
 
 
 def _silent(sound_S: NDArray[np.float32], times_T: NDArray[np.float64], half: int) -> NDArray[np.bool_]:

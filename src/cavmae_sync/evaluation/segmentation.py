@@ -16,11 +16,11 @@ from torch import Tensor
 from cavmae_sync.embedding import Embedder, weights_fingerprint
 from cavmae_sync.embedding.embedder import Progress
 from cavmae_sync.embedding.heatmap import heat_maps, upscaled
-from cavmae_sync.errors import WeightsError
+from cavmae_sync.embedding.rows import finite
 from cavmae_sync.evaluation.report import Report, Value
 from cavmae_sync.evaluation.segmentation_examples import Examples, Target
 from cavmae_sync.inputs import normalize_frames
-from cavmae_sync.metrics import Pixels, PooledScores, pooled_scores, resampled_means
+from cavmae_sync.metrics import Pixels, PooledScores, interval, pooled_scores, resampled_means
 
 #: Stands for all rows where subsets are named; its metrics have no prefix.
 _EVERY: Final = ""
@@ -135,7 +135,7 @@ def prompt_vectors(embedder: Embedder, examples: Examples) -> Tensor:
             held = []
     if held:
         vectors.append(_mean_vectors(embedder, held))
-    return finite_vectors(torch.cat(vectors), embedder)
+    return finite(torch.cat(vectors), precision=embedder.precision)
 
 
 def model_maps(
@@ -166,7 +166,8 @@ def model_maps(
         patches_RND = embedder.embed_frames(normalize_frames(shown_RHWC), with_patches=True).patches_PND
         if patches_RND is None:
             raise AssertionError("Patches were asked for.")
-        of_rows = heat_maps(vectors_RD[rows], finite_vectors(patches_RND, embedder), grid=config.visual_grid)
+        patches_RND = finite(patches_RND, precision=embedder.precision)
+        of_rows = heat_maps(vectors_RD[rows], patches_RND, grid=config.visual_grid)
         maps.extend(of_rows.flip(2) if is_flipped else of_rows)
         if on_progress is not None:
             on_progress(len(maps), len(vectors_RD))
@@ -251,15 +252,11 @@ def _values(scores: Sequence[PooledScores], *, num_bootstrap: int, seed: int) ->
     if num_bootstrap == 0:
         return {name: Value(value=value, chance=guessed) for name, value in means.items()}
     samples = resampled_means(scores, num_resamples=num_bootstrap, generator=np.random.default_rng(seed))
-    return {
-        name: Value(
-            value=value,
-            chance=guessed,
-            low=float(np.quantile(sample_X, 0.025)),
-            high=float(np.quantile(sample_X, 0.975)),
-        )
-        for (name, value), sample_X in zip(means.items(), samples, strict=True)
-    }
+    values: dict[str, Value] = {}
+    for (name, value), sample_X in zip(means.items(), samples, strict=True):
+        ends = interval(torch.from_numpy(sample_X))
+        values[name] = Value(value=value, chance=guessed, low=ends.low, high=ends.high)
+    return values
 
 
 def _counts(examples: Examples, groups: Sequence[str], *, num_excluded: int) -> dict[str, int]:
@@ -298,17 +295,3 @@ def _scaled(maps: ScoreMaps) -> list[Tensor]:
 def _mean_vectors(embedder: Embedder, prompts: Sequence[Tensor]) -> Tensor:
     vectors = embedder.embed_segments(torch.cat(list(prompts)))
     return torch.stack([windows.mean(dim=0) for windows in vectors.split([len(p) for p in prompts])])
-
-
-def finite_vectors(vectors: Tensor, embedder: Embedder) -> Tensor:
-    """The vectors, if all are finite.
-
-    Raises:
-        WeightsError: One is not.
-    """
-    if not bool(vectors.isfinite().all()):
-        raise WeightsError(
-            f"The model gives vectors that are not finite in precision {embedder.precision}. "
-            "Use float32; if that does not help, the weights are damaged."
-        )
-    return vectors

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -30,6 +31,7 @@ from cavmae_sync.evaluation.temporal_truth import (
     states_at_frames,
     true_states,
 )
+from cavmae_sync.metrics import interval
 from cavmae_sync.metrics.temporal import (
     BoundaryMatches,
     boundaries,
@@ -349,10 +351,11 @@ def _agreement_values(agreement_NS: NDArray[np.float64], draws_XN: NDArray[np.in
 
 
 def _value(value: float, samples_X: NDArray[np.float64], *, is_index: bool = False) -> Value:
-    low, high = np.percentile(samples_X, (2.5, 97.5)).tolist() if len(samples_X) else (None, None)
+    ends = interval(torch.from_numpy(samples_X)) if len(samples_X) else None
+    low, high = (None, None) if ends is None else (ends.low, ends.high)
     if is_index:
         return Value(value=value, low=low, high=high, unit="score")
-    return Value(value=min(value, 1.0), low=low, high=high)
+    return Value(value=min(value, 1.0), low=low, high=high)  # a mean of ones may round up
 
 
 def picture_of_reports(clips: PreparedDataset, reports: Sequence[TemporalReport]) -> Figure:

@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from cavmae_sync.metrics.bootstrap import Interval
+from cavmae_sync.metrics.bootstrap import Interval, interval
 
 #: A span is found where a reported one covers it so well: intersection over union.
 LEAST_OVERLAP: Final = 0.3
@@ -82,8 +83,7 @@ def interval_over_units(
     values = [value for value in map(statistic, draws_XU) if value is not None]
     if num_resamples == 0 or 2 * len(values) < num_resamples:
         return None
-    low, high = np.quantile(values, (0.025, 0.975))
-    return Interval(low=float(low), high=float(high))
+    return interval(torch.tensor(values, dtype=torch.float64))
 
 
 def _overlap(one: Span, other: Span) -> float:
