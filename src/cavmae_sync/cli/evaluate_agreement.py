@@ -2,8 +2,9 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+from cyclopts import Parameter
 from rich.console import Console
 
 from cavmae_sync.choices import Precision, Representation
@@ -21,7 +22,7 @@ def agreement(
     *overrides: str,
     data: Path,
     stage: Path | None = None,
-    with_controls: bool = False,
+    with_controls: Annotated[bool, Parameter(negative="")] = False,
     num_videos: Count = 30,
     clips_per_video: Count = 6,
     num_clips: Count | None = None,

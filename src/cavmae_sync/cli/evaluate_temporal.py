@@ -26,7 +26,7 @@ def temporal(
     modality: Modalities | Literal["all"] = "both",
     truth: Modalities | None = None,
     max_states: Annotated[int, Parameter(validator=Number(gte=2))] = 5,
-    with_controls: bool = False,
+    with_controls: Annotated[bool, Parameter(negative="")] = False,
     representation: Representation = "global",
     precision: Precision = "float32",
     device: str | None = None,
