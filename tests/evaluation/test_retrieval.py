@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from cavmae_sync.embedding import AGGREGATIONS, similarity_matrix
 from cavmae_sync.errors import ConfigError
-from cavmae_sync.evaluation import evaluate_retrieval, retrieval_report
+from cavmae_sync.evaluation import evaluate_retrieval, retrieval_oracle, retrieval_report
 from cavmae_sync.metrics import true_match_ranks
 
 DIRECTIONS = ("audio_to_visual", "visual_to_audio")
@@ -114,3 +114,12 @@ def test_one_frame_alone_is_the_protocol_of_cav_mae(embedder, clips):
 def test_a_frame_that_clips_do_not_have_is_refused(random_embeddings):
     with pytest.raises(ConfigError, match="no frame 4: clips have frames 0 to 3"):
         random_embeddings.at_frame(4)
+
+
+@pytest.mark.parametrize("aggregation", AGGREGATIONS)
+def test_the_oracle_is_perfect(random_embeddings, aggregation):
+    """Vectors of other clips are no closer than a clip's own, however cosines are aggregated."""
+    oracle = retrieval_oracle(retrieval_report(random_embeddings, aggregation=aggregation, num_bootstrap=0))
+    if aggregation != "block_mean":  # a product of means is no cosine: it need not be largest with itself
+        assert all(oracle.metrics[f"{name}/recall_at_1"].value == 1 for name in DIRECTIONS)
+    assert oracle.weights == "oracle"

@@ -37,3 +37,10 @@ def test_a_recipe_carries_its_own_name(name: str):
 def test_an_unknown_recipe_is_answered_with_all_names():
     with pytest.raises(ConfigError, match=r"There is no recipe 'sync'. There are: cavmae_base, .*sync_base"):
         find_recipe("sync")
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_has_a_small_twin(name: str):
+    twin = find_recipe(f"stage_{name}")
+    assert twin.name == f"stage_{name}"
+    assert twin.model.width == 128

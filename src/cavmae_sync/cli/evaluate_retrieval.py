@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
@@ -17,6 +17,9 @@ from cavmae_sync.cli.types import Count, Json, Workers
 Frame = Annotated[int | None, Parameter(validator=Number(gte=0))]
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
+    from cavmae_sync.embedding import Embedder
     from cavmae_sync.evaluation import RetrievalReport
 
 
@@ -33,6 +36,7 @@ def retrieval(
     device: str | None = None,
     num_clips: Count | None = None,
     num_workers: Workers = 0,
+    with_controls: Annotated[bool, Parameter(negative="")] = False,
     picture: Path | None = None,
     as_json: Json = False,
 ) -> None:
@@ -56,11 +60,12 @@ def retrieval(
         device: cpu, cuda or mps; the best there is unless given.
         num_clips: Take the first clips only.
         num_workers: Processes that read clips; 0 reads in this one.
+        with_controls: Also measure an untrained model and an oracle.
         picture: PNG file for a picture of the similarities.
         as_json: Print the report as one JSON object.
     """
     from cavmae_sync.data import PreparedDataset
-    from cavmae_sync.evaluation import evaluate_retrieval
+    from cavmae_sync.evaluation import evaluate_retrieval, retrieval_oracle, untrained
     from cavmae_sync.evaluation.pictures import gallery_picture, save_picture
 
     check_output(picture, option="--picture", suffix=".png")
@@ -72,25 +77,50 @@ def retrieval(
         clips = clips.head(min(num_clips, len(clips)))
     names = get_args(AggregationName) if aggregation == "all" else (aggregation,)
     with show_progress("embedding clips") as advance:
-        first = evaluate_retrieval(
-            embedder,
-            clips,
-            frame=frame,
-            aggregation=names[0],
-            ties=ties,
-            num_workers=num_workers or 0,
-            on_progress=lambda done, total: advance(done, total, ""),
-        )
+
+        def report_of(model: "Embedder") -> "RetrievalReport":
+            return evaluate_retrieval(
+                model,
+                clips,
+                frame=frame,
+                aggregation=names[0],
+                ties=ties,
+                num_workers=num_workers or 0,
+                on_progress=lambda done, total: advance(done, total, ""),
+            )
+
+        reports = {"model": report_of(embedder)}
+        if with_controls:
+            reports["untrained"] = report_of(untrained(embedder))
+            reports["oracle"] = retrieval_oracle(reports["model"])
     if picture is not None:
-        save_picture(gallery_picture(first.similarity_QG), picture)
-    _print([first.aggregated(name) for name in names], as_json=as_json)
+        save_picture(gallery_picture(reports["model"].similarity_QG), picture)
+    found = {
+        control: {name: report.aggregated(name) for name in names} for control, report in reports.items()
+    }
+    _print(found, as_json=as_json)
 
 
-def _print(reports: "list[RetrievalReport]", *, as_json: bool) -> None:
+def _print(found: "dict[str, dict[str, RetrievalReport]]", *, as_json: bool) -> None:
+    """By what was measured, then by aggregation; a level with one entry is left out."""
     if not as_json:
-        for report in reports:
-            Console().print(report.to_table())
-    elif len(reports) == 1:
-        print(reports[0].to_json(), end="")
-    else:
-        print(json.dumps({report.config["aggregation"]: report.to_dict() for report in reports}, indent=2))
+        for control, by_name in found.items():
+            for report in by_name.values():
+                Console().print(report.to_table() if control == "model" else _titled(report, control))
+        return
+    content: dict[str, Any] = {
+        control: {name: report.to_dict() for name, report in by_name.items()}
+        for control, by_name in found.items()
+    }
+    content = {control: _only(by_name) for control, by_name in content.items()}
+    print(json.dumps(_only(content), indent=2, allow_nan=False, ensure_ascii=False))
+
+
+def _titled(report: "RetrievalReport", control: str) -> "Table":
+    table = report.to_table()
+    table.title = f"{report.name}: {control}"
+    return table
+
+
+def _only(entries: dict[str, Any]) -> Any:
+    return next(iter(entries.values())) if len(entries) == 1 else entries

@@ -40,7 +40,8 @@ def pretrain(
 
     Recipes: sync_base (published) and its ablations sync_base_mask_60, _mask_90, _multi_mask,
     _no_registers, _registers_4, _registers_16, _no_global_token, _1s to _10s; cavmae_base,
-    cavmae_scale_plus, cavmae_scale_plus_plus, cavmae_scale_plus_plus_plus; debug.
+    cavmae_scale_plus, cavmae_scale_plus_plus, cavmae_scale_plus_plus_plus; debug. stage_NAME is the small
+    twin of each, for generated clips of 160 pixels on two cores.
 
     Example: cavmae-sync pretrain debug --data my-dataset --out my-run loop.num_steps=50
 

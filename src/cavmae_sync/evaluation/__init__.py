@@ -7,7 +7,12 @@ from cavmae_sync.evaluation.classification import (
 )
 from cavmae_sync.evaluation.controls import untrained
 from cavmae_sync.evaluation.report import Report, Value
-from cavmae_sync.evaluation.retrieval import RetrievalReport, evaluate_retrieval, retrieval_report
+from cavmae_sync.evaluation.retrieval import (
+    RetrievalReport,
+    evaluate_retrieval,
+    retrieval_oracle,
+    retrieval_report,
+)
 from cavmae_sync.evaluation.temporal import TemporalReport, TemporalTask, evaluate_temporal
 
 __all__ = [
@@ -21,6 +26,7 @@ __all__ = [
     "classification_report",
     "evaluate_retrieval",
     "evaluate_temporal",
+    "retrieval_oracle",
     "retrieval_report",
     "untrained",
 ]

@@ -13,6 +13,7 @@ from cavmae_sync.errors import ConfigError
 from cavmae_sync.inputs import InputConfig
 from cavmae_sync.losses import ContrastConfig, LossConfig
 from cavmae_sync.model import DecoderConfig, MaskingConfig, ModelConfig
+from cavmae_sync.recipes.stage_twin import TWIN_PREFIX, stage_twin
 from cavmae_sync.training import LoopConfig, OptimConfig, PretrainConfig
 
 
@@ -150,14 +151,19 @@ Recipe = Callable[[], PretrainConfig]
 
 
 def find_recipe(name: str) -> PretrainConfig:
-    """The configuration of a named recipe.
+    """The configuration of a named recipe; `stage_NAME` is its small twin (`stage_twin`).
 
     Raises:
         ConfigError: There is no such recipe. All are listed.
     """
-    if name not in RECIPES:
-        raise ConfigError(f"There is no recipe {name!r}. There are: {', '.join(sorted(RECIPES))}.")
-    return RECIPES[name]()
+    original = name.removeprefix(TWIN_PREFIX)
+    if original not in RECIPES:
+        raise ConfigError(
+            f"There is no recipe {name!r}. There are: {', '.join(sorted(RECIPES))}; and {TWIN_PREFIX}NAME, "
+            "the small twin of each."
+        )
+    recipe = RECIPES[original]()
+    return recipe if name == original else stage_twin(recipe)
 
 
 #: Lengths of Figure 4 that are not the published model's.

@@ -13,6 +13,7 @@ machines over one folder.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from pydantic import Field
 
@@ -25,10 +26,12 @@ from cavmae_sync.model import load_model
 from cavmae_sync.recipes.materials import Materials, OnProgress, make_stage_materials, stage_materials
 from cavmae_sync.recipes.pretraining import find_recipe
 from cavmae_sync.recipes.run import continue_pretraining, run_pretraining
-from cavmae_sync.recipes.stage_twin import FRAME_PIXELS, stage_twin
+from cavmae_sync.recipes.stage_twin import FRAME_PIXELS, NUM_CLIPS, NUM_EPOCHS, stage_twin
 from cavmae_sync.recipes.table_cells import Bench, headings, lacking, measure, stored_cells
 from cavmae_sync.recipes.tables import Row, TableSpec, Task, Training
 from cavmae_sync.training import PretrainConfig, RunFolder, Watchers
+
+_SETTINGS: Final = "reproduce.json"
 
 
 class ReproduceConfig(Config):
@@ -36,11 +39,11 @@ class ReproduceConfig(Config):
 
     scale: Scale = "stage"
     """"stage": generated clips and small models on two cores; "full": the published sizes on given data."""
-    num_train_clips: int = Field(800, gt=0)
+    num_train_clips: int = Field(NUM_CLIPS, gt=0)
     """Generated clips to learn from (scale "stage")."""
     num_test_clips: int = Field(300, gt=0)
     """Generated clips to measure with; they show other objects (scale "stage")."""
-    num_epochs: int = Field(30, gt=0)
+    num_epochs: int = Field(NUM_EPOCHS, gt=0)
     """Passes over the generated clips in each training (scale "stage")."""
 
 
@@ -125,10 +128,11 @@ class Grid:
         self.reporter = reporter or GridReporter()
         self.materials = given or stage_materials(out / "materials", frame_counts=_frame_counts(table))
         self.makes_clips = given is None
-        _claim(out, config)
+        _check_claim(out, config)
 
     def run(self) -> TableResult:
         """Train and measure what is missing. Asked to stop, it returns what there is by then."""
+        _claim(self.out, self.config)
         if self.makes_clips:
             make_stage_materials(
                 self.out / "materials",
@@ -262,8 +266,13 @@ def _check_same(run: RunFolder, recipe: PretrainConfig, *, init: Path | None) ->
 
 
 def _claim(out: Path, config: ReproduceConfig) -> None:
-    stored = out / "reproduce.json"
+    _check_claim(out, config)
     out.mkdir(parents=True, exist_ok=True)
+    write_text(out / _SETTINGS, config.model_dump_json(indent=2) + "\n")
+
+
+def _check_claim(out: Path, config: ReproduceConfig) -> None:
+    stored = out / _SETTINGS
     if stored.exists():
         known = ReproduceConfig.model_validate_json(stored.read_text("utf-8"))
         if known != config:
@@ -271,4 +280,3 @@ def _claim(out: Path, config: ReproduceConfig) -> None:
                 f"{out} was made with other settings ({known.model_dump_json()}). Use the same ones, or "
                 "another --out."
             )
-    write_text(stored, config.model_dump_json(indent=2) + "\n")

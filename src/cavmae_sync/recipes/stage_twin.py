@@ -12,6 +12,11 @@ from cavmae_sync.losses import LossConfig
 from cavmae_sync.model import DecoderConfig, ModelConfig
 from cavmae_sync.training import LoopConfig, OptimConfig, PretrainConfig
 
+#: Begins the name of a twin.
+TWIN_PREFIX: Final = "stage_"
+#: Generated clips to learn from, and passes over them, unless another number is asked for.
+NUM_CLIPS: Final = 800
+NUM_EPOCHS: Final = 30
 #: Side of a frame in pixels.
 FRAME_PIXELS: Final = 160
 #: Batch sizes are divided by this.
@@ -24,7 +29,9 @@ CONTRASTIVE_FACTOR: Final = 10
 CLIP_GRADIENT_NORM: Final = 1.0
 
 
-def stage_twin(recipe: PretrainConfig, *, num_clips: int, num_epochs: int, seed: int) -> PretrainConfig:
+def stage_twin(
+    recipe: PretrainConfig, *, num_clips: int = NUM_CLIPS, num_epochs: int = NUM_EPOCHS, seed: int = 0
+) -> PretrainConfig:
     """The small twin of a full-size recipe.
 
     Args:
@@ -35,7 +42,7 @@ def stage_twin(recipe: PretrainConfig, *, num_clips: int, num_epochs: int, seed:
     """
     batch_size = max(2, min(recipe.loop.batch_size // BATCH_DIVISOR, num_clips // 2))
     return PretrainConfig(
-        name=f"stage_{recipe.name}",
+        name=f"{TWIN_PREFIX}{recipe.name}",
         seed=seed,
         model=_small(recipe.model),
         masking=recipe.masking,
