@@ -1,8 +1,9 @@
 import json
+from pathlib import Path
 
 import pytest
 
-from cavmae_sync.data import PreparedDataset
+from cavmae_sync.data import PrepareConfig, PreparedDataset, prepare
 from cavmae_sync.data.stage import StageTruth
 from cavmae_sync.embedding.agreement import AgreementConfig
 from cavmae_sync.errors import DatasetError
@@ -26,6 +27,19 @@ def test_no_clip_is_both_reference_and_test(prepared: PreparedDataset):
 def test_too_few_clips_are_refused(prepared: PreparedDataset):
     with pytest.raises(DatasetError, match="14 clips"):
         plan_test(prepared, size=PlantedSize(num_videos=4, clips_per_video=6))
+
+
+def test_what_is_left_of_a_file_is_planted_nowhere(stage_folder: Path, tmp_path: Path, embedder):
+    """Each file of 1 s gives a clip of 0.6 s and a short one, whose missing sound would count as silence."""
+    config = PrepareConfig(frame_pixels=32, num_frames=4, clip_seconds=0.6, min_seconds=0.3)
+    prepare(stage_folder / "clips", out=tmp_path, config=config, num_workers=0)
+    clips = PreparedDataset.open(tmp_path)
+    assert len(clips) == 28
+    size = PlantedSize(num_videos=4, clips_per_video=2)
+    report = evaluate_agreement(embedder, clips, size=size, config=SHORT)["model"]
+    assert report.config["clips_left_out"] == 14
+    assert report.counts["reference_clips"] == 14 - 8
+    assert report.clip_list == clips.subset(range(0, 28, 2)).list_sha256
 
 
 def test_from_clips_to_reports_and_a_picture(prepared: PreparedDataset, stage_folder, embedder):

@@ -250,22 +250,29 @@ def embed_clips(
     return tracks
 
 
-def embed_reference(
-    embedder: Embedder, clips: PreparedDataset, *, on_progress: Progress | None = None
-) -> Reference:
-    """A prepared dataset as a reference.
+def full_clips(clips: PreparedDataset) -> list[int]:
+    """Rows of the clips that are as long as the others and no copies.
 
     Left out are short clips, which have fewer moments a second apart, clips of one picture, and duplicates.
-
-    Raises:
-        DatasetError: Fewer than 20 clips are of full length.
     """
     rows = [clips.row(index) for index in range(len(clips))]
-    full = [
+    return [
         index
         for index, row in enumerate(rows)
         if not (row.is_short or row.is_duplicate) and (np.diff(row.frame_seconds) > 0).all()
     ]
+
+
+def embed_reference(
+    embedder: Embedder, clips: PreparedDataset, *, on_progress: Progress | None = None
+) -> Reference:
+    """The full clips of a prepared dataset as a reference; see `full_clips`.
+
+    Raises:
+        DatasetError: Fewer than 20 clips are of full length.
+        WeightsError: The model gives vectors that are not finite.
+    """
+    full = full_clips(clips)
     if len(full) < MIN_REFERENCE_CLIPS:
         raise DatasetError(
             f"{clips.folder} has {len(full)} clips of full length, but a reference needs at "

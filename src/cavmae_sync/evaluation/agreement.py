@@ -16,7 +16,7 @@ from cavmae_sync.data import PreparedDataset
 from cavmae_sync.data.stage import StageTruth
 from cavmae_sync.embedding import Embedder, weights_fingerprint
 from cavmae_sync.embedding.agreement import Agreement, AgreementConfig, Judge
-from cavmae_sync.embedding.chance import Reference
+from cavmae_sync.embedding.chance import Reference, full_clips
 from cavmae_sync.embedding.embedder import Progress
 from cavmae_sync.embedding.track import window_seconds
 from cavmae_sync.evaluation.controls import untrained
@@ -292,7 +292,8 @@ def evaluate_agreement(
 
     Args:
         embedder: The model and how it computes.
-        clips: Prepared clips in which sound and picture belong together, of one length.
+        clips: Prepared clips in which sound and picture belong together; only full ones are used, see
+            `full_clips`.
         stage: Truth of the clips, for the oracle.
         with_controls: Also report an untrained model and, with a stage, an oracle that knows what sounds.
         size: How many videos, and of how many clips.
@@ -305,8 +306,14 @@ def evaluate_agreement(
     """
     config = config or AgreementConfig(seed=seed)
     size = size or PlantedSize()
+    full = full_clips(clips)
+    num_left_out, clips = len(clips) - len(full), clips.subset(full)
     test = plan_test(clips, size=size, seed=seed)
-    made_with = {"clips_per_video": size.clips_per_video, "clip_seconds": clips.config.clip_seconds}
+    made_with = {
+        "clips_per_video": size.clips_per_video,
+        "clip_seconds": clips.config.clip_seconds,
+        "clips_left_out": num_left_out,
+    }
     makers: dict[str, tuple[Callable[[Progress], Source], str]] = {}
     models = {"model": embedder, **({"untrained": untrained(embedder, seed=seed)} if with_controls else {})}
     for name, model in models.items():

@@ -41,7 +41,7 @@ class PlantedTest:
 
 
 def plan_test(clips: PreparedDataset, *, size: PlantedSize, seed: int = 0) -> PlantedTest:
-    """Deal the clips: the last to the videos, those before to the reference. No clip is in both.
+    """Deal the clips at random: some to the videos, all others to the reference. No clip is in both.
 
     Args:
         clips: Prepared clips of one length.
