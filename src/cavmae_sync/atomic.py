@@ -1,10 +1,13 @@
 """Files that appear complete or not at all, even when the machine stops in between."""
 
+import fcntl
 import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from cavmae_sync.errors import DatasetError
 
 PART_SUFFIX = ".part"
 
@@ -30,6 +33,26 @@ def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 text file, whole or not at all."""
     with written_whole(path) as part:
         part.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def locked(path: Path, *, busy: str | None = None) -> Iterator[None]:
+    """Hold a lock that the system takes back when the process ends, however it ends.
+
+    Args:
+        path: File that stands for the lock; made, with its folder, and left.
+        busy: What to say when another holds it; None waits.
+
+    Raises:
+        DatasetError: `busy`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if busy is None else fcntl.LOCK_NB))
+        except BlockingIOError as error:
+            raise DatasetError(str(busy)) from error
+        yield
 
 
 def _flush_folder(folder: Path) -> None:

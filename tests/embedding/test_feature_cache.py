@@ -1,6 +1,9 @@
 """Features in files: made once, never mistaken, and gone on with."""
 
 import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -71,6 +74,29 @@ def test_others_are_never_taken_for_these(embedder: Embedder, prepared: Prepared
     assert len({entry["weights"] for entry in about}) == 2
 
 
+def test_of_two_that_need_the_same_one_computes_and_one_waits(
+    embedder: Embedder, prepared: PreparedDataset, tmp_path: Path
+):
+    first_at_work, calls, late = threading.Event(), [], []
+
+    def slow(done: int, _total: int) -> None:
+        calls.append(done)
+        first_at_work.set()
+        time.sleep(0.02)
+
+    def make(on_progress) -> torch.Tensor:
+        with PreparedDataset.open(prepared.folder) as clips:
+            return read_all(cached_features(embedder, clips, BOTH, folder=tmp_path, on_progress=on_progress))
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(make, slow)
+        assert first_at_work.wait(timeout=60)
+        second = pool.submit(make, seen(late))
+        assert torch.equal(first.result(), second.result())
+    assert calls[-1] == 14
+    assert late == []
+
+
 def test_goes_on_where_it_was_interrupted(
     embedder: Embedder, prepared: PreparedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -88,7 +114,7 @@ def test_goes_on_where_it_was_interrupted(
     stored = cached_features(embedder, prepared, BOTH, folder=tmp_path, on_progress=seen(calls))
     assert calls == [10, 12, 14]  # from 8, the last note
     assert torch.equal(read_all(stored), embed_features(embedder, prepared, BOTH).float())
-    assert {path.suffix for path in tmp_path.rglob("*.*") if path.is_file()} == {".npy", ".json"}
+    assert {path.suffix for path in tmp_path.rglob("*.*") if path.is_file()} == {".npy", ".json", ".lock"}
 
 
 def test_a_damaged_file_says_so(embedder: Embedder, prepared: PreparedDataset, tmp_path: Path):

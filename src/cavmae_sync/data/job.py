@@ -4,18 +4,16 @@ Kill it at any moment and run it again: units that are done stay, the rest is do
 up the same byte for byte. `dataset.json` is there if and only if the dataset is complete.
 """
 
-import fcntl
 import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from cavmae_sync.atomic import write_text
+from cavmae_sync.atomic import locked, write_text
 from cavmae_sync.data.config import PrepareConfig
 from cavmae_sync.data.finish import audit_units, finish
 from cavmae_sync.data.manifest import DATASET_FILE, SCHEMA_VERSION, SHARDS_FOLDER
@@ -100,12 +98,13 @@ def run_job(
     plan = _plan(job, config=config, num_units=len(units))
     if _find_complete(out, plan):
         return _recorded_report(out)
-    with _hold_lock(out / WORK_FOLDER / f"share-{share.index}-of-{share.count}.lock"):
+    busy = f"Another process is preparing this share into {out}. Wait for it to end."
+    with locked(out / WORK_FOLDER / f"share-{share.index}-of-{share.count}.lock", busy=busy):
         _work(units[share.index :: share.count], num_workers=num_workers, on_progress=on_progress)
     # Another share may have finished the dataset meanwhile, and removed the records of the units.
     if not all(unit.is_done() for unit in units) and not (out / DATASET_FILE).is_file():
         return audit_units(units, job.listing.skipped, num_unknown_labels=job.num_unknown_labels)
-    with _hold_lock(out / WORK_FOLDER / "finish.lock", wait=True):
+    with locked(out / WORK_FOLDER / "finish.lock"):
         if not _find_complete(out, plan):
             finish(
                 units,
@@ -226,17 +225,3 @@ def _describe_death(units: Sequence[Unit]) -> str:
 
 def _recorded_report(out: Path) -> PrepareReport:
     return PrepareReport(**json.loads((out / DATASET_FILE).read_text(encoding="utf-8"))["counts"])
-
-
-@contextmanager
-def _hold_lock(path: Path, *, wait: bool = False) -> Iterator[None]:
-    """Hold a lock that the system takes back when the process ends, however it ends."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError as error:
-            raise DatasetError(
-                f"Another process is preparing this share into {path.parent.parent}. Wait for it to end."
-            ) from error
-        yield

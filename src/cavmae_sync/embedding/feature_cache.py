@@ -3,6 +3,7 @@
 FOLDER/KEY/features.json   what they are: clips, their preparation, weights, tokens, precision
 FOLDER/KEY/audio.npy       float16 [N, T, D]; visual.npy the same
 FOLDER/KEY/audio.part      the same, unfinished; audio.done says how many clips it holds
+FOLDER/KEY/features.lock   held by the process that computes
 
 The key is a hash of the description, so that features of other clips or weights are never taken for these.
 Sound and picture lie apart: with both, each alone costs nothing more.
@@ -24,7 +25,7 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cavmae_sync.atomic import write_text
+from cavmae_sync.atomic import locked, write_text
 from cavmae_sync.data import PreparedDataset
 from cavmae_sync.embedding.embedder import Embedder, Progress
 from cavmae_sync.embedding.features import FeatureConfig, iterate_features
@@ -81,7 +82,8 @@ def cached_features(
 ) -> StoredFeatures:
     """The features of a dataset, from files where they are there, computed where they are not.
 
-    Computing goes on where it was interrupted. Memory does not grow with the dataset.
+    Computing goes on where it was interrupted. Memory does not grow with the dataset. Of several processes
+    that need the same features, one computes and the others wait for it.
 
     Args:
         embedder: The model and how it computes.
@@ -108,9 +110,11 @@ def cached_features(
     files = {
         part: _PartFile(place, part, shape=(len(clips), clips.num_frames, width)) for part in config.parts
     }
-    missing = {part: file for part, file in files.items() if not file.path.exists()}
-    if missing:
-        _fill(missing, embedder, clips, config, num_workers=num_workers, on_progress=on_progress)
+    if not all(file.path.exists() for file in files.values()):
+        with locked(place / "features.lock"):
+            missing = {part: file for part, file in files.items() if not file.path.exists()}
+            if missing:  # else another process made them while this one waited
+                _fill(missing, embedder, clips, config, num_workers=num_workers, on_progress=on_progress)
     return StoredFeatures(tuple(file.open() for file in files.values()))
 
 
