@@ -19,6 +19,8 @@ from cavmae_sync.evaluation.pictures import (
     training_curves,
 )
 from cavmae_sync.evaluation.pictures.matches import nearest
+from cavmae_sync.evaluation.pictures.style import new_figure, time_axis
+from cavmae_sync.evaluation.pictures.tables import Series, table_picture
 
 
 @pytest.fixture
@@ -168,3 +170,18 @@ def test_a_reconstruction_shows_what_was_hidden_in_grey(saved):
 def test_a_reconstruction_of_another_size_is_refused():
     with pytest.raises(ValueError, match="must be of one size"):
         replace(reconstruction(4, 4), hidden=np.zeros((4, 5), dtype=bool))
+
+
+@pytest.mark.parametrize(
+    ("stop", "marks"), [(3.0, ["0:00", "0:00.5", "0:01"]), (800.0, ["0:00", "2:00", "4:00"])]
+)
+def test_marks_of_time_are_those_of_a_player(stop, marks):
+    axes = new_figure(width_inches=4, height_inches=1).subplots()
+    time_axis(axes, 0.0, stop)
+    places = [place for place in axes.xaxis.get_major_locator()() if place >= 0]
+    assert [axes.xaxis.get_major_formatter()(place, None) for place in places][:3] == marks
+
+
+def test_a_table_shows_its_last_row_also_without_a_bar():
+    figure = table_picture([Series(name="R@1", values=[[0.2], []])], rows=["a", "b"], title="t")
+    assert figure.axes[0].get_ylim() == (1.5, -0.5)

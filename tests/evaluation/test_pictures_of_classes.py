@@ -11,9 +11,8 @@ from cavmae_sync.evaluation.pictures.classification import (
     classes_over_time_picture,
     classifier_curves,
     confusion_picture,
-    drawable,
 )
-from cavmae_sync.evaluation.pictures.style import save_picture
+from cavmae_sync.evaluation.pictures.style import drawable, save_picture
 from cavmae_sync.evaluation.predictions import Stretches, VideoClasses
 
 
@@ -139,4 +138,4 @@ def test_curves_are_over_epochs(saved):
 
 def test_names_that_cannot_be_drawn_are_shortened_or_marked():
     assert drawable("Bütow 音") == "Bütow ?"
-    assert drawable("x" * 40) == "x" * 31 + "…"
+    assert drawable("x" * 40, max_letters=32) == "x" * 31 + "…"

@@ -14,6 +14,7 @@ from rich.table import Table
 from cavmae_sync.embedding.segments import Segment
 from cavmae_sync.embedding.video_states import SegmentingConfig, StatesOfModality, VideoStates
 from cavmae_sync.errors import DatasetError
+from cavmae_sync.evaluation.pictures.style import drawable
 from cavmae_sync.evaluation.pictures.temporal import LETTERS_NOTE, Bar, Surroundings, states_picture
 
 _COLUMNS: Final = ("start", "stop", "label")
@@ -131,7 +132,7 @@ def states_picture_of(found: VideoStates, *, name: str, truth: Bar | None = None
             start_seconds=found.start_seconds,
             stop_seconds=found.stop_seconds,
         ),
-        title=f"{name}: stretches of one state\n{LETTERS_NOTE}",
+        title=f"{drawable(name)}: stretches of one state\n{LETTERS_NOTE}",
     )
 
 

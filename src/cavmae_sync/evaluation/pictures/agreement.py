@@ -24,11 +24,12 @@ from cavmae_sync.evaluation.pictures.style import (
     SKY,
     SMALL,
     VERMILION,
+    drawable,
     label,
     new_figure,
+    time_axis,
     without_ticks,
 )
-from cavmae_sync.media.clock import clock
 
 _LOOKS: Final[dict[State, tuple[str, str]]] = {
     "fits": ("#FFFFFF", ""),
@@ -87,7 +88,7 @@ def agreement_picture(
         title: Printed above.
     """
     figure = new_figure(width_inches=12, height_inches=9)
-    figure.suptitle(f"{title}\n{_wrapped(verdict(agreement))}", fontsize=LARGE, x=0.01, ha="left")
+    figure.suptitle(f"{drawable(title)}\n{_wrapped(verdict(agreement))}", fontsize=LARGE, x=0.01, ha="left")
     rows = figure.add_gridspec(4, 1, height_ratios=(0.9, 2.6, 1.2, 1.7))
     start, stop = agreement.stretches[0].start_seconds, agreement.stretches[-1].stop_seconds
     curve = figure.add_subplot(rows[1])
@@ -96,9 +97,8 @@ def agreement_picture(
     above, sound = figure.add_subplot(rows[0]), figure.add_subplot(rows[2], sharex=curve)
     _draw_pictures(above, storyboard, start, stop)
     _draw_sound(sound, agreement, storyboard)
-    curve.set_xlim(start, stop)
+    time_axis(sound, start, stop)
     curve.tick_params(labelbottom=False)
-    sound.xaxis.set_major_formatter(lambda seconds, _: clock(seconds))
     below = rows[3].subgridspec(1, 2, width_ratios=(1.6, 1))
     _draw_lags(figure.add_subplot(below[0]), agreement.offset)
     _draw_key(figure.add_subplot(below[1]), agreement)
@@ -219,6 +219,7 @@ def _draw_lags(axes: Axes, offset: Offset) -> None:
             textcoords="offset points",
             fontsize=SMALL,
             color="#404040",
+            bbox={"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1},
         )
     if offset.seconds is not None and offset.low is not None and offset.high is not None:
         axes.axvspan(offset.low, offset.high, color=ORANGE, alpha=0.3)

@@ -9,8 +9,6 @@ from typing import Any, Final
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, findfont, get_font
-from matplotlib.ticker import FuncFormatter, MultipleLocator
 from numpy.typing import NDArray
 
 from cavmae_sync.evaluation.classification import ClassificationReport, ClassScore
@@ -23,8 +21,10 @@ from cavmae_sync.evaluation.pictures.style import (
     SCORES,
     SMALL,
     VERMILION,
+    drawable,
     label,
     new_figure,
+    time_axis,
     without_ticks,
 )
 from cavmae_sync.evaluation.pictures.training import training_curves
@@ -41,9 +41,6 @@ _MAX_NUMBERED: Final = 25
 _NUM_ROWS: Final = 10
 _MAX_COLUMNS: Final = 600
 _NUM_PICTURES: Final = 12
-#: Distances between marks of a time axis.
-_STEPS_SECONDS: Final = (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 36000)
-_MAX_MARKS: Final = 11
 #: Longer names of classes are cut.
 _MAX_LETTERS: Final = 32
 
@@ -96,7 +93,7 @@ def _draw_bars(axes: Axes, scores: Sequence[ClassScore], *, num_clips: int) -> N
     axes.barh(places, values, color=BLUE, height=0.75, label="average precision")
     chances = [100 * chance_average_precision(score.num_positives, num_clips) for score in scores]
     axes.plot(chances, places, "|", color=VERMILION, markersize=9, markeredgewidth=2, label="chance")
-    axes.set_yticks(places, [drawable(score.name) for score in scores], fontsize=SMALL)
+    axes.set_yticks(places, [_short(score.name) for score in scores], fontsize=SMALL)
     axes.set_ylim(len(scores) - 0.4, -0.6)
     axes.set_xlim(0, 100)
     right = axes.secondary_yaxis("right")
@@ -128,7 +125,7 @@ def confusion_picture(report: ClassificationReport, *, title: str = "What is tak
     axes = figure.subplots()
     image = axes.imshow(np.ma.masked_invalid(shares_CC), cmap=SCORES, vmin=0, vmax=100)
     if num_classes <= _MAX_NAMED:
-        names = [drawable(score.name) for score in report.class_scores]
+        names = [_short(score.name) for score in report.class_scores]
         rows = [f"{name} ({int(total)})" for name, total in zip(names, sums_C[:, 0], strict=True)]
         axes.set_xticks(np.arange(num_classes), names, rotation=90)
         axes.set_yticks(np.arange(num_classes), rows)
@@ -212,25 +209,17 @@ def _draw_heat(axes: Axes, found: VideoClasses, rows: NDArray[np.intp]) -> int:
     for border in range(1, len(rows)):
         axes.axhline(border, color="white", linewidth=1.5)
     axes.invert_yaxis()
-    axes.set_yticks(np.arange(len(rows)) + 0.5, [drawable(found.classes[c]) for c in rows], fontsize=NORMAL)
+    axes.set_yticks(
+        np.arange(len(rows)) + 0.5,
+        [_short(found.classes[c]) for c in rows],
+        fontsize=NORMAL,
+    )
     axes.tick_params(axis="y", length=0)
-    _time_axis(axes, found)
+    time_axis(axes, float(found.moments.start_seconds_N[0]), float(found.moments.stop_seconds_N[-1]))
     bar = axes.figure.colorbar(mesh, ax=axes, pad=0.01)
     bar.set_label("probability (%)", fontsize=NORMAL)
     bar.ax.tick_params(labelsize=SMALL)
     return num_merged
-
-
-def _time_axis(axes: Axes, found: VideoClasses) -> None:
-    start, stop = float(found.moments.start_seconds_N[0]), float(found.moments.stop_seconds_N[-1])
-    axes.set_xlim(start, stop)
-    step = next((step for step in _STEPS_SECONDS if (stop - start) / step <= _MAX_MARKS), _STEPS_SECONDS[-1])
-    axes.xaxis.set_major_locator(MultipleLocator(step))
-    axes.xaxis.set_major_formatter(FuncFormatter(_clock_of_tick))
-
-
-def _clock_of_tick(seconds: float, _: int | None) -> str:
-    return clock(seconds, with_tenths=True)
 
 
 def _draw_strip(axes: Axes, found: VideoClasses) -> None:
@@ -248,8 +237,5 @@ def _draw_strip(axes: Axes, found: VideoClasses) -> None:
     axes.set_facecolor(MISSING)
 
 
-def drawable(name: str) -> str:
-    """A name as it can be drawn: not too long, and "?" for letters that the font has not."""
-    font = get_font(findfont(FontProperties()))
-    letters = "".join(letter if font.get_char_index(ord(letter)) else "?" for letter in name)
-    return letters if len(letters) <= _MAX_LETTERS else f"{letters[: _MAX_LETTERS - 1]}…"
+def _short(name: str) -> str:
+    return drawable(name, max_letters=_MAX_LETTERS)

@@ -17,6 +17,7 @@ from cavmae_sync.evaluation.pictures.style import (
     MISSING,
     NORMAL,
     SMALL,
+    drawable,
     label,
     new_figure,
     show_spectrogram,
@@ -68,7 +69,7 @@ def reconstruction_picture(
     seen_HWC = np.where(frame.hidden[:, :, None], _grey(), frame.original)
     pictures = _columns(frame, seen_HWC)
     figure = new_figure(width_inches=3.5 * len(pictures), height_inches=6.8 + 0.3 * bool(note))
-    figure.suptitle(title, fontsize=LARGE)
+    figure.suptitle(drawable(title), fontsize=LARGE)
     if note:
         figure.supxlabel(note, fontsize=NORMAL, x=0.01, ha="left")
     above, below = figure.subplots(2, len(pictures), height_ratios=(1.25, 1))

@@ -12,9 +12,12 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.ticker import FuncFormatter, MultipleLocator
 from numpy.typing import NDArray
 
 from cavmae_sync.atomic import written_whole
+from cavmae_sync.media.clock import clock
 from cavmae_sync.paper import HOP_MILLISECONDS
 
 BLUE: Final = "#0072B2"
@@ -32,8 +35,13 @@ ENERGIES: Final = colormaps["magma"].with_extremes(bad=MISSING)
 SMALL: Final = 9
 NORMAL: Final = 10
 LARGE: Final = 12
+#: Letters of a name in a title.
+LONGEST: Final = 80
 
 _DOTS_PER_INCH: Final = 150
+#: Between two marks of time, so that each is a number that people would choose.
+_STEPS_SECONDS: Final = (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 36000)
+_MAX_MARKS: Final = 11
 
 
 def new_figure(*, width_inches: float, height_inches: float) -> Figure:
@@ -56,6 +64,26 @@ def label(axes: Axes, *, x: str = "", y: str = "", title: str = "") -> None:
     if title:
         axes.set_title(title, fontsize=NORMAL, loc="left")
     axes.tick_params(labelsize=SMALL)
+
+
+def drawable(text: str, *, max_letters: int = LONGEST) -> str:
+    """A name as it can be drawn: not too long, and "?" for letters that the font has not."""
+    font = get_font(findfont(FontProperties()))
+    letters = "".join(letter if font.get_char_index(ord(letter)) else "?" for letter in text)
+    return letters if len(letters) <= max_letters else f"{letters[: max_letters - 1]}…"
+
+
+def time_axis(axes: Axes, start_seconds: float, stop_seconds: float) -> None:
+    """Time from left to right, with marks as players show them."""
+    axes.set_xlim(start_seconds, stop_seconds)
+    length = stop_seconds - start_seconds
+    step = next((step for step in _STEPS_SECONDS if length / step <= _MAX_MARKS), _STEPS_SECONDS[-1])
+    axes.xaxis.set_major_locator(MultipleLocator(step))
+    axes.xaxis.set_major_formatter(FuncFormatter(_clock_of_tick))
+
+
+def _clock_of_tick(seconds: float, _: int | None) -> str:
+    return clock(seconds, with_tenths=True)
 
 
 def without_ticks(axes: Axes) -> None:

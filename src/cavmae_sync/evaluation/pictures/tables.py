@@ -60,13 +60,13 @@ def _draw(axes: Axes, series: Series, rows: Sequence[str], *, is_curve: bool) ->
         along = [place] * len(percent)
         axes.scatter(*((along, percent) if is_curve else (percent, along)), color=ORANGE, s=18, zorder=3)
         if not percent and not is_curve:
-            axes.text(0, place, " not run", va="center", fontsize=SMALL, color=GREY)
+            axes.text(0, float(place), " not run", va="center", fontsize=SMALL, color=GREY)
     if is_curve:
         axes.set_xticks(places, rows)
         axes.set_ylim(bottom=0)
         label(axes, x="length of the sound", y="percent", title=series.name)
     else:
         axes.set_yticks(places, rows)
-        axes.invert_yaxis()
+        axes.set_ylim(len(rows) - 0.5, -0.5)  # also where the first or last row has no bar
         axes.set_xlim(left=0)
         label(axes, x="percent; dots are seeds", title=series.name)

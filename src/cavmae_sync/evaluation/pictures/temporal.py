@@ -11,7 +11,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from cavmae_sync.embedding.segments import Segment
@@ -29,8 +28,10 @@ from cavmae_sync.evaluation.pictures.style import (
     VERMILION,
     label,
     new_figure,
+    time_axis,
     without_ticks,
 )
+from cavmae_sync.media.clock import clock
 
 #: For titles, where several bars stand below each other.
 LETTERS_NOTE: Final = (
@@ -119,7 +120,7 @@ def _draw_frames(axes: Axes, around: Surroundings) -> None:
             (left + width * 0.03, 0.0, width * 0.94, 0.82), transform=axes.get_xaxis_transform()
         )
         inset.imshow(picture_HWC, aspect="equal", interpolation="antialiased")
-        inset.set_title(f"{around.frame_seconds_T[frame]:.1f} s", fontsize=SMALL, pad=2)
+        inset.set_title(clock(float(around.frame_seconds_T[frame]), with_tenths=True), fontsize=SMALL, pad=2)
         inset.axis("off")
     axes.set_xlim(around.start_seconds, around.stop_seconds)
     axes.set_ylim(0, 1)
@@ -170,8 +171,8 @@ def _draw_sound(axes: Axes, around: Surroundings) -> None:
     )
     axes.set_xlim(around.start_seconds, around.stop_seconds)
     _name(axes, "sound\n(low tones\nbelow)")
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=10, steps=[1, 2, 5, 10]))
-    label(axes, x="time (s)")
+    time_axis(axes, around.start_seconds, around.stop_seconds)
+    label(axes, x="time (minutes and seconds)")
     axes.tick_params(axis="x", labelsize=SMALL, color=GREY)
 
 
