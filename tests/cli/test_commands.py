@@ -7,14 +7,26 @@ from pathlib import Path
 
 import pytest
 
+from cavmae_sync.cli.progress import show_progress
+
 COMMANDS = (
     ["demo"],
     ["stage"],
     ["prepare"],
     ["import-cavmae"],
     ["pretrain"],
+    ["probe"],
+    ["classify"],
+    ["segment"],
+    ["localize"],
+    ["agreement"],
+    ["reconstruct"],
+    ["reproduce"],
     ["evaluate"],
+    ["evaluate", "agreement"],
     ["evaluate", "retrieval"],
+    ["evaluate", "segmentation"],
+    ["evaluate", "temporal"],
 )
 TINY_RUN = (
     "model.inputs.segment_length=32",
@@ -34,7 +46,8 @@ def test_help_shows_an_example(cli, command):
 
 def test_help_does_not_load_torch():
     code = (
-        "import sys; from cavmae_sync.cli import run; run(['pretrain', '--help']); "
+        "import sys; from cavmae_sync.cli import run; "
+        f"[run([*command, '--help']) for command in {COMMANDS}]; "
         "sys.exit('torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
@@ -109,11 +122,20 @@ def test_a_run_is_never_overwritten(cli, prepared_folder: Path, tmp_path: Path):
             ("evaluate", "retrieval", "w.pth", "--data", ".", "--picture", "nowhere/x.png"),
             "folder that exists",
         ),
+        (("segment", "w.pth", "v.mp4", "--picture", "a-folder.png"), "is a folder. Name a .png file"),
+        (
+            ("localize", "w.pth", "v.mp4", "--out", "o.mp4", "--pictures", "a-file/moments"),
+            "must be a folder, but",
+        ),
+        (("probe", "w.pth", "--train", ".", "--test", ".", "--out", "a-file"), "must be a folder, but"),
+        (("reproduce", "table7", "--out", "a-file"), "must be a folder, but"),
         (("stage", "out", "--num-clips", "1", "frame_pixel=64"), 'Did you mean "frame_pixels"?'),
     ],
 )
 def test_errors_say_what_to_do_and_exit_with_1(cli, tmp_path, monkeypatch, words, message):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "a-folder.png").mkdir()
+    (tmp_path / "a-file").touch()
     ran = cli(*words)
     assert ran.code == 1
     assert ran.out == ""
@@ -130,3 +152,27 @@ def test_show_config_prints_a_complete_configuration(cli):
     config = json.loads(shown.out)
     assert config["model"]["registers"] == 4
     assert config["model"]["width"] == 768
+
+
+def test_one_thing_has_one_name(cli):
+    """What several commands can do is asked for with the same words."""
+    for command in COMMANDS:
+        shown = cli(*command, "--help").out
+        assert "--no-" not in shown, command
+        assert not any(word in shown for word in ("--plot", "--output", "--dataset", "--format"))
+
+
+def test_a_plan_leaves_no_trace(cli, tmp_path: Path):
+    out = tmp_path / "tables"
+    planned = cli("reproduce", "table7", "--plan", "--seeds", "0", "--out", out, "num_epochs=2")
+    assert (planned.code, planned.out.count("to do")) == (0, 2)
+    assert not out.exists()
+    shown = cli("reproduce", "table7", "--show", "--seeds", "0", "--out", out, "--json")
+    assert (shown.code, json.loads(shown.out)["is_complete"]) == (0, False), shown.err
+
+
+def test_progress_in_a_log_says_once_that_it_is_done(capsys: pytest.CaptureFixture[str]):
+    with show_progress("clips") as advance:
+        for done, total in ((0, 0), (0, 0), (1, 2), (2, 2), (2, 2)):
+            advance(done, total)
+    assert capsys.readouterr().err.splitlines() == ["clips: 0/0, 0 s", "clips: 2/2, 0 s"]

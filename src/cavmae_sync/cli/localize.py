@@ -9,7 +9,7 @@ from cyclopts.validators import Number
 from rich.console import Console
 
 from cavmae_sync.choices import Precision, Representation
-from cavmae_sync.cli.open import check_output, open_embedder
+from cavmae_sync.cli.open import check_folder, check_output, open_embedder
 from cavmae_sync.cli.progress import show_progress
 from cavmae_sync.cli.types import Count, Json
 from cavmae_sync.errors import ConfigError
@@ -62,6 +62,7 @@ def localize(
     from cavmae_sync.media.playback import playback
 
     check_output(out, option="--out", suffix=".mp4")
+    check_folder(pictures, option="--pictures")
     if out.exists() and video.exists() and out.samefile(video):
         raise ConfigError(f"--out {out} is the video itself. Write to another file.")
     embedder = open_embedder(

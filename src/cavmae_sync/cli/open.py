@@ -43,7 +43,24 @@ def check_output(path: Path | None, *, option: str, suffix: str) -> None:
     """Refuse a file that could not be written, before any work is done for it.
 
     Raises:
-        ConfigError: It has another ending, or its folder does not exist.
+        ConfigError: It has another ending, its folder does not exist, or it is a folder itself.
     """
-    if path is not None and (path.suffix.lower() != suffix or not path.absolute().parent.is_dir()):
+    if path is None:
+        return
+    if path.suffix.lower() != suffix or not path.absolute().parent.is_dir():
         raise ConfigError(f"{option} {path} must be a {suffix} file in a folder that exists.")
+    if path.is_dir():
+        raise ConfigError(f"{option} {path} is a folder. Name a {suffix} file.")
+
+
+def check_folder(path: Path | None, *, option: str) -> None:
+    """Refuse a folder that could not be made, before any work is done for it.
+
+    Raises:
+        ConfigError: It, or what it shall lie in, is a file.
+    """
+    if path is None:
+        return
+    nearest = next(each for each in (path.absolute(), *path.absolute().parents) if each.exists())
+    if not nearest.is_dir():
+        raise ConfigError(f"{option} {path} must be a folder, but {nearest} is a file. Name another one.")

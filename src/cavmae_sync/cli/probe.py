@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from cavmae_sync.choices import Precision
-from cavmae_sync.cli.open import open_embedder
+from cavmae_sync.cli.open import check_folder, open_embedder
 from cavmae_sync.cli.progress import show_progress
 from cavmae_sync.cli.types import Json, Workers
 
@@ -67,6 +67,8 @@ def probe(
     from cavmae_sync.recipes.probing import control_reports, run_probing
     from cavmae_sync.recipes.probing_config import find_probe_recipe
 
+    check_folder(out, option="--out")
+    check_folder(features, option="--features")
     config = find_probe_recipe(recipe).with_overrides(_words(overrides, is_for_model=False))
     embedder = open_embedder(
         run_or_weights, _words(overrides, is_for_model=True), device=device, precision=precision

@@ -80,17 +80,19 @@ class _Lines:
         self.title, self.console = title, console
         self.began = self.last = time.monotonic()
         self.done_before: int | None = None
+        self.finished: int | None = None
 
     def __call__(self, done: int, total: int, note: str = "") -> None:
         now = time.monotonic()
         if self.done_before is None:
             self.done_before = max(done - 1, 0)
-        if done < total and now - self.last < _SECONDS_BETWEEN_LINES:
+        is_finished = done >= total
+        if total == self.finished if is_finished else now - self.last < _SECONDS_BETWEEN_LINES:
             return
-        self.last = now
+        self.last, self.finished = now, total if is_finished else None
         spent = now - self.began
         done_now = done - self.done_before
-        left = spent / done_now * (total - done) if done_now else float("nan")
+        left = f", {spent / done_now * (total - done):.0f} s left" if done_now and not is_finished else ""
         self.console.print(
-            f"{self.title}: {done}/{total}, {spent:.0f} s, {left:.0f} s left {note}".rstrip(), soft_wrap=True
+            f"{self.title}: {done}/{total}, {spent:.0f} s{left} {note}".rstrip(), soft_wrap=True
         )

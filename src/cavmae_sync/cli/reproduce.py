@@ -10,6 +10,7 @@ from rich.console import Console
 
 from cavmae_sync.choices import Scale
 from cavmae_sync.cli.interrupt import stop_on_signal
+from cavmae_sync.cli.open import check_folder
 from cavmae_sync.cli.stages import show_stages
 from cavmae_sync.cli.types import Json
 from cavmae_sync.errors import ConfigError
@@ -70,6 +71,7 @@ def reproduce(
     from cavmae_sync.recipes.reproduce import Grid, GridReporter, ReproduceConfig
     from cavmae_sync.recipes.tables import find_table
 
+    check_folder(out, option="--out")
     given = _materials(train or [], gallery or [], probing or [], ade20k, init) if scale == "full" else None
     with stop_on_signal() as should_stop, show_stages(should_stop) as on_progress:
         grid = Grid(
@@ -156,6 +158,7 @@ def _write(result: "TableResult", out: Path, *, as_json: bool) -> None:
 
     name = result.table.name
     text = json.dumps(to_dict(result), indent=2, ensure_ascii=False) + "\n"
+    out.mkdir(parents=True, exist_ok=True)
     write_text(out / f"{name}.json", text)
     write_text(out / f"{name}.md", to_markdown(result))
     save_picture(to_picture(result), out / f"{name}.png")

@@ -106,7 +106,7 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
         stills = len(container.streams.video)
         raise NoVideoStreamError(
             f"{path} has no moving picture ({len(container.streams.audio)} audio streams, {stills} still "
-            "pictures). Remove it from the list."
+            "pictures). A video with pictures is needed: remove it."
         )
     return _chosen(moving, path)
 
@@ -121,7 +121,7 @@ def audio_stream(container: InputContainer, path: Path) -> AudioStream:
     if not container.streams.audio:
         raise NoAudioStreamError(
             f"{path} has no audio stream ({len(container.streams.video)} video streams). "
-            "Remove it from the list."
+            "A video with sound is needed: remove it."
         )
     stream = _chosen(list(container.streams.audio), path)
     if (stream.rate or 0) > _MAX_SAMPLE_RATE_HZ or stream.channels > _MAX_CHANNELS:
