@@ -54,6 +54,10 @@ SEGMENT_LENGTHS: Final = MappingProxyType(
 
 #: Frames of one clip. [paper: text; code: Sync src/retrieval.py, total_frame]
 NUM_FRAMES: Final = 16
+#: Frames of one clip in CAV-MAE. [code: CAV-MAE src/preprocess/extract_video_frame.py]
+CAVMAE_NUM_FRAMES: Final = 10
+#: The frame that retrieval with CAV-MAE looks at. [code: CAV-MAE src/retrieval.py]
+CAVMAE_RETRIEVAL_FRAME: Final = 5
 #: Length of a clip in seconds. [paper: text, AudioSet and VGGSound clips]
 CLIP_SECONDS: Final = 10.0
 #: Side of a frame in pixels. [paper: text; code: Sync src/dataloader_sync.py, im_res]

@@ -101,6 +101,8 @@ def test_the_nearest_frame_is_taken(embedder: Embedder, video: Path):
     assert found.seconds == pytest.approx(0.25, abs=0.03)
     with pytest.raises(ConfigError, match="lasts"):
         inpaint_video(embedder, video, normalize_pixels=True, at_seconds=99)
+    with pytest.raises(ConfigError, match=r"nothing at -1\.00 s"):
+        inpaint_video(embedder, video, normalize_pixels=True, at_seconds=-1)
     with pytest.raises(ConfigError, match="hides all"):
         inpaint_video(embedder, video, normalize_pixels=True, hiding=HidingConfig(ratio=0.99))
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
-from cavmae_sync.metrics import Pixels, pooled_scores, resampled_means
+from cavmae_sync.metrics import Pixels, pooled_scores, resampled_pools
 from cavmae_sync.metrics import segmentation as module
 
 
@@ -146,7 +146,7 @@ def slow_means(classes: list[list[Pixels]], weight_U, num_thresholds: int) -> tu
 
 def test_resamples_agree_with_repeating_the_pixels_of_drawn_units():
     classes = [random_pool(0, pictures=8), random_pool(1, pictures=8)[:5]]
-    precision_X, iou_X = resampled_means(
+    precision_X, iou_X = resampled_pools(
         [pooled_scores(pool) for pool in classes], num_resamples=20, generator=np.random.default_rng(3)
     )
     weight_XU = np.random.default_rng(3).multinomial(8, np.full(8, 1 / 8), size=20)
@@ -157,7 +157,7 @@ def test_resamples_agree_with_repeating_the_pixels_of_drawn_units():
 
 def test_resamples_of_a_perfect_map_are_perfect():
     pool = [pixels(part.truth_N, part.truth_N, part.unit) for part in random_pool(1)]
-    precision_X, iou_X = resampled_means(
+    precision_X, iou_X = resampled_pools(
         [pooled_scores(pool)], num_resamples=50, generator=np.random.default_rng(0)
     )
     assert precision_X.min() == iou_X.min() == 1.0

@@ -177,8 +177,9 @@ def _clip_around(path: Path, at_seconds: float | None) -> Clip:
     duration = probe(path).duration_seconds
     if at_seconds is None:
         at_seconds = 0.0 if duration is None else duration / 2
-    if duration is not None and at_seconds > duration:
-        raise ConfigError(f"{path} lasts {duration:.2f} s, there is nothing at {at_seconds:.2f} s.")
+    if at_seconds < 0 or (duration is not None and at_seconds > duration):
+        lasts = "does not say how long it lasts" if duration is None else f"lasts {duration:.2f} s"
+        raise ConfigError(f"{path} {lasts}, there is nothing at {at_seconds:.2f} s.")
     return read_clip(path, start_seconds=max(at_seconds - CLIP_SECONDS / 2, 0.0))
 
 

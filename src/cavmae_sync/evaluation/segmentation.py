@@ -20,7 +20,7 @@ from cavmae_sync.embedding.rows import finite
 from cavmae_sync.evaluation.report import Report, Value
 from cavmae_sync.evaluation.segmentation_examples import Examples, Target
 from cavmae_sync.inputs import normalize_frames
-from cavmae_sync.metrics import Pixels, PooledScores, interval, pooled_scores, resampled_means
+from cavmae_sync.metrics import Pixels, PooledScores, interval, pooled_scores, resampled_pools
 
 #: Stands for all rows where subsets are named; its metrics have no prefix.
 _EVERY: Final = ""
@@ -251,7 +251,7 @@ def _values(scores: Sequence[PooledScores], *, num_bootstrap: int, seed: int) ->
     }
     if num_bootstrap == 0:
         return {name: Value(value=value, chance=guessed) for name, value in means.items()}
-    samples = resampled_means(scores, num_resamples=num_bootstrap, generator=np.random.default_rng(seed))
+    samples = resampled_pools(scores, num_resamples=num_bootstrap, generator=np.random.default_rng(seed))
     values: dict[str, Value] = {}
     for (name, value), sample_X in zip(means.items(), samples, strict=True):
         ends = interval(torch.from_numpy(sample_X))

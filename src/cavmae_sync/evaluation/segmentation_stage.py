@@ -47,9 +47,9 @@ class StageExamples:
     """Every frame of prepared stage clips in which something visible sounds, once for each class that does.
 
     With `prompt="own"` the frame's own stretch of sound asks, and the answer is everything visible that
-    sounds at that time. With "other" a stretch of another clip asks, in which one object of the class sounds
-    alone, and the answer is the visible object of that class: the sound then shares nothing with the picture
-    but what kind of thing it is, as in ADE20K with prompts of VGGSound.
+    sounds at that time. With "other" a stretch of another clip asks, in the middle of which one object of the
+    class sounds alone, and the answer is the visible object of that class: the sound then shares nothing with
+    the picture but what kind of thing it is, as in ADE20K with prompts of VGGSound.
 
     Args:
         clips: Clips prepared from the stage.

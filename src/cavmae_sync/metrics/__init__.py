@@ -11,7 +11,7 @@ from cavmae_sync.metrics.retrieval import (
     retrieval_metrics,
     true_match_ranks,
 )
-from cavmae_sync.metrics.segmentation import Pixels, PooledScores, UnitCounts, pooled_scores, resampled_means
+from cavmae_sync.metrics.segmentation import Pixels, PooledScores, UnitCounts, pooled_scores, resampled_pools
 
 __all__ = [
     "Interval",
@@ -27,7 +27,7 @@ __all__ = [
     "official_ranks",
     "pooled_scores",
     "recall_at_k",
-    "resampled_means",
+    "resampled_pools",
     "retrieval_metrics",
     "true_match_ranks",
 ]

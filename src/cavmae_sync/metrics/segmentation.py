@@ -146,7 +146,7 @@ def pooled_scores(
     )
 
 
-def resampled_means(
+def resampled_pools(
     classes: Sequence[PooledScores], *, num_resamples: int, generator: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean average precision and mean IoU when units are drawn again with replacement.
