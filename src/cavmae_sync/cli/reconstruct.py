@@ -32,7 +32,7 @@ def reconstruct(
     normalized_pixels: Annotated[bool | None, Parameter(negative="--raw-pixels")] = None,
     precision: Precision = "float32",
     device: str | None = None,
-    out: Path | None = None,
+    picture: Annotated[Path | None, Parameter(name=("--picture", "--out"))] = None,
     sound: Path | None = None,
     as_json: Json = False,
 ) -> None:
@@ -41,7 +41,7 @@ def reconstruct(
     The panel shows the original, what the encoder saw, the prediction, and the two put together. Errors are
     mean squared ones on hidden patches, beside those of two trivial guesses.
 
-    Example: cavmae-sync reconstruct my-run my-video.mp4 --at 3 --out panel.png --sound inpainted.wav
+    Example: cavmae-sync reconstruct my-run my-video.mp4 --at 3 --picture panel.png --sound inpainted.wav
 
     Args:
         run_or_weights: Folder of a run, a .safetensors file, or a .pth of the authors.
@@ -55,7 +55,7 @@ def reconstruct(
         normalized_pixels: Whether the model predicts patches standardised one by one; a run says so itself.
         precision: Precision of matrix products.
         device: cpu, cuda or mps; the best there is unless given.
-        out: PNG file for the panel.
+        picture: PNG file for the panel.
         sound: WAV file for the sound with its gaps filled, and beside it, as NAME.original.wav, the original
             made from its spectrogram in the same way. Both are approximate: a spectrogram holds no phases.
         as_json: Print the errors as one JSON object.
@@ -65,7 +65,7 @@ def reconstruct(
     from cavmae_sync.evaluation.pictures import save_picture
     from cavmae_sync.media.wav import write_wav
 
-    check_output(out, option="--out", suffix=".png")
+    check_output(picture, option="--picture", suffix=".png")
     check_output(sound, option="--sound", suffix=".wav")
     if normalized_pixels is None:
         normalized_pixels = trained_on_normalized_pixels(run_or_weights)
@@ -77,8 +77,8 @@ def reconstruct(
         at_seconds=at,
         hiding=HidingConfig(ratio=mask_ratio, mode=mode, hide=hide, seed=seed),
     )
-    if out is not None:
-        save_picture(found.picture(title=f"{video.name} at {found.seconds:.2f} s"), out)
+    if picture is not None:
+        save_picture(found.picture(title=f"{video.name} at {found.seconds:.2f} s"), picture)
     if sound is not None:
         inpainted_S, original_S = found.waveforms(seed=seed)
         write_wav(sound, inpainted_S)
