@@ -1,9 +1,11 @@
-"""Files that appear complete or not at all, even when the machine stops in between."""
+"""Files that appear complete or not at all, even when the machine stops in between; and text for them."""
 
+import csv
 import fcntl
+import io
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,6 +35,18 @@ def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 text file, whole or not at all."""
     with written_whole(path) as part:
         part.write_text(text, encoding="utf-8")
+
+
+def csv_text(rows: Iterable[Sequence[object]]) -> str:
+    """Rows as the text of a CSV file; the first one is its header.
+
+    >>> print(csv_text([("start", "label"), (0.5, "a, b")]), end="")
+    start,label
+    0.5,"a, b"
+    """
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
 
 
 @contextmanager

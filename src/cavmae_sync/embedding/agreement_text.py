@@ -1,13 +1,12 @@
 """An agreement as words, as a table for other programs, and as JSON values."""
 
-import csv
-import io
 import math
 from dataclasses import asdict
 from typing import Any, Final
 
 import numpy as np
 
+from cavmae_sync.atomic import csv_text
 from cavmae_sync.embedding.agreement import Agreement, Reason, State, Stretch
 from cavmae_sync.embedding.offset import Offset
 from cavmae_sync.media.clock import clock
@@ -110,11 +109,7 @@ def per_second(agreement: Agreement) -> list[dict[str, Any]]:
 
 def to_csv(agreement: Agreement) -> str:
     """`per_second` as CSV with a header; empty cells where there is no value."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(per_second(agreement))
-    return text.getvalue()
+    return csv_text([COLUMNS, *(tuple(row.values()) for row in per_second(agreement))])
 
 
 def to_dict(agreement: Agreement) -> dict[str, Any]:

@@ -3,11 +3,9 @@
 Letters: T frames per clip, N stretches, C classes, D width of a feature, H W pixels.
 """
 
-import csv
-import io
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -16,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cavmae_sync.atomic import csv_text
 from cavmae_sync.choices import ClassLoss
 from cavmae_sync.embedding import Embedder, video_inputs
 from cavmae_sync.embedding.features import features_of_inputs
@@ -190,14 +189,12 @@ class VideoClasses:
 
     def to_csv(self) -> str:
         """A line per clip and per moment: `kind`, `start_seconds`, `stop_seconds`, then every class."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["kind", "start_seconds", "stop_seconds", *self.classes])
+        rows: list[Sequence[object]] = [("kind", "start_seconds", "stop_seconds", *self.classes)]
         for kind, stretches in (("clip", self.clips), ("moment", self.moments)):
             for row in self._rows(stretches):
                 times = (f"{row[name]:.3f}" for name in ("start_seconds", "stop_seconds"))
-                writer.writerow([kind, *times, *row["probabilities"]])
-        return text.getvalue()
+                rows.append((kind, *times, *row["probabilities"]))
+        return csv_text(rows)
 
 
 def classify_video(

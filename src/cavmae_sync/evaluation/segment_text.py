@@ -1,7 +1,6 @@
 """Segments of a video as a table, as CSV, as JSON values and as a picture; and a truth from a CSV file."""
 
 import csv
-import io
 import math
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from rich.table import Table
 
+from cavmae_sync.atomic import csv_text
 from cavmae_sync.embedding.segments import Segment
 from cavmae_sync.embedding.video_states import SegmentingConfig, StatesOfModality, VideoStates
 from cavmae_sync.errors import DatasetError
@@ -43,15 +43,12 @@ def states_table(found: VideoStates, *, title: str) -> Table:
 
 def states_csv(found: VideoStates) -> str:
     """One row for each segment: modality, start and stop in seconds, label."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("modality", *_COLUMNS))
-    for modality, states in found.states.items():
-        for segment in states.segments:
-            writer.writerow(
-                (modality, f"{segment.start_seconds:.3f}", f"{segment.stop_seconds:.3f}", segment.name)
-            )
-    return text.getvalue()
+    rows = [
+        (modality, f"{segment.start_seconds:.3f}", f"{segment.stop_seconds:.3f}", segment.name)
+        for modality, states in found.states.items()
+        for segment in states.segments
+    ]
+    return csv_text([("modality", *_COLUMNS), *rows])
 
 
 def states_dict(found: VideoStates, *, config: SegmentingConfig) -> dict[str, Any]:

@@ -1,7 +1,5 @@
 """A folder of generated clips: real video files, their labels and their truth."""
 
-import csv
-import io
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -14,7 +12,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cavmae_sync.atomic import PART_SUFFIX, write_text
+from cavmae_sync.atomic import PART_SUFFIX, csv_text, write_text
 from cavmae_sync.data.stage.config import StageConfig
 from cavmae_sync.data.stage.folder import FolderPack
 from cavmae_sync.data.stage.generate import generate_clip
@@ -183,11 +181,8 @@ def _gather(folder: Path) -> None:
     if pieces:
         write_truth(folder / "truth.parquet", _all_rows(folder, pieces))
     truth = StageTruth(folder)
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["video_id", "labels"])
-    rows.writerows([video_id, ";".join(labels)] for video_id, labels in sorted(truth.labels().items()))
-    write_text(folder / "labels.csv", text.getvalue())
+    rows = [(video_id, ";".join(labels)) for video_id, labels in sorted(truth.labels().items())]
+    write_text(folder / "labels.csv", csv_text([("video_id", "labels"), *rows]))
     for piece in pieces:
         piece.unlink()
     _parts(folder).rmdir()
