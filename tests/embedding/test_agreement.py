@@ -151,3 +151,11 @@ def test_false_alarms_keep_to_the_stated_rate_on_sound_like_that_of_the_referenc
         for seed in range(20, 32)
     ]
     assert np.mean(flagged) <= 0.05
+
+
+def test_a_loop_is_not_called_out_of_step():
+    """A loop agrees with itself a turn later as well as at once: the lag is ambiguous, nothing is late."""
+    turn_TD = scenes(seconds=3, scene_seconds=0.5)
+    visual_TD = turn_TD.repeat(20, 1)
+    result = agreement_of(track(near(visual_TD), visual_TD))
+    assert result.reason != "out of step"

@@ -32,7 +32,7 @@ def reconstruct(
     normalized_pixels: Annotated[bool | None, Parameter(negative="--raw-pixels")] = None,
     precision: Precision = "float32",
     device: str | None = None,
-    picture: Annotated[Path | None, Parameter(name=("--picture", "--out"))] = None,
+    picture: Path | None = None,
     sound: Path | None = None,
     as_json: Json = False,
 ) -> None:

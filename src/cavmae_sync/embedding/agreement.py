@@ -160,7 +160,7 @@ class Judge:
         place = self._standing(track, heard_T) if reason is None else None
         offset = self._offset(track, heard_T)
         if place is not None and self.reference is None and place.p_value > self.config.error_rate:
-            reason = "too uniform or foreign throughout" if offset.seconds is None else "out of step"
+            reason = "out of step" if offset.excludes_step else "too uniform or foreign throughout"
         lowest = None if place is None or reason is not None else self._lowest_of(place)
         still_T = (
             smoothed(track.is_still_T.astype(np.float64), np.ones_like(heard_T), width=self._width(track))

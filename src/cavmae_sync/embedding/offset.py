@@ -49,6 +49,11 @@ class Offset:
     chance_high: float | None
     corrected_seconds: float = 0.0
 
+    @property
+    def excludes_step(self) -> bool:
+        """Whether an offset was found and its interval does not hold 0: sound and picture are out of step."""
+        return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
+
 
 def offset_of(
     track: Track,
