@@ -211,16 +211,6 @@ def _draw_lags(axes: Axes, offset: Offset) -> None:
     axes.axvline(0, color=GREY, linewidth=1)
     if offset.chance_high is not None:
         axes.axhline(offset.chance_high, color=GREY, linestyle="--", linewidth=1)
-        axes.annotate(
-            "1 in 20 foreign sounds gets above this somewhere",
-            (float(lags_K[-1]), offset.chance_high),
-            xytext=(0, 3),
-            ha="right",
-            textcoords="offset points",
-            fontsize=SMALL,
-            color="#404040",
-            bbox={"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1},
-        )
     if offset.seconds is not None and offset.low is not None and offset.high is not None:
         axes.axvspan(offset.low, offset.high, color=ORANGE, alpha=0.3)
         axes.axvline(offset.seconds, color=ORANGE, linewidth=2)
@@ -236,8 +226,9 @@ def _draw_lags(axes: Axes, offset: Offset) -> None:
 
 def _offset_title(offset: Offset) -> str:
     if offset.seconds is None:
-        return "too short to look for one" if offset.p_value is None else "none found"
-    return f"{offset.seconds:+.2f} s (orange, with its 95 % interval)"
+        return "too short to look for one" if offset.p_value is None else "none above chance (dashed)"
+    chance = "" if offset.chance_high is None else "; dashed: 1 in 20 foreign sounds gets above it somewhere"
+    return f"{offset.seconds:+.2f} s (orange, with its 95 % interval){chance}"
 
 
 def _draw_key(axes: Axes, agreement: Agreement) -> None:
