@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Final, Literal, get_args
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
@@ -15,6 +15,10 @@ from cavmae_sync.cli.types import Count, Json
 
 if TYPE_CHECKING:
     from cavmae_sync.embedding import EmbeddedClip
+
+
+#: So many segments are too many to read.
+_MANY: Final = 60
 
 
 def segment(
@@ -102,3 +106,5 @@ def segment(
         print(json.dumps(content, indent=2, ensure_ascii=False))
     else:
         Console().print(segment_text.states_table(found, title=video.name))
+        if min_seconds == 0 and max(len(states.segments) for states in found.states.values()) > _MANY:
+            Console(stderr=True).print("Many short segments: --min-seconds 2 joins them.", highlight=False)
