@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 LONG = """
-import os, sys, time
+import os, signal, sys, time
 from pathlib import Path
 from cavmae_sync.data.workers import run_in_workers
 
@@ -19,6 +19,7 @@ def work(path):
     time.sleep(60)
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start jobs behind them without it
     print("begun", flush=True)
     list(run_in_workers(work, sys.argv[1:], num_workers=2))
 """
