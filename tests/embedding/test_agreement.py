@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
 from cavmae_sync.embedding.agreement import AgreementConfig, Judge
 from cavmae_sync.embedding.agreement import agreement_of as one_agreement_of
@@ -159,3 +160,27 @@ def test_a_loop_is_not_called_out_of_step():
     visual_TD = turn_TD.repeat(20, 1)
     result = agreement_of(track(near(visual_TD), visual_TD))
     assert result.reason != "out of step"
+
+
+def in_one_half(rows_TD, *, upper=False):
+    """The same vectors with the other half of their axes taken away."""
+    half = rows_TD.shape[1] // 2
+    keep_D = (torch.arange(rows_TD.shape[1]) >= half) == upper
+    return F.normalize(rows_TD * keep_D, dim=1)
+
+
+@pytest.mark.parametrize("sense", ["audio_TD", "visual_TD"])
+def test_a_video_of_another_kind_than_the_reference_is_not_judged(sense):
+    """Sounds or pictures that the reference does not know: that they agree little says nothing."""
+
+    def of_one_kind(video):
+        return replace(video, audio_TD=in_one_half(video.audio_TD), visual_TD=in_one_half(video.visual_TD))
+
+    judge = Judge(reference=replace(REFERENCE, tracks=tuple(map(of_one_kind, REFERENCE.tracks))))
+    known = of_one_kind(matched(seed=3))
+    unknown = replace(known, **{sense: in_one_half(getattr(matched(seed=3), sense), upper=True)})
+    assert judge.of(known).reason is None
+    result = judge.of(unknown)
+    assert result.reason == "unlike the reference"
+    assert "does not fit" not in result.states
+    assert "unlike those of the reference" in verdict(result)

@@ -30,8 +30,12 @@ from cavmae_sync.errors import DatasetError
 State = Literal["fits", "does not fit", "silent", "still", "cannot tell"]
 Source = Literal["within the video", "reference"]
 #: Why nothing is said of a whole video.
-Reason = Literal["too short", "no sound", "out of step", "too uniform or foreign throughout"]
+Reason = Literal[
+    "too short", "no sound", "out of step", "too uniform or foreign throughout", "unlike the reference"
+]
 
+#: A video less near to the reference than all but this share of its own clips is none of their kind.
+_UNLIKE_SHARE: Final = 0.01
 _MAD_TO_DEVIATION: Final = 1.4826  # of a normal distribution
 #: By this, in deviations of chance, scores of sound that fits vary at least: their own spread and chance's.
 _LEAST_DEVIATION: Final = 2**0.5
@@ -147,6 +151,7 @@ class Judge:
         if reference is not None:
             own_scores = self._own_scores(reference)
             self._lowest_score = float(np.quantile(own_scores, self.config.error_rate))
+            self._least_nearness = self._own_nearness(reference)
             self._lag = reference_lag(
                 reference,
                 silent_below_dbfs=self.config.silent_below_dbfs,
@@ -184,7 +189,8 @@ class Judge:
         if not heard_T.any():
             return "no sound"
         if self.reference is not None:
-            return None
+            nearness = np.array(self.reference.nearness(track, heard_T=heard_T))
+            return "unlike the reference" if (nearness < self._least_nearness).any() else None
         independent = heard_T.sum() * track.step_seconds / max(track.window_seconds, track.step_seconds)
         needs = 2 * max(self.config.gap_seconds, track.window_seconds) + self.config.smooth_seconds
         is_long = len(track.seconds_T) * track.step_seconds >= needs
@@ -225,6 +231,15 @@ class Judge:
                 f"{len(reference.tracks)} clips have any, and half of them should. Take clips with sound."
             )
         return everything
+
+    def _own_nearness(self, reference: Reference) -> NDArray[np.float64]:
+        """What all but few of the reference's clips reach among the others: of sounds, of pictures."""
+        found = []
+        for number, track in enumerate(reference.tracks):
+            heard_T = track.loudness_T >= self.config.silent_below_dbfs
+            if heard_T.any():
+                found.append(reference.nearness(track, heard_T=heard_T, without=number))
+        return np.quantile(np.array(found), _UNLIKE_SHARE, axis=0)
 
     def _lowest_of(self, place: Standing) -> float:
         if self.reference is not None:

@@ -32,6 +32,8 @@ _REASONS: Final[dict[Reason, str]] = {
     "Compare with other videos (--reference).",
     "no sound": "Not enough to tell: there is no sound above the threshold of silence anywhere.",
     "out of step": "The sound fits pictures of another time than its own: it is early or late as a whole.",
+    "unlike the reference": "Not enough to tell: sounds or pictures are unlike those of the reference, so "
+    "that what is usual there says nothing about this video. Compare with videos like it (--reference).",
     "too uniform or foreign throughout": "Not enough to tell: over the whole video, sounds fit their own "
     "pictures no better than those of other moments. Either all moments are alike, or the sound is foreign "
     "throughout. Compare with other videos (--reference) to know which.",

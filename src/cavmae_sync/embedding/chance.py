@@ -180,6 +180,28 @@ class Reference:
     def _audio_NKD(self) -> Tensor:  # noqa: N802
         return torch.stack([track.audio_TD for track in self.tracks])
 
+    def nearness(
+        self, track: Track, *, heard_T: NDArray[np.bool_], without: int | None = None
+    ) -> tuple[float, float]:
+        """How near a video comes to these clips: the largest cosine of a moment with any of theirs, averaged.
+
+        Args:
+            track: The video.
+            heard_T: Moments with sound, one at least; the others have no say about sounds.
+            without: A clip to leave out: the one that the video is.
+
+        Returns:
+            Of its sounds, of its pictures; in [-1, 1].
+        """
+        others = [other for number, other in enumerate(self.tracks) if number != without]
+        heard_TD = track.audio_TD[torch.from_numpy(heard_T)]
+        audio_KD = torch.cat([other.audio_TD for other in others])
+        visual_KD = torch.cat([other.visual_TD for other in others])
+        return (
+            float((heard_TD @ audio_KD.T).amax(dim=1).mean()),
+            float((track.visual_TD @ visual_KD.T).amax(dim=1).mean()),
+        )
+
     def draws(
         self,
         track: Track,
