@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from cavmae_sync.choices import Precision, Representation
-from cavmae_sync.cli.open import check_output, open_embedder
+from cavmae_sync.cli.open import check_output, open_clips, open_embedder
 from cavmae_sync.cli.progress import show_progress
 from cavmae_sync.cli.types import Count, Json
 
@@ -57,7 +57,6 @@ def agreement(
         picture: PNG file: scores, offsets, and what was said of videos with a planted span.
         as_json: Print the reports as one JSON object.
     """
-    from cavmae_sync.data import PreparedDataset
     from cavmae_sync.data.stage import StageTruth
     from cavmae_sync.evaluation.agreement import evaluate_agreement
     from cavmae_sync.evaluation.pictures import save_picture
@@ -68,9 +67,7 @@ def agreement(
     embedder = open_embedder(
         run_or_weights, overrides, device=device, precision=precision, representation=representation
     )
-    clips = PreparedDataset.open(data)
-    if num_clips is not None:
-        clips = clips.head(num_clips)
+    clips = open_clips(data, num_clips=num_clips)
     with show_progress("clips and videos") as advance:
         reports = evaluate_agreement(
             embedder,

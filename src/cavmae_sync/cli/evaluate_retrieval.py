@@ -9,7 +9,7 @@ from cyclopts.validators import Number
 from rich.console import Console
 
 from cavmae_sync.choices import AggregationName, Counting, Precision, Representation
-from cavmae_sync.cli.open import check_output, open_embedder
+from cavmae_sync.cli.open import check_output, open_clips, open_embedder
 from cavmae_sync.cli.progress import show_progress
 from cavmae_sync.cli.types import Count, Json, Workers
 
@@ -64,7 +64,6 @@ def retrieval(
         picture: PNG file for a picture of the similarities.
         as_json: Print the report as one JSON object.
     """
-    from cavmae_sync.data import PreparedDataset
     from cavmae_sync.evaluation import evaluate_retrieval, retrieval_oracle, untrained
     from cavmae_sync.evaluation.pictures import gallery_picture, save_picture
 
@@ -72,9 +71,7 @@ def retrieval(
     embedder = open_embedder(
         run_or_weights, overrides, device=device, precision=precision, representation=representation
     )
-    clips = PreparedDataset.open(data)
-    if num_clips is not None:
-        clips = clips.head(min(num_clips, len(clips)))
+    clips = open_clips(data, num_clips=num_clips)
     names = get_args(AggregationName) if aggregation == "all" else (aggregation,)
     with show_progress("embedding clips") as advance:
 

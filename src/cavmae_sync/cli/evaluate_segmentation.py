@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cavmae_sync.choices import Precision, Representation, StagePrompt
-from cavmae_sync.cli.open import check_output, open_embedder
+from cavmae_sync.cli.open import check_output, open_clips, open_embedder
 from cavmae_sync.cli.progress import show_progress
 from cavmae_sync.cli.types import Count, Json
 from cavmae_sync.errors import ConfigError
@@ -118,14 +118,12 @@ def _stage(
     num_clips: int | None,
     window: Literal["middle", "mean"] | int,
 ) -> "Examples":
-    from cavmae_sync.data import PreparedDataset
     from cavmae_sync.data.stage import StageTruth
     from cavmae_sync.evaluation.segmentation_stage import StageExamples
 
     if window != "middle":
         raise ConfigError("--prompt-window is for --ade20k; on a stage the sound around each frame asks.")
-    clips = PreparedDataset.open(data)
-    clips = clips if num_clips is None else clips.head(num_clips)
+    clips = open_clips(data, num_clips=num_clips)
     return StageExamples(clips, StageTruth(stage), prompt=prompt)
 
 

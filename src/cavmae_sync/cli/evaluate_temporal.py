@@ -9,7 +9,7 @@ from cyclopts.validators import Number
 from rich.console import Console
 
 from cavmae_sync.choices import Modalities, Precision, Representation
-from cavmae_sync.cli.open import check_output, open_embedder
+from cavmae_sync.cli.open import check_output, open_clips, open_embedder
 from cavmae_sync.cli.progress import show_progress
 from cavmae_sync.cli.types import Count, Json
 
@@ -61,7 +61,6 @@ def temporal(
         picture: PNG file for the bars of one clip, the one in the middle by agreement with the truth.
         as_json: Print the reports as one JSON object.
     """
-    from cavmae_sync.data import PreparedDataset
     from cavmae_sync.data.stage import StageTruth
     from cavmae_sync.evaluation.pictures import save_picture
     from cavmae_sync.evaluation.temporal import TemporalTask, measure_temporal, picture_of_reports
@@ -70,9 +69,7 @@ def temporal(
     embedder = open_embedder(
         run_or_weights, overrides, device=device, precision=precision, representation=representation
     )
-    clips = PreparedDataset.open(data)
-    if num_clips is not None:
-        clips = clips.head(min(num_clips, len(clips)))
+    clips = open_clips(data, num_clips=num_clips)
     modalities = get_args(Modalities) if modality == "all" else (modality,)
     with show_progress("embedding clips") as advance:
         reports = measure_temporal(

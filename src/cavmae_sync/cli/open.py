@@ -8,6 +8,7 @@ from cavmae_sync.choices import Precision, Representation
 from cavmae_sync.errors import ConfigError
 
 if TYPE_CHECKING:
+    from cavmae_sync.data import PreparedDataset
     from cavmae_sync.embedding import Embedder
 
 
@@ -37,6 +38,14 @@ def open_embedder(
     if overrides:
         model = reconfigured(model, model.config.with_overrides(overrides))
     return Embedder(model, device=device, precision=precision, representation=representation)
+
+
+def open_clips(data: Path, *, num_clips: int | None) -> "PreparedDataset":
+    """A prepared dataset, or its first clips."""
+    from cavmae_sync.data import PreparedDataset
+
+    clips = PreparedDataset.open(data)
+    return clips if num_clips is None else clips.head(num_clips)
 
 
 def check_output(path: Path | None, *, option: str, suffix: str) -> None:
