@@ -1,4 +1,4 @@
-"""Every command line in the documentation, and every example of --help, is one that the program understands."""
+"""Every command in the documentation, and every example of --help, is one that the program understands."""
 
 import inspect
 import shlex
