@@ -7,7 +7,7 @@ from cavmae_sync.model.block import Block, Modality, initialize_linear
 from cavmae_sync.model.config import ModelConfig
 from cavmae_sync.model.masking import Mask
 from cavmae_sync.model.patches import PatchEmbedding
-from cavmae_sync.model.positions import sine_cosine_positions
+from cavmae_sync.model.positions import add_positions
 from cavmae_sync.model.tokens import Encoded
 from cavmae_sync.paper import REGISTER_STD, TOKEN_STD
 
@@ -26,7 +26,9 @@ class ModalityEncoder(nn.Module):
         super().__init__()
         grid = config.audio_grid if modality == "audio" else config.visual_grid
         self.patch_embed = PatchEmbedding(channels=CHANNELS[modality], width=config.width)
-        self.register_buffer("positions_ND", sine_cosine_positions(config.width, grid), persistent=False)
+        add_positions(
+            self, "positions_ND", width=config.width, grid=grid, learned=config.learned_positions
+        )
         self.modality = nn.Parameter(torch.zeros(config.width))
         self.global_token = nn.Parameter(torch.zeros(config.width)) if config.global_token else None
         self.registers = (
@@ -41,7 +43,7 @@ class ModalityEncoder(nn.Module):
         patches_PND = self.patch_embed(pictures_PCHW) + self.positions_ND + self.modality
         if mask is not None:
             patches_PND = mask.take(patches_PND)
-        count = len(patches_PND)
+        count = patches_PND.shape[0]  # not len(), which fixes the number in an exported graph
         tokens = Encoded(
             patch_tokens_PND=patches_PND,
             global_token_PD=None if self.global_token is None else self.global_token.expand(count, -1),
