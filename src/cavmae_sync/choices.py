@@ -47,3 +47,10 @@ Scale = Literal["stage", "full"]
 
 #: Which sound asks in segmentation of generated clips: the frame's own, or that of another clip.
 StagePrompt = Literal["own", "other"]
+
+#: Which names the tensors of a weights file have: ours, the authors' (Sync, plain CAV-MAE, a fine-tuned
+#: classifier), or those of an ImageNet MAE (the published one, timm's, Hugging Face's).
+Layout = Literal["ours", "sync", "cavmae", "finetuned", "mae", "timm", "huggingface"]
+
+#: Which part of a published list of clips.
+ListSplit = Literal["train", "test"]

@@ -6,9 +6,11 @@ PreparedDataset  that folder, opened: rows, and any frame or spectrogram row by 
 PairDataset      one frame and its segment per clip, for training; ClipDataset: all of them, in order
 ClipSampler      which clips come when; its whole state is one integer
 make_loader      batches of a dataset, with any number of workers
+read_clip_list   a published list of clips, whatever its format; select: the prepared clips on it
 """
 
 from cavmae_sync.data.batch import Batch, concatenate
+from cavmae_sync.data.clip_list import ClipList, Selection, read_clip_list, select
 from cavmae_sync.data.config import PrepareConfig
 from cavmae_sync.data.dataset import ClipDataset, PairDataset
 from cavmae_sync.data.draws import Draw
@@ -24,6 +26,7 @@ from cavmae_sync.data.store import PreparedDataset
 __all__ = [
     "Batch",
     "ClipDataset",
+    "ClipList",
     "ClipOrder",
     "ClipRow",
     "ClipSampler",
@@ -34,10 +37,13 @@ __all__ = [
     "PreparedDataset",
     "Progress",
     "Rejected",
+    "Selection",
     "Share",
     "balanced_weights",
     "concatenate",
     "import_cavmae",
     "make_loader",
     "prepare",
+    "read_clip_list",
+    "select",
 ]

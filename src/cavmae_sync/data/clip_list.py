@@ -1,0 +1,182 @@
+"""Lists of clips, and the prepared clips that are on them."""
+
+import hashlib
+import os
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cavmae_sync.choices import ListSplit
+from cavmae_sync.data.official import ListFile, WantedClip, match_names, read_list_file
+from cavmae_sync.data.official.names import START_NOT_CHECKED, has_start, rank
+from cavmae_sync.data.official.rows import is_youtube_id
+from cavmae_sync.data.store import PreparedDataset
+from cavmae_sync.errors import DatasetError
+
+#: A clip that was cut from a longer file; see `cavmae_sync.data.videos`.
+_CUT: Final = re.compile(r"(?P<file>.+)@(?P<start>\d+\.\d{3})")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClipList:
+    """Which clips, in which order, with which labels.
+
+    Attributes:
+        ids: Clips as their layout names them: `<11 characters>_<6 digits>` in VGGSound, 11 characters in
+            AudioSet, anything else in other data. All different.
+        labels: Labels of each, as the file writes them; none where it has none.
+        name: What to call the list, for example the name of its file.
+        source: Where it came from, in words.
+    """
+
+    ids: tuple[str, ...]
+    labels: tuple[tuple[str, ...], ...]
+    name: str
+    source: str
+
+    def __post_init__(self) -> None:
+        if len(self.ids) != len(self.labels):
+            raise ValueError(f"{len(self.ids)} ids need as many tuples of labels, got {len(self.labels)}")
+        if not self.ids:
+            raise ValueError("a list needs one clip at least")
+        if len(set(self.ids)) != len(self.ids):
+            raise ValueError("the ids of a list must all be different")
+        for text in (*self.ids, *(label for labels in self.labels for label in labels)):
+            if not text or not text.isprintable():
+                raise ValueError(f"ids and labels must be printable and not empty, got {text!r}")
+
+    def __len__(self) -> int:
+        """Number of clips."""
+        return len(self.ids)
+
+    @property
+    def sha256(self) -> str:
+        """Fingerprint of ids and labels, in order.
+
+        SHA-256 of, for each clip, `id <tab> label <tab> label ... <newline>` in UTF-8. Name, source and the
+        format of the file do not matter.
+        """
+        digest = hashlib.sha256()
+        for clip, labels in zip(self.ids, self.labels, strict=True):
+            digest.update(("\t".join((clip, *labels)) + "\n").encode())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Selection:
+    """The prepared clips that are on a list.
+
+    Attributes:
+        clips: Them, in the order of the list.
+        missing: Ids of the list that no prepared clip is, in the order of the list.
+        by_rule: How many each rule of `cavmae_sync.data.official.names` found.
+        num_spare: Prepared clips left out because another one is the same clip by a better rule.
+    """
+
+    clips: PreparedDataset
+    missing: tuple[str, ...]
+    by_rule: Mapping[str, int]
+    num_spare: int
+
+
+def read_clip_list(path: str | os.PathLike[str], *, split: ListSplit | None = None) -> ClipList:
+    """Read a list of clips of any known format, told apart by its content.
+
+    Known are the JSON manifest of CAV-MAE, AudioSet's segments, VGGSound's list, a CSV with the header
+    `video_id,labels`, and text with one id a line; see `cavmae_sync.data.official.files`.
+
+    Args:
+        path: The file.
+        split: Which rows of VGGSound's list; None takes all.
+
+    Raises:
+        DatasetError: It is missing, of no known format, malformed (names the line), or lists a clip twice.
+    """
+    return as_clip_list(read_list_file(Path(path), split=split))
+
+
+def as_clip_list(file: ListFile) -> ClipList:
+    """A file's clips as a list.
+
+    Raises:
+        DatasetError: The file lists a clip twice, or has an id or label that cannot be printed.
+    """
+    first: dict[str, int] = {}
+    for clip in file.clips:
+        if first.setdefault(clip.id, clip.line) != clip.line:
+            raise DatasetError(
+                f"{file.path} {file.unit} {clip.line}: {clip.id} is on {file.unit} {first[clip.id]} "
+                "already. A list names a clip once; remove one."
+            )
+    try:
+        return ClipList(
+            ids=tuple(first),
+            labels=tuple(clip.labels for clip in file.clips),
+            name=file.path.stem,
+            source=f"{file.path.name} ({file.kind})",
+        )
+    except ValueError as error:
+        raise DatasetError(f"{file.path}: {error}.") from error
+
+
+def select(clips: PreparedDataset, wanted: ClipList) -> Selection:
+    """The prepared clips that a list names, in its order.
+
+    A clip that was cut from a longer file (`NAME@START`) is the listed one only if both name and list say
+    where the listed clip starts: `@0.000` of a file named by that start, `@START` of a whole video.
+
+    Args:
+        clips: Prepared clips.
+        wanted: The list.
+
+    Raises:
+        DatasetError: Not one is there, or two clips are the same one of the list by the same rule.
+    """
+    ids = clips.clip_ids
+    listed = set(wanted.ids)
+    matches = match_names([_name(clip, listed) for clip in ids], [WantedClip(id=clip) for clip in wanted.ids])
+    chosen: dict[int, int] = {}
+    num_spare = 0
+    for row, (number, rule) in enumerate(zip(matches.wanted_of, matches.rule_of, strict=True)):
+        if number is None or rule is None or ("@" in ids[row] and rule.endswith(START_NOT_CHECKED)):
+            continue
+        other = chosen.get(number)
+        if other is not None:
+            num_spare += 1
+            other_rule = str(matches.rule_of[other])
+            if rule == other_rule:
+                raise DatasetError(
+                    f"{ids[other]} and {ids[row]} of {clips.folder} are both {wanted.ids[number]} of "
+                    f"{wanted.name}. Remove one file and prepare again."
+                )
+            if rank(rule) > rank(other_rule):
+                continue
+        chosen[number] = row
+    if not chosen:
+        raise DatasetError(
+            f"Not one clip of {wanted.name} ({len(wanted)} clips, the first {wanted.ids[0]!r}) is in "
+            f"{clips.folder}, whose clips are called {', '.join(map(repr, ids[:3]))}. A file is found by "
+            "the id of its clip; docs/official-data.md has the rules."
+        )
+    rules = Counter(str(matches.rule_of[row]) for row in chosen.values())
+    return Selection(
+        clips=clips.subset([chosen[number] for number in sorted(chosen)]),
+        missing=tuple(clip for number, clip in enumerate(wanted.ids) if number not in chosen),
+        by_rule=dict(sorted(rules.items(), key=lambda item: rank(item[0]))),
+        num_spare=num_spare,
+    )
+
+
+def _name(clip_id: str, listed: set[str]) -> str:
+    """Name by which a prepared clip is looked for: with its start, where it was cut from a whole video."""
+    cut = _CUT.fullmatch(clip_id)
+    if cut is None or clip_id in listed:
+        return clip_id
+    last = cut["file"].rpartition("/")[2]
+    if is_youtube_id(last):
+        return f"{cut['file']}_{cut['start']}"
+    is_first = float(cut["start"]) == 0
+    return cut["file"] if is_first and has_start(last) else clip_id
