@@ -3,15 +3,15 @@
 from cavmae_sync.model.block import Modality
 from cavmae_sync.model.cavmae_sync import CAVMAESync, PretrainOutput
 from cavmae_sync.model.config import DecoderConfig, ModelConfig
+from cavmae_sync.model.files import read_plain, read_pth
 from cavmae_sync.model.masking import Mask, MaskingConfig, MaskPair, structured_noise
 from cavmae_sync.model.official import from_mae, from_official, to_official
 from cavmae_sync.model.patches import patchify, segment_picture, unpatchify
+from cavmae_sync.model.provenance import Provenance, read_provenance
 from cavmae_sync.model.tokens import Encoded, EncodedPair
 from cavmae_sync.model.weights import (
     load_exactly,
     load_model,
-    read_plain,
-    read_pth,
     reconfigured,
     save_model,
 )
@@ -27,12 +27,14 @@ __all__ = [
     "Modality",
     "ModelConfig",
     "PretrainOutput",
+    "Provenance",
     "from_mae",
     "from_official",
     "load_exactly",
     "load_model",
     "patchify",
     "read_plain",
+    "read_provenance",
     "read_pth",
     "reconfigured",
     "save_model",

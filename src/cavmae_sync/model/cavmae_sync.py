@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from cavmae_sync.errors import WeightsError
 from cavmae_sync.model.config import ModelConfig
 from cavmae_sync.model.decoder import Decoder
 from cavmae_sync.model.encoder import ModalityEncoder
@@ -58,9 +59,10 @@ class CAVMAESync(nn.Module):
         self.audio = ModalityEncoder(config, modality="audio")
         self.visual = ModalityEncoder(config, modality="visual")
         self.joint = JointLayer(config)
-        self.decoder = Decoder(config)
+        self.decoder = None if config.decoder is None else Decoder(config, config.decoder)
         for part in (self.audio, self.visual, self.joint, self.decoder):
-            part.initialize(generator=generator)
+            if part is not None:
+                part.initialize(generator=generator)
 
     def encode_audio(self, segments_PLM: Tensor, mask: Mask | None = None) -> Encoded:
         """Aligned audio tokens.
@@ -110,9 +112,17 @@ class CAVMAESync(nn.Module):
             contrastive_masks: A second encoder pass with these masks gives the aligned tokens; None
                 takes them from the same pass, as published.
 
+        Raises:
+            WeightsError: The model has no decoder.
+
         Source:
             Spec 2.5 and 2.7.
         """
+        if self.decoder is None:
+            raise WeightsError(
+                "These weights have no decoder (decoder=None in their configuration): they encode, but can "
+                "neither be pretrained nor reconstruct. Use the pretraining weights they were made from."
+            )
         masks = MaskPair(audio=audio_mask, visual=visual_mask)
         tokens = self.trunk(segments_PLM, frames_PCHW, masks)
         audio_PNX, visual_PNX = self.decoder(

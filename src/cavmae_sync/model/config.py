@@ -46,8 +46,10 @@ class ModelConfig(Config):
     """Whether registers pass the joint layer too (paper text) or stop before it (released code)."""
     contrastive_head_depth: int = Field(0, ge=0)
     """Blocks of a head per modality between the joint layer and the contrastive loss; 0 for none."""
-    decoder: DecoderConfig = DecoderConfig()
-    """Shape of the decoder."""
+    learned_positions: bool = False
+    """Whether the position tables are weights, as in fine-tuned classifiers, instead of computed."""
+    decoder: DecoderConfig | None = DecoderConfig()
+    """Shape of the decoder; None for weights without one, which encode and cannot reconstruct."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -61,10 +63,10 @@ class ModelConfig(Config):
                     f"{name}={value} must be a multiple of the patch size {patch}. "
                     f"Use {value // patch * patch or patch} or {(value // patch + 1) * patch}."
                 )
-        for group, width, heads in (
-            ("", self.width, self.heads),
-            ("decoder.", self.decoder.width, self.decoder.heads),
-        ):
+        stacks = [("", self.width, self.heads)]
+        if self.decoder is not None:
+            stacks.append(("decoder.", self.decoder.width, self.decoder.heads))
+        for group, width, heads in stacks:
             if width % heads:
                 raise ValueError(f"{group}width={width} must be a multiple of {group}heads={heads}.")
             if width % 4:

@@ -4,31 +4,37 @@ import torch
 from torch import Tensor, nn
 
 from cavmae_sync.model.block import Block, initialize_linear, layer_norm
-from cavmae_sync.model.config import ModelConfig
+from cavmae_sync.model.config import DecoderConfig, ModelConfig
 from cavmae_sync.model.encoder import CHANNELS
 from cavmae_sync.model.masking import Mask
-from cavmae_sync.model.positions import sine_cosine_positions
+from cavmae_sync.model.positions import add_positions
 from cavmae_sync.paper import PATCH_SIZE, TOKEN_STD
 
 
 class Decoder(nn.Module):
-    """Blocks shared by both modalities; one linear prediction each."""
+    """Blocks shared by both modalities; one linear prediction each.
+
+    Args:
+        config: Shape of the model.
+        shape: Shape of its decoder.
+    """
 
     positions_a_ND: Tensor
     positions_v_ND: Tensor
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ModelConfig, shape: DecoderConfig) -> None:
         super().__init__()
-        width = config.decoder.width
+        width = shape.width
         self.embed = nn.Linear(config.width, width)
         self.mask_token = nn.Parameter(torch.zeros(width))
         self.modality_a = nn.Parameter(torch.zeros(width))
         self.modality_v = nn.Parameter(torch.zeros(width))
         for name, grid in (("a", config.audio_grid), ("v", config.visual_grid)):
-            self.register_buffer(f"positions_{name}_ND", sine_cosine_positions(width, grid), persistent=False)
+            add_positions(
+                self, f"positions_{name}_ND", width=width, grid=grid, learned=config.learned_positions
+            )
         self.blocks = nn.ModuleList(
-            Block(width, heads=config.decoder.heads, mlp_ratio=config.mlp_ratio)
-            for _ in range(config.decoder.depth)
+            Block(width, heads=shape.heads, mlp_ratio=config.mlp_ratio) for _ in range(shape.depth)
         )
         self.norm = layer_norm(width)
         self.predict_a = nn.Linear(width, PATCH_SIZE**2 * CHANNELS["audio"])

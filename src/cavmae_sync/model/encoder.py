@@ -26,9 +26,7 @@ class ModalityEncoder(nn.Module):
         super().__init__()
         grid = config.audio_grid if modality == "audio" else config.visual_grid
         self.patch_embed = PatchEmbedding(channels=CHANNELS[modality], width=config.width)
-        add_positions(
-            self, "positions_ND", width=config.width, grid=grid, learned=config.learned_positions
-        )
+        add_positions(self, "positions_ND", width=config.width, grid=grid, learned=config.learned_positions)
         self.modality = nn.Parameter(torch.zeros(config.width))
         self.global_token = nn.Parameter(torch.zeros(config.width)) if config.global_token else None
         self.registers = (

@@ -205,7 +205,11 @@ def _depth(theirs: Mapping[str, Tensor], stack: str) -> int:
 def _position_tables(config: ModelConfig) -> Iterator[tuple[str, Tensor]]:
     for side, grid in (("a", config.audio_grid), ("v", config.visual_grid)):
         yield f"pos_embed_{side}", sine_cosine_positions(config.width, grid).unsqueeze(0)
-        yield f"decoder_pos_embed_{side}", sine_cosine_positions(config.decoder.width, grid).unsqueeze(0)
+        if config.decoder is not None:
+            yield (
+                f"decoder_pos_embed_{side}",
+                sine_cosine_positions(config.decoder.width, grid).unsqueeze(0),
+            )
 
 
 def _check_positions(theirs: Mapping[str, Tensor], config: ModelConfig) -> None:

@@ -1,7 +1,7 @@
 """Fixed 2-D sine-cosine positions of a grid of patches."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def sine_cosine_positions(width: int, grid: tuple[int, int]) -> Tensor:
@@ -30,3 +30,12 @@ def sine_cosine_positions(width: int, grid: tuple[int, int]) -> Tensor:
     return torch.cat(
         [column_angle.sin(), column_angle.cos(), row_angle.sin(), row_angle.cos()], dim=1
     ).float()
+
+
+def add_positions(module: nn.Module, name: str, *, width: int, grid: tuple[int, int], learned: bool) -> None:
+    """Give a module a position table: a weight where it is learned, else a buffer that is not saved."""
+    table_ND = sine_cosine_positions(width, grid)
+    if learned:
+        module.register_parameter(name, nn.Parameter(table_ND))
+    else:
+        module.register_buffer(name, table_ND, persistent=False)

@@ -4,16 +4,11 @@ Nothing here executes what a file contains: `.pth` files are read with `weights_
 """
 
 import json
-import pickle
-import struct
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from pydantic import ValidationError
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -21,33 +16,19 @@ from cavmae_sync.atomic import written_whole
 from cavmae_sync.errors import WeightsError
 from cavmae_sync.model.cavmae_sync import CAVMAESync
 from cavmae_sync.model.config import ModelConfig
+from cavmae_sync.model.files import read_file, read_pth
 from cavmae_sync.model.official import from_official, to_official
-
-FORMAT = "cavmae-sync/1"
-
-#: What the unpickler raises on files that are damaged, cut off or refused (found by flipping bytes).
-_DAMAGED = (
-    pickle.UnpicklingError,
-    struct.error,
-    RuntimeError,
-    EOFError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    AssertionError,
-    ImportError,
-    OSError,
-)
+from cavmae_sync.model.provenance import FORMAT, PROVENANCE_KEY, Provenance
 
 
-def save_model(model: CAVMAESync, path: str | Path) -> None:
+def save_model(model: CAVMAESync, path: str | Path, *, provenance: Provenance | None = None) -> None:
     """Write weights to one file, whole or not at all.
 
     Args:
         model: The model.
         path: `.safetensors` carries the configuration too; `.pth` is in the authors' key layout, with the
             norms and position tables that their code stores.
+        provenance: Where the weights come from, for the header of a `.safetensors`.
     """
     path = Path(path)
     if path.suffix == ".pth":
@@ -56,6 +37,8 @@ def save_model(model: CAVMAESync, path: str | Path) -> None:
         return
     tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     metadata = {"format": FORMAT, "config": model.config.model_dump_json()}
+    if provenance is not None:
+        metadata[PROVENANCE_KEY] = provenance.model_dump_json(exclude_none=True)
     with written_whole(path) as part:
         part.touch()
         mode = part.stat().st_mode
@@ -123,45 +106,9 @@ def load_exactly(model: CAVMAESync, state: Mapping[str, Tensor], *, source: str)
     model.load_state_dict(dict(state), strict=True)
 
 
-def read_plain(path: Path) -> Any:
-    """What `torch.save` wrote, tensors and plain containers only, on the CPU; nothing is executed.
-
-    Raises:
-        WeightsError: The file is damaged, or holds anything else.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about odd pickles; what matters becomes an error below
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except _DAMAGED as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise WeightsError(
-            f"{path} cannot be read as weights ({reason}). "
-            "Only files of plain tensors are opened; nothing in a file is executed."
-        ) from error
-
-
-def read_pth(path: Path) -> dict[str, Tensor]:
-    """Tensors of a `.pth` file, read without executing anything; a wrapping `model` key is opened.
-
-    Raises:
-        WeightsError: The file is damaged, or holds anything but tensors.
-    """
-    content = read_plain(path)
-    if isinstance(content, dict) and isinstance(content.get("model"), dict):
-        content = content["model"]
-    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
-        raise WeightsError(f"{path} holds {type(content).__name__}, not a dictionary of tensors.")
-    return content
-
-
 def _read_safetensors(path: Path, config: ModelConfig | None) -> tuple[ModelConfig, dict[str, Tensor]]:
-    try:
-        with safe_open(path, framework="pt") as opened:
-            metadata = opened.metadata() or {}
-            state = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (not a dict)
-    except SafetensorError as error:
-        raise WeightsError(f"{path} is not a safetensors file ({error}).") from error
+    opened = read_file(path)
+    metadata, state = opened.metadata, opened.tensors
     if metadata.get("format") != FORMAT:
         found = metadata.get("format", "no format")
         raise WeightsError(f"{path} carries {found!r} in its header, {FORMAT!r} is needed.")

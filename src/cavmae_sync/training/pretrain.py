@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from cavmae_sync.data import Batch, ClipOrder, ClipSampler, Draw, PairDataset, m
 from cavmae_sync.data.draws import Purpose
 from cavmae_sync.errors import NonFiniteLossError, TrainingError
 from cavmae_sync.losses import ContrastConfig
-from cavmae_sync.model import CAVMAESync, save_model
+from cavmae_sync.model import CAVMAESync, Provenance, save_model
 from cavmae_sync.training.config import PretrainConfig
 from cavmae_sync.training.distributed import World
 from cavmae_sync.training.log import RunLog
@@ -233,7 +234,7 @@ class Pretraining:
             log.write("validation", step=self.step, values=values)
             if values["total"] < self.best_loss:
                 self.best_loss = values["total"]
-                save_model(self.model, self.run_folder.best_weights)
+                self._save_weights(self.run_folder.best_weights)
         self.model.eval()
         for name, evaluator in self.watchers.evaluators.items():
             log.write(name, step=self.step, values=evaluator(self.model))
@@ -261,9 +262,12 @@ class Pretraining:
             gather=self.world.gather,
         )
 
+    def _save_weights(self, path: Path) -> None:
+        save_model(self.model, path, provenance=Provenance(num_frames=self.train.clips.num_frames))
+
     def _save(self) -> None:
         if self.world.is_main:
-            save_model(self.model, self.run_folder.weights)
+            self._save_weights(self.run_folder.weights)
             self.run_folder.save_checkpoint(
                 {
                     "model": self.model.state_dict(),

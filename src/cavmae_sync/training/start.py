@@ -64,10 +64,10 @@ def _read(path: Path, config: ModelConfig) -> tuple[dict[str, Tensor], re.Patter
 
 def _check_heads(path: Path, found: ModelConfig, wanted: ModelConfig) -> None:
     """The number of heads shows in no shape."""
-    for name, theirs, ours in (
-        ("model.heads", found.heads, wanted.heads),
-        ("model.decoder.heads", found.decoder.heads, wanted.decoder.heads),
-    ):
+    heads = [("model.heads", found.heads, wanted.heads)]
+    if found.decoder is not None and wanted.decoder is not None:
+        heads.append(("model.decoder.heads", found.decoder.heads, wanted.decoder.heads))
+    for name, theirs, ours in heads:
         if theirs != ours:
             raise WeightsError(
                 f"{path} was made with {name}={theirs}, this model has {ours}. Set it to {theirs}."

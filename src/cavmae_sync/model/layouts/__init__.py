@@ -1,0 +1,1 @@
+"""Whose names tensors have in a file, and what they are called here."""

@@ -1,0 +1,50 @@
+"""Which layout a file has, told from the names of its tensors alone."""
+
+from collections.abc import Iterable
+
+from cavmae_sync.choices import Layout
+from cavmae_sync.errors import WeightsError
+
+#: What DataParallel puts before every name.
+PREFIX = "module."
+
+
+def recognize(names: Iterable[str]) -> Layout:
+    """The layout of a file with tensors of these names.
+
+    Args:
+        names: With or without the `module.` prefix of DataParallel.
+
+    Raises:
+        WeightsError: It is none of those that can be read; the first names are shown. Or only some of the
+            names have the prefix.
+    """
+    given = list(names)
+    prefixed = sum(name.startswith(PREFIX) for name in given)
+    if prefixed not in (0, len(given)):
+        odd = next(name for name in given if name.startswith(PREFIX) == (prefixed < len(given) / 2))
+        raise WeightsError(
+            f"{prefixed} of {len(given)} names begin with {PREFIX!r}, the others do not ({odd}). "
+            "Two checkpoints were mixed; take one."
+        )
+    found = {name.removeprefix(PREFIX) for name in given}
+
+    def has(start: str) -> bool:
+        return any(name.startswith(start) for name in found)
+
+    if has("audio.patch_embed.") and has("visual.patch_embed."):
+        return "ours"
+    if has("patch_embed_a.") or has("blocks_a."):
+        if has("classifier_head.") or has("mlp_head.") or not has("decoder_"):
+            return "finetuned"
+        has_sync_tokens = "cls_token_a" in found or "register_tokens" in found
+        return "sync" if has_sync_tokens else "cavmae"
+    if has("vit.embeddings.") or has("embeddings.patch_embeddings."):
+        return "huggingface"
+    if has("patch_embed.proj.") and has("blocks.0."):
+        return "mae" if has("decoder_") else "timm"
+    shown = ", ".join(sorted(found)[:4]) or "none at all"
+    raise WeightsError(
+        f"tensors of a model that is not known here ({len(given)}: {shown}). Readable are CAV-MAE Sync, "
+        "CAV-MAE, their fine-tuned classifiers, and ViT MAE in its own, timm's and Hugging Face's names."
+    )
