@@ -33,6 +33,9 @@ def test_both_directions_are_reported_with_intervals_and_chance(random_embedding
         "substitutions": 0,
         "broken_vectors": 0,
         "scores_not_a_number": 0,
+        "repeated_sounds": 0,
+        "repeated_pictures": 0,
+        "sounds_equal_to_their_picture": 0,
     }
 
 

@@ -4,7 +4,7 @@ Letters: T frames per clip, N patches of a frame (in `ClipEmbedding`) or clips (
 D width.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
@@ -75,6 +75,8 @@ class DatasetEmbeddings:
             depends on the gallery, so numbers are comparable only where these are equal.
         weights: Fingerprint of the weights (`weights_fingerprint`).
         made_with: Representation, precision and configuration of the model, as JSON values.
+        has_ids: Whether ids tell which clips these are. Vectors from elsewhere may come without; their clips
+            are numbered, and cannot be matched with those of others.
     """
 
     audio_NTD: Tensor
@@ -84,6 +86,7 @@ class DatasetEmbeddings:
     clip_list: str
     weights: str
     made_with: Mapping[str, Any]
+    has_ids: bool = True
 
     def __post_init__(self) -> None:
         if self.audio_NTD.ndim != 3 or self.audio_NTD.shape != self.visual_NTD.shape:
@@ -112,6 +115,23 @@ class DatasetEmbeddings:
             audio_NTD=self.audio_NTD[:, span],
             visual_NTD=self.visual_NTD[:, span],
             made_with={**self.made_with, "frame": frame},
+        )
+
+    def take(self, indices: Sequence[int], *, clip_list: str) -> Self:
+        """Some of the clips, in the order given.
+
+        Args:
+            indices: Rows.
+            clip_list: Fingerprint of which clips these are.
+        """
+        rows = torch.tensor(indices, dtype=torch.int64)
+        return replace(
+            self,
+            audio_NTD=self.audio_NTD[rows],
+            visual_NTD=self.visual_NTD[rows],
+            clip_ids=tuple(self.clip_ids[i] for i in indices),
+            labels=tuple(self.labels[i] for i in indices),
+            clip_list=clip_list,
         )
 
     @property

@@ -5,6 +5,7 @@ from cavmae_sync.evaluation.classification import (
     ClassScore,
     classification_report,
 )
+from cavmae_sync.evaluation.comparison import compare_retrieval, in_order_of
 from cavmae_sync.evaluation.controls import untrained
 from cavmae_sync.evaluation.report import Report, Value
 from cavmae_sync.evaluation.retrieval import (
@@ -12,6 +13,7 @@ from cavmae_sync.evaluation.retrieval import (
     evaluate_retrieval,
     retrieval_oracle,
     retrieval_report,
+    retrieval_shuffled,
 )
 from cavmae_sync.evaluation.temporal import TemporalReport, TemporalTask, evaluate_temporal
 
@@ -24,9 +26,12 @@ __all__ = [
     "TemporalTask",
     "Value",
     "classification_report",
+    "compare_retrieval",
     "evaluate_retrieval",
     "evaluate_temporal",
+    "in_order_of",
     "retrieval_oracle",
     "retrieval_report",
+    "retrieval_shuffled",
     "untrained",
 ]

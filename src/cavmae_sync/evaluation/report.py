@@ -8,8 +8,9 @@ from typing import Any, Final, Literal
 
 from rich.table import Table
 
-#: "score" is any other number without a unit: d', the adjusted Rand index.
-Unit = Literal["fraction", "rank", "score", "seconds"]
+#: "score" is any other number without a unit: d', the adjusted Rand index. "points" is a difference of two
+#: fractions, in [-1, 1].
+Unit = Literal["fraction", "rank", "score", "seconds", "points"]
 
 #: Digits of a hash that are printed; the whole of it is in the JSON.
 _PRINTED_DIGITS: Final = 12
@@ -65,6 +66,7 @@ def _text(value: float, unit: Unit) -> str:
         "rank": f"{value:g}",
         "score": f"{value:.3f}",
         "seconds": f"{value:.2f} s",
+        "points": f"{value * 100:+.1f} points",
     }
     return texts[unit]
 

@@ -97,6 +97,17 @@ def retrieval_oracle(report: RetrievalReport) -> RetrievalReport:
     return retrieval_report(known, **choices)
 
 
+def retrieval_shuffled(report: RetrievalReport, *, seed: int = 0) -> RetrievalReport:
+    """The report of the same vectors, each sound with the picture of a clip at random: must be at chance.
+
+    More than chance says that places, and not vectors, decide: equal scores counted as found, for example.
+    """
+    order = torch.randperm(len(report.similarity_QG), generator=torch.Generator().manual_seed(seed))
+    shuffled = replace(report.embeddings, visual_NTD=report.embeddings.visual_NTD[order], weights="shuffled")
+    choices = {name: report.config[name] for name in ("aggregation", "ties", "num_bootstrap", "seed")}
+    return retrieval_report(shuffled, **choices)
+
+
 def retrieval_report(
     embeddings: DatasetEmbeddings,
     *,
@@ -118,6 +129,7 @@ def retrieval_report(
             "substitutions": 0,
             "broken_vectors": embeddings.num_broken_rows,
             "scores_not_a_number": count_nan(similarity_QG),
+            **_repeated(embeddings),
         },
         config={**choices, **embeddings.made_with},
         weights=embeddings.weights,
@@ -127,12 +139,35 @@ def retrieval_report(
     )
 
 
-def _metrics(similarity_QG: Tensor, *, ties: Counting, num_bootstrap: int, seed: int) -> dict[str, Value]:
+def _repeated(embeddings: DatasetEmbeddings) -> dict[str, int]:
+    """Clips that nobody can tell from an earlier one, and clips whose sound and picture are one vector.
+
+    The first rank by chance among each other. The second are a leak: a vector of both has seen the answer.
+    """
+    audio_NE, visual_NE = embeddings.audio_NTD.flatten(1), embeddings.visual_NTD.flatten(1)
+    return {
+        "repeated_sounds": len(audio_NE) - len(torch.unique(audio_NE, dim=0)),
+        "repeated_pictures": len(visual_NE) - len(torch.unique(visual_NE, dim=0)),
+        "sounds_equal_to_their_picture": int((audio_NE == visual_NE).all(dim=1).sum()),
+    }
+
+
+def ranks_by_direction(similarity_QG: Tensor, *, ties: Counting) -> dict[str, Tensor]:
+    """Ranks (0 = best) of all queries, by direction; see `true_match_ranks` and `official_ranks`.
+
+    Args:
+        similarity_QG: Row = sound, column = picture.
+        ties: Which of the places shared with equal scores a query's own clip takes.
+    """
     matrices = {"audio_to_visual": similarity_QG, "visual_to_audio": similarity_QG.T}
     if ties == "official":
-        return _values({name: official_ranks(matrix) for name, matrix in matrices.items()}, similarity_QG)
-    ranks = {name: true_match_ranks(matrix, ties=ties) for name, matrix in matrices.items()}
-    if num_bootstrap == 0:
+        return {name: official_ranks(matrix) for name, matrix in matrices.items()}
+    return {name: true_match_ranks(matrix, ties=ties) for name, matrix in matrices.items()}
+
+
+def _metrics(similarity_QG: Tensor, *, ties: Counting, num_bootstrap: int, seed: int) -> dict[str, Value]:
+    ranks = ranks_by_direction(similarity_QG, ties=ties)
+    if num_bootstrap == 0 or ties == "official":
         return _values(ranks, similarity_QG)
     samples = bootstrap_metrics(
         torch.stack([ranks[name] for name in DIRECTIONS]),

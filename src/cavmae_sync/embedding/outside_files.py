@@ -1,0 +1,292 @@
+"""Files of vectors as they lie on disk, NumPy's .npz and Parquet, read without executing or trusting them.
+
+A pickle is never loaded, and nothing is allocated before what a file declares was compared with what it holds
+and with the memory of this machine.
+
+Letters: N clips, T frames per clip, D width, K labels of a clip at most.
+"""
+
+import json
+import math
+import os
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from cavmae_sync.errors import DatasetError
+
+#: Arrays and columns with a meaning. The first two must be there.
+VECTORS: Final = ("audio", "visual")
+PER_CLIP: Final = ("ids", "labels")
+#: About the file as a whole: arrays of an .npz, or JSON under `METADATA_KEY` of a Parquet file.
+FACTS: Final = ("name", "made_with", "weights", "clip_list", "frame_seconds")
+#: Where a Parquet file keeps its facts.
+METADATA_KEY: Final = b"cavmae_sync"
+
+_BATCH_ROWS: Final = 256
+#: What damaged files raise inside zipfile and NumPy.
+_DAMAGE: Final = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class FileContent:
+    """What a file of vectors holds, not yet judged.
+
+    Attributes:
+        vectors: `audio` and `visual`, arrays of any type and shape.
+        ids: One per clip, or None.
+        labels: Per clip, or None.
+        facts: Those of `FACTS` that the file has.
+    """
+
+    vectors: Mapping[str, NDArray[Any]]
+    ids: tuple[str, ...] | None = None
+    labels: tuple[tuple[str, ...], ...] | None = None
+    facts: Mapping[str, Any]
+
+
+def read_npz(path: Path) -> FileContent:
+    """An .npz file.
+
+    Raises:
+        DatasetError: It is damaged, has arrays of Python objects, or names without a meaning.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {name.removesuffix(".npy"): name for name in archive.namelist()}
+            _check_names(path, members)
+            arrays = {name: _npz_array(archive, member, path) for name, member in members.items()}
+    except _DAMAGE as error:
+        raise DatasetError(f"{path} is damaged: {error}. Write it again with numpy.savez.") from error
+    return FileContent(
+        vectors={name: arrays[name] for name in VECTORS},
+        ids=_texts(arrays["ids"], name="ids", path=path) if "ids" in arrays else None,
+        labels=_npz_labels(arrays["labels"], path) if "labels" in arrays else None,
+        facts={name: arrays[name].tolist() for name in FACTS if name in arrays},
+    )
+
+
+def write_npz(path: Path, content: FileContent) -> None:
+    """The file that `read_npz` reads."""
+    arrays: dict[str, NDArray[Any]] = {name: np.asarray(content.vectors[name]) for name in VECTORS}
+    if content.ids is not None:
+        arrays["ids"] = np.array(content.ids, dtype=np.str_)
+    if content.labels is not None:
+        most = max(map(len, content.labels))
+        padded = [list(labels) + [""] * (most - len(labels)) for labels in content.labels]
+        arrays["labels"] = np.array(padded, dtype=np.str_).reshape(len(padded), most)
+    arrays |= {name: np.array(value) for name, value in content.facts.items()}
+    with path.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
+
+
+def _npz_array(archive: zipfile.ZipFile, member: str, path: Path) -> NDArray[Any]:
+    """One array, after its header was compared with what follows it."""
+    with archive.open(member) as file:
+        header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+        version = npy.read_magic(file)
+        if version not in header:
+            raise ValueError(f"{member} has version {version} of NumPy's format")
+        shape, is_fortran, dtype = header[version](file)
+        if dtype.hasobject:
+            _refuse_objects(path, member)
+        num_bytes = math.prod(shape) * dtype.itemsize
+        if num_bytes != archive.getinfo(member).file_size - file.tell():
+            raise ValueError(f"{member} declares {num_bytes} bytes for shape {shape} but holds others")
+        check_fits(path, member, num_bytes)
+        flat = np.frombuffer(file.read(num_bytes), dtype) if num_bytes else np.empty(0, dtype)
+    return flat.reshape(shape, order="F" if is_fortran else "C")
+
+
+def _refuse_objects(path: Path, member: str) -> NoReturn:
+    raise DatasetError(
+        f"{path}: {member} holds Python objects, which only a pickle can store, and pickles are not loaded: "
+        "they can run programs. Save texts as numpy.array(texts, dtype=str), and give every clip "
+        "equally many frames."
+    )
+
+
+def _npz_labels(labels: NDArray[Any], path: Path) -> tuple[tuple[str, ...], ...]:
+    """From [N], one label each, or [N, K]; an empty text is no label."""
+    if labels.ndim not in {1, 2} or labels.dtype.kind != "U":
+        raise DatasetError(
+            f"{path}: labels must be texts of shape [clips] or [clips, labels], "
+            f"got {labels.dtype} {labels.shape}."
+        )
+    rows = labels[:, None] if labels.ndim == 1 else labels
+    return tuple(tuple(label for label in row if label) for row in rows.tolist())
+
+
+def _texts(values: NDArray[Any], *, name: str, path: Path) -> tuple[str, ...]:
+    if values.ndim != 1 or values.dtype.kind not in "Uiu":
+        raise DatasetError(
+            f"{path}: {name} must be texts or whole numbers, one per clip, "
+            f"got {values.dtype} of shape {values.shape}."
+        )
+    return tuple(map(str, values.tolist()))
+
+
+def read_parquet(path: Path) -> FileContent:
+    """A Parquet file with one row per clip; vectors are lists of numbers, or lists of lists.
+
+    Raises:
+        DatasetError: It is damaged, a column has another type, or clips have vectors of several shapes.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            names = [name for name in file.schema_arrow.names if not name.startswith("__")]
+            _check_names(path, names)
+            _check_declared(path, file)
+            batches = list(file.iter_batches(batch_size=_BATCH_ROWS, columns=names))
+            facts = _parquet_facts(path, file.schema_arrow.metadata or {})
+    except (pa.ArrowException, OSError) as error:
+        raise DatasetError(f"{path} is not readable Parquet: {error}. Write it again.") from error
+    if not batches:
+        raise DatasetError(f"{path} has no rows. One row per clip is needed.")
+    return FileContent(
+        vectors={name: _parquet_vectors(batches, name, path) for name in VECTORS},
+        ids=_parquet_ids(batches, path) if "ids" in names else None,
+        labels=_parquet_labels(batches, path) if "labels" in names else None,
+        facts=facts,
+    )
+
+
+def write_parquet(path: Path, content: FileContent) -> None:
+    """The file that `read_parquet` reads: vectors as fixed-size lists of frames, float32."""
+    columns = {name: _nested(np.asarray(content.vectors[name])) for name in VECTORS}
+    if content.ids is not None:
+        columns["ids"] = pa.array(content.ids, pa.string())
+    if content.labels is not None:
+        columns["labels"] = pa.array([list(labels) for labels in content.labels], pa.list_(pa.string()))
+    metadata = {METADATA_KEY: json.dumps(dict(content.facts), ensure_ascii=False).encode()}
+    pq.write_table(pa.table(columns).replace_schema_metadata(metadata), path, row_group_size=_BATCH_ROWS)
+
+
+def _nested(vectors_NTD: NDArray[Any]) -> pa.Array:
+    _, num_frames, width = vectors_NTD.shape
+    flat = pa.array(vectors_NTD.reshape(-1))
+    return pa.FixedSizeListArray.from_arrays(pa.FixedSizeListArray.from_arrays(flat, width), num_frames)
+
+
+def _parquet_vectors(batches: Sequence[pa.RecordBatch], name: str, path: Path) -> NDArray[Any]:
+    parts = [_without_lists(batch[name], name, path) for batch in batches]
+    shapes = {part.shape[1:] for part in parts}
+    if len(shapes) > 1:
+        _refuse_ragged(path, name, shapes)
+    return np.concatenate(parts)
+
+
+def _without_lists(column: pa.Array, name: str, path: Path) -> NDArray[Any]:
+    """A column of lists of equal lengths, as one array."""
+    shape = [len(column)]
+    while isinstance(column, pa.ListArray | pa.LargeListArray | pa.FixedSizeListArray):
+        is_fixed = isinstance(column, pa.FixedSizeListArray)
+        lengths = {column.type.list_size} if is_fixed else set(column.value_lengths().to_pylist())
+        if len(lengths) != 1 or column.null_count:
+            _refuse_ragged(path, name, lengths)
+        shape.append(lengths.pop())
+        column = column.flatten()
+    if len(shape) == 1 or column.null_count or not pa.types.is_primitive(column.type):
+        raise DatasetError(
+            f"{path}: {name} must be a list of numbers for each clip, or a list of frames of numbers, "
+            f"without gaps; got {column.type}{' with gaps' if column.null_count else ''}."
+        )
+    return column.to_numpy(zero_copy_only=False).reshape(shape)
+
+
+def _refuse_ragged(path: Path, name: str, found: object) -> NoReturn:
+    raise DatasetError(
+        f"{path}: clips have vectors {name} of several sizes, or none: {found}. Give every clip equally many "
+        "frames of one width."
+    )
+
+
+def _parquet_ids(batches: Sequence[pa.RecordBatch], path: Path) -> tuple[str, ...]:
+    ids = [value for batch in batches for value in batch["ids"].to_pylist()]
+    if not all(isinstance(value, str | int) for value in ids):
+        raise DatasetError(f"{path}: ids must be texts or whole numbers, one for each clip, without gaps.")
+    return tuple(map(str, ids))
+
+
+def _parquet_labels(batches: Sequence[pa.RecordBatch], path: Path) -> tuple[tuple[str, ...], ...]:
+    rows = [value for batch in batches for value in batch["labels"].to_pylist()]
+    labels = [row if isinstance(row, list) else [row] for row in rows]
+    kept = tuple(tuple(label for label in row if label) for row in labels)
+    if not all(isinstance(label, str) for row in kept for label in row):
+        raise DatasetError(f"{path}: labels must be a text or a list of texts for each clip.")
+    return kept
+
+
+def _parquet_facts(path: Path, metadata: Mapping[bytes, bytes]) -> dict[str, Any]:
+    try:
+        found = json.loads(metadata.get(METADATA_KEY, b"{}"))
+    except ValueError as error:
+        raise DatasetError(f"{path}: its {METADATA_KEY.decode()} metadata are not JSON: {error}.") from error
+    unknown = sorted(set(found) - set(FACTS)) if isinstance(found, dict) else [type(found).__name__]
+    if unknown:
+        raise DatasetError(
+            f"{path}: its {METADATA_KEY.decode()} metadata may have {', '.join(FACTS)}, got {unknown}."
+        )
+    return found
+
+
+def _check_declared(path: Path, file: pq.ParquetFile) -> None:
+    """Lists can be stored in far less than they unpack to."""
+    groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
+    num_values = sum(group.column(c).num_values for group in groups for c in range(group.num_columns))
+    check_fits(path, "its columns", num_values * np.dtype(np.float64).itemsize)
+
+
+def _check_names(path: Path, names: Mapping[str, str] | Sequence[str]) -> None:
+    known = (*VECTORS, *PER_CLIP, *(FACTS if isinstance(names, Mapping) else ()))
+    missing = [name for name in VECTORS if name not in names]
+    unknown = sorted(name for name in names if name not in known)
+    if missing or unknown:
+        raise DatasetError(
+            f"{path} must hold audio and visual, and may hold {', '.join(known[2:])}. "
+            f"Missing: {', '.join(missing) or 'nothing'}; without a meaning here: "
+            f"{', '.join(unknown) or 'nothing'}. Rename or leave out."
+        )
+
+
+def check_fits(path: Path, name: str, num_bytes: int) -> None:
+    """Refuse what could not be held in memory.
+
+    Raises:
+        DatasetError: It is more than this machine has.
+    """
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if num_bytes > memory:
+        raise DatasetError(
+            f"{path}: {name} declares {num_bytes / 2**30:.1f} GiB, this machine has "
+            f"{memory / 2**30:.1f} GiB. Use fewer clips or narrower numbers (float16), or check the file."
+        )
+
+
+def kind_of(path: Path) -> str:
+    """Which of "npz" and "parquet", told by its first bytes.
+
+    Raises:
+        DatasetError: It is missing, or neither.
+    """
+    if not path.is_file():
+        raise DatasetError(
+            f"{path} does not exist or is not a file. Name an .npz or Parquet file of vectors."
+        )
+    with path.open("rb") as file:
+        start = file.read(4)
+    if start.startswith(b"PK"):
+        return "npz"
+    if start == b"PAR1":
+        return "parquet"
+    found = "one array (.npy)" if start == b"\x93NUM" else f"a file that begins with {start!r}"
+    raise DatasetError(f"{path} is {found}. Vectors are read from .npz (numpy.savez) or Parquet.")
