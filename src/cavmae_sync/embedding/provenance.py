@@ -1,19 +1,5 @@
 """Which weights vectors were made with."""
 
-import hashlib
+from cavmae_sync.model.fingerprint import weights_fingerprint
 
-import torch
-from torch import nn
-
-
-def weights_fingerprint(model: nn.Module) -> str:
-    """SHA-256 of names, types, shapes and bytes of all weights, in the order of their names.
-
-    It does not depend on the file the weights came from, nor on the device they are on.
-    """
-    digest = hashlib.sha256()
-    for name, value in sorted(model.state_dict().items()):
-        tensor = value.detach().cpu().contiguous()
-        digest.update(f"{name}\t{tensor.dtype}\t{tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy())
-    return digest.hexdigest()
+__all__ = ["weights_fingerprint"]

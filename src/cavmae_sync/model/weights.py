@@ -17,6 +17,7 @@ from cavmae_sync.errors import WeightsError
 from cavmae_sync.model.cavmae_sync import CAVMAESync
 from cavmae_sync.model.config import ModelConfig
 from cavmae_sync.model.files import read_file, read_pth
+from cavmae_sync.model.hub import find_weights
 from cavmae_sync.model.official import from_official, to_official
 from cavmae_sync.model.provenance import FORMAT, PROVENANCE_KEY, Provenance
 
@@ -50,7 +51,9 @@ def load_model(path: str | Path, *, config: ModelConfig | None = None) -> CAVMAE
     """A model with weights from a file, on the CPU, in evaluation mode.
 
     Args:
-        path: `.safetensors` written by `save_model`, or a `.pth` in the authors' key layout.
+        path: `.safetensors` written by `save_model`, or a `.pth` in the authors' key layout; a folder that
+            `save_pretrained` wrote; or what is on a hub: `organisation/name`, `organisation/name@revision`,
+            `hf://organisation/name/file.pth`. A path that exists wins.
         config: Shape of the model. Ours carry it; for the authors' files it is read off the tensors, except
             what no tensor shows (attention heads, whether registers entered the joint layer, alignment).
 
@@ -58,9 +61,12 @@ def load_model(path: str | Path, *, config: ModelConfig | None = None) -> CAVMAE
         WeightsError: The file is missing, is not weights, or its keys and shapes are not exactly the
             model's. Differences are listed.
     """
-    path = Path(path)
+    path = find_weights(path)
     if not path.is_file():
-        raise WeightsError(f"{path} does not exist. Give a .safetensors file, or a .pth of the authors.")
+        raise WeightsError(
+            f"{path} does not exist. Give a .safetensors file, a .pth of the authors, or the name of a "
+            "repository on the hub: organisation/name."
+        )
     if path.suffix == ".safetensors":
         config, state = _read_safetensors(path, config)
     else:

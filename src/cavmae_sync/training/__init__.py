@@ -6,7 +6,7 @@ from cavmae_sync.training.distributed import World, open_world
 from cavmae_sync.training.log import read_metrics
 from cavmae_sync.training.masks import MaskSource, StepMasks
 from cavmae_sync.training.pretrain import Evaluator, Painter, Pretraining, StepReport, Watchers
-from cavmae_sync.training.run_folder import RunFolder, load_run_or_weights
+from cavmae_sync.training.run_folder import RunFolder, load_run_or_weights, weights_of
 from cavmae_sync.training.schedule import learning_rate_at
 from cavmae_sync.training.start import start_from
 from cavmae_sync.training.step import PretrainStep
@@ -31,4 +31,5 @@ __all__ = [
     "open_world",
     "read_metrics",
     "start_from",
+    "weights_of",
 ]

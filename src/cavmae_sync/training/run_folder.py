@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from cavmae_sync.atomic import PART_SUFFIX, write_text, written_whole
 from cavmae_sync.config import describe_invalid
 from cavmae_sync.errors import ConfigError, TrainingError, WeightsError
-from cavmae_sync.model import CAVMAESync, load_model, read_plain
+from cavmae_sync.model import CAVMAESync, find_weights, load_model, read_plain
 from cavmae_sync.training.config import PretrainConfig
 
 CHECKPOINT_VERSION = 2
@@ -157,15 +157,26 @@ class RunFolder:
 
 
 def load_run_or_weights(path: Path) -> CAVMAESync:
-    """The model of a run's newest weights, or of a weights file.
+    """The model of a run's newest weights, of a weights file, or of what `find_weights` finds.
 
     Raises:
         TrainingError: A folder holds no run, or its run has no weights yet.
-        WeightsError: A file is not weights.
+        WeightsError: A file is not weights, or the hub does not give any.
     """
-    if not path.is_dir():
-        return load_model(path)
-    run = RunFolder.open(path)
+    return load_model(weights_of(path))
+
+
+def weights_of(path: Path) -> Path:
+    """The weights file of a run, a file itself, or what `find_weights` finds.
+
+    Raises:
+        TrainingError: A folder holds no run, or its run has no weights yet.
+        WeightsError: The hub does not give any.
+    """
+    found = find_weights(path)
+    if not found.is_dir():
+        return found
+    run = RunFolder.open(found)
     if not run.weights.exists():
         raise TrainingError(f"{path} has no weights yet: the run was stopped before its first checkpoint.")
-    return load_model(run.weights)
+    return run.weights
