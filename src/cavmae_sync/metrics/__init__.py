@@ -1,6 +1,7 @@
 """Arrays in, numbers out: no model, no file."""
 
 from cavmae_sync.metrics.bootstrap import Interval, bootstrap_metrics, interval
+from cavmae_sync.metrics.gallery import expected_recall, expected_recall_samples
 from cavmae_sync.metrics.retrieval import (
     RetrievalMetrics,
     chance_metrics,
@@ -22,6 +23,8 @@ __all__ = [
     "bootstrap_metrics",
     "chance_metrics",
     "count_nan",
+    "expected_recall",
+    "expected_recall_samples",
     "interval",
     "median_rank",
     "official_ranks",
