@@ -95,11 +95,11 @@ def configuration_rows(model: CAVMAESync) -> Sequence[tuple[str, str]]:
         ("sound", f"{inputs.segment_length} spectrogram frames of 10 ms, {rows} x {columns} patches"),
         ("alignment", f"`{inputs.align_length}`"),
         ("spectrogram statistics", f"mean {inputs.spectrogram_mean:g}, deviation {inputs.spectrogram_std:g}"),
-        ("encoders", f"{config.depth} blocks each, width {config.width}, {config.heads} heads"),
-        ("joint layer", f"{config.joint_depth} blocks"),
+        ("encoders", f"{_blocks(config.depth)} each, width {config.width}, {config.heads} heads"),
+        ("joint layer", _blocks(config.joint_depth)),
         ("global token", "yes" if config.global_token else "no: the mean of the patches is compared"),
         ("registers", _registers(config)),
-        ("contrastive heads", f"{config.contrastive_head_depth} blocks"),
+        ("contrastive heads", _blocks(config.contrastive_head_depth)),
         ("decoder", _decoder(config.decoder)),
         ("parameters", f"{num_parameters:,}"),
     )
@@ -119,7 +119,13 @@ def _provenance_rows(model: CAVMAESync, provenance: Provenance) -> Iterable[tupl
 
 
 def _decoder(config: DecoderConfig | None) -> str:
-    return "none" if config is None else f"{config.depth} blocks, width {config.width}, {config.heads} heads"
+    if config is None:
+        return "none: these weights encode, and reconstruct nothing"
+    return f"{_blocks(config.depth)}, width {config.width}, {config.heads} heads"
+
+
+def _blocks(count: int) -> str:
+    return "none" if count == 0 else f"{count} block{'s' * (count > 1)}"
 
 
 def _registers(config: ModelConfig) -> str:
