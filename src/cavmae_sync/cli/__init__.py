@@ -19,10 +19,12 @@ from cavmae_sync.cli.evaluate_agreement import agreement as agreement_of_stage
 from cavmae_sync.cli.evaluate_retrieval import retrieval
 from cavmae_sync.cli.evaluate_segmentation import segmentation
 from cavmae_sync.cli.evaluate_temporal import temporal
+from cavmae_sync.cli.export import export
 from cavmae_sync.cli.localize import localize
 from cavmae_sync.cli.prepare import import_cavmae, prepare
 from cavmae_sync.cli.pretrain import pretrain
 from cavmae_sync.cli.probe import probe
+from cavmae_sync.cli.push import push
 from cavmae_sync.cli.reconstruct import reconstruct
 from cavmae_sync.cli.reproduce import reproduce
 from cavmae_sync.cli.segment import segment
@@ -51,6 +53,8 @@ for _command in (
     agreement,
     reconstruct,
     reproduce,
+    export,
+    push,
 ):
     app.command(_command)
 app.command(evaluate)
