@@ -15,6 +15,7 @@ from rich.console import Console
 from cavmae_sync.cli.agreement import agreement
 from cavmae_sync.cli.classify import classify
 from cavmae_sync.cli.demo import demo
+from cavmae_sync.cli.embed import embed
 from cavmae_sync.cli.evaluate_agreement import agreement as agreement_of_stage
 from cavmae_sync.cli.evaluate_retrieval import retrieval
 from cavmae_sync.cli.evaluate_segmentation import segmentation
@@ -48,6 +49,7 @@ for _command in (
     pretrain,
     probe,
     classify,
+    embed,
     segment,
     localize,
     agreement,

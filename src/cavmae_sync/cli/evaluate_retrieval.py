@@ -1,6 +1,7 @@
 """`cavmae-sync evaluate retrieval`: how well sounds find their pictures, and pictures their sounds."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
@@ -12,6 +13,7 @@ from cavmae_sync.choices import AggregationName, Counting, Precision, Representa
 from cavmae_sync.cli.open import check_output, open_clips, open_embedder
 from cavmae_sync.cli.progress import show_progress
 from cavmae_sync.cli.types import Count, Json, Workers
+from cavmae_sync.errors import ConfigError
 
 #: Number of a frame.
 Frame = Annotated[int | None, Parameter(validator=Number(gte=0))]
@@ -19,60 +21,117 @@ Frame = Annotated[int | None, Parameter(validator=Number(gte=0))]
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from cavmae_sync.data import PreparedDataset
     from cavmae_sync.embedding import Embedder
-    from cavmae_sync.evaluation import RetrievalReport
+    from cavmae_sync.evaluation import Report, RetrievalReport
 
 
 def retrieval(
-    run_or_weights: Path,
+    run_or_weights: Path | None = None,
     /,
     *overrides: str,
-    data: Path,
+    embeddings: Annotated[list[Path] | None, Parameter(negative="")] = None,
+    data: Path | None = None,
     frame: Frame = None,
     aggregation: AggregationName | Literal["all"] = "diagonal_mean",
     ties: Counting = "mean",
-    representation: Representation = "global",
-    precision: Precision = "float32",
+    representation: Representation | None = None,
+    precision: Precision | None = None,
     device: str | None = None,
     num_clips: Count | None = None,
-    num_workers: Workers = 0,
+    num_workers: Workers = None,
     with_controls: Annotated[bool, Parameter(negative="")] = False,
     picture: Path | None = None,
     as_json: Json = False,
 ) -> None:
-    """Measure retrieval between sound and picture on every clip of a prepared dataset.
+    """Measure retrieval between sound and picture: of a model on a prepared dataset, or of vectors in a file.
 
     Each clip's sound looks for its picture among all clips, and the other way round. Recall at 1, 5 and 10
-    and median rank come with 95 % intervals and with what guessing would give.
+    and median rank come with 95 % intervals and with what guessing would give. Several files of vectors of
+    the same clips are also compared: each minus the first, with the intervals of the differences.
 
     Example: cavmae-sync evaluate retrieval my-run --data my-dataset --picture similarity.png
+
+    Example: cavmae-sync evaluate retrieval --embeddings ours.npz --embeddings theirs.npz --with-controls
 
     Args:
         run_or_weights: Folder of a run, a .safetensors file, or a .pth of the authors.
         overrides: `key=value` words for what no weight shows, for example `registers_in_joint=true` or
             `inputs.align_length=valid`.
-        data: Prepared dataset.
+        embeddings: Instead of a model: an .npz or Parquet file of vectors that any encoder made. Repeat it to
+            compare several.
+        data: Prepared dataset; with --embeddings only to check that the vectors are of its clips.
         frame: Compare this frame of each clip alone, counted from 0; 5 of 10 is the protocol of CAV-MAE.
         aggregation: How the similarities of 16 frames and 16 segments become one score; all four with `all`.
         ties: Which place a query's own clip takes among equal scores.
-        representation: What stands for a frame or segment: its global token, or the mean of its patches.
-        precision: Precision of matrix products.
+        representation: What stands for a frame or segment: its global token, unless given, or the mean of
+            its patches.
+        precision: Precision of matrix products; float32 unless given.
         device: cpu, cuda or mps; the best there is unless given.
         num_clips: Take the first clips only.
-        num_workers: Processes that read clips; 0 reads in this one.
-        with_controls: Also measure an untrained model and an oracle.
+        num_workers: Processes that read clips; 0, unless given, reads in this one.
+        with_controls: Also measure an oracle and an untrained model, or, for files, shuffled pairs.
         picture: PNG file for a picture of the similarities.
         as_json: Print the report as one JSON object.
     """
-    from cavmae_sync.evaluation import evaluate_retrieval, retrieval_oracle, untrained
     from cavmae_sync.evaluation.pictures import gallery_picture, save_picture
 
     check_output(picture, option="--picture", suffix=".png")
-    embedder = open_embedder(
-        run_or_weights, overrides, device=device, precision=precision, representation=representation
-    )
-    clips = open_clips(data, num_clips=num_clips)
     names = get_args(AggregationName) if aggregation == "all" else (aggregation,)
+    count = {"frame": frame, "aggregation": names[0], "ties": ties, "with_controls": with_controls}
+    if embeddings:
+        _check_files(embeddings, run_or_weights, picture=picture)
+        _check_no_model_needed(
+            representation=representation, precision=precision, device=device, num_workers=num_workers
+        )
+        reports = _of_files(embeddings, data=data, num_clips=num_clips, **count)
+    elif run_or_weights is None or data is None:
+        raise ConfigError("name a run or weights, and --data; or give --embeddings, a file of vectors.")
+    else:
+        embedder = open_embedder(
+            run_or_weights,
+            overrides,
+            device=device,
+            precision=precision or "float32",
+            representation=representation or "global",
+        )
+        clips = open_clips(data, num_clips=num_clips)
+        reports = {"model": _of_model(embedder, clips, num_workers=num_workers or 0, **count)}
+    if picture is not None:
+        save_picture(gallery_picture(next(iter(reports.values()))["model"].similarity_QG), picture)
+    _print(reports, names, as_json=as_json)
+
+
+def _check_files(files: list[Path], run_or_weights: Path | None, *, picture: Path | None) -> None:
+    if run_or_weights is not None:
+        raise ConfigError(
+            f"either a model ({run_or_weights}) or --embeddings, not both. To compare them, write the "
+            "model's vectors with `cavmae-sync embed` and give both files."
+        )
+    if picture is not None and len(files) > 1:
+        raise ConfigError(f"--picture shows one file of vectors, got {len(files)}. Ask for them one by one.")
+
+
+def _check_no_model_needed(**options: object) -> None:
+    given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None]
+    if given:
+        raise ConfigError(
+            f"{', '.join(given)} cannot be used with --embeddings: the vectors are made. Leave it out."
+        )
+
+
+def _of_model(
+    embedder: "Embedder",
+    clips: "PreparedDataset",
+    *,
+    frame: int | None,
+    aggregation: AggregationName,
+    ties: Counting,
+    num_workers: int,
+    with_controls: bool,
+) -> "dict[str, RetrievalReport]":
+    from cavmae_sync.evaluation import evaluate_retrieval, retrieval_oracle, untrained
+
     with show_progress("embedding clips") as advance:
 
         def report_of(model: "Embedder") -> "RetrievalReport":
@@ -80,9 +139,9 @@ def retrieval(
                 model,
                 clips,
                 frame=frame,
-                aggregation=names[0],
+                aggregation=aggregation,
                 ties=ties,
-                num_workers=num_workers or 0,
+                num_workers=num_workers,
                 on_progress=lambda done, total: advance(done, total, ""),
             )
 
@@ -90,32 +149,82 @@ def retrieval(
         if with_controls:
             reports["untrained"] = report_of(untrained(embedder))
             reports["oracle"] = retrieval_oracle(reports["model"])
-    if picture is not None:
-        save_picture(gallery_picture(reports["model"].similarity_QG), picture)
+    return reports
+
+
+def _of_files(
+    files: list[Path],
+    *,
+    data: Path | None,
+    num_clips: int | None,
+    frame: int | None,
+    aggregation: AggregationName,
+    ties: Counting,
+    with_controls: bool,
+) -> "dict[str, dict[str, RetrievalReport]]":
+    """By the name of the encoder, then by what was measured."""
+    from cavmae_sync.evaluation import (
+        open_embeddings,
+        retrieval_oracle,
+        retrieval_report,
+        retrieval_shuffled,
+    )
+
+    clips = None if data is None else open_clips(data, num_clips=None)
+    reports: dict[str, dict[str, RetrievalReport]] = {}
+    for name, vectors in open_embeddings(files, clips=clips, num_clips=num_clips).items():
+        chosen = vectors if frame is None else vectors.at_frame(frame)
+        report = retrieval_report(chosen, aggregation=aggregation, ties=ties)
+        reports[name] = {"model": report}
+        if with_controls:
+            reports[name] |= {"shuffled": retrieval_shuffled(report), "oracle": retrieval_oracle(report)}
+    return reports
+
+
+def _print(
+    reports: "dict[str, dict[str, RetrievalReport]]", names: Sequence[AggregationName], *, as_json: bool
+) -> None:
+    """By source, then by what was measured, then by aggregation; a level with one entry is left out."""
+    from cavmae_sync.evaluation import compare_retrieval
+
     found = {
-        control: {name: report.aggregated(name) for name in names} for control, report in reports.items()
+        source: {
+            control: {name: report.aggregated(name) for name in names}
+            for control, report in of_source.items()
+        }
+        for source, of_source in reports.items()
     }
-    _print(found, as_json=as_json)
-
-
-def _print(found: "dict[str, dict[str, RetrievalReport]]", *, as_json: bool) -> None:
-    """By what was measured, then by aggregation; a level with one entry is left out."""
-    if not as_json:
-        for control, by_name in found.items():
-            for report in by_name.values():
-                Console().print(report.to_table() if control == "model" else _titled(report, control))
+    compared: dict[AggregationName, Report] = {}
+    if len(found) > 1:
+        compared = {
+            name: compare_retrieval({source: found[source]["model"][name] for source in found})
+            for name in names
+        }
+    if as_json:
+        content: dict[str, Any] = {
+            source: _only({control: _only(_dicts(by_name)) for control, by_name in of_source.items()})
+            for source, of_source in found.items()
+        }
+        if compared:
+            content["comparison"] = _only(_dicts(compared))
+        print(json.dumps(_only(content), indent=2, allow_nan=False, ensure_ascii=False))
         return
-    content: dict[str, Any] = {
-        control: {name: report.to_dict() for name, report in by_name.items()}
-        for control, by_name in found.items()
-    }
-    content = {control: _only(by_name) for control, by_name in content.items()}
-    print(json.dumps(_only(content), indent=2, allow_nan=False, ensure_ascii=False))
+    for source, of_source in found.items():
+        for control, by_name in of_source.items():
+            for report in by_name.values():
+                title = [each for each in (source, control) if each != "model"]
+                Console().print(_titled(report, title))
+    for report in compared.values():
+        Console().print(report.to_table())
 
 
-def _titled(report: "RetrievalReport", control: str) -> "Table":
+def _dicts(reports: "Mapping[AggregationName, Report]") -> dict[str, Any]:
+    return {name: report.to_dict() for name, report in reports.items()}
+
+
+def _titled(report: "Report", words: list[str]) -> "Table":
     table = report.to_table()
-    table.title = f"{report.name}: {control}"
+    table.title = ": ".join([report.name, ", ".join(words)]) if words else report.name
     return table
 
 

@@ -48,7 +48,7 @@ def open_clips(data: Path, *, num_clips: int | None) -> "PreparedDataset":
     return clips if num_clips is None else clips.head(num_clips)
 
 
-def check_output(path: Path | None, *, option: str, suffix: str) -> None:
+def check_output(path: Path | None, *, option: str, suffix: str | tuple[str, ...]) -> None:
     """Refuse a file that could not be written, before any work is done for it.
 
     Raises:
@@ -56,10 +56,12 @@ def check_output(path: Path | None, *, option: str, suffix: str) -> None:
     """
     if path is None:
         return
-    if path.suffix.lower() != suffix or not path.absolute().parent.is_dir():
-        raise ConfigError(f"{option} {path} must be a {suffix} file in a folder that exists.")
+    suffixes = (suffix,) if isinstance(suffix, str) else suffix
+    kind = " or ".join(suffixes)
+    if path.suffix.lower() not in suffixes or not path.absolute().parent.is_dir():
+        raise ConfigError(f"{option} {path} must be a {kind} file in a folder that exists.")
     if path.is_dir():
-        raise ConfigError(f"{option} {path} is a folder. Name a {suffix} file.")
+        raise ConfigError(f"{option} {path} is a folder. Name a {kind} file.")
 
 
 def check_folder(path: Path | None, *, option: str) -> None:

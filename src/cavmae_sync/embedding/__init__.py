@@ -1,7 +1,7 @@
 """Clips in, unit vectors out, and the scores of pairs of clips."""
 
 from cavmae_sync.embedding.embedder import Embedder, VisualEmbedding
-from cavmae_sync.embedding.outside import read_embeddings, write_embeddings
+from cavmae_sync.embedding.outside import first_clips, read_embeddings, write_embeddings
 from cavmae_sync.embedding.provenance import weights_fingerprint
 from cavmae_sync.embedding.similarity import AGGREGATIONS, similarity_matrix
 from cavmae_sync.embedding.types import ClipEmbedding, DatasetEmbeddings
@@ -15,6 +15,7 @@ __all__ = [
     "Embedder",
     "VisualEmbedding",
     "embed_video",
+    "first_clips",
     "read_embeddings",
     "similarity_matrix",
     "video_inputs",

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -108,6 +109,16 @@ def write_embeddings(embeddings: DatasetEmbeddings, path: str | os.PathLike[str]
     )
     with written_whole(path) as part:
         (write_npz if path.suffix.lower() == ".npz" else write_parquet)(part, content)
+
+
+def first_clips(embeddings: DatasetEmbeddings, num_clips: int) -> DatasetEmbeddings:
+    """The first clips, all if there are fewer; as a list of its own, known by its ids or by its vectors."""
+    if num_clips >= len(embeddings.clip_ids):
+        return embeddings
+    first = embeddings.take(range(num_clips), clip_list="")
+    if first.has_ids:
+        return replace(first, clip_list=ids_fingerprint(first.clip_ids))
+    return replace(first, clip_list=_fingerprint_of_vectors(first.audio_NTD, first.visual_NTD))
 
 
 def ids_fingerprint(ids: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ from cavmae_sync.evaluation.classification import (
 )
 from cavmae_sync.evaluation.comparison import compare_retrieval, in_order_of
 from cavmae_sync.evaluation.controls import untrained
+from cavmae_sync.evaluation.outside import open_embeddings
 from cavmae_sync.evaluation.report import Report, Value
 from cavmae_sync.evaluation.retrieval import (
     RetrievalReport,
@@ -30,6 +31,7 @@ __all__ = [
     "evaluate_retrieval",
     "evaluate_temporal",
     "in_order_of",
+    "open_embeddings",
     "retrieval_oracle",
     "retrieval_report",
     "retrieval_shuffled",

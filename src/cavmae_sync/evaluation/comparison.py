@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from cavmae_sync.embedding import DatasetEmbeddings
-from cavmae_sync.errors import DatasetError
+from cavmae_sync.embedding.outside import ids_fingerprint
+from cavmae_sync.errors import ConfigError, DatasetError
 from cavmae_sync.evaluation.report import Report, Value
 from cavmae_sync.evaluation.retrieval import DIRECTIONS, RetrievalReport, ranks_by_direction
 from cavmae_sync.metrics import bootstrap_metrics, interval, retrieval_metrics
@@ -48,7 +49,8 @@ def in_order_of(
             f"{_some(missing)} only in {other}, {_some(extra)} only in {name}. Evaluate both on one list."
         )
     places = {clip_id: i for i, clip_id in enumerate(embeddings.clip_ids)}
-    return embeddings.take([places[clip_id] for clip_id in clip_ids], clip_list=embeddings.clip_list)
+    # Of the new order no more than the ids is known.
+    return embeddings.take([places[clip_id] for clip_id in clip_ids], clip_list=ids_fingerprint(clip_ids))
 
 
 def _some(ids: set[str]) -> str:
@@ -75,6 +77,7 @@ def compare_retrieval(
 
     Raises:
         DatasetError: The clips differ.
+        ConfigError: Places were counted as the published code does, which loses and repeats queries.
         ValueError: Fewer than two reports, or other choices were made for one than for the others.
     """
     first, *others = reports
@@ -125,6 +128,11 @@ def _check_comparable(reports: Mapping[str, RetrievalReport]) -> None:
     if len(reports) < 2:
         raise ValueError(f"A comparison needs two reports at least, got {list(reports)}.")
     (first, reference), *others = reports.items()
+    if reference.config["ties"] == "official":
+        raise ConfigError(
+            "the published counting loses and repeats queries, so that models cannot be compared query by "
+            "query. Choose other ties to compare files."
+        )
     for name, report in others:
         if not report.embeddings.has_ids or report.embeddings.clip_ids != reference.embeddings.clip_ids:
             raise DatasetError(
