@@ -151,6 +151,11 @@ WARMUP_FRACTION: Final = 0.1
 #: Final learning rate over the peak. [dev: CosineWarmupScheduler]
 FINAL_LEARNING_RATE_FRACTION: Final = 0.1
 
+#: Classes of AudioSet. [code: CAV-MAE data, class_labels_indices.csv]
+NUM_AUDIOSET_CLASSES: Final = 527
+#: Classes of VGGSound. [code: CAV-MAE data, class_labels_indices_vgg.csv]
+NUM_VGGSOUND_CLASSES: Final = 309
+
 #: Weight of a class in balanced sampling is this over its clips. [code: CAV-MAE gen_weight_file.py]
 BALANCE_SCALE: Final = 1000.0
 #: Added to a class's clips before dividing. [code: CAV-MAE gen_weight_file.py]

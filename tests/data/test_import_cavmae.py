@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from cavmae_sync.data import PrepareConfig, PreparedDataset, import_cavmae
+from cavmae_sync.data import PrepareConfig, PreparedDataset, Share, import_cavmae
 from cavmae_sync.errors import DatasetError
 
 CONFIG = PrepareConfig(num_frames=3, frame_pixels=32, sampling="uniform_left")
@@ -91,6 +91,17 @@ def test_sound_of_another_rate_is_resampled(layout: Path) -> None:
     assert np.abs(left_S - right_S).max() < 0.01
 
 
+def test_resampled_sounds_are_counted_also_when_resumed(layout: Path) -> None:
+    """Each clip is a unit of its own, so the count is put together from records on disk."""
+    config = CONFIG.model_copy(update={"files_per_shard": 1})
+    for share in (Share(index=0, count=2), Share(index=1, count=2)):
+        report = import_cavmae(
+            layout / "manifest.json", out=layout / "out", config=config, num_workers=0, share=share
+        )
+    assert report.is_complete
+    assert report.num_resampled == 1
+
+
 def test_what_is_missing_is_named(layout: Path) -> None:
     import_cavmae(layout / "manifest.json", out=layout / "out", config=CONFIG, num_workers=0)
     rows = {row["file"]: row for row in pq.read_table(layout / "out" / "rejected.parquet").to_pylist()}
@@ -128,3 +139,67 @@ def test_an_id_twice_is_refused(tmp_path: Path) -> None:
     (tmp_path / "m.json").write_text(json.dumps({"data": [item, item]}))
     with pytest.raises(DatasetError, match="entry 1: a is entry 0 already"):
         import_cavmae(tmp_path / "m.json", out=tmp_path / "out", num_workers=0)
+
+
+def write_layout(folder: Path, *, num_frames: int, num_clips: int = 3, prefix: str | None = None) -> Path:
+    """Clips with sound and frames; paths of the manifest begin with `prefix`."""
+    start = str(folder) if prefix is None else prefix
+    names = [f"-bcdefghi{number:02d}_000030" for number in range(num_clips)]
+    for name in names:
+        write_wav(folder / "audio" / f"{name}.wav", seconds=2.0, rate_hz=16_000)
+        for t in range(num_frames):
+            write_frame(folder / "frames" / f"frame_{t}" / f"{name}.jpg", 10 * t)
+    data = [
+        {
+            "video_id": name,
+            "wav": f"{start}/audio/{name}.wav",
+            "video_path": f"{start}/frames/",
+            "labels": "vgg_1",
+        }
+        for name in names
+    ]
+    manifest = folder / "manifest.json"
+    manifest.write_text(json.dumps({"data": data}))
+    return manifest
+
+
+def test_a_folder_of_ten_frames_is_refused_as_a_whole_for_sixteen(tmp_path: Path) -> None:
+    """Before any work: nothing is written. Both ways out are named (spec, defect 30)."""
+    manifest = write_layout(tmp_path, num_frames=10)
+    with pytest.raises(
+        DatasetError,
+        match=r"hold 10 frames of each clip \(3 of 3 .* but num_frames=16\..*"
+        r"Extract 16 frames of each video, or set num_frames=10 .* as plain CAV-MAE is\.",
+    ):
+        import_cavmae(manifest, out=tmp_path / "out", num_workers=0)
+    assert not (tmp_path / "out").exists()
+    config = PrepareConfig(num_frames=10, frame_pixels=32)
+    assert import_cavmae(manifest, out=tmp_path / "out", config=config, num_workers=0).num_clips == 3
+    assert PreparedDataset.open(tmp_path / "out").num_frames == 10
+
+
+def test_a_folder_of_sixteen_frames_is_refused_as_a_whole_for_ten(tmp_path: Path) -> None:
+    """Otherwise the first 62 % of the clip would be shown with the sound of all of it (defect 36)."""
+    manifest = write_layout(tmp_path, num_frames=16)
+    with pytest.raises(DatasetError, match=r"hold 16 frames .* num_frames=10\..* Set num_frames=16 to take"):
+        import_cavmae(manifest, out=tmp_path / "out", config=PrepareConfig(num_frames=10), num_workers=0)
+    config = PrepareConfig(frame_pixels=32)
+    assert import_cavmae(manifest, out=tmp_path / "out", config=config, num_workers=0).num_clips == 3
+
+
+def test_a_few_clips_with_other_frames_do_not_refuse_the_rest(tmp_path: Path) -> None:
+    manifest = write_layout(tmp_path, num_frames=4)
+    (tmp_path / "frames" / "frame_3" / "-bcdefghi01_000030.jpg").unlink()
+    config = PrepareConfig(num_frames=4, frame_pixels=32)
+    report = import_cavmae(manifest, out=tmp_path / "out", config=config, num_workers=0)
+    assert (report.num_clips, report.rejected_by_reason) == (2, {"unreadable": 1})
+
+
+def test_the_placeholder_of_a_template_needs_a_root(tmp_path: Path) -> None:
+    manifest = write_layout(tmp_path, num_frames=4, prefix="<YOUR_VGGS_PATH>")
+    config = PrepareConfig(num_frames=4, frame_pixels=32)
+    with pytest.raises(DatasetError, match=r"entry 0: '<YOUR_VGGS_PATH>/audio/.* placeholder .*--root"):
+        import_cavmae(manifest, out=tmp_path / "out", config=config, num_workers=0)
+    report = import_cavmae(manifest, out=tmp_path / "out", config=config, num_workers=0, root=tmp_path)
+    assert report.num_clips == 3
+    assert PreparedDataset.open(tmp_path / "out").labels == [("vgg_1",)] * 3

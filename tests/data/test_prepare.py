@@ -78,7 +78,8 @@ def test_the_report_counts(videos: Path, prepared: Path) -> None:
     assert report.num_files_skipped == report.num_silent == report.num_still == report.num_duplicate == 1
     assert report.clip_seconds == pytest.approx(15.0)
     assert report.to_dict()["num_clips"] == 8
-    assert report.to_table().row_count == 13
+    assert report.labels_by_rule == {"same path": 2}
+    assert report.to_table().row_count == 14
 
 
 def test_odd_files_are_refused_whole(tmp_path: Path) -> None:

@@ -84,11 +84,11 @@ def test_picture_and_mask_are_the_same_square(ade20k: Path):
 
 def test_the_crop_is_that_of_torchvision():
     """A picture of 241 x 321 at 224 pixels becomes 224 x 298, of which 37 are cut on the left."""
-    from cavmae_sync.data.prompted import _middle_square
+    from cavmae_sync.data.prompted import middle_square
 
     across = np.broadcast_to(np.linspace(0, 255, 321).astype(np.uint8)[None, :, None], (241, 321, 3))
     image = Image.fromarray(across.copy())
-    square = np.asarray(_middle_square(image, pixels=224, how=Image.Resampling.BILINEAR))
+    square = np.asarray(middle_square(image, pixels=224, how=Image.Resampling.BILINEAR))
     expected = np.asarray(image.resize((298, 224), Image.Resampling.BILINEAR))[:, 37 : 37 + 224]
     np.testing.assert_array_equal(square, expected)
 

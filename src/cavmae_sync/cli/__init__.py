@@ -21,6 +21,7 @@ from cavmae_sync.cli.evaluate_retrieval import retrieval
 from cavmae_sync.cli.evaluate_segmentation import segmentation
 from cavmae_sync.cli.evaluate_temporal import temporal
 from cavmae_sync.cli.export import export
+from cavmae_sync.cli.list_clips import list_clips
 from cavmae_sync.cli.localize import localize
 from cavmae_sync.cli.prepare import import_cavmae, prepare
 from cavmae_sync.cli.pretrain import pretrain
@@ -59,6 +60,7 @@ for _command in (
     push,
 ):
     app.command(_command)
+app.command(list_clips, name="list")
 app.command(evaluate)
 evaluate.command(agreement_of_stage, name="agreement")
 evaluate.command(retrieval)

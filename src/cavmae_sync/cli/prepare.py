@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from cavmae_sync.choices import LabelNames, ListSplit
 from cavmae_sync.cli.progress import show_progress
 from cavmae_sync.cli.types import Count, Json, Workers
 from cavmae_sync.errors import ConfigError
@@ -21,6 +22,9 @@ def prepare(
     *overrides: str,
     out: Path,
     labels: Path | None = None,
+    split: ListSplit | None = None,
+    classes: Path | None = None,
+    names: LabelNames = "name",
     min_seconds: float = 1.0,
     num_workers: Workers = None,
     max_rejected_percent: float = 100.0,
@@ -40,7 +44,11 @@ def prepare(
         source: Folder of videos (searched in depth), or a text or CSV file that lists them.
         overrides: `key=value` words of the preparation, for example `sampling=uniform_center`.
         out: Folder of the dataset.
-        labels: CSV with the columns video_id,labels (several labels separated by ;).
+        labels: CSV with the columns video_id,labels (several labels separated by ;), or AudioSet's segments,
+            vggsound.csv or a manifest of CAV-MAE: files are found by their official names.
+        split: Take only these rows of vggsound.csv.
+        classes: Class list (index,mid,display_name) that every label must be in.
+        names: How labels are written then: by the names of the class list, or by its mids.
         min_seconds: Videos with less picture than this are rejected.
         num_workers: Processes; one per core unless given.
         max_rejected_percent: Fail when more of the files than this are rejected.
@@ -50,18 +58,22 @@ def prepare(
     """
     from cavmae_sync.data import PrepareConfig, Share
     from cavmae_sync.data import prepare as prepare_videos
+    from cavmae_sync.data.labels import LabelFile
 
     if not 0 <= shard_index < num_shards:
         raise ConfigError(
             f"--shard-index {shard_index} must be at least 0 and below --num-shards {num_shards}."
         )
+    if labels is None and (split is not None or classes is not None):
+        raise ConfigError("--split and --classes are about labels. Give --labels too.")
     config = PrepareConfig(min_seconds=min_seconds).with_overrides(overrides)
+    named = None if labels is None else LabelFile(path=labels, split=split, classes=classes, names=names)
     _run(
         lambda on_progress: prepare_videos(
             source,
             out=out,
             config=config,
-            labels=labels,
+            labels=named,
             num_workers=num_workers,
             max_rejected_fraction=max_rejected_percent / 100,
             share=Share(index=shard_index, count=num_shards),
@@ -76,20 +88,23 @@ def import_cavmae(
     /,
     *overrides: str,
     out: Path,
+    root: Path | None = None,
     num_workers: Workers = None,
     max_rejected_percent: float = 100.0,
     as_json: Json = False,
 ) -> None:
     """Convert frames and sound extracted for CAV-MAE (JSON manifest, frame_i/ID.jpg, wav) into a dataset.
 
-    A missing frame rejects its clip; nothing is put in its place. Set num_frames to what was extracted.
+    A missing frame rejects its clip; nothing is put in its place. A folder of 10 frames is not read as one of
+    16, nor the other way round: extract 16, or set num_frames=10 for a model trained on 10.
 
-    Example: cavmae-sync import-cavmae vggsound_test.json --out my-dataset num_frames=10
+    Example: cavmae-sync import-cavmae vggsound_test.json --root /data/vggsound --out my-dataset
 
     Args:
         manifest: JSON file with the key data: video_id, wav, video_path, labels of each clip.
         overrides: `key=value` words of the preparation.
         out: Folder of the dataset.
+        root: Folder that stands for the placeholder in a template's paths, <YOUR_VGGS_PATH>.
         num_workers: Processes; one per core unless given.
         max_rejected_percent: Fail when more of the clips than this are rejected.
         as_json: Print the audit as one JSON object.
@@ -102,6 +117,7 @@ def import_cavmae(
         lambda on_progress: convert(
             manifest,
             out=out,
+            root=root,
             config=config,
             num_workers=num_workers,
             max_rejected_fraction=max_rejected_percent / 100,

@@ -2,22 +2,14 @@
 
 import hashlib
 import os
-import re
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from cavmae_sync.choices import ListSplit
 from cavmae_sync.data.official import ListFile, WantedClip, match_names, read_list_file
-from cavmae_sync.data.official.names import START_NOT_CHECKED, has_start, rank
-from cavmae_sync.data.official.rows import is_youtube_id
 from cavmae_sync.data.store import PreparedDataset
 from cavmae_sync.errors import DatasetError
-
-#: A clip that was cut from a longer file; see `cavmae_sync.data.videos`.
-_CUT: Final = re.compile(r"(?P<file>.+)@(?P<start>\d+\.\d{3})")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,58 +117,28 @@ def as_clip_list(file: ListFile) -> ClipList:
 def select(clips: PreparedDataset, wanted: ClipList) -> Selection:
     """The prepared clips that a list names, in its order.
 
-    A clip that was cut from a longer file (`NAME@START`) is the listed one only if both name and list say
-    where the listed clip starts: `@0.000` of a file named by that start, `@START` of a whole video.
+    Which clip is which listed one, `cavmae_sync.data.official.names` says. Of a file that gave several clips
+    (`NAME@START`) one counts only where name and list tell which.
 
     Args:
         clips: Prepared clips.
         wanted: The list.
 
     Raises:
-        DatasetError: Not one is there, or two clips are the same one of the list by the same rule.
+        DatasetError: Not one is there, or two clips are one of the list, by one rule.
     """
     ids = clips.clip_ids
-    listed = set(wanted.ids)
-    matches = match_names([_name(clip, listed) for clip in ids], [WantedClip(id=clip) for clip in wanted.ids])
-    chosen: dict[int, int] = {}
-    num_spare = 0
-    for row, (number, rule) in enumerate(zip(matches.wanted_of, matches.rule_of, strict=True)):
-        if number is None or rule is None or ("@" in ids[row] and rule.endswith(START_NOT_CHECKED)):
-            continue
-        other = chosen.get(number)
-        if other is not None:
-            num_spare += 1
-            other_rule = str(matches.rule_of[other])
-            if rule == other_rule:
-                raise DatasetError(
-                    f"{ids[other]} and {ids[row]} of {clips.folder} are both {wanted.ids[number]} of "
-                    f"{wanted.name}. Remove one file and prepare again."
-                )
-            if rank(rule) > rank(other_rule):
-                continue
-        chosen[number] = row
-    if not chosen:
+    matches = match_names(ids, [WantedClip(id=clip) for clip in wanted.ids])
+    row_of = {number: row for row, number in enumerate(matches.wanted_of) if number is not None}
+    if not row_of:
         raise DatasetError(
             f"Not one clip of {wanted.name} ({len(wanted)} clips, the first {wanted.ids[0]!r}) is in "
             f"{clips.folder}, whose clips are called {', '.join(map(repr, ids[:3]))}. A file is found by "
             "the id of its clip; docs/official-data.md has the rules."
         )
-    rules = Counter(str(matches.rule_of[row]) for row in chosen.values())
     return Selection(
-        clips=clips.subset([chosen[number] for number in sorted(chosen)]),
-        missing=tuple(clip for number, clip in enumerate(wanted.ids) if number not in chosen),
-        by_rule=dict(sorted(rules.items(), key=lambda item: rank(item[0]))),
-        num_spare=num_spare,
+        clips=clips.subset([row_of[number] for number in sorted(row_of)]),
+        missing=tuple(clip for number, clip in enumerate(wanted.ids) if number not in row_of),
+        by_rule=matches.by_rule,
+        num_spare=matches.num_spare,
     )
-
-
-def _name(clip_id: str, listed: set[str]) -> str:
-    """Name by which a prepared clip is looked for: with its start, where it was cut from a whole video."""
-    cut = _CUT.fullmatch(clip_id)
-    if cut is None or clip_id in listed:
-        return clip_id
-    last = cut["file"].rpartition("/")[2]
-    if is_youtube_id(last):
-        return f"{cut['file']}_{cut['start']}"
-    is_first = float(cut["start"]) == 0
-    return cut["file"] if is_first and has_start(last) else clip_id

@@ -23,7 +23,7 @@ from cavmae_sync.data.manifest import (
     rejected_table,
     write_table,
 )
-from cavmae_sync.data.report import PrepareReport, count_up
+from cavmae_sync.data.report import LabelUse, PrepareReport, count_up
 from cavmae_sync.data.unit import WORK_FOLDER, Unit
 from cavmae_sync.errors import DatasetError, TooManyRejectedError
 
@@ -33,7 +33,7 @@ def finish(
     skipped: Sequence[Rejected],
     *,
     plan: dict[str, Any],
-    num_unknown_labels: int,
+    label_use: LabelUse,
     max_rejected_fraction: float,
 ) -> None:
     """Write the tables and, when everything else is on disk, `dataset.json`.
@@ -47,8 +47,9 @@ def finish(
     report = count_up(
         clips,
         rejected,
-        num_unknown_labels=num_unknown_labels,
+        label_use=label_use,
         shard_bytes=sum(shard["num_bytes"] for shard in shards),
+        num_resampled=sum(unit.num_resampled() for unit in units),
         is_complete=True,
     )
     write_table(rejected, out / REJECTED_FILE)
@@ -69,16 +70,16 @@ def finish(
     shutil.rmtree(out / WORK_FOLDER, ignore_errors=True)
 
 
-def audit_units(
-    units: Sequence[Unit], skipped: Sequence[Rejected], *, num_unknown_labels: int
-) -> PrepareReport:
+def audit_units(units: Sequence[Unit], skipped: Sequence[Rejected], *, label_use: LabelUse) -> PrepareReport:
     """Count what is done so far, when some units are not."""
-    clips, rejected, shards = _gather([unit for unit in units if unit.is_done()], skipped)
+    done = [unit for unit in units if unit.is_done()]
+    clips, rejected, shards = _gather(done, skipped)
     return count_up(
         clips,
         rejected,
-        num_unknown_labels=num_unknown_labels,
+        label_use=label_use,
         shard_bytes=sum(shard["num_bytes"] for shard in shards),
+        num_resampled=sum(unit.num_resampled() for unit in done),
         is_complete=False,
     )
 

@@ -2,16 +2,18 @@
 
 The layout: a JSON file `{"data": [{"video_id", "wav", "video_path", "labels"}, ...]}`, a sound file per
 clip, and frames at `video_path/frame_0/VIDEO_ID.jpg ...`. Frames of the right size are taken over byte for
-byte. A missing frame rejects its clip; nothing is put in its place.
+byte. A missing frame rejects its clip; nothing is put in its place. How many frames the folder holds is
+looked at before any work: a folder of 10 is not read as one of 16, nor the other way round.
 """
 
 import hashlib
-import json
 import os
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +22,24 @@ from PIL import Image, UnidentifiedImageError
 from cavmae_sync.data.config import PrepareConfig
 from cavmae_sync.data.encode import decode_jpeg
 from cavmae_sync.data.job import Job, Progress, Share, run_job
-from cavmae_sync.data.report import PrepareReport
+from cavmae_sync.data.official.files import parse_json
+from cavmae_sync.data.report import LabelUse, PrepareReport
 from cavmae_sync.data.sources import SourceFile, SourceList
 from cavmae_sync.data.unit import SourceClip
 from cavmae_sync.errors import ClipTooShortError, DatasetError, DecodeError, UnreadableFileError
-from cavmae_sync.media import Clip, read_audio, sample_times
-from cavmae_sync.paper import HOP_MILLISECONDS, SAMPLE_RATE_HZ, SPECTROGRAM_LENGTH, WINDOW_MILLISECONDS
+from cavmae_sync.media import Clip, probe, read_audio, sample_times
+from cavmae_sync.paper import (
+    CAVMAE_NUM_FRAMES,
+    HOP_MILLISECONDS,
+    SAMPLE_RATE_HZ,
+    SPECTROGRAM_LENGTH,
+    WINDOW_MILLISECONDS,
+)
 
+#: What a template has in the place of a folder, for example `<YOUR_VGGS_PATH>`.
+_PLACEHOLDER: Final = re.compile(r"<[A-Za-z0-9_ ]+>")
+#: Clips whose frames are counted before any work.
+_NUM_LOOKED_AT: Final = 64
 _KEYS = ("video_id", "wav", "video_path", "labels")
 #: Sound that fills the published 1024 spectrogram frames; more is never used.
 _MOST_SECONDS = ((SPECTROGRAM_LENGTH - 1) * HOP_MILLISECONDS + WINDOW_MILLISECONDS) / 1000
@@ -49,6 +62,7 @@ def import_cavmae(
     manifest: str | os.PathLike[str],
     *,
     out: str | os.PathLike[str],
+    root: str | os.PathLike[str] | None = None,
     config: PrepareConfig | None = None,
     num_workers: int | None = None,
     max_rejected_fraction: float = 1.0,
@@ -64,6 +78,7 @@ def import_cavmae(
     Args:
         manifest: JSON file. Relative paths in it are relative to its folder.
         out: Folder for the dataset, as in `prepare`.
+        root: Folder that stands for the placeholder of a template's paths, `<YOUR_VGGS_PATH>`.
         config: `num_frames`, `frame_pixels` and `sampling` must say what the layout holds.
         num_workers: As in `prepare`.
         max_rejected_fraction: As in `prepare`.
@@ -74,17 +89,24 @@ def import_cavmae(
         The audit.
 
     Raises:
-        DatasetError: The manifest is missing or malformed, or `out` holds something else.
+        DatasetError: The manifest is missing or malformed, has a placeholder and no `root`, its folders hold
+            another number of frames than `config.num_frames`, or `out` holds something else.
         TooManyRejectedError: More clips were rejected than allowed, or all.
     """
-    listing, labels = _read_manifest(Path(manifest))
+    config = config or PrepareConfig()
+    listing, labels = _read_manifest(Path(manifest), None if root is None else Path(root))
+    _check_num_frames(listing, config.num_frames, Path(manifest))
     job = Job(
-        listing=listing, labels=labels, labels_fingerprint=None, num_unknown_labels=0, read=read_cavmae_entry
+        listing=listing,
+        labels=labels,
+        labels_fingerprint=None,
+        label_use=LabelUse(),
+        read=read_cavmae_entry,
     )
     return run_job(
         job,
         out=out,
-        config=config or PrepareConfig(),
+        config=config,
         num_workers=num_workers,
         max_rejected_fraction=max_rejected_fraction,
         share=share or Share(),
@@ -102,6 +124,7 @@ def read_cavmae_entry(root: Path, source: SourceFile, config: PrepareConfig) -> 
         raise TypeError(f"needs a CavmaeEntry, got {type(source).__name__}")
     wav = root / source.wav
     waveform_S = read_audio(wav, channel=config.channel)
+    rate_hz = probe(wav).audio[0].sample_rate_hz
     waveform_S = waveform_S[: round(max(_MOST_SECONDS, config.clip_seconds) * SAMPLE_RATE_HZ)]
     seconds = len(waveform_S) / SAMPLE_RATE_HZ
     if seconds < config.min_seconds:
@@ -140,20 +163,52 @@ def read_cavmae_entry(root: Path, source: SourceFile, config: PrepareConfig) -> 
         content_hash=digest.hexdigest(),
         clip=clip,
         jpegs=tuple(jpegs) if is_right_size else None,
+        is_resampled=rate_hz != SAMPLE_RATE_HZ,
     )
 
 
-def _read_manifest(manifest: Path) -> tuple[SourceList, tuple[tuple[str, ...], ...]]:
+def num_frames_on_disk(root: Path, entry: CavmaeEntry) -> int:
+    """Frames of a clip that are there, counted from `frame_0` on to the first that is missing."""
+    number = 0
+    while (root / entry.frames / f"frame_{number}" / f"{entry.id}.jpg").is_file():
+        number += 1
+    return number
+
+
+def _check_num_frames(listing: SourceList, num_frames: int, manifest: Path) -> None:
+    """Refuse a layout of which most clips that were looked at have another number of frames.
+
+    Some clips, evenly spread over the list, tell what was extracted; damaged ones are for the audit.
+    """
+    entries = [entry for entry in listing.files if isinstance(entry, CavmaeEntry)]
+    step = -(-len(entries) // _NUM_LOOKED_AT)
+    counts = Counter(num_frames_on_disk(listing.root, entry) for entry in entries[::step])
+    del counts[0]
+    if not counts:
+        return  # each clip is then rejected with the path that is missing
+    found, num_clips = counts.most_common(1)[0]
+    if found == num_frames or num_clips <= counts[num_frames]:
+        return
+    ways_out = (
+        f"Extract {num_frames} frames of each video"
+        if num_frames > found
+        else f"Set num_frames={found} to take all of them"
+    )
+    also = f", or set num_frames={found} for a model trained on {found} frames" if num_frames > found else ""
+    plain = ", as plain CAV-MAE is" if found == CAVMAE_NUM_FRAMES and also else ""
+    raise DatasetError(
+        f"{manifest}: the folders hold {found} frames of each clip ({num_clips} of {counts.total()} clips "
+        f"looked at), but num_frames={num_frames}. Frames stand for equal parts of the clip, so that the "
+        f"first {min(found, num_frames)} of another extraction would be shown with the wrong sound. "
+        f"{ways_out}{also}{plain}."
+    )
+
+
+def _read_manifest(manifest: Path, root: Path | None) -> tuple[SourceList, tuple[tuple[str, ...], ...]]:
     if not manifest.is_file():
         raise DatasetError(f"{manifest} is not a file. Give the JSON manifest of the dataset.")
     content = manifest.read_bytes()
-    try:
-        parsed = json.loads(content)
-    except ValueError as error:
-        raise DatasetError(f"{manifest} is not JSON: {error}.") from error
-    data = parsed.get("data") if isinstance(parsed, dict) else None
-    if not isinstance(data, list) or not data:
-        raise DatasetError(f'{manifest} must be an object whose key "data" is a list of clips.')
+    data = parse_json(content.decode("utf-8-sig", errors="replace"), manifest)
     first: dict[str, int] = {}
     for number, item in enumerate(data):
         _check_item(item, f"{manifest}, entry {number}")
@@ -167,10 +222,10 @@ def _read_manifest(manifest: Path) -> tuple[SourceList, tuple[tuple[str, ...], .
             path=item["video_id"],
             id=item["video_id"],
             num_bytes=None,
-            wav=item["wav"],
-            frames=item["video_path"],
+            wav=_placed(item["wav"], root, f"{manifest}, entry {number}"),
+            frames=_placed(item["video_path"], root, f"{manifest}, entry {number}"),
         )
-        for item in data
+        for number, item in enumerate(data)
     )
     labels = tuple(tuple(filter(None, item["labels"].split(","))) for item in data)
     listing = SourceList(
@@ -180,6 +235,19 @@ def _read_manifest(manifest: Path) -> tuple[SourceList, tuple[tuple[str, ...], .
         fingerprint=hashlib.sha256(content).hexdigest(),
     )
     return listing, labels
+
+
+def _placed(path: str, root: Path | None, where: str) -> str:
+    """A path with the placeholder of a template replaced."""
+    placeholder = _PLACEHOLDER.match(path)
+    if placeholder is None:
+        return path
+    if root is None:
+        raise DatasetError(
+            f"{where}: {path!r} has the placeholder {placeholder[0]} of a template. Say which folder it "
+            "stands for: --root FOLDER, the one that holds the folders of sounds and frames."
+        )
+    return f"{root.absolute()}{path[placeholder.end() :]}"
 
 
 def _check_item(item: Any, where: str) -> None:

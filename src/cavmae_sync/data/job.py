@@ -17,7 +17,7 @@ from cavmae_sync.atomic import locked, write_text
 from cavmae_sync.data.config import PrepareConfig
 from cavmae_sync.data.finish import audit_units, finish
 from cavmae_sync.data.manifest import DATASET_FILE, SCHEMA_VERSION, SHARDS_FOLDER
-from cavmae_sync.data.report import PrepareReport
+from cavmae_sync.data.report import LabelUse, PrepareReport
 from cavmae_sync.data.sources import SourceList
 from cavmae_sync.data.unit import WORK_FOLDER, ClipReader, Unit, UnitResult, prepare_unit
 from cavmae_sync.data.workers import num_cores, run_in_workers, single_threaded
@@ -71,14 +71,14 @@ class Job:
         listing: The files.
         labels: The labels of each file.
         labels_fingerprint: SHA-256 of the label file; None without one.
-        num_unknown_labels: Its rows that belong to no file.
+        label_use: What became of its rows.
         read: Gives the clips of a file.
     """
 
     listing: SourceList
     labels: tuple[tuple[str, ...], ...]
     labels_fingerprint: str | None
-    num_unknown_labels: int
+    label_use: LabelUse
     read: ClipReader
 
 
@@ -103,14 +103,14 @@ def run_job(
         _work(units[share.index :: share.count], num_workers=num_workers, on_progress=on_progress)
     # Another share may have finished the dataset meanwhile, and removed the records of the units.
     if not all(unit.is_done() for unit in units) and not (out / DATASET_FILE).is_file():
-        return audit_units(units, job.listing.skipped, num_unknown_labels=job.num_unknown_labels)
+        return audit_units(units, job.listing.skipped, label_use=job.label_use)
     with locked(out / WORK_FOLDER / "finish.lock"):
         if not _find_complete(out, plan):
             finish(
                 units,
                 job.listing.skipped,
                 plan=plan,
-                num_unknown_labels=job.num_unknown_labels,
+                label_use=job.label_use,
                 max_rejected_fraction=max_rejected_fraction,
             )
     _find_complete(out, plan)

@@ -1,15 +1,46 @@
-"""Labels of videos, from a CSV file with the columns `video_id` and `labels`."""
+"""Labels of videos, from a list in any of the published formats, or a CSV of one's own."""
 
-import csv
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from cavmae_sync.choices import LabelNames, ListSplit
+from cavmae_sync.data.clip_list import as_clip_list
+from cavmae_sync.data.official import WantedClip, match_names, read_list_file
+from cavmae_sync.data.official.classes import read_class_labels
+from cavmae_sync.data.report import LabelUse
 from cavmae_sync.errors import DatasetError
 
-_COLUMNS = ["video_id", "labels"]
-_SEPARATOR = ";"
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LabelFile:
+    """Where labels come from.
+
+    Attributes:
+        path: A list of clips with their labels; see `cavmae_sync.data.read_clip_list`.
+        split: Take only these rows of VGGSound's list.
+        classes: Class list (index,mid,display_name); None keeps labels as they are written.
+        names: How labels are written then.
+    """
+
+    path: Path
+    split: ListSplit | None = None
+    classes: Path | None = None
+    names: LabelNames = "name"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FileLabels:
+    """The labels of the files of a dataset.
+
+    Attributes:
+        labels: Labels of each file; none when no row is its.
+        use: Which rows found their file, in numbers.
+    """
+
+    labels: tuple[tuple[str, ...], ...]
+    use: LabelUse
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -17,106 +48,62 @@ class Labels:
     """Which labels each video carries.
 
     Attributes:
-        by_video: Video id to labels. An id is a file's path below the source folder without ending; or,
-            where no file has this path, the name without folder and ending of just one file.
+        clips: The rows: clips that are looked for.
+        labels: Labels of each.
         fingerprint: SHA-256 of the ids and labels.
     """
 
-    by_video: dict[str, tuple[str, ...]]
+    clips: tuple[WantedClip, ...]
+    labels: tuple[tuple[str, ...], ...]
     fingerprint: str
 
-    def of(self, files: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    def of(self, files: Sequence[str]) -> FileLabels:
         """Labels of all files of a dataset.
 
         Args:
             files: Paths below the source folder.
 
-        Returns:
-            For each file its labels, none when no row names it.
-
         Raises:
-            DatasetError: Not one file is named, or a row could mean several files.
+            DatasetError: Not one file is named, or a row could mean several files, or a file several rows.
         """
-        rows = self._rows_of(files)
-        if files and not any(rows):
+        names = [str(PurePosixPath(file).with_suffix("")) if file else "" for file in files]
+        matches = match_names(names, self.clips)
+        if files and not matches.by_rule:
             raise DatasetError(
-                f"No label belongs to any video: the label file names {_some(self.by_video)}, the videos are "
-                f"called {_some(_keys(files[-1]))}. A video_id is a file name without folder and ending."
+                f"No label belongs to any video: the label file names {_some(c.id for c in self.clips)}, the "
+                f"videos are called {_some(names)}. A video_id is a file name without folder and ending; "
+                "docs/official-data.md tells which names of official clips are understood."
             )
-        return tuple(() if row is None else self.by_video[row] for row in rows)
-
-    def _rows_of(self, files: Sequence[str]) -> list[str | None]:
-        paths = {_keys(file)[0] for file in files}
-        named_by: dict[str, str] = {}
-        rows: list[str | None] = []
-        for file in files:
-            path, name = _keys(file)
-            if path in self.by_video:
-                rows.append(path)
-            elif name in paths or name not in self.by_video:
-                rows.append(None)
-            elif named_by.setdefault(name, file) == file:
-                rows.append(name)
-            else:
-                raise DatasetError(
-                    f"The video_id {name!r} of the label file could mean {named_by[name]} or {file}. "
-                    f"Write a row for each, by its path without ending, for example {path!r}."
-                )
-        return rows
-
-    def count_unknown(self, files: Iterable[str]) -> int:
-        """Number of label rows that belong to none of the files."""
-        known = {key for file in files for key in _keys(file)}
-        return sum(video not in known for video in self.by_video)
+        found = {number for number in matches.wanted_of if number is not None}
+        return FileLabels(
+            labels=tuple(() if number is None else self.labels[number] for number in matches.wanted_of),
+            use=LabelUse(num_unknown=len(self.clips) - len(found), by_rule=matches.by_rule),
+        )
 
 
-def read_labels(path: Path) -> Labels:
-    """Read a label file: UTF-8 CSV, header `video_id,labels`, labels separated by `;`.
+def read_labels(source: LabelFile | Path) -> Labels:
+    """Read a list with labels; of our own formats, every row must have one.
 
     Raises:
-        DatasetError: The file is missing or malformed; names the line.
+        DatasetError: The file is missing, of no known format, or malformed (names the line); it names a clip
+            twice or has no labels; or a label is not in the class list.
     """
-    if not path.is_file():
-        raise DatasetError(f"{path} is not a file. Give a CSV with the columns video_id,labels.")
-    by_video: dict[str, tuple[str, ...]] = {}
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, strict=True)
-        try:
-            header = next(reader, None)
-            if header != _COLUMNS:
-                raise DatasetError(
-                    f"{path} line 1: the header is {header or 'empty'}, it must be {','.join(_COLUMNS)}."
-                )
-            for cells in reader:
-                _add_row(by_video, cells, f"{path} line {reader.line_num}")
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise DatasetError(
-                f"{path} line {reader.line_num + 1}: {error}. It must be CSV in UTF-8."
-            ) from error
-    text = "\n".join(f"{video}\t{_SEPARATOR.join(labels)}" for video, labels in sorted(by_video.items()))
-    return Labels(by_video=by_video, fingerprint=hashlib.sha256(text.encode()).hexdigest())
-
-
-def _add_row(by_video: dict[str, tuple[str, ...]], cells: list[str], where: str) -> None:
-    if not cells:
-        return
-    if len(cells) != len(_COLUMNS):
-        raise DatasetError(
-            f'{where}: {len(cells)} columns, 2 are needed. Separate labels by ";", or quote the cell.'
-        )
-    video, names = cells[0].strip(), tuple(name.strip() for name in cells[1].split(_SEPARATOR))
-    if not video:
-        raise DatasetError(f"{where}: the video_id is empty.")
-    if video in by_video:
-        raise DatasetError(f"{where}: {video} has a row already. Join its labels in one row.")
-    if not all(names) or len(set(names)) != len(names):
-        raise DatasetError(f"{where}: the labels {cells[1]!r} of {video} contain an empty or repeated one.")
-    by_video[video] = names
-
-
-def _keys(file: str) -> tuple[str, str]:
-    path = PurePosixPath(file)
-    return str(path.with_suffix("")) if path.name else "", path.stem
+    source = LabelFile(path=source) if isinstance(source, Path) else source
+    file = read_list_file(source.path, split=source.split)
+    bare = [clip for clip in file.clips if not clip.labels]
+    if bare and file.kind != "cavmae_json":
+        raise DatasetError(f"{source.path} {file.unit} {bare[0].line}: {bare[0].id} has no label.")
+    clips = as_clip_list(file)
+    labels = clips.labels
+    if source.classes is not None:
+        labels = tuple(read_class_labels(source.classes).rename(labels, source.names))
+    rows = sorted(zip(clips.ids, labels, strict=True))
+    text = "\n".join(f"{video}\t{';'.join(names)}" for video, names in rows)
+    return Labels(
+        clips=tuple(WantedClip(id=clip.id, start_seconds=clip.start_seconds) for clip in file.clips),
+        labels=labels,
+        fingerprint=hashlib.sha256(text.encode()).hexdigest(),
+    )
 
 
 def _some(names: Iterable[str]) -> str:

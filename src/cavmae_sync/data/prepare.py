@@ -10,8 +10,8 @@ from pathlib import Path
 
 from cavmae_sync.data.config import PrepareConfig
 from cavmae_sync.data.job import Job, Progress, Share, run_job
-from cavmae_sync.data.labels import read_labels
-from cavmae_sync.data.report import PrepareReport
+from cavmae_sync.data.labels import LabelFile, read_labels
+from cavmae_sync.data.report import LabelUse, PrepareReport
 from cavmae_sync.data.sources import list_sources
 from cavmae_sync.data.videos import read_video
 
@@ -21,7 +21,7 @@ def prepare(
     *,
     out: str | os.PathLike[str],
     config: PrepareConfig | None = None,
-    labels: str | os.PathLike[str] | None = None,
+    labels: str | os.PathLike[str] | LabelFile | None = None,
     num_workers: int | None = None,
     max_rejected_fraction: float = 1.0,
     share: Share | None = None,
@@ -34,7 +34,8 @@ def prepare(
         out: Folder for the dataset: new, empty, or left by an earlier run with the same arguments, which
             is then continued (or, if it was complete, only counted).
         config: What to store.
-        labels: CSV with the columns `video_id,labels`, see `read_labels`; None leaves clips unlabelled.
+        labels: CSV with the columns `video_id,labels`, or a list of AudioSet, VGGSound or CAV-MAE, see
+            `read_labels`; None leaves clips unlabelled.
         num_workers: Processes that work at the same time; None = one per core, 0 = in this process.
         max_rejected_fraction: Share of the files that may be rejected, in [0, 1].
         share: Which part of the work to do; None = all of it.
@@ -49,13 +50,15 @@ def prepare(
             a higher limit to accept it.
     """
     listing = list_sources(Path(source))
-    known = None if labels is None else read_labels(Path(labels))
+    given = labels if labels is None or isinstance(labels, LabelFile) else Path(labels)
+    known = None if given is None else read_labels(given)
     paths = [file.path for file in listing.files]
+    found = None if known is None else known.of(paths)
     job = Job(
         listing=listing,
-        labels=((),) * len(paths) if known is None else known.of(paths),
+        labels=((),) * len(paths) if found is None else found.labels,
         labels_fingerprint=None if known is None else known.fingerprint,
-        num_unknown_labels=0 if known is None else known.count_unknown(paths),
+        label_use=LabelUse() if found is None else found.use,
         read=read_video,
     )
     return run_job(

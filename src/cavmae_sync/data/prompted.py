@@ -70,13 +70,7 @@ class SoundPrompted:
         """
         self.folder = Path(folder)
         table = self.folder / TABLE_FILE
-        if not table.is_file():
-            raise DatasetError(
-                f"{self.folder} has no {TABLE_FILE}. Give the folder ADE20KSoundPrompted of DenseAV."
-            )
-        cells = list(_read_cells(table))
-        self.rows = tuple(filter(None, (self._row(place, row) for place, row in enumerate(cells))))
-        self.num_without_prompt = len(cells) - len(self.rows)
+        self.rows, self.num_without_prompt = read_rows(self.folder)
         if not self.rows:
             raise DatasetError(f"{table} has no row with a vggsound_file and an ade_class_id that is not 0.")
         missing = [
@@ -85,7 +79,7 @@ class SoundPrompted:
         if missing:
             raise DatasetError(
                 f"{table} names {len(missing)} files that are missing, the first is {missing[0]}. Nothing is "
-                "put in their place: complete the folder."
+                f"put in their place: complete the folder. All are told by: cavmae-sync list {self.folder}"
             )
 
     @cached_property
@@ -98,8 +92,8 @@ class SoundPrompted:
 
     def read_picture(self, index: int, *, pixels: int) -> NDArray[np.uint8]:
         """The middle square of a picture, its shorter side at `pixels` (bilinear): uint8 [H, W, C]."""
-        image = _read(self.rows[index].picture).convert("RGB")
-        return np.asarray(_middle_square(image, pixels=pixels, how=Image.Resampling.BILINEAR))
+        image = read_image(self.rows[index].picture).convert("RGB")
+        return np.asarray(middle_square(image, pixels=pixels, how=Image.Resampling.BILINEAR))
 
     def read_mask(self, index: int, *, pixels: int = FRAME_PIXELS) -> NDArray[np.bool_]:
         """Where the class is: bool [H, W], the same square as the picture's, its nearest pixels.
@@ -108,41 +102,54 @@ class SoundPrompted:
             DatasetError: Picture and annotation are not of one size.
         """
         row = self.rows[index]
-        labels = _read(row.annotation)
-        size = _read(row.picture).size
+        labels = read_image(row.annotation)
+        size = read_image(row.picture).size
         if labels.size != size:
             raise DatasetError(
                 f"{row.annotation} has {labels.size[0]} x {labels.size[1]} pixels, its picture {size[0]} x "
                 f"{size[1]}. They do not belong together; fetch both again."
             )
-        square = _middle_square(labels.convert("RGB"), pixels=pixels, how=Image.Resampling.NEAREST)
-        colours_HWC = np.asarray(square).astype(np.int64)
-        # Red holds the hundreds of a class (in steps of 10), green the rest; blue tells objects apart.
-        return colours_HWC[:, :, 0] // 10 * 256 + colours_HWC[:, :, 1] == row.class_id
+        square = middle_square(labels.convert("RGB"), pixels=pixels, how=Image.Resampling.NEAREST)
+        return classes_of_colours(np.asarray(square)) == row.class_id
 
     def read_log_mel(self, index: int) -> Tensor:
         """Log-mel of a prompt, float32 [1024, M]: its first channel, cut or filled up with silence."""
         sound_S = read_audio(self.rows[index].sound, duration_seconds=None)[:PROMPT_SAMPLES]
         return log_mel(np.pad(sound_S, (0, PROMPT_SAMPLES - sound_S.size)))
 
-    def _row(self, place: int, cells: dict[str, str]) -> PromptedRow | None:
-        sound, class_id = cells["vggsound_file"], _class_id(cells["ade_class_id"])
-        if class_id is None:
-            raise DatasetError(
-                f"{self.folder / TABLE_FILE}, row {place + 1}: ade_class_id is {cells['ade_class_id']!r}, "
-                "it must be a whole number."
-            )
-        if not sound or sound.lower() == "nan" or class_id == 0:
-            return None
-        location = cells["image_location"]
-        seg = str(PurePosixPath(location).with_suffix("")) + "_seg.png"
-        return PromptedRow(
-            image_location=location,
-            picture=self.folder / "frames" / location,
-            annotation=self.folder / "annotations" / seg,
-            sound=self.folder / "audio" / PurePosixPath(sound).name,
-            class_id=class_id,
+
+def read_rows(folder: Path) -> tuple[tuple[PromptedRow, ...], int]:
+    """Rows of a folder's table that have a prompt, and how many have none; no other file is looked for.
+
+    Raises:
+        DatasetError: The table is missing, lacks a column, or a class is no whole number (names the row).
+    """
+    table = folder / TABLE_FILE
+    if not table.is_file():
+        raise DatasetError(f"{folder} has no {TABLE_FILE}. Give the folder ADE20KSoundPrompted of DenseAV.")
+    cells = list(_read_cells(table))
+    rows = tuple(filter(None, (_row(folder, place, row) for place, row in enumerate(cells))))
+    return rows, len(cells) - len(rows)
+
+
+def _row(folder: Path, place: int, cells: dict[str, str]) -> PromptedRow | None:
+    sound, class_id = cells["vggsound_file"], _class_id(cells["ade_class_id"])
+    if class_id is None:
+        raise DatasetError(
+            f"{folder / TABLE_FILE}, row {place + 1}: ade_class_id is {cells['ade_class_id']!r}, "
+            "it must be a whole number."
         )
+    if not sound or sound.lower() == "nan" or class_id == 0:
+        return None
+    location = cells["image_location"]
+    seg = str(PurePosixPath(location).with_suffix("")) + "_seg.png"
+    return PromptedRow(
+        image_location=location,
+        picture=folder / "frames" / location,
+        annotation=folder / "annotations" / seg,
+        sound=folder / "audio" / PurePosixPath(sound).name,
+        class_id=class_id,
+    )
 
 
 def _read_cells(table: Path) -> Iterator[dict[str, str]]:
@@ -166,7 +173,19 @@ def _class_id(text: str) -> int | None:
     return int(number) if number.is_integer() else None
 
 
-def _read(path: Path) -> Image.Image:
+def classes_of_colours(colours_HWC: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Class of every pixel of an annotation, int64 [H, W] (spec 4.5)."""
+    # Red holds the hundreds of a class (in steps of 10), green the rest; blue tells objects apart.
+    wide_HWC = colours_HWC.astype(np.int64)
+    return wide_HWC[:, :, 0] // 10 * 256 + wide_HWC[:, :, 1]
+
+
+def read_image(path: Path) -> Image.Image:
+    """A picture, decoded.
+
+    Raises:
+        DatasetError: It is none that can be read.
+    """
     try:
         with Image.open(path, formats=["JPEG", "PNG"]) as image:
             image.load()
@@ -175,7 +194,7 @@ def _read(path: Path) -> Image.Image:
     return image
 
 
-def _middle_square(image: Image.Image, *, pixels: int, how: Image.Resampling) -> Image.Image:
+def middle_square(image: Image.Image, *, pixels: int, how: Image.Resampling) -> Image.Image:
     """Resize and crop with torchvision's rounding, by which the data of the method were made."""
     short = min(image.size)
     width, height = (int(pixels * side / short) for side in image.size)

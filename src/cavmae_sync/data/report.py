@@ -1,13 +1,27 @@
 """What came of a preparation, counted."""
 
 from collections import Counter
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pyarrow as pa
 from rich.table import Table
 
 from cavmae_sync.data.manifest import SKIP_REASONS
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LabelUse:
+    """What became of the rows of a label file.
+
+    Attributes:
+        num_unknown: Rows that belong to no file.
+        by_rule: How many files each rule of `cavmae_sync.data.official.names` found.
+    """
+
+    num_unknown: int = 0
+    by_rule: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,6 +42,8 @@ class PrepareReport:
         num_duplicate: Clips of files whose content came earlier in the list.
         num_unlabelled: Clips without labels.
         num_unknown_labels: Rows of the label file that belong to no file.
+        labels_by_rule: How many files found their labels by each rule of names.
+        num_resampled: Clips of an import whose sound was not at 16 kHz.
         clip_seconds: Length of all clips together, in seconds.
         shard_bytes: Size of all shards together.
     """
@@ -46,6 +62,8 @@ class PrepareReport:
     num_unknown_labels: int
     clip_seconds: float
     shard_bytes: int
+    labels_by_rule: Mapping[str, int] = field(default_factory=dict)
+    num_resampled: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """The counts, ready for JSON."""
@@ -67,7 +85,10 @@ class PrepareReport:
             *((f"  {reason}", count) for reason, count in self.rejected_by_reason.items()),
             ("files not tried", self.num_files_skipped),
             ("label rows of no file", self.num_unknown_labels),
+            *((f"  labels found by: {rule}", count) for rule, count in self.labels_by_rule.items()),
         ]
+        if self.num_resampled:
+            rows.insert(7, ("  sound resampled to 16 kHz", self.num_resampled))
         for what, count in rows:
             table.add_row(what, f"{count:,}")
         table.add_row("hours", f"{self.clip_seconds / 3600:.2f}")
@@ -76,7 +97,13 @@ class PrepareReport:
 
 
 def count_up(
-    clips: pa.Table, rejected: pa.Table, *, num_unknown_labels: int, shard_bytes: int, is_complete: bool
+    clips: pa.Table,
+    rejected: pa.Table,
+    *,
+    label_use: LabelUse,
+    shard_bytes: int,
+    num_resampled: int,
+    is_complete: bool,
 ) -> PrepareReport:
     """Count the tables of a dataset."""
     reasons = Counter(rejected["reason"].to_pylist())
@@ -94,7 +121,9 @@ def count_up(
         num_short=clips["is_short"].to_pylist().count(True),
         num_duplicate=clips["is_duplicate"].to_pylist().count(True),
         num_unlabelled=clips["labels"].to_pylist().count([]),
-        num_unknown_labels=num_unknown_labels,
+        num_unknown_labels=label_use.num_unknown,
+        labels_by_rule=dict(label_use.by_rule),
+        num_resampled=num_resampled,
         clip_seconds=float(seconds.sum()),
         shard_bytes=shard_bytes,
     )

@@ -42,12 +42,14 @@ class SourceClip:
         content_hash: SHA-256 of what it was read from.
         clip: Frames and sound.
         jpegs: The frames as they are to be stored, where they are JPEG of the right size already.
+        is_resampled: The sound of an import was not at 16 kHz.
     """
 
     id: str
     content_hash: str
     clip: Clip
     jpegs: tuple[bytes, ...] | None = None
+    is_resampled: bool = False
 
 
 #: Gives the clips of a file below a root folder. A function of a module, so that workers can import it.
@@ -84,6 +86,11 @@ class Unit:
         """Whether the unit's record is there."""
         return self.work_file("json").is_file()
 
+    def num_resampled(self) -> int:
+        """Clips of an import whose sound was not at 16 kHz; of a unit that is done."""
+        counts = self.work_file("counts.json")
+        return json.loads(counts.read_text(encoding="utf-8"))["num_resampled"] if counts.is_file() else 0
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shard:
@@ -92,6 +99,14 @@ class Shard:
     name: str
     num_bytes: int
     sha256: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Taken:
+    """The clips of one file, written."""
+
+    rows: list[ClipRow]
+    num_resampled: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,6 +123,7 @@ def prepare_unit(unit: Unit) -> UnitResult:
     rows: list[ClipRow] = []
     rejected: list[Rejected] = []
     shards: list[Shard] = []
+    num_resampled = 0
     waiting = deque(zip(unit.files, unit.labels, strict=True))
     while waiting:
         name = f"shard-{unit.index:06d}-{len(shards):02d}.tar"
@@ -120,7 +136,8 @@ def prepare_unit(unit: Unit) -> UnitResult:
                 if isinstance(found, Rejected):
                     rejected.append(found)
                 else:
-                    rows += found
+                    rows += found.rows
+                    num_resampled += found.num_resampled
             sha256 = writer.finish()
         if len(rows) > num_before:
             shards.append(Shard(name=name, num_bytes=writer.num_bytes, sha256=sha256))
@@ -128,19 +145,24 @@ def prepare_unit(unit: Unit) -> UnitResult:
             path.unlink()
     write_table(clips_table(rows), unit.work_file("clips.parquet"))
     write_table(rejected_table(rejected), unit.work_file("rejected.parquet"))
+    write_text(unit.work_file("counts.json"), json.dumps({"num_resampled": num_resampled}))
     write_text(unit.work_file("json"), json.dumps([asdict(shard) for shard in shards]))
     return UnitResult(num_files=len(unit.files), num_clips=len(rows), num_rejected=len(rejected))
 
 
 def _prepare_file(
     unit: Unit, source: SourceFile, labels: tuple[str, ...], *, writer: ShardWriter, shard: str
-) -> list[ClipRow] | Rejected:
+) -> _Taken | Rejected:
     """All clips of a file, written, or the reason why it has none: a file is taken whole or not at all."""
     before = writer.mark()
     known = {"source": source.path, "labels": labels, "shard": shard}
     try:
-        found = unit.read(unit.root, source, unit.config)
-        return [_write_clip(clip, writer=writer, config=unit.config, known=known) for clip in found]
+        rows: list[ClipRow] = []
+        num_resampled = 0
+        for clip in unit.read(unit.root, source, unit.config):
+            rows.append(_write_clip(clip, writer=writer, config=unit.config, known=known))
+            num_resampled += clip.is_resampled
+        return _Taken(rows=rows, num_resampled=num_resampled)
     except MediaError as error:
         writer.rewind(before)
         message = str(error).replace(f"{unit.root}{os.sep}", "")

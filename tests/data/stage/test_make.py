@@ -42,7 +42,8 @@ def test_a_stage_is_clips_labels_truth_and_a_description(stage):
 
 def test_labels_are_those_that_prepare_reads(stage):
     labels = read_labels(stage / "labels.csv")
-    assert labels.by_video == StageTruth(stage).labels()
+    by_video = dict(zip((clip.id for clip in labels.clips), labels.labels, strict=True))
+    assert by_video == StageTruth(stage).labels()
 
 
 def test_truth_on_disk_is_the_truth_in_memory(stage):

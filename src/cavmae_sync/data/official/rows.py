@@ -10,8 +10,8 @@ from typing import Literal
 
 from cavmae_sync.errors import DatasetError
 
-#: Which file somebody gave; recognised by its content.
-ListKind = Literal["cavmae_json", "audioset_csv", "vggsound_csv", "labels_csv", "text"]
+#: Which list somebody gave; the format of a file is told by its content.
+ListKind = Literal["cavmae_json", "audioset_csv", "vggsound_csv", "labels_csv", "text", "dataset"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,15 +53,26 @@ class ListFile:
     @property
     def unit(self) -> str:
         """What `ListedClip.line` counts: "line" or "entry"."""
-        return "entry" if self.kind == "cavmae_json" else "line"
+        return "entry" if self.kind in ("cavmae_json", "dataset") else "line"
 
 
 _YOUTUBE_ID = re.compile(r"[A-Za-z0-9_-]{11}")
+_VGGSOUND_ID = re.compile(r"([A-Za-z0-9_-]{11})_\d{6}")
 
 
 def is_youtube_id(text: str) -> bool:
     """Whether a text has the form of a video's name on YouTube: 11 letters, digits, `-` and `_`."""
     return _YOUTUBE_ID.fullmatch(text) is not None
+
+
+def youtube_id_of(clip_id: str) -> str:
+    """Name of the video of a clip; the clip's own where it is not named like VGGSound's.
+
+    >>> youtube_id_of("glLQrEijrKg_000300")
+    'glLQrEijrKg'
+    """
+    parts = _VGGSOUND_ID.fullmatch(clip_id)
+    return clip_id if parts is None else parts[1]
 
 
 def read_text(path: Path) -> str:
@@ -71,7 +82,7 @@ def read_text(path: Path) -> str:
         DatasetError: It is missing, no UTF-8, or empty.
     """
     if not path.is_file():
-        raise DatasetError(f"{path} is not a file. Give a list of clips.")
+        raise DatasetError(f"{path} is not a file. Give one that exists.")
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:

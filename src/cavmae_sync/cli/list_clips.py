@@ -1,0 +1,95 @@
+"""`cavmae-sync list`: what a published list holds, and lists for retrieval made of it."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from cavmae_sync.choices import LabelNames, ListFormat, ListSplit
+from cavmae_sync.cli.progress import show_progress
+from cavmae_sync.cli.types import Count, Json
+
+if TYPE_CHECKING:
+    from cavmae_sync.data.make_list import MadeList
+
+
+def list_clips(
+    source: Path,
+    /,
+    *,
+    split: ListSplit | None = None,
+    classes: Path | None = None,
+    names: LabelNames | None = None,
+    per_class: Count | None = None,
+    available: Path | None = None,
+    out: Path | None = None,
+    format: ListFormat = "json",  # noqa: A002  what people type
+    weights: Path | None = None,
+    write_weights: Path | None = None,
+    as_json: Json = False,
+) -> None:
+    """Show what a list of clips holds, and make a list for retrieval of it, with its fingerprint.
+
+    Reads CAV-MAE's JSON manifests, AudioSet's segments, vggsound.csv, CSV with the header video_id,labels,
+    text with one id a line, and prepared datasets. Of the folder ADE20KSoundPrompted it shows the audit. A
+    malformed row is an error that names its line.
+
+    Example: cavmae-sync list eval_segments.csv --per-class 5 --out audioset-5-per-class.json
+
+    Args:
+        source: The list, the folder of a prepared dataset, or the folder ADE20KSoundPrompted.
+        split: Take only these rows of vggsound.csv.
+        classes: Class list (index,mid,display_name) to check the labels against.
+        names: Write labels by the name or the mid that the class list gives them.
+        per_class: Take about this many clips of each class, in the order of the file.
+        available: Prepared dataset; take only what is in it, and say what is missing of each class.
+        out: File for the list. What is known of it is written beside, in NAME.about.json.
+        format: Of that file.
+        weights: File of sampling weights (one number a line) to check against the list.
+        write_weights: File for the weights that follow from the labels.
+        as_json: Print everything as one JSON object.
+    """
+    from cavmae_sync.data.clip_weights import read_weights
+    from cavmae_sync.data.clip_weights import write_weights as write
+    from cavmae_sync.data.make_list import ListPlan, make_list, write_list
+    from cavmae_sync.data.prompted import TABLE_FILE
+
+    if (source / TABLE_FILE).is_file():
+        _show_prompted(source, as_json=as_json)
+        return
+    made = make_list(
+        source,
+        ListPlan(split=split, classes=classes, names=names, per_class=per_class, available=available),
+    )
+    written: dict[str, Any] = {}
+    if weights is not None:
+        written["num_weights_read"] = len(read_weights(weights, num_clips=len(made.clips)))
+    if out is not None:
+        written["list"], written["about"] = str(out), str(write_list(made, out, form=format))
+    if write_weights is not None:
+        write(write_weights, made.clips.labels)
+        written["weights"] = str(write_weights)
+    _print(made, written, as_json=as_json)
+
+
+def _print(made: "MadeList", written: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({**made.to_dict(), **written}, indent=2, ensure_ascii=False))
+        return
+    console = Console()
+    console.print(made.audit.to_table(f"in {made.clips.source}"))
+    console.print(made.to_table())
+    for what, where in written.items():
+        console.print(f"{what.replace('_', ' ')}: {where}", markup=False, soft_wrap=True)
+
+
+def _show_prompted(folder: Path, *, as_json: bool) -> None:
+    from cavmae_sync.data.prompted_audit import audit_prompted
+
+    with show_progress("looking at files") as advance:
+        audit = audit_prompted(folder, on_progress=lambda done, total: advance(done, total, ""))
+    if as_json:
+        print(json.dumps(audit.to_dict(), indent=2, ensure_ascii=False))
+        return
+    Console().print(audit.to_table())
