@@ -139,9 +139,20 @@ class TestRefused:
         with pytest.raises(WeightsError, match=name):
             load_model(path)
 
-    def test_somebody_elses_safetensors(self, tmp_path: Path):
-        save_file({"weight": torch.zeros(2)}, tmp_path / "other.safetensors")
-        with pytest.raises(WeightsError, match="'no format' in its header, 'cavmae-sync/1' is needed"):
+    @pytest.mark.parametrize(
+        ("metadata", "says"),
+        [
+            (None, r"a model that is not known here \(1: weight\)"),
+            (
+                {"format": "cavmae-sync probe/1"},
+                "'cavmae-sync probe/1' in its header, 'cavmae-sync/1' is needed",
+            ),
+        ],
+        ids=["somebody else's", "a probe"],
+    )
+    def test_other_safetensors(self, tmp_path: Path, metadata: dict[str, str] | None, says: str):
+        save_file({"weight": torch.zeros(2)}, tmp_path / "other.safetensors", metadata=metadata)
+        with pytest.raises(WeightsError, match=says):
             load_model(tmp_path / "other.safetensors")
 
     @pytest.mark.parametrize("config", ["{", json.dumps({"width": 7}), json.dumps({"hue": 1})])

@@ -1,27 +1,29 @@
-"""The weights a run starts from: an ImageNet MAE checkpoint, or one of ours or of the authors."""
+"""The weights a run starts from: ours, the authors', or an ImageNet MAE checkpoint."""
 
 import re
 from pathlib import Path
 
-from torch import Tensor
-
 from cavmae_sync.errors import WeightsError
-from cavmae_sync.model import CAVMAESync, ModelConfig, from_mae, from_official, load_model, read_pth
+from cavmae_sync.model import CAVMAESync, ModelConfig
+from cavmae_sync.model.files import read_file
+from cavmae_sync.model.layouts.read import ReadWeights, interpret, is_ours
+from cavmae_sync.model.weights import may_be_fresh
 
-#: Parts that other weights may lack; they stay fresh (spec 3.5). Anything else must be there, exactly.
-_MAY_BE_FRESH = re.compile(r"(audio|visual)\.(global_token|registers)|joint\.head_[av]\..+")
-_FRESH_FROM_MAE = re.compile(_MAY_BE_FRESH.pattern + r"|(audio|visual)\.modality|decoder\.modality_[av]")
+#: Parts that trained weights may lack beside the model that starts from them (spec 3.5).
+_ADDED = re.compile(r"(audio|visual)\.(global_token|registers)|joint\.head_[av]\..+")
 
 
 def start_from(model: CAVMAESync, path: Path) -> list[str]:
     """Copy the weights of a file into a fresh model; what the file cannot have stays fresh.
 
     Global tokens, registers and contrastive heads may be absent (plain CAV-MAE has none); from an MAE
-    checkpoint the modality codes are too. Position tables are computed, so another segment length is fine.
+    checkpoint the modality codes are too, and from its encoder alone the decoder. Position tables are
+    computed, so another segment length is fine.
 
     Args:
         model: A fresh model; changed in place.
-        path: `.safetensors` of ours, `.pth` of the authors, or an MAE ViT `.pth` with decoder.
+        path: `.safetensors` of ours, a file of the authors, or an MAE ViT in its own, timm's or Hugging
+            Face's names.
 
     Returns:
         Names of the parameters that stayed fresh.
@@ -29,14 +31,17 @@ def start_from(model: CAVMAESync, path: Path) -> list[str]:
     Raises:
         WeightsError: Anything else is missing, unknown or of another shape.
     """
-    state, may_be_fresh = _read(path, model.config)
+    if not path.is_file():
+        raise WeightsError(f"{path} does not exist.")
+    read = _read(path, model.config)
     own = model.state_dict()
-    fresh = sorted(own.keys() - state.keys())
-    problems = [f"{name} missing" for name in fresh if not may_be_fresh.fullmatch(name)]
-    problems += [f"{name} unknown" for name in sorted(state.keys() - own.keys())]
+    fresh = sorted(own.keys() - read.state.keys())
+    expected = (_ADDED, may_be_fresh(read))
+    problems = [f"{name} missing" for name in fresh if not any(each.fullmatch(name) for each in expected)]
+    problems += [f"{name} unknown" for name in sorted(read.state.keys() - own.keys())]
     problems += [
         f"{name} is {tuple(value.shape)}, {tuple(own[name].shape)} needed"
-        for name, value in state.items()
+        for name, value in read.state.items()
         if name in own and value.shape != own[name].shape
     ]
     if problems:
@@ -45,21 +50,21 @@ def start_from(model: CAVMAESync, path: Path) -> list[str]:
             f"{path} cannot start this model: {'; '.join(problems[:6])}{more}. "
             "Choose model.* fields to match it."
         )
-    model.load_state_dict(own | state)
+    model.load_state_dict(own | read.state)
     return fresh
 
 
-def _read(path: Path, config: ModelConfig) -> tuple[dict[str, Tensor], re.Pattern[str]]:
-    if path.suffix == ".safetensors":
-        found = load_model(path)
-        _check_heads(path, found.config, config)
-        return dict(found.state_dict()), _MAY_BE_FRESH
-    if not path.is_file():
-        raise WeightsError(f"{path} does not exist.")
-    state = read_pth(path)
-    if "patch_embed.proj.weight" in state:
-        return from_mae(state), _FRESH_FROM_MAE
-    return from_official(state)[1], _MAY_BE_FRESH
+def _read(path: Path, wanted: ModelConfig) -> ReadWeights:
+    """The file, with the numbers of heads of the model where it does not say its own."""
+    file = read_file(path)
+    if is_ours(file):
+        read = interpret(file, path)
+        _check_heads(path, read.config, wanted)
+        return read
+    words = [f"heads={wanted.heads}"]
+    if wanted.decoder is not None and any("decoder_embed" in name for name in file.tensors):
+        words.append(f"decoder.heads={wanted.decoder.heads}")
+    return interpret(file, path, overrides=words)
 
 
 def _check_heads(path: Path, found: ModelConfig, wanted: ModelConfig) -> None:

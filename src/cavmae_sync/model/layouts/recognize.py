@@ -35,7 +35,7 @@ def recognize(names: Iterable[str]) -> Layout:
     if has("audio.patch_embed.") and has("visual.patch_embed."):
         return "ours"
     if has("patch_embed_a.") or has("blocks_a."):
-        if has("classifier_head.") or has("mlp_head.") or not has("decoder_"):
+        if has("cls_cls_token") or has("classifier_") or has("mlp_head."):
             return "finetuned"
         has_sync_tokens = "cls_token_a" in found or "register_tokens" in found
         return "sync" if has_sync_tokens else "cavmae"

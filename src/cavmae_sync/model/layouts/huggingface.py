@@ -1,0 +1,107 @@
+"""Hugging Face's names for an ImageNet MAE, read as the published names; three kinds of them exist.
+
+transformers 4 writes `vit.encoder.layer.N.attention.attention.query`, transformers 5 calls the same tensor
+`vit.layers.N.attention.q_proj` in memory. `ViTMAEModel` has neither the `vit.` in front nor a decoder.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
+
+import torch
+from torch import Tensor
+
+from cavmae_sync.errors import WeightsError
+
+
+class Place(NamedTuple):
+    """Where a tensor lies in the published layout.
+
+    Attributes:
+        name: Published name.
+        third: Which third of a fused query-key-value tensor; None for the whole of it.
+    """
+
+    name: str
+    third: int | None = None
+
+
+_OUTSIDE: Final = (
+    (r"(?:vit\.)?embeddings\.cls_token", "cls_token"),
+    (r"(?:vit\.)?embeddings\.position_embeddings", "pos_embed"),
+    (r"(?:vit\.)?embeddings\.patch_embeddings\.projection\.(weight|bias)", r"patch_embed.proj.\1"),
+    (r"(?:vit\.)?layernorm\.(weight|bias)", r"norm.\1"),
+    (r"decoder\.mask_token", "mask_token"),
+    (r"decoder\.(decoder_pos_embed)", r"\1"),
+    (r"decoder\.(decoder_(?:embed|norm|pred)\.(?:weight|bias))", r"\1"),
+)
+_BLOCK: Final = re.compile(
+    r"(?:(?P<encoder>(?:vit\.)?(?:encoder\.layer|layers))"
+    r"|decoder\.(?:decoder_layers|decoder_encoder\.layer|layers))"
+    r"\.(?P<number>\d+)\.(?P<inner>.+)\.(?P<kind>weight|bias)"
+)
+_INSIDE: Final[Mapping[str, tuple[str, int | None]]] = {
+    "attention.attention.query": ("attn.qkv", 0),
+    "attention.attention.key": ("attn.qkv", 1),
+    "attention.attention.value": ("attn.qkv", 2),
+    "attention.q_proj": ("attn.qkv", 0),
+    "attention.k_proj": ("attn.qkv", 1),
+    "attention.v_proj": ("attn.qkv", 2),
+    "attention.output.dense": ("attn.proj", None),
+    "attention.o_proj": ("attn.proj", None),
+    "intermediate.dense": ("mlp.fc1", None),
+    "mlp.fc1": ("mlp.fc1", None),
+    "output.dense": ("mlp.fc2", None),
+    "mlp.fc2": ("mlp.fc2", None),
+    "layernorm_before": ("norm1", None),
+    "layernorm_after": ("norm2", None),
+}
+
+
+def place_of(name: str) -> Place | None:
+    """Where a tensor of Hugging Face's layout lies in the published one; None for an unknown one."""
+    if (match := _BLOCK.fullmatch(name)) and match["inner"] in _INSIDE:
+        inner, third = _INSIDE[match["inner"]]
+        stack = "blocks" if match["encoder"] else "decoder_blocks"
+        return Place(f"{stack}.{match['number']}.{inner}.{match['kind']}", third)
+    for pattern, published in _OUTSIDE:
+        if match := re.fullmatch(pattern, name):
+            return Place(match.expand(published))
+    return None
+
+
+def from_huggingface(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors by their published names, query, key and value fused.
+
+    Raises:
+        WeightsError: A tensor is unknown, or a query has no key or no value beside it.
+    """
+    whole: dict[str, Tensor] = {}
+    thirds: dict[str, dict[int, Tensor]] = {}
+    for name, value in state.items():
+        place = place_of(name)
+        if place is None:
+            raise WeightsError(f"unknown tensor {name!r} in a ViT MAE of Hugging Face")
+        if place.third is None:
+            whole[place.name] = value
+        else:
+            thirds.setdefault(place.name, {})[place.third] = value
+    for name, parts in thirds.items():
+        if missing := [part for number, part in enumerate(("query", "key", "value")) if number not in parts]:
+            raise WeightsError(f"{name.removesuffix('.weight')} lacks its {' and '.join(missing)}")
+        if len({value.shape for value in parts.values()}) > 1:
+            raise WeightsError(f"query, key and value of {name} have different shapes")
+        whole[name] = torch.cat([parts[0], parts[1], parts[2]])
+    return whole
+
+
+def to_huggingface(published: Mapping[str, Tensor], names: Iterable[str]) -> dict[str, Tensor]:
+    """Those of the wanted tensors that the published ones contain, by Hugging Face's names."""
+    found: dict[str, Tensor] = {}
+    for name in names:
+        place = place_of(name)
+        if place is None or place.name not in published:
+            continue
+        value = published[place.name]
+        found[name] = value if place.third is None else value.chunk(3)[place.third]
+    return found
