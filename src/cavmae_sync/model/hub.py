@@ -146,7 +146,7 @@ def hub_errors(doing: str, repository: str, *, revision: str = _DEFAULT_REVISION
         raise WeightsError(f"{doing} failed, {reason}. {hint}.") from error
     except errors.HFValidationError as error:
         raise WeightsError(
-            f"{doing} failed: {repository} is no name for a hub. {_first_line(error)}"
+            f"{doing} failed: {repository} is no name for a repository. {_first_line(error)}"
         ) from error
     except (errors.HTTPError, errors.OfflineModeIsEnabled) as error:
         raise WeightsError(f"{doing} failed: {_why_unreachable(error)}") from error
