@@ -15,6 +15,7 @@ from rich.console import Console
 from cavmae_sync.cli.agreement import agreement
 from cavmae_sync.cli.classify import classify
 from cavmae_sync.cli.demo import demo
+from cavmae_sync.cli.doctor import doctor
 from cavmae_sync.cli.embed import embed
 from cavmae_sync.cli.evaluate_agreement import agreement as agreement_of_stage
 from cavmae_sync.cli.evaluate_retrieval import retrieval
@@ -56,6 +57,7 @@ for _command in (
     agreement,
     reconstruct,
     reproduce,
+    doctor,
     export,
     push,
 ):
@@ -77,7 +79,7 @@ def run(words: list[str]) -> int:
     """Run one command. Returns the exit code."""
     messages = Console(stderr=True, highlight=False)
     try:
-        app(words, error_console=messages, exit_on_error=False, result_action="return_value")
+        code = app(words, error_console=messages, exit_on_error=False, result_action="return_value")
     except CycloptsError:
         return 2  # cyclopts has said why
     except (CavMaeSyncError, ValidationError, OSError) as error:
@@ -88,4 +90,4 @@ def run(words: list[str]) -> int:
         saying = str(stop) or "interrupted; what was finished is kept. Run the same command again to go on."
         messages.print(saying, markup=False, soft_wrap=True)
         return 130
-    return 0
+    return code or 0

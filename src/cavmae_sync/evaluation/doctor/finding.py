@@ -1,0 +1,113 @@
+"""What the doctor says: one line per check, and one verdict."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal
+
+from rich.table import Table
+from rich.text import Text
+
+#: "note" is worth knowing and no failure; "skipped" says why a check could not be made.
+Status = Literal["ok", "FAIL", "note", "skipped"]
+
+_STYLES: Final[Mapping[Status, str]] = {
+    "ok": "green",
+    "FAIL": "bold red",
+    "note": "yellow",
+    "skipped": "dim",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """The outcome of one check.
+
+    Attributes:
+        check: Name of the check.
+        status: How it went.
+        measured: What was found, in words and numbers; for a skipped check the reason.
+        needed: What it should be; empty where nothing was wrong.
+        advice: What to do; given with every failure.
+    """
+
+    check: str
+    status: Status
+    measured: str
+    needed: str = ""
+    advice: str = ""
+
+    def __post_init__(self) -> None:
+        if self.status == "FAIL" and not self.advice:
+            raise ValueError(f"The failure of {self.check!r} must say what to do.")
+
+    def text(self) -> str:
+        """One line without the name and the status."""
+        needed = f" (needed: {self.needed})" if self.needed else ""
+        return f"{self.measured}{needed}{'. ' if self.advice else ''}{self.advice}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DoctorReport:
+    """All findings, in the order of the checks.
+
+    Attributes:
+        findings: One for each check.
+        subject: What was examined: path of the weights, and of the dataset.
+        weights: Fingerprint of the weights (`weights_fingerprint`).
+        num_clips: Clips of the dataset that were read; 0 without one.
+        seconds: What the examination took.
+    """
+
+    findings: Sequence[Finding]
+    subject: str
+    weights: str
+    num_clips: int
+    seconds: float
+
+    @property
+    def failures(self) -> tuple[Finding, ...]:
+        """The checks that failed."""
+        return tuple(finding for finding in self.findings if finding.status == "FAIL")
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether no check failed."""
+        return not self.failures
+
+    def verdict(self) -> str:
+        """One sentence: fit to be measured or not, and why."""
+        counts = {status: sum(f.status == status for f in self.findings) for status in _STYLES}
+        done = counts["ok"] + counts["note"]
+        skipped = f", {counts['skipped']} skipped" if counts["skipped"] else ""
+        if self.is_healthy:
+            return f"HEALTHY: {done} checks passed{skipped}"
+        names = ", ".join(finding.check for finding in self.failures)
+        return f"NOT HEALTHY: {counts['FAIL']} failed ({names}), {done} passed{skipped}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values only."""
+        return {
+            "healthy": self.is_healthy,
+            "verdict": self.verdict(),
+            "findings": [asdict(finding) for finding in self.findings],
+            "subject": self.subject,
+            "weights": self.weights,
+            "num_clips": self.num_clips,
+            "seconds": round(self.seconds, 2),
+        }
+
+    def to_json(self) -> str:
+        """One JSON object, indented, ending with a newline."""
+        return json.dumps(self.to_dict(), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+
+    def to_table(self) -> Table:
+        """For people: one row per check. Print with rich, and the verdict below it."""
+        table = Table(title=f"doctor: {self.subject}", title_justify="left", box=None, pad_edge=False)
+        table.add_column("")
+        table.add_column("check", no_wrap=True)
+        table.add_column("what was found", overflow="fold")
+        for finding in self.findings:
+            style = _STYLES[finding.status]
+            table.add_row(Text(finding.status, style=style), Text(finding.check), Text(finding.text()))
+        return table

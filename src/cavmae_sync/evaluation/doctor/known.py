@@ -1,0 +1,50 @@
+"""The few files of weights about which something is known, and what was published of their shape."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from cavmae_sync.choices import Layout
+from cavmae_sync.paper import CAVMAE_NUM_FRAMES, NUM_FRAMES
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KnownFile:
+    """What is said of a file.
+
+    Attributes:
+        sha256_start: First digits of its SHA-256.
+        num_bytes: Its size.
+        says: What it is said to be, and by whom.
+    """
+
+    sha256_start: str
+    num_bytes: int
+    says: str
+
+
+#: Nothing here was checked by us: none of these files could be fetched where this was written.
+KNOWN_FILES: Final = (
+    KnownFile(
+        sha256_start="a035b04c",
+        num_bytes=762_886_272,
+        says="what the download script of CAV-MAE Sync fetches, according to third parties, of whom one says "
+        "that it is CAV-MAE's audio_model.25.pth; the layout tells which",
+    ),
+)
+
+#: Frames of each clip in the training of published weights, by layout.
+PUBLISHED_NUM_FRAMES: Final[Mapping[Layout, int]] = MappingProxyType(
+    {"sync": NUM_FRAMES, "cavmae": CAVMAE_NUM_FRAMES}
+)
+
+
+def known_file(sha256: str | None) -> KnownFile | None:
+    """The entry of a file, by its SHA-256."""
+    return next((known for known in KNOWN_FILES if sha256 and sha256.startswith(known.sha256_start)), None)
+
+
+def of_known_size(num_bytes: int | None) -> KnownFile | None:
+    """The entry of a file of this size."""
+    return next((known for known in KNOWN_FILES if known.num_bytes == num_bytes), None)
