@@ -155,14 +155,14 @@ def export_onnx(
             report(2 * step + 1, 2 * len(encoders), f"comparing {encoder.name}")
             rows = None if real is None else _rows_of(real, encoder.input_name)
             with inference(encoder.module, precision="float32"):
-                found += differences(
+                compared = differences(
                     path,
                     encoder.module,
                     row_shape=encoder.row_shape,
                     outputs=tuple(encoder.outputs),
                     real=rows,
                 )
-        check_differences(found)
+                found += check_differences(list(compared))
         parity = {"parity": [asdict(each) for each in found]}
         text = json.dumps(about | _interface(encoders) | parity, indent=2, allow_nan=False) + "\n"
         write_text(Path(temporary) / CONFIG_FILE, text)

@@ -81,8 +81,8 @@ def differences(
                 )
 
 
-def check_differences(found: Sequence[Difference]) -> None:
-    """Refuse an export that computes something else.
+def check_differences(found: Sequence[Difference]) -> Sequence[Difference]:
+    """The comparisons, if all are within the tolerance.
 
     Raises:
         WeightsError: Names the worst comparison, what it gave and what is let pass.
@@ -97,6 +97,7 @@ def check_differences(found: Sequence[Difference]) -> None:
             f"{worst.max_one_minus_cosine:.1e} in 1 - cosine (at most {MAX_ONE_MINUS_COSINE:.0e}). "
             "Check the weights for values that are not finite, and try another version of onnxruntime."
         )
+    return found
 
 
 def _compare(expected: Tensor, found: Tensor) -> tuple[float, float]:
