@@ -13,7 +13,9 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from cavmae_sync.cli.agreement import agreement
+from cavmae_sync.cli.audit import audit
 from cavmae_sync.cli.classify import classify
+from cavmae_sync.cli.convert import convert
 from cavmae_sync.cli.demo import demo
 from cavmae_sync.cli.doctor import doctor
 from cavmae_sync.cli.embed import embed
@@ -48,6 +50,7 @@ for _command in (
     stage,
     prepare,
     import_cavmae,
+    audit,
     pretrain,
     probe,
     classify,
@@ -57,6 +60,7 @@ for _command in (
     agreement,
     reconstruct,
     reproduce,
+    convert,
     doctor,
     export,
     push,

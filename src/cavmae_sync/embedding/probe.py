@@ -4,7 +4,7 @@ B clips, T frames per clip, D width of a feature, C classes.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self, get_args
@@ -18,11 +18,16 @@ from torch import Tensor
 from cavmae_sync.atomic import written_whole
 from cavmae_sync.choices import ClassLoss
 from cavmae_sync.embedding.features import FeatureConfig
-from cavmae_sync.errors import WeightsError
+from cavmae_sync.embedding.provenance import weights_fingerprint
+from cavmae_sync.errors import ConfigError, WeightsError
+from cavmae_sync.model import CAVMAESync, Modality
 from cavmae_sync.model.heads import Head, HeadConfig, make_head
+from cavmae_sync.model.layouts.finetuned import HeadWeights
+from cavmae_sync.paper import NUM_AUDIOSET_CLASSES, NUM_VGGSOUND_CLASSES
 
 PROBE_FILE: Final = "probe.safetensors"
 _FORMAT: Final = "cavmae-sync probe/1"
+_KNOWN_LOSSES: Final[Mapping[int, ClassLoss]] = {NUM_AUDIOSET_CLASSES: "bce", NUM_VGGSOUND_CLASSES: "ce"}
 _DESCRIBED: Final = ("classes", "loss", "weights", "model_path")
 
 
@@ -94,6 +99,61 @@ class Probe:
                 f"The probe was trained on weights {self.weights[:12]}{origin}; this model has weights "
                 f"{fingerprint[:12]}. Give that model, or train a probe on this one with `cavmae-sync probe`."
             )
+
+    @classmethod
+    def of_finetuned(
+        cls,
+        head: HeadWeights,
+        model: CAVMAESync,
+        *,
+        classes: Sequence[str] | None = None,
+        loss: ClassLoss | None = None,
+        modality: Modality | None = None,
+    ) -> Self:
+        """The head of a classifier that the authors fine-tuned, on its own backbone (spec 2.10).
+
+        Args:
+            head: What was read beside the backbone.
+            model: The backbone.
+            classes: Name of each class; None names them by their numbers.
+            loss: How it was trained; None takes "bce" for the 527 classes of AudioSet and "ce" for the 309 of
+                VGGSound.
+            modality: What a head of the width of one modality is fed. Its feature is the released code's: the
+                mean of all tokens behind the joint layer, with the norms of the joint pass.
+
+        Raises:
+            ConfigError: The number of names is another one; or loss or modality are not shown and not given.
+        """
+        shape = head.config
+        names = tuple(classes) if classes is not None else tuple(map(str, range(shape.num_classes)))
+        if len(names) != shape.num_classes:
+            raise ConfigError(
+                f"The list names {len(names)} classes, the classifier has {shape.num_classes}. Give its own."
+            )
+        loss = loss or _KNOWN_LOSSES.get(shape.num_classes)
+        if loss is None:
+            raise ConfigError(
+                f"A classifier of {shape.num_classes} classes, neither AudioSet's nor VGGSound's: say how it "
+                "was trained with --loss bce (several labels per clip) or --loss ce (one)."
+            )
+        is_of_both = shape.width == 2 * model.config.width
+        if is_of_both == (modality is not None):
+            raise ConfigError(
+                "The head is fed both modalities: leave --modality out."
+                if is_of_both
+                else "The head is fed one modality, and no tensor shows which: say --modality audio or "
+                "--modality visual."
+            )
+        return cls(
+            head=head.build(),
+            head_config=shape,
+            classes=names,
+            features=FeatureConfig()
+            if modality is None
+            else FeatureConfig(modalities=modality, depth="official"),
+            loss=loss,
+            weights=weights_fingerprint(model),
+        )
 
     def save(self, path: str | Path) -> None:
         """Write one .safetensors file with the description in its header, whole or not at all."""

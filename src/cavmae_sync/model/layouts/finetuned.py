@@ -39,6 +39,12 @@ class HeadWeights:
     config: HeadConfig
     state: dict[str, Tensor]
 
+    def build(self) -> Head:
+        """The head, in evaluation mode."""
+        head = make_head(self.config)
+        head.load_state_dict(self.state, strict=True)
+        return head.eval()
+
 
 def from_finetuned(
     state: Mapping[str, Tensor], *, config: ModelConfig | None = None, overrides: Sequence[str] = ()
