@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from cavmae_sync.data.prompted import TABLE_FILE, SoundPrompted
+from cavmae_sync.data.prompted_audit import audit_prompted
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.inputs import log_mel
 
@@ -151,3 +152,57 @@ def test_a_picture_that_is_none_is_refused(ade20k: Path):
     (ade20k / "frames" / "two.jpg").write_text("no picture")
     with pytest.raises(DatasetError, match="not a picture"):
         SoundPrompted(ade20k).read_picture(2, pixels=224)
+
+
+def test_a_good_folder_has_only_the_short_sound_to_tell(ade20k: Path):
+    """The dog's bark lasts 3 s, a published segment 4.16 s."""
+    audit = audit_prompted(ade20k)
+    assert (audit.num_rows, audit.num_without_prompt, audit.num_classes) == (3, 2, 2)
+    assert audit.rows_per_class == (1, 1.5, 2)
+    assert (audit.num_pictures, audit.num_sounds) == (2, 2)
+    assert [problem.kind for problem in audit.problems] == ["sound_short"]
+    assert audit.problems[0].message.endswith("lasts 3.00 s; a segment of the published model lasts 4.16 s.")
+
+
+def test_every_planted_fault_is_found_and_counted(ade20k: Path):
+    table = ade20k / TABLE_FILE
+    row = "7,{},/data/vgg/{},{}"
+    rows = [
+        row.format("gone.jpg", "horn.wav", 300),  # picture and annotation missing
+        row.format("a/one.jpg", "gone.wav", 300),
+        row.format("a/one.jpg", "horn.wav", 77),  # no such class in it
+        row.format("small.jpg", "horn.wav", 300),  # annotation of another size
+        row.format("broken.jpg", "horn.wav", 300),
+        row.format("two.jpg", "silent.wav", 300),
+        row.format("two.jpg", "broken.wav", 300),
+    ]
+    table.write_text(table.read_text() + "\n".join(rows) + "\n")
+    for name in ("small", "broken"):
+        for part, ending in (("frames", ".jpg"), ("annotations", "_seg.png")):
+            content = (ade20k / part / f"two{ending}").read_bytes()
+            (ade20k / part / f"{name}{ending}").write_bytes(content)
+    with Image.open(ade20k / "annotations" / "two_seg.png") as labels:
+        labels.resize((240, 120), Image.Resampling.NEAREST).save(ade20k / "annotations" / "small_seg.png")
+    (ade20k / "frames" / "broken.jpg").write_bytes(b"no picture")
+    (ade20k / "audio" / "broken.wav").write_bytes(b"no sound")
+    write_sound(ade20k / "audio" / "silent.wav", 12.0)
+    content = (ade20k / "audio" / "silent.wav").read_bytes()
+    (ade20k / "audio" / "silent.wav").write_bytes(content[:44] + bytes(len(content) - 44))
+
+    audit = audit_prompted(ade20k)
+    assert dict(audit.num_problems) == {
+        "picture_missing": 1,
+        "annotation_missing": 1,
+        "sound_missing": 1,
+        "picture_unreadable": 1,
+        "annotation_unreadable": 0,
+        "sound_unreadable": 1,
+        "size_differs": 1,
+        "class_absent": 1,
+        "sound_short": 1,
+        "sound_silent": 1,
+    }
+    assert len(audit.to_dict()["problems"]) == 9
+    assert audit.to_table().row_count == 16 + 9
+    with pytest.raises(DatasetError, match=r"names 3 files that are missing.*cavmae-sync list"):
+        SoundPrompted(ade20k)

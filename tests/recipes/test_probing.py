@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from cavmae_sync.data import PrepareConfig, PreparedDataset, prepare
+from cavmae_sync.data.clip_weights import write_weights
 from cavmae_sync.embedding import Embedder, weights_fingerprint
 from cavmae_sync.embedding.features import embed_features
 from cavmae_sync.embedding.probe import Probe
@@ -154,6 +155,24 @@ def test_clips_without_labels_are_an_error(embedder, prepared, stage_folder, tmp
     prepare(stage_folder / "clips", out=tmp_path / "bare", config=small, num_workers=0)
     with pytest.raises(DatasetError, match="--labels FILE"):
         probed(embedder, PreparedDataset.open(tmp_path / "bare"), tmp_path / "probe")
+
+
+def test_weights_of_a_file_balance_as_those_of_the_labels_do(embedder, prepared, tmp_path: Path):
+    """The same numbers, once computed and once read: the same run. Another list's are refused."""
+    file = tmp_path / "train_weight.csv"
+    write_weights(file, prepared.labels)
+    balanced = (*ONE_RATE, "classifier.is_balanced=true")
+    probed(embedder, prepared, tmp_path / "labels", *balanced)
+    probed(embedder, prepared, tmp_path / "file", *balanced, f"classifier.weights_file={file}")
+    assert rows_of(tmp_path / "labels") == rows_of(tmp_path / "file")
+    with pytest.raises(DatasetError, match="has 14 weights for 13 clips"):
+        run_probing(
+            embedder,
+            config(*balanced, f"classifier.weights_file={file}"),
+            train=prepared.head(13),
+            test=prepared,
+            out=tmp_path / "other",
+        )
 
 
 def test_one_class_each_needs_one_label_each(embedder, prepared, tmp_path: Path):

@@ -23,6 +23,7 @@ def test_which_epochs_count(fields, epochs):
     ("fields", "message"),
     [
         ({"batch_size": 5, "accumulation": 2}, "multiple of accumulation"),
+        ({"weights_file": "train_weight.csv"}, "Set is_balanced=true too"),
         ({"num_epochs": 4, "averaging": {"first_epoch": 5}}, "averaging from epoch 5 to 4"),
         ({"num_epochs": 4, "averaging": {"first_epoch": 2, "last_epoch": 6}}, "Lower averaging.first_epoch"),
     ],

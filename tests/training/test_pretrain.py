@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from cavmae_sync.data.draws import Purpose
-from cavmae_sync.errors import NonFiniteLossError, TrainingError
+from cavmae_sync.errors import DatasetError, NonFiniteLossError, TrainingError
 from cavmae_sync.model import MaskingConfig, load_model
 from cavmae_sync.training import OptimConfig, PretrainConfig, Watchers, learning_rate_at, read_metrics
 
@@ -289,3 +289,20 @@ def test_a_row_cut_off_by_a_kill_is_dropped(tmp_path: Path):
 def test_the_configuration_of_a_run_is_on_disk(bench: Bench):
     config: PretrainConfig = tiny_run(seed=3)
     assert bench.begin(config).run_folder.config() == config
+
+
+class TestWeightedDrawing:
+    """`loop.weights_file`: clips are drawn in proportion to numbers of a file."""
+
+    def test_draws_the_heavy_clips(self, bench: Bench):
+        weights = bench.folder / "train_weight.csv"
+        weights.write_text("1000000\n" * 2 + "0.001\n" * 12)
+        run = bench.begin(tiny_run(loop={"weights_file": str(weights)}))
+        assert set(run.order.clips(0).tolist()) == {0, 1}
+        assert run.run()
+
+    def test_weights_of_another_list_are_refused(self, bench: Bench):
+        weights = bench.folder / "train_weight.csv"
+        weights.write_text("1\n" * 15)
+        with pytest.raises(DatasetError, match="has 15 weights for 14 clips"):
+            bench.begin(tiny_run(loop={"weights_file": str(weights)}))

@@ -40,7 +40,7 @@ def list_clips(
     Args:
         source: The list, the folder of a prepared dataset, or the folder ADE20KSoundPrompted.
         split: Take only these rows of vggsound.csv.
-        classes: Class list (index,mid,display_name) to check the labels against.
+        classes: Class list (index,mid,display_name), or ontology.json, to check the labels against.
         names: Write labels by the name or the mid that the class list gives them.
         per_class: Take about this many clips of each class, in the order of the file.
         available: Prepared dataset; take only what is in it, and say what is missing of each class.

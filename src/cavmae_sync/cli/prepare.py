@@ -47,7 +47,7 @@ def prepare(
         labels: CSV with the columns video_id,labels (several labels separated by ;), or AudioSet's segments,
             vggsound.csv or a manifest of CAV-MAE: files are found by their official names.
         split: Take only these rows of vggsound.csv.
-        classes: Class list (index,mid,display_name) that every label must be in.
+        classes: Class list (index,mid,display_name), or ontology.json, that every label must be in.
         names: How labels are written then: by the names of the class list, or by its mids.
         min_seconds: Videos with less picture than this are rejected.
         num_workers: Processes; one per core unless given.

@@ -11,6 +11,7 @@ read_clip_list   a published list of clips, whatever its format; select: the pre
 
 from cavmae_sync.data.batch import Batch, concatenate
 from cavmae_sync.data.clip_list import ClipList, Selection, read_clip_list, select
+from cavmae_sync.data.clip_weights import read_weights
 from cavmae_sync.data.config import PrepareConfig
 from cavmae_sync.data.dataset import ClipDataset, PairDataset
 from cavmae_sync.data.draws import Draw
@@ -45,5 +46,6 @@ __all__ = [
     "make_loader",
     "prepare",
     "read_clip_list",
+    "read_weights",
     "select",
 ]

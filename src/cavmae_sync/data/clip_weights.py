@@ -4,6 +4,7 @@ The file of a list `NAME.json` is called `NAME_weight.csv` (spec 1.5).
 """
 
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,7 +26,7 @@ def weights_path(list_path: Path) -> Path:
     return list_path.with_name(f"{list_path.stem}_weight.csv")
 
 
-def read_weights(path: Path, *, num_clips: int) -> NDArray[np.float64]:
+def read_weights(path: str | os.PathLike[str], *, num_clips: int) -> NDArray[np.float64]:
     """Read weights of a list.
 
     Args:
@@ -39,7 +40,7 @@ def read_weights(path: Path, *, num_clips: int) -> NDArray[np.float64]:
         DatasetError: A line is no finite number > 0 (names it), or there are more or fewer than clips.
     """
     values: list[float] = []
-    for line, text in enumerate(read_text(path).splitlines(), start=1):
+    for line, text in enumerate(read_text(Path(path)).splitlines(), start=1):
         if not text.strip():
             continue
         try:

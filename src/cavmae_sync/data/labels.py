@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from cavmae_sync.choices import LabelNames, ListSplit
 from cavmae_sync.data.clip_list import as_clip_list
 from cavmae_sync.data.official import WantedClip, match_names, read_list_file
-from cavmae_sync.data.official.classes import read_class_labels
+from cavmae_sync.data.official.ontology import read_classes
 from cavmae_sync.data.report import LabelUse
 from cavmae_sync.errors import DatasetError
 
@@ -96,7 +96,7 @@ def read_labels(source: LabelFile | Path) -> Labels:
     clips = as_clip_list(file)
     labels = clips.labels
     if source.classes is not None:
-        labels = tuple(read_class_labels(source.classes).rename(labels, source.names))
+        labels = tuple(read_classes(source.classes).rename(labels, source.names))
     rows = sorted(zip(clips.ids, labels, strict=True))
     text = "\n".join(f"{video}\t{';'.join(names)}" for video, names in rows)
     return Labels(

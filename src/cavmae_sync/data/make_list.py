@@ -17,8 +17,9 @@ from cavmae_sync.data.manifest import DATASET_FILE
 from cavmae_sync.data.official import ListedClip, ListFile, read_list_file
 from cavmae_sync.data.official.audit import ListAudit, audit_list, spread
 from cavmae_sync.data.official.choose import choose_per_class
-from cavmae_sync.data.official.classes import ClassLabels, read_class_labels
+from cavmae_sync.data.official.classes import ClassLabels
 from cavmae_sync.data.official.files import LABEL_COLUMNS, LABEL_SEPARATOR
+from cavmae_sync.data.official.ontology import read_classes
 from cavmae_sync.data.store import PreparedDataset
 from cavmae_sync.errors import DatasetError
 
@@ -149,7 +150,7 @@ def make_list(source: Path, plan: ListPlan) -> MadeList:
         raise DatasetError(
             f"Labels can be written as {plan.names}s only with the class list: give --classes."
         )
-    classes = None if plan.classes is None else read_class_labels(plan.classes)
+    classes = None if plan.classes is None else read_classes(plan.classes)
     is_dataset = (source / DATASET_FILE).is_file()
     if is_dataset and plan.split is not None:
         raise DatasetError(f"{source} is a prepared dataset and has no splits. Leave out --split.")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cavmae_sync.atomic import write_text
-from cavmae_sync.data import PreparedDataset, balanced_weights
+from cavmae_sync.data import PreparedDataset, balanced_weights, read_weights
 from cavmae_sync.data.split import slice_by_file
 from cavmae_sync.data.targets import class_names, label_vectors
 from cavmae_sync.embedding import Embedder, weights_fingerprint
@@ -325,7 +325,9 @@ class _Bench:
     def _weights(self, rows: Sequence[int]) -> NDArray[np.float64] | None:
         if not self.config.classifier.is_balanced:
             return None
-        labels = self.train.labels
+        file, labels = self.config.classifier.weights_file, self.train.labels
+        if file is not None:
+            return read_weights(file, num_clips=len(labels))[list(rows)]
         return balanced_weights([labels[row] for row in rows])
 
     def _source(

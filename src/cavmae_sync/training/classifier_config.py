@@ -36,6 +36,9 @@ class ClassifierConfig(Config):
     """Taken from true classes and spread over all, in training only."""
     is_balanced: bool = False
     """Draw clips with replacement so that classes come about equally often."""
+    weights_file: str | None = None
+    """Weights of the training clips when balanced, one number a line in the order of the dataset, instead of
+    those that follow from their labels."""
     batch_size: int = Field(paper.PROBE_BATCH_SIZE, gt=0)
     """Clips of one step."""
     accumulation: int = Field(1, gt=0)
@@ -52,6 +55,10 @@ class ClassifierConfig(Config):
         if self.batch_size % self.accumulation:
             raise ValueError(
                 f"batch_size={self.batch_size} must be a multiple of accumulation={self.accumulation}."
+            )
+        if self.weights_file is not None and not self.is_balanced:
+            raise ValueError(
+                "weights_file is for balanced drawing. Set is_balanced=true too, or leave it out."
             )
         first, last = self.averaging.first_epoch, self.averaging.last_epoch
         end = self.num_epochs if last is None else last

@@ -56,6 +56,9 @@ class LoopConfig(Config):
     """Precision of the forward pass; similarities and losses are float32 in all three."""
     num_workers: int = Field(2, ge=0)
     """Processes that read clips, per training process; 0 reads in the training process itself."""
+    weights_file: str | None = None
+    """Draw clips with replacement by these weights: one number a line, in the order of the training dataset
+    (`cavmae-sync list DATASET --write-weights FILE`); None takes each clip once per epoch, as published."""
     log_every_steps: int = Field(10, gt=0)
     """Steps between rows of metrics.jsonl."""
     validate_every_steps: int | None = Field(None, gt=0)

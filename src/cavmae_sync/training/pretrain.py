@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.parallel import DistributedDataParallel
 
-from cavmae_sync.data import Batch, ClipOrder, ClipSampler, Draw, PairDataset, make_loader
+from cavmae_sync.data import Batch, ClipOrder, ClipSampler, Draw, PairDataset, make_loader, read_weights
 from cavmae_sync.data.draws import Purpose
 from cavmae_sync.errors import NonFiniteLossError, TrainingError
 from cavmae_sync.losses import ContrastConfig
@@ -103,6 +103,7 @@ class Pretraining:
         )
         self.updater = Updater(model.parameters(), config.optim, precision=config.loop.precision)
         self.masks = MaskSource(config.model, config.masking, seed=config.seed, purpose=Purpose.MASK)
+        self.order = _order(config, num_clips=len(train))
         self.steps_per_epoch = len(train) // config.loop.batch_size
         self.num_steps = config.loop.num_steps or config.loop.num_epochs * self.steps_per_epoch
         self.step, self.saved_step, self.best_loss = 0, 0, float("inf")
@@ -133,9 +134,8 @@ class Pretraining:
         return True
 
     def _batches(self) -> Iterator[Batch]:
-        order = ClipOrder(len(self.train), seed=self.config.seed)
         sampler = ClipSampler(
-            order,
+            self.order,
             batch_size=self.config.loop.batch_size,
             first_batch=self.step,
             stop_batch=self.num_steps,
@@ -291,6 +291,12 @@ class Pretraining:
         self.step, self.best_loss = state["step"], state["best_loss"]
         self.since.rows = state["rows_since_log"]
         torch.set_rng_state(state["random_state"])
+
+
+def _order(config: PretrainConfig, *, num_clips: int) -> ClipOrder:
+    file = config.loop.weights_file
+    weights_N = None if file is None else read_weights(file, num_clips=num_clips)
+    return ClipOrder(num_clips, seed=config.seed, weights_N=weights_N)
 
 
 def _check_sizes(config: PretrainConfig, *, num_clips: int, num_processes: int) -> None:

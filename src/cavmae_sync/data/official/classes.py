@@ -40,10 +40,6 @@ class ClassLabels:
         """Number of classes."""
         return len(self.mids)
 
-    def __contains__(self, label: object) -> bool:
-        """Whether a label is one of the mids or names."""
-        return label in self.mids or label in self.names
-
     def as_dict(self, wanted: LabelNames) -> Mapping[str, str]:
         """Every way to write a class -> its mid or its name."""
         values = self.mids if wanted == "mid" else self.names

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cavmae_sync.data.official.classes import ClassLabels, read_class_labels
 from cavmae_sync.data.official.rows import read_text
 from cavmae_sync.errors import DatasetError
 
@@ -96,6 +97,18 @@ def read_ontology(path: Path) -> Ontology:
             raise DatasetError(f"{path}: {node.name} has the child {absent[0]}, which is no sound of it.")
     _check_no_circle(nodes, path)
     return Ontology(path=path, nodes=nodes)
+
+
+def read_classes(path: Path) -> ClassLabels:
+    """Read a class list, or an ontology, all of whose sounds are then classes.
+
+    Raises:
+        DatasetError: It is missing or malformed.
+    """
+    if read_text(path).lstrip()[0] != "[":
+        return read_class_labels(path)
+    nodes = read_ontology(path).nodes
+    return ClassLabels(path=path, mids=tuple(nodes), names=tuple(node.name for node in nodes.values()))
 
 
 def _node(item: Any, where: str) -> OntologyNode:
