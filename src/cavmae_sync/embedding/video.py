@@ -55,7 +55,7 @@ def video_inputs(
         num_frames=num_frames,
         sampling=sampling,
     ):
-        yield clip, model_input(clip, _alignment(clip, config))
+        yield clip, model_input(clip, alignment_of(clip.duration_seconds, config))
 
 
 def embed_video(
@@ -97,8 +97,11 @@ def embed_video(
         yield EmbeddedClip(clip=clip, inputs=inputs, embedding=embedding)
 
 
-def _alignment(clip: Clip, config: InputConfig) -> InputConfig:
-    """Frames of a clip of another length must not be spread over the published ten seconds."""
-    if abs(clip.duration_seconds - CLIP_SECONDS) <= CLIP_SECONDS / NUM_FRAMES / 2:
+def alignment_of(duration_seconds: float, config: InputConfig) -> InputConfig:
+    """How sound lies to pictures in a clip of some length.
+
+    Frames of a clip of another length must not be spread over the published ten seconds.
+    """
+    if abs(duration_seconds - CLIP_SECONDS) <= CLIP_SECONDS / NUM_FRAMES / 2:
         return config
     return config.model_copy(update={"align_length": "valid"})

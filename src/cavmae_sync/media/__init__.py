@@ -2,7 +2,7 @@
 
 from cavmae_sync.media.clip import Clip
 from cavmae_sync.media.probe import AudioInfo, MediaInfo, VideoInfo, probe
-from cavmae_sync.media.read import iterate_clips, read_audio, read_clip
+from cavmae_sync.media.read import iterate_clips, read_audio, read_clip, read_frames
 from cavmae_sync.media.sampling import SamplingRule, sample_times
 from cavmae_sync.media.write import write_video
 
@@ -16,6 +16,7 @@ __all__ = [
     "probe",
     "read_audio",
     "read_clip",
+    "read_frames",
     "sample_times",
     "write_video",
 ]

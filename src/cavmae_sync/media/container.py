@@ -132,8 +132,8 @@ def audio_stream(container: InputContainer, path: Path) -> AudioStream:
     return stream
 
 
-def check_streams(path: Path) -> None:
-    """Refuse a file without picture or without sound, before anything is decoded.
+def check_streams(path: Path, *, with_sound: bool = True) -> None:
+    """Refuse a file without picture or, unless only pictures are wanted, without sound; nothing is decoded.
 
     Raises:
         UnreadableFileError: Not a media file, or its codecs are unknown.
@@ -142,7 +142,8 @@ def check_streams(path: Path) -> None:
     """
     with opened(path, decoders="none") as container:
         video_stream(container, path)
-        audio_stream(container, path)
+        if with_sound:
+            audio_stream(container, path)
 
 
 def _chosen(streams: list[_StreamT], path: Path) -> _StreamT:

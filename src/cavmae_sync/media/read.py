@@ -42,6 +42,7 @@ class _Plan:
     sampling: SamplingRule
     channel: Channel
     min_seconds: float
+    with_sound: bool = True
 
     def __post_init__(self) -> None:
         has_hop = self.hop_seconds is None or self.hop_seconds > 0
@@ -161,6 +162,42 @@ def iterate_clips(
     return _clips(Path(path), 0.0, plan)
 
 
+def read_frames(
+    path: str | os.PathLike[str],
+    *,
+    clip_seconds: float = CLIP_SECONDS,
+    num_frames: int = NUM_FRAMES,
+    sampling: SamplingRule = "linspace_inclusive",
+    min_seconds: float = 0.05,
+) -> NDArray[np.uint8]:
+    """The pictures of a file's first clip, those of `read_clip`; the file need not have sound.
+
+    Args:
+        path: Video file.
+        clip_seconds: Length wanted; less where the file is shorter.
+        num_frames: How many frames.
+        sampling: Which moments become frames; see `sample_times`.
+        min_seconds: Refuse less than this.
+
+    Returns:
+        RGB, uint8 [T, H, W, C].
+
+    Raises:
+        MediaError: As `read_clip`, but for what concerns sound.
+    """
+    plan = _Plan(
+        clip_seconds=clip_seconds,
+        hop_seconds=None,
+        num_frames=num_frames,
+        sampling=sampling,
+        channel="first",
+        min_seconds=min_seconds,
+        with_sound=False,
+    )
+    with closing(_clips(Path(path), 0.0, plan)) as clips:
+        return next(clips).frames_THWC
+
+
 def read_audio(
     path: str | os.PathLike[str],
     *,
@@ -210,10 +247,10 @@ def read_audio(
 
 def _clips(path: Path, from_seconds: float, plan: _Plan) -> Generator[Clip]:
     """Clips in order. Frames of clips that overlap are taken in order of time: all is decoded once."""
-    files.check_streams(path)
+    files.check_streams(path, with_sound=plan.with_sound)
     with (
         closing(decode.picture_times(path, from_seconds=from_seconds)) as times,
-        closing(decode.sound_chunks(path, from_seconds=from_seconds, channel=plan.channel)) as chunks,
+        closing(_sound(path, from_seconds, plan)) as chunks,
         closing(decode.pictures(path, from_seconds=from_seconds)) as pictures,
     ):
         drafts = _drafts(Timeline(times, path=path), path, from_seconds, plan)
@@ -237,6 +274,11 @@ def _clips(path: Path, from_seconds: float, plan: _Plan) -> Generator[Clip]:
             draft.frames.append(screen.shown_at(seconds))
             if len(draft.frames) == plan.num_frames:
                 yield begun.pop(number).to_clip(sound, path=path)
+
+
+def _sound(path: Path, from_seconds: float, plan: _Plan) -> Generator[decode.SoundChunk]:
+    if plan.with_sound:
+        yield from decode.sound_chunks(path, from_seconds=from_seconds, channel=plan.channel)
 
 
 def _drafts(timeline: Timeline, path: Path, from_seconds: float, plan: _Plan) -> Iterator[_Draft]:
