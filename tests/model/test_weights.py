@@ -24,6 +24,7 @@ from cavmae_sync.model import (
     save_model,
     to_official,
 )
+from cavmae_sync.model.files import read_file
 
 from .conftest import tiny_config, tiny_inputs
 
@@ -96,6 +97,16 @@ def test_the_same_weights_under_another_configuration():
     )
     with pytest.raises(WeightsError, match="unknown"):
         reconfigured(model, model.config.model_copy(update={"registers": 0}))
+
+
+def test_a_header_may_be_of_any_length(tmp_path: Path):
+    """Its length comes first in the file, and may begin with the byte that pickles begin with."""
+    path, first_bytes = tmp_path / "x.safetensors", set()
+    for padding in range(0, 256, 8):
+        save_file({"a": torch.ones(1)}, path, metadata={"text": "x" * padding})
+        first_bytes.add(path.read_bytes()[0])
+        assert read_file(path).tensors.keys() == {"a"}
+    assert 0x80 in first_bytes
 
 
 class TestRefused:

@@ -142,8 +142,9 @@ def check_kind(path: Path) -> None:
 
 def _other_kind(path: Path, start: bytes) -> str | None:
     text = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    is_pickle = start.startswith(_PICKLES)
-    is_safetensors = start[8:9] == b"{" and not is_pickle and not start.startswith((b"<", b"{"))
+    # Eight bytes say how long the header is. The first may be any, also that of a pickle; the last are zero.
+    is_safetensors = start[4:9] == b"\0\0\0\0{"
+    is_pickle = start.startswith(_PICKLES) and not is_safetensors
     named = path.suffix == ".safetensors"
     kinds = (
         (not start, "is empty. Download it again."),
