@@ -194,7 +194,7 @@ def _made_with(path: Path, content: FileContent, num_frames: int) -> dict[str, A
     """What the file says about itself; an outsider's file without a name goes by the name of the file."""
     text, name = _text(path, content, "made_with"), _text(path, content, "name")
     try:
-        made_with = json.loads(text or "{}")
+        made_with = json.loads(text or "{}", parse_constant=_refuse_constant)
     except ValueError as error:
         raise DatasetError(f"{path}: made_with must be the text of a JSON object: {error}.") from error
     if not isinstance(made_with, dict):
@@ -207,11 +207,21 @@ def _made_with(path: Path, content: FileContent, num_frames: int) -> dict[str, A
     return made_with
 
 
+def _refuse_constant(word: str) -> float:
+    raise ValueError(f"{word} is no number of JSON")
+
+
 def _times(path: Path, times: Any, num_frames: int) -> list[float]:
-    found = np.asarray(times, dtype=np.float64)
-    if found.shape != (num_frames,) or not np.isfinite(found).all() or (np.diff(found) < 0).any():
+    found = np.asarray(times)
+    is_number = found.dtype.kind in "fiu"
+    if (
+        not is_number
+        or found.shape != (num_frames,)
+        or not np.isfinite(found).all()
+        or (np.diff(found) < 0).any()
+    ):
         raise DatasetError(
             f"{path}: frame_seconds must be the times of the {num_frames} frames of a clip, in order, the "
             f"same for all clips; got {times}."
         )
-    return found.tolist()
+    return found.astype(np.float64).tolist()
