@@ -62,7 +62,8 @@ def convert(
         check_output(out, option="--out", suffix=(".pth", ".safetensors"))
         if any(option is not None for option in (classes, loss, modality, licence, num_frames)):
             raise ConfigError(
-                "--layout official has no header: leave out classes, loss, modality, licence, frames."
+                "--layout official writes no header: leave out --classes, --loss, --modality, --licence and "
+                "--num-frames."
             )
         done = convert_back(source, out, overrides=overrides, seed=seed)
     else:

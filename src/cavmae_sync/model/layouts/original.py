@@ -95,7 +95,8 @@ class Original:
             wrapper, layout = about["wrapper"], about["layout"]
         except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
             raise WeightsError(f"the header's {ORIGINAL_KEY!r} is damaged ({error})") from error
-        return cls(layout=layout, types=types, wrapper=wrapper, kept=kept)
+        in_order = {name: kept[name] for name in types if name in kept}
+        return cls(layout=layout, types=types, wrapper=wrapper, kept=in_order)
 
 
 def _following(
