@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from cavmae_sync.choices import Precision, Representation
-from cavmae_sync.cli.open import check_output, open_clips, open_embedder
+from cavmae_sync.cli.open import check_output, open_clips, open_for_score
 from cavmae_sync.cli.progress import show_progress
 from cavmae_sync.cli.types import Count, Json
 
@@ -64,8 +64,14 @@ def agreement(
     from cavmae_sync.evaluation.planted_plan import PlantedSize
 
     check_output(picture, option="--picture", suffix=".png")
-    embedder = open_embedder(
-        run_or_weights, overrides, device=device, precision=precision, representation=representation
+    embedder = open_for_score(
+        run_or_weights,
+        overrides,
+        data=data,
+        num_clips=num_clips,
+        device=device,
+        precision=precision,
+        representation=representation,
     )
     clips = open_clips(data, num_clips=num_clips)
     with show_progress("clips and videos") as advance:

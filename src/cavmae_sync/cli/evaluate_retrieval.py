@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
@@ -9,11 +10,14 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 from rich.console import Console
 
-from cavmae_sync.choices import AggregationName, Counting, Precision, Representation
-from cavmae_sync.cli.open import check_output, open_clips, open_embedder
+from cavmae_sync.choices import AggregationName, Counting, ListSplit, Precision, Representation
+from cavmae_sync.cli.open import check_output, open_clips, open_for_score
 from cavmae_sync.cli.progress import show_progress
 from cavmae_sync.cli.types import Count, Json, Workers
 from cavmae_sync.errors import ConfigError
+
+#: An official list of clips, or what is left of one.
+ListFile = Annotated[Path | None, Parameter(name="--list")]
 
 #: Number of a frame.
 Frame = Annotated[int | None, Parameter(validator=Number(gte=0))]
@@ -21,9 +25,10 @@ Frame = Annotated[int | None, Parameter(validator=Number(gte=0))]
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from cavmae_sync.data import PreparedDataset
+    from cavmae_sync.data import ClipList, PreparedDataset
     from cavmae_sync.embedding import Embedder
     from cavmae_sync.evaluation import Report, RetrievalReport
+    from cavmae_sync.evaluation.gallery import Gallery
 
 
 def retrieval(
@@ -32,6 +37,9 @@ def retrieval(
     *overrides: str,
     embeddings: Annotated[list[Path] | None, Parameter(negative="")] = None,
     data: Path | None = None,
+    list_file: ListFile = None,
+    split: ListSplit | None = None,
+    gallery_size: Count | None = None,
     frame: Frame = None,
     aggregation: AggregationName | Literal["all"] = "diagonal_mean",
     ties: Counting = "mean",
@@ -50,7 +58,12 @@ def retrieval(
     and median rank come with 95 % intervals and with what guessing would give. Several files of vectors of
     the same clips are also compared: each minus the first, with the intervals of the differences.
 
+    With --list, the clips are those of an official list in its order. Where some are missing, the recall that
+    is expected with all of them is given as well, as if they were missing at random.
+
     Example: cavmae-sync evaluate retrieval my-run --data my-dataset --picture similarity.png
+
+    Example: cavmae-sync evaluate retrieval my-run --data my-dataset --list vggsound.csv --split test
 
     Example: cavmae-sync evaluate retrieval --embeddings ours.npz --embeddings theirs.npz --with-controls
 
@@ -61,6 +74,9 @@ def retrieval(
         embeddings: Instead of a model: an .npz or Parquet file of vectors that any encoder made. Repeat it to
             compare several.
         data: Prepared dataset; with --embeddings only to check that the vectors are of its clips.
+        list_file: Official list of clips of any known format: only its clips are used, in its order.
+        split: Which rows of VGGSound's list.
+        gallery_size: Also give the recall expected among this many clips; that of the list unless given.
         frame: Compare this frame of each clip alone, counted from 0; 5 of 10 is the protocol of CAV-MAE.
         aggregation: How the similarities of 16 frames and 16 segments become one score; all four with `all`.
         ties: Which place a query's own clip takes among equal scores.
@@ -74,9 +90,11 @@ def retrieval(
         picture: PNG file for a picture of the similarities.
         as_json: Print the report as one JSON object.
     """
+    from cavmae_sync.data import read_clip_list
     from cavmae_sync.evaluation.pictures import gallery_picture, save_picture
 
     check_output(picture, option="--picture", suffix=".png")
+    wanted = None if list_file is None else read_clip_list(list_file, split=split)
     names = get_args(AggregationName) if aggregation == "all" else (aggregation,)
     count = {"frame": frame, "aggregation": names[0], "ties": ties, "with_controls": with_controls}
     if embeddings:
@@ -84,22 +102,25 @@ def retrieval(
         _check_no_model_needed(
             representation=representation, precision=precision, device=device, num_workers=num_workers
         )
-        reports = _of_files(embeddings, data=data, num_clips=num_clips, **count)
+        reports, gallery = _of_files(embeddings, data=data, num_clips=num_clips, wanted=wanted, **count)
     elif run_or_weights is None or data is None:
         raise ConfigError("name a run or weights, and --data; or give --embeddings, a file of vectors.")
     else:
-        embedder = open_embedder(
+        embedder = open_for_score(
             run_or_weights,
             overrides,
+            data=data,
+            num_clips=num_clips,
             device=device,
             precision=precision or "float32",
             representation=representation or "global",
         )
-        clips = open_clips(data, num_clips=num_clips)
+        clips, gallery = _on_list(open_clips(data, num_clips=None), wanted)
+        clips = clips if num_clips is None else clips.head(num_clips)
         reports = {"model": _of_model(embedder, clips, num_workers=num_workers or 0, **count)}
     if picture is not None:
         save_picture(gallery_picture(next(iter(reports.values()))["model"].similarity_QG), picture)
-    _print(reports, names, as_json=as_json)
+    _print(reports, names, replace(gallery, size=gallery_size), as_json=as_json)
 
 
 def _check_files(files: list[Path], run_or_weights: Path | None, *, picture: Path | None) -> None:
@@ -110,6 +131,16 @@ def _check_files(files: list[Path], run_or_weights: Path | None, *, picture: Pat
         )
     if picture is not None and len(files) > 1:
         raise ConfigError(f"--picture shows one file of vectors, got {len(files)}. Ask for them one by one.")
+
+
+def _on_list(clips: "PreparedDataset", wanted: "ClipList | None") -> "tuple[PreparedDataset, Gallery]":
+    from cavmae_sync.data import select
+    from cavmae_sync.evaluation.gallery import Gallery
+
+    if wanted is None:
+        return clips, Gallery()
+    selection = select(clips, wanted)
+    return selection.clips, Gallery(wanted=wanted, missing=selection.missing)
 
 
 def _check_no_model_needed(**options: object) -> None:
@@ -157,39 +188,49 @@ def _of_files(
     *,
     data: Path | None,
     num_clips: int | None,
+    wanted: "ClipList | None",
     frame: int | None,
     aggregation: AggregationName,
     ties: Counting,
     with_controls: bool,
-) -> "dict[str, dict[str, RetrievalReport]]":
-    """By the name of the encoder, then by what was measured."""
+) -> "tuple[dict[str, dict[str, RetrievalReport]], Gallery]":
+    """By the name of the encoder, then by what was measured; and the gallery to compare with."""
     from cavmae_sync.evaluation import (
         open_embeddings,
         retrieval_oracle,
         retrieval_report,
         retrieval_shuffled,
     )
+    from cavmae_sync.evaluation.gallery import Gallery, on_list
 
+    gallery = Gallery()
     clips = None if data is None else open_clips(data, num_clips=None)
     reports: dict[str, dict[str, RetrievalReport]] = {}
-    for name, vectors in open_embeddings(files, clips=clips, num_clips=num_clips).items():
+    for name, given in open_embeddings(files, clips=clips, num_clips=num_clips).items():
+        vectors, missing = (given, ()) if wanted is None else on_list(given, wanted)
+        gallery = Gallery(wanted=wanted, missing=missing)
         chosen = vectors if frame is None else vectors.at_frame(frame)
         report = retrieval_report(chosen, aggregation=aggregation, ties=ties)
         reports[name] = {"model": report}
         if with_controls:
             reports[name] |= {"shuffled": retrieval_shuffled(report), "oracle": retrieval_oracle(report)}
-    return reports
+    return reports, gallery
 
 
 def _print(
-    reports: "dict[str, dict[str, RetrievalReport]]", names: Sequence[AggregationName], *, as_json: bool
+    reports: "dict[str, dict[str, RetrievalReport]]",
+    names: Sequence[AggregationName],
+    gallery: "Gallery",
+    *,
+    as_json: bool,
 ) -> None:
     """By source, then by what was measured, then by aggregation; a level with one entry is left out."""
     from cavmae_sync.evaluation import compare_retrieval
+    from cavmae_sync.evaluation.gallery import missing_text, with_gallery
 
     found = {
         source: {
-            control: {name: report.aggregated(name) for name in names}
+            control: {name: with_gallery(report.aggregated(name), gallery) for name in names}
             for control, report in of_source.items()
         }
         for source, of_source in reports.items()
@@ -216,6 +257,8 @@ def _print(
                 Console().print(_titled(report, title))
     for report in compared.values():
         Console().print(report.to_table())
+    if gallery.missing:
+        Console().print(f"missing: {missing_text(gallery.missing)}", markup=False, soft_wrap=True)
 
 
 def _dicts(reports: "Mapping[AggregationName, Report]") -> dict[str, Any]:

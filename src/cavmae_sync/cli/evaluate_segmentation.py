@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cavmae_sync.choices import Precision, Representation, StagePrompt
-from cavmae_sync.cli.open import check_output, open_clips, open_embedder
+from cavmae_sync.cli.open import check_output, open_clips, open_for_score
 from cavmae_sync.cli.progress import show_progress
 from cavmae_sync.cli.types import Count, Json
 from cavmae_sync.errors import ConfigError
@@ -68,9 +68,6 @@ def segmentation(
     from cavmae_sync.evaluation.segmentation_controls import segmentation_controls
 
     check_output(picture, option="--picture", suffix=".png")
-    embedder = open_embedder(
-        run_or_weights, overrides, device=device, precision=precision, representation=representation
-    )
     if ade20k is not None and data is None and stage is None:
         examples = _prompted(ade20k, prompt_window, num_clips=num_clips, prompt=prompt)
     elif ade20k is None and data is not None and stage is not None:
@@ -80,6 +77,15 @@ def segmentation(
             "Give either --data and --stage, for a generated stage with its truth, or --ade20k, for ADE20K "
             "with prompts of VGGSound."
         )
+    embedder = open_for_score(
+        run_or_weights,
+        overrides,
+        data=data,
+        num_clips=num_clips,
+        device=device,
+        precision=precision,
+        representation=representation,
+    )
     with show_progress("maps") as advance:
         report = evaluate_segmentation(
             embedder, examples, on_progress=lambda done, total: advance(done, total, "")

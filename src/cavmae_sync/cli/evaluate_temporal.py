@@ -9,7 +9,7 @@ from cyclopts.validators import Number
 from rich.console import Console
 
 from cavmae_sync.choices import Modalities, Precision, Representation
-from cavmae_sync.cli.open import check_output, open_clips, open_embedder
+from cavmae_sync.cli.open import check_output, open_clips, open_for_score
 from cavmae_sync.cli.progress import show_progress
 from cavmae_sync.cli.types import Count, Json
 
@@ -66,8 +66,14 @@ def temporal(
     from cavmae_sync.evaluation.temporal import TemporalTask, measure_temporal, picture_of_reports
 
     check_output(picture, option="--picture", suffix=".png")
-    embedder = open_embedder(
-        run_or_weights, overrides, device=device, precision=precision, representation=representation
+    embedder = open_for_score(
+        run_or_weights,
+        overrides,
+        data=data,
+        num_clips=num_clips,
+        device=device,
+        precision=precision,
+        representation=representation,
     )
     clips = open_clips(data, num_clips=num_clips)
     modalities = get_args(Modalities) if modality == "all" else (modality,)

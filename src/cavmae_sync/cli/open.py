@@ -40,6 +40,41 @@ def open_embedder(
     return Embedder(model, device=device, precision=precision, representation=representation)
 
 
+def open_for_score(
+    run_or_weights: Path,
+    overrides: Sequence[str] = (),
+    *,
+    data: Path | None,
+    num_clips: int | None,
+    device: str | None = None,
+    precision: Precision = "float32",
+    representation: Representation = "global",
+) -> "Embedder":
+    """As `open_embedder`, for a command that gives a score: the doctor's cheap checks go first.
+
+    Args:
+        run_or_weights: Folder of a run, a .safetensors file, or a .pth of the authors.
+        overrides: `key=value` words for what no weight shows.
+        data: Prepared dataset that the model will be measured on; None where there is none.
+        num_clips: Of its clips, the first only.
+        device: cpu, cuda or mps; the best there is unless given.
+        precision: Precision of matrix products.
+        representation: What stands for a frame or segment when they are compared.
+
+    Raises:
+        ConfigError: A check fails, so that a score would not be what it says.
+    """
+    from cavmae_sync.evaluation.doctor import check_ready, open_subject
+    from cavmae_sync.training import keep_freed_memory
+
+    keep_freed_memory()
+    subject = open_subject(
+        run_or_weights, overrides, device=device, precision=precision, representation=representation
+    )
+    check_ready(subject, None if data is None else open_clips(data, num_clips=num_clips))
+    return subject.embedder
+
+
 def open_clips(data: Path, *, num_clips: int | None) -> "PreparedDataset":
     """A prepared dataset, or its first clips."""
     from cavmae_sync.data import PreparedDataset

@@ -1,7 +1,7 @@
 """The whole examination: every check in order, and the cheap ones that go before every score."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final
@@ -91,31 +91,35 @@ def examine(
     )
 
 
-def check_ready(subject: Subject, clips: PreparedDataset) -> None:
+def check_ready(subject: Subject, clips: PreparedDataset | None) -> None:
     """The cheap checks, which go before every score: structure, constants, frame count, a few vectors.
 
     Args:
         subject: The weights, opened by `open_subject`.
-        clips: What they will be measured on.
+        clips: What they will be measured on; None where that is no prepared dataset.
 
     Raises:
         ConfigError: A check fails, so that a score would not be what it says.
     """
-    checks: Sequence[_Check] = (
+    checks: list[_Check] = [
         lambda: check_constants(subject),
         lambda: check_layout(subject),
         lambda: check_finite(subject),
-        lambda: check_num_frames(subject, clips),
-        lambda: check_times(subject, clips.head(_READY_ROWS)),
-        lambda: check_inputs(subject, _first_inputs(subject, clips), of=f"{clips.folder.name}"),
-    )
+    ]
+    if clips is not None and len(clips) > 0:
+        checks += [
+            lambda: check_num_frames(subject, clips),
+            lambda: check_times(subject, clips.head(_READY_ROWS)),
+            lambda: check_inputs(subject, _first_inputs(subject, clips), of=clips.folder.name),
+        ]
     for check in checks:
         found = check()
         for finding in [found] if isinstance(found, Finding) else found:
             if finding.status == "FAIL":
+                on = "" if clips is None else f" --data {clips.folder}"
                 raise ConfigError(
                     f"no score, because a check fails. {finding.check}: {finding.text()}. "
-                    f"All checks: cavmae-sync doctor {subject.path} --data {clips.folder}"
+                    f"All checks: cavmae-sync doctor {subject.path}{on}"
                 )
 
 
