@@ -1,7 +1,7 @@
 """Arrays in, numbers out: no model, no file."""
 
 from cavmae_sync.metrics.bootstrap import Interval, bootstrap_metrics, interval
-from cavmae_sync.metrics.gallery import expected_recall, expected_recall_samples
+from cavmae_sync.metrics.gallery import MOST_TIMES, expected_recall, expected_recall_samples
 from cavmae_sync.metrics.retrieval import (
     RetrievalMetrics,
     chance_metrics,
@@ -15,6 +15,7 @@ from cavmae_sync.metrics.retrieval import (
 from cavmae_sync.metrics.segmentation import Pixels, PooledScores, UnitCounts, pooled_scores, resampled_pools
 
 __all__ = [
+    "MOST_TIMES",
     "Interval",
     "Pixels",
     "PooledScores",
