@@ -92,4 +92,7 @@ def _show_prompted(folder: Path, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(audit.to_dict(), indent=2, ensure_ascii=False))
         return
-    Console().print(audit.to_table())
+    console = Console()
+    console.print(audit.to_table())
+    for line in audit.to_lines():
+        console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -198,8 +198,8 @@ def _check_num_frames(listing: SourceList, num_frames: int, manifest: Path) -> N
     plain = ", as plain CAV-MAE is" if found == CAVMAE_NUM_FRAMES and also else ""
     raise DatasetError(
         f"{manifest}: the folders hold {found} frames of each clip ({num_clips} of {counts.total()} clips "
-        f"looked at), but num_frames={num_frames}. Frames stand for equal parts of the clip, so that the "
-        f"first {min(found, num_frames)} of another extraction would be shown with the wrong sound. "
+        f"looked at), but num_frames={num_frames}. Frame i belongs to the sound at i / num_frames of the "
+        "clip, so that frames of another extraction would meet the wrong sound. "
         f"{ways_out}{also}{plain}."
     )
 

@@ -92,7 +92,7 @@ class PromptedAudit:
         return {**asdict(self), "num_problems": dict(self.num_problems)}
 
     def to_table(self) -> Table:
-        """Counts and the first problems, ready to print."""
+        """Counts, ready to print."""
         table = Table("what", "count", title=f"in {self.folder}", title_justify="left")
         table.add_row("rows with sound and class", f"{self.num_rows:,}")
         table.add_row("rows without, left out", f"{self.num_without_prompt:,}")
@@ -104,11 +104,13 @@ class PromptedAudit:
         table.add_row("sounds", f"{self.num_sounds:,}")
         for kind, count in self.num_problems.items():
             table.add_row(PROBLEM_KINDS[kind], f"{count:,}", style="red" if count else None)
-        for problem in self.problems[:_MOST_LISTED]:
-            table.add_row(f"  {problem.kind}", problem.message)
-        if len(self.problems) > _MOST_LISTED:
-            table.add_row("  ...", f"{len(self.problems) - _MOST_LISTED:,} more; --json lists all")
         return table
+
+    def to_lines(self) -> list[str]:
+        """The first problems, one a line, and how many more there are."""
+        lines = [problem.message for problem in self.problems[:_MOST_LISTED]]
+        left = len(self.problems) - len(lines)
+        return [*lines, f"... and {left:,} more; --json lists all."] if left else lines
 
 
 def audit_prompted(

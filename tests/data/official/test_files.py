@@ -33,6 +33,7 @@ def write(folder: Path, text: str | bytes, *, name: str = "list") -> Path:
 def test_audioset_segments(tmp_path: Path):
     file = read_list_file(write(tmp_path, AUDIOSET))
     assert (file.kind, file.num_declared, file.unit) == ("audioset_csv", 3, "line")
+    assert file.num_expected_classes == 3
     assert [clip.id for clip in file.clips] == ["--4gqARaEJE", "-0Gj8-vB1q4", "_a1B2c3D4e5"]
     assert [clip.line for clip in file.clips] == [4, 5, 6]
     assert file.clips[1].labels == ("/m/068hy", "/t/dd00125")
@@ -54,7 +55,7 @@ def test_audioset_without_comments_is_still_known(tmp_path: Path):
 
 def test_vggsound(tmp_path: Path):
     file = read_list_file(write(tmp_path, VGGSOUND))
-    assert (file.kind, len(file.clips)) == ("vggsound_csv", 4)
+    assert (file.kind, len(file.clips), file.num_expected_classes) == ("vggsound_csv", 4, 309)
     assert [clip.id for clip in file.clips][2:] == ["--5OkAjCI7g_000040", "glLQrEijrKg_000300"]
     assert file.clips[2].labels == ("bird chirping_ tweeting",)
     test = read_list_file(write(tmp_path, VGGSOUND), split="test")

@@ -23,7 +23,8 @@ from cavmae_sync.errors import DatasetError
 
 #: Id, start, stop, labels.
 NUM_COLUMNS: Final = 4
-_DECLARED: Final = re.compile(r"^#.*\bnum_segs=(\d+)", re.MULTILINE)
+_NUM_ROWS: Final = re.compile(r"^#.*\bnum_segs=(\d+)", re.MULTILINE)
+_NUM_LABELS: Final = re.compile(r"^#.*\bnum_unique_labels=(\d+)", re.MULTILINE)
 
 
 def read_audioset(path: Path) -> ListFile:
@@ -37,13 +38,18 @@ def read_audioset(path: Path) -> ListFile:
     clips = tuple(_clip(line, cells, f"{path} line {line}") for line, cells in rows)
     if not clips:
         raise DatasetError(f"{path} has comments but no row. Fetch it again.")
-    declared = _DECLARED.search(text)
     return ListFile(
         path=path,
         kind="audioset_csv",
         clips=clips,
-        num_declared=None if declared is None else int(declared.group(1)),
+        num_declared=_declared(_NUM_ROWS, text),
+        num_expected_classes=_declared(_NUM_LABELS, text),
     )
+
+
+def _declared(what: re.Pattern[str], text: str) -> int | None:
+    found = what.search(text)
+    return None if found is None else int(found[1])
 
 
 def _clip(line: int, cells: list[str], where: str) -> ListedClip:

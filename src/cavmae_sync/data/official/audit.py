@@ -21,6 +21,8 @@ class ListAudit:
         num_rows: Clips of it.
         num_declared: Rows that its own header announces; None where it announces none.
         num_classes: Different labels.
+        num_expected_classes: How many there should be, by the file's header or as published; None where
+            that is not known.
         clips_per_class: Least, median and most clips of a label; None without labels.
         labels_per_clip: Mean number of labels of a clip.
         num_unlabelled: Clips without labels.
@@ -34,6 +36,7 @@ class ListAudit:
     num_rows: int
     num_declared: int | None
     num_classes: int
+    num_expected_classes: int | None
     clips_per_class: tuple[int, float, int] | None
     labels_per_clip: float
     num_unlabelled: int
@@ -55,6 +58,8 @@ class ListAudit:
         if self.num_declared is not None and self.num_declared != self.num_rows:
             table.add_row("  its header announces", f"{self.num_declared:,}", style="red")
         table.add_row("classes", f"{self.num_classes:,}")
+        if self.num_expected_classes not in (None, self.num_classes):
+            table.add_row("  should be", f"{self.num_expected_classes:,}", style="red")
         if self.clips_per_class is not None:
             low, middle, high = self.clips_per_class
             table.add_row("  clips per class: least, median, most", f"{low:,}, {middle:,g}, {high:,}")
@@ -95,6 +100,7 @@ def audit_list(file: ListFile, *, classes: ClassLabels | None = None) -> ListAud
         num_rows=len(ids),
         num_declared=file.num_declared,
         num_classes=len(counts),
+        num_expected_classes=file.num_expected_classes,
         clips_per_class=spread(list(counts.values())),
         labels_per_clip=sum(counts.values()) / len(ids),
         num_unlabelled=sum(not clip.labels for clip in file.clips),

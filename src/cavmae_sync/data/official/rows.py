@@ -43,12 +43,14 @@ class ListFile:
         kind: Its format.
         clips: Its rows, in order.
         num_declared: How many rows its own header announces; None where it has no such header.
+        num_expected_classes: How many different labels it should have, by its header or as published.
     """
 
     path: Path
     kind: ListKind
     clips: tuple[ListedClip, ...]
     num_declared: int | None = None
+    num_expected_classes: int | None = None
 
     @property
     def unit(self) -> str:

@@ -18,7 +18,7 @@ from cavmae_sync.data.official.rows import (
     read_text,
 )
 from cavmae_sync.errors import DatasetError
-from cavmae_sync.paper import CLIP_SECONDS
+from cavmae_sync.paper import CLIP_SECONDS, NUM_VGGSOUND_CLASSES
 
 #: Id, start, label, split.
 NUM_COLUMNS: Final = 4
@@ -42,7 +42,7 @@ def read_vggsound(path: Path, *, split: ListSplit | None = None) -> ListFile:
     clips = tuple(clip for found, clip in parsed if split in (None, found))
     if not clips:
         raise DatasetError(f"{path} has {len(parsed)} rows, none of them {split!r}. Choose the other split.")
-    return ListFile(path=path, kind="vggsound_csv", clips=clips)
+    return ListFile(path=path, kind="vggsound_csv", clips=clips, num_expected_classes=NUM_VGGSOUND_CLASSES)
 
 
 def class_name(label: str) -> str:
