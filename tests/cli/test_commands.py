@@ -17,6 +17,7 @@ COMMANDS = (
     ["pretrain"],
     ["probe"],
     ["classify"],
+    ["embed"],
     ["segment"],
     ["localize"],
     ["agreement"],

@@ -168,7 +168,9 @@ def write_parquet(path: Path, content: FileContent) -> None:
     if content.labels is not None:
         columns["labels"] = pa.array([list(labels) for labels in content.labels], pa.list_(pa.string()))
     metadata = {METADATA_KEY: json.dumps(dict(content.facts), ensure_ascii=False).encode()}
-    pq.write_table(pa.table(columns).replace_schema_metadata(metadata), path, row_group_size=_BATCH_ROWS)
+    table = pa.table(columns).replace_schema_metadata(metadata)
+    # Numbers of vectors do not repeat: a dictionary of them would only add to the file.
+    pq.write_table(table, path, row_group_size=_BATCH_ROWS, use_dictionary=False)
 
 
 def _nested(vectors_NTD: NDArray[Any]) -> pa.Array:

@@ -1,0 +1,134 @@
+"""`embed`, and `evaluate retrieval --embeddings`, as a shell would call them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from cavmae_sync.inputs import InputConfig
+from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig, save_model
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory) -> Path:
+    """A model with random weights: 2 x 2 patches, windows of 0.32 s."""
+    config = ModelConfig(
+        inputs=InputConfig(frame_pixels=32, segment_length=32, align_length="valid"),
+        width=16, depth=1, heads=2, registers=1, decoder=DecoderConfig(width=8, depth=1, heads=2),
+    )  # fmt: skip
+    path = tmp_path_factory.mktemp("weights") / "model.safetensors"
+    save_model(CAVMAESync(config, generator=torch.Generator().manual_seed(1)), path)
+    return path
+
+
+@pytest.fixture
+def ours(cli, weights, prepared_folder: Path, tmp_path: Path) -> Path:
+    path = tmp_path / "ours.npz"
+    assert cli("embed", weights, "--data", prepared_folder, "--out", path).code == 0
+    return path
+
+
+def spoilt(path: Path, **changed) -> Path:
+    """Somebody else's file of the same clips in another order, a little worse."""
+    stored = dict(np.load(path))
+    order = np.random.default_rng(0).permutation(len(stored["ids"]))
+    noise = np.random.default_rng(1).normal(size=stored["visual"].shape, scale=0.05)
+    theirs = {
+        "audio": stored["audio"][order],
+        "visual": (stored["visual"] + noise)[order],
+        "ids": stored["ids"][order],
+        "name": "theirs",
+        **changed,
+    }
+    np.savez(
+        path.with_name("theirs.npz"), **{name: each for name, each in theirs.items() if each is not None}
+    )
+    return path.with_name("theirs.npz")
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".parquet"])
+def test_a_file_of_our_own_gives_the_very_report_of_the_model(
+    cli, weights, prepared_folder, tmp_path, suffix
+):
+    path = tmp_path / f"x{suffix}"
+    written = cli("embed", weights, "--data", prepared_folder, "--out", path, "--json")
+    about = json.loads(written.out)
+    assert (about["num_clips"], about["num_frames"], about["width"]) == (14, 4, 16)
+    words = ("--aggregation", "all", "--json")
+    of_model = cli("evaluate", "retrieval", weights, "--data", prepared_folder, *words)
+    of_file = cli("evaluate", "retrieval", "--embeddings", path, *words)
+    assert (of_model.code, of_file.code) == (0, 0), of_file.err
+    assert of_file.out == of_model.out
+    one_frame = ("--frame", 2, "--num-clips", 5, "--ties", "optimistic", "--json")
+    of_model = cli("evaluate", "retrieval", weights, "--data", prepared_folder, *one_frame)
+    checked = cli("evaluate", "retrieval", "--embeddings", path, "--data", prepared_folder, *one_frame)
+    assert checked.out == of_model.out
+
+
+def test_controls_and_picture_of_a_file(cli, ours, tmp_path: Path):
+    picture = tmp_path / "x.png"
+    ran = cli(
+        "evaluate", "retrieval", "--embeddings", ours, "--with-controls", "--picture", picture, "--json"
+    )
+    found = json.loads(ran.out)
+    assert list(found) == ["model", "shuffled", "oracle"]
+    assert found["oracle"]["metrics"]["audio_to_visual/recall_at_1"]["value"] == 1
+    assert found["oracle"]["counts"]["sounds_equal_to_their_picture"] == 14
+    assert picture.stat().st_size > 1000
+    table = cli("evaluate", "retrieval", "--embeddings", ours, "--with-controls").out
+    assert "retrieval: ours.npz, shuffled" in table
+
+
+def test_several_files_are_compared_on_one_list(cli, ours, prepared):
+    theirs = spoilt(ours)
+    words = ("evaluate", "retrieval", "--embeddings", ours, "--embeddings", theirs)
+    found = json.loads(cli(*words, "--json").out)
+    assert list(found) == ["ours.npz", "theirs", "comparison"]
+    assert {found[name]["clip_list"] for name in found} == {prepared.list_sha256}
+    own = [found[name]["metrics"]["audio_to_visual/recall_at_5"]["value"] for name in ("theirs", "ours.npz")]
+    compared = found["comparison"]["metrics"]["theirs minus ours.npz/audio_to_visual/recall_at_5"]
+    assert compared["value"] == pytest.approx(own[0] - own[1])
+    assert "points" in cli(*words).out
+    with_all = json.loads(cli(*words, "--aggregation", "all", "--with-controls", "--json").out)
+    assert list(with_all["comparison"]) == ["diagonal_mean", "diagonal_max", "block_mean", "block_max"]
+    assert list(with_all["theirs"]) == ["model", "shuffled", "oracle"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("model.safetensors",), "either a model (model.safetensors) or --embeddings, not both"),
+        (("--device", "cpu"), "--device cannot be used with --embeddings"),
+        (("--precision", "float32", "--representation", "global"), "--representation, --precision cannot"),
+        (("--num-workers", "0"), "--num-workers cannot be used"),
+        (("--frame", "4"), "no frame 4: clips have frames 0 to 3"),
+        (("--embeddings", "nothing.npz"), "nothing.npz does not exist"),
+        (("--data", "nowhere"), "nowhere"),
+    ],
+)
+def test_what_makes_no_sense_with_a_file_is_refused(cli, ours, words, message):
+    ran = cli("evaluate", "retrieval", *words, "--embeddings", ours)
+    assert ran.code == 1
+    assert message in " ".join(ran.err.split())
+
+
+def test_other_refusals(cli, ours, weights, prepared_folder, tmp_path: Path):
+    def says(*words):
+        ran = cli(*words)
+        assert (ran.code, ran.out) == (1, "")
+        return " ".join(ran.err.split())
+
+    assert "or give --embeddings" in says("evaluate", "retrieval")
+    assert "or give --embeddings" in says("evaluate", "retrieval", weights)
+    bare = spoilt(ours, ids=None)
+    both = ("evaluate", "retrieval", "--embeddings", ours, "--embeddings", bare)
+    assert "has no ids" in says(*both)
+    assert "has no ids" in says("evaluate", "retrieval", "--embeddings", bare, "--data", prepared_folder)
+    assert cli("evaluate", "retrieval", "--embeddings", bare).code == 0
+    picture = ("--picture", tmp_path / "x.png")
+    assert "--picture shows one file" in says(*both, *picture)
+    out = ("--out", tmp_path / "x.npy")
+    assert "must be a .npz or .parquet file" in says("embed", weights, "--data", prepared_folder, *out)
+    assert not out[1].exists()

@@ -1,0 +1,66 @@
+"""The blocks of docs/outside.md run as written; what they write is evaluated."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cavmae_sync.embedding import read_embeddings
+from cavmae_sync.evaluation import open_embeddings, retrieval_report
+from cavmae_sync.inputs import InputConfig
+from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig, save_model
+
+PAGE = Path(__file__).parents[2] / "docs" / "outside.md"
+
+
+def block(marker: str) -> str:
+    match = re.search(rf"<!-- {marker} -->\n```python\n(.*?)```", PAGE.read_text("utf-8"), flags=re.DOTALL)
+    assert match is not None
+    return match[1]
+
+
+def test_the_file_of_any_encoder_is_written_and_measured(prepared, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "test").symlink_to(prepared.folder)
+    names = {
+        "encode_sound": lambda waveform_S: np.abs(np.fft.rfft(waveform_S[:4096]))[:27],
+        "encode_picture": lambda frame_HWC: frame_HWC[4::10, 4::10].astype(np.float32).reshape(-1)[:27],
+    }
+    exec(block("write"), names)  # our own page
+    (vectors,) = open_embeddings([Path("imagebind.npz")], clips=prepared).values()
+    assert vectors.audio_NTD.shape == (14, 4, 27)
+    assert vectors.made_with == {"name": "ImageBind", "audio_vectors_per_clip": 1, "rescaled_vectors": 14 * 5}
+    report = retrieval_report(vectors)
+    assert report.counts["gallery"] == 14
+    assert report.clip_list == prepared.list_sha256
+
+
+def test_every_name_of_the_table_is_read(tmp_path: Path):
+    table = PAGE.read_text("utf-8").split("## The file")[1].split("## ")[0].split("| what is in it")[0]
+    rows = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
+    found = re.findall(r"`(\w+)`", "".join(rows))
+    from cavmae_sync.embedding.outside_files import FACTS, PER_CLIP, VECTORS
+
+    assert sorted(found) == sorted((*VECTORS, *PER_CLIP, *FACTS))
+    np.savez(tmp_path / "x.npz", audio=np.eye(3), visual=np.eye(3))
+    assert read_embeddings(tmp_path / "x.npz").audio_NTD.shape == (3, 1, 3)
+
+
+def test_the_example_of_mteb_names_what_exists(tmp_path: Path, monkeypatch):
+    """All of it but the tasks themselves, which MTEB would download."""
+    mteb = pytest.importorskip("mteb")
+    config = ModelConfig(
+        inputs=InputConfig(frame_pixels=16, segment_length=16),
+        width=16, depth=1, heads=2, registers=1, decoder=DecoderConfig(width=8, depth=1, heads=2),
+    )  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    save_model(CAVMAESync(config), "weights.safetensors")
+    asked = []
+    monkeypatch.setattr(mteb, "evaluate", lambda adapter, tasks: asked.append((adapter, list(tasks))))
+    exec(block("mteb"), {})  # our own page
+    ((adapter, (task,)),) = asked
+    assert isinstance(adapter, mteb.models.EncoderProtocol)
+    assert task.metadata.get_modalities(mteb.types.PromptType.query) == ["audio"]
+    assert set(task.metadata.modalities) == set(adapter.mteb_model_meta.modalities)
