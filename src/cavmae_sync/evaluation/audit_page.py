@@ -24,7 +24,7 @@ from cavmae_sync.media import read_clip
 
 _MOST_PAIRS: Final = 24
 _MOST_ROWS: Final = 60
-_FRAMES: Final = 3
+_FRAMES: Final = 16
 _PIXELS: Final = 160
 
 
@@ -72,13 +72,19 @@ def write_audit_page(report: AuditReport, path: Path) -> None:
 
 
 def _counts(report: AuditReport) -> Section:
-    counts = report.audit.counts()
+    counts, having = report.audit.counts(), report.audit.with_problem()
     total = max(len(report.audit.expected), 1)
     return Section(
         title="Clips by state",
-        paragraphs=["A clip with several problems stands under the first of them in this order."],
-        header=("state", "clips", "of all", "meaning"),
-        rows=[(state, str(n), f"{n / total:.1%}", MEANING[state]) for state, n in counts.items()],
+        paragraphs=[
+            'A clip with several problems counts as the first of them in this order. The column "with it" '
+            "counts every clip that has the problem."
+        ],
+        header=("state", "clips", "of all", "with it", "meaning"),
+        rows=[
+            (state, str(n), f"{n / total:.1%}", str(having[state]), MEANING[state])
+            for state, n in counts.items()
+        ],
         pictures=[(counts_picture({**counts}), "clips by state")],
     )
 
@@ -95,8 +101,10 @@ def _pairs(
         return Section(title=title, paragraphs=[text, "There is none."])
     shown = []
     for pair in by_doubt[:_MOST_PAIRS]:
-        one = _thumbnail(clips[pair.first], report.inventory.root)
-        other = _thumbnail(others[pair.second], other_root)
+        clip, twin = clips[pair.first], others[pair.second]
+        middle = min(clip.duration_seconds, twin.duration_seconds) / 2
+        one = _thumbnail(clip, report.inventory.root, at_seconds=middle)
+        other = _thumbnail(twin, other_root, at_seconds=middle)
         if one is not None and other is not None:
             shown.append((one, other, _how(pair)))
     note = f"{len(pairs)} pairs; the {len(shown)} least sure are shown, each as a picture and a spectrogram."
@@ -118,12 +126,13 @@ def _how(pair: Pair) -> str:
     return "\n".join(lines)
 
 
-def _thumbnail(clip: ClipFacts, root: Path) -> Thumbnail | None:
-    """The clip, read again; None when it cannot be any more."""
+def _thumbnail(clip: ClipFacts, root: Path, *, at_seconds: float) -> Thumbnail | None:
+    """The clip, read again, and its frame at a time; None when it cannot be read any more."""
     if (root / DATASET_FILE).is_file():
         with PreparedDataset.open(root) as dataset:
             index = dataset.clip_ids.index(clip.id)
-            frame_HWC = dataset.read_frame(index, dataset.num_frames // 2)
+            times_T = np.array(dataset.row(index).frame_seconds)
+            frame_HWC = dataset.read_frame(index, int(np.abs(times_T - at_seconds).argmin()))
             stop = dataset.num_spectrogram_frames(index)
             log_mel_NM = dataset.read_log_mel_rows(index, start=0, stop=stop)
             return Thumbnail(title=clip.id, frame_HWC=frame_HWC, log_mel_NM=log_mel_NM)
@@ -132,8 +141,9 @@ def _thumbnail(clip: ClipFacts, root: Path) -> Thumbnail | None:
         read = read_clip(folder / clip.source, start_seconds=clip.start_seconds, num_frames=_FRAMES)
     except MediaError:
         return None
+    nearest = int(np.abs(read.frame_seconds_T - at_seconds).argmin())
     return Thumbnail(
         title=clip.id,
-        frame_HWC=resize_and_crop(read.frames_THWC, pixels=_PIXELS).numpy()[_FRAMES // 2],
+        frame_HWC=resize_and_crop(read.frames_THWC[nearest : nearest + 1], pixels=_PIXELS).numpy()[0],
         log_mel_NM=np.asarray(log_mel(read.waveform_S)),
     )

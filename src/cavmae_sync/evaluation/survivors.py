@@ -76,6 +76,7 @@ class AuditReport:
             },
             "expected": len(self.audit.expected),
             "counts": self.audit.counts(),
+            "with_problem": self.audit.with_problem(),
             "survivors": len(self.survivor_ids()),
             "survivors_keep": list(self.keep),
             "unreadable_by_reason": dict(self.audit.unreadable),
@@ -112,12 +113,15 @@ class AuditReport:
         table.add_column("state")
         table.add_column("clips", justify="right")
         table.add_column("of all", justify="right")
+        table.add_column("with it", justify="right")
         table.add_column("meaning")
+        having = self.audit.with_problem()
         for state, count in self.audit.counts().items():
-            table.add_row(state, str(count), f"{count / max(total, 1):.1%}", MEANING[state])
+            share = f"{count / max(total, 1):.1%}"
+            table.add_row(state, str(count), share, str(having[state]), MEANING[state])
             if state == "unreadable" and self.wanted is None:
                 for reason, files in sorted(self.audit.unreadable.items()):
-                    table.add_row(f"  {reason}", str(files), "", "")
+                    table.add_row(f"  {reason}", str(files), "", "", "")
         return table
 
     def caption(self) -> str:

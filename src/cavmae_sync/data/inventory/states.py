@@ -67,6 +67,11 @@ class Audit:
         counts = Counter(clip.state for clip in self.expected)
         return {state: counts[state] for state in STATES}
 
+    def with_problem(self) -> dict[State, int]:
+        """Clips that have a problem, whatever else they have; those without any under "ok"."""
+        counts = Counter(problem for clip in self.expected for problem in clip.problems or ("ok",))
+        return {state: counts[state] for state in STATES}
+
     def survivors(self, *, keep: Sequence[State] = ()) -> list[Expected]:
         """Clips with which nothing is wrong, or nothing but what `keep` names, in order."""
         return [clip for clip in self.expected if set(clip.problems) <= set(keep) and clip.clip is not None]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from cavmae_sync.evaluation.pictures.style import (
     BLUE,
     GREEN,
+    MISSING,
     SMALL,
     VERMILION,
     drawable,
@@ -22,6 +23,7 @@ from cavmae_sync.evaluation.pictures.style import (
     show_spectrogram,
     without_ticks,
 )
+from cavmae_sync.paper import HOP_MILLISECONDS
 
 _MOST_CLASSES: Final = 30
 
@@ -32,7 +34,7 @@ class Thumbnail:
 
     Attributes:
         title: What it is called.
-        frame_HWC: A frame of its middle, uint8.
+        frame_HWC: A frame of it, uint8.
         log_mel_NM: Its spectrogram, natural logarithms.
     """
 
@@ -78,13 +80,16 @@ def pairs_picture(pairs: Sequence[tuple[Thumbnail, Thumbnail, str]]) -> Figure:
     """Pairs of clips, one a row: left the one, right the other, each as picture and spectrogram."""
     figure = new_figure(width_inches=10, height_inches=1.75 * len(pairs))
     rows = figure.subplots(len(pairs), 4, squeeze=False, width_ratios=[1, 1.9, 1, 1.9])
-    for axes, (one, other, text) in zip(rows, pairs, strict=True):
+    for number, (axes, (one, other, text)) in enumerate(zip(rows, pairs, strict=True), start=1):
+        longest = max(len(clip.log_mel_NM) for clip in (one, other)) * HOP_MILLISECONDS / 1000
         for side, clip in enumerate((one, other)):
             picture, sound = axes[2 * side], axes[2 * side + 1]
             picture.imshow(clip.frame_HWC)
             without_ticks(picture)
             show_spectrogram(sound, clip.log_mel_NM)
-            label(sound)
+            sound.set_xlim(0, longest)
+            sound.set_facecolor(MISSING)
+            label(sound, x="seconds" if number == len(pairs) else "")
             sound.set_yticks([])
             sound.set_title(drawable(clip.title, max_letters=34), fontsize=SMALL, loc="left")
         axes[0].set_ylabel(text, fontsize=SMALL)
