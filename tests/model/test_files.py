@@ -184,6 +184,13 @@ def write_header(path: Path, header: bytes, data: bytes) -> None:
     path.write_bytes(struct.pack("<Q", len(header)) + header + data)
 
 
+def test_the_message_names_what_was_asked_for_and_never_advises_to_execute_it(tmp_path: Path):
+    torch.save({"weight": _Calls(os.system, "true")}, tmp_path / "evil.pth")
+    with pytest.raises(WeightsError, match=r"it asks for posix\.system, which is no tensor") as caught:
+        read_file(tmp_path / "evil.pth")
+    assert "weights_only" not in str(caught.value)
+
+
 def test_a_wrapper_is_opened_and_what_lies_beside_it_is_named(tmp_path: Path):
     torch.save({"epoch": 25, "state_dict": {"a": torch.ones(2)}, "optimizer": {}}, tmp_path / "a.pth")
     file = read_file(tmp_path / "a.pth")

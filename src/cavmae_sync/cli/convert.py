@@ -10,6 +10,7 @@ from rich.table import Table
 
 from cavmae_sync.choices import ClassLoss
 from cavmae_sync.cli.open import check_output
+from cavmae_sync.cli.progress import show_progress
 from cavmae_sync.cli.types import Count, Json
 from cavmae_sync.errors import ConfigError
 
@@ -67,15 +68,17 @@ def convert(
             )
         done = convert_back(source, out, overrides=overrides, seed=seed)
     else:
-        done = convert_to_ours(
-            source,
-            out,
-            overrides=overrides,
-            head=HeadOptions(classes=classes, loss=loss, modality=modality),
-            licence=licence,
-            num_frames=num_frames,
-            seed=seed,
-        )
+        with show_progress("converting") as advance:
+            done = convert_to_ours(
+                source,
+                out,
+                overrides=overrides,
+                head=HeadOptions(classes=classes, loss=loss, modality=modality),
+                licence=licence,
+                num_frames=num_frames,
+                seed=seed,
+                on_progress=advance,
+            )
     if as_json:
         print(json.dumps(done.to_dict(), indent=2, ensure_ascii=False))
     else:

@@ -1,7 +1,7 @@
 """Weights of any layout into ours, and ours back into the layout they came from."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -28,7 +28,15 @@ from cavmae_sync.paper import CAVMAE_NUM_FRAMES, NUM_FRAMES
 from cavmae_sync.training import weights_of
 
 WEIGHTS_FILE: Final = "weights.safetensors"
+_CAVMAE_HEAD: Final = (
+    "CAV-MAE's own (layer norm and linear layer on the mean of all tokens of the joint pass): kept, so that "
+    "it can be given back; not run here"
+)
 _OWN_LICENCE: Final = "not stated: weights trained here are yours to license (--licence)"
+
+
+#: Called with parts done, parts in all, and what comes next.
+Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,6 +117,8 @@ class Conversion:
         ]
         if self.head is not None:
             rows.append(("head", f"{self.head.num_classes} classes, width {self.head.width}"))
+        elif any(name.removeprefix("module.").startswith("mlp_head.") for name in self.kept):
+            rows.append(("head", _CAVMAE_HEAD))
         if self.fresh:
             rows.append(("fresh, not in the file", _listed(self.fresh)))
         if self.kept:
@@ -127,6 +137,7 @@ def convert(
     licence: str | None = None,
     num_frames: int | None = None,
     seed: int = 0,
+    on_progress: Progress | None = None,
 ) -> Conversion:
     """Read weights of any layout and write ours: configuration, provenance and proof in the header.
 
@@ -138,18 +149,23 @@ def convert(
         licence: Instead of what is known of the layout.
         num_frames: Frames of each clip in training, instead of what is known of the layout.
         seed: Seed of the parts that an ImageNet MAE does not have.
+        on_progress: Called before each part of the work with parts done, parts in all and what comes.
 
     Raises:
         WeightsError: The file is no weights, or not exactly of its layout.
         ConfigError: A word or option does not fit, or the target is a file and a folder is needed.
     """
+    tell = on_progress or (lambda *_: None)
+    tell(0, 3, "reading")
     path = weights_of(source)
     loaded = load_weights(path, overrides=overrides, seed=seed)
     _check_target(target, loaded)
+    tell(1, 3, "proving what it computes")
     about = _provenance(path, loaded, licence=licence, num_frames=num_frames)
     if not loaded.fresh:
         about = about.model_copy(update={"proof": make_proof(Embedder(loaded.model))})
     probe = _probe(loaded, head or HeadOptions())
+    tell(2, 3, "writing")
     original = _original(loaded, None if probe is None else probe.head)
     if probe is None:
         written = (target,)
@@ -158,6 +174,7 @@ def convert(
         written = (target / WEIGHTS_FILE, target / PROBE_FILE)
         probe.save(written[1])
     save_model(loaded.model, written[0], provenance=about, original=original)
+    tell(3, 3, "")
     return _conversion(loaded, about, written=written, written_layout="ours", original=original, probe=probe)
 
 

@@ -5,6 +5,7 @@ What a file seems to be instead (a web page, a git-lfs pointer, an empty file) i
 """
 
 import pickle
+import re
 import struct
 import tarfile
 import warnings
@@ -105,9 +106,8 @@ def read_plain(path: Path) -> Any:
             warnings.simplefilter("ignore")  # about odd pickles; what matters becomes an error below
             return torch.load(path, map_location="cpu", weights_only=True)
     except _DAMAGED as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise WeightsError(
-            f"{path} cannot be read as weights ({reason}). "
+            f"{path} cannot be read as weights ({_reason(error)}). "
             "Only files of plain tensors are opened; nothing in a file is executed."
         ) from error
 
@@ -161,6 +161,18 @@ def _other_kind(path: Path, start: bytes) -> str | None:
         (not named and is_safetensors, "holds safetensors. Rename it to .safetensors."),
     )
     return next((saying for holds, saying in kinds if holds), None)
+
+
+def _reason(error: Exception) -> str:
+    """Why a pickle was not read, in one line. torch's own first line advises to execute the file."""
+    text = str(error) or type(error).__name__
+    if isinstance(error, zipfile.BadZipFile):
+        return "an archive without its end: it was cut off"
+    if match := re.search(r"GLOBAL ([\w.]+)", text):
+        return f"it asks for {match[1]}, which is no tensor: an object was saved whole, or it harms"
+    if isinstance(error, pickle.UnpicklingError):
+        return "its pickle is damaged or holds more than tensors"
+    return text.splitlines()[0]
 
 
 def _read_safetensors(path: Path) -> WeightsFile:
