@@ -125,24 +125,24 @@ def hub_errors(doing: str, repository: str, *, revision: str = _DEFAULT_REVISION
     """
     from huggingface_hub import constants, errors
 
-    asked = "Log in with `hf auth login` or set HF_TOKEN"
+    log_in = "Log in with `hf auth login` or set HF_TOKEN"
     try:
         yield
     except errors.GatedRepoError as error:
-        saying = f"{repository} is gated. Ask for access at {constants.ENDPOINT}/{repository}. {asked}."
+        saying = f"{repository} is gated. Ask for access at {constants.ENDPOINT}/{repository}. {log_in}."
         raise WeightsError(f"{doing} failed: {saying}") from error
     except errors.RevisionNotFoundError as error:
         saying = f"{repository} has no revision {revision!r}. Name a branch, a tag or a commit of it."
         raise WeightsError(f"{doing} failed: {saying}") from error
     except errors.RepositoryNotFoundError as error:
         saying = (
-            f"{constants.ENDPOINT} has no {repository}, or shows it only with access. Check the spelling; "
-            f"{asked} if it is private. If a file or folder was meant: there is none of this name here."
+            f"{constants.ENDPOINT} has no {repository}, or shows it only with access. Check the spelling. "
+            f"{log_in} if it is private. If a file or folder was meant: there is none of this name here."
         )
         raise WeightsError(f"{doing} failed: {saying}") from error
     except errors.HfHubHTTPError as error:
         reason = f"the hub answered {error.response.status_code}: {_first_line(error)}"
-        hint = asked if error.response.status_code in (401, 403) else "Try again later"
+        hint = log_in if error.response.status_code in (401, 403) else "Try again later"
         raise WeightsError(f"{doing} failed, {reason}. {hint}.") from error
     except errors.HFValidationError as error:
         raise WeightsError(
