@@ -79,7 +79,8 @@ def test_the_report_counts(videos: Path, prepared: Path) -> None:
     assert report.clip_seconds == pytest.approx(15.0)
     assert report.to_dict()["num_clips"] == 8
     assert report.labels_by_rule == {"same path": 2}
-    assert report.to_table().row_count == 14
+    assert report.num_labelled_cuts == 3  # of `long`
+    assert report.to_table().row_count == 15
 
 
 def test_odd_files_are_refused_whole(tmp_path: Path) -> None:

@@ -58,10 +58,10 @@ def list_clips(
     if (source / TABLE_FILE).is_file():
         _show_prompted(source, as_json=as_json)
         return
-    made = make_list(
-        source,
-        ListPlan(split=split, classes=classes, names=names, per_class=per_class, available=available),
-    )
+    plan = ListPlan(split=split, classes=classes, names=names, per_class=per_class, available=available)
+    with show_progress("reading the list") as advance:  # two million rows of AudioSet take half a minute
+        advance(0, 1, "")
+        made = make_list(source, plan)
     written: dict[str, Any] = {}
     if weights is not None:
         written["num_weights_read"] = len(read_weights(weights, num_clips=len(made.clips)))

@@ -44,6 +44,8 @@ class PrepareReport:
         num_unknown_labels: Rows of the label file that belong to no file.
         labels_by_rule: How many files found their labels by each rule of names.
         num_resampled: Clips of an import whose sound was not at 16 kHz.
+        num_labelled_cuts: Labelled clips of files that gave several. All clips of a file have its labels,
+            also where a published list means one stretch of ten seconds.
         clip_seconds: Length of all clips together, in seconds.
         shard_bytes: Size of all shards together.
     """
@@ -64,6 +66,7 @@ class PrepareReport:
     shard_bytes: int
     labels_by_rule: Mapping[str, int] = field(default_factory=dict)
     num_resampled: int = 0
+    num_labelled_cuts: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """The counts, ready for JSON."""
@@ -87,6 +90,8 @@ class PrepareReport:
             ("label rows of no file", self.num_unknown_labels),
             *((f"  labels found by: {rule}", count) for rule, count in self.labels_by_rule.items()),
         ]
+        if self.num_labelled_cuts:
+            rows.append(("  labelled clips of longer files", self.num_labelled_cuts))
         if self.num_resampled:
             rows.insert(7, ("  sound resampled to 16 kHz", self.num_resampled))
         for what, count in rows:
@@ -108,11 +113,13 @@ def count_up(
     """Count the tables of a dataset."""
     reasons = Counter(rejected["reason"].to_pylist())
     tried = {reason: reasons[reason] for reason in sorted(reasons) if reason not in SKIP_REASONS}
+    sources, labels = clips["source"].to_pylist(), clips["labels"].to_pylist()
+    num_clips_of = Counter(sources)
     seconds = clips["stop_seconds"].to_numpy() - clips["start_seconds"].to_numpy()
     return PrepareReport(
         is_complete=is_complete,
         num_clips=len(clips),
-        num_files_accepted=len(set(clips["source"].to_pylist())),
+        num_files_accepted=len(num_clips_of),
         num_files_rejected=sum(tried.values()),
         rejected_by_reason=tried,
         num_files_skipped=sum(reasons.values()) - sum(tried.values()),
@@ -120,10 +127,13 @@ def count_up(
         num_still=clips["is_still"].to_pylist().count(True),
         num_short=clips["is_short"].to_pylist().count(True),
         num_duplicate=clips["is_duplicate"].to_pylist().count(True),
-        num_unlabelled=clips["labels"].to_pylist().count([]),
+        num_unlabelled=labels.count([]),
         num_unknown_labels=label_use.num_unknown,
         labels_by_rule=dict(label_use.by_rule),
         num_resampled=num_resampled,
+        num_labelled_cuts=sum(
+            bool(names) and num_clips_of[source] > 1 for source, names in zip(sources, labels, strict=True)
+        ),
         clip_seconds=float(seconds.sum()),
         shard_bytes=shard_bytes,
     )
