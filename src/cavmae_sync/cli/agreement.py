@@ -54,7 +54,7 @@ def agreement(
     Example: cavmae-sync agreement my-run my-video.mp4 --picture agreement.png --csv agreement.csv
 
     Args:
-        run_or_weights: Folder of a run, a .safetensors file, or a .pth of the authors.
+        run_or_weights: Folder of a run, a weights file, or organisation/name on a hub.
         video: Video file with sound, of any length.
         overrides: `key=value` words for what no weight shows, for example `registers_in_joint=true`.
         reference: Prepared dataset of videos like this one, in which sound and picture belong together.

@@ -37,7 +37,7 @@ def doctor(
     Example: cavmae-sync doctor my-run --data my-dataset
 
     Args:
-        run_or_weights: Folder of a run, a .safetensors file, or a .pth of the authors.
+        run_or_weights: Folder of a run, a weights file, or organisation/name on a hub.
         overrides: The `key=value` words that you will use them with.
         data: Prepared dataset to examine too.
         embeddings: .npz or .parquet with `audio` and `visual` [1, 16, width] of the package's clip.

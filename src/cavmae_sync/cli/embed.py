@@ -33,7 +33,7 @@ def embed(
     Example: cavmae-sync embed my-run --data my-dataset --out embeddings.npz
 
     Args:
-        run_or_weights: Folder of a run, a .safetensors file, or a .pth of the authors.
+        run_or_weights: Folder of a run, a weights file, or organisation/name on a hub.
         overrides: `key=value` words for what no weight shows, for example `registers_in_joint=true` or
             `inputs.align_length=valid`.
         data: Prepared dataset.

@@ -42,7 +42,7 @@ def agreement(
     Example: cavmae-sync evaluate agreement my-run --data my-dataset --stage my-stage --with-controls
 
     Args:
-        run_or_weights: Folder of a run, a .safetensors file, or a .pth of the authors.
+        run_or_weights: Folder of a run, a weights file, or organisation/name on a hub.
         overrides: `key=value` words for what no weight shows, for example `inputs.align_length=valid`.
         data: Prepared dataset of clips in which sound and picture belong together.
         stage: Folder of the stage that the dataset was made from; for the oracle.

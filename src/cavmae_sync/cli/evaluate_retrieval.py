@@ -68,7 +68,7 @@ def retrieval(
     Example: cavmae-sync evaluate retrieval --embeddings ours.npz --embeddings theirs.npz --with-controls
 
     Args:
-        run_or_weights: Folder of a run, a .safetensors file, or a .pth of the authors.
+        run_or_weights: Folder of a run, a weights file, or organisation/name on a hub.
         overrides: `key=value` words for what no weight shows, for example `registers_in_joint=true` or
             `inputs.align_length=valid`.
         embeddings: Instead of a model: an .npz or Parquet file of vectors that any encoder made. Repeat it to

@@ -46,7 +46,7 @@ def segmentation(
     Example: cavmae-sync evaluate segmentation my-run --data my-dataset --stage my-stage --with-controls
 
     Args:
-        run_or_weights: Folder of a run, a .safetensors file, or a .pth of the authors.
+        run_or_weights: Folder of a run, a weights file, or organisation/name on a hub.
         overrides: `key=value` words for what no weight shows, for example `registers_in_joint=true`.
         data: Dataset prepared from a stage.
         stage: Folder of that stage.

@@ -44,7 +44,7 @@ def temporal(
     Example: cavmae-sync evaluate temporal my-run --data my-dataset --stage my-stage --with-controls
 
     Args:
-        run_or_weights: Folder of a run, a .safetensors file, or a .pth of the authors.
+        run_or_weights: Folder of a run, a weights file, or organisation/name on a hub.
         overrides: `key=value` words for what no weight shows, for example `inputs.align_length=valid`.
         data: Prepared dataset, made from the stage.
         stage: Folder of the stage, with its truth.

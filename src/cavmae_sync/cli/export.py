@@ -33,8 +33,7 @@ def export(
     Example: cavmae-sync export my-run --out my-onnx --video dog.mp4
 
     Args:
-        run_or_weights: Folder of a run, a .safetensors file, a .pth of the authors, or organisation/name on
-            a hub.
+        run_or_weights: Folder of a run, a weights file, or organisation/name on a hub.
         overrides: `key=value` words for what no weight shows, such as `inputs.align_length=valid`.
         out: Folder for audio.onnx, visual.onnx and config.json.
         representation: What stands for a frame or segment: its global token, or the mean of its patches.

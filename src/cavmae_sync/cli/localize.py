@@ -43,7 +43,7 @@ def localize(
     Example: cavmae-sync localize my-run street.mp4 --out overlay.mp4 --pictures moments
 
     Args:
-        run_or_weights: Folder of a run, a .safetensors file, or a .pth of the authors.
+        run_or_weights: Folder of a run, a weights file, or organisation/name on a hub.
         video: Video file with sound, of any length.
         overrides: `key=value` words for what no weight shows, for example `registers_in_joint=true`.
         out: MP4 file to write.

@@ -23,7 +23,7 @@ def open_embedder(
     """A model from a run or a file, ready to turn clips into vectors.
 
     Args:
-        run_or_weights: Folder of a run, a .safetensors file, or a .pth of the authors.
+        run_or_weights: Folder of a run, a weights file, or organisation/name on a hub.
         overrides: `key=value` words for what no weight shows, such as `inputs.align_length=valid`.
         device: cpu, cuda or mps; the best there is unless given.
         precision: Precision of matrix products.
@@ -53,7 +53,7 @@ def open_for_score(
     """As `open_embedder`, for a command that gives a score: the doctor's cheap checks go first.
 
     Args:
-        run_or_weights: Folder of a run, a .safetensors file, or a .pth of the authors.
+        run_or_weights: Folder of a run, a weights file, or organisation/name on a hub.
         overrides: `key=value` words for what no weight shows.
         data: Prepared dataset that the model will be measured on; None where there is none.
         num_clips: Of its clips, the first only.

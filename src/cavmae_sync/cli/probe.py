@@ -47,7 +47,7 @@ def probe(
     Example: cavmae-sync probe my-run --train my-dataset --test my-test-dataset --out my-probe head=linear
 
     Args:
-        run_or_weights: Folder of a run, a .safetensors file, or a .pth of the authors.
+        run_or_weights: Folder of a run, a weights file, or organisation/name on a hub.
         overrides: `key.path=value` words, for example `head=linear`, `features.modalities=audio`,
             `features.tokens=patch_mean`, `backbone=frozen augment.mixup_probability=0.5`; with `model.` in
             front for what no weight shows, `model.inputs.align_length=valid`.

@@ -31,7 +31,7 @@ def push(
     Example: cavmae-sync push my-run org/name --licence Apache-2.0 --dry-run my-folder
 
     Args:
-        run_or_weights: Folder of a run, a .safetensors file, or a .pth of the authors.
+        run_or_weights: Folder of a run, a weights file, or organisation/name on a hub.
         repository: organisation/name; made if it does not exist.
         private: Only those with access see it.
         licence: Under which the weights are given away, for example Apache-2.0, when the file does not say.

@@ -44,7 +44,7 @@ def reconstruct(
     Example: cavmae-sync reconstruct my-run my-video.mp4 --at 3 --picture panel.png --sound inpainted.wav
 
     Args:
-        run_or_weights: Folder of a run, a .safetensors file, or a .pth of the authors.
+        run_or_weights: Folder of a run, a weights file, or organisation/name on a hub.
         video: Video file with sound.
         overrides: `key=value` words for what no weight shows, for example `registers_in_joint=true`.
         at: When, in seconds from the start of the file; the middle unless given.

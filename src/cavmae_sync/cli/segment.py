@@ -50,7 +50,7 @@ def segment(
     Example: cavmae-sync segment my-run my-video.mp4 --picture bars.png --csv segments.csv
 
     Args:
-        run_or_weights: Folder of a run, a .safetensors file, or a .pth of the authors.
+        run_or_weights: Folder of a run, a weights file, or organisation/name on a hub.
         video: Video file with sound, of any length.
         overrides: `key=value` words for what no weight shows, for example `registers_in_joint=true`.
         modality: Divide by sound, by picture, or by both at once; `all` does all three.
