@@ -168,6 +168,7 @@ REFUSED = {
     "pickled ids": ({"ids": np.array(["a", 1, None] * 2, dtype=object)}, "pickles are not loaded"),
     "four axes": ({"audio": rows(N, T, D, 1)}, r"got \[6, 4, 8, 1\]"),
     "no clips": ({"audio": rows(0, T, D), "visual": rows(0, T, D)}, "not empty"),
+    "nothing but zeros": ({"visual": np.zeros((N, T, D))}, "every vector of visual is zero"),
     "other clips": ({"audio": rows(N - 1, T, D)}, "equally many clips"),
     "other width": ({"audio": rows(N, T, D + 1)}, "one width"),
     "other frames": ({"audio": rows(N, T - 1, D)}, "3 vectors of sound and 4 of picture"),

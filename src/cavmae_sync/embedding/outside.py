@@ -55,7 +55,8 @@ def read_embeddings(path: str | os.PathLike[str]) -> DatasetEmbeddings:
     Without `ids`, clips are numbered, `has_ids` is false, and `clip_list` is the fingerprint of the vectors.
 
     Raises:
-        DatasetError: The file is missing, damaged or too large, or its arrays do not fit together.
+        DatasetError: The file is missing, damaged or too large, its arrays do not fit together, or no vector
+            of sound or of picture has a direction.
 
     Source:
         Spec 4.1 (what is compared) and 3.6.
@@ -66,6 +67,11 @@ def read_embeddings(path: str | os.PathLike[str]) -> DatasetEmbeddings:
     _check_together(path, shaped, content)
     audio_NTD, num_audio = _unit(shaped["audio"])
     visual_NTD, num_visual = _unit(shaped["visual"])
+    for name, vectors in (("audio", audio_NTD), ("visual", visual_NTD)):
+        if bool(vectors.isnan().any(dim=-1).all()):
+            raise DatasetError(
+                f"{path}: every vector of {name} is zero, NaN or infinite. Make the file again."
+            )
     vectors_sha256 = _fingerprint_of_vectors(audio_NTD, visual_NTD)
     num_frames = max(audio_NTD.shape[1], visual_NTD.shape[1])
     notes = {f"{name}_vectors_per_clip": 1 for name in VECTORS if shaped[name].shape[1] != num_frames}
