@@ -96,6 +96,18 @@ def test_several_files_are_compared_on_one_list(cli, ours, prepared):
     assert list(with_all["theirs"]) == ["model", "shuffled", "oracle"]
 
 
+def test_a_list_chooses_and_orders_the_clips_of_a_file_as_those_of_a_dataset(
+    cli, ours, weights, prepared, tmp_path: Path
+):
+    chosen = [prepared.clip_ids[i] for i in (9, 2, 11, 5, 7, 3)]
+    (tmp_path / "list.txt").write_text("\n".join(chosen) + "\n", encoding="utf-8")
+    words = ("--list", tmp_path / "list.txt", "--num-clips", 4, "--json")
+    of_model = json.loads(cli("evaluate", "retrieval", weights, "--data", prepared.folder, *words).out)
+    of_file = json.loads(cli("evaluate", "retrieval", "--embeddings", ours, *words).out)
+    assert of_file["metrics"] == of_model["metrics"]
+    assert of_file["counts"]["queries"] == 4
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

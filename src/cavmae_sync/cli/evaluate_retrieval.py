@@ -195,6 +195,7 @@ def _of_files(
     with_controls: bool,
 ) -> "tuple[dict[str, dict[str, RetrievalReport]], Gallery]":
     """By the name of the encoder, then by what was measured; and the gallery to compare with."""
+    from cavmae_sync.embedding import first_clips
     from cavmae_sync.evaluation import (
         open_embeddings,
         retrieval_oracle,
@@ -206,14 +207,20 @@ def _of_files(
     gallery = Gallery()
     clips = None if data is None else open_clips(data, num_clips=None)
     reports: dict[str, dict[str, RetrievalReport]] = {}
-    for name, given in open_embeddings(files, clips=clips, num_clips=num_clips).items():
-        vectors, missing = (given, ()) if wanted is None else on_list(given, wanted)
-        gallery = Gallery(wanted=wanted, missing=missing)
-        chosen = vectors if frame is None else vectors.at_frame(frame)
-        report = retrieval_report(chosen, aggregation=aggregation, ties=ties)
-        reports[name] = {"model": report}
-        if with_controls:
-            reports[name] |= {"shuffled": retrieval_shuffled(report), "oracle": retrieval_oracle(report)}
+    with show_progress("measuring files") as advance:
+        first = num_clips if wanted is None else None  # of a list, its first clips: taken below
+        found = open_embeddings(files, clips=clips, num_clips=first)
+        for number, (name, given) in enumerate(found.items(), start=1):
+            vectors, missing = (given, ()) if wanted is None else on_list(given, wanted)
+            if wanted is not None and num_clips is not None:
+                vectors = first_clips(vectors, num_clips)
+            gallery = Gallery(wanted=wanted, missing=missing)
+            chosen = vectors if frame is None else vectors.at_frame(frame)
+            report = retrieval_report(chosen, aggregation=aggregation, ties=ties)
+            reports[name] = {"model": report}
+            if with_controls:
+                reports[name] |= {"shuffled": retrieval_shuffled(report), "oracle": retrieval_oracle(report)}
+            advance(number, len(found), name)
     return reports, gallery
 
 
