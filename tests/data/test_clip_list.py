@@ -2,14 +2,17 @@
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cavmae_sync.data import ClipList, PreparedDataset, read_clip_list, select
+from cavmae_sync.data import ClipList, PreparedDataset, prepare, read_clip_list, select
 from cavmae_sync.errors import DatasetError
+
+from .conftest import SMALL
 
 LIST = ClipList(
     ids=("-bcdefghijk_000001", "straße 1", "b/dog"),
@@ -93,3 +96,19 @@ def test_a_cut_of_a_longer_file_is_not_the_file(prepared: Path):
     """`long` gave three clips, and nothing says which of them is meant."""
     chosen = select(PreparedDataset.open(prepared), as_list("long", "still"))
     assert (chosen.clips.clip_ids, chosen.missing) == (["still"], ("long",))
+
+
+def test_a_list_that_knows_starts_refuses_other_stretches(videos: Path, tmp_path: Path):
+    """AudioSet: the id is that of the video, the start stands beside it."""
+    table = '-bcdefghijk, 30.000, 40.000, "/m/068hy"\nabcdefghijk, 0.000, 10.000, "/m/068hy"\n'
+    (tmp_path / "segments.csv").write_text(table)
+    wanted = read_clip_list(tmp_path / "segments.csv")
+    assert wanted.start_seconds == (30.0, 0.0)
+    assert wanted.take([1]).start_seconds == (0.0,)
+    named = tmp_path / "named"
+    named.mkdir()
+    for name in ("-bcdefghijk_50", "abcdefghijk_0"):
+        shutil.copy(videos / "a" / "dog.mp4", named / f"{name}.mp4")
+    prepare(named, out=tmp_path / "out", config=SMALL, num_workers=0)
+    chosen = select(PreparedDataset.open(tmp_path / "out"), wanted)
+    assert (chosen.clips.clip_ids, chosen.missing) == (["abcdefghijk_0"], ("-bcdefghijk",))

@@ -2,9 +2,10 @@
 
 import hashlib
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 from cavmae_sync.choices import ListSplit
 from cavmae_sync.data.official import ListFile, WantedClip, match_names, read_list_file
@@ -22,16 +23,21 @@ class ClipList:
         labels: Labels of each, as the file writes them; none where it has none.
         name: What to call the list, for example the name of its file.
         source: Where it came from, in words.
+        start_seconds: Where each clip starts in its video, where the file says so; empty where it does not.
+            By it, other stretches of the same video are told apart.
     """
 
     ids: tuple[str, ...]
     labels: tuple[tuple[str, ...], ...]
     name: str
     source: str
+    start_seconds: tuple[float | None, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.ids) != len(self.labels):
             raise ValueError(f"{len(self.ids)} ids need as many tuples of labels, got {len(self.labels)}")
+        if self.start_seconds and len(self.start_seconds) != len(self.ids):
+            raise ValueError(f"{len(self.ids)} ids need as many starts, got {len(self.start_seconds)}")
         if not self.ids:
             raise ValueError("a list needs one clip at least")
         if len(set(self.ids)) != len(self.ids):
@@ -44,12 +50,21 @@ class ClipList:
         """Number of clips."""
         return len(self.ids)
 
+    def take(self, numbers: Sequence[int]) -> Self:
+        """Some of the clips, by their places, in the order given."""
+        return replace(
+            self,
+            ids=tuple(self.ids[number] for number in numbers),
+            labels=tuple(self.labels[number] for number in numbers),
+            start_seconds=tuple(self.start_seconds[number] for number in numbers if self.start_seconds),
+        )
+
     @property
     def sha256(self) -> str:
         """Fingerprint of ids and labels, in order.
 
-        SHA-256 of, for each clip, `id <tab> label <tab> label ... <newline>` in UTF-8. Name, source and the
-        format of the file do not matter.
+        SHA-256 of, for each clip, `id <tab> label <tab> label ... <newline>` in UTF-8. Name, source, starts
+        and the format of the file do not matter.
         """
         digest = hashlib.sha256()
         for clip, labels in zip(self.ids, self.labels, strict=True):
@@ -103,12 +118,14 @@ def as_clip_list(file: ListFile) -> ClipList:
                 f"{file.path} {file.unit} {clip.line}: {clip.id} is on {file.unit} {first[clip.id]} "
                 "already. A list names a clip once; remove one."
             )
+    starts = tuple(clip.start_seconds for clip in file.clips)
     try:
         return ClipList(
             ids=tuple(first),
             labels=tuple(clip.labels for clip in file.clips),
             name=file.path.stem,
             source=f"{file.path.name} ({file.kind})",
+            start_seconds=() if all(start is None for start in starts) else starts,
         )
     except ValueError as error:
         raise DatasetError(f"{file.path}: {error}.") from error
@@ -128,7 +145,9 @@ def select(clips: PreparedDataset, wanted: ClipList) -> Selection:
         DatasetError: Not one is there, or two clips are one of the list, by one rule.
     """
     ids = clips.clip_ids
-    matches = match_names(ids, [WantedClip(id=clip) for clip in wanted.ids])
+    starts = wanted.start_seconds or (None,) * len(wanted)
+    looked_for = zip(wanted.ids, starts, strict=True)
+    matches = match_names(ids, [WantedClip(id=clip, start_seconds=start) for clip, start in looked_for])
     row_of = {number: row for row, number in enumerate(matches.wanted_of) if number is not None}
     if not row_of:
         raise DatasetError(

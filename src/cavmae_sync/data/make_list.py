@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -214,10 +214,9 @@ def write_list(made: MadeList, out: Path, *, form: ListFormat) -> Path:
 
 
 def _renamed(clips: ClipList, classes: ClassLabels, names: LabelNames) -> ClipList:
-    return ClipList(
-        ids=clips.ids,
+    return replace(
+        clips,
         labels=tuple(classes.rename(clips.labels, names)),
-        name=clips.name,
         source=f"{clips.source}, labels as {names}s of {classes.path.name}",
     )
 
@@ -228,13 +227,13 @@ def _chosen(clips: ClipList, per_class: int) -> ClipList:
         raise DatasetError(
             f"{clips.source} has no labels, so no clips per class can be chosen. Give a list with labels."
         )
-    return _taken(clips, numbers)
+    return clips.take(numbers)
 
 
 def _available(clips: ClipList, folder: Path) -> tuple[ClipList, Survivors]:
     chosen = select(PreparedDataset.open(folder), clips)
     missing = set(chosen.missing)
-    left = _taken(clips, [number for number, clip in enumerate(clips.ids) if clip not in missing])
+    left = clips.take([number for number, clip in enumerate(clips.ids) if clip not in missing])
     lost = Counter(
         label
         for clip, labels in zip(clips.ids, clips.labels, strict=True)
@@ -250,15 +249,6 @@ def _available(clips: ClipList, folder: Path) -> tuple[ClipList, Survivors]:
         gone_classes=tuple(label for label in lost if label not in present),
         by_rule=chosen.by_rule,
         num_spare=chosen.num_spare,
-    )
-
-
-def _taken(clips: ClipList, numbers: list[int]) -> ClipList:
-    return ClipList(
-        ids=tuple(clips.ids[number] for number in numbers),
-        labels=tuple(clips.labels[number] for number in numbers),
-        name=clips.name,
-        source=clips.source,
     )
 
 
