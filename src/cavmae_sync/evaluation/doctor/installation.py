@@ -50,9 +50,8 @@ def check_known_vectors(subject: Subject) -> list[Finding]:
             )
         ]
     known = proof_vectors(proof)
-    because = explain(
-        subject.embedder, ClipVectors(audio_FD=known.audio_PD, visual_FD=known.visual_PD, frames=PROOF_FRAMES)
-    )
+    theirs = ClipVectors(audio_FD=known.audio_PD, visual_FD=known.visual_PD, frames=PROOF_FRAMES)
+    because = explain(subject.embedder, theirs, equal=stages[-1].tolerance)
     off = f"{wrong.stage} of the clip: off by {wrong.difference:.3g} {wrong.unit}"
     if known.weights != weights_fingerprint(subject.model):
         off += "; the weights are not those that the proof was made with"

@@ -64,6 +64,7 @@ class Material:
     def __init__(self, embedder: Embedder, clips: PreparedDataset, *, on_part: Tick | None = None) -> None:
         self.embedder = embedder
         self.clips = clips
+        self.num_encoded = 0
         self._on_part = on_part or (lambda: None)
         self._kept: dict[tuple[object, ...], Tensor] = {}
         self._models: dict[object, Embedder] = {}
@@ -121,7 +122,7 @@ class Material:
         if change.pictures is not None:
             frames_NCHW = change.pictures(frames_NCHW)
         vectors_ND = self._model(change).embed_frames(frames_NCHW).visual_PD
-        self._on_part()
+        self._count()
         return vectors_ND
 
     def _audio(self, change: Change, frames: tuple[int, ...]) -> Tensor:
@@ -150,7 +151,7 @@ class Material:
         if change.segments is not None:
             segments_NLM = change.segments(segments_NLM, self._inputs)
         vectors_ND = self._model(change).embed_segments(segments_NLM)
-        self._on_part()
+        self._count()
         return vectors_ND
 
     def _spectrograms(self, change: Change) -> list[Tensor]:
@@ -168,6 +169,10 @@ class Material:
         samples = round((row.stop_seconds - row.start_seconds) * SAMPLE_RATE_HZ)
         spectrogram_NM = log_mel(change.waveform(self.clips.read_waveform(index)))
         return fit_rows(spectrogram_NM, num_spectrogram_frames(samples))
+
+    def _count(self) -> None:
+        self.num_encoded += 1
+        self._on_part()
 
     def _model(self, change: Change) -> Embedder:
         if change.model is None:

@@ -96,12 +96,18 @@ def check_outside(subject: Subject, found: DatasetEmbeddings) -> Finding:
     )
 
 
-def explain(embedder: Embedder, theirs: ClipVectors) -> str:
-    """Say of each side what its vectors are equal to, or nearest to."""
+def explain(embedder: Embedder, theirs: ClipVectors, *, equal: float = _EQUAL) -> str:
+    """Say of each side what its vectors are equal to, or nearest to.
+
+    Args:
+        embedder: The model that they should be of.
+        theirs: Vectors of the clip.
+        equal: Mean distance up to which vectors are the same.
+    """
     clip = read_proof_clip()
     ours = {way.name: _vectors(embedder, clip, way, theirs.frames) for way in _ways(embedder)}
     return "; ".join(
-        f"{side}: {_nearest(theirs_FD, {name: pick(vectors) for name, vectors in ours.items()})}"
+        f"{side}: {_nearest(theirs_FD, {name: pick(vectors) for name, vectors in ours.items()}, equal)}"
         for side, theirs_FD, pick in (
             ("sound", theirs.audio_FD, _audio),
             ("pictures", theirs.visual_FD, _visual),
@@ -117,13 +123,13 @@ def _visual(vectors: ClipVectors) -> Tensor:
     return vectors.visual_FD
 
 
-def _nearest(theirs_FD: Tensor, ours: dict[str, Tensor]) -> str:
+def _nearest(theirs_FD: Tensor, ours: dict[str, Tensor], equal: float) -> str:
     distances = {name: _distance(vectors_FD, theirs_FD) for name, vectors_FD in ours.items()}
     right = distances.pop("ours")
-    if right <= _EQUAL:
+    if right <= equal:
         return "equal to ours"
     name = min(distances, key=distances.__getitem__)
-    if distances[name] <= _EQUAL:
+    if distances[name] <= equal:
         return f"equal to ours with this fault: {name}"
     if distances[name] <= _EXPLAINS * right:
         return (

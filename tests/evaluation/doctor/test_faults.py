@@ -1,0 +1,132 @@
+"""Faults planted in clips: each is named, and healthy clips are called healthy."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from cavmae_sync.evaluation import untrained
+from cavmae_sync.evaluation.doctor import FAULTS, Finding, Subject
+from cavmae_sync.evaluation.doctor.dataset import check_pictures
+from cavmae_sync.evaluation.doctor.diagnosis import num_parts
+from cavmae_sync.evaluation.doctor.material import Material, looks
+from cavmae_sync.evaluation.doctor.pairs import check_faults, check_matched, check_shuffled, check_within
+from cavmae_sync.evaluation.doctor.weights import check_trained
+from cavmae_sync.paper import SPECTROGRAM_MEAN, SPECTROGRAM_STD
+
+from .conftest import in_memory
+from .planted import SPOILT, RawClip
+
+SEEMS = {fault.name: fault.seems for fault in FAULTS}
+
+
+def faults_found(subject: Subject, clips: list[RawClip], **changes: list[NDArray[np.float32]]) -> Finding:
+    return check_faults(Material(subject.embedder, in_memory(clips, **changes)))
+
+
+@pytest.fixture(scope="module")
+def healthy(subject: Subject, raw_clips: list[RawClip]) -> Material:
+    return Material(subject.embedder, in_memory(raw_clips))
+
+
+class TestHealthyClips:
+    def test_no_fault_is_named(self, healthy: Material):
+        assert check_faults(healthy).status == "ok"
+
+    def test_pairs_belong_together_and_foreign_ones_are_at_chance(self, healthy: Material):
+        for check in (check_matched, check_shuffled, check_within):
+            assert check(healthy).status == "ok"
+
+    def test_pictures_are_in_order_and_all_there(self, subject: Subject, raw_clips: list[RawClip]):
+        assert {finding.status for finding in check_pictures(subject, in_memory(raw_clips))} == {"ok"}
+
+    def test_progress_foresees_the_parts(self, subject: Subject, healthy: Material):
+        parts = num_parts(subject.model, healthy.num_frames)
+        assert 0.8 * parts <= healthy.num_encoded <= parts
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "colours_swapped",
+        "pictures_not_normalised",
+        "rate_44100_read_as_16000",
+        "frames_reversed",
+        "first_frames_only",
+        "sound_of_next_clip",
+    ],
+)
+def test_a_planted_fault_is_named(name: str, subject: Subject, raw_clips: list[RawClip]):
+    found = faults_found(subject, SPOILT[name](raw_clips))
+    assert found.status == "FAIL"
+    assert found.measured.startswith(SEEMS[name])
+    assert found.advice
+
+
+def twice(log_mel_NM: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What, normalised, is divided by twice the deviation."""
+    return (log_mel_NM - SPECTROGRAM_MEAN) / 2 + SPECTROGRAM_MEAN
+
+
+def raw(log_mel_NM: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What, normalised, is not."""
+    return log_mel_NM * SPECTROGRAM_STD + SPECTROGRAM_MEAN
+
+
+@pytest.mark.parametrize(
+    ("name", "change"), [("twice_the_deviation", twice), ("spectrogram_not_normalised", raw)]
+)
+def test_a_spectrogram_on_another_scale_is_named(
+    name: str,
+    change: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+    subject: Subject,
+    raw_clips: list[RawClip],
+    healthy: Material,
+):
+    lengths = [healthy.clips.num_spectrogram_frames(i) for i in range(len(raw_clips))]
+    rows = [healthy.clips.read_log_mel_rows(i, start=0, stop=stop) for i, stop in enumerate(lengths)]
+    found = faults_found(subject, raw_clips, log_mels=[change(each.astype(np.float32)) for each in rows])
+    assert found.status == "FAIL"
+    assert found.measured.startswith(SEEMS[name])
+
+
+@pytest.mark.parametrize(
+    ("name", "check", "says"),
+    [
+        ("frames_shuffled", "frame order", "shuffled"),
+        ("frames_filled_up", "copied frames", "filled up to 8"),
+        ("substituted", "substitutions", "one colour and constant sound"),
+    ],
+)
+def test_what_pictures_alone_tell(
+    name: str, check: str, says: str, subject: Subject, raw_clips: list[RawClip]
+):
+    found = {each.check: each for each in check_pictures(subject, in_memory(SPOILT[name](raw_clips)))}
+    assert found[check].status == "FAIL"
+    assert says in found[check].measured
+
+
+class TestUntrainedModel:
+    def test_it_tells_nothing_and_no_fault_is_blamed(self, subject: Subject, raw_clips: list[RawClip]):
+        material = Material(untrained(subject.embedder), in_memory(raw_clips))
+        assert check_matched(material).status == "FAIL"
+        assert check_faults(material).status == "ok"
+
+    def test_it_is_told_without_clips(self, subject: Subject):
+        assert check_trained(subject).status == "ok"
+
+
+def test_few_clips_allow_no_claim(subject: Subject, raw_clips: list[RawClip]):
+    material = Material(subject.embedder, in_memory(raw_clips[:10]))
+    for check in (check_matched, check_shuffled, check_within, check_faults):
+        found = check(material)
+        assert found.status == "skipped"
+        assert "10 clips" in found.measured
+
+
+@pytest.mark.parametrize("num_frames", [1, 2, 3, 4, 5, 8, 10, 16])
+def test_looks_are_the_same_from_both_ends(num_frames: int):
+    frames = looks(num_frames)
+    assert list(frames) == sorted({num_frames - 1 - frame for frame in frames})
+    assert 0 <= frames[0] <= frames[-1] < num_frames
