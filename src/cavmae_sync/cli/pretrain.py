@@ -51,7 +51,8 @@ def pretrain(
         data: Prepared dataset to learn from.
         out: Folder of the run.
         validation: Prepared dataset held out, for losses and retrieval during training.
-        init: Weights to start from: .safetensors of ours, .pth of the authors or of an MAE ViT.
+        init: Weights to start from: .safetensors of ours, .pth of the authors or of an MAE ViT, or their name
+            on a hub.
         resume: Folder of a run to go on with; its configuration is used.
         device: cpu, cuda or mps; the best there is unless given.
         show_config: Print the complete configuration and stop.

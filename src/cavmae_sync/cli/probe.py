@@ -64,15 +64,15 @@ def probe(
     """
     from cavmae_sync.data import PreparedDataset
     from cavmae_sync.evaluation import untrained
+    from cavmae_sync.model import find_weights
     from cavmae_sync.recipes.probing import control_reports, run_probing
     from cavmae_sync.recipes.probing_config import find_probe_recipe
 
     check_folder(out, option="--out")
     check_folder(features, option="--features")
     config = find_probe_recipe(recipe).with_overrides(_words(overrides, is_for_model=False))
-    embedder = open_embedder(
-        run_or_weights, _words(overrides, is_for_model=True), device=device, precision=precision
-    )
+    found = find_weights(run_or_weights)  # once: a name on a hub may mean others tomorrow
+    embedder = open_embedder(found, _words(overrides, is_for_model=True), device=device, precision=precision)
     clips = {"train": PreparedDataset.open(train), "test": PreparedDataset.open(test)}
     shared: dict[str, Any] = {
         **clips,
@@ -80,7 +80,7 @@ def probe(
         "num_workers": num_workers or 0,
         "show": show_progress,
     }
-    result = run_probing(embedder, config, out=out, model_path=run_or_weights, **shared)
+    result = run_probing(embedder, config, out=out, model_path=found, **shared)
     controls: dict[str, ClassificationReport] = {}
     if with_controls:
         fresh = run_probing(untrained(embedder, seed=config.seed), config, out=out / "untrained", **shared)

@@ -13,7 +13,7 @@ from cavmae_sync.embedding.device import device_of
 from cavmae_sync.errors import TrainingError
 from cavmae_sync.evaluation import evaluate_retrieval
 from cavmae_sync.evaluation.reconstruct import picture_of_reconstruction, rasterize
-from cavmae_sync.model import CAVMAESync
+from cavmae_sync.model import CAVMAESync, find_weights
 from cavmae_sync.training import (
     PretrainConfig,
     Pretraining,
@@ -65,7 +65,7 @@ def run_pretraining(
         "clips": PreparedDataset.open(data).list_sha256,
         "validation": validation and str(validation.absolute()),
         "validation_clips": validation and PreparedDataset.open(validation).list_sha256,
-        "init": init and str(init.absolute()),
+        "init": init and str(find_weights(init).absolute()),
     }
     RunFolder(out).check_free()  # in every process, before any waits for another
     with open_world(device) as world:
