@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from cavmae_sync.errors import WeightsError
 from cavmae_sync.inputs import InputConfig
 from cavmae_sync.losses import pretrain_losses
 from cavmae_sync.model import (
@@ -31,6 +32,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "everything": {"registers_in_joint": True, "joint_depth": 2, "contrastive_head_depth": 1},
     "long segments": {"inputs": InputConfig(frame_pixels=32, segment_length=112)},
     "large frames": {"inputs": InputConfig(frame_pixels=64, segment_length=32)},
+    "learned positions": {"learned_positions": True},
     "wide decoder": {"decoder": DecoderConfig(width=24, depth=2, heads=3)},
 }
 every_config = pytest.mark.parametrize("changes", CONFIGS.values(), ids=CONFIGS)
@@ -370,3 +372,36 @@ def test_fresh_weights_have_the_published_deviations():
     assert model.audio.blocks[0].attn.qkv.weight.abs().max().item() == pytest.approx(bound, rel=0.01)
     assert not model.audio.blocks[0].attn.qkv.bias.any()
     assert (model.joint.norm_a.weight == 1).all()
+
+
+class TestWithoutADecoder:
+    """Weights of a fine-tuned classifier, or of an encoder alone."""
+
+    config = tiny_config(decoder=None)
+
+    def test_it_encodes_as_with_one(self):
+        with_decoder = CAVMAESync(tiny_config(), generator=torch.Generator().manual_seed(0)).eval()
+        model = CAVMAESync(self.config).eval()
+        state = {name: v for name, v in with_decoder.state_dict().items() if not name.startswith("decoder.")}
+        model.load_state_dict(state, strict=True)
+        inputs = tiny_inputs(self.config)
+        with torch.no_grad():
+            found, expected = model.encode(*inputs), with_decoder.encode(*inputs)
+        assert torch.equal(found.visual.in_a_row(), expected.visual.in_a_row())
+
+    def test_it_refuses_to_reconstruct(self):
+        segments, frames = tiny_inputs(self.config)
+        with pytest.raises(WeightsError, match=r"have no decoder .* neither be pretrained nor reconstruct"):
+            CAVMAESync(self.config)(segments, frames, audio_mask=None, visual_mask=None)
+
+
+def test_learned_positions_are_weights_and_start_at_the_fixed_ones():
+    fixed, learned = CAVMAESync(tiny_config()), CAVMAESync(tiny_config(learned_positions=True))
+    added = learned.state_dict().keys() - fixed.state_dict().keys()
+    assert added == {
+        "audio.positions_ND",
+        "visual.positions_ND",
+        "decoder.positions_a_ND",
+        "decoder.positions_v_ND",
+    }
+    assert torch.equal(learned.audio.positions_ND, fixed.audio.positions_ND)

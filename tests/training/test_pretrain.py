@@ -10,7 +10,7 @@ import torch
 
 from cavmae_sync.data.draws import Purpose
 from cavmae_sync.errors import DatasetError, NonFiniteLossError, TrainingError
-from cavmae_sync.model import MaskingConfig, load_model
+from cavmae_sync.model import MaskingConfig, load_model, read_provenance
 from cavmae_sync.training import OptimConfig, PretrainConfig, Watchers, learning_rate_at, read_metrics
 
 from .conftest import Bench
@@ -57,6 +57,11 @@ class TestARun:
         run.run()
         loaded = load_model(bench.folder / "run" / "weights.safetensors").state_dict()
         assert all(torch.equal(loaded[name], value) for name, value in run.model.state_dict().items())
+
+    def test_writes_the_frames_of_a_clip_into_the_header(self, bench: Bench):
+        bench.begin(tiny_run()).run()
+        for name in ("weights.safetensors", "best.safetensors"):
+            assert read_provenance(bench.folder / "run" / name).num_frames == 4
 
     def test_logs_the_learning_rate_and_epoch_of_each_step(self, bench: Bench):
         config = tiny_run(loop={"log_every_steps": 1})

@@ -1,14 +1,18 @@
 """What a run may start from, and exactly what stays fresh (spec 3.5)."""
 
+import re
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from cavmae_sync.errors import WeightsError
 from cavmae_sync.inputs import InputConfig
-from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig, save_model, to_official
+from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig, load_model, save_model, to_official
 from cavmae_sync.training import start_from
+
+from ..model.official_files import finetuned_file, huggingface_file, mae_file, timm_file
 
 SPECIAL = ["audio.global_token", "audio.registers", "visual.global_token", "visual.registers"]
 
@@ -80,6 +84,55 @@ def test_anything_else_is_refused(tmp_path: Path, start: CAVMAESync, changes: di
     with pytest.raises(WeightsError, match=says):
         start_from(model, written(start, tmp_path / "a.safetensors"))
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+
+
+DECODER = r"decoder\..+"
+FROM_MAE = [
+    "audio.global_token",
+    "audio.modality",
+    "audio.registers",
+    "decoder.modality_a",
+    "decoder.modality_v",
+    "visual.global_token",
+    "visual.modality",
+    "visual.registers",
+]
+
+
+@pytest.mark.parametrize("state", [mae_file(), huggingface_file()], ids=["published names", "Hugging Face's"])
+def test_an_imagenet_mae_leaves_fresh_what_it_does_not_have(tmp_path: Path, state: dict):
+    model = make_model(depth=11)
+    before = model.audio.modality.clone()
+    torch.save(state, tmp_path / "mae.pth")
+    assert start_from(model, tmp_path / "mae.pth") == FROM_MAE
+    assert torch.equal(model.audio.modality, before)
+    torch.testing.assert_close(model.visual.patch_embed.proj.weight, mae_file()["patch_embed.proj.weight"])
+
+
+def test_an_encoder_alone_leaves_the_decoder_fresh_too(tmp_path: Path):
+    save_file(timm_file(), tmp_path / "timm.safetensors")
+    model = make_model(depth=11)
+    fresh = start_from(model, tmp_path / "timm.safetensors")
+    assert {name for name in fresh if not re.fullmatch(DECODER, name)} <= set(FROM_MAE)
+    assert {name for name in fresh if re.fullmatch(DECODER, name)} == {
+        name for name in model.state_dict() if name.startswith("decoder.")
+    }
+
+
+def test_load_model_gives_the_same_start(tmp_path: Path):
+    """One implementation: what `--init` copies into a fresh model is what `load_model` gives."""
+    torch.save(mae_file(), tmp_path / "mae.pth")
+    model = make_model(depth=11, seed=5)
+    start_from(model, tmp_path / "mae.pth")
+    with pytest.warns(UserWarning, match="the start of a model"):
+        loaded = load_model(tmp_path / "mae.pth", config=model.config, seed=5)
+    assert all(torch.equal(loaded.state_dict()[name], value) for name, value in model.state_dict().items())
+
+
+def test_a_fine_tuned_backbone_has_no_decoder_to_start_from(tmp_path: Path):
+    torch.save(finetuned_file(trained_tables=False), tmp_path / "ft.pth")
+    with pytest.raises(WeightsError, match=r"cannot start this model: decoder\..* missing"):
+        start_from(make_model(depth=2), tmp_path / "ft.pth")
 
 
 def test_a_missing_file_is_named(tmp_path: Path):
