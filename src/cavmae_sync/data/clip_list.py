@@ -60,6 +60,13 @@ class ClipList:
         )
 
     @property
+    def wanted_clips(self) -> list[WantedClip]:
+        """The clips as `match_names` looks for them."""
+        starts = self.start_seconds or (None,) * len(self)
+        clips = zip(self.ids, starts, strict=True)
+        return [WantedClip(id=clip, start_seconds=start) for clip, start in clips]
+
+    @property
     def sha256(self) -> str:
         """Fingerprint of ids and labels, in order.
 
@@ -145,9 +152,7 @@ def select(clips: PreparedDataset, wanted: ClipList) -> Selection:
         DatasetError: Not one is there, or two clips are one of the list, by one rule.
     """
     ids = clips.clip_ids
-    starts = wanted.start_seconds or (None,) * len(wanted)
-    looked_for = zip(wanted.ids, starts, strict=True)
-    matches = match_names(ids, [WantedClip(id=clip, start_seconds=start) for clip, start in looked_for])
+    matches = match_names(ids, wanted.wanted_clips)
     row_of = {number: row for row, number in enumerate(matches.wanted_of) if number is not None}
     if not row_of:
         raise DatasetError(
