@@ -17,7 +17,7 @@ from cavmae_sync.errors import (
     NoVideoStreamError,
     UnreadableFileError,
 )
-from cavmae_sync.media import probe, read_audio, read_clip
+from cavmae_sync.media import probe, read_audio, read_clip, read_frames
 
 # number, start of the clip, its length, size of its frames
 ACCEPTED = [
@@ -212,3 +212,13 @@ def test_ffmpeg_keeps_quiet(odd: Callable[[str], Path], capfd: pytest.CaptureFix
     with pytest.raises(DecodeError):
         read_clip(odd("39"))
     assert capfd.readouterr() == ("", "")
+
+
+def test_pictures_alone_are_those_of_the_clip_and_need_no_sound(odd: Callable[[str], Path]):
+    for number in ("00", "08", "20", "28"):
+        np.testing.assert_array_equal(read_frames(odd(number)), read_clip(odd(number)).frames_THWC)
+    assert read_frames(odd("01"), num_frames=4).shape == (4, 360, 480, 3)
+    with pytest.raises(NoVideoStreamError):
+        read_frames(odd("02"))
+    with pytest.raises(ClipTooShortError):
+        read_frames(odd("04"))
