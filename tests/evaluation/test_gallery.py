@@ -70,6 +70,10 @@ def test_too_large_a_gallery_and_counting_without_ranks_are_refused(report):
     official = retrieval_report(report.embeddings, ties="official")
     with pytest.raises(ConfigError, match="--ties mean"):
         with_gallery(official, Gallery(size=20))
+    wanted = list_of([*report.embeddings.clip_ids, "gone"])
+    without = with_gallery(official, Gallery(wanted=wanted, missing=("gone",)))
+    assert without.metrics == official.metrics
+    assert "--ties mean" in without.config["no_expectation"]
 
 
 def test_vectors_of_a_file_follow_the_list(report):

@@ -75,8 +75,9 @@ def with_gallery(report: RetrievalReport, gallery: Gallery) -> RetrievalReport:
     clips like these. Either assumes that clips are missing at random.
 
     Raises:
-        ConfigError: Ties are counted as the published code does, which has no rank for each query; or the
-            gallery is too many times larger than that at hand.
+        ConfigError: A size was asked for, and ties are counted as the published code does, which has no rank
+            for each query, or it is too many times larger than the gallery at hand. At the size of the list
+            the expectation is then left out, and `no_expectation` says why.
     """
     size, num_clips = gallery.expected_size(), len(report.similarity_QG)
     wanted = gallery.wanted
@@ -85,7 +86,12 @@ def with_gallery(report: RetrievalReport, gallery: Gallery) -> RetrievalReport:
         counts |= {"on_list": len(wanted), "missing": len(gallery.missing)}
         config |= {"list": wanted.name, "list_sha256": wanted.sha256, "missing_clips": list(gallery.missing)}
     metrics = dict(report.metrics)
-    if size is not None and size != num_clips:
+    refusal = None if size is None or size == num_clips else _refusal(report, size)
+    if refusal is not None and gallery.size is not None:
+        raise ConfigError(refusal)
+    if refusal is not None:
+        config["no_expectation"] = refusal
+    elif size is not None and size != num_clips:
         over: IntervalOver = "missing" if wanted is not None and size == len(wanted) else "clips"
         metrics |= _expected(report, size=size, over=over)
         counts["expected_gallery"] = size
@@ -96,18 +102,24 @@ def with_gallery(report: RetrievalReport, gallery: Gallery) -> RetrievalReport:
     return replace(report, metrics=metrics, counts=counts, config=config)
 
 
-def _expected(report: RetrievalReport, *, size: int, over: IntervalOver) -> dict[str, Value]:
-    ties, num_gallery = report.config["ties"], len(report.similarity_QG)
-    if ties == "official":
-        raise ConfigError(
+def _refusal(report: RetrievalReport, size: int) -> str | None:
+    """Why nothing can be expected in a gallery; None where something can."""
+    num_gallery = len(report.similarity_QG)
+    if report.config["ties"] == "official":
+        return (
             "Counting ties as the published code does gives no rank for each query, so that recall in "
             "another gallery cannot be expected. Use --ties mean."
         )
     if size > MOST_TIMES * num_gallery:
-        raise ConfigError(
+        return (
             f"{num_gallery} clips are too few to say what to expect among {size}: at least "
             f"{-(-size // int(MOST_TIMES))} are needed. Obtain more, or ask for a smaller --gallery-size."
         )
+    return None
+
+
+def _expected(report: RetrievalReport, *, size: int, over: IntervalOver) -> dict[str, Value]:
+    ties, num_gallery = report.config["ties"], len(report.similarity_QG)
     matrices = (report.similarity_QG, report.similarity_QG.T)
     ranks_DQ = torch.stack([true_match_ranks(matrix, ties=ties) for matrix in matrices])
     chance = chance_metrics(size).named()

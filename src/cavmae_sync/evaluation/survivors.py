@@ -33,7 +33,7 @@ MEANING: Final[Mapping[State, str]] = {
     "short": "a part of the clip is missing",
     "silent": "the sound is silent",
     "still": "the picture does not change",
-    "duplicate": "an earlier clip is the same file, sound or picture",
+    "duplicate": "another clip, which is kept, is the same file, sound or picture",
     "ok": "nothing is wrong",
 }
 

@@ -2,11 +2,15 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from cavmae_sync.data import ClipList, PrepareConfig, PreparedDataset, prepare
 from cavmae_sync.data.inventory import find_duplicates, find_overlap, judge, take_inventory
 from cavmae_sync.errors import DatasetError
+from cavmae_sync.media import write_video
+
+from .conftest import RATE, scene
 
 CONFIG = PrepareConfig(clip_seconds=2.0, num_frames=4, frame_pixels=64, min_seconds=0.5)
 EXPECTED = {
@@ -70,6 +74,21 @@ def test_the_first_on_the_list_is_kept(inventory):
     assert [(clip.state, clip.duplicate_of) for clip in audit.expected] == [
         ("ok", None),
         ("duplicate", "k_reencoded"),
+    ]
+
+
+def test_a_copy_without_faults_is_kept_before_one_with_faults(faulty_videos, tmp_path):
+    videos = tmp_path / "videos"
+    videos.mkdir()
+    write_video(
+        videos / "a.mp4", scene(1), frames_per_second=RATE, waveform_S=np.zeros(32_000, dtype=np.float32)
+    )
+    (videos / "b.mp4").write_bytes((faulty_videos / "b_other.mp4").read_bytes())
+    found = take_inventory(videos, facts=tmp_path / "facts.jsonl", config=CONFIG, num_workers=0)
+    audit = judge(found, find_duplicates(clips_of(found)), wanted=None)
+    assert [(clip.problems, clip.duplicate_of) for clip in audit.expected] == [
+        (("silent", "duplicate"), "b"),
+        ((), None),
     ]
 
 

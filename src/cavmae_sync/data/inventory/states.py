@@ -29,7 +29,7 @@ class Expected:
         problems: The same as states.
         file: Where it is; None where it is missing.
         clip: Number of its facts; None where it has none.
-        duplicate_of: Id of an earlier clip that is the same, or None.
+        duplicate_of: Id of the clip that is the same and is kept, or None: the first without other faults.
     """
 
     id: str
@@ -99,7 +99,10 @@ def judge(inventory: Inventory, pairs: Sequence[Pair], *, wanted: ClipList | Non
         ids, labels = list(wanted.ids), list(wanted.labels)
         found = match_names(names, [WantedClip(id=clip) for clip in wanted.ids]).wanted_of
         place_of = {number: place for place, number in enumerate(found) if number is not None}
-    earlier = _earlier(pairs, order=[place_of[n] for n in range(len(ids)) if n in place_of])
+    order = [place_of[n] for n in range(len(ids)) if n in place_of]
+    # A copy without faults is kept before one with faults, which would take both away.
+    order.sort(key=lambda place: place >= len(clips) or bool(_wrong(clips[place], None)))
+    earlier = _earlier(pairs, order=order)
     id_of = {place: ids[number] for number, place in place_of.items()}
 
     def became(number: int) -> Expected:
@@ -136,7 +139,7 @@ def _stem(file: str) -> str:
 
 
 def _earlier(pairs: Sequence[Pair], *, order: Sequence[int]) -> dict[int, tuple[int, Pair]]:
-    """For each clip the first one before it, among those expected, that is the same."""
+    """For each clip the first one before it in the order that is the same."""
     rank = {place: number for number, place in enumerate(order)}
     found: dict[int, tuple[int, Pair]] = {}
     for pair in pairs:
