@@ -21,8 +21,8 @@ from cavmae_sync.evaluation.doctor.material import Material, Vectors, looks
 from cavmae_sync.model import CAVMAESync
 
 #: A fault is named only beyond so many standard errors: over all trials of a catalogue, chance exceeds this
-#: in fewer than one of a thousand healthy datasets.
-LEAST_Z: Final = 4.0
+#: in fewer than one of two hundred healthy datasets.
+LEAST_Z: Final = 3.5
 #: ... and where undoing it raises the share of beaten clips by at least this much.
 LEAST_GAIN: Final = 0.01
 
