@@ -167,6 +167,25 @@ class TestFilesMadeToFillTheMemory:
         with pytest.raises(WeightsError, match="without holding that many values"):
             read_file(tmp_path / "bomb.pth")
 
+    @pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+    @pytest.mark.parametrize("kind", ["meta", "nested"])
+    def test_a_tensor_without_values(self, tmp_path: Path, kind: str):
+        value = (
+            torch.zeros(10**6, 10**6, device="meta")
+            if kind == "meta"
+            else torch.nested.nested_tensor([torch.zeros(2), torch.zeros(3)])
+        )
+        torch.save({"weight": value}, tmp_path / "bomb.pth")
+        with pytest.raises(WeightsError, match="without holding that many values"):
+            read_file(tmp_path / "bomb.pth")
+
+    def test_a_key_whose_text_is_far_longer_than_the_file(self, tmp_path: Path):
+        key: tuple = ("x",)
+        for _ in range(16):
+            key = (key, key)
+        torch.save({"model": {"weight": torch.zeros(1)}, key: 1}, tmp_path / "bomb.pth")
+        assert read_file(tmp_path / "bomb.pth").left_behind == ("tuple",)
+
     @pytest.mark.parametrize("shape", [[10**12], [2**62, 2**62], [2**32, 2**32, 4]], ids=str)
     def test_a_safetensors_header_that_promises_too_much(self, tmp_path: Path, shape: list[int]):
         header = {"weight": {"dtype": "F32", "shape": shape, "data_offsets": [0, 4]}}

@@ -1,6 +1,7 @@
 """Files of every layout: told apart by names, read exactly, and what they may not be."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -204,9 +205,7 @@ class TestMae:
         torch.save(
             files.checkpoint(files.mae_shapes(decoder_width=None), trained_tables=True), tmp_path / "vit.pth"
         )
-        with pytest.raises(
-            WeightsError, match=r"not MAE's fixed .* table\. These are weights of another"
-        ):
+        with pytest.raises(WeightsError, match=r"not MAE's fixed .* table\. These are weights of another"):
             load(tmp_path / "vit.pth")
 
 
@@ -323,6 +322,38 @@ class TestRefused:
     def test_integers(self, tmp_path: Path):
         state = files.sync_file() | {"module.norm.bias": torch.zeros(64, dtype=torch.int64)}
         with pytest.raises(WeightsError, match=r"module\.norm\.bias \(torch\.int64\) hold no floating"):
+            load(saved(state, tmp_path))
+
+    @pytest.mark.parametrize("kind", [torch.int64, torch.complex64, torch.float8_e4m3fn])
+    @pytest.mark.parametrize("make", [files.sync_file, files.mae_file, files.timm_file])
+    def test_types_that_could_not_be_given_back(self, tmp_path: Path, make: Callable, kind: torch.dtype):
+        state = make()
+        name = next(name for name in state if name.endswith("norm.bias"))
+        state[name] = state[name].to(kind)
+        with pytest.raises(WeightsError, match=rf"norm\.bias \({kind}\) hold no floating"):
+            load(saved(state, tmp_path))
+
+    @pytest.mark.parametrize(
+        ("make", "name", "shape", "says"),
+        [
+            (files.mae_file, "pos_embed", (5,), "shape"),
+            (files.finetuned_file, "classifier_head.weight", (5, 0), "without a proper classifier_head"),
+            (files.finetuned_file, "pos_embed_x", (1, 4, 32), "unknown: pos_embed_x"),
+        ],
+    )
+    def test_shapes_that_show_no_model(
+        self, tmp_path: Path, make: Callable, name: str, shape: tuple[int, ...], says: str
+    ):
+        state = make()
+        prefix = "module." if next(iter(state)).startswith("module.") else ""
+        state[prefix + name] = torch.zeros(shape)
+        with pytest.raises(WeightsError, match=says):
+            load(saved(state, tmp_path))
+
+    def test_a_number_of_blocks_that_no_file_can_hold(self, tmp_path: Path):
+        state = files.sync_file()
+        state["module.blocks_a.9999.norm1.weight"] = torch.zeros(64)
+        with pytest.raises(WeightsError, match=r"blocks_a has a block 9999, but the file only \d+ tensors"):
             load(saved(state, tmp_path))
 
     def test_our_tensors_without_configuration(self, tmp_path: Path):

@@ -196,16 +196,20 @@ def _read_pickle(path: Path) -> WeightsFile:
     if isinstance(content, dict):
         wrapper = next((key for key in WRAPPERS if isinstance(content.get(key), dict)), None)
     if wrapper is not None:
-        left_behind = tuple(str(key) for key in content if key != wrapper)
+        # A key can be a tuple of tuples of tuples ..., whose text would fill the memory.
+        left_behind = tuple(
+            key if isinstance(key, str) else type(key).__name__ for key in content if key != wrapper
+        )
         content = content[wrapper]
     if not isinstance(content, dict) or not all(
         isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items()
     ):
         raise WeightsError(f"{path} holds {_kinds(content)}, not a dictionary of tensors.")
     for name, value in content.items():
-        if value.layout != torch.strided or value.nelement() * value.element_size() > _num_bytes(value):
+        if not _holds_values(value):
+            shape = "nested" if value.is_nested else tuple(value.shape)
             raise WeightsError(
-                f"{path} declares {name} as {tuple(value.shape)} without holding that many values. "
+                f"{path} declares {name} as {shape} without holding that many values. "
                 "It is damaged or made to fill the memory."
             )
     return WeightsFile(
@@ -216,8 +220,10 @@ def _read_pickle(path: Path) -> WeightsFile:
     )
 
 
-def _num_bytes(value: Tensor) -> int:
-    return value.untyped_storage().nbytes()
+def _holds_values(value: Tensor) -> bool:
+    if value.is_nested or value.layout != torch.strided or value.device.type != "cpu":
+        return False
+    return value.nelement() * value.element_size() <= value.untyped_storage().nbytes()
 
 
 def _kinds(content: object) -> str:

@@ -20,6 +20,9 @@ TITLES: Final[Mapping[Layout, str]] = {
     "huggingface": "ImageNet MAE (Hugging Face)",
 }
 
+#: Types that weights may have: those that are given back bit for bit.
+FLOAT_TYPES: Final = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
+
 #: Width of an attention head of a ViT and of its decoder.
 _HEAD_WIDTH: Final = 64
 _DECODER_HEAD_WIDTH: Final = 32

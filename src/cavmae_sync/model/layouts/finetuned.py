@@ -65,7 +65,7 @@ def from_finetuned(
     if config is None:
         config = read_config(backbone, overrides)
         expected = their_shapes(config)
-        if all(backbone[name].shape == expected[name] for name in backbone if "pos_embed" in name):
+        if all(backbone[name].shape == expected.get(name) for name in backbone if "pos_embed" in name):
             config = config.model_copy(
                 update={
                     "learned_positions": config.learned_positions or bool(learned_tables(backbone, config))
@@ -102,7 +102,7 @@ def _head(theirs: Mapping[str, Tensor]) -> HeadWeights | None:
 
 def _head_config(theirs: Mapping[str, Tensor]) -> HeadConfig:
     for name in ("classifier_head.weight", "classifier_layers.0.mlp.fc1.weight"):
-        if name not in theirs or theirs[name].ndim != len(("out", "in")):
+        if name not in theirs or theirs[name].ndim != len(("out", "in")) or 0 in theirs[name].shape:
             raise WeightsError(f"a fine-tuned classifier without a proper {name}")
     num_classes, width = theirs["classifier_head.weight"].shape
     return HeadConfig(
@@ -115,7 +115,7 @@ def _head_config(theirs: Mapping[str, Tensor]) -> HeadConfig:
 
 def _head_shapes(theirs: Mapping[str, Tensor], config: ModelConfig) -> dict[str, torch.Size]:
     if "cls_cls_token" not in theirs:
-        if "mlp_head.1.weight" not in theirs:
+        if "mlp_head.1.weight" not in theirs or theirs["mlp_head.1.weight"].ndim == 0:
             raise WeightsError(
                 "a fine-tuned classifier with a head that is not known: neither cls_cls_token (CAV-MAE Sync) "
                 "nor mlp_head.1.weight (CAV-MAE)"

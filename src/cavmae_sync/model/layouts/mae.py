@@ -18,7 +18,8 @@ from cavmae_sync.model.config import DecoderConfig, ModelConfig
 from cavmae_sync.model.layouts.check import check_names, heads_of
 from cavmae_sync.model.layouts.huggingface import from_huggingface
 from cavmae_sync.model.layouts.names import depth_of, our_name
-from cavmae_sync.model.layouts.recognize import PREFIX, recognize
+from cavmae_sync.model.layouts.official import bare
+from cavmae_sync.model.layouts.recognize import recognize
 from cavmae_sync.model.positions import sine_cosine_positions
 from cavmae_sync.paper import ENCODER_DEPTH, PATCH_SIZE
 
@@ -77,12 +78,12 @@ def published_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """An MAE checkpoint in whatever names by its published names, checked for being exactly one.
 
     Raises:
-        WeightsError: Names are missing or unknown, shapes differ, or positions were trained.
+        WeightsError: Names are missing or unknown, shapes or types differ, or positions were trained.
     """
     layout = recognize(state)
     if layout not in ("mae", "timm", "huggingface"):
         raise WeightsError(f"these are no weights of an ImageNet MAE, but of {layout}")
-    theirs = {name.removeprefix(PREFIX): value for name, value in state.items()}
+    theirs = bare(state)
     published = (
         from_huggingface(theirs)
         if layout == "huggingface"
@@ -166,7 +167,7 @@ def _shapes(published: Mapping[str, Tensor]) -> dict[str, torch.Size]:
         raise WeightsError(f"an MAE checkpoint of {depth} blocks; ViT-B with {ENCODER_DEPTH + 1} is needed")
     if len(shape := _known(published, "patch_embed.proj.weight").shape) != len(("D", "C", "H", "W")):
         raise WeightsError(f"patch_embed.proj.weight has shape {tuple(shape)}, four axes are needed")
-    width, num_places = shape[0], _known(published, "pos_embed").shape[-2]
+    width, num_places = shape[0], _known(published, "pos_embed", num_axes=2).shape[-2]
     shapes: dict[str, tuple[int, ...]] = {
         "cls_token": (1, 1, width),
         "pos_embed": (1, num_places, width),
@@ -210,10 +211,12 @@ def _linear(name: str, shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
     return {f"{name}.weight": shape, f"{name}.bias": shape[:1]}
 
 
-def _known(published: Mapping[str, Tensor], name: str) -> Tensor:
-    if name not in published or published[name].ndim == 0:
+def _known(published: Mapping[str, Tensor], name: str, *, num_axes: int = 1) -> Tensor:
+    if name not in published:
         raise WeightsError(f"not a complete MAE checkpoint: {name} missing among {len(published)} tensors")
-    return published[name]
+    if (value := published[name]).ndim < num_axes:
+        raise WeightsError(f"{name} has shape {tuple(value.shape)}, which is none that an MAE has")
+    return value
 
 
 def _side(table_1ND: Tensor) -> int:

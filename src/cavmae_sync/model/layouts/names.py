@@ -12,6 +12,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from cavmae_sync.errors import WeightsError
 from cavmae_sync.model.cavmae_sync import CAVMAESync
 from cavmae_sync.model.config import ModelConfig
 from cavmae_sync.model.positions import sine_cosine_positions
@@ -139,11 +140,19 @@ def our_name(theirs: str) -> str:
 
 
 def depth_of(names: Iterable[str], stack: str) -> int:
-    """Number of blocks of a stack, from the names of tensors; gaps count, so that they are missed."""
+    """Number of blocks of a stack, from the names of tensors; gaps count, so that they are missed.
+
+    Raises:
+        WeightsError: More than there are tensors: building such a model would take long, to no end.
+    """
+    given = list(names)
     numbers = {
-        int(match[1]) for name in names if (match := re.match(rf"{re.escape(stack)}\.(\d{{1,4}})\.", name))
+        int(match[1]) for name in given if (match := re.match(rf"{re.escape(stack)}\.(\d{{1,4}})\.", name))
     }
-    return max(numbers) + 1 if numbers else 0
+    depth = max(numbers) + 1 if numbers else 0
+    if depth > len(given):
+        raise WeightsError(f"{stack} has a block {depth - 1}, but the file only {len(given)} tensors.")
+    return depth
 
 
 def _their_name(ours: str) -> str:

@@ -10,7 +10,7 @@ from cavmae_sync.errors import WeightsError
 from cavmae_sync.inputs import InputConfig
 from cavmae_sync.model.cavmae_sync import CAVMAESync
 from cavmae_sync.model.config import DecoderConfig, ModelConfig
-from cavmae_sync.model.layouts.check import check_names, heads_of
+from cavmae_sync.model.layouts.check import FLOAT_TYPES, check_names, heads_of
 from cavmae_sync.model.layouts.names import (
     depth_of,
     our_tensors,
@@ -58,10 +58,13 @@ def bare(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The tensors by their names without prefix.
 
     Raises:
-        WeightsError: A tensor does not hold floating-point numbers.
+        WeightsError: A tensor does not hold floating-point numbers of 16, 32 or 64 bits.
     """
-    if odd := [f"{name} ({value.dtype})" for name, value in state.items() if not value.is_floating_point()]:
-        raise WeightsError(f"{', '.join(odd[:4])} hold no floating-point numbers. Save the weights anew.")
+    if odd := [f"{name} ({value.dtype})" for name, value in state.items() if value.dtype not in FLOAT_TYPES]:
+        raise WeightsError(
+            f"{', '.join(odd[:4])} hold no floating-point numbers of 16, 32 or 64 bits. "
+            "Save the weights anew."
+        )
     return {name.removeprefix(PREFIX): value for name, value in state.items()}
 
 

@@ -18,6 +18,7 @@ from cavmae_sync.errors import WeightsError
 from cavmae_sync.model.cavmae_sync import CAVMAESync
 from cavmae_sync.model.files import WeightsFile
 from cavmae_sync.model.heads import Head
+from cavmae_sync.model.layouts.check import FLOAT_TYPES
 from cavmae_sync.model.layouts.finetuned import head_to_official
 from cavmae_sync.model.layouts.huggingface import to_huggingface
 from cavmae_sync.model.layouts.mae import is_mae, to_published
@@ -29,10 +30,7 @@ KEPT: Final = "kept."
 #: Entry of the header that lists the tensors of the foreign file.
 ORIGINAL_KEY: Final = "original"
 
-_TYPES: Final = {
-    str(kind).removeprefix("torch."): kind
-    for kind in (torch.float64, torch.float32, torch.float16, torch.bfloat16)
-}
+_TYPES: Final = {str(kind).removeprefix("torch."): kind for kind in FLOAT_TYPES}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
