@@ -1,6 +1,7 @@
 """Retrieval on what is left of a list: which clips, what is missing, what to expect of the whole."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -85,6 +86,15 @@ def test_vectors_of_a_file_follow_the_list(report):
     assert chosen.clip_list != report.clip_list
     with pytest.raises(DatasetError, match="Not one clip of official"):
         on_list(report.embeddings, list_of(["gone"]))
+
+
+def test_vectors_of_another_stretch_of_a_listed_video_do_not_pass(report):
+    ids = ("--4gqARaEJE_50.000", *report.embeddings.clip_ids[1:])
+    wanted = ClipList(
+        ids=("--4gqARaEJE", ids[1]), labels=((), ()), name="eval", source="test", start_seconds=(30.0, None)
+    )
+    chosen, missing = on_list(replace(report.embeddings, clip_ids=ids), wanted)
+    assert (chosen.clip_ids, missing) == ((ids[1],), ("--4gqARaEJE",))
 
 
 def test_missing_ids_are_named_but_not_without_end():

@@ -45,6 +45,12 @@ def test_three_clips_worked_by_hand():
     assert expected_recall(ranks, num_gallery=3, size=3)["recall_at_1"] == pytest.approx(1 / 3)
 
 
+def test_a_gallery_of_the_own_item_alone():
+    assert expected_recall(torch.zeros(1), num_gallery=1, size=1) == dict.fromkeys(
+        ("recall_at_1", "recall_at_5", "recall_at_10"), 1.0
+    )
+
+
 @pytest.mark.parametrize("size", range(1, 11))
 def test_smaller_galleries_equal_the_mean_over_every_subset(size):
     similarity = matrix(10, strength=1.0)

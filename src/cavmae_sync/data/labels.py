@@ -100,7 +100,7 @@ def read_labels(source: LabelFile | Path) -> Labels:
     rows = sorted(zip(clips.ids, labels, strict=True))
     text = "\n".join(f"{video}\t{';'.join(names)}" for video, names in rows)
     return Labels(
-        clips=tuple(WantedClip(id=clip.id, start_seconds=clip.start_seconds) for clip in file.clips),
+        clips=tuple(clips.wanted_clips),
         labels=labels,
         fingerprint=hashlib.sha256(text.encode()).hexdigest(),
     )

@@ -11,7 +11,7 @@ import torch
 
 from cavmae_sync.choices import IntervalOver
 from cavmae_sync.data import ClipList
-from cavmae_sync.data.official import WantedClip, match_names
+from cavmae_sync.data.official import match_names
 from cavmae_sync.embedding import DatasetEmbeddings
 from cavmae_sync.embedding.outside import ids_fingerprint
 from cavmae_sync.errors import ConfigError, DatasetError
@@ -55,7 +55,7 @@ def on_list(embeddings: DatasetEmbeddings, wanted: ClipList) -> tuple[DatasetEmb
     Raises:
         DatasetError: Not one is there.
     """
-    found = match_names(embeddings.clip_ids, [WantedClip(id=clip) for clip in wanted.ids]).wanted_of
+    found = match_names(embeddings.clip_ids, wanted.wanted_clips).wanted_of
     row_of = {number: row for row, number in enumerate(found) if number is not None}
     if not row_of:
         raise DatasetError(

@@ -147,7 +147,7 @@ class _Ranks:
 
 def _hits_in_part(ranks: _Ranks, size: int) -> NDArray[np.float64]:
     """Chance [K, U] that at most k - 1 of the items that beat the own one are in a random part."""
-    others = ranks.num_gallery - 1
+    others = max(ranks.num_gallery - 1, 1)  # without others nothing beats the own item, whatever is drawn
     return np.stack([hypergeom.cdf(k - 1, others, ranks.ranks_U, size - 1) for k in RECALL_AT])
 
 

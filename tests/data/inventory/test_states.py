@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cavmae_sync.data import ClipList, PrepareConfig, PreparedDataset, prepare
-from cavmae_sync.data.inventory import find_duplicates, find_overlap, judge, take_inventory
+from cavmae_sync.data.inventory import Pair, find_duplicates, find_overlap, judge, take_inventory
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.media import write_video
 
@@ -92,6 +92,45 @@ def test_a_copy_without_faults_is_kept_before_one_with_faults(faulty_videos, tmp
     ]
 
 
+def test_a_copy_of_a_copy_that_is_no_copy_of_what_is_kept_is_kept(inventory):
+    """Likeness does not carry over: of three in a row only the middle one goes."""
+    chain = [
+        Pair(first=0, second=1, same=("sound",), sound=0.6, picture=None),
+        Pair(first=1, second=10, same=("picture",), sound=None, picture=0.7),
+    ]
+    names = [clips_of(inventory)[place].id for place in (0, 1, 10)]
+    wanted = ClipList(ids=tuple(names), labels=((),) * 3, name="chain", source="test")
+    audit = judge(inventory, chain, wanted=wanted)
+    assert [(clip.state, clip.duplicate_of) for clip in audit.expected] == [
+        ("ok", None),
+        ("duplicate", names[0]),
+        ("ok", None),
+    ]
+
+
+@pytest.mark.parametrize("beside", ["a.wav", "0.mp4", "z.webm"])
+def test_a_clip_counts_and_not_what_lies_beside_it(faulty_videos, tmp_path, beside):
+    """CAV-MAE's extraction leaves V.wav beside V.mp4; downloaders leave parts."""
+    videos = tmp_path / "videos"
+    (videos / "part").mkdir(parents=True)
+    (videos / "a.mp4").write_bytes((faulty_videos / "a_well.mp4").read_bytes())
+    (videos / (beside if beside == "a.wav" else f"part/a{beside[1:]}")).write_text("no video")
+    found = take_inventory(videos, facts=tmp_path / "facts.jsonl", config=CONFIG, num_workers=0)
+    wanted = ClipList(ids=("a",), labels=((),), name="one", source="test")
+    audit = judge(found, [], wanted=wanted)
+    assert [(clip.state, clip.file) for clip in audit.expected] == [("ok", "a.mp4")]
+
+
+def test_another_stretch_of_a_listed_video_is_not_the_listed_clip(faulty_videos, tmp_path):
+    videos = tmp_path / "videos"
+    videos.mkdir()
+    (videos / "--4gqARaEJE_50.000.mp4").write_bytes((faulty_videos / "a_well.mp4").read_bytes())
+    found = take_inventory(videos, facts=tmp_path / "facts.jsonl", config=CONFIG, num_workers=0)
+    wanted = ClipList(ids=("--4gqARaEJE",), labels=((),), name="eval", source="test", start_seconds=(30.0,))
+    audit = judge(found, [], wanted=wanted)
+    assert (audit.expected[0].state, audit.num_unexpected) == ("missing", 1)
+
+
 def test_a_prepared_dataset_has_the_same_states_and_overlaps_with_its_videos(
     faulty_videos, inventory, tmp_path
 ):
@@ -143,6 +182,16 @@ def test_a_line_that_a_kill_cut_off_is_read_again(faulty_videos, tmp_path):
     assert [json.loads(line) for line in facts.read_text().splitlines()] == [
         json.loads(line) for line in whole.splitlines()
     ]
+
+
+def test_a_kill_may_cut_within_a_letter(faulty_videos, tmp_path):
+    facts, source = tmp_path / "facts.jsonl", tmp_path / "möwe.mp4"
+    source.write_bytes((faulty_videos / "a_well.mp4").read_bytes())
+    take_inventory(source, facts=facts, config=CONFIG, num_workers=0)
+    whole = facts.read_bytes()
+    facts.write_bytes(whole[: whole.rindex("ö".encode()) + 1])
+    assert take_inventory(source, facts=facts, config=CONFIG, num_workers=0).num_read == 1
+    assert facts.read_bytes() == whole
 
 
 def test_workers_find_what_one_process_finds(faulty_videos, inventory, tmp_path):

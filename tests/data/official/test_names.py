@@ -25,6 +25,12 @@ BARE = WantedClip(id=V)
         (f"Y{V}", VGGSOUND, "Y + video alone"),
         (f"{V}@30.000", VGGSOUND, "cut from the video"),
         (f"{V}_30@0.000", VGGSOUND, "start in seconds"),
+        (f"{V}_000030.mp4", VGGSOUND, "same path"),
+        (f"test/{V}_000030.MKV", VGGSOUND, "same name"),
+        (f"{V}_30.000.webm", VGGSOUND, "start in seconds"),
+        (f"{V}.mp4@30.000", VGGSOUND, "cut from the video"),
+        (f"{V}.mp4.txt", VGGSOUND, None),
+        ("dog.mp4", WantedClip(id="dog.mp4"), "same path"),
         (f"{V}_31", VGGSOUND, None),
         (f"{V}_30@10.000", VGGSOUND, None),
         (f"{V}@20.000", VGGSOUND, None),
@@ -53,6 +59,13 @@ def test_the_better_name_wins_and_the_other_is_spare():
     matches = match_names([f"Y{V}_30", V, "other"], [VGGSOUND])
     assert matches.wanted_of == (0, None, None)
     assert (matches.num_spare, matches.by_rule) == (1, {"Y + start in seconds": 1})
+
+
+def test_a_clip_beside_a_file_of_the_same_name_is_found():
+    """Preparation calls them `V.mp4` and `V.wav`; what has no pictures is not among the clips."""
+    assert match_names([f"{V}_30.mp4", "other.wav"], [VGGSOUND]).wanted_of == (0, None)
+    with pytest.raises(DatasetError, match=rf"could mean {V}_30.mp4 or {V}_30.webm"):
+        match_names([f"{V}_30.mp4", f"{V}_30.webm"], [VGGSOUND])
 
 
 def test_two_files_of_one_clip_by_one_rule_are_an_error():

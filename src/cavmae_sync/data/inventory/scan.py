@@ -146,7 +146,8 @@ def _read_known(facts: Path, header: dict[str, Any]) -> dict[str, Item]:
     """What was read before in the same way."""
     if not facts.is_file():
         return {}
-    lines = facts.read_text(encoding="utf-8").split("\n")
+    # A kill cuts between bytes, also of one letter: the line then counts as cut off.
+    lines = facts.read_text(encoding="utf-8", errors="replace").split("\n")
     if _parsed(lines[0]) != header:
         return {}
     items = (Item.from_json(content) for line in lines[1:] if (content := _parsed(line)) is not None)

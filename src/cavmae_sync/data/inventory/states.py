@@ -1,6 +1,6 @@
 """What became of every clip that is expected: there and well, or what is wrong with it."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
@@ -10,7 +10,7 @@ from cavmae_sync.data.inventory.duplicates import Pair
 from cavmae_sync.data.inventory.facts import ClipFacts
 from cavmae_sync.data.inventory.scan import Inventory
 from cavmae_sync.data.manifest import SKIP_REASONS
-from cavmae_sync.data.official import WantedClip, match_names
+from cavmae_sync.data.official import match_names
 
 #: The state of a clip. Where several hold the first of this order is given, and the others in the details.
 State = Literal["missing", "unreadable", "short", "silent", "still", "duplicate", "ok"]
@@ -97,8 +97,12 @@ def judge(inventory: Inventory, pairs: Sequence[Pair], *, wanted: ClipList | Non
         place_of = dict(enumerate(range(len(names))))
     else:
         ids, labels = list(wanted.ids), list(wanted.labels)
-        found = match_names(names, [WantedClip(id=clip) for clip in wanted.ids]).wanted_of
-        place_of = {number: place for place, number in enumerate(found) if number is not None}
+        place_of = {}
+        # A file that cannot be used, V.wav beside V.mp4, stands for a clip only where no clip is there.
+        for begin, some in ((0, names[: len(clips)]), (len(clips), names[len(clips) :])):
+            for place, number in enumerate(match_names(some, wanted.wanted_clips).wanted_of, start=begin):
+                if number is not None:
+                    place_of.setdefault(number, place)
     order = [place_of[n] for n in range(len(ids)) if n in place_of]
     # A copy without faults is kept before one with faults, which would take both away.
     order.sort(key=lambda place: place >= len(clips) or bool(_wrong(clips[place], None)))
@@ -139,15 +143,18 @@ def _stem(file: str) -> str:
 
 
 def _earlier(pairs: Sequence[Pair], *, order: Sequence[int]) -> dict[int, tuple[int, Pair]]:
-    """For each clip the first one before it in the order that is the same."""
+    """For each clip that is not kept the first one before it in the order that is the same and is kept."""
     rank = {place: number for number, place in enumerate(order)}
-    found: dict[int, tuple[int, Pair]] = {}
+    before: dict[int, list[tuple[int, Pair]]] = defaultdict(list)
     for pair in pairs:
-        if pair.first not in rank or pair.second not in rank:
-            continue
-        first, second = sorted((pair.first, pair.second), key=lambda place: rank[place])
-        if second not in found or rank[first] < rank[found[second][0]]:
-            found[second] = (first, pair)
+        if pair.first in rank and pair.second in rank:
+            first, second = sorted((pair.first, pair.second), key=lambda place: rank[place])
+            before[second].append((first, pair))
+    found: dict[int, tuple[int, Pair]] = {}
+    for place in order:
+        kept = [twin for twin in before[place] if twin[0] not in found]
+        if kept:
+            found[place] = min(kept, key=lambda twin: rank[twin[0]])
     return found
 
 

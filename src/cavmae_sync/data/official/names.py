@@ -13,7 +13,8 @@ this order; the best one that fits a name decides:
 
 Each of the last five also with a `Y` before V, as archives of AudioSet have it ("Y + start in seconds"). A
 name whose start is not the list's is another clip and fits nothing. Upper and lower case differ. Where two
-names are one clip, the one by the better rule is taken and the other is spare.
+names are one clip, the one by the better rule is taken and the other is spare. The ending of a media file is
+left out of account: clips have it where `V.mp4` and `V.wav` lie side by side.
 """
 
 import re
@@ -22,8 +23,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from cavmae_sync.data.sources import MEDIA_SUFFIXES
 from cavmae_sync.errors import DatasetError
 
+_ENDING: Final = re.compile(
+    rf"({'|'.join(re.escape(suffix) for suffix in sorted(MEDIA_SUFFIXES))})(?=@\d+\.\d+$|$)", re.IGNORECASE
+)
 _NAME: Final = re.compile(
     r"(?P<prefix>Y?)(?P<video>[A-Za-z0-9_-]{11})"
     r"(?:_(?P<start>\d+(?:\.\d+)?)(?:_(?P<stop>\d+(?:\.\d+)?))?)?"
@@ -80,7 +85,7 @@ def match_names(names: Sequence[str], wanted: Sequence[WantedClip]) -> NameMatch
     """Find the listed clip of every name.
 
     Args:
-        names: Paths without ending, for example `part1/YTID_30.000`. Equal ones stand for the same clip.
+        names: Paths, for example `part1/YTID_30.000`. Equal ones stand for the same clip.
         wanted: The clips of the list, ids all different.
 
     Raises:
@@ -128,11 +133,14 @@ class _Index:
 
     def find(self, name: str) -> tuple[int, str] | None:
         """Number of the clip in the list, and the rule."""
-        last = name.rpartition("/")[2]
-        if name in self.by_id:
-            return self.by_id[name], "same path"
-        if last in self.by_id:
-            return self.by_id[last], "same name"
+        bare = _ENDING.sub("", name)
+        last = bare.rpartition("/")[2]
+        for path in (name, bare):
+            if path in self.by_id:
+                return self.by_id[path], "same path"
+        for file in (name.rpartition("/")[2], last):
+            if file in self.by_id:
+                return self.by_id[file], "same name"
         parts = _NAME.fullmatch(last)
         if parts is None:
             return None
