@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from cavmae_sync.data import PreparedDataset
 from cavmae_sync.evaluation import untrained
 from cavmae_sync.evaluation.doctor import FAULTS, Finding, Subject
 from cavmae_sync.evaluation.doctor.dataset import check_pictures
@@ -15,19 +16,21 @@ from cavmae_sync.evaluation.doctor.pairs import check_faults, check_matched, che
 from cavmae_sync.evaluation.doctor.weights import check_trained
 from cavmae_sync.paper import SPECTROGRAM_MEAN, SPECTROGRAM_STD
 
-from .conftest import in_memory
-from .planted import SPOILT, RawClip
+from .planted import SPOILT, RawClip, change_log_mel
 
 SEEMS = {fault.name: fault.seems for fault in FAULTS}
 
 
-def faults_found(subject: Subject, clips: list[RawClip], **changes: list[NDArray[np.float32]]) -> Finding:
-    return check_faults(Material(subject.embedder, in_memory(clips, **changes)))
+Write = Callable[[list[RawClip]], PreparedDataset]
+
+
+def faults_found(subject: Subject, clips: PreparedDataset) -> Finding:
+    return check_faults(Material(subject.embedder, clips))
 
 
 @pytest.fixture(scope="module")
-def healthy(subject: Subject, raw_clips: list[RawClip]) -> Material:
-    return Material(subject.embedder, in_memory(raw_clips))
+def healthy(subject: Subject, healthy_clips: PreparedDataset) -> Material:
+    return Material(subject.embedder, healthy_clips)
 
 
 class TestHealthyClips:
@@ -38,8 +41,8 @@ class TestHealthyClips:
         for check in (check_matched, check_shuffled, check_within):
             assert check(healthy).status == "ok"
 
-    def test_pictures_are_in_order_and_all_there(self, subject: Subject, raw_clips: list[RawClip]):
-        assert {finding.status for finding in check_pictures(subject, in_memory(raw_clips))} == {"ok"}
+    def test_pictures_are_in_order_and_all_there(self, subject: Subject, healthy_clips: PreparedDataset):
+        assert {finding.status for finding in check_pictures(subject, healthy_clips)} == {"ok"}
 
     def test_progress_foresees_the_parts(self, subject: Subject, healthy: Material):
         parts = num_parts(subject.model, healthy.num_frames)
@@ -49,7 +52,6 @@ class TestHealthyClips:
 @pytest.mark.parametrize(
     "name",
     [
-        "colours_swapped",
         "pictures_not_normalised",
         "rate_44100_read_as_16000",
         "frames_reversed",
@@ -57,11 +59,17 @@ class TestHealthyClips:
         "sound_of_next_clip",
     ],
 )
-def test_a_planted_fault_is_named(name: str, subject: Subject, raw_clips: list[RawClip]):
-    found = faults_found(subject, SPOILT[name](raw_clips))
+def test_a_planted_fault_is_named(name: str, subject: Subject, raw_clips: list[RawClip], written: Write):
+    found = faults_found(subject, written(SPOILT[name](raw_clips)))
     assert found.status == "FAIL"
     assert found.measured.startswith(SEEMS[name])
     assert found.advice
+
+
+def test_swapped_colours_are_named(subject: Subject, many_raw_clips: list[RawClip], written: Write):
+    found = faults_found(subject, written(SPOILT["colours_swapped"](many_raw_clips)))
+    assert found.status == "FAIL"
+    assert found.measured.startswith(SEEMS["colours_swapped"])
 
 
 def twice(log_mel_NM: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -82,11 +90,11 @@ def test_a_spectrogram_on_another_scale_is_named(
     change: Callable[[NDArray[np.float32]], NDArray[np.float32]],
     subject: Subject,
     raw_clips: list[RawClip],
-    healthy: Material,
+    written: Write,
 ):
-    lengths = [healthy.clips.num_spectrogram_frames(i) for i in range(len(raw_clips))]
-    rows = [healthy.clips.read_log_mel_rows(i, start=0, stop=stop) for i, stop in enumerate(lengths)]
-    found = faults_found(subject, raw_clips, log_mels=[change(each.astype(np.float32)) for each in rows])
+    folder = written(raw_clips).folder
+    change_log_mel(folder, change)
+    found = faults_found(subject, PreparedDataset.open(folder))
     assert found.status == "FAIL"
     assert found.measured.startswith(SEEMS[name])
 
@@ -100,16 +108,16 @@ def test_a_spectrogram_on_another_scale_is_named(
     ],
 )
 def test_what_pictures_alone_tell(
-    name: str, check: str, says: str, subject: Subject, raw_clips: list[RawClip]
+    name: str, check: str, says: str, subject: Subject, raw_clips: list[RawClip], written: Write
 ):
-    found = {each.check: each for each in check_pictures(subject, in_memory(SPOILT[name](raw_clips)))}
+    found = {each.check: each for each in check_pictures(subject, written(SPOILT[name](raw_clips)))}
     assert found[check].status == "FAIL"
     assert says in found[check].measured
 
 
 class TestUntrainedModel:
-    def test_it_tells_nothing_and_no_fault_is_blamed(self, subject: Subject, raw_clips: list[RawClip]):
-        material = Material(untrained(subject.embedder), in_memory(raw_clips))
+    def test_it_tells_nothing_and_no_fault_is_blamed(self, subject: Subject, healthy_clips: PreparedDataset):
+        material = Material(untrained(subject.embedder), healthy_clips)
         assert check_matched(material).status == "FAIL"
         assert check_faults(material).status == "ok"
 
@@ -117,8 +125,8 @@ class TestUntrainedModel:
         assert check_trained(subject).status == "ok"
 
 
-def test_few_clips_allow_no_claim(subject: Subject, raw_clips: list[RawClip]):
-    material = Material(subject.embedder, in_memory(raw_clips[:10]))
+def test_few_clips_allow_no_claim(subject: Subject, healthy_clips: PreparedDataset):
+    material = Material(subject.embedder, healthy_clips.head(10))
     for check in (check_matched, check_shuffled, check_within, check_faults):
         found = check(material)
         assert found.status == "skipped"
