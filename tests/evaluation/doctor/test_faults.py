@@ -34,8 +34,10 @@ def healthy(subject: Subject, healthy_clips: PreparedDataset) -> Material:
 
 
 class TestHealthyClips:
-    def test_no_fault_is_named(self, healthy: Material):
+    def test_no_fault_is_named_and_progress_foresees_the_parts(self, subject: Subject, healthy: Material):
         assert check_faults(healthy).status == "ok"
+        parts = num_parts(subject.model, healthy.num_frames)
+        assert 0.8 * parts <= healthy.num_encoded <= parts
 
     def test_pairs_belong_together_and_foreign_ones_are_at_chance(self, healthy: Material):
         for check in (check_matched, check_shuffled, check_within):
@@ -43,10 +45,6 @@ class TestHealthyClips:
 
     def test_pictures_are_in_order_and_all_there(self, subject: Subject, healthy_clips: PreparedDataset):
         assert {finding.status for finding in check_pictures(subject, healthy_clips)} == {"ok"}
-
-    def test_progress_foresees_the_parts(self, subject: Subject, healthy: Material):
-        parts = num_parts(subject.model, healthy.num_frames)
-        assert 0.8 * parts <= healthy.num_encoded <= parts
 
 
 @pytest.mark.parametrize(
