@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from cavmae_sync.data import PreparedDataset, read_clip_list, read_weights
+from cavmae_sync.data.official import read_list_file
 from cavmae_sync.data.prompted import TABLE_FILE
 
 VGGSOUND = (
@@ -36,6 +37,29 @@ def test_a_list_is_shown_made_and_checked(cli, vggsound: Path, tmp_path: Path):
     shown = cli("list", out, "--weights", weights)
     assert shown.code == 0, shown.err
     assert told["sha256"][:30] in shown.out
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "kind"),
+    [
+        ("a.csv", (), "labels_csv"),
+        ("a.txt", (), "text"),
+        ("a.json", (), "cavmae_json"),
+        ("a.csv", ("--format", "json"), "cavmae_json"),
+    ],
+)
+def test_a_list_has_the_format_that_its_ending_says(
+    cli, vggsound: Path, tmp_path: Path, name: str, words: tuple[str, ...], kind: str
+):
+    ran = cli("list", vggsound, "--out", tmp_path / name, *words)
+    assert ran.code == 0, ran.err
+    assert read_list_file(tmp_path / name).kind == kind
+
+
+def test_a_folder_that_is_no_dataset(cli, tmp_path: Path):
+    ran = cli("list", tmp_path)
+    assert ran.code == 1
+    assert "has no dataset.json" in ran.err
 
 
 def test_a_dataset_and_what_of_a_list_is_in_it(cli, prepared_folder: Path, tmp_path: Path):

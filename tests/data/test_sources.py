@@ -98,7 +98,9 @@ def test_a_list_may_point_elsewhere(tmp_path: Path) -> None:
         ("list.txt", "a.mp4\n./a.mp4\n", "line 2: ./a.mp4 is listed on line 1 already"),
         ("list.csv", "path\na.mp4\n", 'no column "file"'),
         ("list.csv", "file,x\n,1\n", 'line 2: the column "file" is empty'),
-        ("list.txt", "\n", "has no media files"),
+        ("list.txt", "\n", "lists no file"),
+        ("list.csv", "file\n", "lists no file"),
+        ("list.txt", "<html></html>\n", "is a web page or a PDF"),
     ],
 )
 def test_odd_lists_are_refused(tmp_path: Path, name: str, text: str, message: str) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
 
@@ -12,6 +12,8 @@ from cavmae_sync.cli.types import Count, Json
 
 if TYPE_CHECKING:
     from cavmae_sync.data.make_list import MadeList
+
+_FORMAT_BY_SUFFIX: Final[dict[str, ListFormat]] = {".csv": "csv", ".txt": "text"}
 
 
 def list_clips(
@@ -24,7 +26,7 @@ def list_clips(
     per_class: Count | None = None,
     available: Path | None = None,
     out: Path | None = None,
-    format: ListFormat = "json",  # noqa: A002  what people type
+    format: ListFormat | None = None,  # noqa: A002  what people type
     weights: Path | None = None,
     write_weights: Path | None = None,
     as_json: Json = False,
@@ -45,7 +47,7 @@ def list_clips(
         per_class: Take about this many clips of each class, in the order of the file.
         available: Prepared dataset; take only what is in it, and say what is missing of each class.
         out: File for the list. What is known of it is written beside, in NAME.about.json.
-        format: Of that file.
+        format: Of that file; unless given, csv or text where OUT ends in .csv or .txt, and json elsewhere.
         weights: File of sampling weights (one number a line) to check against the list.
         write_weights: File for the weights that follow from the labels.
         as_json: Print everything as one JSON object.
@@ -66,7 +68,8 @@ def list_clips(
     if weights is not None:
         written["num_weights_read"] = len(read_weights(weights, num_clips=len(made.clips)))
     if out is not None:
-        written["list"], written["about"] = str(out), str(write_list(made, out, form=format))
+        form = format or _FORMAT_BY_SUFFIX.get(out.suffix.lower(), "json")
+        written["list"], written["about"] = str(out), str(write_list(made, out, form=form))
     if write_weights is not None:
         write(write_weights, made.clips.labels)
         written["weights"] = str(write_weights)

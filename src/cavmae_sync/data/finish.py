@@ -111,12 +111,13 @@ def _check_rejected(report: PrepareReport, rejected: pa.Table, *, limit: float, 
     num_files = report.num_files_accepted + report.num_files_rejected
     if report.num_clips and report.num_files_rejected <= limit * num_files:
         return
+    reasons = ", ".join(f"{reason} {count}" for reason, count in report.rejected_by_reason.items())
     first = rejected.slice(0, 3).column("message").to_pylist()
     allowed = f" (limit {limit:.0%})" if report.num_clips else ", so nothing is left"
     way_out = "Remove them, or raise the limit and run again." if report.num_clips else "Name other files."
     raise TooManyRejectedError(
         f"{report.num_files_rejected} of {num_files} files cannot be used{allowed}: "
-        f"{report.rejected_by_reason}. All are listed in {where / REJECTED_FILE}; the first: "
+        f"{reasons}. All are listed in {where / REJECTED_FILE}; the first: "
         f"{' '.join(first)} {way_out}"
     )
 

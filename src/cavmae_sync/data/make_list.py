@@ -154,6 +154,11 @@ def make_list(source: Path, plan: ListPlan) -> MadeList:
     is_dataset = (source / DATASET_FILE).is_file()
     if is_dataset and plan.split is not None:
         raise DatasetError(f"{source} is a prepared dataset and has no splits. Leave out --split.")
+    if source.is_dir() and not is_dataset:
+        raise DatasetError(
+            f"{source} is a folder, but no prepared dataset: it has no {DATASET_FILE}. Give a list of clips, "
+            "or finish the preparation."
+        )
     file = dataset_as_list(source) if is_dataset else read_list_file(source, split=plan.split)
     audit = audit_list(file, classes=classes)
     clips = as_clip_list(file)

@@ -101,6 +101,10 @@ def list_sources(source: Path) -> SourceList:
         skipped = ()
     else:
         raise DatasetError(f"{source} is neither a folder nor a list of files. Give one that exists.")
+    if not paths and source.is_file():
+        raise DatasetError(
+            f"{source} lists no file. What cavmae-sync audit wrote is empty where nothing is left."
+        )
     if not paths:
         raise DatasetError(
             f"{source} has no media files ({len(skipped)} other files). "
@@ -183,6 +187,8 @@ def _read_list(source: Path) -> list[Path]:
         text = source.read_bytes().decode("utf-8-sig")  # line ends as they are
     except UnicodeDecodeError as error:
         raise DatasetError(f"{source} is not a text file in UTF-8: {error}.") from error
+    if text.lstrip().startswith(("<", "%PDF")):
+        raise DatasetError(f"{source} is a web page or a PDF, not a list of files. Give one path a line.")
     entries = _csv_entries(text, source) if source.suffix.lower() == ".csv" else _text_entries(text)
     for line, entry in entries:
         path = Path(os.path.normpath(source.parent.absolute() / entry))

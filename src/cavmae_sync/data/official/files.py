@@ -106,10 +106,15 @@ def parse_json(text: str, path: Path) -> list[Any]:
     try:
         parsed = json.loads(text)
     except ValueError as error:
-        raise DatasetError(f"{path} is not JSON: {error}.") from error
+        raise DatasetError(
+            f"{path} is not JSON ({error}). A manifest of CAV-MAE is needed; fetch it again."
+        ) from error
     data = parsed.get("data") if isinstance(parsed, dict) else None
     if not isinstance(data, list) or not data:
-        hint = " It looks like AudioSet's ontology." if isinstance(parsed, list) else ""
+        is_ontology = isinstance(parsed, list) and all(
+            isinstance(entry, dict) and "child_ids" in entry for entry in parsed
+        )
+        hint = " It looks like AudioSet's ontology: give it as --classes." if is_ontology and parsed else ""
         raise DatasetError(f'{path} must be an object whose key "data" is a list of clips.{hint}')
     return data
 

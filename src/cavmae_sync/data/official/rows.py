@@ -81,7 +81,7 @@ def read_text(path: Path) -> str:
     """Text of a file, line ends as they are, without a byte order mark.
 
     Raises:
-        DatasetError: It is missing, no UTF-8, or empty.
+        DatasetError: It is missing, no UTF-8, empty, a web page, or a PDF.
     """
     if not path.is_file():
         raise DatasetError(f"{path} is not a file. Give one that exists.")
@@ -91,6 +91,11 @@ def read_text(path: Path) -> str:
         raise DatasetError(f"{path} is not a text file in UTF-8: {error}.") from error
     if not text.strip():
         raise DatasetError(f"{path} is empty. Fetch it again.")
+    # One line without a comma, as any list of ids: a page that a server sent instead of the file.
+    if text.lstrip().startswith("<"):
+        raise DatasetError(f"{path} is a web page, not a list. Download the file itself, in a browser.")
+    if text.startswith("%PDF"):
+        raise DatasetError(f"{path} is a PDF, not a list. Give a JSON, CSV or text file.")
     return text
 
 
