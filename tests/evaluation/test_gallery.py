@@ -9,7 +9,7 @@ import torch
 from cavmae_sync.data import ClipList, select
 from cavmae_sync.errors import ConfigError, DatasetError
 from cavmae_sync.evaluation import evaluate_retrieval, retrieval_report
-from cavmae_sync.evaluation.gallery import Gallery, missing_text, on_list, with_gallery
+from cavmae_sync.evaluation.gallery import Gallery, check_gallery, missing_text, on_list, with_gallery
 from cavmae_sync.metrics import expected_recall, true_match_ranks
 
 
@@ -71,6 +71,9 @@ def test_too_large_a_gallery_and_counting_without_ranks_are_refused(report):
     official = retrieval_report(report.embeddings, ties="official")
     with pytest.raises(ConfigError, match="--ties mean"):
         with_gallery(official, Gallery(size=20))
+    for size, ties, message in ((100, "mean", "at least 25"), (20, "official", "--ties mean")):
+        with pytest.raises(ConfigError, match=message):
+            check_gallery(Gallery(size=size), num_clips=len(report.similarity_QG), ties=ties)
     wanted = list_of([*report.embeddings.clip_ids, "gone"])
     without = with_gallery(official, Gallery(wanted=wanted, missing=("gone",)))
     assert without.metrics == official.metrics

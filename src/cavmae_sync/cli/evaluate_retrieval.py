@@ -91,6 +91,7 @@ def retrieval(
         as_json: Print the report as one JSON object.
     """
     from cavmae_sync.data import read_clip_list
+    from cavmae_sync.evaluation.gallery import check_gallery
     from cavmae_sync.evaluation.pictures import gallery_picture, save_picture
 
     check_output(picture, option="--picture", suffix=".png")
@@ -106,6 +107,9 @@ def retrieval(
     elif run_or_weights is None or data is None:
         raise ConfigError("name a run or weights, and --data; or give --embeddings, a file of vectors.")
     else:
+        clips, gallery = _on_list(open_clips(data, num_clips=None), wanted)
+        clips = clips if num_clips is None else clips.head(num_clips)
+        check_gallery(replace(gallery, size=gallery_size), num_clips=len(clips), ties=ties)
         embedder = open_for_score(
             run_or_weights,
             overrides,
@@ -115,8 +119,6 @@ def retrieval(
             precision=precision or "float32",
             representation=representation or "global",
         )
-        clips, gallery = _on_list(open_clips(data, num_clips=None), wanted)
-        clips = clips if num_clips is None else clips.head(num_clips)
         reports = {"model": _of_model(embedder, clips, num_workers=num_workers or 0, **count)}
     if picture is not None:
         save_picture(gallery_picture(next(iter(reports.values()))["model"].similarity_QG), picture)

@@ -9,7 +9,7 @@ from typing import Final
 
 import torch
 
-from cavmae_sync.choices import IntervalOver
+from cavmae_sync.choices import Counting, IntervalOver
 from cavmae_sync.data import ClipList
 from cavmae_sync.data.official import match_names
 from cavmae_sync.embedding import DatasetEmbeddings
@@ -68,6 +68,23 @@ def on_list(embeddings: DatasetEmbeddings, wanted: ClipList) -> tuple[DatasetEmb
     return embeddings.take(rows, clip_list=clip_list), missing
 
 
+def check_gallery(gallery: Gallery, *, num_clips: int, ties: Counting) -> None:
+    """Refuse a size that was asked for and of which nothing can be expected, before vectors are computed.
+
+    Args:
+        gallery: What was asked for.
+        num_clips: Clips at hand.
+        ties: How equal scores are counted.
+
+    Raises:
+        ConfigError: See `with_gallery`.
+    """
+    if gallery.size is not None and gallery.size != num_clips:
+        refusal = _refusal(gallery.size, num_clips=num_clips, ties=ties)
+        if refusal is not None:
+            raise ConfigError(refusal)
+
+
 def with_gallery(report: RetrievalReport, gallery: Gallery) -> RetrievalReport:
     """A report that also says what was asked for, what is missing, and the recall expected in that gallery.
 
@@ -86,9 +103,11 @@ def with_gallery(report: RetrievalReport, gallery: Gallery) -> RetrievalReport:
         counts |= {"on_list": len(wanted), "missing": len(gallery.missing)}
         config |= {"list": wanted.name, "list_sha256": wanted.sha256, "missing_clips": list(gallery.missing)}
     metrics = dict(report.metrics)
-    refusal = None if size is None or size == num_clips else _refusal(report, size)
-    if refusal is not None and gallery.size is not None:
-        raise ConfigError(refusal)
+    ties: Counting = report.config["ties"]
+    check_gallery(gallery, num_clips=num_clips, ties=ties)
+    refusal = None
+    if size is not None and size != num_clips:
+        refusal = _refusal(size, num_clips=num_clips, ties=ties)
     if refusal is not None:
         config["no_expectation"] = refusal
     elif size is not None and size != num_clips:
@@ -102,17 +121,16 @@ def with_gallery(report: RetrievalReport, gallery: Gallery) -> RetrievalReport:
     return replace(report, metrics=metrics, counts=counts, config=config)
 
 
-def _refusal(report: RetrievalReport, size: int) -> str | None:
+def _refusal(size: int, *, num_clips: int, ties: Counting) -> str | None:
     """Why nothing can be expected in a gallery; None where something can."""
-    num_gallery = len(report.similarity_QG)
-    if report.config["ties"] == "official":
+    if ties == "official":
         return (
             "Counting ties as the published code does gives no rank for each query, so that recall in "
             "another gallery cannot be expected. Use --ties mean."
         )
-    if size > MOST_TIMES * num_gallery:
+    if size > MOST_TIMES * num_clips:
         return (
-            f"{num_gallery} clips are too few to say what to expect among {size}: at least "
+            f"{num_clips} clips are too few to say what to expect among {size}: at least "
             f"{-(-size // int(MOST_TIMES))} are needed. Obtain more, or ask for a smaller --gallery-size."
         )
     return None
