@@ -68,6 +68,7 @@ def test_a_dry_run_writes_the_folder_and_prints_the_card(cli: Callable, weights:
         "push", weights, "org/name", "--report", tmp_path / "report.json", "--dry-run", tmp_path / "out"
     )
     assert ran.code == 0, ran.err
+    assert "nothing was sent" in ran.err
     assert ran.out.strip() == (tmp_path / "out" / "README.md").read_text().strip()
     assert "| audio to visual/R@1 | 35.2 % | 33.0 to 37.4 % | 0.2 % |" in ran.out
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
@@ -98,3 +99,11 @@ def test_a_report_that_is_none_of_these_weights(
     assert ran.code == 1
     assert message in ran.err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_dry_run_onto_a_file_says_so(cli: Callable, weights: Path, tmp_path: Path):
+    (tmp_path / "notes.txt").write_text("mine")
+    ran = cli("push", weights, "org/name", "--dry-run", tmp_path / "notes.txt")
+    assert ran.code == 1
+    assert "must be a folder" in ran.err
+    assert (tmp_path / "notes.txt").read_text() == "mine"

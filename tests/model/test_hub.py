@@ -291,6 +291,11 @@ class TestPublishing:
             make_model().push_to_hub(name)
         assert hub.requests == []
 
+    def test_a_name_that_is_none_gets_no_card(self, tmp_path: Path):
+        with pytest.raises(WeightsError, match="no name for a repository"):
+            save_pretrained(make_model(), tmp_path / "out", repository="name")
+        assert not (tmp_path / "out").exists()
+
     def test_the_folder_loads_and_can_be_written_again(self, tmp_path: Path):
         first, second = make_model(seed=1), make_model(seed=2)
         for model in (first, second):

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
+from rich.console import Console
 
+from cavmae_sync.cli.open import check_folder
 from cavmae_sync.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ def push(
     from cavmae_sync.model import load_model, push_to_hub, read_provenance, save_pretrained
     from cavmae_sync.training import weights_of
 
+    check_folder(dry_run, option="--dry-run")
     weights = weights_of(run_or_weights)
     model = load_model(weights)
     provenance = read_provenance(weights)
@@ -57,6 +60,8 @@ def push(
         return
     written = save_pretrained(model, dry_run, repository=repository, **about)
     print(written.with_name("README.md").read_text("utf-8"))
+    told = f"written to {dry_run}, with the card above; nothing was sent."
+    Console(stderr=True).print(told, markup=False, highlight=False, soft_wrap=True)
 
 
 def _results(path: Path, model: "CAVMAESync") -> str:

@@ -49,8 +49,10 @@ def save_pretrained(
         The weights file.
 
     Raises:
-        WeightsError: The folder holds a config.json of something else, such as a run.
+        WeightsError: The name is not of this kind, or the folder holds a config.json of something else, such
+            as a run.
     """
+    _check_name(repository)
     folder = Path(folder)
     provenance = provenance or Provenance()
     if (folder / CONFIG_FILE).exists() and not (folder / MODEL_FILE).exists():
@@ -97,8 +99,7 @@ def push_to_hub(
     """
     from huggingface_hub import CommitOperationAdd, HfApi
 
-    if not _REPOSITORY.fullmatch(repository):
-        raise WeightsError(f"{repository!r} is no name for a repository. Write organisation/name.")
+    _check_name(repository)
     with TemporaryDirectory() as temporary, hub_errors(f"Publishing {repository}", repository):
         folder = save_pretrained(
             model,
@@ -125,6 +126,11 @@ def push_to_hub(
             revision=revision,
         )
     return commit.commit_url
+
+
+def _check_name(repository: str | None) -> None:
+    if repository is not None and not _REPOSITORY.fullmatch(repository):
+        raise WeightsError(f"{repository!r} is no name for a repository. Write organisation/name.")
 
 
 def _readable_config(model: CAVMAESync, provenance: Provenance) -> dict[str, object]:
