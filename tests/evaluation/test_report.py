@@ -80,6 +80,7 @@ def test_percent_and_half_an_interval_are_refused():
     [
         (Value(value=0.352, low=0.33, high=0.374), "35.2 %", "33.0 to 37.4 %"),
         (Value(value=3, low=2.5, high=4, unit="rank"), "3", "2.5 to 4"),
+        (Value(value=29, low=24.9875, high=12345.5, unit="rank"), "29", "25 to 12345.5"),
         (Value(value=1.25, low=1.0, high=1.5, unit="seconds"), "1.25 s", "1.00 to 1.50 s"),
         (Value(value=-0.4171, low=-0.5, high=0.0, unit="score"), "-0.417", "-0.500 to 0.000"),
     ],

@@ -91,7 +91,10 @@ def run(words: list[str]) -> int:
         messages.print(f"error: {saying}", style="red", markup=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt as stop:
-        saying = str(stop) or "interrupted; what was finished is kept. Run the same command again to go on."
+        saying = (
+            str(stop)
+            or "interrupted; what was finished is kept, no half file is left. Run the same command again."
+        )
         messages.print(saying, markup=False, soft_wrap=True)
         return 130
     return code or 0

@@ -290,5 +290,7 @@ def kind_of(path: Path) -> str:
         return "npz"
     if start == b"PAR1":
         return "parquet"
+    if not start:
+        raise DatasetError(f"{path} is empty. Fetch or write it again.")
     found = "one array (.npy)" if start == b"\x93NUM" else f"a file that begins with {start!r}"
     raise DatasetError(f"{path} is {found}. Vectors are read from .npz (numpy.savez) or Parquet.")

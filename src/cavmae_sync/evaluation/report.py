@@ -63,7 +63,7 @@ class Value:
 def _text(value: float, unit: Unit) -> str:
     texts = {
         "fraction": f"{value * 100:.1f} %",
-        "rank": f"{value:g}",
+        "rank": f"{value:.1f}".removesuffix(".0"),
         "score": f"{value:.3f}",
         "seconds": f"{value:.2f} s",
         "points": f"{value * 100:+.1f} points",
