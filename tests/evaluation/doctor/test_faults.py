@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from cavmae_sync.data import PreparedDataset
 from cavmae_sync.evaluation import untrained
-from cavmae_sync.evaluation.doctor import FAULTS, Finding, Subject
+from cavmae_sync.evaluation.doctor import FAULTS, Examination, Finding, Subject, examine
 from cavmae_sync.evaluation.doctor.dataset import check_pictures
 from cavmae_sync.evaluation.doctor.diagnosis import num_parts
 from cavmae_sync.evaluation.doctor.material import Material, looks
@@ -129,6 +129,14 @@ def test_few_clips_allow_no_claim(subject: Subject, healthy_clips: PreparedDatas
         found = check(material)
         assert found.status == "skipped"
         assert "10 clips" in found.measured
+
+
+@pytest.mark.parametrize(("available", "num_clips"), [(13, 12), (13, 3), (5, 9)])
+def test_as_many_clips_are_read_as_were_asked_for(
+    available: int, num_clips: int, subject: Subject, healthy_clips: PreparedDataset
+):
+    examination = Examination(clips=healthy_clips.head(available), num_clips=num_clips, seed=1)
+    assert examine(subject, examination).num_clips == min(available, num_clips)
 
 
 @pytest.mark.parametrize("num_frames", [1, 2, 3, 4, 5, 8, 10, 16])

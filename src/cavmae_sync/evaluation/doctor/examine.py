@@ -145,10 +145,9 @@ def _drawn(examination: Examination) -> PreparedDataset | None:
         raise ConfigError(f"{clips.folder} has no clips, so there is nothing to examine.")
     if len(clips) <= wanted:
         return clips
-    starts = np.arange(0, len(clips) - _RUN + 1, _RUN) if wanted >= _RUN else np.arange(len(clips))
-    order = np.random.default_rng(examination.seed).permutation(starts)[: -(-wanted // _RUN)]
-    chosen = (np.sort(order)[:, None] + np.arange(_RUN)).flatten()[:wanted]
-    return clips.subset(chosen[chosen < len(clips)])
+    starts = np.random.default_rng(examination.seed).permutation(np.arange(0, len(clips), _RUN))
+    runs = (starts[:, None] + np.arange(_RUN)).flatten()
+    return clips.subset(np.sort(runs[runs < len(clips)][:wanted]))
 
 
 def _checks(
