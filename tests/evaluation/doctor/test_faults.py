@@ -1,6 +1,7 @@
 """Faults planted in clips: each is named, and healthy clips are called healthy."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -111,6 +112,18 @@ def test_what_pictures_alone_tell(
     found = {each.check: each for each in check_pictures(subject, written(SPOILT[name](raw_clips)))}
     assert found[check].status == "FAIL"
     assert says in found[check].measured
+
+
+def test_the_order_of_frames_far_apart_is_not_judged(
+    subject: Subject, raw_clips: list[RawClip], written: Write
+):
+    """Neighbours a second apart need not look alike in a healthy dataset either."""
+    sparse = [
+        replace(clip, frames_THWC=clip.frames_THWC[::2]) for clip in SPOILT["frames_shuffled"](raw_clips)
+    ]
+    found = {each.check: each for each in check_pictures(subject, written(sparse))}["frame order"]
+    assert found.status == "note"
+    assert "1.3 s apart, allow no claim" in found.measured
 
 
 class TestUntrainedModel:
