@@ -1,6 +1,7 @@
 """Every command on real files: stage -> prepare -> pretrain -> evaluate, and what it says when it cannot."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -116,7 +117,11 @@ def test_a_run_is_never_overwritten(cli, prepared_folder: Path, tmp_path: Path):
         (("pretrain", "debug"), "--data DATASET and --out RUN"),
         (("pretrain",), "Name a recipe"),
         (("pretrain", "--resume", "nowhere"), "holds no run"),
-        (("evaluate", "retrieval", "nothing.safetensors", "--data", "nowhere"), "does not exist"),
+        (
+            ("evaluate", "retrieval", "w.pth", "--data", "nowhere"),
+            "nowhere is not a complete prepared dataset",
+        ),
+        (("doctor", "nothing.safetensors"), "does not exist"),
         (("prepare", "nowhere", "--out", "out"), "nowhere"),
         (("prepare", ".", "--out", "out", "--min-seconds", "-1"), "min_seconds"),
         (
@@ -141,6 +146,24 @@ def test_errors_say_what_to_do_and_exit_with_1(cli, tmp_path, monkeypatch, words
     assert ran.code == 1
     assert ran.out == ""
     assert message in " ".join(ran.err.split())
+
+
+def test_a_file_that_cannot_be_written_goes_by_its_own_name(cli, tmp_path: Path):
+    (tmp_path / "ids.txt").write_text("a\n")
+    (tmp_path / "out.csv").mkdir()
+    ran = cli("list", tmp_path / "ids.txt", "--out", tmp_path / "out.csv")
+    assert ran.code == 1
+    assert ran.err.endswith("out.csv: Is a directory.\n"), ran.err  # not out.csv.3f2a...part
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["ids.txt", "out.csv"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_rights_is_refused_before_any_work(cli, prepared_folder: Path, tmp_path: Path):
+    tmp_path.chmod(0o555)
+    ran = cli("embed", tmp_path / "nothing", "--data", prepared_folder, "--out", tmp_path / "x.npz")
+    tmp_path.chmod(0o755)
+    assert ran.code == 1
+    assert "may not write into" in ran.err
 
 
 def test_wrong_usage_exits_with_2(cli):

@@ -5,8 +5,11 @@ says what to do, 2 wrong usage, 130 interrupted. Commands import torch only when
 is instant.
 """
 
+import errno
+import re
 import sys
 from importlib.metadata import version
+from typing import Final
 
 from cyclopts import App, CycloptsError
 from pydantic import ValidationError
@@ -73,6 +76,12 @@ evaluate.command(retrieval)
 evaluate.command(segmentation)
 evaluate.command(temporal)
 
+_WAYS_OUT: Final = {
+    errno.EACCES: "This user may not do that. Change the permissions, or name another place.",
+    errno.EROFS: "Name another place.",
+    errno.ENOSPC: "Free space, or name another place, and run the same command again.",
+}
+
 
 def main() -> None:
     """Run the command of this process's arguments and exit."""
@@ -87,8 +96,7 @@ def run(words: list[str]) -> int:
     except CycloptsError:
         return 2  # cyclopts has said why
     except (CavMaeSyncError, ValidationError, OSError) as error:
-        saying = describe_invalid(error) if isinstance(error, ValidationError) else str(error)
-        messages.print(f"error: {saying}", style="red", markup=False, soft_wrap=True)
+        messages.print(f"error: {_saying(error)}", style="red", markup=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt as stop:
         saying = (
@@ -98,3 +106,15 @@ def run(words: list[str]) -> int:
         messages.print(saying, markup=False, soft_wrap=True)
         return 130
     return code or 0
+
+
+def _saying(error: CavMaeSyncError | ValidationError | OSError) -> str:
+    if isinstance(error, ValidationError):
+        return describe_invalid(error)
+    if not isinstance(error, OSError) or error.strerror is None:
+        return str(error)
+    # An unfinished file (`cavmae_sync.atomic`) goes by the name that it would have had.
+    name = re.sub(r"\.[0-9a-f]{32}\.part$", "", str(error.filename or ""))
+    return " ".join(
+        filter(None, [f"{name}:" if name else "", f"{error.strerror}.", _WAYS_OUT.get(error.errno or 0, "")])
+    )

@@ -1,5 +1,6 @@
 """What most commands begin with: a model ready to compute, and a place to write to."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -87,7 +88,8 @@ def check_output(path: Path | None, *, option: str, suffix: str | tuple[str, ...
     """Refuse a file that could not be written, before any work is done for it.
 
     Raises:
-        ConfigError: It has another ending, its folder does not exist, or it is a folder itself.
+        ConfigError: It has another ending, its folder does not exist or may not be written into, or it is a
+            folder itself.
     """
     if path is None:
         return
@@ -97,16 +99,26 @@ def check_output(path: Path | None, *, option: str, suffix: str | tuple[str, ...
         raise ConfigError(f"{option} {path} must be a {kind} file in a folder that exists.")
     if path.is_dir():
         raise ConfigError(f"{option} {path} is a folder. Name a {kind} file.")
+    _check_writable(path.absolute().parent, path, option=option)
 
 
 def check_folder(path: Path | None, *, option: str) -> None:
     """Refuse a folder that could not be made, before any work is done for it.
 
     Raises:
-        ConfigError: It, or what it shall lie in, is a file.
+        ConfigError: It, or what it shall lie in, is a file, or may not be written into.
     """
     if path is None:
         return
     nearest = next(each for each in (path.absolute(), *path.absolute().parents) if each.exists())
     if not nearest.is_dir():
         raise ConfigError(f"{option} {path} must be a folder, but {nearest} is a file. Name another one.")
+    _check_writable(nearest, path, option=option)
+
+
+def _check_writable(folder: Path, path: Path, *, option: str) -> None:
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigError(
+            f"{option} {path} cannot be written: this user may not write into {folder}. Change its "
+            "permissions, or name another place."
+        )
