@@ -71,6 +71,11 @@ class TestWeights:
         torch.save(kept, tmp_path / "lost.pth")
         found = check_layout(open_subject(tmp_path / "lost.pth", device="cpu"))
         assert (found.status, "register_tokens was dropped" in found.advice) == ("FAIL", True)
+        with pytest.raises(ConfigError, match="add the word registers=0"):
+            check_ready(open_subject(tmp_path / "lost.pth", device="cpu"), None)
+        meant = open_subject(tmp_path / "lost.pth", ["registers=0"], device="cpu")
+        assert check_layout(meant).status == "ok"
+        check_ready(meant, None)
 
     def test_nan_is_found_by_name(self, subject: Subject):
         model = copy_of(subject)

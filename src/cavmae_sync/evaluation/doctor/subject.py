@@ -20,6 +20,7 @@ class Subject:
         embedder: The model as it is about to be used, overrides included.
         made_with: The configuration that the file has or that was read off it.
         provenance: Where the weights come from.
+        words: The `key=value` words that they are used with.
     """
 
     path: Path
@@ -27,6 +28,7 @@ class Subject:
     embedder: Embedder
     made_with: ModelConfig
     provenance: Provenance
+    words: tuple[str, ...] = ()
 
     @property
     def model(self) -> CAVMAESync:
@@ -71,4 +73,5 @@ def open_subject(
         embedder=Embedder(model, device=device, precision=precision, representation=representation),
         made_with=made_with,
         provenance=read_provenance(file),
+        words=tuple(overrides),
     )
