@@ -55,7 +55,7 @@ Layout = Literal["ours", "sync", "cavmae", "finetuned", "mae", "timm", "huggingf
 #: Which part of a published list of clips.
 ListSplit = Literal["train", "test"]
 
-#: What an interval of recall at another gallery size is over: other clips of the kind, or those that are missing.
+#: What an interval of recall at another gallery size is over: other clips of the kind, or the missing ones.
 IntervalOver = Literal["clips", "missing"]
 
 #: How a class is written: by its name, or by its id in the class list ("/m/09x0r", "vgg_0").

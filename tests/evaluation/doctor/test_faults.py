@@ -8,9 +8,10 @@ import pytest
 from numpy.typing import NDArray
 
 from cavmae_sync.data import PreparedDataset
+from cavmae_sync.errors import ConfigError
 from cavmae_sync.evaluation import untrained
-from cavmae_sync.evaluation.doctor import FAULTS, Examination, Finding, Subject, examine
-from cavmae_sync.evaluation.doctor.dataset import check_pictures
+from cavmae_sync.evaluation.doctor import FAULTS, Examination, Finding, Subject, check_ready, examine
+from cavmae_sync.evaluation.doctor.dataset import check_pictures, check_substitutes
 from cavmae_sync.evaluation.doctor.diagnosis import num_parts
 from cavmae_sync.evaluation.doctor.material import Material, looks
 from cavmae_sync.evaluation.doctor.pairs import check_faults, check_matched, check_shuffled, check_within
@@ -103,7 +104,6 @@ def test_a_spectrogram_on_another_scale_is_named(
     [
         ("frames_shuffled", "frame order", "shuffled"),
         ("frames_filled_up", "copied frames", "filled up to 8"),
-        ("substituted", "substitutions", "one colour and constant sound"),
     ],
 )
 def test_what_pictures_alone_tell(
@@ -124,6 +124,18 @@ def test_the_order_of_frames_far_apart_is_not_judged(
     found = {each.check: each for each in check_pictures(subject, written(sparse))}["frame order"]
     assert found.status == "note"
     assert "1.3 s apart, allow no claim" in found.measured
+
+
+def test_clips_put_in_the_place_of_others_give_no_score(
+    subject: Subject, raw_clips: list[RawClip], healthy_clips: PreparedDataset, written: Write
+):
+    assert check_substitutes(subject, healthy_clips).status == "ok"
+    substituted = written(SPOILT["substituted"](raw_clips))
+    found = check_substitutes(subject, substituted)
+    assert found.status == "FAIL"
+    assert found.measured.startswith("5 of 48 clips have one colour and constant sound")
+    with pytest.raises(ConfigError, match=r"no score, because a check fails\. substitutions: 5 of 48"):
+        check_ready(subject, substituted)
 
 
 class TestUntrainedModel:

@@ -13,7 +13,13 @@ from cavmae_sync.data import ClipDataset, PreparedDataset
 from cavmae_sync.embedding import DatasetEmbeddings, weights_fingerprint
 from cavmae_sync.errors import ConfigError
 from cavmae_sync.evaluation.doctor.behaviour import check_behaviour, check_inputs
-from cavmae_sync.evaluation.doctor.dataset import check_num_frames, check_pictures, check_sound, check_times
+from cavmae_sync.evaluation.doctor.dataset import (
+    check_num_frames,
+    check_pictures,
+    check_sound,
+    check_substitutes,
+    check_times,
+)
 from cavmae_sync.evaluation.doctor.diagnosis import num_parts
 from cavmae_sync.evaluation.doctor.finding import DoctorReport, Finding
 from cavmae_sync.evaluation.doctor.installation import check_decoder, check_known_vectors
@@ -92,7 +98,7 @@ def examine(
 
 
 def check_ready(subject: Subject, clips: PreparedDataset | None) -> None:
-    """The cheap checks, which go before every score: structure, constants, frame count, a few vectors.
+    """The cheap checks, which go before every score: structure, constants, frames, substitutes, some vectors.
 
     Args:
         subject: The weights, opened by `open_subject`.
@@ -110,6 +116,7 @@ def check_ready(subject: Subject, clips: PreparedDataset | None) -> None:
         checks += [
             lambda: check_num_frames(subject, clips),
             lambda: check_times(subject, clips.head(_READY_ROWS)),
+            lambda: check_substitutes(subject, clips),
             lambda: check_inputs(subject, _first_inputs(subject, clips), of=clips.folder.name),
         ]
     for check in checks:
@@ -191,6 +198,7 @@ def _checks_of_data(
         lambda: check_sound(subject, clips),
         lambda: check_num_frames(subject, clips),
         lambda: check_times(subject, clips),
+        lambda: check_substitutes(subject, clips),
         lambda: check_pictures(subject, clips),
         lambda: check_matched(material, seed=seed),
         lambda: check_shuffled(material, seed=seed),
