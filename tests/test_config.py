@@ -81,3 +81,9 @@ def test_unknown_fields_and_changes_are_refused():
 
 def test_the_docstring_of_a_field_is_its_help():
     assert Engine.model_fields["power"].description == "Help of power."
+
+
+def test_names_of_words_can_be_checked_without_their_values():
+    Car().check_fields(["engine.power=much"])
+    with pytest.raises(ConfigError, match=r'There is no field "engine\.powr"\. Did you mean "engine\.power"'):
+        Car().check_fields(["engine.powr=7"])

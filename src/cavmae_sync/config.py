@@ -36,16 +36,28 @@ class Config(BaseModel):
             ConfigError: A word has no `=`, names a field that does not exist (the nearest one is named),
                 or its value does not fit the field.
         """
+        tree = self._assigned(words)
+        try:
+            return type(self).model_validate(tree)
+        except ValidationError as error:
+            raise ConfigError(describe_invalid(error)) from error
+
+    def check_fields(self, words: Iterable[str]) -> None:
+        """Refuse words that name no field, whatever their values.
+
+        Raises:
+            ConfigError: As in `with_overrides`.
+        """
+        self._assigned(words)
+
+    def _assigned(self, words: Iterable[str]) -> dict[str, Any]:
         tree = self.model_dump(mode="json")
         for word in words:
             path, separator, text = word.partition("=")
             if not separator:
                 raise ConfigError(f"{word!r} is not an override. Write key.path=value, for example seed=1.")
             _assign(tree, self, path, text)
-        try:
-            return type(self).model_validate(tree)
-        except ValidationError as error:
-            raise ConfigError(describe_invalid(error)) from error
+        return tree
 
 
 def _value(text: str, field: FieldInfo) -> str | list[str] | None:

@@ -3,27 +3,6 @@
 import json
 from pathlib import Path
 
-import pytest
-import torch
-
-from cavmae_sync.inputs import InputConfig
-from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig, save_model
-
-
-@pytest.fixture
-def weights(tmp_path: Path) -> Path:
-    config = ModelConfig(
-        inputs=InputConfig(frame_pixels=16, segment_length=16),
-        width=16,
-        depth=1,
-        heads=2,
-        registers=1,
-        decoder=DecoderConfig(width=8, depth=1, heads=2),
-    )
-    path = tmp_path / "weights.safetensors"
-    save_model(CAVMAESync(config, generator=torch.Generator().manual_seed(0)), path)
-    return path
-
 
 def test_verdict_table_curve_and_picture_of_a_file(cli, weights: Path, stage_folder: Path, tmp_path: Path):
     video = sorted((stage_folder / "clips").glob("*.mp4"))[0]

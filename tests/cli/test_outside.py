@@ -5,22 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-
-from cavmae_sync.inputs import InputConfig
-from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig, save_model
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory) -> Path:
-    """A model with random weights: 2 x 2 patches, windows of 0.32 s."""
-    config = ModelConfig(
-        inputs=InputConfig(frame_pixels=32, segment_length=32, align_length="valid"),
-        width=16, depth=1, heads=2, registers=1, decoder=DecoderConfig(width=8, depth=1, heads=2),
-    )  # fmt: skip
-    path = tmp_path_factory.mktemp("weights") / "model.safetensors"
-    save_model(CAVMAESync(config, generator=torch.Generator().manual_seed(1)), path)
-    return path
 
 
 @pytest.fixture

@@ -4,24 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-import torch
 
-from cavmae_sync.inputs import InputConfig
 from cavmae_sync.media import probe
-from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig, save_model
-
-
-@pytest.fixture
-def weights(tmp_path: Path) -> Path:
-    """A model with random weights: 2 x 2 patches, windows of 0.32 s."""
-    config = ModelConfig(
-        inputs=InputConfig(frame_pixels=32, segment_length=32, align_length="valid"),
-        width=16, depth=1, heads=2, registers=1, decoder=DecoderConfig(width=8, depth=1, heads=2),
-    )  # fmt: skip
-    model = CAVMAESync(config, generator=torch.Generator().manual_seed(1))
-    path = tmp_path / "model.safetensors"
-    save_model(model, path)
-    return path
 
 
 def test_help_shows_examples(cli):

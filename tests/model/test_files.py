@@ -105,8 +105,10 @@ class TestNamedForWhatTheyAre:
                 "is a git-lfs pointer, not the weights themselves",
             ),
             (b'{"error": "Repository not found"}', r"is text \(JSON\), not weights"),
+            (b"%PDF-1.7\n", "is no weights file but a document, picture, sound or video"),
+            (b"\0\0\0\x20ftypisom", "is no weights file but a document, picture, sound or video"),
         ],
-        ids=["empty", "web page", "another web page", "git-lfs", "answer of a server"],
+        ids=["empty", "web page", "another web page", "git-lfs", "answer of a server", "PDF", "MP4"],
     )
     def test_what_downloads_leave(self, tmp_path: Path, name: str, content: bytes, says: str):
         (tmp_path / name).write_bytes(content)

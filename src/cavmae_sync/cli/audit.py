@@ -24,15 +24,18 @@ def audit(
     list_file: ListFile = None,
     split: ListSplit | None = None,
     against: Path | None = None,
-    keep: list[Literal["short", "silent", "still", "duplicate"]] | None = None,
+    keep: Annotated[
+        list[Literal["short", "silent", "still", "duplicate"]] | None, Parameter(negative="")
+    ] = None,
     num_workers: Workers = None,
     as_json: Json = False,
 ) -> None:
     """Say what is missing, unreadable, short, silent, still or there twice, and which clips are left.
 
     Finds the same sound or picture also in another size, container or quality. Writes audit.json, audit.csv,
-    survivors.txt (for `evaluate retrieval --list`), survivors-files.csv (for `prepare`) and audit.html with
-    the pairs for you to judge. Stop it at any moment and run it again: only new files are read.
+    survivors.txt (for `evaluate retrieval --list`), of videos survivors-files.csv (for `prepare`), and
+    audit.html with the pairs for you to judge. Stop it at any moment and run it again: only new files are
+    read.
 
     Example: cavmae-sync audit my-videos --list vggsound.csv --split test --out my-audit
 

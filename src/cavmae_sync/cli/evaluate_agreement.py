@@ -64,16 +64,15 @@ def agreement(
     from cavmae_sync.evaluation.planted_plan import PlantedSize
 
     check_output(picture, option="--picture", suffix=".png")
+    clips = open_clips(data, num_clips=num_clips)
     embedder = open_for_score(
         run_or_weights,
         overrides,
-        data=data,
-        num_clips=num_clips,
+        clips=clips,
         device=device,
         precision=precision,
         representation=representation,
     )
-    clips = open_clips(data, num_clips=num_clips)
     with show_progress("clips and videos") as advance:
         reports = evaluate_agreement(
             embedder,

@@ -113,8 +113,7 @@ def retrieval(
         embedder = open_for_score(
             run_or_weights,
             overrides,
-            data=data,
-            num_clips=num_clips,
+            clips=clips,
             device=device,
             precision=precision or "float32",
             representation=representation or "global",

@@ -80,8 +80,7 @@ def segmentation(
     embedder = open_for_score(
         run_or_weights,
         overrides,
-        data=data,
-        num_clips=num_clips,
+        clips=None if data is None else open_clips(data, num_clips=num_clips),
         device=device,
         precision=precision,
         representation=representation,

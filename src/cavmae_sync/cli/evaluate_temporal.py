@@ -66,16 +66,15 @@ def temporal(
     from cavmae_sync.evaluation.temporal import TemporalTask, measure_temporal, picture_of_reports
 
     check_output(picture, option="--picture", suffix=".png")
+    clips = open_clips(data, num_clips=num_clips)
     embedder = open_for_score(
         run_or_weights,
         overrides,
-        data=data,
-        num_clips=num_clips,
+        clips=clips,
         device=device,
         precision=precision,
         representation=representation,
     )
-    clips = open_clips(data, num_clips=num_clips)
     modalities = get_args(Modalities) if modality == "all" else (modality,)
     with show_progress("embedding clips") as advance:
         reports = measure_temporal(

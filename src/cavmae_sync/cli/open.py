@@ -31,13 +31,10 @@ def open_embedder(
         representation: What stands for a frame or segment when they are compared.
     """
     from cavmae_sync.embedding import Embedder
-    from cavmae_sync.model import reconfigured
     from cavmae_sync.training import keep_freed_memory, load_run_or_weights
 
     keep_freed_memory()
-    model = load_run_or_weights(run_or_weights)
-    if overrides:
-        model = reconfigured(model, model.config.with_overrides(overrides))
+    model = load_run_or_weights(run_or_weights, overrides)
     return Embedder(model, device=device, precision=precision, representation=representation)
 
 
@@ -45,8 +42,7 @@ def open_for_score(
     run_or_weights: Path,
     overrides: Sequence[str] = (),
     *,
-    data: Path | None,
-    num_clips: int | None,
+    clips: "PreparedDataset | None",
     device: str | None = None,
     precision: Precision = "float32",
     representation: Representation = "global",
@@ -56,8 +52,7 @@ def open_for_score(
     Args:
         run_or_weights: Folder of a run, a weights file, or organisation/name on a hub.
         overrides: `key=value` words for what no weight shows.
-        data: Prepared dataset that the model will be measured on; None where there is none.
-        num_clips: Of its clips, the first only.
+        clips: What the model will be measured on; None where that is no prepared dataset.
         device: cpu, cuda or mps; the best there is unless given.
         precision: Precision of matrix products.
         representation: What stands for a frame or segment when they are compared.
@@ -72,7 +67,7 @@ def open_for_score(
     subject = open_subject(
         run_or_weights, overrides, device=device, precision=precision, representation=representation
     )
-    check_ready(subject, None if data is None else open_clips(data, num_clips=num_clips))
+    check_ready(subject, clips)
     return subject.embedder
 
 

@@ -33,7 +33,10 @@ def open_embeddings(
         raise ConfigError("a file of embeddings is named twice. Name each once.")
     found = [read_embeddings(path) for path in paths]
     if clips is not None:
-        found = [_of_dataset(each, clips, path) for each, path in zip(found, paths, strict=True)]
+        found = [
+            _of_dataset(each, _first_of(clips, len(each.clip_ids), num_clips), path)
+            for each, path in zip(found, paths, strict=True)
+        ]
     elif len(found) > 1:
         found = _like_the_first(found, paths)
     if num_clips is not None:
@@ -42,6 +45,11 @@ def open_embeddings(
         clip_list = clips.head(num_clips).list_sha256
         found = [replace(each, clip_list=clip_list) for each in found]
     return dict(zip(_names(found, paths), found, strict=True))
+
+
+def _first_of(clips: PreparedDataset, num_vectors: int, num_clips: int | None) -> PreparedDataset:
+    """The first clips, where those are asked for and a file holds no others."""
+    return clips.head(num_clips) if num_clips is not None and num_vectors == num_clips else clips
 
 
 def _of_dataset(embeddings: DatasetEmbeddings, clips: PreparedDataset, path: Path) -> DatasetEmbeddings:

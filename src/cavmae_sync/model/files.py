@@ -41,6 +41,10 @@ _DAMAGED = (
     zipfile.BadZipFile,
 )
 
+#: How files begin that people give by mistake: PDF, PNG, JPEG, GIF, Matroska, Ogg, FLAC, RIFF.
+_OTHER_FILES: Final = (
+    b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"\x1a\x45\xdf\xa3", b"OggS", b"fLaC", b"RIFF",
+)  # fmt: skip
 _PICKLES: Final = (b"PK\x03\x04", b"\x80")
 _WEB_PAGE: Final = (b"<!doctype html", b"<html", b"<head", b"<?xml")
 _WEB_PAGE_SAYING: Final = (
@@ -159,6 +163,10 @@ def _other_kind(path: Path, start: bytes) -> str | None:
         ),
         (named and is_pickle, _DISGUISED_PICKLE_SAYING),
         (not named and is_safetensors, "holds safetensors. Rename it to .safetensors."),
+        (
+            start.startswith(_OTHER_FILES) or start[4:8] == b"ftyp",
+            "is no weights file but a document, picture, sound or video.",
+        ),
     )
     return next((saying for holds, saying in kinds if holds), None)
 

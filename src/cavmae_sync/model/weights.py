@@ -85,7 +85,9 @@ class LoadedWeights:
     fresh: tuple[str, ...]
 
 
-def load_model(path: str | Path, *, config: ModelConfig | None = None, seed: int = 0) -> CAVMAESync:
+def load_model(
+    path: str | Path, *, config: ModelConfig | None = None, overrides: Sequence[str] = (), seed: int = 0
+) -> CAVMAESync:
     """A model with weights from a file of any known layout, on the CPU, in evaluation mode.
 
     Warns where an ImageNet MAE leaves parts of the model fresh; `load_weights` returns their names.
@@ -97,13 +99,15 @@ def load_model(path: str | Path, *, config: ModelConfig | None = None, seed: int
             `organisation/name@revision`, `hf://organisation/name/file.pth`. A path that exists wins.
         config: Shape of the model. Ours carry it; for foreign files it is read off the tensors, except what
             no tensor shows (attention heads, whether registers entered the joint layer, alignment).
+        overrides: `key=value` words for that, in place of a whole configuration.
         seed: Seed of the parts that an ImageNet MAE does not have.
 
     Raises:
+        ConfigError: A word does not fit.
         WeightsError: The file is missing, is not weights, or its keys and shapes are not exactly the
             model's. Differences are listed.
     """
-    loaded = load_weights(path, config=config, seed=seed)
+    loaded = load_weights(path, config=config, overrides=overrides, seed=seed)
     if loaded.fresh:
         warnings.warn(
             f"{path} is the start of a model, not a trained one: fresh from seed {seed} are "
@@ -128,6 +132,7 @@ def load_weights(
         WeightsError: As for `load_model`.
         ConfigError: A word does not fit.
     """
+    ModelConfig().check_fields(overrides)
     path = find_weights(path)
     if not path.is_file():
         raise WeightsError(

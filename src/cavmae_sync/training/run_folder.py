@@ -10,6 +10,7 @@ RUN/weights.safetensors  the newest weights;  best.safetensors: those of the low
 
 import json
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -156,14 +157,18 @@ class RunFolder:
         return state
 
 
-def load_run_or_weights(path: Path) -> CAVMAESync:
+def load_run_or_weights(path: Path, overrides: Sequence[str] = ()) -> CAVMAESync:
     """The model of a run's newest weights, of a weights file, or of what `find_weights` finds.
+
+    Args:
+        path: Where they are.
+        overrides: `key=value` words for what no weight shows.
 
     Raises:
         TrainingError: A folder holds no run, or its run has no weights yet.
         WeightsError: A file is not weights, or the hub does not give any.
     """
-    return load_model(weights_of(path))
+    return load_model(weights_of(path), overrides=overrides)
 
 
 def weights_of(path: Path) -> Path:

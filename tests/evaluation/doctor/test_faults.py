@@ -5,9 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
+from torch.nn import functional as F
 
 from cavmae_sync.data import PreparedDataset
+from cavmae_sync.embedding import Embedder
+from cavmae_sync.embedding.embedder import VisualEmbedding
 from cavmae_sync.errors import ConfigError
 from cavmae_sync.evaluation import untrained
 from cavmae_sync.evaluation.doctor import FAULTS, Examination, Finding, Subject, check_ready, examine
@@ -136,6 +140,8 @@ def test_clips_put_in_the_place_of_others_give_no_score(
     assert found.measured.startswith("5 of 48 clips have one colour and constant sound")
     with pytest.raises(ConfigError, match=r"no score, because a check fails\. substitutions: 5 of 48"):
         check_ready(subject, substituted)
+    one = substituted.head(9)  # one black and silent recording may be what it is
+    assert check_substitutes(subject, one).status == "note"
 
 
 class TestUntrainedModel:
@@ -144,8 +150,35 @@ class TestUntrainedModel:
         assert check_matched(material).status == "FAIL"
         assert check_faults(material).status == "ok"
 
-    def test_it_is_told_without_clips(self, subject: Subject):
+    def test_it_is_told_without_clips_and_given_no_score(self, subject: Subject):
+        fresh = replace(subject, embedder=untrained(subject.embedder))
         assert check_trained(subject).status == "ok"
+        assert check_trained(fresh).status == "FAIL"
+        with pytest.raises(ConfigError, match=r"no score.*trained: all \d+ layer norms"):
+            check_ready(fresh, None)
+
+
+class Placed(Embedder):
+    """Vectors that tell their place in the batch as well as what they are of."""
+
+    def embed_segments(self, segments_PLM: torch.Tensor) -> torch.Tensor:
+        return self._placed(super().embed_segments(segments_PLM))
+
+    def embed_frames(self, frames_PCHW: torch.Tensor, *, with_patches: bool = False) -> VisualEmbedding:
+        found = super().embed_frames(frames_PCHW, with_patches=with_patches)
+        return replace(found, visual_PD=self._placed(found.visual_PD))
+
+    def _placed(self, vectors_PD: torch.Tensor) -> torch.Tensor:
+        places_PD = torch.randn(vectors_PD.shape, generator=torch.Generator().manual_seed(0))
+        return F.normalize(vectors_PD + 0.1 * places_PD, dim=-1)
+
+
+def test_vectors_that_tell_their_place_make_shuffled_pairs_agree(
+    subject: Subject, healthy_clips: PreparedDataset
+):
+    leaking = Material(Placed(subject.model, device="cpu"), healthy_clips)
+    assert check_matched(leaking).status == "ok"
+    assert check_shuffled(leaking).status == "FAIL"
 
 
 def test_few_clips_allow_no_claim(subject: Subject, healthy_clips: PreparedDataset):

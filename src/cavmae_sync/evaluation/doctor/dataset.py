@@ -31,6 +31,8 @@ _LEAST_CLIPS: Final = 8
 #: A picture that differs by less, in grey levels, has one colour; a log-mel that does, one sound.
 _ONE_COLOUR: Final = 1.0
 _ONE_SOUND: Final = 0.1
+#: One recording may be black and silent; several stand for something.
+_LEAST_DEAD: Final = 2
 #: Frames that cover less than this share of what they should are not spread over the clip.
 _LEAST_SPREAD: Final = 0.8
 #: Frames further apart need not look alike: in healthy generated clips, neighbours 0.67 s apart differed by
@@ -168,19 +170,21 @@ def _small(frame_HWC: NDArray[np.uint8]) -> Tensor:
 
 
 def check_substitutes(_subject: Subject, clips: PreparedDataset) -> Finding:
-    """No clip is one colour and one constant sound: nothing was put in the place of a broken file."""
+    """No clips are one colour and one constant sound: nothing was put in the place of broken files."""
     still = [index for index in range(len(clips)) if clips.row(index).is_still]
     blank = [index for index in still if _spread(_small(clips.read_frame(index, 0))) < _ONE_COLOUR]
     dead = [clips.clip_id(index) for index in blank if _spread(_log_mel(clips, index)) < _ONE_SOUND]
-    if dead:
+    if len(dead) >= _LEAST_DEAD:
         return Finding(
             check="substitutions",
             status="FAIL",
             measured=f"{len(dead)} of {len(clips)} clips have one colour and constant sound: {dead[0]}",
             needed="none",
-            advice="They stand for files that could not be read. Take them out of the list",
+            advice="They stand for files that could not be read. `cavmae-sync audit` of the dataset lists "
+            "the others in survivors.txt; `evaluate retrieval --list` takes it",
         )
     extra = f"; {len(blank)} with pictures of one colour" if blank else ""
+    extra += f", one of them with constant sound: {dead[0]}" if dead else ""
     return Finding(
         check="substitutions",
         status="note" if blank else "ok",

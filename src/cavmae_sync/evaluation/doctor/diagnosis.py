@@ -92,7 +92,7 @@ def num_parts(model: CAVMAESync, num_frames: int) -> int:
         for change in changes
         if change is not None
     ]
-    return chosen * (2 + sum(sides)) + 2 * chosen
+    return chosen * (2 + 1 + sum(sides)) + 2 * chosen
 
 
 def standard_score(gains_N: Tensor) -> float:

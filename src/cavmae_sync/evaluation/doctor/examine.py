@@ -98,7 +98,7 @@ def examine(
 
 
 def check_ready(subject: Subject, clips: PreparedDataset | None) -> None:
-    """The cheap checks, which go before every score: structure, constants, frames, substitutes, some vectors.
+    """The cheap checks, which go before every score: structure, constants, frames, substitutes, vectors.
 
     Args:
         subject: The weights, opened by `open_subject`.
@@ -111,6 +111,7 @@ def check_ready(subject: Subject, clips: PreparedDataset | None) -> None:
         lambda: check_constants(subject),
         lambda: check_layout(subject),
         lambda: check_finite(subject),
+        lambda: check_trained(subject),
     ]
     if clips is not None and len(clips) > 0:
         checks += [

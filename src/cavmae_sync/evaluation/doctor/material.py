@@ -89,6 +89,19 @@ class Material:
             audio_NFD = audio_NFD.roll(-change.clip_shift, dims=0)
         return Vectors(audio_NFD=audio_NFD, visual_NFD=self._visual(change, chosen))
 
+    def shuffled(self, order: Sequence[int]) -> Vectors:
+        """Pictures as they are; in their places the sounds of other clips, encoded anew in that order.
+
+        Args:
+            order: For each place, which clip's sound stands there.
+        """
+        columns: list[Tensor] = []
+        for frame in looks(self.num_frames):
+            segments_NLM = self._segments(Change(), frame)[torch.tensor(order)]
+            columns.append(self.embedder.embed_segments(segments_NLM))
+            self._count()
+        return Vectors(audio_NFD=torch.stack(columns, dim=1), visual_NFD=self.vectors().visual_NFD)
+
     def pictures(self, frames: Sequence[int]) -> Tensor:
         """Some frames of all clips as stored, scaled to the model's size: uint8 [N, F, H, W, C]."""
         pixels = self._inputs.frame_pixels
@@ -136,6 +149,11 @@ class Material:
         return torch.stack(columns, dim=1)
 
     def _encode_sounds(self, change: Change, frame: int) -> Tensor:
+        vectors_ND = self._model(change).embed_segments(self._segments(change, frame))
+        self._count()
+        return vectors_ND
+
+    def _segments(self, change: Change, frame: int) -> Tensor:
         times, parts = change.sound_times
         segments_NLM = torch.cat(
             [
@@ -150,9 +168,7 @@ class Material:
         )
         if change.segments is not None:
             segments_NLM = change.segments(segments_NLM, self._inputs)
-        vectors_ND = self._model(change).embed_segments(segments_NLM)
-        self._count()
-        return vectors_ND
+        return segments_NLM
 
     def _spectrograms(self, change: Change) -> list[Tensor]:
         if change.waveform not in self._spectrograms_after:

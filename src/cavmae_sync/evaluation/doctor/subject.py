@@ -3,11 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from cavmae_sync.choices import Precision, Representation
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.model import CAVMAESync, ModelConfig, Provenance, load_model, read_provenance, reconfigured
 from cavmae_sync.training import weights_of
+
+#: Without these some foreign files cannot be opened at all; they change nothing that is checked.
+_SHAPE_WORDS: Final = ("heads=", "decoder.heads=")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,7 +67,7 @@ def open_subject(
         ConfigError: A word is wrong.
     """
     file = weights_of(run_or_weights)
-    model = load_model(file)
+    model = load_model(file, overrides=[word for word in overrides if word.startswith(_SHAPE_WORDS)])
     made_with = model.config
     if overrides:
         model = reconfigured(model, made_with.with_overrides(overrides))

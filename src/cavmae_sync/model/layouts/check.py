@@ -81,8 +81,8 @@ def heads_of(width: int, decoder_width: int | None, overrides: Sequence[str]) ->
         multiples = " and ".join(str(of) for _, _, of in unknown)
         raise WeightsError(
             f"widths {widths} are not multiples of {multiples}, so the number of attention heads cannot be "
-            "guessed. Pass config=ModelConfig(...), or say "
-            f"{' '.join(f'{name}=N' for name, _, _ in unknown)}."
+            "guessed. Say how many: "
+            f"{' '.join(f'{name}=N' for name, _, _ in unknown)} (in Python: config=ModelConfig(...))."
         )
     decoder_heads = None if decoder_width is None else _heads(decoder_width, _DECODER_HEAD_WIDTH)
     return _heads(width, _HEAD_WIDTH), decoder_heads
