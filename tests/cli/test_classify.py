@@ -9,9 +9,8 @@ import torch
 
 from cavmae_sync.embedding.features import FeatureConfig
 from cavmae_sync.embedding.probe import Probe
-from cavmae_sync.embedding.provenance import weights_fingerprint
 from cavmae_sync.inputs import InputConfig
-from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig, save_model
+from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig, save_model, weights_fingerprint
 from cavmae_sync.model.heads import HeadConfig, make_head
 
 CLASSES = ("drum", "flute [b]", "音")

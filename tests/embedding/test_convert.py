@@ -11,13 +11,20 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from cavmae_sync.embedding import Embedder, weights_fingerprint
+from cavmae_sync.embedding import Embedder
 from cavmae_sync.embedding.convert import HeadOptions, convert, convert_back
 from cavmae_sync.embedding.features import features_of
 from cavmae_sync.embedding.probe import Probe
 from cavmae_sync.embedding.proof import check_proof
 from cavmae_sync.errors import ConfigError, WeightsError
-from cavmae_sync.model import Provenance, load_model, load_weights, read_provenance, save_model
+from cavmae_sync.model import (
+    Provenance,
+    load_model,
+    load_weights,
+    read_provenance,
+    save_model,
+    weights_fingerprint,
+)
 from cavmae_sync.model.provenance import sha256_of
 
 from ..model import official_files as files

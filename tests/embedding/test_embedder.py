@@ -6,12 +6,19 @@ import torch
 import torch.nn.functional as F
 
 from cavmae_sync.data import ClipDataset
-from cavmae_sync.embedding import Embedder, similarity_matrix, weights_fingerprint
+from cavmae_sync.embedding import Embedder, similarity_matrix
 from cavmae_sync.embedding.rows import differs_from_previous, unit_rows
 from cavmae_sync.errors import WeightsError
 from cavmae_sync.inputs.model_input import model_input
 from cavmae_sync.media import Clip
-from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig, from_official, load_exactly
+from cavmae_sync.model import (
+    CAVMAESync,
+    DecoderConfig,
+    ModelConfig,
+    from_official,
+    load_exactly,
+    weights_fingerprint,
+)
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 

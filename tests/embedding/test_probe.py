@@ -9,12 +9,12 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from cavmae_sync.embedding import Embedder, weights_fingerprint
+from cavmae_sync.embedding import Embedder
 from cavmae_sync.embedding.features import FeatureConfig
 from cavmae_sync.embedding.probe import PROBE_FILE, Probe
 from cavmae_sync.errors import WeightsError
 from cavmae_sync.evaluation import untrained
-from cavmae_sync.model import CAVMAESync
+from cavmae_sync.model import CAVMAESync, weights_fingerprint
 from cavmae_sync.model.heads import HeadConfig, make_head
 
 CLASSES = ("bell", "dog", "日本語; 'x'")

@@ -13,10 +13,10 @@ import torch
 from cavmae_sync.embedding import Embedder, embed_video
 from cavmae_sync.embedding.features import FeatureConfig, features_of_inputs
 from cavmae_sync.embedding.probe import Probe
-from cavmae_sync.embedding.provenance import weights_fingerprint
 from cavmae_sync.errors import ClipTooShortError, NoAudioStreamError, NoVideoStreamError, WeightsError
 from cavmae_sync.evaluation.predictions import Stretches, VideoClasses, classify_video
 from cavmae_sync.media import write_video
+from cavmae_sync.model import weights_fingerprint
 from cavmae_sync.model.heads import HeadConfig, make_head
 
 CLASSES = ("drum", "flute", "dog")

@@ -9,12 +9,12 @@ import torch
 
 from cavmae_sync.data import PrepareConfig, PreparedDataset, prepare
 from cavmae_sync.data.clip_weights import write_weights
-from cavmae_sync.embedding import Embedder, weights_fingerprint
+from cavmae_sync.embedding import Embedder
 from cavmae_sync.embedding.features import embed_features
 from cavmae_sync.embedding.probe import Probe
 from cavmae_sync.errors import ConfigError, DatasetError, TrainingError
 from cavmae_sync.inputs import InputConfig
-from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig, load_model
+from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig, load_model, weights_fingerprint
 from cavmae_sync.recipes.probing import control_reports, run_probing
 from cavmae_sync.recipes.probing_config import ProbeConfig, find_probe_recipe
 from cavmae_sync.training import load_run_or_weights

@@ -126,8 +126,8 @@ def _write(
     as_json: bool,
 ) -> None:
     from cavmae_sync.atomic import write_text
-    from cavmae_sync.embedding import weights_fingerprint
     from cavmae_sync.embedding.agreement_text import to_csv, to_dict
+    from cavmae_sync.model import weights_fingerprint
 
     if csv is not None:
         write_text(csv, to_csv(result))

@@ -60,10 +60,10 @@ def reconstruct(
             made from its spectrogram in the same way. Both are approximate: a spectrogram holds no phases.
         as_json: Print the errors as one JSON object.
     """
-    from cavmae_sync.embedding.provenance import weights_fingerprint
     from cavmae_sync.evaluation.inpaint import HidingConfig, inpaint_video, trained_on_normalized_pixels
     from cavmae_sync.evaluation.pictures import save_picture
     from cavmae_sync.media.wav import write_wav
+    from cavmae_sync.model import weights_fingerprint
 
     check_output(picture, option="--picture", suffix=".png")
     check_output(sound, option="--sound", suffix=".wav")

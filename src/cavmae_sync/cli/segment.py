@@ -68,11 +68,11 @@ def segment(
         as_json: Print everything as one JSON object.
     """
     from cavmae_sync.atomic import write_text
-    from cavmae_sync.embedding.provenance import weights_fingerprint
     from cavmae_sync.embedding.video_states import SegmentingConfig, segment_video
     from cavmae_sync.evaluation import segment_text
     from cavmae_sync.evaluation.pictures import save_picture
     from cavmae_sync.media import probe
+    from cavmae_sync.model import weights_fingerprint
 
     check_output(csv, option="--csv", suffix=".csv")
     check_output(picture, option="--picture", suffix=".png")

@@ -2,7 +2,6 @@
 
 from cavmae_sync.embedding.embedder import Embedder, VisualEmbedding
 from cavmae_sync.embedding.outside import first_clips, read_embeddings, write_embeddings
-from cavmae_sync.embedding.provenance import weights_fingerprint
 from cavmae_sync.embedding.similarity import AGGREGATIONS, similarity_matrix
 from cavmae_sync.embedding.types import ClipEmbedding, DatasetEmbeddings
 from cavmae_sync.embedding.video import EmbeddedClip, embed_video, video_inputs
@@ -19,6 +18,5 @@ __all__ = [
     "read_embeddings",
     "similarity_matrix",
     "video_inputs",
-    "weights_fingerprint",
     "write_embeddings",
 ]

@@ -24,10 +24,10 @@ from torch import Tensor
 
 from cavmae_sync.data import PreparedDataset
 from cavmae_sync.embedding.embedder import Embedder, Progress
-from cavmae_sync.embedding.provenance import weights_fingerprint
 from cavmae_sync.embedding.track import Track, embed_moments, sound_windows, still_moments, window_seconds
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.inputs import resize_and_crop
+from cavmae_sync.model import weights_fingerprint
 
 #: One foreign sound track: vectors [T, D], and where they are sound and not silence [T].
 Draw = tuple[Tensor, NDArray[np.bool_]]

@@ -15,12 +15,11 @@ from cavmae_sync.choices import Precision, Representation
 from cavmae_sync.compute import choose_device
 from cavmae_sync.data import ClipDataset, PreparedDataset, make_loader
 from cavmae_sync.embedding.device import check_precision, device_of, inference
-from cavmae_sync.embedding.provenance import weights_fingerprint
 from cavmae_sync.embedding.rows import differs_from_previous, finite, unit_rows
 from cavmae_sync.embedding.types import ClipEmbedding, DatasetEmbeddings
 from cavmae_sync.inputs.model_input import ModelInput, model_input
 from cavmae_sync.media import Clip
-from cavmae_sync.model import CAVMAESync, Encoded
+from cavmae_sync.model import CAVMAESync, Encoded, weights_fingerprint
 
 Progress = Callable[[int, int], None]
 

@@ -29,9 +29,8 @@ from cavmae_sync.atomic import locked, write_text
 from cavmae_sync.data import PreparedDataset
 from cavmae_sync.embedding.embedder import Embedder, Progress
 from cavmae_sync.embedding.features import FeatureConfig, iterate_features
-from cavmae_sync.embedding.provenance import weights_fingerprint
 from cavmae_sync.errors import DatasetError
-from cavmae_sync.model import Modality
+from cavmae_sync.model import Modality, weights_fingerprint
 
 _VERSION: Final = 1
 #: Clips between two notes of how far it is: what a kill may cost.

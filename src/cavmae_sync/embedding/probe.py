@@ -18,9 +18,8 @@ from torch import Tensor
 from cavmae_sync.atomic import written_whole
 from cavmae_sync.choices import ClassLoss
 from cavmae_sync.embedding.features import FeatureConfig
-from cavmae_sync.embedding.provenance import weights_fingerprint
 from cavmae_sync.errors import ConfigError, WeightsError
-from cavmae_sync.model import CAVMAESync, Modality
+from cavmae_sync.model import CAVMAESync, Modality, weights_fingerprint
 from cavmae_sync.model.heads import Head, HeadConfig, make_head
 from cavmae_sync.model.layouts.finetuned import HeadWeights
 from cavmae_sync.paper import NUM_AUDIOSET_CLASSES, NUM_VGGSOUND_CLASSES

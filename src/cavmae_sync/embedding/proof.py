@@ -25,11 +25,11 @@ from torch.nn import functional as F
 from cavmae_sync.atomic import written_whole
 from cavmae_sync.choices import Precision
 from cavmae_sync.embedding.embedder import Embedder
-from cavmae_sync.embedding.provenance import weights_fingerprint
 from cavmae_sync.errors import WeightsError
 from cavmae_sync.inputs import log_mel, model_input
 from cavmae_sync.inputs.arrays import as_tensor
 from cavmae_sync.media import Clip, read_clip
+from cavmae_sync.model import weights_fingerprint
 from cavmae_sync.paper import RGB_MEAN, RGB_STD
 
 Stage = Literal["decoding", "spectrogram", "pictures", "sound", "model"]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from cavmae_sync.data import PreparedDataset
 from cavmae_sync.data.stage import StageTruth
-from cavmae_sync.embedding import Embedder, weights_fingerprint
+from cavmae_sync.embedding import Embedder
 from cavmae_sync.embedding.agreement import Agreement, AgreementConfig, Judge
 from cavmae_sync.embedding.chance import Reference, full_clips
 from cavmae_sync.embedding.embedder import Progress
@@ -38,6 +38,7 @@ from cavmae_sync.metrics.detection import (
     interval_over_units,
     rate,
 )
+from cavmae_sync.model import weights_fingerprint
 
 Mode = Literal["reference", "within"]
 MODES: Final[tuple[Mode, ...]] = ("reference", "within")

@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cavmae_sync.embedding import Embedder, similarity_matrix, weights_fingerprint
+from cavmae_sync.embedding import Embedder, similarity_matrix
 from cavmae_sync.embedding.rows import finite
 from cavmae_sync.embedding.video import alignment_of
 from cavmae_sync.errors import ConfigError
@@ -27,6 +27,7 @@ from cavmae_sync.evaluation.mteb_media import frames_of, waveform_of
 from cavmae_sync.inputs import cut_segments, normalize_frames, resize_and_crop
 from cavmae_sync.inputs.spectrogram import log_mel
 from cavmae_sync.media import SamplingRule
+from cavmae_sync.model import weights_fingerprint
 from cavmae_sync.paper import CLIP_SECONDS, NUM_FRAMES, SAMPLE_RATE_HZ
 
 Vectors = NDArray[np.floating[Any]] | Tensor

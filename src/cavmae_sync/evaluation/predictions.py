@@ -19,11 +19,11 @@ from cavmae_sync.choices import ClassLoss
 from cavmae_sync.embedding import Embedder, video_inputs
 from cavmae_sync.embedding.features import features_of_inputs
 from cavmae_sync.embedding.probe import Probe
-from cavmae_sync.embedding.provenance import weights_fingerprint
 from cavmae_sync.errors import NoAudioStreamError, NoVideoStreamError
 from cavmae_sync.inputs import resize_and_crop
 from cavmae_sync.media import Clip
 from cavmae_sync.media import probe as probe_file
+from cavmae_sync.model import weights_fingerprint
 from cavmae_sync.paper import CLIP_SECONDS, NUM_FRAMES
 
 #: Three frames of a published clip: short enough to follow events, long enough to be more than one picture.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rich.table import Table
 from torch import Tensor
 
-from cavmae_sync.embedding import Embedder, weights_fingerprint
+from cavmae_sync.embedding import Embedder
 from cavmae_sync.embedding.embedder import Progress
 from cavmae_sync.embedding.heatmap import heat_maps, upscaled
 from cavmae_sync.embedding.rows import finite
@@ -21,6 +21,7 @@ from cavmae_sync.evaluation.report import Report, Value
 from cavmae_sync.evaluation.segmentation_examples import Examples, Target
 from cavmae_sync.inputs import normalize_frames
 from cavmae_sync.metrics import Pixels, PooledScores, interval, pooled_scores, resampled_pools
+from cavmae_sync.model import weights_fingerprint
 
 #: Stands for all rows where subsets are named; its metrics have no prefix.
 _EVERY: Final = ""

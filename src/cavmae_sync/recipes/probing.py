@@ -19,14 +19,14 @@ from cavmae_sync.atomic import write_text
 from cavmae_sync.data import PreparedDataset, balanced_weights, read_weights
 from cavmae_sync.data.split import slice_by_file
 from cavmae_sync.data.targets import class_names, label_vectors
-from cavmae_sync.embedding import Embedder, weights_fingerprint
+from cavmae_sync.embedding import Embedder
 from cavmae_sync.embedding.feature_cache import StoredFeatures, cached_features
 from cavmae_sync.embedding.probe import PROBE_FILE, Probe
 from cavmae_sync.embedding.sources import Changes, ComputedSource, StoredSource
 from cavmae_sync.errors import ConfigError, DatasetError, TrainingError
 from cavmae_sync.evaluation.classification import ClassificationReport, classification_report
 from cavmae_sync.metrics.classification import classification_metrics, correct_shares
-from cavmae_sync.model import save_model
+from cavmae_sync.model import save_model, weights_fingerprint
 from cavmae_sync.model.heads import Head, HeadConfig, make_head
 from cavmae_sync.recipes.probing_config import ProbeConfig
 from cavmae_sync.training import RunFolder

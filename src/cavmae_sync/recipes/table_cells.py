@@ -14,12 +14,13 @@ from cavmae_sync.atomic import write_text
 from cavmae_sync.data import PreparedDataset
 from cavmae_sync.data.prompted import SoundPrompted
 from cavmae_sync.data.stage import StageTruth
-from cavmae_sync.embedding import Embedder, weights_fingerprint
+from cavmae_sync.embedding import Embedder
 from cavmae_sync.embedding.features import FeatureConfig
 from cavmae_sync.evaluation import retrieval_report
 from cavmae_sync.evaluation.segmentation import evaluate_segmentation
 from cavmae_sync.evaluation.segmentation_examples import Examples, PromptedExamples
 from cavmae_sync.evaluation.segmentation_stage import StageExamples
+from cavmae_sync.model import weights_fingerprint
 from cavmae_sync.paper import RECALL_AT
 from cavmae_sync.recipes.materials import ByFrames, Materials, OnProgress
 from cavmae_sync.recipes.probing import Advance, run_probing

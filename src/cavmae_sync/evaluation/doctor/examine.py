@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from cavmae_sync.data import ClipDataset, PreparedDataset
-from cavmae_sync.embedding import DatasetEmbeddings, weights_fingerprint
+from cavmae_sync.embedding import DatasetEmbeddings
 from cavmae_sync.errors import ConfigError
 from cavmae_sync.evaluation.doctor.behaviour import check_behaviour, check_inputs
 from cavmae_sync.evaluation.doctor.dataset import (
@@ -35,6 +35,7 @@ from cavmae_sync.evaluation.doctor.weights import (
     check_trained,
 )
 from cavmae_sync.inputs import ModelInput
+from cavmae_sync.model import weights_fingerprint
 
 #: Clips that are read unless somebody says otherwise: enough to see a mild fault.
 NUM_CLIPS: Final = 100

@@ -7,10 +7,10 @@ from cavmae_sync.embedding.proof import (
     check_proof,
     proof_vectors,
 )
-from cavmae_sync.embedding.provenance import weights_fingerprint
 from cavmae_sync.evaluation.doctor.finding import Finding
 from cavmae_sync.evaluation.doctor.outside import ClipVectors, explain
 from cavmae_sync.evaluation.doctor.subject import Subject
+from cavmae_sync.model import weights_fingerprint
 
 _ADVICE = {
     "decoding": "This version of FFmpeg or PyAV decodes other pictures; see constraints.txt for those tested",

@@ -5,12 +5,11 @@ from typing import Final
 import torch
 from torch import nn
 
-from cavmae_sync.embedding import weights_fingerprint
 from cavmae_sync.evaluation.doctor.finding import Finding
 from cavmae_sync.evaluation.doctor.known import known_file, of_known_size
 from cavmae_sync.evaluation.doctor.subject import Subject
 from cavmae_sync.inputs import InputConfig
-from cavmae_sync.model import ModelConfig
+from cavmae_sync.model import ModelConfig, weights_fingerprint
 from cavmae_sync.paper import NUM_REGISTERS, SPECTROGRAM_MEAN, SPECTROGRAM_STD
 
 _SHOWN_DIGITS: Final = 12
