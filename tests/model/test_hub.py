@@ -89,7 +89,9 @@ class TestAddress:
         assert parse_address("org/name") is None
         assert parse_address("hf://org/name") == HubAddress(repository="org/name")
 
-    @pytest.mark.parametrize("text", ["hf://", "hf://name", "hf:///a/b", "hf://a/b@"])
+    @pytest.mark.parametrize(
+        "text", ["hf://", "hf://name", "hf:///a/b", "hf://a/b@", "hf://a/b/../c.pth", "hf://a/b@.."]
+    )
     def test_broken_addresses(self, text: str):
         with pytest.raises(WeightsError, match="no address on the hub"):
             parse_address(text)

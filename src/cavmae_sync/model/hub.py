@@ -70,7 +70,7 @@ def parse_address(text: str | Path) -> HubAddress | None:
     text = str(text)
     if scheme := _SCHEME.match(text):
         match = _WHOLE.fullmatch(text[scheme.end() :])
-        if match is None:
+        if match is None or ".." in re.split(r"[/@]", text):
             raise WeightsError(
                 f"{text} is no address on the hub. Write hf://organisation/name, "
                 "hf://organisation/name@revision or hf://organisation/name/file.pth."
@@ -79,6 +79,7 @@ def parse_address(text: str | Path) -> HubAddress | None:
     match = _PLAIN.fullmatch(text)
     is_path = (
         match is None
+        or ".." in re.split(r"[/@]", text)
         or Path(text).exists()
         or Path(text).parent.is_dir()
         or text.lower().endswith(tuple(suffix for kind in _SUFFIXES for suffix in kind))
