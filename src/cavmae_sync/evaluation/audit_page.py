@@ -107,7 +107,7 @@ def _pairs(
         other = _thumbnail(twin, other_root, at_seconds=middle)
         if one is not None and other is not None:
             shown.append((one, other, _how(pair)))
-    note = f"{len(pairs)} pairs; the {len(shown)} least sure are shown, each as a picture and a spectrogram."
+    note = f"Pairs: {len(pairs)}. Shown, the least sure first: {len(shown)}, each as picture and spectrogram."
     pictures = [(pairs_picture(shown), title)] if shown else []
     return Section(title=title, paragraphs=[text, note], pictures=pictures)
 

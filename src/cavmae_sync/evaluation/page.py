@@ -23,8 +23,8 @@ p { margin: .4rem 0; max-width: 46rem; }
 .lead { font-size: 1.1rem; }
 img { max-width: 100%; height: auto; display: block; margin: .75rem auto 0; }
 table { border-collapse: collapse; margin: .75rem 0; font-variant-numeric: tabular-nums; }
-th, td { text-align: right; padding: .3rem .9rem .3rem 0; border-bottom: 1px solid #e8eaee; }
-th:first-child, td:first-child { text-align: left; }
+th, td { text-align: left; padding: .3rem 1.2rem .3rem 0; border-bottom: 1px solid #e8eaee; }
+.number { text-align: right; }
 code { font: .92em ui-monospace, monospace; background: #eef0f3; padding: .1em .35em; border-radius: 4px; }
 footer { color: #596172; font-size: .9rem; }
 """
@@ -78,11 +78,20 @@ def _section(section: Section, dots_per_inch: int) -> str:
 def _table(section: Section) -> str:
     if not section.rows:
         return ""
-    head = "".join(f'<th scope="col">{html.escape(cell)}</th>' for cell in section.header)
-    rows = "".join(
-        f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in section.rows
-    )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    kinds = [' class="number"' if _are_numbers(column) else "" for column in zip(*section.rows, strict=True)]
+    head = _row(section.header, kinds, tag="th")
+    rows = "".join(_row(row, kinds, tag="td") for row in section.rows)
+    return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
+
+
+def _row(cells: Sequence[str], kinds: Sequence[str], *, tag: str) -> str:
+    made = (f"<{tag}{kind}>{html.escape(cell)}</{tag}>" for cell, kind in zip(cells, kinds, strict=True))
+    return f"<tr>{''.join(made)}</tr>"
+
+
+def _are_numbers(cells: Sequence[str]) -> bool:
+    """Whether a column begins with digits throughout, so that it is read by its right end."""
+    return any(cells) and all(cell[:1] in "+-−.0123456789" for cell in cells)
 
 
 def _png(figure: Figure, dots_per_inch: int) -> str:

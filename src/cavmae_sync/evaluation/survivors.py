@@ -131,9 +131,11 @@ class AuditReport:
         if self.keep:
             lines[0] += f" ({', '.join(self.keep)} kept)"
         if self.wanted is not None:
-            lines.append(f"list {self.wanted.sha256[:12]}; {self.audit.num_unexpected} clips are not on it")
+            lines.append(
+                f"list {self.wanted.sha256[:12]}; clips that are not on it: {self.audit.num_unexpected}"
+            )
         if self.audit.pairs:
-            lines.append(f"{len(self.audit.pairs)} pairs of clips are the same in some way")
+            lines.append(f"pairs of clips that are the same in some way: {len(self.audit.pairs)}")
         if self.against is not None:
             leaked = len({pair.first for pair in self.overlap})
             lines.append(f"{leaked} clips are also in {self.against}")

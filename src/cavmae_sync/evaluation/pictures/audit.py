@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from cavmae_sync.evaluation.pictures.style import (
@@ -53,6 +54,7 @@ def counts_picture(counts: Mapping[Any, int]) -> Figure:
     bars = axes.barh(names, values, color=colours)
     axes.bar_label(bars, labels=[str(value) for value in values], padding=3, fontsize=SMALL)
     axes.set_xlim(0, max(1, *values) * 1.12)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.spines[["top", "right"]].set_visible(False)
     label(axes, x="clips")
     return figure
