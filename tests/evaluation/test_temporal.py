@@ -1,6 +1,7 @@
 """States of stage clips: the truth by hand, controls at their ends, and the command on real clips."""
 
 import json
+from copy import deepcopy
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -169,7 +170,9 @@ def test_a_bad_truth_file_is_refused(tmp_path: Path, content: str, message: str)
 def weights(embedder: Embedder, tmp_path: Path) -> Path:
     from cavmae_sync.model import save_model
 
-    save_model(embedder.model, tmp_path / "model.safetensors")
+    model = deepcopy(embedder.model)
+    torch.nn.init.uniform_(model.joint.norm_a.weight, 0.9, 1.1)  # fresh weights get no score
+    save_model(model, tmp_path / "model.safetensors")
     return tmp_path / "model.safetensors"
 
 
