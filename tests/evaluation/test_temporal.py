@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from cavmae_sync.cli import run
 from cavmae_sync.data import PreparedDataset
