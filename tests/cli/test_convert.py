@@ -7,8 +7,11 @@ import pytest
 import torch
 
 from cavmae_sync.cli import run
+from cavmae_sync.training import load_run_or_weights
 
 from ..model import official_files as files
+
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 @pytest.fixture
@@ -56,3 +59,13 @@ def test_what_does_not_fit_is_one_line(
     assert error.startswith("error: ")
     assert says in error
     assert [path.name for path in tmp_path.iterdir()] == ["sync.pth"]
+
+
+def test_words_for_what_no_shape_shows_reach_every_command(cli, tmp_path: Path):
+    """Heads of a width that is no multiple of 64 must be said; an unknown word is named."""
+    golden = GOLDEN / "sync_4s_8reg.pt"
+    assert "Say how many: heads=N" in cli("doctor", golden).err
+    assert cli("doctor", golden, "heads=4", "decoder.heads=4").code == 0
+    assert load_run_or_weights(golden, ["heads=4", "decoder.heads=4"]).config.heads == 4
+    ran = cli("convert", golden, "heds=4", "--out", tmp_path / "out.safetensors")
+    assert 'There is no field "heds". Did you mean "heads"?' in ran.err

@@ -14,7 +14,7 @@ from cavmae_sync.data.official.rows import (
     ListedClip,
     ListFile,
     check_labels,
-    is_youtube_id,
+    check_youtube_id,
     parse_seconds,
     read_csv,
     read_text,
@@ -59,8 +59,7 @@ def _clip(line: int, cells: list[str], where: str) -> ListedClip:
             '"label,label" in quotes.'
         )
     video, start, stop, labels = (cell.strip() for cell in cells)
-    if not is_youtube_id(video):
-        raise DatasetError(f"{where}: {video!r} is no id of a video, which has 11 characters.")
+    check_youtube_id(video, where=where)
     start_seconds = parse_seconds(start, what="the start", where=where)
     stop_seconds = parse_seconds(stop, what="the stop", where=where)
     if stop_seconds <= start_seconds:

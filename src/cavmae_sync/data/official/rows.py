@@ -67,6 +67,17 @@ def is_youtube_id(text: str) -> bool:
     return _YOUTUBE_ID.fullmatch(text) is not None
 
 
+def check_youtube_id(text: str, *, where: str) -> str:
+    """The text itself.
+
+    Raises:
+        DatasetError: It has another form.
+    """
+    if not is_youtube_id(text):
+        raise DatasetError(f"{where}: {text!r} is no id of a video, which has 11 characters.")
+    return text
+
+
 def youtube_id_of(clip_id: str) -> str:
     """Name of the video of a clip; the clip's own where it is not named like VGGSound's.
 

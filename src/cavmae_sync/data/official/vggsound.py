@@ -12,7 +12,7 @@ from cavmae_sync.choices import ListSplit
 from cavmae_sync.data.official.rows import (
     ListedClip,
     ListFile,
-    is_youtube_id,
+    check_youtube_id,
     parse_seconds,
     read_csv,
     read_text,
@@ -73,8 +73,7 @@ def _clip(line: int, cells: list[str], where: str) -> tuple[str, ListedClip]:
             "with a comma must be in quotes."
         )
     video, start, label, split = (cell.strip() for cell in cells)
-    if not is_youtube_id(video):
-        raise DatasetError(f"{where}: {video!r} is no id of a video, which has 11 characters.")
+    check_youtube_id(video, where=where)
     start_seconds = parse_seconds(start, what="the start", where=where)
     if start_seconds != int(start_seconds):
         raise DatasetError(f"{where}: the start is {start!r}, it must be a whole second.")

@@ -5,6 +5,7 @@ Sound and picture are compared apart, so that one fault in each is found as two.
 Letters: F frames looked at, T frames of the clip, D width.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -191,4 +192,4 @@ def _vectors(embedder: Embedder, clip: Clip, way: _Way, frames: tuple[int, ...])
 
 def _distance(ours_FD: Tensor, theirs_FD: Tensor) -> float:
     distance = float(torch.linalg.vector_norm(ours_FD - theirs_FD, dim=-1).mean())
-    return distance if distance == distance else float("inf")  # noqa: PLR0124 (NaN is far from everything)
+    return math.inf if math.isnan(distance) else distance  # what has no direction is far from everything
