@@ -30,8 +30,9 @@ def open_embedder(
         precision: Precision of matrix products.
         representation: What stands for a frame or segment when they are compared.
     """
+    from cavmae_sync.compute import keep_freed_memory
     from cavmae_sync.embedding import Embedder
-    from cavmae_sync.training import keep_freed_memory, load_run_or_weights
+    from cavmae_sync.training import load_run_or_weights
 
     keep_freed_memory()
     model = load_run_or_weights(run_or_weights, overrides)
@@ -60,8 +61,8 @@ def open_for_score(
     Raises:
         ConfigError: A check fails, so that a score would not be what it says.
     """
+    from cavmae_sync.compute import keep_freed_memory
     from cavmae_sync.evaluation.doctor import check_ready, open_subject
-    from cavmae_sync.training import keep_freed_memory
 
     keep_freed_memory()
     subject = open_subject(

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from cavmae_sync.choices import Representation
+from cavmae_sync.compute import keep_freed_memory
 from cavmae_sync.data import PairDataset, PreparedDataset
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.embedding.device import device_of
@@ -19,7 +20,6 @@ from cavmae_sync.training import (
     Pretraining,
     RunFolder,
     Watchers,
-    keep_freed_memory,
     open_world,
     start_from,
 )

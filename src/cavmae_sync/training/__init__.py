@@ -1,6 +1,5 @@
 """The loop: batches, masks, losses, updates, checkpoints."""
 
-from cavmae_sync.training.allocator import keep_freed_memory
 from cavmae_sync.training.config import LoopConfig, OptimConfig, PretrainConfig
 from cavmae_sync.training.distributed import World, open_world
 from cavmae_sync.training.log import read_metrics
@@ -25,7 +24,6 @@ __all__ = [
     "StepReport",
     "Watchers",
     "World",
-    "keep_freed_memory",
     "learning_rate_at",
     "load_run_or_weights",
     "open_world",

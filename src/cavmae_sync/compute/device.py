@@ -1,15 +1,8 @@
-"""Where a model computes, and in which precision."""
-
-from contextlib import AbstractContextManager
-from types import MappingProxyType
-from typing import Final
+"""Where a model computes."""
 
 import torch
 
-from cavmae_sync.choices import Precision
 from cavmae_sync.errors import ConfigError
-
-_AUTOCAST: Final = MappingProxyType({"bfloat16": torch.bfloat16, "float16": torch.float16})
 
 
 def choose_device(name: str | torch.device | None = None) -> torch.device:
@@ -29,9 +22,3 @@ def choose_device(name: str | torch.device | None = None) -> torch.device:
     if (device.index or 0) >= counts.get(device.type, 0):
         raise ConfigError(f"this machine has no device {str(name)!r}. Use cpu, or leave it out.")
     return device
-
-
-def matrix_products_in(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
-    """Matrix products inside the block are done in `precision`."""
-    dtype = _AUTOCAST.get(precision)
-    return torch.autocast(device.type, dtype=dtype, enabled=dtype is not None)
