@@ -16,13 +16,13 @@ from cavmae_sync.data.config import PrepareConfig
 from cavmae_sync.data.dataset import ClipDataset, PairDataset
 from cavmae_sync.data.draws import Draw
 from cavmae_sync.data.import_cavmae import import_cavmae
-from cavmae_sync.data.job import Progress, Share
 from cavmae_sync.data.loader import make_loader
 from cavmae_sync.data.manifest import ClipRow, Rejected
 from cavmae_sync.data.prepare import prepare
 from cavmae_sync.data.report import PrepareReport
 from cavmae_sync.data.sampler import ClipOrder, ClipSampler, balanced_weights
 from cavmae_sync.data.store import PreparedDataset
+from cavmae_sync.data.units import Progress, Share
 
 __all__ = [
     "Batch",

@@ -1,7 +1,6 @@
 """The end of a preparation: the tables of all units become the dataset's, and what came of it is counted."""
 
 import json
-import shutil
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -24,7 +23,7 @@ from cavmae_sync.data.manifest import (
     write_table,
 )
 from cavmae_sync.data.report import LabelUse, PrepareReport, count_up
-from cavmae_sync.data.unit import WORK_FOLDER, Unit
+from cavmae_sync.data.unit import Unit
 from cavmae_sync.errors import DatasetError, TooManyRejectedError
 
 
@@ -67,7 +66,6 @@ def finish(
         "shards": shards,
     }
     write_text(out / DATASET_FILE, json.dumps(record, indent=2) + "\n")
-    shutil.rmtree(out / WORK_FOLDER, ignore_errors=True)
 
 
 def audit_units(units: Sequence[Unit], skipped: Sequence[Rejected], *, label_use: LabelUse) -> PrepareReport:

@@ -21,11 +21,12 @@ from PIL import Image, UnidentifiedImageError
 
 from cavmae_sync.data.config import PrepareConfig
 from cavmae_sync.data.encode import decode_jpeg
-from cavmae_sync.data.job import Job, Progress, Share, run_job
+from cavmae_sync.data.job import Job, run_job
 from cavmae_sync.data.official.files import parse_json
 from cavmae_sync.data.report import LabelUse, PrepareReport
 from cavmae_sync.data.sources import SourceFile, SourceList
 from cavmae_sync.data.unit import SourceClip
+from cavmae_sync.data.units import Progress, Share
 from cavmae_sync.errors import ClipTooShortError, DatasetError, DecodeError, UnreadableFileError
 from cavmae_sync.media import Clip, probe, read_audio, sample_times
 from cavmae_sync.paper import (

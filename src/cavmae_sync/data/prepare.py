@@ -9,10 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cavmae_sync.data.config import PrepareConfig
-from cavmae_sync.data.job import Job, Progress, Share, run_job
+from cavmae_sync.data.job import Job, run_job
 from cavmae_sync.data.labels import LabelFile, read_labels
 from cavmae_sync.data.report import LabelUse, PrepareReport
 from cavmae_sync.data.sources import list_sources
+from cavmae_sync.data.units import Progress, Share
 from cavmae_sync.data.videos import read_video
 
 

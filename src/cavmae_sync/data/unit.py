@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from cavmae_sync.atomic import write_text, written_whole
 from cavmae_sync.data.config import PrepareConfig
@@ -26,11 +26,10 @@ from cavmae_sync.data.manifest import (
 )
 from cavmae_sync.data.shards import Member, ShardWriter, shard_key
 from cavmae_sync.data.sources import SourceFile
+from cavmae_sync.data.units import UnitResult, unit_file
 from cavmae_sync.errors import MediaError
 from cavmae_sync.inputs import resize_and_crop
 from cavmae_sync.media import Clip
-
-WORK_FOLDER: Final = "work"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,9 +77,19 @@ class Unit:
     config: PrepareConfig
     read: ClipReader
 
+    @property
+    def num_files(self) -> int:
+        """Files of the unit."""
+        return len(self.files)
+
+    @property
+    def first_file(self) -> str:
+        """Path of the first."""
+        return self.files[0].path
+
     def work_file(self, ending: str) -> Path:
         """A file of the unit's own, there until the whole dataset is done."""
-        return self.out / WORK_FOLDER / f"{self.index:06d}.{ending}"
+        return unit_file(self.out, self.index, ending)
 
     def is_done(self) -> bool:
         """Whether the unit's record is there."""
@@ -109,15 +118,6 @@ class _Taken:
     num_resampled: int
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class UnitResult:
-    """What came of a unit, in numbers."""
-
-    num_files: int
-    num_clips: int
-    num_rejected: int
-
-
 def prepare_unit(unit: Unit) -> UnitResult:
     """Prepare the files of a unit and leave its record."""
     rows: list[ClipRow] = []
@@ -142,7 +142,7 @@ def prepare_unit(unit: Unit) -> UnitResult:
         if len(rows) > num_before:
             shards.append(Shard(name=name, num_bytes=writer.num_bytes, sha256=sha256))
         else:
-            path.unlink()
+            path.unlink(missing_ok=True)
     write_table(clips_table(rows), unit.work_file("clips.parquet"))
     write_table(rejected_table(rejected), unit.work_file("rejected.parquet"))
     write_text(unit.work_file("counts.json"), json.dumps({"num_resampled": num_resampled}))
