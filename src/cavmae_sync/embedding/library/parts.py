@@ -1,0 +1,124 @@
+"""The rows of a unit on their way to disk, in memory that does not grow with the unit.
+
+Pieces are appended to an unfinished file of the unit as they come. When the last one is there, the rows of
+files that turned out to be damaged are left out, and the rest becomes the unit's part of the library.
+"""
+
+import hashlib
+import json
+import uuid
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from cavmae_sync.atomic import PART_SUFFIX, write_text, written_whole
+from cavmae_sync.data import Rejected
+from cavmae_sync.data.manifest import rejected_table, write_table
+from cavmae_sync.data.units import UnitResult
+from cavmae_sync.embedding.library.pieces import EncodedPiece, LibraryUnit
+from cavmae_sync.embedding.library.schema import PARTS_FOLDER, ROWS_PER_GROUP, open_part
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PartRecord:
+    """What became of a unit; `work/NNNNNN.json`.
+
+    Attributes:
+        name: Of the part, in `parts/`.
+        num_clips: Its rows.
+        num_bytes: Its size.
+        sha256: Of the file.
+    """
+
+    name: str
+    num_clips: int
+    num_bytes: int
+    sha256: str
+
+
+class UnitParts:
+    """Collects the pieces of one unit, in order, and makes its part of the library.
+
+    Args:
+        unit: Which unit.
+    """
+
+    def __init__(self, unit: LibraryUnit) -> None:
+        self.unit = unit
+        self._next = 0
+        self._rejected: list[Rejected] = []
+        # A name of its own: on another machine the same unit may be under way.
+        self._path = unit.work_file(f"rows.{uuid.uuid4().hex}{PART_SUFFIX}")
+        self._file: pa.OSFile | None = None
+        self._rows: pa.RecordBatchStreamWriter | None = None
+
+    def add(self, piece: EncodedPiece) -> UnitResult | None:
+        """Take the next piece; after the last one the unit is done, and this tells what came of it.
+
+        Raises:
+            ValueError: It is not the next piece of this unit.
+        """
+        if (piece.unit_index, piece.number) != (self.unit.index, self._next):
+            raise ValueError(
+                f"piece {piece.number} of unit {piece.unit_index} came where piece {self._next} of "
+                f"unit {self.unit.index} is next: pieces of a unit must come in order"
+            )
+        self._next += 1
+        self._rejected += piece.rejected
+        if self._rows is None:
+            self._file = pa.OSFile(str(self._path), "wb")
+            self._rows = pa.ipc.new_stream(self._file, piece.rows.schema)
+        self._rows.write_table(piece.rows)
+        return self._finish(piece.rows.schema) if piece.is_last else None
+
+    def discard(self) -> None:
+        """Remove what is unfinished."""
+        self._close()
+        self._path.unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        for each in (self._rows, self._file):
+            if each is not None:
+                each.close()
+        self._rows = self._file = None
+
+    def _finish(self, schema: pa.Schema) -> UnitResult:
+        self._close()
+        unit = self.unit
+        path = unit.out / PARTS_FOLDER / f"part-{unit.index:06d}.parquet"
+        num_clips = 0
+        with written_whole(path) as part, open_part(part, schema) as writer:
+            for rows in self._groups(schema):
+                writer.write_table(rows, row_group_size=ROWS_PER_GROUP)
+                num_clips += len(rows)
+        self.discard()
+        record = PartRecord(
+            name=path.name, num_clips=num_clips, num_bytes=path.stat().st_size, sha256=_sha256(path)
+        )
+        write_table(rejected_table(self._rejected), unit.work_file("rejected.parquet"))
+        write_text(unit.work_file("json"), json.dumps(asdict(record)))
+        return UnitResult(num_files=unit.num_files, num_clips=num_clips, num_rejected=len(self._rejected))
+
+    def _groups(self, schema: pa.Schema) -> Iterator[pa.Table]:
+        """Rows of files that were taken, as many at a time as are stored together."""
+        refused = {rejected.file for rejected in self._rejected}
+        waiting = schema.empty_table()
+        with pa.OSFile(str(self._path)) as file, pa.ipc.open_stream(file) as batches:
+            for batch in batches:
+                rows = pa.Table.from_batches([batch])
+                if refused:
+                    is_taken = [source not in refused for source in rows["source"].to_pylist()]
+                    rows = rows.filter(pa.array(is_taken, pa.bool_()))
+                waiting = pa.concat_tables([waiting, rows])
+                while len(waiting) >= ROWS_PER_GROUP:
+                    yield waiting.slice(0, ROWS_PER_GROUP).combine_chunks()
+                    waiting = waiting.slice(ROWS_PER_GROUP)
+        if len(waiting):
+            yield waiting.combine_chunks()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,250 @@
+"""The work on a library in pieces of bounded size: files to decoded clips, decoded clips to rows of vectors.
+
+    LibraryUnit --decode_unit--> DecodedPiece, ... --encode_piece--> EncodedPiece, ... --UnitParts--> part
+    some files                   some clips                          their rows                       file
+
+What the pieces of a unit are follows from its files alone. So any engine that decodes somewhere, encodes
+elsewhere and puts the pieces of a unit in order gives the same bytes.
+
+P frames of all clips of a piece, H W pixels, C colours, N spectrogram frames of all clips, M mel bins,
+T frames per clip, D width.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import torch
+from torch import Tensor
+
+from cavmae_sync.data import Rejected
+from cavmae_sync.data.flags import is_short, is_silent, is_still
+from cavmae_sync.data.sources import SourceFile
+from cavmae_sync.data.unit import SourceClip
+from cavmae_sync.data.units import unit_file
+from cavmae_sync.data.videos import read_video
+from cavmae_sync.embedding.embedder import Embedder
+from cavmae_sync.embedding.library.config import LibraryConfig
+from cavmae_sync.embedding.library.schema import rows_table
+from cavmae_sync.embedding.rows import finite
+from cavmae_sync.embedding.video import alignment_of
+from cavmae_sync.errors import MediaError
+from cavmae_sync.inputs import InputConfig, cut_segments, log_mel, normalize_frames, resize_and_crop
+from cavmae_sync.paper import NUM_MELS
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LibraryUnit:
+    """Files to embed together. A value that can be sent to another process.
+
+    Attributes:
+        index: Number of the unit.
+        root: Folder the files are below.
+        out: Folder of the library.
+        files: The files, in order.
+        config: Which clips, and how they are stored.
+        inputs: What the model eats.
+    """
+
+    index: int
+    root: Path
+    out: Path
+    files: tuple[SourceFile, ...]
+    config: LibraryConfig
+    inputs: InputConfig
+
+    @property
+    def num_files(self) -> int:
+        """Files of the unit."""
+        return len(self.files)
+
+    @property
+    def first_file(self) -> str:
+        """Path of the first."""
+        return self.files[0].path
+
+    def work_file(self, ending: str) -> Path:
+        """A file of the unit's own, there until the whole library is done."""
+        return unit_file(self.out, self.index, ending)
+
+    def is_done(self) -> bool:
+        """Whether the unit's record is there."""
+        return self.work_file("json").is_file()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DecodedPiece:
+    """Some consecutive clips of a unit, as small as they can be sent: what the model eats, not normalised.
+
+    Attributes:
+        unit_index: Which unit they are of.
+        number: Which of its pieces this is, from 0.
+        is_last: No piece of the unit follows.
+        facts: The columns of each clip that are not vectors.
+        num_spectrogram_frames: Of each clip.
+        frames_PHWC: uint8, the frames of the first clip, then of the second.
+        log_mel_NM: float32, the spectrogram of the first clip, then of the second.
+        num_files: Files whose end was reached since the piece before.
+        rejected: Those of them that cannot be used. Rows of theirs, of this and earlier pieces, do not count.
+    """
+
+    unit_index: int
+    number: int
+    is_last: bool
+    facts: tuple[dict[str, Any], ...]
+    num_spectrogram_frames: tuple[int, ...]
+    frames_PHWC: Tensor
+    log_mel_NM: Tensor
+    num_files: int
+    rejected: tuple[Rejected, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.log_mel_NM) != sum(self.num_spectrogram_frames):
+            raise ValueError(
+                f"clips of {self.num_spectrogram_frames} spectrogram frames do not fit "
+                f"log_mel_NM {tuple(self.log_mel_NM.shape)}"
+            )
+        num_times = sum(len(facts["frame_seconds"]) for facts in self.facts)
+        if len(self.facts) != len(self.num_spectrogram_frames) or len(self.frames_PHWC) != num_times:
+            raise ValueError(
+                f"{len(self.facts)} clips with {num_times} times do not fit frames_PHWC "
+                f"{tuple(self.frames_PHWC.shape)} and {len(self.num_spectrogram_frames)} spectrograms"
+            )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EncodedPiece:
+    """A piece as rows of the library; otherwise as `DecodedPiece`."""
+
+    unit_index: int
+    number: int
+    is_last: bool
+    rows: pa.Table
+    num_files: int
+    rejected: tuple[Rejected, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Ready:
+    """A clip, sized for the model."""
+
+    facts: dict[str, Any]
+    frames_THWC: Tensor
+    log_mel_NM: Tensor
+
+
+def decode_unit(unit: LibraryUnit) -> Iterator[DecodedPiece]:
+    """Decode the files of a unit, one after the other, each in one pass.
+
+    Memory holds one piece, however long a file is. This is the only place where bad media is tolerated.
+
+    Yields:
+        One piece at least; the last one is marked, and may have no clips.
+    """
+    clips_per_piece = max(1, unit.config.frames_per_piece // unit.config.num_frames)
+    waiting: list[_Ready] = []
+    rejected: list[Rejected] = []
+    number = num_files = 0
+    for source in unit.files:
+        try:
+            for clip in read_video(unit.root, source, unit.config.clips()):
+                if len(waiting) == clips_per_piece:
+                    yield _piece(unit, number, waiting, num_files, rejected)
+                    waiting.clear()
+                    rejected.clear()
+                    number, num_files = number + 1, 0
+                waiting.append(_ready(clip, source=source, unit=unit))
+        except MediaError as error:
+            message = str(error).replace(f"{unit.root}{os.sep}", "")
+            rejected.append(Rejected(file=source.path, reason=error.code, message=message))
+        num_files += 1
+    yield _piece(unit, number, waiting, num_files, rejected, is_last=True)
+
+
+def encode_piece(embedder: Embedder, piece: DecodedPiece, config: LibraryConfig) -> EncodedPiece:
+    """The rows of a piece. Frames and windows of all its clips are encoded together, equal ones once.
+
+    Args:
+        embedder: The model and how it computes.
+        piece: Some clips.
+        config: How vectors are stored.
+
+    Raises:
+        WeightsError: The model gives vectors that are not finite.
+    """
+    audio_PD = visual_PD = torch.empty(0, embedder.model.config.width)
+    if piece.facts:
+        # Normalised where the model is: a quarter of the bytes goes there, and it is quicker at it.
+        segments_PLM = _segments(piece, embedder)
+        frames_PCHW = normalize_frames(piece.frames_PHWC.to(embedder.device))
+        audio_PD = finite(embedder.embed_segments(segments_PLM), precision=embedder.precision)
+        visual_PD = finite(embedder.embed_frames(frames_PCHW).visual_PD, precision=embedder.precision)
+    return EncodedPiece(
+        unit_index=piece.unit_index,
+        number=piece.number,
+        is_last=piece.is_last,
+        rows=rows_table(piece.facts, audio_PD, visual_PD, config=config),
+        num_files=piece.num_files,
+        rejected=piece.rejected,
+    )
+
+
+def _segments(piece: DecodedPiece, embedder: Embedder) -> Tensor:
+    inputs = embedder.model.config.inputs
+    spectrograms = piece.log_mel_NM.to(embedder.device).split(list(piece.num_spectrogram_frames))
+    return torch.cat(
+        [
+            cut_segments(
+                log_mel_NM,
+                frame_indices=range(len(facts["frame_seconds"])),
+                num_frames=len(facts["frame_seconds"]),
+                config=alignment_of(facts["duration_seconds"], inputs),
+            )
+            for facts, log_mel_NM in zip(piece.facts, spectrograms, strict=True)
+        ]
+    )
+
+
+def _ready(source_clip: SourceClip, *, source: SourceFile, unit: LibraryUnit) -> _Ready:
+    clip, config = source_clip.clip, unit.config
+    frames_THWC = resize_and_crop(clip.frames_THWC, pixels=unit.inputs.frame_pixels)
+    facts = {
+        "id": source_clip.id,
+        "source": source.path,
+        "content_hash": source_clip.content_hash,
+        "start_seconds": clip.start_seconds,
+        "stop_seconds": clip.start_seconds + clip.duration_seconds,
+        "duration_seconds": clip.duration_seconds,
+        "frame_seconds": clip.frame_seconds_T.tolist(),
+        "is_silent": is_silent(clip.waveform_S, below_dbfs=config.silent_below_dbfs),
+        "is_still": is_still(frames_THWC.numpy(), below_levels=config.still_below_levels),
+        "is_short": is_short(clip, clip_seconds=config.clip_seconds),
+    }
+    return _Ready(facts=facts, frames_THWC=frames_THWC, log_mel_NM=log_mel(clip.waveform_S))
+
+
+def _piece(
+    unit: LibraryUnit,
+    number: int,
+    clips: Sequence[_Ready],
+    num_files: int,
+    rejected: Sequence[Rejected],
+    *,
+    is_last: bool = False,
+) -> DecodedPiece:
+    pixels = unit.inputs.frame_pixels
+    no_frames, no_sound = torch.empty(0, pixels, pixels, 3, dtype=torch.uint8), torch.empty(0, NUM_MELS)
+    return DecodedPiece(
+        unit_index=unit.index,
+        number=number,
+        is_last=is_last,
+        facts=tuple(clip.facts for clip in clips),
+        num_spectrogram_frames=tuple(len(clip.log_mel_NM) for clip in clips),
+        frames_PHWC=torch.cat([no_frames, *(clip.frames_THWC for clip in clips)]),
+        log_mel_NM=torch.cat([no_sound, *(clip.log_mel_NM for clip in clips)]),
+        num_files=num_files,
+        rejected=tuple(rejected),
+    )

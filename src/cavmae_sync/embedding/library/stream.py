@@ -1,0 +1,210 @@
+"""Decoding ahead of the encoder: worker processes take units one after the other and send their pieces.
+
+    worker 0   unit 0: piece, piece, ...   unit 3: piece, ...
+    worker 1   unit 1: piece, ...          unit 2: piece, ...    -> a few pieces wait -> encoder, this process
+
+Pieces of several units arrive mixed, those of one unit in order. What a piece holds depends on its unit
+alone, so neither the number of workers nor their pace can be seen in the result.
+"""
+
+import signal
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, Final
+
+import torch
+from torch import multiprocessing
+from torch.utils.data import DataLoader, IterableDataset
+
+from cavmae_sync.data.units import UnitResult
+from cavmae_sync.data.workers import single_threaded
+from cavmae_sync.embedding.embedder import Embedder
+from cavmae_sync.embedding.library.parts import UnitParts
+from cavmae_sync.embedding.library.pieces import (
+    DecodedPiece,
+    EncodedPiece,
+    LibraryUnit,
+    decode_unit,
+    encode_piece,
+)
+from cavmae_sync.errors import DatasetError
+
+#: Pieces that wait for the encoder, for each worker.
+_PIECES_AHEAD: Final = 2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pace:
+    """What a run did so far, and how fast.
+
+    Attributes:
+        num_files: Files whose end was reached.
+        num_rejected: Those of them that cannot be used.
+        num_clips: Clips encoded.
+        footage_seconds: Length of these together.
+        seconds: Time since the start.
+        waiting_seconds: Part of it in which the encoder waited for decoded clips.
+    """
+
+    num_files: int = 0
+    num_rejected: int = 0
+    num_clips: int = 0
+    footage_seconds: float = 0.0
+    seconds: float = 0.0
+    waiting_seconds: float = 0.0
+
+    @property
+    def waiting_fraction(self) -> float:
+        """Share of the time in which the encoder waited, in [0, 1]."""
+        return self.waiting_seconds / self.seconds if self.seconds else 0.0
+
+    @property
+    def clips_per_second(self) -> float:
+        """Clips encoded in a second."""
+        return self.num_clips / self.seconds if self.seconds else 0.0
+
+    @property
+    def hours_per_hour(self) -> float:
+        """Hours of footage in an hour."""
+        return self.footage_seconds / self.seconds if self.seconds else 0.0
+
+
+def encode_units(
+    embedder: Embedder,
+    units: Sequence[LibraryUnit],
+    *,
+    num_workers: int,
+    on_piece: Callable[[Pace], None],
+) -> Iterator[UnitResult]:
+    """Decode units in worker processes, encode them here, and make their parts of the library.
+
+    Args:
+        embedder: The model and how it computes.
+        units: What to do.
+        num_workers: Processes that decode; 0 decodes in this one, in turns with encoding.
+        on_piece: Told after each piece how far this run is.
+
+    Yields:
+        What came of each unit when its record is there, in any order.
+
+    Raises:
+        DatasetError: A worker died; names files it may have been at.
+        WeightsError: The model gives vectors that are not finite.
+    """
+    by_index = {unit.index: unit for unit in units}
+    open_parts: dict[int, UnitParts] = {}
+    meter = _Meter()
+    pieces = _decoded_by_workers(units, num_workers) if num_workers and units else _decoded_here(units)
+    try:
+        with closing(pieces):
+            for piece in meter.waiting_for(pieces):
+                unit = by_index[piece.unit_index]
+                encoded = encode_piece(embedder, piece, unit.config)
+                parts = open_parts.setdefault(unit.index, UnitParts(unit))
+                result = parts.add(encoded)
+                on_piece(meter.pace_after(encoded))
+                if result is not None:
+                    del open_parts[unit.index]
+                    yield result
+    finally:
+        for parts in open_parts.values():
+            parts.discard()
+
+
+class _Meter:
+    """Counts what is done, and what of the time was spent waiting."""
+
+    def __init__(self) -> None:
+        self.began = time.perf_counter()
+        self.waiting_seconds = self.footage_seconds = 0.0
+        self.num_files = self.num_rejected = self.num_clips = 0
+
+    def waiting_for(self, pieces: Iterator[DecodedPiece]) -> Iterator[DecodedPiece]:
+        """The pieces; the time until each is there counts as waiting."""
+        while True:
+            asked = time.perf_counter()
+            piece = next(pieces, None)
+            self.waiting_seconds += time.perf_counter() - asked
+            if piece is None:
+                return
+            yield piece
+
+    def pace_after(self, piece: EncodedPiece) -> Pace:
+        """How far it is with this piece."""
+        self.num_files += piece.num_files
+        self.num_rejected += len(piece.rejected)
+        self.num_clips += len(piece.rows)
+        stops, starts = (piece.rows[name].to_numpy() for name in ("stop_seconds", "start_seconds"))
+        self.footage_seconds += float((stops - starts).sum())
+        return Pace(
+            num_files=self.num_files,
+            num_rejected=self.num_rejected,
+            num_clips=self.num_clips,
+            footage_seconds=self.footage_seconds,
+            seconds=time.perf_counter() - self.began,
+            waiting_seconds=self.waiting_seconds,
+        )
+
+
+class _Units(IterableDataset[DecodedPiece]):
+    """Pieces of units; each worker takes the next unit that none has taken."""
+
+    def __init__(self, units: Sequence[LibraryUnit], taken: Any) -> None:
+        self.units, self.taken = units, taken
+
+    def __iter__(self) -> Iterator[DecodedPiece]:
+        while True:
+            with self.taken.get_lock():
+                index = self.taken.value
+                self.taken.value += 1
+            if index >= len(self.units):
+                return
+            yield from decode_unit(self.units[index])
+
+
+def _decoded_here(units: Sequence[LibraryUnit]) -> Generator[DecodedPiece]:
+    for unit in units:
+        pieces = decode_unit(unit)
+        while True:
+            with single_threaded():
+                piece = next(pieces, None)
+            if piece is None:
+                break
+            yield piece
+
+
+def _decoded_by_workers(units: Sequence[LibraryUnit], num_workers: int) -> Generator[DecodedPiece]:
+    # Not forked from here: a fork copies locks that torch's and pyarrow's threads may hold.
+    context = multiprocessing.get_context("forkserver")
+    loader = DataLoader(
+        _Units(units, context.Value("q", 0)),
+        batch_size=None,
+        num_workers=min(num_workers, len(units)),
+        multiprocessing_context=context,
+        prefetch_factor=_PIECES_AHEAD,
+        worker_init_fn=_ignore_interrupt,
+        in_order=False,  # a worker at a slow file holds up nobody
+        generator=torch.Generator(),
+    )
+    try:
+        yield from loader
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise DatasetError(_describe_death(units)) from error
+
+
+def _ignore_interrupt(_worker: int) -> None:
+    """Ctrl-C reaches every process of a terminal; whether to stop is for the one that encodes to decide."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _describe_death(units: Sequence[LibraryUnit]) -> str:
+    suspects = [unit.first_file for unit in units if not unit.is_done()]
+    return (
+        "A worker process died, for lack of memory or by a fault in a decoder. It was at work on a file of "
+        f"the units that begin with {', '.join(suspects[:3])}. Run again to go on, with num_workers=1 to "
+        "find the file, or with fewer workers to use less memory."
+    )
