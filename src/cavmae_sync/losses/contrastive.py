@@ -1,17 +1,18 @@
 """The contrastive loss: embeddings of matching (clip, frame) pairs in, one scalar out.
 
-P pairs of this process, G pairs gathered from all processes, D width.
+P pairs of this process, G pairs gathered from all processes, K of them in one block, D width.
 """
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import torch
 from pydantic import Field, field_validator
 from torch import Tensor
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from cavmae_sync import paper
 from cavmae_sync.config import Config
@@ -19,6 +20,9 @@ from cavmae_sync.config import Config
 Direction = Literal["video_to_audio", "both"]
 
 _SHARD = re.compile(r"shard:([1-9][0-9]*)")
+
+#: Similarities held at once (64 MiB in float32). A larger table is computed in blocks of candidates, twice.
+_MOST_SIMILARITIES: Final = 1 << 24
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,7 +33,7 @@ class Gathered:
     offset: int
 
 
-#: Brings rows of all processes together, with gradients. The loss does not know how many there are.
+#: Brings rows `[P, ...]` of all processes together, with gradients. The loss does not know their number.
 Gather = Callable[[Tensor], Gathered]
 
 
@@ -117,12 +121,50 @@ def contrastive_loss(
 
 def _contrast(audio_PD: Tensor, visual_PD: Tensor, config: ContrastConfig, gather: Gather) -> Contrast:
     with torch.autocast(device_type=audio_PD.device.type, enabled=False):
-        sounds = gather(audio_PD)
-        targets_P = sounds.offset + torch.arange(len(audio_PD), device=audio_PD.device)
-        logits_PG = visual_PD @ sounds.rows_GD.T / config.temperature
-        loss = F.cross_entropy(logits_PG, targets_P)
         if config.direction == "both":
-            frames = gather(visual_PD)
-            loss = (loss + F.cross_entropy(audio_PD @ frames.rows_GD.T / config.temperature, targets_P)) / 2
-        accuracy = (logits_PG.argmax(dim=1) == targets_P).to(logits_PG.dtype).mean()
+            gathered = gather(torch.stack([audio_PD, visual_PD], dim=1))
+            sounds_GD, frames_GD = gathered.rows_GD.unbind(1)
+        else:
+            gathered = gather(audio_PD)
+            sounds_GD, frames_GD = gathered.rows_GD, None
+        targets_P = gathered.offset + torch.arange(len(audio_PD), device=audio_PD.device)
+        loss, nearest_P = _cross_entropy(visual_PD, sounds_GD, targets_P, temperature=config.temperature)
+        if frames_GD is not None:
+            back, _ = _cross_entropy(audio_PD, frames_GD, targets_P, temperature=config.temperature)
+            loss = (loss + back) / 2
+        accuracy = (nearest_P == targets_P).to(loss.dtype).mean()
     return Contrast(loss=loss, accuracy=accuracy)
+
+
+def _cross_entropy(
+    queries_PD: Tensor, candidates_GD: Tensor, targets_P: Tensor, *, temperature: float
+) -> tuple[Tensor, Tensor]:
+    """Mean cross-entropy, and the nearest candidate of each query.
+
+    All P x G similarities never exist at once where they are many: a block leaves its log-sum-exp, and the
+    backward pass computes it again. What grows with the number of processes is the gathered rows alone.
+    """
+    block = max(1, _MOST_SIMILARITIES // len(queries_PD))
+    if len(candidates_GD) <= block:
+        logits_PG = queries_PD @ candidates_GD.T / temperature
+        return F.cross_entropy(logits_PG, targets_P), logits_PG.detach().argmax(dim=1)
+    own_P = (queries_PD * candidates_GD[targets_P]).sum(dim=1) / temperature
+    sums, largest, places = zip(
+        *(
+            checkpoint(
+                _summary, queries_PD, part_KD, temperature, use_reentrant=False, preserve_rng_state=False
+            )
+            for part_KD in candidates_GD.split(block)
+        ),
+        strict=True,
+    )
+    best_P = torch.stack(largest).argmax(dim=0)
+    nearest_P = best_P * block + torch.stack(places).gather(0, best_P[None])[0]
+    return (torch.stack(sums).logsumexp(dim=0) - own_P).mean(), nearest_P
+
+
+def _summary(queries_PD: Tensor, part_KD: Tensor, temperature: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Of one block of candidates: log-sum-exp, largest value and its place."""
+    logits_PK = queries_PD @ part_KD.T / temperature
+    largest_P, place_P = logits_PK.detach().max(dim=1)
+    return logits_PK.logsumexp(dim=1), largest_P, place_P

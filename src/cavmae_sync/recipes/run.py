@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -46,6 +48,9 @@ def run_pretraining(
 ) -> RunResult:
     """Start a new run.
 
+    Under `torchrun` only the main process reads and writes `out` and reads `init`; datasets lie under the
+    same path on every machine.
+
     Args:
         config: What runs.
         data: Prepared dataset to learn from.
@@ -56,22 +61,29 @@ def run_pretraining(
         watchers: Who looks on.
 
     Raises:
-        TrainingError: `out` holds a run, or the data do not suffice for a batch.
+        TrainingError: `out` holds a run, the data do not suffice for a batch, or processes were not started
+            alike.
         DatasetError: A dataset is missing or incomplete.
         WeightsError: `init` does not fit.
     """
-    environment: dict[str, object] = {
-        "data": str(data.absolute()),
-        "clips": PreparedDataset.open(data).list_sha256,
-        "validation": validation and str(validation.absolute()),
-        "validation_clips": validation and PreparedDataset.open(validation).list_sha256,
-        "init": init and str(find_weights(init).absolute()),
-    }
-    RunFolder(out).check_free()  # in every process, before any waits for another
+    facts = {"clips": PreparedDataset.open(data).list_sha256}
+    if validation is not None:
+        facts["validation_clips"] = PreparedDataset.open(validation).list_sha256
     with open_world(device) as world:
-        if world.is_main:
-            RunFolder.create(out, config, environment | {"device": str(world.device)})
-        world.wait()
+        world.check_same(_fields(config.model_dump(mode="json")) | facts)
+
+        def begin() -> None:
+            environment: dict[str, object] = {
+                "data": str(data.absolute()),
+                "validation": validation and str(validation.absolute()),
+                "validation_clips": None,
+                "init": init and str(find_weights(init).absolute()),
+                "device": str(world.device),
+                "num_processes": world.num_processes,
+            }
+            RunFolder.create(out, config, environment | facts)
+
+        world.from_main(begin)
     return continue_pretraining(out, device=device, watchers=watchers)
 
 
@@ -96,20 +108,22 @@ def continue_pretraining(
         TrainingError: There is no run, or the dataset is not the one it began with.
     """
     keep_freed_memory()
-    run = RunFolder.open(out)
-    config, environment = run.config(), run.environment()
-    prepared = _open_same(data or environment["data"], environment["clips"], option="--data")
-    held_out = None
-    if environment["validation"] is not None:
-        held_out = _open_same(
-            validation or environment["validation"], environment["validation_clips"], option="--validation"
-        )
     with open_world(device) as world:
+        run = RunFolder(out)
+        config, environment = world.from_main(lambda: _config_and_environment(out))
+        world.check_same({f"{name} version": version(name) for name in ("cavmae-sync", "torch")})
+        prepared = _open_same(data or environment["data"], environment["clips"], option="--data")
+        held_out = None
+        if environment["validation"] is not None:
+            held_out = _open_same(
+                validation or environment["validation"],
+                environment["validation_clips"],
+                option="--validation",
+            )
         model = CAVMAESync(config.model, generator=torch.Generator().manual_seed(config.seed))
-        if environment["init"] is not None and not run.checkpoints():
+        if world.is_main and environment["init"] is not None and not run.checkpoints():
             fresh = start_from(model, Path(environment["init"]))
-            if world.is_main:
-                run.add_to_environment({"fresh_parameters": fresh})
+            run.add_to_environment({"fresh_parameters": fresh})
         pretraining = Pretraining(
             config,
             model=model,
@@ -121,6 +135,19 @@ def continue_pretraining(
         )
         is_complete = pretraining.run()
     return RunResult(run=run, num_steps=pretraining.step, is_complete=is_complete)
+
+
+def _config_and_environment(out: Path) -> tuple[PretrainConfig, dict[str, Any]]:
+    run = RunFolder.open(out)
+    return run.config(), run.environment()
+
+
+def _fields(values: Mapping[str, Any], path: str = "") -> dict[str, object]:
+    """The fields of a configuration by their path, as overrides name them."""
+    found: dict[str, object] = {}
+    for name, value in values.items():
+        found |= _fields(value, f"{path}{name}.") if isinstance(value, dict) else {f"{path}{name}": value}
+    return found
 
 
 def _open_same(folder: Path | str, list_sha256: str, *, option: str) -> PreparedDataset:

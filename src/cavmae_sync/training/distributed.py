@@ -1,14 +1,17 @@
 """Several processes as one: the only file that imports `torch.distributed`.
 
+The main process alone reads and writes the folder of a run; the others are told what it holds. So the folder
+need not be shared between machines, while a dataset must lie under the same path on each.
+
 P rows of this process, G rows of all, D width.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import torch
 import torch.distributed as dist
@@ -16,17 +19,36 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from cavmae_sync.compute import choose_device
-from cavmae_sync.errors import TrainingError
+from cavmae_sync.errors import CavMaeSyncError, TrainingError
 from cavmae_sync.losses import Gathered
+
+T = TypeVar("T")
+
+#: The others wait this long while the main process measures retrieval or saves.
+_LONGEST_WAIT = timedelta(hours=6)
+#: And this long for each other within a step: a process that hangs ends the run.
+_LONGEST_STEP = timedelta(minutes=30)
+
+# torch 2.13 renamed these and warns of the old names; 2.9 has only those.
+_all_gather = getattr(dist, "all_gather_single", None) or dist.all_gather_into_tensor
+_reduce_scatter = getattr(dist, "reduce_scatter_single", None) or dist.reduce_scatter_tensor
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class World:
-    """This process among all: `rank` of `num_processes`, computing on `device`."""
+    """This process among all: `rank` of `num_processes`, computing on `device`.
+
+    Attributes:
+        rank: Number of this process; 0 is the main one.
+        num_processes: How many there are, on all machines.
+        device: Where this one computes.
+        store: Where they leave notes for each other; None for a single process.
+    """
 
     rank: int
     num_processes: int
     device: torch.device
+    store: dist.Store | None = None
 
     @property
     def is_main(self) -> bool:
@@ -37,10 +59,11 @@ class World:
         """Rows of all processes, with gradients to all."""
         if self.num_processes == 1:
             return Gathered(rows_GD=rows_PD, offset=0)
-        return Gathered(rows_GD=_GatherRows.apply(rows_PD), offset=self.rank * len(rows_PD))
+        rows_GD = cast("Tensor", _GatherRows.apply(rows_PD))
+        return Gathered(rows_GD=rows_GD, offset=self.rank * len(rows_PD))
 
     def wrap(self, module: nn.Module, *, has_unused_parameters: bool = False) -> nn.Module:
-        """`module` with gradients averaged over all processes.
+        """`module` with the main process's weights and with gradients averaged over all processes.
 
         Args:
             module: What runs in every process.
@@ -48,50 +71,134 @@ class World:
         """
         if self.num_processes == 1:
             return module
-        return DistributedDataParallel(module, find_unused_parameters=has_unused_parameters)
+        return DistributedDataParallel(
+            module, find_unused_parameters=has_unused_parameters, gradient_as_bucket_view=True
+        )
 
-    def mean(self, values: Tensor) -> Tensor:
-        """Mean of `values` over all processes, on the device where they are."""
+    def sum(self, values: Tensor) -> Tensor:
+        """Sum of `values` over all processes, on the device where they are."""
         if self.num_processes == 1:
             return values
         total = values.to(self.device, copy=True)
         dist.all_reduce(total)
-        return total.to(values.device) / self.num_processes
+        return total.to(values.device)
+
+    def mean(self, values: Tensor) -> Tensor:
+        """Mean of `values` over all processes, on the device where they are."""
+        return self.sum(values) / self.num_processes
 
     def any(self, fact: bool) -> bool:  # noqa: FBT001 (a fact, not a mode)
         """Whether the fact holds in any process."""
+        return bool(self.sum(torch.tensor(int(fact), device=self.device)))
+
+    def from_main(self, make: Callable[[], T]) -> T:
+        """What `make` gives in the main process, in every process; the others do not call it.
+
+        Args:
+            make: Gives what can be pickled; tensors in dictionaries and lists travel one by one.
+
+        Raises:
+            TrainingError: In the others, where the main process met an error of this package.
+        """
         if self.num_processes == 1:
-            return fact
-        flag = torch.tensor(int(fact), device=self.device)
-        dist.all_reduce(flag, op=dist.ReduceOp.MAX)
-        return bool(flag)
+            return make()
+        tensors: list[Tensor] = []
+        said: list[Any] = [None, None]
+        if self.is_main:
+            try:
+                said[0] = _without_tensors(make(), tensors)
+            except CavMaeSyncError as error:
+                dist.broadcast_object_list([None, str(error)], device=self.device)
+                raise
+        dist.broadcast_object_list(said, device=self.device)
+        value, error = said
+        if error is not None:
+            raise TrainingError(f"The main process stopped: {error}")
+        return _with_tensors(value, iter(tensors), self)
+
+    def check_same(self, facts: Mapping[str, object]) -> None:
+        """Refuse processes that are not about the same run.
+
+        Args:
+            facts: By name, what must be equal in all.
+
+        Raises:
+            TrainingError: In every process; names the first one that differs, and in what.
+        """
+        if self.num_processes == 1:
+            return
+        found: list[Any] = [None] * self.num_processes
+        dist.all_gather_object(found, dict(facts))
+        for rank, theirs in enumerate(found):
+            for name in sorted(found[0].keys() | theirs.keys()):
+                ours, other = found[0].get(name), theirs.get(name)
+                if ours != other:
+                    raise TrainingError(
+                        f"process {rank} has {name}={other}, process 0 has {ours}. Start all processes with "
+                        "the same words, datasets and versions."
+                    )
 
     def wait(self) -> None:
-        """Wait for all processes."""
-        if self.num_processes > 1:
-            dist.barrier()
+        """Wait for all processes, hours if need be; the device is idle meanwhile."""
+        if self.store is None:
+            return
+        turn, place = divmod(self.store.add("waiting", 1) - 1, self.num_processes)
+        if place == self.num_processes - 1:
+            self.store.set(f"all came {turn}", "yes")
+        self.store.wait([f"all came {turn}"], _LONGEST_WAIT)
 
 
 class _GatherRows(torch.autograd.Function):
     """All rows forwards; backwards every process gets the sum of what all ask of its rows."""
 
     @staticmethod
-    def forward(ctx: Any, rows_PD: Tensor) -> Tensor:  # pyrefly: ignore[bad-override]
-        parts = [torch.empty_like(rows_PD) for _ in range(dist.get_world_size())]
-        dist.all_gather(parts, rows_PD.contiguous())
-        ctx.num_rows = len(rows_PD)
-        return torch.cat(parts)
+    def forward(_: Any, rows_PD: Tensor) -> Tensor:  # pyrefly: ignore[bad-override]
+        rows_GD = rows_PD.new_empty(dist.get_world_size() * len(rows_PD), *rows_PD.shape[1:])
+        _all_gather(rows_GD, rows_PD.contiguous())
+        return rows_GD
 
     @staticmethod
-    def backward(ctx: Any, grad_GD: Tensor) -> Tensor:  # pyrefly: ignore[bad-override]
-        total = grad_GD.contiguous().clone()
-        dist.all_reduce(total)
-        first = dist.get_rank() * ctx.num_rows
-        return total[first : first + ctx.num_rows]
+    def backward(_: Any, grad_GD: Tensor) -> Tensor:  # pyrefly: ignore[bad-override]
+        grad_PD = grad_GD.new_empty(len(grad_GD) // dist.get_world_size(), *grad_GD.shape[1:])
+        _reduce_scatter(grad_PD, grad_GD.contiguous())
+        return grad_PD
 
 
-#: The others wait while the main process validates, which may take longer than the default ten minutes.
-_LONGEST_WAIT = timedelta(hours=6)
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Stands for a tensor that travels by itself."""
+
+    shape: torch.Size
+    dtype: torch.dtype
+
+
+def _without_tensors(value: Any, tensors: list[Tensor]) -> Any:
+    """`value` with places instead of tensors, which are added to `tensors`."""
+    if isinstance(value, Tensor):
+        tensors.append(value)
+        return _Place(value.shape, value.dtype)
+    if isinstance(value, dict):
+        return {key: _without_tensors(part, tensors) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_without_tensors(part, tensors) for part in value]
+    return value
+
+
+def _with_tensors(value: Any, tensors: Iterator[Tensor], world: World) -> Any:
+    """The inverse; tensors come from the main process, on the CPU."""
+    if isinstance(value, _Place):
+        if world.is_main:
+            tensor = next(tensors)
+            dist.broadcast(tensor.to(world.device).contiguous(), src=0)
+            return tensor
+        tensor = torch.empty(value.shape, dtype=value.dtype, device=world.device)
+        dist.broadcast(tensor, src=0)
+        return tensor.cpu()
+    if isinstance(value, dict):
+        return {key: _with_tensors(part, tensors, world) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_with_tensors(part, tensors, world) for part in value]
+    return value
 
 
 @contextmanager
@@ -108,26 +215,21 @@ def open_world(device: str | None = None) -> Iterator[World]:
     kind = _kind_of(device)
     num_processes = int(os.environ.get("WORLD_SIZE", "1"))
     rank, local_rank = int(os.environ.get("RANK", "0")), int(os.environ.get("LOCAL_RANK", "0"))
-    if kind == "cuda":
-        if local_rank >= torch.cuda.device_count():
-            raise TrainingError(
-                f"process {local_rank} needs its own CUDA device, there are {torch.cuda.device_count()}. "
-                "Start fewer processes, or use --device cpu."
-            )
-        torch.cuda.set_device(local_rank)
-    place = torch.device(kind, local_rank) if kind == "cuda" else torch.device(kind)
+    place = _place_of(kind, local_rank, num_processes)
     if num_processes == 1:
         yield World(rank=0, num_processes=1, device=place)
         return
+    store = _fresh_store(rank, num_processes)
     dist.init_process_group(
         "nccl" if kind == "cuda" else "gloo",
-        store=_fresh_store(rank, num_processes),
+        store=dist.PrefixStore("group", store),
         rank=rank,
         world_size=num_processes,
-        timeout=_LONGEST_WAIT,
+        timeout=_LONGEST_STEP,
+        device_id=place if kind == "cuda" else None,
     )
     try:
-        yield World(rank=rank, num_processes=num_processes, device=place)
+        yield World(rank=rank, num_processes=num_processes, device=place, store=store)
     finally:
         dist.destroy_process_group()
 
@@ -142,11 +244,27 @@ def _kind_of(device: str | None) -> str:
     return choose_device(device).type
 
 
+def _place_of(kind: str, local_rank: int, num_processes: int) -> torch.device:
+    if kind == "mps" and num_processes > 1:
+        raise TrainingError(
+            f"{num_processes} processes cannot share the one Apple device. Start one, or use --device cpu."
+        )
+    if kind != "cuda":
+        return torch.device(kind)
+    if local_rank >= torch.cuda.device_count():
+        raise TrainingError(
+            f"process {local_rank} needs its own CUDA device, there are {torch.cuda.device_count()}. "
+            "Start fewer processes, or use --device cpu."
+        )
+    torch.cuda.set_device(local_rank)
+    return torch.device(kind, local_rank)
+
+
 def _fresh_store(rank: int, num_processes: int) -> dist.Store:
     """A part of torchrun's store that no earlier world of these processes used.
 
     The store outlives a world: a second one would find the addresses of the first and wait for ever.
     """
-    store, _, _ = next(dist.rendezvous("env://", rank, num_processes, timeout=_LONGEST_WAIT))
+    store, _, _ = next(dist.rendezvous("env://", rank, num_processes, timeout=_LONGEST_STEP))
     opened = (store.add("cavmae_sync/opened", 1) - 1) // num_processes
     return dist.PrefixStore(f"cavmae_sync/world{opened}", store)

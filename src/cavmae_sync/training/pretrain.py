@@ -215,9 +215,8 @@ class Pretraining:
             since.clear()
         began = time.perf_counter()
         validates = self._due(self.config.loop.validate_every_steps or self.steps_per_epoch)
-        if validates and log is not None:
-            self._validate(log)
         if validates:
+            self._validate(log)
             self.world.wait()
         every = self.config.loop.checkpoint_every_steps
         if validates if every is None else self._due(every):
@@ -227,10 +226,12 @@ class Pretraining:
     def _due(self, every_steps: int) -> bool:
         return self.step % every_steps == 0 or self.step == self.num_steps
 
-    def _validate(self, log: RunLog) -> None:
-        """On the main process: fixed-mask losses, then whatever the watchers measure and paint."""
-        if self.validation is not None:
-            values = self._validation_losses(self.validation)
+    def _validate(self, log: RunLog | None) -> None:
+        """Fixed-mask losses, shared out; on the main process whatever the watchers measure and paint."""
+        values = None if self.validation is None else self._validation_losses(self.validation)
+        if log is None:
+            return
+        if values is not None:
             log.write("validation", step=self.step, values=values)
             if values["total"] < self.best_loss:
                 self.best_loss = values["total"]
@@ -247,11 +248,12 @@ class Pretraining:
         contrast = self.config.losses.contrast.model_copy(update={"negatives": "local"})
         return validate(
             self._step_module(contrast),
-            make_loader(dataset, batch_size=batch_size, num_workers=0),
+            dataset,
+            batch_size=batch_size,
             masks=MaskSource(
                 self.config.model, self.config.masking, seed=self.config.seed, purpose=Purpose.VALIDATION_MASK
             ),
-            device=self.world.device,
+            world=self.world,
         )
 
     def _step_module(self, contrast: ContrastConfig) -> PretrainStep:
@@ -275,6 +277,7 @@ class Pretraining:
                     "best_loss": self.best_loss,
                     "rows_since_log": self.since.rows,
                     "random_state": torch.get_rng_state(),
+                    "num_processes": self.world.num_processes,
                 },
                 step=self.step,
                 keep=self.config.loop.keep_checkpoints,
@@ -283,9 +286,10 @@ class Pretraining:
         self.world.wait()
 
     def _restore(self) -> None:
-        state: dict[str, Any] | None = self.run_folder.load_checkpoint()
+        state: dict[str, Any] | None = self.world.from_main(self.run_folder.load_checkpoint)
         if state is None:
             return
+        _check_resumes(self.config, before=state["num_processes"], now=self.world.num_processes)
         self.model.load_state_dict(state["model"])
         self.updater.load_state_dict(state["updater"])
         self.step, self.best_loss = state["step"], state["best_loss"]
@@ -297,6 +301,14 @@ def _order(config: PretrainConfig, *, num_clips: int) -> ClipOrder:
     file = config.loop.weights_file
     weights_N = None if file is None else read_weights(file, num_clips=num_clips)
     return ClipOrder(num_clips, seed=config.seed, weights_N=weights_N)
+
+
+def _check_resumes(config: PretrainConfig, *, before: int, now: int) -> None:
+    if config.losses.contrast.negatives == "local" and now != before:
+        raise TrainingError(
+            f"losses.contrast.negatives=local compares the clips of one process: this run had {before} "
+            f"processes, now there are {now}. Start {before}, or a new run with global or shard:n negatives."
+        )
 
 
 def _check_sizes(config: PretrainConfig, *, num_clips: int, num_processes: int) -> None:

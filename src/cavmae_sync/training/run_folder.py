@@ -26,7 +26,7 @@ from cavmae_sync.errors import ConfigError, TrainingError, WeightsError
 from cavmae_sync.model import CAVMAESync, find_weights, load_model, read_plain
 from cavmae_sync.training.config import PretrainConfig
 
-CHECKPOINT_VERSION = 2
+CHECKPOINT_VERSION = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,12 @@
 """Validation: the losses of every clip's middle frame under masks that never change."""
 
-from collections.abc import Iterable
 from dataclasses import fields
 
 import torch
 
-from cavmae_sync.data import Batch, Draw
+from cavmae_sync.data import Draw, PairDataset, make_loader
 from cavmae_sync.losses import PretrainLosses
+from cavmae_sync.training.distributed import World
 from cavmae_sync.training.masks import MaskSource
 from cavmae_sync.training.step import PretrainStep
 
@@ -15,28 +15,33 @@ LOSS_NAMES = tuple(field.name for field in fields(PretrainLosses))
 
 @torch.no_grad()
 def validate(
-    step: PretrainStep, batches: Iterable[Batch], *, masks: MaskSource, device: torch.device
+    step: PretrainStep, dataset: PairDataset, *, batch_size: int, masks: MaskSource, world: World
 ) -> dict[str, float]:
-    """Mean losses over all clips, each counted once.
+    """Mean losses over all clips, each counted once. Every process takes its share and gets the result.
 
     The mask of a clip follows from its row alone, so that curves move only because the model does (the
     published validation redraws them). A softmax compares the clips of one batch; batches are the same
-    each time, the last may be smaller.
+    each time and for any number of processes, the last may be smaller.
 
     Returns:
-        The fields of `PretrainLosses`.
+        The fields of `PretrainLosses`, equal for any number of processes, bit for bit where a batch's are.
     """
+    draws = [Draw(0, row) for row in range(len(dataset))]
+    batches = [draws[start : start + batch_size] for start in range(0, len(draws), batch_size)]
+    mine = range(world.rank, len(batches), world.num_processes)
     was_training = step.training
     step.eval()
-    total, count = torch.zeros(len(LOSS_NAMES), dtype=torch.float64), 0
-    for batch in batches:
-        drawn = masks.draw([Draw(0, row) for row in batch.row_B.tolist()])
-        moved = batch.to(device)
-        losses = step(moved.segments_PLM, moved.frames_PCHW, drawn.to(device))
-        total += len(batch) * as_row(losses)
-        count += len(batch)
+    sums = torch.zeros(len(batches), len(LOSS_NAMES), dtype=torch.float64)
+    for number, batch in zip(
+        mine, make_loader(dataset, sampler=[batches[k] for k in mine], num_workers=0), strict=True
+    ):
+        drawn, moved = masks.draw(batches[number]), batch.to(world.device)
+        losses = step(moved.segments_PLM, moved.frames_PCHW, drawn.to(world.device))
+        sums[number] = len(batch) * as_row(losses)
     step.train(was_training)
-    return dict(zip(LOSS_NAMES, (total / count).tolist(), strict=True))
+    # Others' rows are 0 here, so that adding over processes rounds nothing.
+    total = world.sum(sums).sum(dim=0)
+    return dict(zip(LOSS_NAMES, (total / len(dataset)).tolist(), strict=True))
 
 
 def as_row(losses: PretrainLosses) -> torch.Tensor:
