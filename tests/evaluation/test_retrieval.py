@@ -5,9 +5,11 @@ import torch
 from torch.nn import functional as F
 
 from cavmae_sync.embedding import AGGREGATIONS, similarity_matrix
+from cavmae_sync.embedding import similarity as blocks_of_scores
 from cavmae_sync.errors import ConfigError
 from cavmae_sync.evaluation import evaluate_retrieval, retrieval_oracle, retrieval_report
-from cavmae_sync.metrics import true_match_ranks
+from cavmae_sync.evaluation.retrieval import find_matches
+from cavmae_sync.metrics import official_ranks, true_match_ranks
 
 DIRECTIONS = ("audio_to_visual", "visual_to_audio")
 
@@ -126,3 +128,46 @@ def test_the_oracle_is_perfect(random_embeddings, aggregation):
     if aggregation != "block_mean":  # a product of means is no cosine: it need not be largest with itself
         assert all(oracle.metrics[f"{name}/recall_at_1"].value == 1 for name in DIRECTIONS)
     assert oracle.weights == "oracle"
+
+
+@pytest.mark.parametrize("aggregation", AGGREGATIONS)
+def test_matches_found_block_by_block_are_those_of_the_whole_matrix(aggregation, monkeypatch):
+    """A fourth of the clips are one clip, and others differ from one another in a last bit at most."""
+    monkeypatch.setattr(blocks_of_scores, "_TILE_CLIPS", 40)
+    monkeypatch.setattr(blocks_of_scores, "_LEAST_TILE_CLIPS", 1)
+    audio, visual = unit_rows(150, 4, 33), unit_rows(150, 4, 33, seed=1)
+    for clips in (audio, visual):
+        clips[::4] = clips[:1]
+        clips[3::9] = clips[2:3]
+        clips[3::18, 0, 0] = clips[3::18, 0, 0].nextafter(torch.tensor(2.0))
+    visual[77] = torch.nan
+    matrix = similarity_matrix(audio, visual, aggregation=aggregation)
+    matches = find_matches(audio, visual, aggregation=aggregation)
+    for direction, scores in zip(DIRECTIONS, (matrix, matrix.T), strict=True):
+        for ties in ("mean", "optimistic", "pessimistic"):
+            assert torch.equal(matches.ranks(ties)[direction], true_match_ranks(scores, ties=ties))
+        assert torch.equal(matches.ranks("official")[direction], official_ranks(scores))
+        assert matches.by_direction[direction].equal_Q.max() > 30
+    assert matches.num_nan == 150
+
+
+def test_matches_tell_how_far_they_are_and_need_both_senses_of_each_clip():
+    seen = []
+    clips = unit_rows(5, 2, 4)
+    find_matches(clips, clips, on_progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(25, 25)]
+    with pytest.raises(ValueError, match="5 sounds, 4 pictures"):
+        find_matches(clips, clips[:4])
+
+
+def test_repeated_clips_are_counted_and_broken_ones_are_no_repetition(make_embeddings):
+    audio, visual = unit_rows(6, 4, 16), unit_rows(6, 4, 16, seed=1)
+    audio[1] = audio[0]
+    audio[2, 0, 0], audio[3] = 0.0, audio[2]
+    audio[3, 0, 0] = -0.0
+    visual[4] = visual[5] = torch.nan
+    visual[1] = audio[1]
+    counts = retrieval_report(make_embeddings(audio, visual), num_bootstrap=0).counts
+    assert counts["repeated_sounds"] == 2
+    assert counts["repeated_pictures"] == 0
+    assert counts["sounds_equal_to_their_picture"] == 1

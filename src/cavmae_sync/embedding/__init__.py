@@ -2,7 +2,7 @@
 
 from cavmae_sync.embedding.embedder import Embedder, VisualEmbedding
 from cavmae_sync.embedding.outside import first_clips, read_embeddings, write_embeddings
-from cavmae_sync.embedding.similarity import AGGREGATIONS, similarity_matrix
+from cavmae_sync.embedding.similarity import AGGREGATIONS, ScoreBlock, similarity_blocks, similarity_matrix
 from cavmae_sync.embedding.types import ClipEmbedding, DatasetEmbeddings
 from cavmae_sync.embedding.video import EmbeddedClip, embed_video, video_inputs
 
@@ -12,10 +12,12 @@ __all__ = [
     "DatasetEmbeddings",
     "EmbeddedClip",
     "Embedder",
+    "ScoreBlock",
     "VisualEmbedding",
     "embed_video",
     "first_clips",
     "read_embeddings",
+    "similarity_blocks",
     "similarity_matrix",
     "video_inputs",
     "write_embeddings",

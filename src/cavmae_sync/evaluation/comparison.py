@@ -13,7 +13,7 @@ from cavmae_sync.embedding import DatasetEmbeddings
 from cavmae_sync.embedding.outside import ids_fingerprint
 from cavmae_sync.errors import ConfigError, DatasetError
 from cavmae_sync.evaluation.report import Report, Value
-from cavmae_sync.evaluation.retrieval import DIRECTIONS, RetrievalReport, ranks_by_direction
+from cavmae_sync.evaluation.retrieval import DIRECTIONS, RetrievalReport
 from cavmae_sync.metrics import bootstrap_metrics, interval, retrieval_metrics
 
 #: Ids named in a message.
@@ -89,7 +89,7 @@ def compare_retrieval(
         num_resamples=num_bootstrap,
         generator=torch.Generator().manual_seed(seed),
     )
-    num_clips = len(reference.similarity_QG)
+    num_clips = reference.counts["queries"]
     metrics: dict[str, Value] = {}
     for m, name in enumerate(others, start=1):
         for d, direction in enumerate(DIRECTIONS):
@@ -116,7 +116,7 @@ def compare_retrieval(
 
 
 def _ranks(report: RetrievalReport) -> Tensor:
-    by_direction = ranks_by_direction(report.similarity_QG, ties=report.config["ties"])
+    by_direction = report.ranks()
     return torch.stack([by_direction[direction] for direction in DIRECTIONS])
 
 

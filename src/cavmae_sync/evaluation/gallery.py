@@ -23,7 +23,6 @@ from cavmae_sync.metrics import (
     expected_recall,
     expected_recall_samples,
     interval,
-    true_match_ranks,
 )
 
 #: Where less than this part of a list is left, intervals were measured to be too narrow.
@@ -96,7 +95,7 @@ def with_gallery(report: RetrievalReport, gallery: Gallery) -> RetrievalReport:
             for each query, or it is too many times larger than the gallery at hand. At the size of the list
             the expectation is then left out, and `no_expectation` says why.
     """
-    size, num_clips = gallery.expected_size(), len(report.similarity_QG)
+    size, num_clips = gallery.expected_size(), report.counts["queries"]
     wanted = gallery.wanted
     counts, config = dict(report.counts), dict(report.config)
     if wanted is not None:
@@ -137,9 +136,8 @@ def _refusal(size: int, *, num_clips: int, ties: Counting) -> str | None:
 
 
 def _expected(report: RetrievalReport, *, size: int, over: IntervalOver) -> dict[str, Value]:
-    ties, num_gallery = report.config["ties"], len(report.similarity_QG)
-    matrices = (report.similarity_QG, report.similarity_QG.T)
-    ranks_DQ = torch.stack([true_match_ranks(matrix, ties=ties) for matrix in matrices])
+    ranks, num_gallery = report.ranks(), report.counts["gallery"]
+    ranks_DQ = torch.stack([ranks[direction] for direction in DIRECTIONS])
     chance = chance_metrics(size).named()
     values = {
         f"{direction}/{name}": Value(value=min(value, 1.0), chance=chance[name])

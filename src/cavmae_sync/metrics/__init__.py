@@ -2,9 +2,11 @@
 
 from cavmae_sync.metrics.bootstrap import Interval, bootstrap_metrics, interval
 from cavmae_sync.metrics.gallery import MOST_TIMES, expected_recall, expected_recall_samples
+from cavmae_sync.metrics.matches import MatchCounts, PairedMatchCounter
 from cavmae_sync.metrics.retrieval import (
     RetrievalMetrics,
     chance_metrics,
+    count_matches,
     count_nan,
     median_rank,
     official_ranks,
@@ -17,12 +19,15 @@ from cavmae_sync.metrics.segmentation import Pixels, PooledScores, UnitCounts, p
 __all__ = [
     "MOST_TIMES",
     "Interval",
+    "MatchCounts",
+    "PairedMatchCounter",
     "Pixels",
     "PooledScores",
     "RetrievalMetrics",
     "UnitCounts",
     "bootstrap_metrics",
     "chance_metrics",
+    "count_matches",
     "count_nan",
     "expected_recall",
     "expected_recall_samples",

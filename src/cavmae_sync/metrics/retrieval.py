@@ -7,19 +7,15 @@ Letters: Q queries, G gallery, E entries counted by the published code, X rows o
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Final, get_args
+from typing import Final
 
 import torch
 from torch import Tensor
 
 from cavmae_sync.choices import TieRule
+from cavmae_sync.metrics.matches import MatchCounts
 from cavmae_sync.paper import RECALL_AT
 
-#: Where a query's own item stands among `num_ties` others with exactly its score.
-_TIE_SHARE: Final[Mapping[str, float]] = MappingProxyType(
-    {"optimistic": 0.0, "mean": 0.5, "pessimistic": 1.0}
-)
 #: Elements of one block of comparisons; bounds memory, never changes a result.
 _BLOCK_ELEMENTS: Final = 1 << 24
 
@@ -84,23 +80,22 @@ def true_match_ranks(similarity_QG: Tensor, *, ties: TieRule = "mean") -> Tensor
     >>> true_match_ranks(torch.tensor([[0.9, 0.1], [0.4, 0.3]])).tolist()
     [0.0, 1.0]
     """
+    return count_matches(similarity_QG).ranks(ties)
+
+
+def count_matches(similarity_QG: Tensor) -> MatchCounts:
+    """What every rule of ties makes ranks of. Arguments as `true_match_ranks`."""
     check_similarity(similarity_QG)
-    if ties not in _TIE_SHARE:
-        raise ValueError(f"ties must be one of {', '.join(get_args(TieRule))}, got {ties!r}.")
     own_Q = similarity_QG.diagonal()
-    closer_Q, equal_Q = _count_closer_and_equal(similarity_QG, own_Q)
-    ranks_Q = closer_Q.double() + _TIE_SHARE[ties] * (equal_Q - 1).double()
-    return torch.where(own_Q.isnan(), similarity_QG.shape[1] - 1.0, ranks_Q)
-
-
-def _count_closer_and_equal(similarity_QG: Tensor, own_Q: Tensor) -> tuple[Tensor, Tensor]:
     rows = max(1, _BLOCK_ELEMENTS // similarity_QG.shape[1])
     closer: list[Tensor] = []
     equal: list[Tensor] = []
     for scores_QG, own in zip(similarity_QG.split(rows), own_Q.split(rows), strict=True):
         closer.append((scores_QG > own[:, None]).sum(dim=1))
         equal.append((scores_QG == own[:, None]).sum(dim=1))
-    return torch.cat(closer), torch.cat(equal)
+    return MatchCounts(
+        closer_Q=torch.cat(closer), equal_Q=torch.cat(equal), num_gallery=similarity_QG.shape[1]
+    )
 
 
 def official_ranks(similarity_QG: Tensor) -> Tensor:
@@ -115,12 +110,7 @@ def official_ranks(similarity_QG: Tensor) -> Tensor:
     Source:
         Sync src/retrieval.py, compute_metrics; spec 4.1 and 7.16.
     """
-    check_similarity(similarity_QG)
-    descending_QG = similarity_QG.sort(dim=1, descending=True).values
-    # torch sorts NaN first when descending; the published code sorts it last, behind every number.
-    num_nan_Q = similarity_QG.isnan().sum(dim=1)
-    matches = (descending_QG == similarity_QG.diagonal()[:, None]).nonzero()
-    return (matches[:, 1] - num_nan_Q[matches[:, 0]]).double()
+    return count_matches(similarity_QG).ranks("official")
 
 
 def recall_at_k(ranks_Q: Tensor, *, k: int) -> float:
