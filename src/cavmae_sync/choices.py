@@ -5,8 +5,12 @@ They stand here, and not beside what they name, so that `--help` need not load t
 
 from typing import Literal
 
-#: Precision of matrix products.
-Precision = Literal["float32", "bfloat16", "float16"]
+#: Precision of matrix products where gradients are needed.
+TrainingPrecision = Literal["float32", "bfloat16", "float16"]
+
+#: Precision of matrix products where no gradients are needed. "int8" rounds weights and activations of the
+#: linear layers to 8 bits; see `compute/int8.py`.
+Precision = Literal[TrainingPrecision, "int8"]
 
 #: What stands for a segment or a frame when they are compared.
 Representation = Literal["global", "patch_mean"]
@@ -63,3 +67,9 @@ LabelNames = Literal["name", "mid"]
 
 #: Format in which a list of clips is written.
 ListFormat = Literal["json", "csv", "text"]
+
+#: Where jobs are submitted to.
+Cluster = Literal["slurm", "local", "debug"]
+
+#: What spreads units of work: processes of this machine, or Ray.
+Engine = Literal["local", "ray"]

@@ -37,6 +37,7 @@ from cavmae_sync.cli.reconstruct import reconstruct
 from cavmae_sync.cli.reproduce import reproduce
 from cavmae_sync.cli.segment import segment
 from cavmae_sync.cli.stage import stage
+from cavmae_sync.cli.submit import submit
 from cavmae_sync.config import describe_invalid
 from cavmae_sync.errors import CavMaeSyncError
 
@@ -67,6 +68,7 @@ for _command in (
     doctor,
     export,
     push,
+    submit,
 ):
     app.command(_command)
 app.command(list_clips, name="list")

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Generic, Protocol, TypeVar
 
-from cavmae_sync.atomic import locked, write_text
+from cavmae_sync.atomic import PART_SUFFIX, locked, write_text
 from cavmae_sync.data.workers import num_cores, run_in_workers, single_threaded
 from cavmae_sync.errors import DatasetError
 
@@ -199,6 +199,9 @@ def find_complete(work: Work[UnitT]) -> bool:
             out, json.loads((out / work.record).read_text(encoding="utf-8")).get("plan", {}), work.plan
         )
         shutil.rmtree(out / WORK_FOLDER, ignore_errors=True)
+        # What is left by a process that was at a unit which another had done already, when that finished.
+        for leftover in (out / work.folder).glob(f"*{PART_SUFFIX}"):
+            leftover.unlink(missing_ok=True)
         return True
     # Looked at before the plan: another share may put the plan and then the rest here at this moment.
     has_others = out.exists() and any(path.name != WORK_FOLDER for path in out.iterdir())

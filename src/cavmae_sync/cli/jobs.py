@@ -1,0 +1,178 @@
+"""Commands as jobs of submitit: a command is split into shares, checked, and run again by each job."""
+
+import inspect
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from cavmae_sync.choices import Cluster
+from cavmae_sync.errors import CavMaeSyncError, ConfigError
+
+if TYPE_CHECKING:
+    from cyclopts import App
+    from submitit import AutoExecutor, Job
+    from submitit.helpers import DelayedSubmission
+
+#: What a command must have to be split.
+_SHARE: Final = ("shard_index", "num_shards")
+_SECONDS_BETWEEN_LOOKS: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ShardJob:
+    """A command, as a job runs it: in this package's own process, never through a shell.
+
+    Attributes:
+        words: The command without `cavmae-sync`.
+    """
+
+    words: tuple[str, ...]
+
+    def __call__(self) -> None:
+        """Run it.
+
+        Raises:
+            CavMaeSyncError: It ended with another code than 0.
+        """
+        from cavmae_sync.cli import run
+
+        code = run(list(self.words))
+        if code:
+            raise CavMaeSyncError(f"cavmae-sync {' '.join(self.words)} ended with code {code}.")
+
+    def checkpoint(self) -> "DelayedSubmission":
+        """The same again: what is done stays. Submitit asks when a job is preempted or out of time."""
+        from submitit.helpers import DelayedSubmission
+
+        return DelayedSubmission(self)
+
+
+def split_command(command: Sequence[str], *, num_jobs: int) -> list[tuple[str, ...]]:
+    """The words of each job: the command with its share, understood as the command line would.
+
+    Args:
+        command: Words without `cavmae-sync`.
+        num_jobs: Number of shares.
+
+    Raises:
+        ConfigError: The command cannot be split, or says itself which share it is.
+        CycloptsError: It cannot be understood.
+    """
+    from cavmae_sync.cli import app
+
+    able = [" ".join(chain) for chain, each in _commands(app) if set(_SHARE) <= _options(each)]
+    chain, apps, rest = app.parse_commands(list(command))
+    if not set(_SHARE) <= _options(apps[-1]):
+        raise ConfigError(
+            f"{_name_fault(command, chain)}. Commands with --shard-index and --num-shards can: "
+            f"{', '.join(able)}. For example: cavmae-sync submit --num-jobs 8 -- prepare my-videos --out my-dataset"
+        )
+    given = app.parse_args(list(command), exit_on_error=False)[1].arguments
+    if set(_SHARE) & set(given):
+        raise ConfigError("submit gives each job its --shard-index and --num-shards. Leave them out.")
+    return [
+        (*chain, "--shard-index", str(index), "--num-shards", str(num_jobs), *rest)
+        for index in range(num_jobs)
+    ]
+
+
+def open_executor(folder: Path, *, cluster: Cluster, settings: Mapping[str, Any]) -> "AutoExecutor":
+    """Submitit's way to a cluster.
+
+    Args:
+        folder: For logs and pickled jobs; seen by every machine.
+        cluster: Which.
+        settings: Parameters of `submitit.AutoExecutor`; None is left out.
+
+    Raises:
+        ConfigError: The extra slurm, or Slurm itself, is not here, or a setting holds a line break.
+    """
+    try:
+        from submitit import AutoExecutor
+    except ImportError as error:
+        raise ConfigError(
+            "submit needs the library submitit: pip install 'cavmae-sync[slurm]'. Without it, start the "
+            "command on each machine with --shard-index and --num-shards."
+        ) from error
+    if cluster == "slurm" and not (shutil.which("sbatch") and shutil.which("srun")):
+        raise ConfigError(
+            "sbatch and srun are not on this machine. Submit from a login node of the cluster, or run all "
+            "jobs on this machine with --cluster local."
+        )
+    for name, value in settings.items():
+        if isinstance(value, str) and not value.isprintable():
+            raise ConfigError(f"{name} {value!r} has characters that a job script cannot hold.")
+    executor = AutoExecutor(folder, cluster=cluster)
+    executor.update_parameters(**{name: value for name, value in settings.items() if value is not None})
+    return executor
+
+
+def submit_all(executor: "AutoExecutor", jobs: Sequence[ShardJob]) -> "list[Job[None]]":
+    """Submit jobs together: one array, where the cluster has arrays.
+
+    Raises:
+        CavMaeSyncError: The cluster refused.
+    """
+    from submitit.core.utils import FailedJobError, FailedSubmissionError
+
+    try:
+        with executor.batch():
+            return [executor.submit(job) for job in jobs]
+    except (FailedSubmissionError, FailedJobError) as error:
+        raise CavMaeSyncError(f"The cluster refused the jobs: {error}") from error
+
+
+def wait_for(jobs: "Sequence[Job[None]]", *, on_progress: Callable[[int], None]) -> None:
+    """Wait until all jobs have ended.
+
+    Args:
+        jobs: What was submitted.
+        on_progress: Called now and then with how many have ended.
+
+    Raises:
+        CavMaeSyncError: Some failed; names them, what they said, and their logs.
+        KeyboardInterrupt: Ctrl-C; jobs of a cluster go on.
+    """
+    try:
+        while (num_done := sum(job.done() for job in jobs)) < len(jobs):
+            on_progress(num_done)
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("no longer waiting; jobs of a cluster go on.") from None
+    on_progress(num_done)
+    failed = [job for job in jobs if job.exception() is not None]
+    if failed:
+        raise CavMaeSyncError(
+            f"{len(failed)} of {len(jobs)} jobs failed. Submit the same again when it is mended; what is "
+            "done stays. " + " ".join(_describe(job) for job in failed[:3])
+        )
+
+
+def _name_fault(command: Sequence[str], chain: Sequence[str]) -> str:
+    if chain:
+        return f"{' '.join(chain)} cannot be split"
+    return f"There is no command {command[0]!r}" if command else "No command stands behind --"
+
+
+def _describe(job: "Job[None]") -> str:
+    log = job.stderr() or ""
+    said = [line for line in log.splitlines() if line.startswith("error: ")]
+    return f"Job {job.job_id} ({job.state}): {said[-1] if said else 'no message'} (log: {job.paths.stderr})"
+
+
+def _commands(group: "App", names: tuple[str, ...] = ()) -> "Iterator[tuple[tuple[str, ...], App]]":
+    for name in group:
+        if name.startswith("-"):
+            continue
+        found, chain = group[name], (*names, name)
+        if found.default_command is None:
+            yield from _commands(found, chain)
+        else:
+            yield chain, found
+
+
+def _options(app: "App") -> set[str]:
+    return set() if app.default_command is None else set(inspect.signature(app.default_command).parameters)
