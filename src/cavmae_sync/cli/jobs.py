@@ -68,7 +68,8 @@ def split_command(command: Sequence[str], *, num_jobs: int) -> list[tuple[str, .
     if not set(_SHARE) <= _options(apps[-1]):
         raise ConfigError(
             f"{_name_fault(command, chain)}. Commands with --shard-index and --num-shards can: "
-            f"{', '.join(able)}. For example: cavmae-sync submit --num-jobs 8 -- prepare my-videos --out my-dataset"
+            f"{', '.join(able)}. For example: "
+            "cavmae-sync submit --num-jobs 8 -- prepare my-videos --out my-dataset"
         )
     given = app.parse_args(list(command), exit_on_error=False)[1].arguments
     if set(_SHARE) & set(given):
