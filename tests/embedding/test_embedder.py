@@ -203,7 +203,7 @@ def test_rows_are_new_unless_they_repeat_the_one_before():
 
 
 def test_bad_requests_are_refused(model, clips):
-    with pytest.raises(ValueError, match="float32, bfloat16, float16, got 'half'"):
+    with pytest.raises(ValueError, match="float32, bfloat16, float16, int8, got 'half'"):
         Embedder(model, precision="half")
     with pytest.raises(ValueError, match="positive, got 0"):
         Embedder(model, batch_size=0)

@@ -3,6 +3,40 @@
 from cavmae_sync.compute.allocator import keep_freed_memory
 from cavmae_sync.compute.attention import attend
 from cavmae_sync.compute.device import choose_device
-from cavmae_sync.compute.precision import matrix_products_in
+from cavmae_sync.compute.int8 import Int8Products, lacks_int8
+from cavmae_sync.compute.precision import (
+    check_precision_on,
+    loss_scaler,
+    matrix_products_in,
+    training_precision,
+)
+from cavmae_sync.compute.products import (
+    Float32Products,
+    choose_float32_products,
+    fastest_precision,
+    float32_error,
+    float32_products_in,
+    inference_products_in,
+    product_rate,
+    product_rates,
+)
 
-__all__ = ["attend", "choose_device", "keep_freed_memory", "matrix_products_in"]
+__all__ = [
+    "Float32Products",
+    "Int8Products",
+    "attend",
+    "check_precision_on",
+    "choose_device",
+    "choose_float32_products",
+    "fastest_precision",
+    "float32_error",
+    "float32_products_in",
+    "inference_products_in",
+    "keep_freed_memory",
+    "lacks_int8",
+    "loss_scaler",
+    "matrix_products_in",
+    "product_rate",
+    "product_rates",
+    "training_precision",
+]

@@ -1,14 +1,14 @@
 """How a model is run when it is not trained."""
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import get_args
 
 import torch
 from torch import nn
 
 from cavmae_sync.choices import Precision
-from cavmae_sync.compute import matrix_products_in
+from cavmae_sync.compute import inference_products_in
 
 
 def device_of(model: nn.Module) -> torch.device:
@@ -27,12 +27,22 @@ def check_precision(precision: str) -> None:
 
 
 @contextmanager
-def inference(model: nn.Module, *, precision: Precision) -> Generator[None]:
-    """Evaluation mode, no gradients, matrix products in `precision`; the model's mode is put back after."""
+def inference(
+    model: nn.Module, *, precision: Precision, products: AbstractContextManager[object] | None = None
+) -> Generator[None]:
+    """Evaluation mode, no gradients, matrix products in `precision`; the model's mode is put back after.
+
+    Args:
+        model: What is run.
+        precision: Of matrix products.
+        products: `inference_products_in` of this precision and device, to keep rounded weights from one time
+            to the next.
+    """
+    products = products or inference_products_in(precision, device_of(model))
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
-        with torch.inference_mode(), matrix_products_in(precision, device_of(model)):
+        with torch.inference_mode(), products:
             yield
     finally:
         for module, was_training in modes.items():

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from cavmae_sync.choices import Precision, Representation
-from cavmae_sync.compute import choose_device
+from cavmae_sync.compute import choose_device, inference_products_in
 from cavmae_sync.data import ClipDataset, PreparedDataset, make_loader
 from cavmae_sync.embedding.device import check_precision, device_of, inference
 from cavmae_sync.embedding.rows import differs_from_previous, finite, unit_rows
@@ -49,7 +49,7 @@ class Embedder:
         model: Moved to `device`; otherwise left as it is, training mode included.
         device: None leaves a model that is on an accelerator where it is, and otherwise takes CUDA, MPS or
             the CPU, in this order.
-        precision: Of matrix products inside the model.
+        precision: Of matrix products inside the model. "int8" keeps rounded copies of the weights here.
         batch_size: Frames or segments per pass; bounds memory.
         representation: "global", or "patch_mean" (the published `local_matching`); a model without global
             tokens always compares patch means.
@@ -74,6 +74,7 @@ class Embedder:
         self.device = device_of(model) if is_placed else choose_device(device)
         self.model = model.to(self.device)
         self.precision: Precision = precision
+        self._products = inference_products_in(precision, self.device)
         self.batch_size = batch_size
         self.representation: Representation = representation
 
@@ -191,7 +192,7 @@ class Embedder:
             labels=tuple(clips.labels),
             clip_list=clips.list_sha256,
             weights=weights_fingerprint(self.model),
-            made_with=self._made_with(),
+            made_with=self.made_with(),
         )
 
     def distinct_rows(self, rows: Tensor, encode: Callable[[Tensor], Tensor]) -> Tensor:
@@ -206,12 +207,13 @@ class Embedder:
         """
         is_new_P = differs_from_previous(rows)
         distinct = rows[is_new_P]
-        with inference(self.model, precision=self.precision):
+        with inference(self.model, precision=self.precision, products=self._products):
             parts = [encode(part.to(self.device)).cpu() for part in distinct.split(self.batch_size)]
         # A copy outside of inference mode, so that callers may compute gradients with it.
         return torch.cat(parts)[is_new_P.cumsum(0).cpu() - 1]
 
-    def _made_with(self) -> dict[str, Any]:
+    def made_with(self) -> dict[str, Any]:
+        """Representation, precision and configuration of the model, as JSON values."""
         has_global_token = self.model.config.global_token
         return {
             "representation": self.representation if has_global_token else "patch_mean",

@@ -62,7 +62,12 @@ _UNITS: Final[Mapping[Stage, str]] = {
     "model": "distance of unit vectors",
 }
 #: Largest distance of two unit vectors that are the same but for rounding.
-_MODEL_TOLERANCES: Final[Mapping[Precision, float]] = {"float32": 0.005, "float16": 0.02, "bfloat16": 0.1}
+_MODEL_TOLERANCES: Final[Mapping[Precision, float]] = {
+    "float32": 0.005,
+    "float16": 0.02,
+    "bfloat16": 0.1,
+    "int8": 0.2,
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,7 +10,7 @@ from itertools import tee
 import torch
 from torch import Tensor
 
-from cavmae_sync.compute import matrix_products_in
+from cavmae_sync.compute import matrix_products_in, training_precision
 from cavmae_sync.data import Batch, Draw, PreparedDataset, make_loader
 from cavmae_sync.data.clip_augment import AugmentedClipDataset
 from cavmae_sync.data.targets import smoothed
@@ -118,5 +118,5 @@ class ComputedSource:
             parts = feature_parts(self.embedder, batch.segments_PLM, batch.frames_PCHW, self.config)
             return torch.cat([parts[part] for part in self.config.parts], dim=1).to(self.embedder.device)
         moved = batch.to(self.embedder.device)
-        with matrix_products_in(self.embedder.precision, self.embedder.device):
+        with matrix_products_in(training_precision(self.embedder.precision), self.embedder.device):
             return features_of(self.embedder.model, moved.segments_PLM, moved.frames_PCHW, self.config)

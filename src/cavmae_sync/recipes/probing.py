@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cavmae_sync.atomic import write_text
+from cavmae_sync.compute import training_precision
 from cavmae_sync.data import PreparedDataset, balanced_weights, read_weights
 from cavmae_sync.data.split import slice_by_file
 from cavmae_sync.data.targets import class_names, label_vectors
@@ -312,7 +313,7 @@ class _Bench:
             backbone=embedder.model if is_trained else None,
             weights_N=self._weights(rows),
             seed=self.config.seed,
-            precision=embedder.precision,
+            precision=training_precision(embedder.precision),
         )
         trained = _Trained(head=head, embedder=embedder, training=training)
         with self.show(title) as advance:

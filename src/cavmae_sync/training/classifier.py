@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cavmae_sync.choices import ClassLoss, Precision
-from cavmae_sync.compute import matrix_products_in
+from cavmae_sync.choices import ClassLoss, Precision, TrainingPrecision
+from cavmae_sync.compute import inference_products_in, matrix_products_in
 from cavmae_sync.data import ClipOrder, ClipSampler, Draw
 from cavmae_sync.errors import NonFiniteLossError, TrainingError
 from cavmae_sync.training.averaging import WeightAverage
@@ -102,7 +102,7 @@ class ClassifierTraining:
         backbone: nn.Module | None = None,
         weights_N: NDArray[np.float64] | None = None,
         seed: int,
-        precision: Precision = "float32",
+        precision: TrainingPrecision = "float32",
     ) -> None:
         if source.num_clips < config.batch_size:
             raise TrainingError(
@@ -219,6 +219,6 @@ def predict_logits(
     draws = ([Draw(0, row) for row in rows[first : first + batch_size]] for first in rows[::batch_size])
     logits: list[Tensor] = []
     for batch in source.batches(draws):
-        with matrix_products_in(precision, batch.features_BTD.device):
+        with inference_products_in(precision, batch.features_BTD.device):
             logits.append(head(batch.features_BTD).float().cpu())
     return torch.cat(logits)

@@ -19,7 +19,7 @@ from cavmae_sync.inputs import ModelInput, cut_segments, log_mel, model_input
 
 #: Largest distance of two unit vectors of the same input in other company: rounding of matrix products.
 _TOLERANCES: Final[Mapping[Precision, float]] = MappingProxyType(
-    {"float32": 1e-3, "float16": 0.02, "bfloat16": 0.1}
+    {"float32": 1e-3, "float16": 0.02, "bfloat16": 0.1, "int8": 0.1}
 )
 #: Rows after the window that are taken away, to see whether they matter.
 _ROWS_KEPT_AFTER: Final = 32

@@ -1,0 +1,165 @@
+"""Linear layers in 8 bits, for inference: weights rounded once, activations row by row as they come.
+
+    x_MK  ~  a_M * X_MK      X in -127..127, a the largest magnitude of a row over 127
+    w_NK  ~  b_N * W_NK      the same for each output
+    x w^T ~  a_M * b_N * (X W^T)      the product of whole numbers is exact in int32
+
+Everything else (norms, softmax, GELU, attention, sums, the patch embedding) stays float32. A row is rounded
+by itself, so a result does not depend on what else is in the batch.
+
+M rows (tokens), K inner width, N outputs.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
+
+from cavmae_sync.compute.precision import matrix_products_in
+from cavmae_sync.errors import ConfigError
+
+_LARGEST: Final = 127
+
+#: Rows that are rounded, multiplied and scaled back together on the CPU, so that they stay in its cache.
+_ROWS_AT_ONCE: Final = 256
+
+#: What CUDA's product of int8 matrices asks for: more than 16 rows, widths that are multiples of 8.
+_FEWEST_ROWS, _WIDTH_STEP = 17, 8
+
+
+def lacks_int8(device: torch.device) -> str | None:
+    """Why this device cannot multiply int8 matrices exactly; None where it can."""
+    extreme = torch.full((_FEWEST_ROWS, 64), _LARGEST, dtype=torch.int8, device=device)
+    try:
+        product = torch._int_mm(extreme, -extreme[:_WIDTH_STEP].t())
+    except (RuntimeError, NotImplementedError, AttributeError) as error:
+        return f"torch has no int8 product for {device.type} ({str(error).splitlines()[0]})"
+    if not bool((product == -64 * _LARGEST**2).all()):
+        return f"int8 products on this {device.type} saturate, so that their sums are wrong"
+    return None
+
+
+class Int8Products(TorchFunctionMode):
+    """Linear layers called inside the block are computed in 8 bits; the model stays as it is.
+
+    Rounded copies of the weights, a quarter of their size, live here and are made when a layer is first
+    called, and again when its weights have changed. Only parameters are replaced, so that products with
+    parts of weights or computed matrices stay float32.
+
+    Measured 2026 on an Intel Xeon with VNNI: products 2.5 to 4 times as fast as float32. On AMD Zen 5 twice
+    as fast as bfloat16.
+
+    Args:
+        device: Where the model computes.
+
+    Raises:
+        ConfigError: The device has no exact int8 products.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        super().__init__()
+        reason = lacks_int8(device)
+        if reason is not None:
+            raise ConfigError(f"precision=int8 is not to be had here: {reason}. Use float32 or bfloat16.")
+        self._rounded: dict[int, _RoundedWeight] = {}
+        self._float32 = matrix_products_in("float32", device)
+
+    def __enter__(self) -> Self:
+        """What is not a linear layer is float32, whatever the caller's autocast says."""
+        self._float32.__enter__()
+        super().__enter__()
+        return self
+
+    def __exit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
+        """Put both back."""
+        super().__exit__(exc_type, exc_val, exc_tb)
+        self._float32.__exit__(exc_type, exc_val, exc_tb)
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Called by torch for each of its functions."""
+        if func is F.linear and len(args) == 3 and isinstance(args[1], nn.Parameter):
+            rows, weight_NK, bias_N = args
+            return int8_linear(rows, self._of(weight_NK), bias_N)
+        return func(*args, **(kwargs or {}))
+
+    def _of(self, weight_NK: nn.Parameter) -> "_RoundedWeight":
+        known = self._rounded.get(id(weight_NK))
+        if known is None or known.state != _state(weight_NK):
+            known = self._rounded[id(weight_NK)] = _RoundedWeight.of(weight_NK)
+        return known
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _RoundedWeight:
+    """int8 weights, padded with zeros to widths that every device can multiply."""
+
+    source: nn.Parameter  # kept, so that its id stays its own
+    state: tuple[int, int]
+    weight_NK: Tensor
+    scale_N: Tensor
+
+    @classmethod
+    def of(cls, source: nn.Parameter) -> "_RoundedWeight":
+        weight_NK = source.detach().float()
+        rows, width = weight_NK.shape
+        peak_N1 = weight_NK.abs().amax(dim=1, keepdim=True)
+        rounded_NK = (weight_NK * _over(_LARGEST, peak_N1)).round_().to(torch.int8)
+        padding = (0, -width % _WIDTH_STEP, 0, -rows % _WIDTH_STEP)
+        return cls(
+            source=source,
+            state=_state(source),
+            weight_NK=F.pad(rounded_NK, padding).contiguous(),
+            scale_N=peak_N1[:, 0] / _LARGEST,
+        )
+
+
+def int8_linear(rows: Tensor, weight: _RoundedWeight, bias_N: Tensor | None) -> Tensor:
+    """A linear layer over the last axis, float32 in and out, multiplied in 8 bits.
+
+    A row with a number that is not finite gives such numbers, as in float32.
+    """
+    rows_MK = rows.reshape(-1, rows.shape[-1]).float()
+    num_rows, num_outputs = len(rows_MK), len(weight.scale_N)
+    out_MN = rows_MK.new_empty(num_rows, num_outputs)
+    step = _ROWS_AT_ONCE if rows.device.type == "cpu" else max(num_rows, 1)
+    for first in range(0, num_rows, step):
+        part_MK, part_MN = rows_MK[first : first + step], out_MN[first : first + step]
+        # Two passes without a copy: abs() would write a third matrix.
+        peak_M1 = torch.maximum(part_MK.amax(dim=1, keepdim=True), -part_MK.amin(dim=1, keepdim=True))
+        rounded_MK = part_MK.mul(_over(_LARGEST, peak_M1)).round_().to(torch.int8)
+        part_MN.copy_(_product(rounded_MK, weight.weight_NK)[: len(part_MN), :num_outputs])
+        part_MN.mul_(peak_M1 / _LARGEST)
+        if bias_N is None:
+            part_MN.mul_(weight.scale_N)
+        else:
+            torch.addcmul(bias_N, part_MN, weight.scale_N, out=part_MN)
+    return out_MN.view(*rows.shape[:-1], num_outputs)
+
+
+def _product(rows_MK: Tensor, weight_NK: Tensor) -> Tensor:
+    """int32 [M or more, N or more]."""
+    missing_rows = max(0, _FEWEST_ROWS - len(rows_MK))
+    missing_width = weight_NK.shape[1] - rows_MK.shape[1]
+    if missing_rows or missing_width:
+        rows_MK = F.pad(rows_MK, (0, missing_width, 0, missing_rows))
+    return torch._int_mm(rows_MK, weight_NK.t())
+
+
+def _over(numerator: float, peak: Tensor) -> Tensor:
+    """Without dividing by 0 where a row is all zeros."""
+    return numerator / peak.clamp_min(torch.finfo(torch.float32).tiny)
+
+
+def _state(weight: Tensor) -> tuple[int, int]:
+    """Changes whenever the numbers of a weight do."""
+    return weight.data_ptr(), 0 if weight.is_inference() else weight._version

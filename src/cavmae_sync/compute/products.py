@@ -1,0 +1,189 @@
+"""How fast this machine multiplies matrices, in which precision, and what follows from it.
+
+M rows, K inner width, N columns.
+"""
+
+import statistics
+import time
+from collections.abc import Generator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from typing import Final, Literal, get_args
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from cavmae_sync.choices import Precision, TrainingPrecision
+from cavmae_sync.compute.int8 import Int8Products
+from cavmae_sync.compute.precision import matrix_products_in
+from cavmae_sync.errors import ConfigError
+
+#: How float32 products are computed: by the device's own float32 library, or by oneDNN with permission to
+#: round (`torch.set_float32_matmul_precision`).
+Float32Products = Literal["highest", "medium"]
+
+#: Tokens x width x hidden width of one perceptron: four frames of ViT-B.
+PRODUCT_SHAPE: Final = (868, 768, 3072)
+
+#: Repeats of a measurement, and the time after which no further one is begun.
+_REPEATS: Final = 5
+_ENOUGH_SECONDS: Final = 0.25
+
+#: What another choice than float32's own library must gain before it is made: less could be noise.
+_CLEAR_GAIN: Final = 1.15
+
+#: How much larger the error of other float32 products may be. Orders of summation differ by less than this;
+#: bfloat16 in their place is several hundred times as far from float64.
+_ERROR_RATIO: Final = 4.0
+
+
+@contextmanager
+def float32_products_in(kind: Float32Products) -> Generator[None]:
+    """float32 products of the whole process are computed so inside the block; put back after."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(kind)
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def product_rate(
+    device: torch.device,
+    *,
+    precision: Precision,
+    shape: tuple[int, int, int] = PRODUCT_SHAPE,
+    float32_products: Float32Products = "highest",
+) -> float:
+    """Floating point operations per second of one linear layer, as the model computes it.
+
+    Weights are prepared before (rounded for int8), activations are rounded in the measurement.
+
+    Args:
+        device: Where.
+        precision: Of the product.
+        shape: (M, K, N).
+        float32_products: How float32 is computed.
+
+    Returns:
+        2 M K N over the median of at most 5 repeats, which take a quarter of a second in all.
+
+    Raises:
+        ConfigError: The device has no such products.
+    """
+    with float32_products_in(float32_products):
+        product = _Product(device, precision=precision, shape=shape)
+        return product.operations / statistics.median(_durations(product))
+
+
+def product_rates(
+    device: torch.device, *, float32_products: Float32Products = "highest"
+) -> Mapping[Precision, float]:
+    """`product_rate` of every precision that the device has."""
+    rates: dict[Precision, float] = {}
+    for precision in get_args(Precision):
+        try:
+            rates[precision] = product_rate(device, precision=precision, float32_products=float32_products)
+        except ConfigError:
+            continue
+    return rates
+
+
+def choose_float32_products(device: torch.device) -> Float32Products:
+    """How float32 products are computed fastest while they stay float32.
+
+    Measured 2026: on AMD Zen 5 "medium" (oneDNN) is 1.8 to 2.1 times as fast as "highest" (MKL) with the same
+    error; on an Intel Xeon of the Cascade Lake kind it is 0.9 times as fast. oneDNN is permitted to use
+    bfloat16 under "medium" and may where a processor has AMX, so the error is looked at first. On CUDA and
+    MPS "medium" means TF32 or bfloat16, so that only "highest" is float32.
+
+    Takes a third of a second. A run decides once, at its start, and writes it down: two choices differ in the
+    order of summation.
+    """
+    if device.type != "cpu" or not _is_float32(device, "medium"):
+        return "highest"
+    rates: dict[Float32Products, float] = {
+        kind: product_rate(device, precision="float32", float32_products=kind)
+        for kind in get_args(Float32Products)
+    }
+    return "medium" if rates["medium"] > _CLEAR_GAIN * rates["highest"] else "highest"
+
+
+def fastest_precision(device: torch.device) -> TrainingPrecision:
+    """The precision in which training and embedding are fastest here, of those that lose little.
+
+    bfloat16 where its products are clearly faster than float32's (processors with bfloat16 or AMX units, CUDA
+    from capability 8), float16 on CUDA before that, else float32. int8 is never chosen unasked: it loses
+    more. Measured 2026: bfloat16 is 1.8 times as fast as the best float32 on AMD Zen 5, and a quarter as
+    fast on an Intel Xeon without bfloat16 units, where it is emulated.
+    """
+    float32 = product_rate(device, precision="float32", float32_products=choose_float32_products(device))
+    candidates: tuple[TrainingPrecision, ...] = ("bfloat16",)
+    if device.type == "cuda":
+        candidates = ("bfloat16", "float16")
+    for precision in candidates:
+        try:
+            rate = product_rate(device, precision=precision)
+        except ConfigError:
+            continue
+        if rate > _CLEAR_GAIN * float32:
+            return precision
+    return "float32"
+
+
+def float32_error(device: torch.device, kind: Float32Products) -> float:
+    """Root mean square error of float32 products against float64, over the root mean square of the result."""
+    generator = torch.Generator().manual_seed(0)
+    rows_MK, columns_KN = (torch.randn(shape, generator=generator) for shape in ((64, 768), (768, 256)))
+    with float32_products_in(kind):
+        product_MN = (rows_MK.to(device) @ columns_KN.to(device)).cpu().double()
+    exact_MN = rows_MK.double() @ columns_KN.double()
+    return float((product_MN - exact_MN).square().mean().sqrt() / exact_MN.square().mean().sqrt())
+
+
+def _is_float32(device: torch.device, kind: Float32Products) -> bool:
+    return float32_error(device, kind) <= _ERROR_RATIO * float32_error(device, "highest")
+
+
+class _Product:
+    """One linear layer with random numbers, to be timed."""
+
+    def __init__(self, device: torch.device, *, precision: Precision, shape: tuple[int, int, int]) -> None:
+        rows, width, columns = shape
+        generator = torch.Generator().manual_seed(0)
+
+        def random(*size: int) -> Tensor:
+            return torch.randn(size, generator=generator).to(device)
+
+        self.rows_MK = random(rows, width)
+        self.weight_NK = nn.Parameter(random(columns, width), requires_grad=False)
+        self.bias_N = random(columns)
+        self.operations = 2 * rows * width * columns
+        self.products = inference_products_in(precision, device)
+
+    def __call__(self) -> None:
+        """Compute it, and wait for it."""
+        with torch.inference_mode(), self.products:
+            F.linear(self.rows_MK, self.weight_NK, self.bias_N)
+        if self.rows_MK.device.type != "cpu":
+            torch.accelerator.synchronize(self.rows_MK.device)
+
+
+def _durations(product: _Product) -> list[float]:
+    """Seconds of each repeat, after one that is not counted."""
+    product()
+    durations: list[float] = []
+    while len(durations) < _REPEATS and (len(durations) < 2 or sum(durations) < _ENOUGH_SECONDS):
+        start = time.perf_counter()
+        product()
+        durations.append(time.perf_counter() - start)
+    return durations
+
+
+def inference_products_in(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
+    """As `matrix_products_in`, for passes without gradients: "int8" too. It may be entered again and again.
+
+    Raises:
+        ConfigError: The device cannot compute in this precision.
+    """
+    return Int8Products(device) if precision == "int8" else matrix_products_in(precision, device)
