@@ -19,7 +19,7 @@ from .tiny import tiny_run
             "shard:64 must divide loop.batch_size / loop.accumulation = 100",
         ),
         (
-            lambda: PretrainConfig(loop=LoopConfig(batch_size=128, accumulation=4)),
+            lambda: PretrainConfig(loop=LoopConfig(batch_size=128, accumulation=4, contrast_over="part")),
             "shard:64 must divide loop.batch_size / loop.accumulation = 32",
         ),
         (
@@ -49,6 +49,11 @@ from .tiny import tiny_run
 def test_contradictions_are_refused(build, says: str):
     with pytest.raises(ValidationError, match=says):
         build()
+
+
+def test_shards_of_a_whole_batch_may_be_larger_than_a_part():
+    config = PretrainConfig(loop=LoopConfig(batch_size=128, accumulation=4))
+    assert config.losses.contrast.shard_size == 64
 
 
 def test_the_defaults_are_the_published_run():

@@ -20,7 +20,7 @@ from .tiny import tiny_run
 def rows_of(folder: Path) -> list[dict[str, Any]]:
     """Metrics without what depends on the clock."""
     return [
-        {k: v for k, v in row.items() if k != "clips_per_second"}
+        {k: v for k, v in row.items() if k not in ("clips_per_second", "waiting_fraction")}
         for row in read_metrics(folder / "metrics.jsonl")
     ]
 

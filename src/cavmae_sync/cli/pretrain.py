@@ -15,6 +15,9 @@ from cavmae_sync.cli.progress import Advance, show_progress
 from cavmae_sync.cli.types import Json
 from cavmae_sync.errors import ConfigError
 
+#: Less waiting than this part of the time is not worth a word.
+_WORTH_SAYING = 0.05
+
 if TYPE_CHECKING:
     from cavmae_sync.recipes import RunResult
     from cavmae_sync.training import StepReport, Watchers
@@ -113,6 +116,7 @@ def _watched() -> Iterator["Watchers"]:
 
 
 def _show(advance: Advance, report: "StepReport") -> None:
-    advance(
-        report.step, report.num_steps, f"loss {report.total_loss:.3f}, {report.clips_per_second:.0f} clips/s"
-    )
+    note = f"loss {report.total_loss:.3f}, {report.clips_per_second:.0f} clips/s"
+    if report.waiting_fraction > _WORTH_SAYING:
+        note += f", {report.waiting_fraction:.0%} of the time waiting for clips (raise loop.num_workers)"
+    advance(report.step, report.num_steps, note)

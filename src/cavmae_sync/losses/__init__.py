@@ -9,7 +9,14 @@ from cavmae_sync.losses.contrastive import (
     gather_nothing,
 )
 from cavmae_sync.losses.reconstruction import normalize_patches, reconstruction_loss
-from cavmae_sync.losses.total import LossConfig, PretrainLosses, pretrain_losses
+from cavmae_sync.losses.total import (
+    LossConfig,
+    PretrainLosses,
+    combine_losses,
+    compared_rows,
+    contrast_of,
+    pretrain_losses,
+)
 
 __all__ = [
     "Contrast",
@@ -18,6 +25,9 @@ __all__ = [
     "Gathered",
     "LossConfig",
     "PretrainLosses",
+    "combine_losses",
+    "compared_rows",
+    "contrast_of",
     "contrastive_loss",
     "gather_nothing",
     "normalize_patches",

@@ -1,6 +1,6 @@
 """The reconstruction loss: predicted and true patch values in, one scalar out.
 
-P (clip, frame) pairs, N patches, X values of a patch.
+P (clip, frame) pairs, N patches, M hidden ones of a pair, X values of a patch.
 """
 
 import torch
@@ -16,15 +16,12 @@ def normalize_patches(patches_PNX: Tensor) -> Tensor:
     return (patches_PNX - mean) / (variance + PIXEL_NORM_EPSILON).sqrt()
 
 
-def reconstruction_loss(
-    prediction_PNX: Tensor, target_PNX: Tensor, hidden_PN: Tensor, *, normalize_pixels: bool
-) -> Tensor:
-    """Mean squared error over the hidden patches of the batch; visible ones do not count.
+def reconstruction_loss(prediction_PMX: Tensor, target_PMX: Tensor, *, normalize_pixels: bool) -> Tensor:
+    """Mean squared error over the patches that the encoder did not see.
 
     Args:
-        prediction_PNX: Predicted values `[P, N, X]`.
-        target_PNX: True values of the normalised picture, `[P, N, X]`.
-        hidden_PN: bool `[P, N]`, True where the encoder did not see the patch.
+        prediction_PMX: Predicted values of the hidden patches, `[P, M, X]`.
+        target_PMX: True values of the same patches of the normalised picture, `[P, M, X]`.
         normalize_pixels: Whether the target is standardised patch by patch.
 
     Raises:
@@ -33,11 +30,10 @@ def reconstruction_loss(
     Source:
         Spec 2.8.
     """
-    if not bool(hidden_PN.any()):
+    if target_PMX.shape[1] == 0:
         raise ValueError("no patch is hidden; set reconstruction_weight=0 or a mask ratio above 0")
-    wide = torch.promote_types(prediction_PNX.dtype, torch.float32)
-    target_PNX = target_PNX.to(wide)
+    wide = torch.promote_types(prediction_PMX.dtype, torch.float32)
+    target_PMX = target_PMX.to(wide)
     if normalize_pixels:
-        target_PNX = normalize_patches(target_PNX)
-    error_PN = (prediction_PNX.to(wide) - target_PNX).square().mean(dim=-1)
-    return (error_PN * hidden_PN).sum() / hidden_PN.sum()
+        target_PMX = normalize_patches(target_PMX)
+    return (prediction_PMX.to(wide) - target_PMX).square().mean()

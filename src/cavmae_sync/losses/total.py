@@ -1,9 +1,10 @@
 """Both losses of one pretraining step.
 
-P (clip, frame) pairs, L spectrogram frames per segment, M mel bins, C H W a frame.
+P (clip, frame) pairs, L spectrogram frames per segment, M mel bins, C H W a frame,
+R kinds of embedding, S the two senses, D width.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from pydantic import Field
@@ -12,9 +13,16 @@ from torch import Tensor
 from cavmae_sync import paper
 from cavmae_sync.choices import Representation
 from cavmae_sync.config import Config
-from cavmae_sync.losses.contrastive import Contrast, ContrastConfig, Gather, contrastive_loss, gather_nothing
+from cavmae_sync.losses.contrastive import (
+    Contrast,
+    ContrastConfig,
+    Gather,
+    contrastive_loss,
+    gather_nothing,
+)
 from cavmae_sync.losses.reconstruction import reconstruction_loss
 from cavmae_sync.model.cavmae_sync import PretrainOutput
+from cavmae_sync.model.masking import take_tokens
 from cavmae_sync.model.patches import patchify, segment_picture
 
 
@@ -40,6 +48,10 @@ class PretrainLosses:
     audio_reconstruction: Tensor
     visual_reconstruction: Tensor
     contrastive_accuracy: Tensor
+
+    def as_row(self) -> Tensor:
+        """All of them in one row in the order of the fields, without gradients, where they were computed."""
+        return torch.stack([getattr(self, field.name).detach() for field in fields(self)])
 
 
 def pretrain_losses(
@@ -68,13 +80,56 @@ def pretrain_losses(
     Source:
         Spec 2.8. Either weight may be 0 (the official code fails for the reconstruction weight).
     """
-    contrasted = _compare(output, contrast or ContrastConfig(negatives="local"), gather)
+    contrast = contrast or ContrastConfig(negatives="local")
+    return combine_losses(
+        contrast_of(compared_rows(output, contrast), contrast, gather),
+        output,
+        segments_PLM,
+        frames_PCHW,
+        contrastive_weight=contrastive_weight,
+        reconstruction_weight=reconstruction_weight,
+        normalize_pixels=normalize_pixels,
+    )
+
+
+def compared_rows(output: PretrainOutput, config: ContrastConfig) -> Tensor:
+    """What is compared, `[R, 2, P, D]`, float32 at least: kinds of embedding, then sound and picture."""
+    kinds: tuple[Representation, ...] = (
+        ("global", "patch_mean") if config.representation == "both" else (config.representation,)
+    )
+    rows = [side.representation(kind) for kind in kinds for side in (output.audio, output.visual)]
+    rows_RSPD = torch.stack(rows).unflatten(0, (len(kinds), 2))
+    return rows_RSPD.to(torch.promote_types(rows_RSPD.dtype, torch.float32))
+
+
+def contrast_of(rows_RSPD: Tensor, config: ContrastConfig, gather: Gather) -> Contrast:
+    """The mean over kinds of embedding; the accuracy is that of the first kind."""
+    parts = [
+        contrastive_loss(audio_PD, visual_PD, config=config, gather=gather)
+        for audio_PD, visual_PD in rows_RSPD
+    ]
+    return Contrast(loss=torch.stack([part.loss for part in parts]).mean(), accuracy=parts[0].accuracy)
+
+
+def combine_losses(
+    contrasted: Contrast,
+    output: PretrainOutput,
+    segments_PLM: Tensor,
+    frames_PCHW: Tensor,
+    *,
+    contrastive_weight: float,
+    reconstruction_weight: float,
+    normalize_pixels: bool,
+) -> PretrainLosses:
+    """As `pretrain_losses`, where the comparison has been made."""
     if reconstruction_weight == 0:
         audio = visual = contrasted.loss.new_zeros(())
     else:
         audio, visual = (
             reconstruction_loss(
-                prediction, patchify(picture), mask.hidden_PN, normalize_pixels=normalize_pixels
+                prediction if output.predicted == "hidden" else take_tokens(prediction, mask.hidden_index()),
+                take_tokens(patchify(picture), mask.hidden_index()),
+                normalize_pixels=normalize_pixels,
             )
             for prediction, picture, mask in (
                 (output.audio_reconstruction_PNX, segment_picture(segments_PLM), output.audio_mask),
@@ -88,19 +143,3 @@ def pretrain_losses(
         visual_reconstruction=visual,
         contrastive_accuracy=contrasted.accuracy,
     )
-
-
-def _compare(output: PretrainOutput, config: ContrastConfig, gather: Gather) -> Contrast:
-    kinds: tuple[Representation, ...] = (
-        ("global", "patch_mean") if config.representation == "both" else (config.representation,)
-    )
-    parts = [
-        contrastive_loss(
-            output.audio.representation(kind),
-            output.visual.representation(kind),
-            config=config,
-            gather=gather,
-        )
-        for kind in kinds
-    ]
-    return Contrast(loss=torch.stack([part.loss for part in parts]).mean(), accuracy=parts[0].accuracy)

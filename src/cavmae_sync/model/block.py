@@ -1,15 +1,18 @@
 """The transformer block: shared attention and perceptron, one pair of layer norms per use.
 
-B any batch, N tokens, D width, H heads.
+B any batch, N tokens, M of them that are asked for, D width, H heads.
 """
 
+from collections.abc import Iterable
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from cavmae_sync.compute import attend
+from cavmae_sync.model.masking import take_tokens
 from cavmae_sync.paper import LAYER_NORM_EPSILON
 
 Modality = Literal["audio", "visual"]
@@ -34,13 +37,23 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)
 
-    def forward(self, tokens_BND: Tensor) -> Tensor:
-        """`[B, N, D]` to `[B, N, D]`."""
-        batch, num_tokens, width = tokens_BND.shape
-        qkv = self.qkv(tokens_BND).view(batch, num_tokens, 3, self.heads, width // self.heads)
-        query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)
-        mixed = attend(query, key, value)
-        return self.proj(mixed.transpose(1, 2).reshape(batch, num_tokens, width))
+    def forward(self, tokens_BND: Tensor, asking_BMD: Tensor | None = None) -> Tensor:
+        """`[B, N, D]` to `[B, N, D]`; or what `asking_BMD` see in them, `[B, M, D]`."""
+        width = tokens_BND.shape[-1]
+        if asking_BMD is None:
+            query, key, value = self._by_head(self.qkv(tokens_BND), 3)
+        else:
+            # One weight for all three, as in the field's files: its first third makes the queries.
+            weight, bias = self.qkv.weight, self.qkv.bias
+            (query,) = self._by_head(F.linear(asking_BMD, weight[:width], bias[:width]), 1)
+            key, value = self._by_head(F.linear(tokens_BND, weight[width:], bias[width:]), 2)
+        mixed = attend(query, key, value).transpose(1, 2)
+        return self.proj(mixed.flatten(2))
+
+    def _by_head(self, rows_BND: Tensor, num: int) -> tuple[Tensor, ...]:
+        batch, num_tokens, width = rows_BND.shape
+        parts = rows_BND.view(batch, num_tokens, num, self.heads, width // num // self.heads)
+        return parts.permute(2, 0, 3, 1, 4).unbind(0)
 
 
 class Mlp(nn.Module):
@@ -61,23 +74,65 @@ class Block(nn.Module):
 
     Attention and perceptron are shared by all uses; `uses` says which pairs of norms exist. The official
     code builds three pairs in every block and uses three only in the joint layer.
+
+    `recomputes` forgets what is inside a block after the forward pass and computes it again for the backward
+    pass: less memory, a third more arithmetic.
     """
 
     def __init__(
         self, width: int, *, heads: int, mlp_ratio: int, uses: tuple[NormUse, ...] = ("shared",)
     ) -> None:
         super().__init__()
+        self.recomputes = False
         self.attn = Attention(width, heads=heads)
         self.mlp = Mlp(width, hidden_width=width * mlp_ratio)
         for use in uses:
             self.add_module(f"norm1{_SUFFIX[use]}", layer_norm(width))
             self.add_module(f"norm2{_SUFFIX[use]}", layer_norm(width))
 
-    def forward(self, tokens_BND: Tensor, use: NormUse = "shared") -> Tensor:
-        """`[B, N, D]` to `[B, N, D]` with the norms of `use`."""
+    def forward(
+        self, tokens_BND: Tensor, use: NormUse = "shared", *, asked_BM: Tensor | None = None
+    ) -> Tensor:
+        """`[B, N, D]` to `[B, N, D]` with the norms of `use`.
+
+        Args:
+            tokens_BND: All tokens; all are looked at.
+            use: Which pair of norms.
+            asked_BM: int64 `[B, M]`, the only tokens whose result is read; the result is `[B, M, D]` then.
+                For the last block of a chain.
+        """
+        if self.recomputes and torch.is_grad_enabled():
+            # Nothing in a block is random, so no random state need be kept for the second time.
+            result = checkpoint(
+                self._transform, tokens_BND, use, asked_BM, use_reentrant=False, preserve_rng_state=False
+            )
+            assert isinstance(result, Tensor)
+            return result
+        return self._transform(tokens_BND, use, asked_BM)
+
+    def _transform(self, tokens_BND: Tensor, use: NormUse, asked_BM: Tensor | None) -> Tensor:
         norm1, norm2 = (self.get_submodule(f"norm{k}{_SUFFIX[use]}") for k in (1, 2))
-        tokens_BND = tokens_BND + self.attn(norm1(tokens_BND))
+        normed_BND = norm1(tokens_BND)
+        if asked_BM is None:
+            tokens_BND = tokens_BND + self.attn(normed_BND)
+        else:
+            asking_BMD = take_tokens(normed_BND, asked_BM)
+            tokens_BND = take_tokens(tokens_BND, asked_BM) + self.attn(normed_BND, asking_BMD)
         return tokens_BND + self.mlp(norm2(tokens_BND))
+
+
+def run_blocks(
+    blocks: Iterable[nn.Module],
+    row_BND: Tensor,
+    *,
+    use: NormUse = "shared",
+    asked_BM: Tensor | None = None,
+) -> Tensor:
+    """A chain of one or more blocks; the last gives the tokens of `asked_BM` only, where it is given."""
+    *first, last = blocks
+    for block in first:
+        row_BND = block(row_BND, use)
+    return last(row_BND, use, asked_BM=asked_BM)
 
 
 @torch.no_grad()

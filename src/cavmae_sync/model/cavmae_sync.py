@@ -1,7 +1,7 @@
 """The whole model: segments and frames in, tokens, embeddings and reconstructions out.
 
-P (clip, frame) pairs, L spectrogram frames per segment, M mel bins, C H W a frame, N patches,
-X values of a patch.
+P (clip, frame) pairs, L spectrogram frames per segment, M mel bins, C H W a frame, N patches (or those that
+are predicted), X values of a patch.
 
     segments_PLM ─> audio encoder ──┬─> joint layer, alone ───> aligned audio
                                     ├─> joint layer, together ─> decoder ─> both reconstructions
@@ -10,12 +10,13 @@ X values of a patch.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
 
 from cavmae_sync.errors import WeightsError
+from cavmae_sync.model.block import Block
 from cavmae_sync.model.config import ModelConfig
 from cavmae_sync.model.decoder import Decoder
 from cavmae_sync.model.encoder import ModalityEncoder
@@ -29,6 +30,23 @@ if TYPE_CHECKING:
     from cavmae_sync.model.provenance import Provenance
 
 
+#: Which patches are predicted: all, those that the encoder did not see, or none.
+Predicted = Literal["all", "hidden", "none"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """What of a masked pass is read. The rest is not computed; what is read stays what it is.
+
+    Attributes:
+        predicted: Which patches are predicted.
+        patch_tokens: Whether aligned patch tokens are read, or global tokens alone.
+    """
+
+    predicted: Predicted = "all"
+    patch_tokens: bool = True
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PretrainOutput:
     """What a masked pass gives.
@@ -40,6 +58,7 @@ class PretrainOutput:
         visual_reconstruction_PNX: Predicted patch values of the frames, `[P, N, 768]`.
         audio_mask: What was hidden of the segments.
         visual_mask: What was hidden of the frames.
+        predicted: Which patches the reconstructions are of; "hidden" in the order of `Mask.hidden_index`.
     """
 
     audio: Encoded
@@ -48,6 +67,7 @@ class PretrainOutput:
     visual_reconstruction_PNX: Tensor
     audio_mask: Mask
     visual_mask: Mask
+    predicted: Predicted = "all"
 
 
 class CAVMAESync(nn.Module):
@@ -106,6 +126,7 @@ class CAVMAESync(nn.Module):
         audio_mask: Mask,
         visual_mask: Mask,
         contrastive_masks: MaskPair | None = None,
+        wanted: Wanted | None = None,
     ) -> PretrainOutput:
         """One pretraining pass.
 
@@ -116,32 +137,54 @@ class CAVMAESync(nn.Module):
             visual_mask: Patches of the frames hidden from the encoder.
             contrastive_masks: A second encoder pass with these masks gives the aligned tokens; None
                 takes them from the same pass, as published.
+            wanted: What is read of the output; None computes all of it.
 
         Raises:
-            WeightsError: The model has no decoder.
+            WeightsError: The model has no decoder, and predictions are wanted.
 
         Source:
             Spec 2.5 and 2.7.
         """
+        wanted = wanted or Wanted()
+        masks = MaskPair(audio=audio_mask, visual=visual_mask)
+        predicts = wanted.predicted != "none"
+        tokens = self.trunk(segments_PLM, frames_PCHW, masks if predicts else contrastive_masks or masks)
+        audio_PNX, visual_PNX = (
+            self._decode(tokens, masks, only_hidden=wanted.predicted == "hidden")
+            if predicts
+            else (segments_PLM.new_zeros(len(segments_PLM), 0, 1) for _ in range(2))
+        )
+        if predicts and contrastive_masks is not None:
+            tokens = self.trunk(segments_PLM, frames_PCHW, contrastive_masks)
+        return PretrainOutput(
+            audio=self.joint.align(tokens.audio, "audio", with_patches=wanted.patch_tokens),
+            visual=self.joint.align(tokens.visual, "visual", with_patches=wanted.patch_tokens),
+            audio_reconstruction_PNX=audio_PNX,
+            visual_reconstruction_PNX=visual_PNX,
+            audio_mask=audio_mask,
+            visual_mask=visual_mask,
+            predicted=wanted.predicted,
+        )
+
+    def recompute_blocks(self, *, recompute: bool) -> None:
+        """Forget what is inside blocks after a forward pass and compute it again for the backward pass."""
+        for module in self.modules():
+            if isinstance(module, Block):
+                module.recomputes = recompute
+
+    def _decode(self, tokens: EncodedPair, masks: MaskPair, *, only_hidden: bool) -> tuple[Tensor, Tensor]:
         if self.decoder is None:
             raise WeightsError(
                 "These weights have no decoder (decoder=None in their configuration): they encode, but can "
                 "neither be pretrained nor reconstruct. Use the pretraining weights they were made from."
             )
-        masks = MaskPair(audio=audio_mask, visual=visual_mask)
-        tokens = self.trunk(segments_PLM, frames_PCHW, masks)
-        audio_PNX, visual_PNX = self.decoder(
-            *self.joint.fuse(tokens), audio_mask=audio_mask, visual_mask=visual_mask
-        )
-        if contrastive_masks is not None:
-            tokens = self.trunk(segments_PLM, frames_PCHW, contrastive_masks)
-        return PretrainOutput(
-            audio=self.joint.align(tokens.audio, "audio"),
-            visual=self.joint.align(tokens.visual, "visual"),
-            audio_reconstruction_PNX=audio_PNX,
-            visual_reconstruction_PNX=visual_PNX,
-            audio_mask=audio_mask,
-            visual_mask=visual_mask,
+        assert masks.audio is not None
+        assert masks.visual is not None
+        return self.decoder(
+            *self.joint.fuse(tokens),
+            audio_mask=masks.audio,
+            visual_mask=masks.visual,
+            only_hidden=only_hidden,
         )
 
     @staticmethod

@@ -1,9 +1,12 @@
-"""The decoder: fused tokens of the kept patches in, values of all patches out (spec 2.7)."""
+"""The decoder: fused tokens of the kept patches in, values of all or of the hidden patches out (spec 2.7).
+
+P (clip, frame) pairs, N patches, K kept and M hidden ones, D width.
+"""
 
 import torch
 from torch import Tensor, nn
 
-from cavmae_sync.model.block import Block, initialize_linear, layer_norm
+from cavmae_sync.model.block import Block, initialize_linear, layer_norm, run_blocks
 from cavmae_sync.model.config import DecoderConfig, ModelConfig
 from cavmae_sync.model.encoder import CHANNELS
 from cavmae_sync.model.masking import Mask
@@ -41,18 +44,34 @@ class Decoder(nn.Module):
         self.predict_v = nn.Linear(width, PATCH_SIZE**2 * CHANNELS["visual"])
 
     def forward(
-        self, audio_PKD: Tensor, visual_PKD: Tensor, *, audio_mask: Mask, visual_mask: Mask
+        self,
+        audio_PKD: Tensor,
+        visual_PKD: Tensor,
+        *,
+        audio_mask: Mask,
+        visual_mask: Mask,
+        only_hidden: bool = False,
     ) -> tuple[Tensor, Tensor]:
-        """Predicted patch values of audio `[P, N, 256]` and of vision `[P, N, 768]`."""
+        """Predicted patch values of audio `[P, N, 256]` and of vision `[P, N, 768]`.
+
+        Args:
+            audio_PKD: Fused tokens of the kept patches of the segments.
+            visual_PKD: The same of the frames.
+            audio_mask: What was hidden of the segments.
+            visual_mask: What was hidden of the frames.
+            only_hidden: Predict the M hidden patches only, in the order of `Mask.hidden_index`: the last
+                block then asks for nothing else.
+        """
         audio_PND = audio_mask.put_back(self.embed(audio_PKD), filler_D=self.mask_token)
         visual_PND = visual_mask.put_back(self.embed(visual_PKD), filler_D=self.mask_token)
         audio_PND = audio_PND + self.positions_a_ND + self.modality_a
         visual_PND = visual_PND + self.positions_v_ND + self.modality_v
         row = torch.cat([audio_PND, visual_PND], dim=1)
-        for block in self.blocks:
-            row = block(row)
-        row = self.norm(row)
-        split = audio_PND.shape[1]
+        split, asked = audio_PND.shape[1], None
+        if only_hidden:
+            hidden = audio_mask.hidden_index(), visual_mask.hidden_index() + split
+            split, asked = hidden[0].shape[1], torch.cat(hidden, dim=1)
+        row = self.norm(run_blocks(self.blocks, row, asked_BM=asked))
         return self.predict_a(row[:, :split]), self.predict_v(row[:, split:])
 
     @torch.no_grad()

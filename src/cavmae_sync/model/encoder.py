@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from cavmae_sync.model.block import Block, Modality, initialize_linear
+from cavmae_sync.model.block import Block, Modality, initialize_linear, run_blocks
 from cavmae_sync.model.config import ModelConfig
 from cavmae_sync.model.masking import Mask
 from cavmae_sync.model.patches import PatchEmbedding
@@ -47,10 +47,7 @@ class ModalityEncoder(nn.Module):
             global_token_PD=None if self.global_token is None else self.global_token.expand(count, -1),
             register_tokens_PRD=None if self.registers is None else self.registers.expand(count, -1, -1),
         )
-        row = tokens.in_a_row()
-        for block in self.blocks:
-            row = block(row)
-        return tokens.from_row(row)
+        return tokens.from_row(run_blocks(self.blocks, tokens.in_a_row()))
 
     @torch.no_grad()
     def initialize(self, *, generator: torch.Generator | None) -> None:

@@ -8,7 +8,7 @@ both patches  ── norm1,   norm2   ──> fused tokens   ──> decoded int
 import torch
 from torch import Tensor, nn
 
-from cavmae_sync.model.block import Block, Modality, initialize_linear, layer_norm
+from cavmae_sync.model.block import Block, Modality, initialize_linear, layer_norm, run_blocks
 from cavmae_sync.model.config import ModelConfig
 from cavmae_sync.model.tokens import Encoded, EncodedPair
 
@@ -37,16 +37,27 @@ class JointLayer(nn.Module):
         )
         self.norm, self.norm_a, self.norm_v = (layer_norm(config.width) for _ in range(3))
 
-    def align(self, tokens: Encoded, modality: Modality) -> Encoded:
-        """One modality alone: what is compared between modalities. Registers are left behind."""
+    def align(self, tokens: Encoded, modality: Modality, *, with_patches: bool = True) -> Encoded:
+        """One modality alone: what is compared between modalities. Registers are left behind.
+
+        Args:
+            tokens: What the modality's encoder gave.
+            modality: Which one.
+            with_patches: False gives the global token only, and no patches, where the model has one: the last
+                block then computes nothing else.
+        """
         entering = self._entering(tokens)
         row = entering.in_a_row()
-        for block in self.blocks:
-            row = block(row, modality)
-        for block in self.head_a if modality == "audio" else self.head_v:
-            row = block(row)
-        norm = self.norm_a if modality == "audio" else self.norm_v
-        return entering.from_row(norm(row)).without_registers()
+        only_global = entering.global_token_PD is not None and not with_patches
+        asked = row.new_zeros(len(row), 1, dtype=torch.int64) if only_global else None
+        head = self.head_a if modality == "audio" else self.head_v
+        row = run_blocks(self.blocks, row, use=modality, asked_BM=None if len(head) else asked)
+        if len(head):
+            row = run_blocks(head, row, asked_BM=asked)
+        row = (self.norm_a if modality == "audio" else self.norm_v)(row)
+        if only_global:
+            return Encoded(patch_tokens_PND=row[:, 1:], global_token_PD=row[:, 0])
+        return entering.from_row(row).without_registers()
 
     def fuse(self, tokens: EncodedPair) -> tuple[Tensor, Tensor]:
         """Both modalities together, without global tokens (released code; the paper's text differs).
@@ -65,10 +76,7 @@ class JointLayer(nn.Module):
             for part in (tokens.audio, tokens.visual)
         )
         audio_row, visual_row = audio.in_a_row(), visual.in_a_row()
-        row = torch.cat([audio_row, visual_row], dim=1)
-        for block in self.blocks:
-            row = block(row)
-        row = self.norm(row)
+        row = self.norm(run_blocks(self.blocks, torch.cat([audio_row, visual_row], dim=1)))
         split = audio_row.shape[1]
         return audio.from_row(row[:, :split]).patch_tokens_PND, visual.from_row(
             row[:, split:]

@@ -1,6 +1,6 @@
 """Which patches the encoder sees.
 
-P (clip, frame) pairs, N patches, K kept patches, N(v) noise in [0, 1).
+P (clip, frame) pairs, N patches, K kept and M hidden patches, N(v) noise in [0, 1).
 
     noise  0.7  0.1  0.9  0.4      ratio 0.5: the int(4 * 0.5) smallest are kept,
     order   2    0    3    1       in the order of their noise: keep = [1, 3]
@@ -18,6 +18,11 @@ from cavmae_sync import paper
 from cavmae_sync.config import Config
 
 MaskMode = Literal["unstructured", "time", "freq", "tf"]
+
+
+def take_tokens(tokens_PND: Tensor, index_PM: Tensor) -> Tensor:
+    """Some tokens of each row, `[P, M, D]`, by an int64 index `[P, M]`."""
+    return tokens_PND.gather(1, index_PM.unsqueeze(-1).expand(-1, -1, tokens_PND.shape[-1]))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,7 +66,13 @@ class Mask:
 
     def take(self, tokens_PND: Tensor) -> Tensor:
         """The kept tokens, `[P, K, D]`."""
-        return tokens_PND.gather(1, self.keep_PK.unsqueeze(-1).expand(-1, -1, tokens_PND.shape[-1]))
+        return take_tokens(tokens_PND, self.keep_PK)
+
+    def hidden_index(self) -> Tensor:
+        """int64 `[P, M]`, indices of the M = N - K hidden patches, in their order in the picture."""
+        # Sorting, not `nonzero`: the length of that is known only after waiting for the device.
+        order_PN = self.hidden_PN.long().argsort(dim=1, descending=True, stable=True)
+        return order_PN[:, : self.hidden_PN.shape[1] - self.keep_PK.shape[1]]
 
     def put_back(self, tokens_PKD: Tensor, *, filler_D: Tensor) -> Tensor:
         """`[P, N, D]` with the kept tokens in their places and `filler_D` in the hidden ones."""

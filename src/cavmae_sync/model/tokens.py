@@ -16,7 +16,8 @@ class Encoded:
     """Tokens of one modality.
 
     Attributes:
-        patch_tokens_PND: `[P, N, D]`, one per patch the encoder saw, in the order of `Mask.keep_PK`.
+        patch_tokens_PND: `[P, N, D]`, one per patch the encoder saw, in the order of `Mask.keep_PK`;
+            `[P, 0, D]` where only global tokens were asked for.
         global_token_PD: `[P, D]`, or None for a model without global tokens (checkpoints call it
             `cls_token`).
         register_tokens_PRD: `[P, R, D]`, for analysis and for the joint layer where a model says so;
@@ -54,8 +55,13 @@ class Encoded:
         """What is compared, `[P, D]`: the global token, or the mean of the patch tokens.
 
         A model without global tokens always compares patch means (that is CAV-MAE).
+
+        Raises:
+            ValueError: Of patch means, where only global tokens were asked for.
         """
         if kind == "patch_mean" or self.global_token_PD is None:
+            if self.patch_tokens_PND.shape[1] == 0:
+                raise ValueError("there are no patch tokens: only global tokens were asked for")
             return self.patch_tokens_PND.mean(dim=1)
         return self.global_token_PD
 

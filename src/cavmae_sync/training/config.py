@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from cavmae_sync import paper
-from cavmae_sync.choices import Precision
+from cavmae_sync.choices import TrainingPrecision
 from cavmae_sync.config import Config
 from cavmae_sync.inputs.augment import AugmentConfig
 from cavmae_sync.losses import LossConfig
@@ -47,13 +47,19 @@ class LoopConfig(Config):
     batch_size: int = Field(paper.BATCH_SIZE, gt=0)
     """Clips of one step, over all processes and accumulated parts."""
     accumulation: int = Field(1, gt=0)
-    """Parts into which each process splits its share of a step, to save memory. Contrast is within a part."""
+    """Parts into which each process splits its share of a step, to save memory."""
+    contrast_over: Literal["batch", "part"] = "batch"
+    """Pairs that an accumulated step compares: its whole "batch", as if it were not split, for 1.15 times the
+    arithmetic (shards that fit into a part need none of it); or each "part" by itself."""
     num_epochs: int = Field(paper.NUM_EPOCHS, gt=0)
     """Passes over the training clips."""
     num_steps: int | None = Field(None, gt=0)
     """Length of the run in steps instead of epochs."""
-    precision: Precision = "float32"
+    precision: TrainingPrecision = "float32"
     """Precision of the forward pass; similarities and losses are float32 in all three."""
+    checkpoint_activations: bool = False
+    """Forget what is inside each block after the forward pass and compute it again for the backward pass:
+    less memory, a third more arithmetic, the same gradients."""
     num_workers: int = Field(2, ge=0)
     """Processes that read clips, per training process; 0 reads in the training process itself."""
     weights_file: str | None = None
@@ -101,15 +107,17 @@ class PretrainConfig(Config):
     def _check_batch(self) -> None:
         shard = self.losses.contrast.shard_size
         part, rest = divmod(self.loop.batch_size, self.loop.accumulation)
+        compared = self.loop.batch_size if self.loop.contrast_over == "batch" else part
         if rest:
             raise ValueError(
                 f"loop.batch_size={self.loop.batch_size} must be a multiple of "
                 f"loop.accumulation={self.loop.accumulation}."
             )
-        if shard is not None and part % shard:
+        if shard is not None and compared % shard:
+            what = "loop.batch_size" if compared != part else "loop.batch_size / loop.accumulation"
             raise ValueError(
-                f"losses.contrast.negatives=shard:{shard} must divide loop.batch_size / loop.accumulation = "
-                f"{part}. Use losses.contrast.negatives=local, or another batch size."
+                f"losses.contrast.negatives=shard:{shard} must divide {what} = {compared}. Use "
+                "losses.contrast.negatives=local, or another batch size."
             )
 
     def _check_losses(self) -> None:

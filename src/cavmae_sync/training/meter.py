@@ -1,9 +1,13 @@
 """What is averaged between two rows of the log."""
 
 import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 import torch
 from torch import Tensor
+
+Item = TypeVar("Item")
 
 
 class Meter:
@@ -19,7 +23,19 @@ class Meter:
 
     def restart_clock(self) -> None:
         """Count clips and seconds from now on; rows stay."""
-        self.clips, self.began = 0, time.perf_counter()
+        self.clips, self.waited_seconds, self.began = 0, 0.0, time.perf_counter()
+
+    def watch(self, batches: Iterable[Item]) -> Iterator[Item]:
+        """The same batches; the seconds until each comes are counted as waiting."""
+        source = iter(batches)
+        while True:
+            began = time.perf_counter()
+            try:
+                batch = next(source)
+            except StopIteration:
+                return
+            self.waited_seconds += time.perf_counter() - began
+            yield batch
 
     def pause(self, seconds: float) -> None:
         """Leave out seconds in which nothing was trained."""
@@ -42,4 +58,13 @@ class Meter:
     @property
     def clips_per_second(self) -> float:
         """Clips per second of training."""
-        return self.clips / max(time.perf_counter() - self.began, 1e-9)
+        return self.clips / self._seconds
+
+    @property
+    def waiting_fraction(self) -> float:
+        """Part of the time, in [0, 1], in which training had to wait for its next batch."""
+        return min(self.waited_seconds / self._seconds, 1.0)
+
+    @property
+    def _seconds(self) -> float:
+        return max(time.perf_counter() - self.began, 1e-9)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
-from cavmae_sync.choices import Precision
+from cavmae_sync.choices import TrainingPrecision
 from cavmae_sync.paper import ADAM_EPSILON
 from cavmae_sync.training.config import OptimConfig
 
@@ -20,7 +20,7 @@ def make_optimizer(parameters: Iterable[nn.Parameter], config: OptimConfig) -> t
         betas=config.betas,
         eps=ADAM_EPSILON,
         weight_decay=config.weight_decay,
-        fused=all(parameter.device.type in ("cpu", "cuda") for parameter in parameters),
+        fused=all(parameter.device.type in ("cpu", "cuda", "mps") for parameter in parameters),
     )
 
 
@@ -40,7 +40,7 @@ class Updater:
         parameters: Iterable[nn.Parameter],
         config: OptimConfig,
         *,
-        precision: Precision,
+        precision: TrainingPrecision,
         faster: Sequence[nn.Parameter] = (),
         factor: float = 1.0,
     ) -> None:
@@ -69,15 +69,24 @@ class Updater:
             group["lr"] = learning_rate * group.get("rate_factor", 1.0)
         self.scaler.unscale_(self.optimizer)
         norm = torch.nn.utils.get_total_norm(
-            [parameter.grad for parameter in self.parameters if parameter.grad is not None]
+            [parameter.grad for parameter in self.parameters if parameter.grad is not None], foreach=True
         )
         if self.clip_gradient_norm is not None:
-            torch.nn.utils.clip_grads_with_norm_(self.parameters, self.clip_gradient_norm, norm)
-        if self.scaler.is_enabled() or bool(norm.isfinite()):
-            self.scaler.step(self.optimizer)
+            torch.nn.utils.clip_grads_with_norm_(self.parameters, self.clip_gradient_norm, norm, foreach=True)
+        self._step_if_finite(norm)
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
         return norm
+
+    def _step_if_finite(self, norm: Tensor) -> None:
+        if self.scaler.is_enabled():
+            self.scaler.step(self.optimizer)
+        elif norm.device.type in ("cpu", "cuda"):
+            # The fused kernels look at this flag themselves, so that nobody waits for the device here.
+            self.optimizer.found_inf = (~norm.isfinite()).float()  # pyrefly: ignore[missing-attribute]
+            self.optimizer.step()
+        elif bool(norm.isfinite()):
+            self.optimizer.step()
 
     def _set_apart(self, faster: Sequence[nn.Parameter], factor: float) -> None:
         """Move parameters to a group of their own, with the settings of the first."""

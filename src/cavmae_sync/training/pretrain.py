@@ -5,7 +5,7 @@ follows from the seed and the number of the step, so a checkpoint needs no more 
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,16 +21,17 @@ from cavmae_sync.data.draws import Purpose
 from cavmae_sync.errors import NonFiniteLossError, TrainingError
 from cavmae_sync.losses import ContrastConfig
 from cavmae_sync.model import CAVMAESync, Provenance, save_model
+from cavmae_sync.training.cached import PartContrast, contrast_of_parts
 from cavmae_sync.training.config import PretrainConfig
 from cavmae_sync.training.distributed import World
 from cavmae_sync.training.log import RunLog
-from cavmae_sync.training.masks import MaskSource
+from cavmae_sync.training.masks import MaskSource, StepMasks
 from cavmae_sync.training.meter import Meter
 from cavmae_sync.training.optim import Updater
 from cavmae_sync.training.run_folder import RunFolder
 from cavmae_sync.training.schedule import learning_rate_at
 from cavmae_sync.training.step import PretrainStep
-from cavmae_sync.training.validation import LOSS_NAMES, as_row, validate
+from cavmae_sync.training.validation import LOSS_NAMES, validate
 
 #: Numbers about a model, by name: retrieval on held-out clips, for example.
 Evaluator = Callable[[CAVMAESync], Mapping[str, float]]
@@ -40,13 +41,17 @@ Painter = Callable[[CAVMAESync], NDArray[np.uint8]]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StepReport:
-    """Where a run is: handed to whoever shows progress, after every step."""
+    """Where a run is: handed to whoever shows progress, after every step.
+
+    `waiting_fraction` is the part of the time, in [0, 1], in which training waited for clips.
+    """
 
     step: int
     num_steps: int
     epoch: int
     total_loss: float
     clips_per_second: float
+    waiting_fraction: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,6 +102,7 @@ class Pretraining:
         self.config, self.train, self.validation = config, train, validation
         self.world, self.run_folder, self.watchers = world, run, watchers or Watchers()
         self.model = model.to(world.device)
+        self.model.recompute_blocks(recompute=config.loop.checkpoint_activations)
         self.module = self._step_module(config.losses.contrast)
         self.parallel = world.wrap(
             self.module, has_unused_parameters=config.losses.reconstruction_weight == 0
@@ -124,7 +130,7 @@ class Pretraining:
         )
         with log as opened:
             self.since.restart_clock()
-            for batch in self._batches():
+            for batch in self.since.watch(self._batches()):
                 self.since.add(self._train_step(batch), clips=self.config.loop.batch_size)
                 self._report(opened)
                 if self.world.any(self.watchers.should_stop()):
@@ -148,17 +154,17 @@ class Pretraining:
         """One update. Returns a row of losses, learning rate and gradient norm."""
         first = self.world.rank * len(batch)
         masks = self.masks.draw([Draw(self.step, first + k) for k in range(len(batch))], step=self.step)
-        num_parts = self.config.loop.accumulation
-        size = len(batch) // num_parts
         batch, masks = batch.to(self.world.device), masks.to(self.world.device)
+        parts = self._parts(len(batch))
         rows = []
-        for part in range(num_parts):
-            span = slice(part * size, (part + 1) * size)
-            with self._gradients_stay(part + 1 < num_parts):
-                losses = self.parallel(batch.segments_PLM[span], batch.frames_PCHW[span], masks.part(span))
-                self._check_finite("loss", losses.total, batch)
-                self.updater.backward(losses.total / num_parts)
-            rows.append(as_row(losses))
+        for number, compare in enumerate(self._comparisons(batch, masks, parts)):
+            part = parts[number]
+            with self._gradients_stay(number + 1 < len(parts)):
+                losses = self.parallel(
+                    batch.segments_PLM[part], batch.frames_PCHW[part], masks.part(part), compare
+                )
+                self.updater.backward(losses.total / len(parts))
+            rows.append(losses.as_row())
         learning_rate = learning_rate_at(
             self.step,
             config=self.config.optim,
@@ -166,16 +172,35 @@ class Pretraining:
             steps_per_epoch=self.steps_per_epoch,
         )
         norm = self.updater.update(learning_rate=learning_rate)
-        if self.updater.loss_scale is None:  # else overflow is expected, skips a step and lowers the scale
-            self._check_finite("norm of the gradients", norm, batch)
-        elif self.updater.loss_scale < 1:
-            raise NonFiniteLossError(
-                f"gradients overflow in float16 whatever the loss scale (step {self.step + 1}). Use "
-                "loop.precision=bfloat16 or float32, or lower optim.learning_rate."
-            )
+        # One transfer, the only time that a step waits for its device. Gradients that are not finite have
+        # updated nothing, so it is early enough to look at them here.
+        *totals, norm = (
+            torch.cat([torch.stack(rows).flatten(), norm.view(1).to(rows[0].dtype)]).cpu().double()
+        )
+        row = torch.stack(totals).view(len(parts), -1).mean(dim=0)
+        self._check(row, norm, batch)
         self.step += 1
-        rate_and_norm = torch.tensor([learning_rate, norm.item()], dtype=torch.float64)
-        return torch.cat([torch.stack(rows).mean(dim=0), rate_and_norm])
+        return torch.cat([row, torch.tensor([learning_rate, norm.item()], dtype=torch.float64)])
+
+    def _parts(self, num_pairs: int) -> list[slice]:
+        size = num_pairs // self.config.loop.accumulation
+        return [slice(start, start + size) for start in range(0, num_pairs, size)]
+
+    def _comparisons(
+        self, batch: Batch, masks: StepMasks, parts: list[slice]
+    ) -> Sequence[PartContrast | None]:
+        """For each part its comparison with all others, or None where it compares its own pairs alone."""
+        shard = self.config.losses.contrast.shard_size
+        fits = shard is not None and (parts[0].stop - parts[0].start) % shard == 0
+        if len(parts) == 1 or fits or self.config.loop.contrast_over == "part":
+            return [None] * len(parts)
+        return contrast_of_parts(
+            lambda part: self.module.embed(
+                batch.segments_PLM[part], batch.frames_PCHW[part], masks.part(part)
+            ),
+            self.module.compare,
+            parts,
+        )
 
     def _gradients_stay(self, stay: bool) -> AbstractContextManager[None]:  # noqa: FBT001
         """Between accumulated parts, gradients need not travel."""
@@ -183,8 +208,18 @@ class Pretraining:
             return self.parallel.no_sync()
         return nullcontext()
 
+    def _check(self, row: torch.Tensor, norm: torch.Tensor, batch: Batch) -> None:
+        self._check_finite("loss", row[LOSS_NAMES.index("total")], batch)
+        if self.updater.loss_scale is None:  # else overflow is expected, skips a step and lowers the scale
+            self._check_finite("norm of the gradients", norm, batch)
+        elif self.updater.loss_scale < 1:
+            raise NonFiniteLossError(
+                f"gradients overflow in float16 whatever the loss scale (step {self.step + 1}). Use "
+                "loop.precision=bfloat16 or float32, or lower optim.learning_rate."
+            )
+
     def _check_finite(self, what: str, value: torch.Tensor, batch: Batch) -> None:
-        if not bool(torch.isfinite(value)):
+        if not value.isfinite():
             some = ", ".join(batch.clip_ids[:8])
             raise NonFiniteLossError(
                 f"the {what} is {value.item()} in step {self.step + 1} (process {self.world.rank}), in a "
@@ -202,12 +237,17 @@ class Pretraining:
                     epoch=self.step // self.steps_per_epoch,
                     total_loss=float(since.last[LOSS_NAMES.index("total")]),
                     clips_per_second=since.clips_per_second,
+                    waiting_fraction=since.waiting_fraction,
                 )
             )
         if self._due(self.config.loop.log_every_steps):
             row = self.world.mean(since.mean())
             values = dict(zip((*LOSS_NAMES, "learning_rate", "gradient_norm"), row.tolist(), strict=True))
-            values |= {"epoch": self.step / self.steps_per_epoch, "clips_per_second": since.clips_per_second}
+            values |= {
+                "epoch": self.step / self.steps_per_epoch,
+                "clips_per_second": since.clips_per_second,
+                "waiting_fraction": since.waiting_fraction,
+            }
             if self.updater.loss_scale is not None:
                 values["loss_scale"] = self.updater.loss_scale
             if log is not None:
@@ -328,8 +368,9 @@ def _check_sizes(config: PretrainConfig, *, num_clips: int, num_processes: int) 
             f"loop.accumulation={parts}."
         )
     shard = config.losses.contrast.shard_size
-    if shard is not None and part % shard:
+    compared = part * parts if config.loop.contrast_over == "batch" else part
+    if shard is not None and compared % shard:
         raise TrainingError(
-            f"losses.contrast.negatives=shard:{shard} must divide the {part} clips that each of "
+            f"losses.contrast.negatives=shard:{shard} must divide the {compared} clips that each of "
             f"{num_processes} processes compares at once. Use losses.contrast.negatives=local or global."
         )

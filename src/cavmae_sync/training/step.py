@@ -1,19 +1,31 @@
 """What one pretraining step computes, as one module: the unit that is wrapped for several processes.
 
-P (clip, frame) pairs, L spectrogram frames per segment, M mel bins, C H W a frame.
+P (clip, frame) pairs, L spectrogram frames per segment, M mel bins, C H W a frame, R kinds of embedding,
+S the two senses, D width.
 """
+
+from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from cavmae_sync.choices import Precision
+from cavmae_sync.choices import TrainingPrecision
 from cavmae_sync.compute import matrix_products_in
-from cavmae_sync.losses import Gather, LossConfig, PretrainLosses, pretrain_losses
-from cavmae_sync.model import CAVMAESync
+from cavmae_sync.losses import (
+    Contrast,
+    Gather,
+    LossConfig,
+    PretrainLosses,
+    combine_losses,
+    compared_rows,
+    contrast_of,
+)
+from cavmae_sync.model import CAVMAESync, PretrainOutput, Wanted
+from cavmae_sync.model.cavmae_sync import Predicted
 from cavmae_sync.training.masks import StepMasks
 
 
 class PretrainStep(nn.Module):
-    """A model and its losses, in the precision of the run.
+    """A model and its losses, in the precision of the run. Nothing is computed that no loss reads.
 
     Args:
         model: The model.
@@ -23,29 +35,58 @@ class PretrainStep(nn.Module):
     """
 
     def __init__(
-        self, model: CAVMAESync, losses: LossConfig, *, precision: Precision, gather: Gather
+        self, model: CAVMAESync, losses: LossConfig, *, precision: TrainingPrecision, gather: Gather
     ) -> None:
         super().__init__()
         self.model = model
         self.losses, self.precision, self.gather = losses, precision, gather
 
-    def forward(self, segments_PLM: Tensor, frames_PCHW: Tensor, masks: StepMasks) -> PretrainLosses:
-        """The losses of one pass."""
-        with matrix_products_in(self.precision, segments_PLM.device):
-            output = self.model(
-                segments_PLM,
-                frames_PCHW,
-                audio_mask=masks.audio,
-                visual_mask=masks.visual,
-                contrastive_masks=masks.contrastive,
-            )
-        return pretrain_losses(
+    def forward(
+        self,
+        segments_PLM: Tensor,
+        frames_PCHW: Tensor,
+        masks: StepMasks,
+        compare: Callable[[Tensor], Contrast] | None = None,
+    ) -> PretrainLosses:
+        """The losses of one pass.
+
+        Args:
+            segments_PLM: Normalised log-mel.
+            frames_PCHW: Normalised frames.
+            masks: What is hidden.
+            compare: Compares embeddings `[R, S, P, D]`; None compares the pairs of this pass.
+        """
+        predicted: Predicted = "none" if self.losses.reconstruction_weight == 0 else "hidden"
+        output = self._pass(segments_PLM, frames_PCHW, masks, predicted)
+        return combine_losses(
+            (compare or self.compare)(compared_rows(output, self.losses.contrast)),
             output,
             segments_PLM,
             frames_PCHW,
             contrastive_weight=self.losses.contrastive_weight,
             reconstruction_weight=self.losses.reconstruction_weight,
             normalize_pixels=self.losses.normalize_pixels,
-            contrast=self.losses.contrast,
-            gather=self.gather,
         )
+
+    def embed(self, segments_PLM: Tensor, frames_PCHW: Tensor, masks: StepMasks) -> Tensor:
+        """What is compared, `[R, S, P, D]`, without decoding anything."""
+        return compared_rows(self._pass(segments_PLM, frames_PCHW, masks, "none"), self.losses.contrast)
+
+    def compare(self, rows_RSPD: Tensor) -> Contrast:
+        """The contrastive loss of embeddings `[R, S, P, D]`."""
+        return contrast_of(rows_RSPD, self.losses.contrast, self.gather)
+
+    def _pass(
+        self, segments_PLM: Tensor, frames_PCHW: Tensor, masks: StepMasks, predicted: Predicted
+    ) -> PretrainOutput:
+        with matrix_products_in(self.precision, segments_PLM.device):
+            return self.model(
+                segments_PLM,
+                frames_PCHW,
+                audio_mask=masks.audio,
+                visual_mask=masks.visual,
+                contrastive_masks=masks.contrastive,
+                wanted=Wanted(
+                    predicted=predicted, patch_tokens=self.losses.contrast.representation != "global"
+                ),
+            )
