@@ -1,70 +1,139 @@
-"""`cavmae-sync embed`: vectors of every clip of a dataset, in a file that other programs read."""
+"""`cavmae-sync embed`: vectors of a dataset's clips, or of any number of video files, for other programs."""
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
+from rich.console import Console
 
 from cavmae_sync.choices import Precision, Representation
-from cavmae_sync.cli.open import check_output, open_clips, open_embedder
+from cavmae_sync.cli.open import check_folder, check_output, open_clips, open_embedder
 from cavmae_sync.cli.progress import show_progress
 from cavmae_sync.cli.types import Count, Json, Workers
+from cavmae_sync.errors import ConfigError
+
+if TYPE_CHECKING:
+    from cavmae_sync.data import Share
+    from cavmae_sync.embedding import Embedder
+    from cavmae_sync.embedding.library import Pace
+
+_CLIPS = "clips."
 
 
 def embed(
     run_or_weights: Path,
     /,
     *overrides: str,
-    data: Path,
+    data: Path | None = None,
+    videos: Path | None = None,
     out: Annotated[Path, Parameter(name="--out")],
     representation: Representation = "global",
     precision: Precision = "float32",
     device: str | None = None,
     num_clips: Count | None = None,
-    num_workers: Workers = 0,
+    num_workers: Workers = None,
+    max_rejected_percent: float = 100.0,
+    shard_index: int = 0,
+    num_shards: Count = 1,
     as_json: Json = False,
 ) -> None:
     """Write a unit vector for the sound and one for the picture of every frame of every clip.
 
-    `evaluate retrieval --embeddings` measures the file as it measures the model, and NumPy, pandas, polars
-    and DuckDB read it.
+    Of a prepared dataset (--data) they go into one file. `evaluate retrieval --embeddings` measures it as it
+    measures the model.
 
-    Example: cavmae-sync embed my-run --data my-dataset --out embeddings.npz
+    Of video files (--videos), however many and long, they go into a folder: OUT/parts/*.parquet with one row
+    per clip, OUT/rejected.parquet with what could not be used and why, and OUT/library.json when all is done.
+    Stop it at any moment, even by kill -9, and run it again: what was finished stays.
+
+    pandas, polars and DuckDB read both.
+
+    Example: cavmae-sync embed my-run --videos my-videos --out my-library
 
     Args:
         run_or_weights: Folder of a run, a weights file, or organisation/name on a hub.
         overrides: `key=value` words for what no weight shows, for example `registers_in_joint=true` or
-            `inputs.align_length=valid`.
+            `inputs.align_length=valid`; with `clips.` in front for how --videos are cut and stored,
+            `clips.clip_seconds=5 clips.store=float16`.
         data: Prepared dataset.
-        out: File to write: .npz, or .parquet for one row per clip.
+        videos: Folder of videos (searched in depth), a text or CSV file that lists them, or one video.
+        out: With --data the file to write: .npz, or .parquet for one row per clip. With --videos a folder.
         representation: What stands for a frame or segment: its global token, or the mean of its patches.
         precision: Precision of matrix products.
         device: cpu, cuda or mps; the best there is unless given.
-        num_clips: Take the first clips only.
-        num_workers: Processes that read clips; 0 reads in this one.
+        num_clips: Take the first clips of --data only.
+        num_workers: Processes that read or decode; 0 does it in this one. Unless given 0 for --data, and for
+            --videos one, or one per core where the model computes on an accelerator.
+        max_rejected_percent: Fail when more of the --videos than this are rejected.
+        shard_index: Which of several machines this is, from 0, for --videos.
+        num_shards: How many machines work on the same OUT.
         as_json: Print what was written as one JSON object.
     """
+    from cavmae_sync.data import Share
+
+    how: dict[str, Any] = {"device": device, "precision": precision, "representation": representation}
+    if data is not None and videos is None:
+        _check_only_for_data(overrides, num_shards=num_shards)
+        check_output(out, option="--out", suffix=(".npz", ".parquet"))
+        embedder = open_embedder(run_or_weights, overrides, **how)
+        _embed_dataset(
+            embedder, data, out=out, num_clips=num_clips, num_workers=num_workers or 0, as_json=as_json
+        )
+        return
+    if videos is None or data is not None:
+        raise ConfigError("give either --data (a prepared dataset) or --videos (files), not both or none.")
+    if num_clips is not None:
+        raise ConfigError("--num-clips goes with --data. For --videos see clips.max_clips_per_file.")
+    if not 0 <= shard_index < num_shards:
+        raise ConfigError(
+            f"--shard-index {shard_index} must be at least 0 and below --num-shards {num_shards}."
+        )
+    check_folder(out, option="--out")
+    _embed_videos(
+        lambda: open_embedder(run_or_weights, _words(overrides, is_for_clips=False), **how),
+        videos,
+        out=out,
+        words=_words(overrides, is_for_clips=True),
+        num_workers=num_workers,
+        max_rejected_fraction=max_rejected_percent / 100,
+        share=Share(index=shard_index, count=num_shards),
+        as_json=as_json,
+    )
+
+
+def _check_only_for_data(overrides: Sequence[str], *, num_shards: int) -> None:
+    words = _words(overrides, is_for_clips=True)
+    if words or num_shards > 1:
+        what = f"{_CLIPS}{words[0]}" if words else "--num-shards"
+        raise ConfigError(f"{what} goes with --videos: clips of a dataset are cut already, into one file.")
+
+
+def _words(overrides: Sequence[str], *, is_for_clips: bool) -> list[str]:
+    words = [word for word in overrides if word.startswith(_CLIPS) == is_for_clips]
+    return [word.removeprefix(_CLIPS) for word in words]
+
+
+def _embed_dataset(
+    embedder: "Embedder", data: Path, *, out: Path, num_clips: int | None, num_workers: int, as_json: bool
+) -> None:
     from cavmae_sync.embedding import write_embeddings
 
-    check_output(out, option="--out", suffix=(".npz", ".parquet"))
-    embedder = open_embedder(
-        run_or_weights, overrides, device=device, precision=precision, representation=representation
-    )
     clips = open_clips(data, num_clips=num_clips)
     with show_progress("embedding clips") as advance:
         found = embedder.embed_dataset(
-            clips, num_workers=num_workers or 0, on_progress=lambda done, total: advance(done, total, "")
+            clips, num_workers=num_workers, on_progress=lambda done, total: advance(done, total, "")
         )
     write_embeddings(found, out)
-    num_clips, num_frames, width = found.audio_NTD.shape
+    num_found, num_frames, width = found.audio_NTD.shape
     if not as_json:
         broken = f" {found.num_broken_rows} vectors are not numbers." if found.num_broken_rows else ""
-        print(f"{out}: {num_clips} clips, {num_frames} frames each, vectors of {width} numbers.{broken}")
+        print(f"{out}: {num_found} clips, {num_frames} frames each, vectors of {width} numbers.{broken}")
         return
     content = {
         "out": str(out),
-        "num_clips": num_clips,
+        "num_clips": num_found,
         "num_frames": num_frames,
         "width": width,
         "broken_vectors": found.num_broken_rows,
@@ -72,3 +141,47 @@ def embed(
         "clip_list": found.clip_list,
     }
     print(json.dumps(content, indent=2, ensure_ascii=False))
+
+
+def _embed_videos(
+    open_model: "Callable[[], Embedder]",
+    videos: Path,
+    *,
+    out: Path,
+    words: Sequence[str],
+    num_workers: int | None,
+    max_rejected_fraction: float,
+    share: "Share",
+    as_json: bool,
+) -> None:
+    from cavmae_sync.embedding.library import LibraryConfig, embed_library
+
+    config = LibraryConfig().with_overrides(words)
+    embedder = open_model()
+    with show_progress("embedding files") as advance:
+        run = embed_library(
+            embedder,
+            videos,
+            out=out,
+            config=config,
+            num_workers=num_workers,
+            max_rejected_fraction=max_rejected_fraction,
+            share=share,
+            on_progress=lambda done, total, pace: advance(done, total, _describe(pace)),
+        )
+    if as_json:
+        content = {"out": str(out), **run.report.to_dict(), "this_run": run.pace.to_dict()}
+        print(json.dumps(content, indent=2, ensure_ascii=False))
+        return
+    console = Console()
+    console.print(run.report.to_table())
+    if run.pace.num_clips:
+        console.print(f"this run: {_describe(run.pace)}", soft_wrap=True)
+
+
+def _describe(pace: "Pace") -> str:
+    rejected = f", {pace.num_rejected} rejected" if pace.num_rejected else ""
+    return (
+        f"{pace.num_clips} clips{rejected}, {pace.clips_per_second:.2f} clips/s, "
+        f"{pace.hours_per_hour:.1f} h of footage per hour, encoder waits {pace.waiting_fraction:.0%}"
+    )

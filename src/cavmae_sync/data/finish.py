@@ -1,10 +1,10 @@
 """The end of a preparation: the tables of all units become the dataset's, and what came of it is counted."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 
@@ -25,6 +25,30 @@ from cavmae_sync.data.manifest import (
 from cavmae_sync.data.report import LabelUse, PrepareReport, count_up
 from cavmae_sync.data.unit import Unit
 from cavmae_sync.errors import DatasetError, TooManyRejectedError
+
+
+class Counts(Protocol):
+    """How many files were taken and rejected, and why."""
+
+    @property
+    def num_clips(self) -> int:
+        """Clips of the files that were taken."""
+        ...
+
+    @property
+    def num_files_accepted(self) -> int:
+        """Files that were taken."""
+        ...
+
+    @property
+    def num_files_rejected(self) -> int:
+        """Files that were tried and gave nothing."""
+        ...
+
+    @property
+    def rejected_by_reason(self) -> Mapping[str, int]:
+        """The latter by `MediaError.code`."""
+        ...
 
 
 def finish(
@@ -52,8 +76,8 @@ def finish(
         is_complete=True,
     )
     write_table(rejected, out / REJECTED_FILE)
-    _check_rejected(report, rejected, limit=max_rejected_fraction, where=out)
-    _check_ids(clips)
+    check_rejected(report, rejected, limit=max_rejected_fraction, where=out)
+    check_ids(clips)
     write_table(clips, out / CLIPS_FILE)
     _remove_leftovers(out, {shard["name"] for shard in shards})
     record = {
@@ -105,7 +129,18 @@ def _mark_duplicates(clips: pa.Table) -> pa.Table:
     return clips.set_column(place, CLIPS_SCHEMA.field(place), pa.array(flags, pa.bool_()))
 
 
-def _check_rejected(report: PrepareReport, rejected: pa.Table, *, limit: float, where: Path) -> None:
+def check_rejected(report: Counts, rejected: pa.Table, *, limit: float, where: Path) -> None:
+    """Refuse a result of which too little is left.
+
+    Args:
+        report: What was counted.
+        rejected: The files that cannot be used, of `REJECTED_SCHEMA`.
+        limit: Share of the files that may be rejected, in [0, 1].
+        where: Folder of the result.
+
+    Raises:
+        TooManyRejectedError: More files were rejected than allowed, or all.
+    """
     num_files = report.num_files_accepted + report.num_files_rejected
     if report.num_clips and report.num_files_rejected <= limit * num_files:
         return
@@ -120,12 +155,17 @@ def _check_rejected(report: PrepareReport, rejected: pa.Table, *, limit: float, 
     )
 
 
-def _check_ids(clips: pa.Table) -> None:
+def check_ids(clips: pa.Table) -> None:
+    """Refuse clips of one id.
+
+    Raises:
+        DatasetError: Names two files that have one.
+    """
     seen: dict[str, str] = {}
     for clip_id, source in zip(clips["id"].to_pylist(), clips["source"].to_pylist(), strict=True):
         if clip_id in seen:
             raise DatasetError(
-                f"{source} and {seen[clip_id]} both have a clip {clip_id!r}. Rename one and prepare again."
+                f"{source} and {seen[clip_id]} both have a clip {clip_id!r}. Rename one and run again."
             )
         seen[clip_id] = source
 

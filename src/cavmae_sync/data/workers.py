@@ -1,6 +1,7 @@
 """Processes that prepare: spawned, one thread each, gone as soon as their parent stops, however it stops."""
 
 import multiprocessing
+import multiprocessing.process
 import os
 import signal
 import threading
@@ -68,6 +69,24 @@ def single_threaded() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(num_threads)
+
+
+def follow_parent() -> None:
+    """End this worker at once when the process that started it is gone; leave Ctrl-C to that one.
+
+    For processes of a `DataLoader`. Its own watch looks whether the parent's number changed, and under
+    "forkserver" it does not: the parent is the server, which lives as long as its workers.
+    """
+    # Ctrl-C reaches every process of a terminal; whether to stop is for the one that collects to decide.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
+
+
+def _end_after(parent: multiprocessing.process.BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
 
 
 @contextmanager

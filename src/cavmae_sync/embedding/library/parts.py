@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -36,6 +37,10 @@ class PartRecord:
     num_clips: int
     num_bytes: int
     sha256: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self)
 
 
 class UnitParts:
@@ -98,7 +103,7 @@ class UnitParts:
             name=path.name, num_clips=num_clips, num_bytes=path.stat().st_size, sha256=_sha256(path)
         )
         write_table(rejected_table(self._rejected), unit.work_file("rejected.parquet"))
-        write_text(unit.work_file("json"), json.dumps(asdict(record)))
+        write_text(unit.work_file("json"), json.dumps(record.to_dict()))
         return UnitResult(num_files=unit.num_files, num_clips=num_clips, num_rejected=len(self._rejected))
 
     def _groups(self, schema: pa.Schema) -> Iterator[pa.Table]:

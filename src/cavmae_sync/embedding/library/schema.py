@@ -26,28 +26,31 @@ VECTORS: Final = ("audio", "visual")
 ROWS_PER_GROUP: Final = 256
 
 _NUMBERS: Final = {"float32": pa.float32(), "float16": pa.float16()}
-_FACTS: Final = (
-    pa.field("id", pa.string(), nullable=False),
-    pa.field("source", pa.string(), nullable=False),
-    pa.field("content_hash", pa.string(), nullable=False),
-    pa.field("start_seconds", pa.float64(), nullable=False),
-    pa.field("stop_seconds", pa.float64(), nullable=False),
-    pa.field("frame_seconds", pa.list_(pa.float64()), nullable=False),
-    pa.field("is_silent", pa.bool_(), nullable=False),
-    pa.field("is_still", pa.bool_(), nullable=False),
-    pa.field("is_short", pa.bool_(), nullable=False),
+#: Columns of a clip that are not vectors, with the meaning they have in a prepared dataset's `clips.parquet`.
+FACTS_SCHEMA: Final = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("content_hash", pa.string(), nullable=False),
+        pa.field("start_seconds", pa.float64(), nullable=False),
+        pa.field("stop_seconds", pa.float64(), nullable=False),
+        pa.field("frame_seconds", pa.list_(pa.float64()), nullable=False),
+        pa.field("is_silent", pa.bool_(), nullable=False),
+        pa.field("is_still", pa.bool_(), nullable=False),
+        pa.field("is_short", pa.bool_(), nullable=False),
+    ]
 )
 
 
 def library_schema(*, width: int, config: LibraryConfig) -> pa.Schema:
-    """Columns of every part: facts as in a prepared dataset's `clips.parquet`, and vectors.
+    """Columns of every part: facts of a clip, and its vectors.
 
     Args:
         width: D.
         config: Frames per clip and kind of number.
     """
     vectors = pa.list_(pa.list_(_NUMBERS[config.store], width), config.num_frames)
-    return pa.schema([*_FACTS, *(pa.field(name, vectors, nullable=False) for name in VECTORS)])
+    return pa.schema([*FACTS_SCHEMA, *(pa.field(name, vectors, nullable=False) for name in VECTORS)])
 
 
 def rows_table(
@@ -62,7 +65,7 @@ def rows_table(
         config: Frames per clip and kind of number.
     """
     schema = library_schema(width=audio_PD.shape[1], config=config)
-    columns = [pa.array([row[field.name] for row in facts], field.type) for field in _FACTS]
+    columns = [pa.array([row[field.name] for row in facts], field.type) for field in FACTS_SCHEMA]
     vectors = [_nested(rows_PD, config=config) for rows_PD in (audio_PD, visual_PD)]
     return pa.Table.from_arrays([*columns, *vectors], schema=schema)
 
@@ -77,7 +80,7 @@ def open_part(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
     """A Parquet file to write rows to."""
     places = [f"{name}.list.element.list.element" for name in VECTORS]
     facts = [
-        *(field.name for field in _FACTS if field.name != "frame_seconds"),
+        *(field.name for field in FACTS_SCHEMA if field.name != "frame_seconds"),
         "frame_seconds.list.element",
     ]
     # Numbers of vectors repeat nowhere: a dictionary of them would only add to the file, and

@@ -7,11 +7,10 @@ Pieces of several units arrive mixed, those of one unit in order. What a piece h
 alone, so neither the number of workers nor their pace can be seen in the result.
 """
 
-import signal
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import torch
@@ -19,7 +18,7 @@ from torch import multiprocessing
 from torch.utils.data import DataLoader, IterableDataset
 
 from cavmae_sync.data.units import UnitResult
-from cavmae_sync.data.workers import single_threaded
+from cavmae_sync.data.workers import follow_parent, single_threaded
 from cavmae_sync.embedding.embedder import Embedder
 from cavmae_sync.embedding.library.parts import UnitParts
 from cavmae_sync.embedding.library.pieces import (
@@ -69,6 +68,11 @@ class Pace:
     def hours_per_hour(self) -> float:
         """Hours of footage in an hour."""
         return self.footage_seconds / self.seconds if self.seconds else 0.0
+
+    def to_dict(self) -> dict[str, float]:
+        """All of it, ready for JSON."""
+        names = ("waiting_fraction", "clips_per_second", "hours_per_hour")
+        return asdict(self) | {name: getattr(self, name) for name in names}
 
 
 def encode_units(
@@ -184,7 +188,7 @@ def _decoded_by_workers(units: Sequence[LibraryUnit], num_workers: int) -> Gener
         num_workers=min(num_workers, len(units)),
         multiprocessing_context=context,
         prefetch_factor=_PIECES_AHEAD,
-        worker_init_fn=_ignore_interrupt,
+        worker_init_fn=_start_worker,
         in_order=False,  # a worker at a slow file holds up nobody
         generator=torch.Generator(),
     )
@@ -196,9 +200,8 @@ def _decoded_by_workers(units: Sequence[LibraryUnit], num_workers: int) -> Gener
         raise DatasetError(_describe_death(units)) from error
 
 
-def _ignore_interrupt(_worker: int) -> None:
-    """Ctrl-C reaches every process of a terminal; whether to stop is for the one that encodes to decide."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _start_worker(_worker: int) -> None:
+    follow_parent()
 
 
 def _describe_death(units: Sequence[LibraryUnit]) -> str:

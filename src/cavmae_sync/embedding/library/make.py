@@ -1,0 +1,219 @@
+"""Folder or list of videos -> folder of vectors.
+
+    OUT/parts/part-000000.parquet   one row per clip: where it is from, and its vectors
+    OUT/rejected.parquet            files that gave nothing, with the reason
+    OUT/library.json                made last: counts, model, configuration, list of parts
+
+Kill it at any moment and run it again, with any number of processes and machines: the bytes are the same.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cavmae_sync.atomic import PART_SUFFIX, write_text
+from cavmae_sync.data import Share
+from cavmae_sync.data.finish import check_ids, check_rejected
+from cavmae_sync.data.manifest import REJECTED_SCHEMA, list_hash, read_table, rejected_table, write_table
+from cavmae_sync.data.sources import SourceList, list_sources
+from cavmae_sync.data.units import UnitResult, Work, files_per_unit, run_units
+from cavmae_sync.data.workers import num_cores
+from cavmae_sync.embedding.embedder import Embedder
+from cavmae_sync.embedding.library.config import LibraryConfig
+from cavmae_sync.embedding.library.parts import PartRecord
+from cavmae_sync.embedding.library.pieces import LibraryUnit
+from cavmae_sync.embedding.library.report import LibraryReport, count_up
+from cavmae_sync.embedding.library.schema import (
+    FACTS_SCHEMA,
+    LIBRARY_FILE,
+    PARTS_FOLDER,
+    REJECTED_FILE,
+    SCHEMA_VERSION,
+)
+from cavmae_sync.embedding.library.stream import Pace, encode_units
+from cavmae_sync.model import weights_fingerprint
+
+#: Called with files done (those of earlier runs too), files of this share, and what this run did.
+LibraryProgress = Callable[[int, int, Pace], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LibraryRun:
+    """What came of a run.
+
+    Attributes:
+        report: The library, as far as it is done by anyone.
+        pace: What this run did, and how fast.
+    """
+
+    report: LibraryReport
+    pace: Pace
+
+
+def embed_library(
+    embedder: Embedder,
+    source: str | os.PathLike[str],
+    *,
+    out: str | os.PathLike[str],
+    config: LibraryConfig | None = None,
+    num_workers: int | None = None,
+    max_rejected_fraction: float = 1.0,
+    share: Share | None = None,
+    on_progress: LibraryProgress | None = None,
+) -> LibraryRun:
+    """Embed the clips of video files of any number and length, in memory that does not grow with either.
+
+    Worker processes decode ahead of the model, which encodes in this process.
+
+    Args:
+        embedder: The model and how it computes.
+        source: Folder with videos, a list of them, or one file; see `list_sources`.
+        out: Folder of the library: new, empty, or left by an earlier run with the same arguments, which is
+            then continued (or, if it was complete, only counted).
+        config: Which clips, and how their vectors are stored.
+        num_workers: Processes that decode; 0 = this one. None = one, or one per core where the model
+            computes on an accelerator.
+        max_rejected_fraction: Share of the files that may be rejected, in [0, 1].
+        share: Which part of the work to do; None = all of it.
+        on_progress: Told after each piece how far it is.
+
+    Raises:
+        DatasetError: The source cannot be read, `out` holds something else, or files were added, removed or
+            changed in size since it was begun.
+        TooManyRejectedError: More files were rejected than allowed, or all. Units stay done.
+        WeightsError: The model gives vectors that are not finite.
+    """
+    work = library_work(embedder, source, out=out, config=config, max_rejected_fraction=max_rejected_fraction)
+    share = share or Share()
+    if num_workers is None:
+        num_workers = 1 if embedder.device.type == "cpu" else num_cores()
+    num_files = sum(unit.num_files for unit in work.units[share.index :: share.count])
+    paces = [Pace()]
+
+    def perform(units: Sequence[LibraryUnit]) -> Iterator[UnitResult]:
+        num_before = num_files - sum(unit.num_files for unit in units)
+
+        def note(pace: Pace) -> None:
+            paces[0] = pace
+            if on_progress is not None:
+                on_progress(num_before + pace.num_files, num_files, pace)
+
+        return encode_units(embedder, units, num_workers=num_workers, on_piece=note)
+
+    run_units(work, perform, share=share)
+    return LibraryRun(report=library_report(work), pace=paces[0])
+
+
+def library_work(
+    embedder: Embedder,
+    source: str | os.PathLike[str],
+    *,
+    out: str | os.PathLike[str],
+    config: LibraryConfig | None = None,
+    max_rejected_fraction: float = 1.0,
+) -> Work[LibraryUnit]:
+    """The work on a library in units, for `run_units`; otherwise as `embed_library`."""
+    config = config or LibraryConfig()
+    listing, folder = list_sources(Path(source)), Path(out).absolute()
+    size = files_per_unit(len(listing.files), config.files_per_unit)
+    units = [
+        LibraryUnit(
+            index=index,
+            root=listing.root,
+            out=folder,
+            files=listing.files[first : first + size],
+            config=config,
+            inputs=embedder.model.config.inputs,
+        )
+        for index, first in enumerate(range(0, len(listing.files), size))
+    ]
+    plan = {
+        "schema_version": SCHEMA_VERSION,
+        "config": config.model_dump(mode="json"),
+        "sources_sha256": listing.fingerprint,
+        "num_files": len(listing.files),
+        "num_units": len(units),
+        "weights": weights_fingerprint(embedder.model),
+        "made_with": embedder.made_with(),
+    }
+    return Work(
+        name="a library that was being embedded",
+        out=folder,
+        units=units,
+        plan=plan,
+        folder=PARTS_FOLDER,
+        record=LIBRARY_FILE,
+        finish=lambda: _finish(
+            units, listing, out=folder, plan=plan, max_rejected_fraction=max_rejected_fraction
+        ),
+    )
+
+
+def library_report(work: Work[LibraryUnit]) -> LibraryReport:
+    """Count what is done so far, by anyone."""
+    try:
+        if not work.has_record():
+            done = [unit for unit in work.units if unit.is_done()]
+            clips, rejected, parts = _gather(done, out=work.out)
+            num_bytes = sum(part.num_bytes for part in parts)
+            return count_up(clips, rejected, num_bytes=num_bytes, is_complete=False)
+    except FileNotFoundError:  # another share has just finished it all
+        if not work.has_record():
+            raise
+    record = json.loads((work.out / LIBRARY_FILE).read_text(encoding="utf-8"))
+    return LibraryReport(**record["counts"])
+
+
+def _finish(
+    units: Sequence[LibraryUnit],
+    listing: SourceList,
+    *,
+    out: Path,
+    plan: dict[str, Any],
+    max_rejected_fraction: float,
+) -> None:
+    clips, rejected, parts = _gather(units, out=out)
+    rejected = pa.concat_tables([rejected, rejected_table(listing.skipped)])
+    num_bytes = sum(part.num_bytes for part in parts)
+    report = count_up(clips, rejected, num_bytes=num_bytes, is_complete=True)
+    write_table(rejected, out / REJECTED_FILE)
+    check_rejected(report, rejected, limit=max_rejected_fraction, where=out)
+    check_ids(clips)
+    _remove_leftovers(out, {part.name for part in parts})
+    record = {
+        "format": "cavmae-sync library of embeddings",
+        "schema_version": SCHEMA_VERSION,
+        "made_with": version("cavmae-sync"),
+        "list_sha256": list_hash(clips),
+        "counts": report.to_dict(),
+        "plan": plan,
+        "parts": [part.to_dict() for part in parts],
+    }
+    write_text(out / LIBRARY_FILE, json.dumps(record, indent=2) + "\n")
+
+
+def _gather(units: Sequence[LibraryUnit], *, out: Path) -> tuple[pa.Table, pa.Table, tuple[PartRecord, ...]]:
+    """The facts of all clips without their vectors, all rejected files, and the parts."""
+    parts = tuple(
+        PartRecord(**json.loads(unit.work_file("json").read_text(encoding="utf-8"))) for unit in units
+    )
+    rejected = [read_table(unit.work_file("rejected.parquet"), REJECTED_SCHEMA) for unit in units]
+    facts = [pq.read_table(out / PARTS_FOLDER / part.name, columns=FACTS_SCHEMA.names) for part in parts]
+    clips = pa.concat_tables([FACTS_SCHEMA.empty_table(), *facts])
+    return clips, pa.concat_tables([REJECTED_SCHEMA.empty_table(), *rejected]), parts
+
+
+def _remove_leftovers(out: Path, parts: set[str]) -> None:
+    """Remove what killed runs left."""
+    for path in (out / PARTS_FOLDER).iterdir():
+        if path.name not in parts:
+            path.unlink()
+    for path in out.glob(f"*{PART_SUFFIX}"):
+        path.unlink()
