@@ -1,8 +1,8 @@
 """Loss curves of a small model in several precisions: do they differ by more than seeds do?
 
 One run per precision and seed, on the same data; a seed decides weights, order, frames and masks, so that
-runs of one seed are pairs. The score of a run is the mean loss of its last 50 steps. Precisions agree when the
-mean difference of pairs to float32 is smaller than the standard deviation of float32 over its seeds.
+runs of one seed are pairs. The score of a run is the mean loss of its last 50 steps. Precisions agree when
+the mean difference of pairs to float32 is smaller than the standard deviation of float32 over its seeds.
 
 python benchmarks/precision_curves.py DATASET --out FOLDER [--num-steps 300] [--seeds 0 1 2]
 """
