@@ -1,6 +1,8 @@
 """A small prepared dataset of generated clips, made once for all tests that need real data."""
 
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -46,3 +48,22 @@ def stage_folder(prepared_folder: Path) -> Path:
 def prepared(prepared_folder: Path) -> PreparedDataset:
     """The small prepared dataset, opened."""
     return PreparedDataset.open(prepared_folder)
+
+
+@pytest.fixture(scope="session")
+def local_ray() -> Iterator[None]:
+    """One Ray of this machine for all tests that need one; what we start finds it and leaves it running."""
+    import ray
+
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    store_bytes = 100 * 2**20
+    ray.init(
+        address="local",
+        num_cpus=2,
+        object_store_memory=store_bytes,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+    )
+    yield
+    ray.shutdown()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from cavmae_sync.choices import LabelNames, ListSplit
+from cavmae_sync.choices import Engine, LabelNames, ListSplit
 from cavmae_sync.cli.progress import show_progress
 from cavmae_sync.cli.types import Count, Json, Workers
 from cavmae_sync.errors import ConfigError
@@ -30,6 +30,8 @@ def prepare(
     max_rejected_percent: float = 100.0,
     shard_index: int = 0,
     num_shards: Count = 1,
+    engine: Engine = "local",
+    ray_address: str | None = None,
     as_json: Json = False,
 ) -> None:
     """Decode videos once into a dataset that training and evaluation read cheaply.
@@ -50,13 +52,15 @@ def prepare(
         classes: Class list (index,mid,display_name), or ontology.json, that every label must be in.
         names: How labels are written then: by the names of the class list, or by its mids.
         min_seconds: Videos with less picture than this are rejected.
-        num_workers: Processes; one per core unless given.
+        num_workers: Processes; one per core unless given. With --engine ray the cores of a Ray of its own.
         max_rejected_percent: Fail when more of the files than this are rejected.
         shard_index: Which of several machines this is, from 0.
         num_shards: How many machines work on the same OUT.
+        engine: local works in processes of this machine; ray on a Ray cluster, or on one of its own.
+        ray_address: Of a Ray cluster; the variable RAY_ADDRESS unless given.
         as_json: Print the audit as one JSON object.
     """
-    from cavmae_sync.data import PrepareConfig, Share
+    from cavmae_sync.data import PrepareConfig, RayCluster, Share
     from cavmae_sync.data import prepare as prepare_videos
     from cavmae_sync.data.labels import LabelFile
 
@@ -66,6 +70,9 @@ def prepare(
         )
     if labels is None and (split is not None or classes is not None):
         raise ConfigError("--split and --classes are about labels. Give --labels too.")
+    if ray_address is not None and engine != "ray":
+        raise ConfigError("--ray-address goes with --engine ray.")
+    workers = RayCluster(address=ray_address, num_cpus=num_workers) if engine == "ray" else num_workers
     config = PrepareConfig(min_seconds=min_seconds).with_overrides(overrides)
     named = None if labels is None else LabelFile(path=labels, split=split, classes=classes, names=names)
     _run(
@@ -74,7 +81,7 @@ def prepare(
             out=out,
             config=config,
             labels=named,
-            num_workers=num_workers,
+            num_workers=workers,
             max_rejected_fraction=max_rejected_percent / 100,
             share=Share(index=shard_index, count=num_shards),
             on_progress=on_progress,

@@ -19,6 +19,7 @@ from cavmae_sync.data.import_cavmae import import_cavmae
 from cavmae_sync.data.loader import make_loader
 from cavmae_sync.data.manifest import ClipRow, Rejected
 from cavmae_sync.data.prepare import prepare
+from cavmae_sync.data.ray_units import RayCluster
 from cavmae_sync.data.report import PrepareReport
 from cavmae_sync.data.sampler import ClipOrder, ClipSampler, balanced_weights
 from cavmae_sync.data.store import PreparedDataset
@@ -37,6 +38,7 @@ __all__ = [
     "PrepareReport",
     "PreparedDataset",
     "Progress",
+    "RayCluster",
     "Rejected",
     "Selection",
     "Share",

@@ -11,6 +11,7 @@ from typing import Any
 from cavmae_sync.data.config import PrepareConfig
 from cavmae_sync.data.finish import audit_units, finish
 from cavmae_sync.data.manifest import DATASET_FILE, SCHEMA_VERSION, SHARDS_FOLDER
+from cavmae_sync.data.ray_units import RayCluster, do_on_ray
 from cavmae_sync.data.report import LabelUse, PrepareReport
 from cavmae_sync.data.sources import SourceList
 from cavmae_sync.data.unit import ClipReader, Unit, prepare_unit
@@ -41,7 +42,7 @@ def run_job(
     *,
     out: str | os.PathLike[str],
     config: PrepareConfig,
-    num_workers: int | None,
+    num_workers: int | RayCluster | None,
     max_rejected_fraction: float,
     share: Share,
     on_progress: Callable[[Progress], None] | None,
@@ -62,7 +63,11 @@ def run_job(
             units, skipped, plan=plan, label_use=job.label_use, max_rejected_fraction=max_rejected_fraction
         ),
     )
-    perform = partial(in_processes, prepare_unit, num_workers=num_workers)
+    perform = (
+        partial(do_on_ray, prepare_unit, cluster=num_workers)
+        if isinstance(num_workers, RayCluster)
+        else partial(in_processes, prepare_unit, num_workers=num_workers)
+    )
     if not run_units(work, perform, share=share, on_progress=on_progress):
         try:
             return audit_units(units, skipped, label_use=job.label_use)

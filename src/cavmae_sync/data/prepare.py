@@ -11,6 +11,7 @@ from pathlib import Path
 from cavmae_sync.data.config import PrepareConfig
 from cavmae_sync.data.job import Job, run_job
 from cavmae_sync.data.labels import LabelFile, read_labels
+from cavmae_sync.data.ray_units import RayCluster
 from cavmae_sync.data.report import LabelUse, PrepareReport
 from cavmae_sync.data.sources import list_sources
 from cavmae_sync.data.units import Progress, Share
@@ -23,7 +24,7 @@ def prepare(
     out: str | os.PathLike[str],
     config: PrepareConfig | None = None,
     labels: str | os.PathLike[str] | LabelFile | None = None,
-    num_workers: int | None = None,
+    num_workers: int | RayCluster | None = None,
     max_rejected_fraction: float = 1.0,
     share: Share | None = None,
     on_progress: Callable[[Progress], None] | None = None,
@@ -37,7 +38,8 @@ def prepare(
         config: What to store.
         labels: CSV with the columns `video_id,labels`, or a list of AudioSet, VGGSound or CAV-MAE, see
             `read_labels`; None leaves clips unlabelled.
-        num_workers: Processes that work at the same time; None = one per core, 0 = in this process.
+        num_workers: Processes that work at the same time; None = one per core, 0 = in this process. Or where
+            Ray runs, whose tasks then do the work.
         max_rejected_fraction: Share of the files that may be rejected, in [0, 1].
         share: Which part of the work to do; None = all of it.
         on_progress: Called after every unit of work.
