@@ -2,7 +2,7 @@
 
 Every fault is planted in the files of clips of a prepared dataset, which are then imported and examined.
 
-python benchmarks/doctor_faults.py RUN_OR_WEIGHTS DATASET [--num-clips 100]
+python benchmarks/studies/doctor_faults.py RUN_OR_WEIGHTS DATASET [--num-clips 100]
 """
 
 import argparse
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # the faults are those of the tests
+sys.path.insert(0, str(Path(__file__).parents[2]))  # the faults are those of the tests
 
 from tests.evaluation.doctor.planted import SPOILT, RawClip, change_log_mel, write_dataset
 

@@ -1,6 +1,7 @@
 """ONNX files against torch: size, time to write, processor time per row on one thread.
 
-    python benchmarks/onnx_speed.py RUN_OR_WEIGHTS      or      python benchmarks/onnx_speed.py --published
+    python benchmarks/studies/onnx_speed.py RUN_OR_WEIGHTS      or
+    python benchmarks/studies/onnx_speed.py --published
 
 `--published` takes random weights of the published size; speed does not depend on the weights.
 """

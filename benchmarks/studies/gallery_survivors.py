@@ -1,6 +1,6 @@
 """How well recall in a full gallery is predicted from random survivors: bias, error and coverage.
 
-python benchmarks/gallery_survivors.py [--matrix SIMILARITY.npy] [--repeats 100]
+python benchmarks/studies/gallery_survivors.py [--matrix SIMILARITY.npy] [--repeats 100]
 
 Every matrix is a full gallery whose recall is known. Part of its clips are kept at random, the recall of the
 full gallery is predicted from them, and the prediction is compared with it. "plug-in" draws the missing items

@@ -1,4 +1,4 @@
-"""How the bundled clip of the doctor was made: python benchmarks/doctor_clip.py OUT.mp4.
+"""How the bundled clip of the doctor was made: python benchmarks/studies/doctor_clip.py OUT.mp4.
 
 A generated clip, 10 s of 256 x 192 pixels at 8 pictures per second, with stereo sound at 44.1 kHz: a picture
 that is not square shows who squashes it, and a rate that is not the model's shows who does not resample.

@@ -1,6 +1,6 @@
 """How like a re-encode is to its clip, and different clips to one another: the thresholds of an audit.
 
-python benchmarks/audit_fingerprints.py --videos FOLDER --num 40 [--dataset PREPARED]
+python benchmarks/studies/audit_fingerprints.py --videos FOLDER --num 40 [--dataset PREPARED]
 """
 
 import argparse

@@ -1,0 +1,30 @@
+"""All parts, in the order of a run."""
+
+from benchmarks.part import Part
+from benchmarks.parts import (
+    cost,
+    decode,
+    features,
+    library,
+    log_mel,
+    preparation,
+    products,
+    similarity,
+    training,
+)
+
+PARTS: tuple[Part, ...] = (
+    products.PART,
+    features.PART,
+    *training.BASE,
+    *training.SMALL,
+    log_mel.SOUND,
+    log_mel.PICTURES,
+    *decode.PARTS,
+    preparation.PREPARE,
+    preparation.ITEMS,
+    preparation.WAITING,
+    *library.PARTS,
+    *similarity.PARTS,
+    *cost.PARTS,
+)

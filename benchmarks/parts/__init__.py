@@ -1,0 +1,1 @@
+"""The parts, one file for each kind of work."""

@@ -1,0 +1,150 @@
+"""One pretraining step: masks are given; forward, backward, update."""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from benchmarks import operations
+from benchmarks.models import base_training, fresh, small_training
+from benchmarks.part import Answer, Part, Setting, Variant, Work
+from benchmarks.textbook import training as textbook_training
+from benchmarks.textbook.model import TextbookModel
+from cavmae_sync.choices import Precision
+from cavmae_sync.data import Draw
+from cavmae_sync.data.draws import Purpose
+from cavmae_sync.losses import gather_nothing
+from cavmae_sync.paper import NUM_MELS
+from cavmae_sync.training import PretrainConfig
+from cavmae_sync.training.masks import MaskSource, StepMasks
+from cavmae_sync.training.optim import Updater
+from cavmae_sync.training.step import PretrainStep
+
+#: Makes the configuration of a run with batches of so many pairs.
+MakeConfig = Callable[[int], PretrainConfig]
+#: Numbers of each gradient that are compared.
+_COMPARED = 4096
+
+
+def textbook(setting: Setting, *, make_config: MakeConfig, batch_size: int) -> Work:
+    """Eager float32, plain Adam, everything predicted, the allocator as it is."""
+    config = _config(setting, make_config, batch_size)
+    segments, frames, masks = _batch(config, setting)
+    keep = {"audio_keep": masks.audio.keep_PK, "visual_keep": masks.visual.keep_PK}
+    model = TextbookModel.like(fresh(config.model, setting)).to(setting.device)
+    optimizer = textbook_training.plain_adam(model, config)
+
+    def repeat() -> None:
+        textbook_training.step(model, optimizer, segments, frames, **keep, config=config)
+
+    def answer() -> Answer:
+        again = TextbookModel.like(fresh(config.model, setting)).to(setting.device)
+        loss = textbook_training.losses(again, segments, frames, **keep, config=config)
+        return _gradients(again, loss)
+
+    return Work(repeat=repeat, answer=answer, operations=_needed(config), warm_up=repeat)
+
+
+def package(setting: Setting, *, make_config: MakeConfig, batch_size: int, precision: Precision) -> Work:
+    """The step of `cavmae-sync pretrain`."""
+    config = _config(setting, make_config, batch_size)
+    segments, frames, masks = _batch(config, setting)
+
+    def losses(model: nn.Module) -> Tensor:
+        step = PretrainStep(model, config.losses, precision=precision, gather=gather_nothing)
+        return step(segments, frames, masks).total
+
+    model = fresh(config.model, setting)
+    updater = Updater(model.parameters(), config.optim, precision=precision)
+
+    def repeat() -> None:
+        updater.backward(losses(model))
+        updater.update(learning_rate=config.optim.learning_rate)
+
+    def answer() -> Answer:
+        again = fresh(config.model, setting)
+        return _gradients(again, losses(again))
+
+    return Work(
+        repeat=repeat,
+        answer=answer,
+        operations=_needed(config),
+        precision=precision,
+        warm_up=repeat,
+    )
+
+
+def _config(setting: Setting, make_config: MakeConfig, batch_size: int) -> PretrainConfig:
+    return setting.pick(make_config, small_training)(batch_size)
+
+
+def _batch(config: PretrainConfig, setting: Setting) -> tuple[Tensor, Tensor, StepMasks]:
+    """Segments and frames of noise, and the masks of the first step."""
+    count, inputs = config.loop.batch_size, config.model.inputs
+    generator = torch.Generator().manual_seed(1)
+    segments = torch.randn(count, inputs.segment_length, NUM_MELS, generator=generator)
+    frames = torch.randn(count, 3, inputs.frame_pixels, inputs.frame_pixels, generator=generator)
+    source = MaskSource(config.model, config.masking, seed=0, purpose=Purpose.MASK)
+    masks = source.draw([Draw(0, index) for index in range(count)])
+    device = torch.device(setting.device)
+    return segments.to(device), frames.to(device), masks.to(device)
+
+
+def _needed(config: PretrainConfig) -> float:
+    return operations.training_step(
+        config.model, num_pairs=config.loop.batch_size, mask_ratio=config.masking.ratio
+    )
+
+
+def _gradients(model: nn.Module, loss: Tensor) -> Answer:
+    """The loss, and the first numbers of every gradient."""
+    loss.backward()
+    parts = [
+        (torch.zeros_like(weight) if weight.grad is None else weight.grad).flatten()[:_COMPARED].float().cpu()
+        for _, weight in sorted(model.named_parameters())
+    ]
+    return {"loss": np.array([loss.item()]), "gradient": torch.cat(parts).numpy()}
+
+
+def _part(name: str, title: str, make_config: MakeConfig, batch_size: int, **how: object) -> Part:
+    targets: dict[str, float] = {"bfloat16": 4.5} if name == "training-base-8" else {}
+    ours = [
+        Variant(
+            name=precision,
+            make=partial(package, make_config=make_config, batch_size=batch_size, precision=precision),
+            target=targets.get(precision),
+            needs=("bfloat16",) if precision == "bfloat16" and batch_size > 8 else (),
+            keeps_freed_memory=True,
+        )
+        for precision in ("float32", "bfloat16")
+    ]
+    first = Variant(
+        name="textbook float32", make=partial(textbook, make_config=make_config, batch_size=batch_size)
+    )
+    return Part(
+        name=name,
+        title=title,
+        unit="step",
+        variants=(first, *ours),
+        products=("float32", "bfloat16"),
+        **how,
+    )
+
+
+BASE = tuple(
+    _part(
+        f"training-base-{size}",
+        f"training step, ViT-B, batch {size}",
+        base_training,
+        size,
+        rounds=rounds,
+        is_alone=True,
+    )
+    for size, rounds in ((8, 3), (32, 1))
+)
+SMALL = tuple(
+    _part(f"training-small-{size}", f"training step, the demo's model, batch {size}", small_training, size)
+    for size in (8, 32)
+)

@@ -1,0 +1,163 @@
+"""The process of one variant: both ends of the pipe between it and the run.
+
+The run says "repeat", the process answers with seconds; the run says "finish", it answers with its peak
+memory and has written its answer to a file. What goes wrong travels as text.
+"""
+
+import multiprocessing
+import os
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.machine import Load, device_memory_bytes, peak_memory_bytes, synchronize
+from benchmarks.part import Setting, Variant, Work
+
+_SHORTEST_SAMPLE_SECONDS = 0.2
+_PATIENCE_SECONDS = 10
+
+
+class VariantError(Exception):
+    """A variant failed; the message is what its process said."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sample:
+    """One timed stretch.
+
+    Attributes:
+        seconds: Of one repetition.
+        foreign: Share of all cores that others used meanwhile; None where it cannot be known.
+        numbers: What the repetition measured itself.
+    """
+
+    seconds: float
+    foreign: float | None
+    numbers: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ending:
+    """What is known of a variant when it ends."""
+
+    peak_bytes: int
+    device_bytes: int
+    answer: Path | None
+
+
+class VariantProcess:
+    """A variant, made ready in a process of its own."""
+
+    def __init__(self, variant: Variant, setting: Setting, *, answer: Path) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        # Not a daemon: variants have workers of their own.
+        self._process = context.Process(target=_live, args=(theirs, variant, setting, answer))
+        self._process.start()
+        theirs.close()
+        try:
+            #: units, operations, precision
+            self.facts: dict[str, Any] = self._ask(None)
+        except BaseException:
+            self.stop()
+            raise
+
+    def sample(self) -> Sample:
+        """One timed stretch."""
+        before = Load.now()
+        seconds, numbers = self._ask("repeat")
+        after = Load.now()
+        foreign = None if before is None or after is None else after.foreign_since(before)
+        return Sample(seconds=seconds, foreign=foreign, numbers=numbers)
+
+    def finish(self) -> Ending:
+        """The last words; the process ends."""
+        ending: Ending = self._ask("finish")
+        self.stop()
+        return ending
+
+    def stop(self) -> None:
+        """End the process, whatever it does."""
+        self._pipe.close()
+        self._process.join(_PATIENCE_SECONDS)
+        if self._process.is_alive():
+            self._process.terminate()
+            self._process.join()
+
+    def _ask(self, question: str | None) -> Any:
+        try:
+            if question is not None:
+                self._pipe.send(question)
+            kind, value = self._pipe.recv()
+        except (EOFError, OSError) as error:
+            self._process.join(_PATIENCE_SECONDS)
+            raise VariantError(
+                f"its process ended without a word (exit code {self._process.exitcode})"
+            ) from error
+        if kind == "failed":
+            raise VariantError(value)
+        return value
+
+
+def _live(pipe: Connection, variant: Variant, setting: Setting, answer: Path) -> None:
+    """The life of the process."""
+    work: Work | None = None
+    try:
+        work, repeats = _ready(variant, setting)
+        pipe.send(
+            ("ready", {"units": work.units, "operations": work.operations, "precision": work.precision})
+        )
+        while (question := pipe.recv()) == "repeat":
+            pipe.send(("sample", _timed(work, repeats, device=setting.device)))
+        if question == "finish":
+            pipe.send(("ending", _ending(work, setting, answer)))
+    except EOFError:
+        pass  # the run has ended
+    except Exception:  # noqa: BLE001 -- whatever it is, the run must hear of it
+        pipe.send(("failed", traceback.format_exc()))
+    finally:
+        if work is not None and work.close is not None:
+            work.close()
+
+
+def _ready(variant: Variant, setting: Setting) -> tuple[Work, int]:
+    """What is to be repeated, and how often for one sample: short work is done several times."""
+    import torch
+
+    from cavmae_sync.compute import keep_freed_memory
+
+    torch.set_num_threads(setting.threads)
+    if variant.keeps_freed_memory:
+        keep_freed_memory()
+    work = variant.make(setting)
+    (work.warm_up or work.repeat)()
+    if work.warm_up is not None:
+        return work, 1
+    seconds, _ = _timed(work, 1, device=setting.device)
+    return work, max(1, round(_SHORTEST_SAMPLE_SECONDS / max(seconds, 1e-6))) if seconds < 0.1 else 1
+
+
+def _timed(work: Work, repeats: int, *, device: str) -> tuple[float, dict[str, float]]:
+    synchronize(device)
+    began = time.perf_counter()
+    for _ in range(repeats):
+        numbers = work.repeat()
+    synchronize(device)
+    return (time.perf_counter() - began) / repeats, dict(numbers or {})
+
+
+def _ending(work: Work, setting: Setting, answer: Path) -> Ending:
+    peak = peak_memory_bytes()  # before the answer is put together
+    path = None
+    if work.answer is not None:
+        part = answer.with_suffix(".part.npz")
+        np.savez(part, **work.answer())
+        os.replace(part, answer)  # noqa: PTH105
+        path = answer
+    return Ending(peak_bytes=peak, device_bytes=device_memory_bytes(setting.device), answer=path)

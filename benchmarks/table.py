@@ -1,0 +1,162 @@
+"""Figures for people: a table of a part on the terminal, and the table that stands in the documentation."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from benchmarks.machine import described
+from benchmarks.part import Limit
+from benchmarks.result import PartResult, Row
+
+MARKERS = ("<!-- benchmarks -->", "<!-- /benchmarks -->")
+
+
+def part_text(result: PartResult) -> str:
+    """A part as text."""
+    heads = ["", "seconds", "least to most", "n", f"per {result.unit}", "ratio", "in rounds"]
+    heads += ["aim", "bound", "share", "1 - cos", "abs error", "memory"]
+    rows = [
+        [
+            row.variant,
+            _seconds(row.seconds) + ("*" if row.is_disturbed else ""),
+            f"{_seconds(row.fastest)} to {_seconds(row.slowest)}",
+            str(row.num_samples),
+            _seconds(row.seconds / row.units),
+            _ratio(row.ratio),
+            "" if row.ratio_range is None else " to ".join(_ratio(ratio) for ratio in row.ratio_range),
+            _ratio(row.target),
+            _ratio(row.bound),
+            _percent(row.share),
+            "" if row.difference is None else f"{row.difference.one_minus_cosine:.0e}",
+            "" if row.difference is None else f"{row.difference.absolute:.0e}",
+            _memory(row.peak_bytes),
+        ]
+        for row in result.rows
+        if not row.error
+    ]
+    lines = ["", f"{result.name}: {result.title}"]
+    if result.rates:
+        rates = ", ".join(f"{kind} {rate / 1e9:.0f}" for kind, rate in result.rates.items())
+        lines.append(f"  matrix products meanwhile, GFLOP/s: {rates}")
+    lines += ["  " + line for line in _aligned([heads, *rows])]
+    lines += [f"  {text}" for text in _remarks(result)]
+    return "\n".join(lines)
+
+
+def markdown(results: Sequence[PartResult], environment: Mapping[str, object], *, is_quick: bool) -> str:
+    """The table of the documentation: every part's variants with aim, ratio, bound and share."""
+    heads = ["what", "how", "time", "ratio", "aim", "bound", "share", "1 - cos", "memory"]
+    lines = [_markdown_row(heads), "|---|---|---:|---:|---:|---:|---:|---:|---:|"]
+    for result in results:
+        for row in result.rows:
+            if not row.error:
+                first = result.title if row is result.rows[0] else ""
+                lines.append(_markdown_row([first, *_cells(row, result)]))
+    remarks = [f"- {result.title}: {text}" for result in results for text in _remarks(result)]
+    rates = next((result.rates for result in results if result.rates), {})
+    products = ", ".join(f"{kind} {rate / 1e9:.0f}" for kind, rate in rates.items())
+    head = [f"Measured in one run on {described(environment)}."]
+    if is_quick:
+        head = ["**A quick run on small models: these figures show only that everything works.**", *head]
+    if products:
+        head.append(f"Matrix products, GFLOP/s: {products}.")
+    return "\n".join([*head, "", *lines, "", *remarks])
+
+
+def with_table(text: str, table: str) -> str:
+    """A document with the table between its markers.
+
+    Raises:
+        ValueError: The document has no such markers.
+    """
+    start, stop = (text.find(marker) for marker in MARKERS)
+    if start < 0 or stop < start:
+        raise ValueError(f"there are no lines {MARKERS[0]} and {MARKERS[1]}, between which the table goes")
+    return f"{text[: start + len(MARKERS[0])]}\n{table.strip()}\n{text[stop:]}"
+
+
+def limits_met(result: PartResult) -> Iterable[tuple[Limit, float]]:
+    """Limits of a part with what was measured."""
+    rows = {row.variant: row for row in result.rows if not row.error}
+    for limit in result.limits:
+        if limit.variant in rows:
+            row = rows[limit.variant]
+            yield limit, row.seconds if limit.number == "seconds" else row.numbers[limit.number]
+
+
+def _cells(row: Row, result: PartResult) -> list[str]:
+    per_unit = _seconds(row.seconds / row.units)
+    return [
+        row.variant,
+        f"{per_unit} / {result.unit}" + ("*" if row.is_disturbed else ""),
+        _ratio(row.ratio),
+        _ratio(row.target),
+        _ratio(row.bound),
+        _percent(row.share),
+        "" if row.difference is None else f"{row.difference.one_minus_cosine:.0e}",
+        _memory(row.peak_bytes),
+    ]
+
+
+def _remarks(result: PartResult) -> list[str]:
+    remarks = [result.note] if result.note else []
+    for limit, value in limits_met(result):
+        verdict = "met" if value <= limit.most else "missed"
+        remarks.append(f"{limit.says}: {value:.3g}, aim at most {limit.most:g}, {verdict}.")
+    for row in result.rows:
+        if row.numbers and not row.error:
+            numbers = ", ".join(f"{name} {value:.3g}" for name, value in row.numbers.items())
+            remarks.append(f"{row.variant}: {numbers}.")
+        if row.target is not None and row.ratio is not None:
+            remarks.append(_verdict(row))
+    remarks += [f"{name} was left out: {why}." for name, why in result.left_out.items()]
+    remarks += [f"{name} FAILED: {error.strip().splitlines()[-1]}" for name, error in result.errors.items()]
+    if any(row.is_disturbed for row in result.rows):
+        remarks.append("* other programs used more than 10 % of the cores during most samples.")
+    return remarks
+
+
+def _verdict(row: Row) -> str:
+    assert row.target is not None
+    assert row.ratio is not None
+    if row.ratio >= row.target:
+        return f"{row.variant}: aim of {row.target:g} met."
+    text = f"{row.variant}: aim of {row.target:g} missed"
+    if row.bound is not None and row.bound < row.target:
+        return f"{text}; the products of this machine allow {row.bound:.2g} at most."
+    return f"{text}."
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    used = [column for column in range(len(widths)) if any(row[column] for row in rows[1:])]
+    return [
+        "  ".join(
+            row[column].ljust(widths[column]) if column == 0 else row[column].rjust(widths[column])
+            for column in used
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _markdown_row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _seconds(seconds: float) -> str:
+    for factor, unit in ((1, "s"), (1e3, "ms"), (1e6, "us")):
+        if seconds * factor >= 1:
+            return f"{seconds * factor:.3g} {unit}"
+    return f"{seconds * 1e9:.3g} ns"
+
+
+def _ratio(ratio: float | None) -> str:
+    if ratio is None:
+        return ""
+    return f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.3g}"
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.0f} %"
+
+
+def _memory(num_bytes: int) -> str:
+    return "" if not num_bytes else f"{num_bytes / 2**30:.2f} GiB"
