@@ -82,3 +82,19 @@ def test_errors_say_what_to_do(cli, model_file: Path, prepared_folder: Path, tmp
     assert (ran.code, ran.out) == (1, "")
     assert message in " ".join(ran.err.split())
     assert not (tmp_path / "x").exists()
+
+
+def test_features_are_computed_in_shares_before_a_probe_is_trained(
+    cli, model_file: Path, prepared_folder: Path, tmp_path: Path
+):
+    words = (
+        "probe", model_file, *QUICK, "--train", prepared_folder, "--test", prepared_folder,
+        "--out", tmp_path / "probe", "--features", tmp_path / "features", "--num-shards", 2,
+    )  # fmt: skip
+    ran = [cli(*words, "--shard-index", index, "--json") for index in (1, 0)]
+    assert [json.loads(each.out)["is_complete"] for each in ran] == [False, True]
+    assert len(list((tmp_path / "features").rglob("*.npy"))) == 2  # sound and picture, joined
+    assert not (tmp_path / "probe").exists()
+    refused = cli(*words, "backbone=frozen")
+    assert "there are none to share" in refused.err
+    assert "--shard-index 2 must be at least 0 and below" in cli(*words, "--shard-index", 2).err

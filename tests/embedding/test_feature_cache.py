@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from cavmae_sync.data import PreparedDataset
+from cavmae_sync.data import PreparedDataset, Share
 from cavmae_sync.embedding import Embedder, feature_cache
-from cavmae_sync.embedding.feature_cache import cached_features
+from cavmae_sync.embedding.feature_cache import cache_share, cached_features
 from cavmae_sync.embedding.features import FeatureConfig, embed_features
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.evaluation import untrained
@@ -123,3 +123,35 @@ def test_a_damaged_file_says_so(embedder: Embedder, prepared: PreparedDataset, t
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(DatasetError, match=r"audio.npy is damaged .*Delete it"):
         cached_features(embedder, prepared, BOTH, folder=tmp_path)
+
+
+def test_shares_in_any_order_become_the_files_of_one_process(
+    embedder: Embedder, prepared: PreparedDataset, tmp_path: Path
+):
+    """14 clips in batches of two: shares of four, four and six clips."""
+    cached_features(embedder, prepared, BOTH, folder=tmp_path / "one")
+    calls: list[int] = []
+    for index in (2, 0, 0, 1, 1):
+        is_complete = cache_share(
+            embedder, prepared, BOTH, folder=tmp_path / "many", share=Share(index=index, count=3),
+            on_progress=seen(calls),
+        )  # fmt: skip
+        assert is_complete == (index == 1)
+    assert calls == [2, 4, 6, 2, 4, 2, 4]  # each once
+    files = {path.name: path.read_bytes() for path in (tmp_path / "one").rglob("*.*") if path.is_file()}
+    found = {path.name: path.read_bytes() for path in (tmp_path / "many").rglob("*.*") if path.is_file()}
+    assert {name: found.get(name) for name in files} == files
+    assert {Path(name).suffix for name in set(found) - set(files)} == {".lock"}
+
+
+def test_more_shares_than_batches_do_no_harm(embedder: Embedder, prepared: PreparedDataset, tmp_path: Path):
+    few = prepared.head(3)
+    done = [
+        cache_share(embedder, few, BOTH, folder=tmp_path, share=Share(index=index, count=5))
+        for index in range(5)
+    ]
+    assert done[-1]
+    assert torch.equal(
+        read_all(cached_features(embedder, few, BOTH, folder=tmp_path)),
+        embed_features(embedder, few, BOTH).float(),
+    )

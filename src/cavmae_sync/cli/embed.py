@@ -8,14 +8,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 from rich.console import Console
 
-from cavmae_sync.choices import Precision, Representation
-from cavmae_sync.cli.open import check_folder, check_output, open_clips, open_embedder
+from cavmae_sync.choices import Engine, Precision, Representation
+from cavmae_sync.cli.open import (
+    check_folder,
+    check_output,
+    open_clips,
+    open_embedder,
+    open_share,
+    open_workers,
+)
 from cavmae_sync.cli.progress import show_progress
 from cavmae_sync.cli.types import Count, Json, Workers
 from cavmae_sync.errors import ConfigError
 
 if TYPE_CHECKING:
-    from cavmae_sync.data import Share
+    from cavmae_sync.data import RayCluster, Share
     from cavmae_sync.embedding import Embedder
     from cavmae_sync.embedding.library import Pace
 
@@ -37,6 +44,8 @@ def embed(
     max_rejected_percent: float = 100.0,
     shard_index: int = 0,
     num_shards: Count = 1,
+    engine: Engine = "local",
+    ray_address: str | None = None,
     as_json: Json = False,
 ) -> None:
     """Write a unit vector for the sound and one for the picture of every frame of every clip.
@@ -69,13 +78,13 @@ def embed(
         max_rejected_percent: Fail when more of the --videos than this are rejected.
         shard_index: Which of several machines this is, from 0, for --videos.
         num_shards: How many machines work on the same OUT.
+        engine: For --videos: local works on this machine; ray on a Ray cluster, or on one of its own.
+        ray_address: Of a Ray cluster; the variable RAY_ADDRESS unless given.
         as_json: Print what was written as one JSON object.
     """
-    from cavmae_sync.data import Share
-
     how: dict[str, Any] = {"device": device, "precision": precision, "representation": representation}
     if data is not None and videos is None:
-        _check_only_for_data(overrides, num_shards=num_shards)
+        _check_only_for_data(overrides, num_shards=num_shards, engine=engine)
         check_output(out, option="--out", suffix=(".npz", ".parquet"))
         embedder = open_embedder(run_or_weights, overrides, **how)
         _embed_dataset(
@@ -86,27 +95,25 @@ def embed(
         raise ConfigError("give either --data (a prepared dataset) or --videos (files), not both or none.")
     if num_clips is not None:
         raise ConfigError("--num-clips goes with --data. For --videos see clips.max_clips_per_file.")
-    if not 0 <= shard_index < num_shards:
-        raise ConfigError(
-            f"--shard-index {shard_index} must be at least 0 and below --num-shards {num_shards}."
-        )
+    share = open_share(shard_index, num_shards)
+    workers = open_workers(num_workers, engine=engine, ray_address=ray_address)
     check_folder(out, option="--out")
     _embed_videos(
         lambda: open_embedder(run_or_weights, _words(overrides, is_for_clips=False), **how),
         videos,
         out=out,
         words=_words(overrides, is_for_clips=True),
-        num_workers=num_workers,
+        num_workers=workers,
         max_rejected_fraction=max_rejected_percent / 100,
-        share=Share(index=shard_index, count=num_shards),
+        share=share,
         as_json=as_json,
     )
 
 
-def _check_only_for_data(overrides: Sequence[str], *, num_shards: int) -> None:
+def _check_only_for_data(overrides: Sequence[str], *, num_shards: int, engine: Engine) -> None:
     words = _words(overrides, is_for_clips=True)
-    if words or num_shards > 1:
-        what = f"{_CLIPS}{words[0]}" if words else "--num-shards"
+    if words or num_shards > 1 or engine != "local":
+        what = f"{_CLIPS}{words[0]}" if words else "--num-shards" if num_shards > 1 else "--engine"
         raise ConfigError(f"{what} goes with --videos: clips of a dataset are cut already, into one file.")
 
 
@@ -149,7 +156,7 @@ def _embed_videos(
     *,
     out: Path,
     words: Sequence[str],
-    num_workers: int | None,
+    num_workers: "int | RayCluster | None",
     max_rejected_fraction: float,
     share: "Share",
     as_json: bool,

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cavmae_sync.choices import Precision, Representation
+from cavmae_sync.choices import Engine, Precision, Representation
 from cavmae_sync.errors import ConfigError
 
 if TYPE_CHECKING:
-    from cavmae_sync.data import PreparedDataset
+    from cavmae_sync.data import PreparedDataset, RayCluster, Share
     from cavmae_sync.embedding import Embedder
 
 
@@ -78,6 +78,43 @@ def open_clips(data: Path, *, num_clips: int | None) -> "PreparedDataset":
 
     clips = PreparedDataset.open(data)
     return clips if num_clips is None else clips.head(num_clips)
+
+
+def open_share(shard_index: int, num_shards: int) -> "Share":
+    """Which part of the work `--shard-index` and `--num-shards` name.
+
+    Raises:
+        ConfigError: There is no such part.
+    """
+    from cavmae_sync.data import Share
+
+    if not 0 <= shard_index < num_shards:
+        raise ConfigError(
+            f"--shard-index {shard_index} must be at least 0 and below --num-shards {num_shards}."
+        )
+    return Share(index=shard_index, count=num_shards)
+
+
+def open_workers(
+    num_workers: int | None, *, engine: Engine, ray_address: str | None
+) -> "int | RayCluster | None":
+    """Who does the work: processes of this machine, or Ray.
+
+    Args:
+        num_workers: Processes, or the cores of a Ray of its own.
+        engine: Which.
+        ray_address: Of a cluster; None for RAY_ADDRESS or a Ray of its own.
+
+    Raises:
+        ConfigError: An address without Ray.
+    """
+    from cavmae_sync.data import RayCluster
+
+    if engine == "ray":
+        return RayCluster(address=ray_address, num_cpus=num_workers)
+    if ray_address is not None:
+        raise ConfigError("--ray-address goes with --engine ray.")
+    return num_workers
 
 
 def check_output(path: Path | None, *, option: str, suffix: str | tuple[str, ...]) -> None:

@@ -9,9 +9,9 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from cavmae_sync.choices import Precision
-from cavmae_sync.cli.open import check_folder, open_embedder
+from cavmae_sync.cli.open import check_folder, open_embedder, open_share
 from cavmae_sync.cli.progress import show_progress
-from cavmae_sync.cli.types import Json, Workers
+from cavmae_sync.cli.types import Count, Json, Workers
 
 if TYPE_CHECKING:
     from cavmae_sync.evaluation.classification import ClassificationReport
@@ -32,6 +32,8 @@ def probe(
     precision: Precision = "float32",
     device: str | None = None,
     num_workers: Workers = 0,
+    shard_index: int = 0,
+    num_shards: Count = 1,
     with_controls: Annotated[bool, Parameter(negative="")] = False,
     as_json: Json = False,
 ) -> None:
@@ -59,6 +61,9 @@ def probe(
         precision: Precision of matrix products.
         device: cpu, cuda or mps; the best there is unless given.
         num_workers: Processes that read clips; 0 reads in this one.
+        shard_index: Which of several machines this is, from 0: it computes its share of the features into the
+            same --features, and trains nothing. Run once more without when all have ended.
+        num_shards: How many machines compute features.
         with_controls: Report an untrained model, the truth and the frequency of classes too.
         as_json: Print the result as one JSON object.
     """
@@ -67,6 +72,7 @@ def probe(
     from cavmae_sync.model import find_weights
     from cavmae_sync.recipes.probing import control_reports, run_probing
     from cavmae_sync.recipes.probing_config import find_probe_recipe
+    from cavmae_sync.recipes.probing_features import cache_probing_share
 
     check_folder(out, option="--out")
     check_folder(features, option="--features")
@@ -80,12 +86,26 @@ def probe(
         "num_workers": num_workers or 0,
         "show": show_progress,
     }
+    if num_shards > 1 or shard_index:
+        share = open_share(shard_index, num_shards)
+        is_complete = cache_probing_share(embedder, config, share=share, **shared)
+        _print_share(shared["features"], is_complete=is_complete, as_json=as_json)
+        return
     result = run_probing(embedder, config, out=out, model_path=found, **shared)
     controls: dict[str, ClassificationReport] = {}
     if with_controls:
         fresh = run_probing(untrained(embedder, seed=config.seed), config, out=out / "untrained", **shared)
         controls = {"untrained": fresh.report, **control_reports(config, **clips)}
     _print(result, controls, out=out, as_json=as_json)
+
+
+def _print_share(features: Path, *, is_complete: bool, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"features": str(features), "is_complete": is_complete}))
+    elif is_complete:
+        print(f"{features} is complete. Train with the same command without --shard-index and --num-shards.")
+    else:
+        print(f"The features of this share are in {features}. Other shares are missing.")
 
 
 def _words(overrides: Sequence[str], *, is_for_model: bool) -> list[str]:

@@ -4,6 +4,7 @@ FOLDER/KEY/features.json   what they are: clips, their preparation, weights, tok
 FOLDER/KEY/audio.npy       float16 [N, T, D]; visual.npy the same
 FOLDER/KEY/audio.part      the same, unfinished; audio.done says how many clips it holds
 FOLDER/KEY/features.lock   held by the process that computes
+FOLDER/KEY/audio.2-of-8.npy   the part of one of several machines, until all are there and are joined
 
 The key is a hash of the description, so that features of other clips or weights are never taken for these.
 Sound and picture lie apart: with both, each alone costs nothing more.
@@ -12,6 +13,7 @@ N clips, B some of them, T frames per clip, D width of a feature.
 """
 
 import hashlib
+import itertools
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -26,7 +28,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cavmae_sync.atomic import locked, write_text
-from cavmae_sync.data import PreparedDataset
+from cavmae_sync.data import PreparedDataset, Share
 from cavmae_sync.embedding.embedder import Embedder, Progress
 from cavmae_sync.embedding.features import FeatureConfig, iterate_features
 from cavmae_sync.errors import DatasetError
@@ -98,23 +100,118 @@ def cached_features(
         DatasetError: A file of the folder is damaged.
         WeightsError: A feature is not finite, or too large for float16.
     """
+    place = _place(embedder, clips, config, folder=folder)
+    files = _files(place, embedder, config, num_clips=len(clips), num_frames=clips.num_frames)
+    if _missing(files):
+        with locked(place / "features.lock"):
+            missing = _missing(files)
+            if missing:  # else another process made them while this one waited
+                _fill(missing, embedder, clips, config, num_workers=num_workers, on_progress=on_progress)
+    return StoredFeatures(tuple(file.open() for file in files.values()))
+
+
+def cache_share(
+    embedder: Embedder,
+    clips: PreparedDataset,
+    config: FeatureConfig,
+    *,
+    folder: Path,
+    share: Share,
+    num_workers: int = 0,
+    on_progress: Progress | None = None,
+) -> bool:
+    """Compute one machine's share of what `cached_features` gives; nobody coordinates.
+
+    Each share fills a range of clips into files of its own, and goes on where it was interrupted. Whoever
+    finds all of them there joins them: the files are those of one process, byte for byte.
+
+    Args:
+        embedder: The model and how it computes.
+        clips: All prepared clips, those of other shares too.
+        config: Which vector.
+        folder: Where features lie; every machine must see it.
+        share: Which part to do.
+        num_workers: Processes that read clips.
+        on_progress: Called after each batch with clips done and clips of this share.
+
+    Returns:
+        Whether the features are complete; if not, other shares are missing.
+
+    Raises:
+        DatasetError: Another process computes this share, or a file is damaged.
+        ConfigError, ValueError, WeightsError: As `cached_features`.
+    """
+    place = _place(embedder, clips, config, folder=folder)
+    whole = _files(place, embedder, config, num_clips=len(clips), num_frames=clips.num_frames)
+    ranges = _share_ranges(len(clips), share.count, step=_batch_clips(embedder, clips))
+    shares = {
+        index: _files(
+            place, embedder, config, num_clips=len(rows), num_frames=clips.num_frames,
+            ending=f".{index}-of-{share.count}",
+        )
+        for index, rows in enumerate(ranges)
+        if rows
+    }  # fmt: skip
+    busy = f"Another process computes this share of {place}. Wait for it to end."
+    with locked(place / f"features.{share.index}-of-{share.count}.lock", busy=busy):
+        absent = _missing(shares.get(share.index, {}))
+        missing = {part: file for part, file in absent.items() if part in _missing(whole)}
+        if missing:
+            mine = clips.subset(ranges[share.index])
+            _fill(missing, embedder, mine, config, num_workers=num_workers, on_progress=on_progress)
+    with locked(place / "features.lock"):
+        list(place.iterdir())  # makes a network file system look at the folder anew
+        for part in _missing(whole):
+            parts = [files[part] for files in shares.values()]
+            if all(file.path.exists() for file in parts):
+                whole[part].join(parts)
+    return not _missing(whole)
+
+
+def _place(embedder: Embedder, clips: PreparedDataset, config: FeatureConfig, *, folder: Path) -> Path:
+    """The folder of these very features, with their description in it."""
     if len(clips) == 0:
         raise ValueError("The dataset has no clips, so there is nothing to embed.")
-    width = config.width(embedder.model.config) // len(config.parts)
     about = _description(embedder, clips, config)
     text = json.dumps(about, indent=2, sort_keys=True) + "\n"
     place = folder / hashlib.sha256(text.encode()).hexdigest()[:_KEY_DIGITS]
     place.mkdir(parents=True, exist_ok=True)
     write_text(place / "features.json", text)
-    files = {
-        part: _PartFile(place, part, shape=(len(clips), clips.num_frames, width)) for part in config.parts
-    }
-    if not all(file.path.exists() for file in files.values()):
-        with locked(place / "features.lock"):
-            missing = {part: file for part, file in files.items() if not file.path.exists()}
-            if missing:  # else another process made them while this one waited
-                _fill(missing, embedder, clips, config, num_workers=num_workers, on_progress=on_progress)
-    return StoredFeatures(tuple(file.open() for file in files.values()))
+    return place
+
+
+def _files(
+    place: Path,
+    embedder: Embedder,
+    config: FeatureConfig,
+    *,
+    num_clips: int,
+    num_frames: int,
+    ending: str = "",
+) -> "dict[Modality, _PartFile]":
+    width = config.width(embedder.model.config) // len(config.parts)
+    shape = (num_clips, num_frames, width)
+    return {part: _PartFile(place, f"{part}{ending}", shape=shape) for part in config.parts}
+
+
+def _missing(files: "Mapping[Modality, _PartFile]") -> "dict[Modality, _PartFile]":
+    return {part: file for part, file in files.items() if not file.path.exists()}
+
+
+def _batch_clips(embedder: Embedder, clips: PreparedDataset) -> int:
+    """Clips that go through the model together; see `iterate_features`."""
+    return max(1, embedder.batch_size // clips.num_frames)
+
+
+def _share_ranges(num_clips: int, num_shares: int, *, step: int) -> list[range]:
+    """Consecutive clips for each share, in whole batches: another batch could give other last digits.
+
+    >>> _share_ranges(10, 3, step=4)
+    [range(0, 4), range(4, 8), range(8, 10)]
+    """
+    num_batches = -(-num_clips // step)
+    edges = [min(index * num_batches // num_shares * step, num_clips) for index in range(num_shares + 1)]
+    return [range(first, stop) for first, stop in itertools.pairwise(edges)]
 
 
 def _description(embedder: Embedder, clips: PreparedDataset, config: FeatureConfig) -> dict[str, Any]:
@@ -134,9 +231,9 @@ def _description(embedder: Embedder, clips: PreparedDataset, config: FeatureConf
 class _PartFile:
     """One modality's features, finished or not."""
 
-    def __init__(self, folder: Path, part: Modality, *, shape: tuple[int, int, int]) -> None:
-        self.path, self.shape = folder / f"{part}.npy", shape
-        self._unfinished, self._note = self.path.with_suffix(".part"), self.path.with_suffix(".done")
+    def __init__(self, folder: Path, name: str, *, shape: tuple[int, int, int]) -> None:
+        self.path, self.shape = folder / f"{name}.npy", shape
+        self._unfinished, self._note = folder / f"{name}.part", folder / f"{name}.done"
 
     def open(self) -> NDArray[np.float16]:
         """The finished file, mapped into memory."""
@@ -174,6 +271,18 @@ class _PartFile:
             os.fsync(file.fileno())
         self._unfinished.replace(self.path)
         self._note.unlink()
+
+    def join(self, parts: "Sequence[_PartFile]") -> None:
+        """Become all of them, one after the other; they are removed."""
+        values = self.begin()
+        first = 0
+        for part in parts:
+            values[first : first + part.shape[0]] = part.open()
+            first += part.shape[0]
+        self.note(values, first)
+        self.finish()
+        for part in parts:
+            part.path.unlink()
 
 
 def _fill(
