@@ -18,6 +18,7 @@ from cavmae_sync.data import (
     concatenate,
     make_loader,
 )
+from cavmae_sync.data.draws import Purpose, random_words, words_of_draws
 from cavmae_sync.errors import ConfigError
 from cavmae_sync.inputs import InputConfig, model_input
 from cavmae_sync.inputs.augment import AugmentConfig
@@ -171,3 +172,26 @@ def test_a_loader_leaves_the_global_generator_alone(clips: PreparedDataset) -> N
     before = torch.get_rng_state()
     list(make_loader(PairDataset(clips, inputs=INPUTS), batch_size=4))
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(
+    "augment",
+    [None, AugmentConfig(center_jitter=20, noise_amplitude=0.1, crops_frames=True, flip_probability=0.5)],
+)
+@pytest.mark.parametrize("pixels", [64, 48])
+def test_a_batch_made_together_is_its_pairs_made_alone(clips: PreparedDataset, augment, pixels: int) -> None:
+    """Clip 4 is short: its segment is padded."""
+    inputs = InputConfig(frame_pixels=pixels, segment_length=128, align_length="valid")
+    pairs = PairDataset(clips, inputs=inputs, seed=3, augment=augment)
+    draws = [Draw(2, 4), Draw(2, 0), Draw(3, 4, 1), Draw(0, 7)]
+    assert_equal(pairs.__getitems__(draws), concatenate([pairs[draw] for draw in draws]))
+
+
+def test_words_of_many_draws_are_those_of_each() -> None:
+    draws = [
+        Draw(epoch, clip, occurrence) for epoch in (0, 7) for clip in (0, 2**40) for occurrence in (0, 3)
+    ]
+    for purpose in (Purpose.FRAME, Purpose.MASK):
+        alone = [int(random_words(2**63, purpose, draw)[0]) for draw in draws]
+        assert words_of_draws(2**63, purpose, draws).tolist() == alone
+    assert len(words_of_draws(0, Purpose.FRAME, [])) == 0

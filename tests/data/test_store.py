@@ -6,12 +6,16 @@ import pickle
 import shutil
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from cavmae_sync.data import PreparedDataset
+from cavmae_sync.data.clips_table import MAPPED_FILE, open_table, write_mapped
+from cavmae_sync.data.manifest import CLIPS_SCHEMA, read_table
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.inputs import log_mel, resize_and_crop
 from cavmae_sync.media import Clip, read_clip
@@ -89,6 +93,59 @@ def test_a_pickled_dataset_reads_on(clips: PreparedDataset) -> None:
     assert np.array_equal(again.read_frame(1, 3), before)
 
 
+def test_a_subset_of_a_subset_counts_its_own_clips(clips: PreparedDataset) -> None:
+    part = clips.subset([3, 4, 6]).subset(np.array([2, 0]))
+    ids = clips.clip_ids
+    assert part.clip_ids == [ids[6], ids[3]]
+    assert part.labels == [clips.labels[6], clips.labels[3]]
+    assert part.row(1) == clips.row(3)
+    assert part.ids_and_labels([1, 1]) == ((ids[3],) * 2, (clips.clip_labels(3),) * 2)
+    assert part.list_sha256 == clips.subset([6, 3]).list_sha256
+    assert pickle.loads(pickle.dumps(part)).row(0) == clips.row(6)
+    assert len(part.subset([])) == 0
+    for outside in (2, -1):
+        with pytest.raises(IndexError, match=f"clip {outside} of a dataset of 2 clips"):
+            part.subset([0, outside])
+
+
+def test_several_frames_are_each_of_them(clips: PreparedDataset) -> None:
+    frames = clips.read_frames([(1, 3), (0, 0), (1, 3)])
+    assert frames.dtype == torch.uint8
+    for frame_HWC, place in zip(frames, [(1, 3), (0, 0), (1, 3)], strict=True):
+        assert np.array_equal(frame_HWC, clips.read_frame(*place))
+
+
+def _record(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "dataset.json").read_text())
+
+
+def test_the_mapped_table_is_the_table(copy: Path) -> None:
+    record = _record(copy)
+    clips = read_table(copy / "clips.parquet", CLIPS_SCHEMA)
+    write_mapped(clips, copy, record)
+    (copy / "clips.parquet").unlink()  # what is mapped is not read
+    mapped = open_table(copy, record)
+    assert mapped.equals(clips)
+    assert mapped.schema == CLIPS_SCHEMA
+    assert PreparedDataset.open(copy).row(2).shard == clips["shard"][2].as_py()
+
+
+@pytest.mark.parametrize("damage", ["none", "cut", "of another dataset"])
+def test_without_its_mapped_table_a_dataset_is_read(copy: Path, damage: str) -> None:
+    record = _record(copy)
+    clips = read_table(copy / "clips.parquet", CLIPS_SCHEMA)
+    mapped = copy / MAPPED_FILE
+    if damage == "none":
+        mapped.unlink(missing_ok=True)
+    elif damage == "cut":
+        write_mapped(clips, copy, record)
+        mapped.write_bytes(mapped.read_bytes()[:-100])
+    else:  # the same clips with other frames, so that every place is another
+        shards = [shard | {"sha256": shard["sha256"][::-1]} for shard in record["shards"]]
+        write_mapped(clips.slice(0, 3), copy, record | {"shards": shards})
+    assert open_table(copy, record).equals(clips)
+
+
 def test_closed_shards_open_again(clips: PreparedDataset) -> None:
     with clips:
         before = clips.read_frame(0, 0)
@@ -161,6 +218,7 @@ def test_another_folder_is_refused(copy: Path, content: str | None, message: str
 
 
 def test_a_damaged_table_is_refused(copy: Path) -> None:
+    (copy / MAPPED_FILE).unlink(missing_ok=True)
     (copy / "clips.parquet").write_bytes(b"PAR1 not really")
     with pytest.raises(DatasetError, match=r"clips\.parquet is not the table it should be"):
         PreparedDataset.open(copy)

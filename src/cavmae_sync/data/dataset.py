@@ -5,6 +5,7 @@ There is no `try` here: what could not be read was rejected in preparation, and 
 Shapes: P (clip, frame) pairs, C channels, H W pixels, L spectrogram frames per segment, M mel bins.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -13,11 +14,11 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from cavmae_sync.data.batch import Batch
-from cavmae_sync.data.draws import Draw, Purpose, random_words
+from cavmae_sync.data.draws import Draw, Purpose, random_words, words_of_draws
 from cavmae_sync.data.store import PreparedDataset
 from cavmae_sync.errors import ConfigError
 from cavmae_sync.inputs import InputConfig, Span, cut_segments, normalize_frames, resize_and_crop
-from cavmae_sync.inputs.alignment import finish_segment, segment_span
+from cavmae_sync.inputs.alignment import finish_segments, segment_span
 from cavmae_sync.inputs.augment import AugmentConfig, augment
 from cavmae_sync.inputs.augment_segments import random_center_offset
 
@@ -67,31 +68,50 @@ class PairDataset(Dataset[Batch]):
         Args:
             index: What the sampler drew; a plain row counts as drawn in epoch 0.
         """
-        draw = index if isinstance(index, Draw) else Draw(0, index)
-        frame = self._frame_of(draw)
-        generator = self._generator_of(draw)
-        span = self._span_of(draw.clip, frame, generator)
-        rows = span.clipped(self.clips.num_spectrogram_frames(draw.clip))
-        stored = self.clips.read_log_mel_rows(draw.clip, start=rows.start, stop=rows.stop)
-        segment_LM = finish_segment(torch.from_numpy(stored), config=self.inputs)
-        frame_HWC = torch.from_numpy(self.clips.read_frame(draw.clip, frame))
-        if self.augment is not None and generator is not None:
-            changed = augment(
-                segment_LM, frame_HWC, config=self.augment, inputs=self.inputs, generator=generator
-            )
-            segment_LM, frame_HWC = changed.segment_LM, changed.frame_HWC
+        return self.__getitems__([index])
+
+    def __getitems__(self, indices: Sequence[int | Draw]) -> Batch:
+        """The pairs of several clips as one batch, made together; loaders call this."""
+        draws = [index if isinstance(index, Draw) else Draw(0, index) for index in indices]
+        frames = self._frames_of(draws)
+        generators = [self._generator_of(draw) for draw in draws]
+        stored = [
+            self._read_rows(draw.clip, self._span_of(draw.clip, frame, generator))
+            for draw, frame, generator in zip(draws, frames, generators, strict=True)
+        ]
+        segments_PLM = finish_segments(stored, config=self.inputs)
+        clips = [draw.clip for draw in draws]
+        frames_PHWC = self.clips.read_frames(list(zip(clips, frames, strict=True)))
+        if self.augment is not None:
+            segments_PLM, frames_PHWC = self._augmented(segments_PLM, frames_PHWC, generators)
         return _batch(
             self.clips,
-            draw.clip,
-            frames_PCHW=_finish_frames(frame_HWC[None], self.inputs),
-            segments_PLM=segment_LM[None],
-            frames=[frame],
+            clips,
+            frames_PCHW=_finish_frames(frames_PHWC, self.inputs),
+            segments_PLM=segments_PLM,
+            frames=frames,
         )
 
-    def _frame_of(self, draw: Draw) -> int:
+    def _read_rows(self, clip: int, span: Span) -> Tensor:
+        rows = span.clipped(self.clips.num_spectrogram_frames(clip))
+        return torch.from_numpy(self.clips.read_log_mel_rows(clip, start=rows.start, stop=rows.stop))
+
+    def _augmented(
+        self, segments_PLM: Tensor, frames_PHWC: Tensor, generators: Sequence[torch.Generator | None]
+    ) -> tuple[Tensor, Tensor]:
+        changed = [
+            augment(segment_LM, frame_HWC, config=self.augment, inputs=self.inputs, generator=generator)
+            for segment_LM, frame_HWC, generator in zip(segments_PLM, frames_PHWC, generators, strict=True)
+            if self.augment is not None and generator is not None
+        ]
+        segments = torch.stack([pair.segment_LM for pair in changed])
+        return segments, torch.stack([pair.frame_HWC for pair in changed])
+
+    def _frames_of(self, draws: Sequence[Draw]) -> list[int]:
         if self.frame == "middle":
-            return self.clips.num_frames // 2
-        return int(random_words(self.seed, Purpose.FRAME, draw)[0] % np.uint64(self.clips.num_frames))
+            return [self.clips.num_frames // 2] * len(draws)
+        words = words_of_draws(self.seed, Purpose.FRAME, draws)
+        return (words % np.uint64(self.clips.num_frames)).tolist()
 
     def _generator_of(self, draw: Draw) -> torch.Generator | None:
         if self.augment is None:
@@ -144,14 +164,13 @@ class ClipDataset(Dataset[Batch]):
 
     def read_frames(self, index: int) -> Tensor:
         """All frames of a clip as they are stored, uint8 `[T, H, W, C]`."""
-        frames = range(self.clips.num_frames)
-        return torch.from_numpy(np.stack([self.clips.read_frame(index, frame) for frame in frames]))
+        return self.clips.read_frames([(index, frame) for frame in range(self.clips.num_frames)])
 
     def pairs(self, index: int, *, frames_TCHW: Tensor, segments_TLM: Tensor) -> Batch:
         """All pairs of a clip, from its frames and segments made ready for the model."""
         return _batch(
             self.clips,
-            index,
+            [index],
             frames_PCHW=frames_TCHW,
             segments_PLM=segments_TLM,
             frames=list(range(self.clips.num_frames)),
@@ -160,20 +179,22 @@ class ClipDataset(Dataset[Batch]):
 
 def _batch(
     clips: PreparedDataset,
-    index: int,
+    rows: list[int],
     *,
     frames_PCHW: Tensor,
     segments_PLM: Tensor,
     frames: list[int],
 ) -> Batch:
+    """A batch of some clips with equally many pairs each."""
+    clip_ids, labels = clips.ids_and_labels(rows)
     return Batch(
         frames_PCHW=frames_PCHW,
         segments_PLM=segments_PLM,
-        clip_index_P=torch.zeros(len(frames), dtype=torch.int64),
+        clip_index_P=torch.arange(len(rows)).repeat_interleave(len(frames) // len(rows)),
         frame_index_P=torch.tensor(frames),
-        row_B=torch.tensor([index]),
-        clip_ids=(clips.clip_id(index),),
-        labels=(clips.clip_labels(index),),
+        row_B=torch.tensor(rows),
+        clip_ids=clip_ids,
+        labels=labels,
     )
 
 

@@ -67,4 +67,5 @@ def encode_jpeg(frame_HWC: NDArray[np.uint8], *, quality: int) -> bytes:
 def decode_jpeg(content: bytes) -> NDArray[np.uint8]:
     """The RGB picture of a JPEG, uint8 [H, W, C], writable."""
     with Image.open(BytesIO(content), formats=["JPEG"]) as image:
-        return np.array(image.convert("RGB"))
+        # Converting would copy once more, also from RGB to RGB.
+        return np.array(image if image.mode == "RGB" else image.convert("RGB"))

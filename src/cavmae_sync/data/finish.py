@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from cavmae_sync.atomic import PART_SUFFIX, write_text
+from cavmae_sync.data.clips_table import write_mapped
 from cavmae_sync.data.manifest import (
     CLIPS_FILE,
     CLIPS_SCHEMA,
@@ -89,6 +90,7 @@ def finish(
         "plan": plan,
         "shards": shards,
     }
+    write_mapped(clips, out, record)
     write_text(out / DATASET_FILE, json.dumps(record, indent=2) + "\n")
 
 

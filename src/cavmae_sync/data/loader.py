@@ -1,15 +1,16 @@
 """Datasets to batches, with the right settings for workers."""
 
-import signal
 from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch.utils.data import BatchSampler, DataLoader
 
+from cavmae_sync.compute import keep_freed_memory
 from cavmae_sync.data.batch import Batch, concatenate
 from cavmae_sync.data.dataset import ClipDataset, PairDataset
 from cavmae_sync.data.draws import Draw
+from cavmae_sync.data.workers import follow_parent
 
 
 def make_loader(
@@ -44,12 +45,12 @@ def make_loader(
             "multiprocessing_context": "forkserver",
             "persistent_workers": True,
             "prefetch_factor": 2,
-            "worker_init_fn": _ignore_interrupt,
+            "worker_init_fn": _start_worker,
         }
     return DataLoader(
         dataset,
         batch_sampler=batches,
-        collate_fn=concatenate,
+        collate_fn=_joined,
         num_workers=num_workers,
         generator=torch.Generator(),  # else every epoch would draw from the global one
         pin_memory=torch.cuda.is_available(),
@@ -57,6 +58,11 @@ def make_loader(
     )
 
 
-def _ignore_interrupt(_worker: int) -> None:
-    """Ctrl-C reaches every process of a terminal; whether to stop is for the one that trains to decide."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _joined(fetched: Batch | list[Batch]) -> Batch:
+    """A dataset with `__getitems__` gives a whole batch, others one for each clip."""
+    return fetched if isinstance(fetched, Batch) else concatenate(fetched)
+
+
+def _start_worker(_worker: int) -> None:
+    follow_parent()
+    keep_freed_memory()  # a batch is large blocks, made and freed over and over

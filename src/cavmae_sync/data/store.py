@@ -1,6 +1,7 @@
 """A prepared dataset, opened: its rows, and any part of any clip by one read.
 
-Shapes: T frames per clip, H W pixels, C channels, S samples, N spectrogram frames, M mel bins.
+Shapes: T frames per clip, P frames of any clips, H W pixels, C channels, S samples, N spectrogram frames of
+a clip or clips of the table, M mel bins.
 """
 
 import json
@@ -12,9 +13,12 @@ from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from cavmae_sync.data.audit import find_problems
+from cavmae_sync.data.clips_table import open_table
 from cavmae_sync.data.config import PrepareConfig
 from cavmae_sync.data.encode import decode_jpeg
 from cavmae_sync.data.manifest import (
@@ -50,16 +54,18 @@ class PreparedDataset:
     def __init__(
         self, folder: Path, *, config: PrepareConfig, clips: pa.Table, rows: NDArray[np.int64] | None = None
     ) -> None:
-        """Takes an opened table, and which rows of the file it has; users call `open`."""
+        """Takes the table of all clips, and which of its rows this has; users call `open`."""
         self.folder = folder
         self.config = config
-        self._clips = clips
+        self._table = clips
         self._rows = rows
         self._shards = RangeReader(folder / SHARDS_FOLDER)
         self._frame_offsets_NT = _matrix(clips["frame_offsets"], config.num_frames)
         self._frame_lengths_NT = _matrix(clips["frame_lengths"], config.num_frames)
-        self._lengths = clips["num_spectrogram_frames"].to_numpy()
-        self._log_mel_stops = clips["log_mel_offset"].to_numpy() + clips["log_mel_length"].to_numpy()
+        self._lengths_N = clips["num_spectrogram_frames"].to_numpy()
+        self._log_mel_offsets_N = clips["log_mel_offset"].to_numpy()
+        self._log_mel_lengths_N = clips["log_mel_length"].to_numpy()
+        self._shard_names = _in_one_piece(clips["shard"])
 
     @classmethod
     def open(cls, folder: str | os.PathLike[str]) -> Self:
@@ -73,7 +79,7 @@ class PreparedDataset:
         record = _read_record(folder)
         for shard in record["shards"]:
             _check_shard(folder / SHARDS_FOLDER / shard["name"], shard["num_bytes"])
-        clips = read_table(folder / CLIPS_FILE, CLIPS_SCHEMA)
+        clips = open_table(folder, record)
         if len(clips) != record["counts"]["num_clips"]:
             raise DatasetError(
                 f"{folder / CLIPS_FILE} has {len(clips)} clips, {DATASET_FILE} says "
@@ -84,7 +90,7 @@ class PreparedDataset:
 
     def __len__(self) -> int:
         """Number of clips."""
-        return len(self._clips)
+        return len(self._table) if self._rows is None else len(self._rows)
 
     @property
     def num_frames(self) -> int:
@@ -94,38 +100,44 @@ class PreparedDataset:
     @cached_property
     def list_sha256(self) -> str:
         """Fingerprint of which clips these are, in order; see `manifest.list_hash`."""
-        return list_hash(self._clips)
+        return list_hash(self._columns("id", "content_hash", "start_seconds", "stop_seconds"))
 
     @property
     def clip_ids(self) -> list[str]:
         """Id of every clip."""
-        return self._clips["id"].to_pylist()
+        return self._columns("id")["id"].to_pylist()
 
     @property
     def content_hashes(self) -> list[str]:
         """SHA-256 of the file that each clip was cut from."""
-        return self._clips["content_hash"].to_pylist()
+        return self._columns("content_hash")["content_hash"].to_pylist()
 
     @property
     def labels(self) -> list[tuple[str, ...]]:
         """Labels of every clip."""
-        return [tuple(labels) for labels in self._clips["labels"].to_pylist()]
+        return [tuple(labels) for labels in self._columns("labels")["labels"].to_pylist()]
 
     def row(self, index: int) -> ClipRow:
         """All that is known of a clip."""
-        return clip_row(self._clips, self._checked(index))
+        return clip_row(self._table, self._row(index))
+
+    def ids_and_labels(self, indices: Sequence[int]) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+        """Id and labels of some clips, in the order given."""
+        rows = pa.array([self._row(index) for index in indices], pa.int64())
+        found = self._table.select(["id", "labels"]).take(rows)
+        return tuple(found["id"].to_pylist()), tuple(tuple(names) for names in found["labels"].to_pylist())
 
     def clip_id(self, index: int) -> str:
         """Id of a clip."""
-        return self._clips["id"][self._checked(index)].as_py()
+        return self._table["id"][self._row(index)].as_py()
 
     def clip_labels(self, index: int) -> tuple[str, ...]:
         """Labels of a clip."""
-        return tuple(self._clips["labels"][self._checked(index)].as_py())
+        return tuple(self._table["labels"][self._row(index)].as_py())
 
     def num_spectrogram_frames(self, index: int) -> int:
         """Length of a clip's log-mel without padding."""
-        return int(self._lengths[self._checked(index)])
+        return int(self._lengths_N[self._row(index)])
 
     def read_frame(self, index: int, frame: int) -> NDArray[np.uint8]:
         """One frame of a clip, uint8 [H, W, C].
@@ -136,9 +148,22 @@ class PreparedDataset:
         """
         if not 0 <= frame < self.num_frames:
             raise IndexError(f"frame {frame} of clip {index}: a clip has frames 0 to {self.num_frames - 1}")
-        row = self._checked(index)
+        row = self._row(index)
         offset, length = int(self._frame_offsets_NT[row, frame]), int(self._frame_lengths_NT[row, frame])
         return decode_jpeg(self._read(row, offset, length))
+
+    def read_frames(self, places: Sequence[tuple[int, int]]) -> Tensor:
+        """Several frames of one size: a tensor, uint8 [P, H, W, C].
+
+        Args:
+            places: Clip and frame of each, P of them.
+        """
+        first_HWC = self.read_frame(*places[0])
+        frames_PHWC = np.empty((len(places), *first_HWC.shape), dtype=np.uint8)
+        frames_PHWC[0] = first_HWC
+        for place, (index, frame) in enumerate(places[1:], start=1):
+            frames_PHWC[place] = self.read_frame(index, frame)
+        return torch.from_numpy(frames_PHWC)
 
     def read_log_mel_rows(self, index: int, *, start: int, stop: int) -> NDArray[np.float16]:
         """Rows [start, stop) of a clip's log-mel, not normalised, float16 [stop - start, M]; writable.
@@ -148,27 +173,29 @@ class PreparedDataset:
             start: First spectrogram frame.
             stop: One past the last, at most `num_spectrogram_frames(index)`.
         """
-        row = self._checked(index)
-        length = int(self._lengths[row])
+        row = self._row(index)
+        length = int(self._lengths_N[row])
         if not 0 <= start <= stop <= length:
             raise IndexError(f"rows [{start}, {stop}) of clip {index}, whose log-mel has {length} rows")
         # The rows are the end of the npy file, after its header.
         row_bytes = NUM_MELS * _LOG_MEL_DTYPE.itemsize
-        offset = int(self._log_mel_stops[row]) - (length - start) * row_bytes
+        log_mel_stop = int(self._log_mel_offsets_N[row] + self._log_mel_lengths_N[row])
+        offset = log_mel_stop - (length - start) * row_bytes
         content = bytearray(self._read(row, offset, (stop - start) * row_bytes))
         return np.frombuffer(content, dtype=_LOG_MEL_DTYPE).reshape(stop - start, NUM_MELS)
 
     def read_waveform(self, index: int) -> NDArray[np.float32]:
         """The sound of a clip, float32 [S] in [-1, 1], 16 kHz."""
-        row = self.row(index)
-        return decode_flac(self._read(self._checked(index), row.sound_offset, row.sound_length))
+        stored = self.row(index)
+        return decode_flac(self._read(self._row(index), stored.sound_offset, stored.sound_length))
 
     def subset(self, indices: Sequence[int] | NDArray[np.integer]) -> Self:
         """Some of the clips, in the order given."""
-        chosen = np.array([self._checked(int(index)) for index in indices], dtype=np.int64)
-        rows = chosen if self._rows is None else self._rows[chosen]
-        clips = self._clips.take(pa.array(chosen)).combine_chunks()
-        return type(self)(self.folder, config=self.config, clips=clips, rows=rows)
+        rows = np.asarray(indices, dtype=np.int64)
+        for index in rows[(rows < 0) | (rows >= len(self))]:
+            self._row(int(index))  # raises
+        rows = rows if self._rows is None else self._rows[rows]
+        return type(self)(self.folder, config=self.config, clips=self._table, rows=rows)
 
     def head(self, num_clips: int) -> Self:
         """The first clips, all if there are fewer."""
@@ -188,7 +215,7 @@ class PreparedDataset:
         self._shards.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled as folder and rows: workers read the table themselves, it is not sent to each."""
+        """Pickled as folder and rows: workers open the table themselves, it is not sent to each."""
         return _reopen, (type(self), self.folder, self._rows)
 
     def __enter__(self) -> Self:
@@ -200,12 +227,18 @@ class PreparedDataset:
         self.close()
 
     def _read(self, row: int, offset: int, length: int) -> bytes:
-        return self._shards.read(self._clips["shard"][row].as_py(), offset=offset, length=length)
+        return self._shards.read(self._shard_names[row].as_py(), offset=offset, length=length)
 
-    def _checked(self, index: int) -> int:
+    def _row(self, index: int) -> int:
+        """Row of the table."""
         if not 0 <= index < len(self):
             raise IndexError(f"clip {index} of a dataset of {len(self)} clips")
-        return index
+        return index if self._rows is None else int(self._rows[index])
+
+    def _columns(self, *names: str) -> pa.Table:
+        """Columns of this dataset's clips."""
+        columns = self._table.select(names)
+        return columns if self._rows is None else columns.take(pa.array(self._rows))
 
 
 def _reopen(cls: type[PreparedDataset], folder: Path, rows: NDArray[np.int64] | None) -> PreparedDataset:
@@ -213,8 +246,13 @@ def _reopen(cls: type[PreparedDataset], folder: Path, rows: NDArray[np.int64] | 
     return dataset if rows is None else dataset.subset(rows)
 
 
+def _in_one_piece(column: pa.ChunkedArray) -> pa.Array:
+    """As one array, without the copy that `combine_chunks` makes even of one piece."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
 def _matrix(column: pa.ChunkedArray, num_frames: int) -> NDArray[np.int64]:
-    values = column.combine_chunks().flatten().to_numpy()
+    values = _in_one_piece(column).flatten().to_numpy()
     if len(values) != len(column) * num_frames:
         raise DatasetError(
             f"{CLIPS_FILE} lists {len(values)} frames for {len(column)} clips of {num_frames} frames each. "

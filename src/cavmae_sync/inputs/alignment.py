@@ -18,7 +18,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from cavmae_sync import paper
@@ -126,14 +125,24 @@ def finish_segment(rows_RM: Tensor, *, config: InputConfig) -> Tensor:
     Returns:
         float32 [L, M]. Padding is 0.0 before normalisation, as published: +1.13 after it, not silence.
     """
-    missing = config.segment_length - len(rows_RM)
-    if missing < 0 or rows_RM.ndim != 2:
-        raise ValueError(
-            f"A segment takes at most {config.segment_length} rows, shape [rows, mel bins], "
-            f"but got {tuple(rows_RM.shape)}."
-        )
-    padded_LM = F.pad(rows_RM, (0, 0, 0, missing), value=paper.SPECTROGRAM_PADDING)
-    return normalize_spectrogram(padded_LM, config=config)
+    return finish_segments([rows_RM], config=config)[0]
+
+
+def finish_segments(rows_PRM: Sequence[Tensor], *, config: InputConfig) -> Tensor:
+    """Several segments at once, each as `finish_segment`: float32 [P, L, M]."""
+    padded_PLM = rows_PRM[0].new_full(
+        (len(rows_PRM), config.segment_length, *rows_PRM[0].shape[1:]),
+        paper.SPECTROGRAM_PADDING,
+        dtype=torch.float32,
+    )
+    for padded_LM, rows_RM in zip(padded_PLM, rows_PRM, strict=True):
+        if rows_RM.ndim != 2 or len(rows_RM) > config.segment_length:
+            raise ValueError(
+                f"A segment takes at most {config.segment_length} rows, shape [rows, mel bins], "
+                f"but got {tuple(rows_RM.shape)}."
+            )
+        padded_LM[: len(rows_RM)] = rows_RM
+    return normalize_spectrogram(padded_PLM, config=config)
 
 
 def cut_segments(
@@ -160,7 +169,7 @@ def cut_segments(
         for index in frame_indices
     ]
     rows = [span.clipped(len(log_mel_NM)) for span in spans]
-    return torch.stack([finish_segment(log_mel_NM[r.start : r.stop], config=config) for r in rows])
+    return finish_segments([log_mel_NM[r.start : r.stop] for r in rows], config=config)
 
 
 def _total(num_spectrogram_frames: int, align_length: AlignLength) -> int:
