@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from cavmae_sync.choices import Engine, LabelNames, ListSplit
+from cavmae_sync.cli.open import open_share, open_workers
 from cavmae_sync.cli.progress import show_progress
 from cavmae_sync.cli.types import Count, Json, Workers
 from cavmae_sync.errors import ConfigError
@@ -60,19 +61,14 @@ def prepare(
         ray_address: Of a Ray cluster; the variable RAY_ADDRESS unless given.
         as_json: Print the audit as one JSON object.
     """
-    from cavmae_sync.data import PrepareConfig, RayCluster, Share
+    from cavmae_sync.data import PrepareConfig
     from cavmae_sync.data import prepare as prepare_videos
     from cavmae_sync.data.labels import LabelFile
 
-    if not 0 <= shard_index < num_shards:
-        raise ConfigError(
-            f"--shard-index {shard_index} must be at least 0 and below --num-shards {num_shards}."
-        )
+    share = open_share(shard_index, num_shards)
+    workers = open_workers(num_workers, engine=engine, ray_address=ray_address)
     if labels is None and (split is not None or classes is not None):
         raise ConfigError("--split and --classes are about labels. Give --labels too.")
-    if ray_address is not None and engine != "ray":
-        raise ConfigError("--ray-address goes with --engine ray.")
-    workers = RayCluster(address=ray_address, num_cpus=num_workers) if engine == "ray" else num_workers
     config = PrepareConfig(min_seconds=min_seconds).with_overrides(overrides)
     named = None if labels is None else LabelFile(path=labels, split=split, classes=classes, names=names)
     _run(
@@ -83,7 +79,7 @@ def prepare(
             labels=named,
             num_workers=workers,
             max_rejected_fraction=max_rejected_percent / 100,
-            share=Share(index=shard_index, count=num_shards),
+            share=share,
             on_progress=on_progress,
         ),
         as_json=as_json,

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cavmae_sync.atomic import PART_SUFFIX, write_text
-from cavmae_sync.data import Share
+from cavmae_sync.data import RayCluster, Share
 from cavmae_sync.data.finish import check_ids, check_rejected
 from cavmae_sync.data.manifest import REJECTED_SCHEMA, list_hash, read_table, rejected_table, write_table
 from cavmae_sync.data.sources import SourceList, list_sources
@@ -27,6 +27,7 @@ from cavmae_sync.data.units import UnitResult, Work, files_per_unit, run_units
 from cavmae_sync.data.workers import num_cores
 from cavmae_sync.embedding.embedder import Embedder
 from cavmae_sync.embedding.library.config import LibraryConfig
+from cavmae_sync.embedding.library.on_ray import encode_on_ray
 from cavmae_sync.embedding.library.parts import PartRecord
 from cavmae_sync.embedding.library.pieces import LibraryUnit
 from cavmae_sync.embedding.library.report import LibraryReport, count_up
@@ -63,7 +64,7 @@ def embed_library(
     *,
     out: str | os.PathLike[str],
     config: LibraryConfig | None = None,
-    num_workers: int | None = None,
+    num_workers: int | RayCluster | None = None,
     max_rejected_fraction: float = 1.0,
     share: Share | None = None,
     on_progress: LibraryProgress | None = None,
@@ -79,7 +80,7 @@ def embed_library(
             then continued (or, if it was complete, only counted).
         config: Which clips, and how their vectors are stored.
         num_workers: Processes that decode; 0 = this one. None = one, or one per core where the model
-            computes on an accelerator.
+            computes on an accelerator. Or where Ray runs, which then decodes and encodes.
         max_rejected_fraction: Share of the files that may be rejected, in [0, 1].
         share: Which part of the work to do; None = all of it.
         on_progress: Told after each piece how far it is.
@@ -105,6 +106,8 @@ def embed_library(
             if on_progress is not None:
                 on_progress(num_before + pace.num_files, num_files, pace)
 
+        if isinstance(num_workers, RayCluster):
+            return encode_on_ray(embedder, units, cluster=num_workers, on_piece=note)
         return encode_units(embedder, units, num_workers=num_workers, on_piece=note)
 
     run_units(work, perform, share=share)

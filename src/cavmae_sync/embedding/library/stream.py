@@ -99,7 +99,7 @@ def encode_units(
     """
     by_index = {unit.index: unit for unit in units}
     open_parts: dict[int, UnitParts] = {}
-    meter = _Meter()
+    meter = Meter()
     pieces = _decoded_by_workers(units, num_workers) if num_workers and units else _decoded_here(units)
     try:
         with closing(pieces):
@@ -117,7 +117,7 @@ def encode_units(
             parts.discard()
 
 
-class _Meter:
+class Meter:
     """Counts what is done, and what of the time was spent waiting."""
 
     def __init__(self) -> None:

@@ -1,0 +1,192 @@
+"""A library embedded on Ray: pieces are decoded by tasks on cores and encoded by actors on accelerators.
+
+    units --decode, 1 core each--> pieces --encode, 1 accelerator each--> rows --> this process: parts
+
+The functions are those of the local engine and pieces are put in order again, so the bytes are the same. Only
+the vectors come to this process.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import torch
+
+from cavmae_sync.choices import Precision, Representation
+from cavmae_sync.data.ray_units import COLUMN, RayCluster, failure, ray_started, results_of
+from cavmae_sync.data.units import UnitResult
+from cavmae_sync.data.workers import single_threaded
+from cavmae_sync.embedding.embedder import Embedder
+from cavmae_sync.embedding.library.parts import UnitParts
+from cavmae_sync.embedding.library.pieces import (
+    DecodedPiece,
+    EncodedPiece,
+    LibraryUnit,
+    decode_unit,
+    encode_piece,
+)
+from cavmae_sync.embedding.library.stream import Meter, Pace
+from cavmae_sync.model import CAVMAESync
+
+#: Of the cores of a cluster without accelerators one in so many encodes; the rest decode.
+_CORES_PER_ENCODER: Final = 2
+
+
+def encode_on_ray(
+    embedder: Embedder,
+    units: Sequence[LibraryUnit],
+    *,
+    cluster: RayCluster,
+    on_piece: Callable[[Pace], None],
+) -> Iterator[UnitResult]:
+    """Decode and encode units on a cluster, and make their parts of the library here; see `encode_units`.
+
+    Args:
+        embedder: The model and how it computes. Where the cluster has accelerators, it computes on them.
+        units: What to do.
+        cluster: Where.
+        on_piece: Told after each piece how far this run is. Waiting is that of all encoders on average.
+
+    Yields:
+        What came of each unit when its record is there, in any order.
+
+    Raises:
+        ConfigError: The extra ray is missing, or the cluster cannot be reached.
+        DatasetError: A task died; names files it may have been at.
+        WeightsError: The model gives vectors that are not finite.
+    """
+    if not units:
+        return
+    parts = {unit.index: UnitParts(unit) for unit in units}
+    meter = Meter()
+    idle_seconds = busy_seconds = 0.0
+    try:
+        with ray_started(cluster) as ray:
+            for done in _in_order(results_of(_pipeline(ray, embedder, units), units)):
+                result = parts[done.piece.unit_index].add(done.piece)
+                idle_seconds, busy_seconds = (
+                    idle_seconds + done.idle_seconds,
+                    busy_seconds + done.busy_seconds,
+                )
+                pace = meter.pace_after(done.piece)
+                waiting_seconds = pace.seconds * idle_seconds / (idle_seconds + busy_seconds)
+                on_piece(replace(pace, waiting_seconds=waiting_seconds))
+                if result is not None:
+                    del parts[done.piece.unit_index]
+                    yield result
+    finally:
+        for unfinished in parts.values():
+            unfinished.discard()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Decoded:
+    """A piece on its way to an encoder."""
+
+    unit: LibraryUnit
+    piece: DecodedPiece
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Done:
+    """A piece on its way back, and how long its encoder waited for it and worked on it."""
+
+    piece: EncodedPiece
+    idle_seconds: float
+    busy_seconds: float
+
+
+def _pipeline(ray: Any, embedder: Embedder, units: Sequence[LibraryUnit]) -> Any:
+    resources = ray.cluster_resources()
+    num_gpus = int(resources.get("GPU", 0))
+    num_encoders = num_gpus or max(1, int(resources["CPU"]) // _CORES_PER_ENCODER)
+    rows = ray.data.from_items([{COLUMN: unit} for unit in units], override_num_blocks=len(units))
+    return rows.flat_map(_decode, num_cpus=1).map(
+        _Encode,
+        fn_constructor_args=(_Recipe.of(embedder, device="cuda" if num_gpus else "cpu"),),
+        compute=ray.data.ActorPoolStrategy(size=num_encoders),
+        num_gpus=1 if num_gpus else 0,
+        num_cpus=0 if num_gpus else 1,
+    )
+
+
+def _in_order(arriving: Iterator[_Done]) -> Iterator[_Done]:
+    """The pieces of each unit in order, whatever order they come in."""
+    early: dict[tuple[int, int], _Done] = {}
+    following: Counter[int] = Counter()
+    for done in arriving:
+        index = done.piece.unit_index
+        early[index, done.piece.number] = done
+        while (index, following[index]) in early:
+            yield early.pop((index, following[index]))
+            following[index] += 1
+
+
+def _decode(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    unit: LibraryUnit = row[COLUMN]
+    try:
+        with single_threaded():
+            for piece in decode_unit(unit):
+                yield {COLUMN: _Decoded(unit=unit, piece=piece)}
+    except Exception as error:  # noqa: BLE001 (the driver raises it; Ray would hide it in its own)
+        yield {COLUMN: failure(error, unit)}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Recipe:
+    """An embedder, as it travels: the model without its device."""
+
+    model: CAVMAESync
+    device: str
+    precision: Precision
+    batch_size: int
+    representation: Representation
+    num_threads: int
+
+    @classmethod
+    def of(cls, embedder: Embedder, *, device: str) -> "_Recipe":
+        """What makes another one like it."""
+        is_here = embedder.device.type == "cpu"
+        return cls(
+            model=embedder.model if is_here else deepcopy(embedder.model).cpu(),
+            device=device,
+            precision=embedder.precision,
+            batch_size=embedder.batch_size,
+            representation=embedder.representation,
+            # Sums are cut by threads: as many as here give the bits they give here.
+            num_threads=torch.get_num_threads(),
+        )
+
+    def make(self) -> Embedder:
+        """Another one like it, here."""
+        torch.set_num_threads(self.num_threads)
+        return Embedder(
+            self.model,
+            device=self.device,
+            precision=self.precision,
+            batch_size=self.batch_size,
+            representation=self.representation,
+        )
+
+
+class _Encode:
+    """The actor: holds a model and encodes the pieces that come."""
+
+    def __init__(self, recipe: _Recipe) -> None:
+        self._embedder = recipe.make()
+        self._idle_since = time.perf_counter()
+
+    def __call__(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        decoded: _Decoded | Exception = row[COLUMN]
+        if isinstance(decoded, Exception):
+            return {COLUMN: decoded}
+        began = time.perf_counter()
+        try:
+            piece = encode_piece(self._embedder, decoded.piece, decoded.unit.config)
+        except Exception as error:  # noqa: BLE001 (as above)
+            return {COLUMN: failure(error, decoded.unit)}
+        idle_seconds, self._idle_since = began - self._idle_since, time.perf_counter()
+        return {COLUMN: _Done(piece=piece, idle_seconds=idle_seconds, busy_seconds=self._idle_since - began)}

@@ -1,0 +1,47 @@
+"""A library embedded on Ray: decoded by tasks, encoded by actors, the same bytes."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from cavmae_sync.data import RayCluster
+from cavmae_sync.embedding import Embedder
+from cavmae_sync.embedding.library import Pace, embed_library
+from cavmae_sync.errors import WeightsError
+from cavmae_sync.model import CAVMAESync
+
+from .conftest import SMALL
+
+Contents = Callable[[Path], dict[str, bytes]]
+pytestmark = [
+    pytest.mark.usefixtures("local_ray"),
+    pytest.mark.filterwarnings(r"ignore::DeprecationWarning:ray\."),  # of Ray's own making
+]
+
+
+def test_a_library_made_on_ray_is_the_same_bytes(
+    videos: Path, embedder: Embedder, library: Path, tmp_path: Path, contents: Contents
+) -> None:
+    paces: list[Pace] = []
+    run = embed_library(
+        embedder,
+        videos,
+        out=tmp_path / "ray",
+        config=SMALL,
+        num_workers=RayCluster(),
+        on_progress=lambda _done, _total, pace: paces.append(pace),
+    )
+    assert run.report.is_complete
+    assert contents(tmp_path / "ray") == contents(library)
+    assert paces[-1].num_clips >= run.report.num_clips > 0
+    assert 0 <= paces[-1].waiting_fraction <= 1
+
+
+def test_weights_that_give_no_numbers_are_named(videos: Path, embedder: Embedder, tmp_path: Path) -> None:
+    model = CAVMAESync(embedder.model.config, generator=torch.Generator().manual_seed(0))
+    torch.nn.init.constant_(model.joint.norm_a.weight, float("nan"))
+    broken = Embedder(model, device="cpu")
+    with pytest.raises(WeightsError, match="finite"):
+        embed_library(broken, videos, out=tmp_path / "out", config=SMALL, num_workers=RayCluster())
