@@ -1,0 +1,152 @@
+"""Two machines, each with a torchrun of its own: network namespaces and a cable, or two local addresses."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from cavmae_sync.recipes import find_recipe, run_pretraining
+from cavmae_sync.training import read_metrics
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """One machine: what a command line on it begins with, its address, and the interface of its cable."""
+
+    enter: tuple[str, ...]
+    address: str
+    interface: str
+
+
+def in_namespaces() -> tuple[list[Node], list[str]] | None:
+    """Two nodes with a virtual cable between them, and their namespaces; None where that is not permitted."""
+    ip = shutil.which("ip", path=os.defpath + ":/usr/sbin:/sbin")
+    if ip is None or os.geteuid() != 0:
+        return None
+    names = [f"cavmae{os.getpid()}{end}" for end in "ab"]
+    cables = [f"v{os.getpid()}{end}" for end in "ab"]
+    made: list[str] = []
+    try:
+        for name in names:
+            subprocess.run([ip, "netns", "add", name], check=True, capture_output=True)
+            made.append(name)
+        ends = ["link", "add", cables[0], "netns", names[0], "type", "veth"]
+        subprocess.run(
+            [ip, *ends, "peer", "name", cables[1], "netns", names[1]], check=True, capture_output=True
+        )
+        for number, (name, cable) in enumerate(zip(names, cables, strict=True), start=1):
+            for words in (
+                ["addr", "add", f"10.77.0.{number}/24", "dev", cable],
+                ["link", "set", "lo", "up"],
+                ["link", "set", cable, "up"],
+            ):
+                subprocess.run([ip, "-n", name, *words], check=True, capture_output=True)
+    except subprocess.CalledProcessError:
+        remove(made)
+        return None
+    nodes = [
+        Node(enter=(ip, "netns", "exec", name), address=f"10.77.0.{number}", interface=cable)
+        for number, (name, cable) in enumerate(zip(names, cables, strict=True), start=1)
+    ]
+    return nodes, names
+
+
+def remove(namespaces: list[str]) -> None:
+    """Their cables go with them."""
+    ip = shutil.which("ip", path=os.defpath + ":/usr/sbin:/sbin")
+    for name in namespaces:
+        subprocess.run([str(ip), "netns", "del", name], check=True)
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[list[Node]]:
+    """Two machines, or what comes closest here."""
+    made = in_namespaces()
+    if made is None:
+        yield [Node(enter=(), address=f"127.0.0.{number}", interface="lo") for number in (1, 2)]
+        return
+    yield made[0]
+    remove(made[1])
+
+
+def start(node: Node, number: int, first: Node, words: list[str]) -> subprocess.Popen[str]:
+    """`torchrun` on one of two nodes, with one process."""
+    agent = [
+        *(sys.executable, "-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1"),
+        *("--rdzv-backend=c10d", f"--rdzv-endpoint={first.address}:29471", "--rdzv-id=test"),
+        # A name server would say both: these nodes have none.
+        *(f"--rdzv-conf=is_host={1 - number},timeout=60", f"--local-addr={node.address}"),
+    ]
+    return subprocess.Popen(
+        [*node.enter, *agent, *words],
+        env=os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": node.interface},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def on_both(nodes: list[Node], words: list[list[str]]) -> list[tuple[int, str]]:
+    """How the command ended on each node, and what it said."""
+    running = [start(node, number, nodes[0], words[number]) for number, node in enumerate(nodes)]
+    try:
+        said = [process.communicate(timeout=150)[0] for process in running]
+    finally:
+        for process in running:
+            process.kill()
+    return [(process.returncode, text) for process, text in zip(running, said, strict=True)]
+
+
+#: A debug run as words of the command line.
+WORDS = (
+    "model.inputs.frame_pixels=32",
+    "losses.contrast.negatives=global",
+    "loop.num_steps=3",
+    "loop.log_every_steps=1",
+)
+
+
+def pretrain(dataset: Path, out: Path, *more: str) -> list[str]:
+    """The words after `torchrun`, or after `python`."""
+    return [
+        *("-m", "cavmae_sync", "pretrain", "debug", "--data", str(dataset), "--out", str(out)),
+        *("--device", "cpu", *WORDS, *more),
+    ]
+
+
+def test_two_nodes_equal_one_process_without_a_shared_folder(
+    nodes: list[Node], prepared_folder: Path, tmp_path: Path
+):
+    """The folder of the run is written on the first node; the second never sees it."""
+    here, there = tmp_path / "first" / "run", tmp_path / "second" / "run"
+    ends = on_both(nodes, [pretrain(prepared_folder, here), pretrain(prepared_folder, there)])
+    assert [code for code, _ in ends] == [0, 0], ends
+    assert not there.parent.exists()
+    assert "3 steps; weights in" in ends[0][1]
+    assert "3 steps; weights in" not in ends[1][1]
+    alone = run_pretraining(
+        find_recipe("debug").with_overrides(WORDS), data=prepared_folder, out=tmp_path / "alone", device="cpu"
+    )
+    for one, two in zip(read_metrics(alone.run.metrics), read_metrics(here / "metrics.jsonl"), strict=True):
+        assert {key: two[key] for key in ("step", "epoch")} == {key: one[key] for key in ("step", "epoch")}
+        for key in ("total", "contrastive", "audio_reconstruction", "visual_reconstruction"):
+            assert two[key] == pytest.approx(one[key], rel=1e-5), key
+
+
+def test_a_node_that_was_started_differently_ends_both_with_its_name(
+    nodes: list[Node], prepared_folder: Path, tmp_path: Path
+):
+    """Neither waits for the other; nothing is written."""
+    words = [
+        pretrain(prepared_folder, tmp_path / "run"),
+        pretrain(prepared_folder, tmp_path / "run", "seed=3"),
+    ]
+    for code, text in on_both(nodes, words):
+        assert code == 1
+        assert "process 1 has seed=3, process 0 has 0. Start all processes with the same words" in text
+    assert not (tmp_path / "run").exists()
