@@ -16,11 +16,12 @@ from typing import Any
 
 from benchmarks.machine import described, environment, num_cores
 from benchmarks.part import Part, Setting
+from benchmarks.picture import draw_cost
 from benchmarks.result import PartResult
-from benchmarks.table import markdown, part_text, with_table
+from benchmarks.table import markdown, part_text, summary, with_table
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "speed.md")
+README, PAGE, PICTURE = ROOT / "README.md", ROOT / "docs" / "speed.md", ROOT / "docs" / "cost.png"
 
 
 def main() -> int:
@@ -39,11 +40,10 @@ def main() -> int:
         chosen = _chosen(PARTS, options.parts)
         facts = environment(device=options.device, threads=options.threads)
         results, is_quick = _run(chosen, options, facts), options.quick
-    table = markdown(results, facts, is_quick=is_quick)
     if options.out is not None:
-        _write(options.out, results, facts, table, is_quick=is_quick)
+        _write(options.out, results, facts, is_quick=is_quick)
     if options.write_docs:
-        _write_docs(table, is_quick=is_quick)
+        _write_docs(results, facts, is_quick=is_quick)
     return _failures(results)
 
 
@@ -72,9 +72,8 @@ def _run(
 
 
 def _write(
-    folder: Path, results: Sequence[PartResult], facts: Mapping[str, object], table: str, *, is_quick: bool
+    folder: Path, results: Sequence[PartResult], facts: Mapping[str, object], *, is_quick: bool
 ) -> None:
-    from benchmarks.picture import draw_cost
     from cavmae_sync.atomic import write_text
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -84,20 +83,26 @@ def _write(
         "parts": [result.to_json() for result in results],
     }
     write_text(folder / "results.json", json.dumps(content, indent=2, ensure_ascii=False) + "\n")
-    write_text(folder / "table.md", table + "\n")
-    picture = draw_cost(results, folder / "cost.png")
-    print(f"written: {folder / 'results.json'}, table.md{', cost.png' if picture else ''}")
+    write_text(folder / "table.md", markdown(results, facts, is_quick=is_quick) + "\n")
+    write_text(folder / "summary.md", summary(results, facts, is_quick=is_quick) + "\n")
+    is_drawn = draw_cost(results, folder / "cost.png")
+    print(f"written: {folder / 'results.json'}, table.md, summary.md{', cost.png' if is_drawn else ''}")
 
 
-def _write_docs(table: str, *, is_quick: bool) -> None:
+def _write_docs(results: Sequence[PartResult], facts: Mapping[str, object], *, is_quick: bool) -> None:
     from cavmae_sync.atomic import write_text
 
     if is_quick:
-        raise SystemExit(
-            "a quick run measures nothing, so its figures are not written into the documentation"
-        )
-    for path in DOCUMENTS:
-        write_text(path, with_table(path.read_text(encoding="utf-8"), table))
+        raise SystemExit("a quick run measures nothing: its figures are not written into the documentation")
+    table = markdown(results, facts, is_quick=False)
+    if draw_cost(results, PICTURE):
+        table += f"\n\n![Time, storage and memory against the number of clips]({PICTURE.name})"
+    for path, text in ((README, summary(results, facts, is_quick=False)), (PAGE, table)):
+        try:
+            written = with_table(path.read_text(encoding="utf-8"), text)
+        except ValueError as error:
+            raise SystemExit(f"{path}: {error}") from error
+        write_text(path, written)
         print(f"written: {path}")
 
 
@@ -131,12 +136,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument("parts", nargs="*", metavar="PART", help="names, or how names begin; all by default")
     parser.add_argument("--quick", action="store_true", help="see that everything works; measures nothing")
     parser.add_argument("--list", action="store_true", help="names of the parts and of their variants")
-    parser.add_argument("--out", type=Path, help="folder for results.json, table.md and cost.png")
+    parser.add_argument("--out", type=Path, help="folder for results.json, table.md, summary.md and cost.png")
     parser.add_argument(
         "--from", dest="results", type=Path, help="take an earlier run's --out, measure nothing"
     )
     parser.add_argument(
-        "--write-docs", action="store_true", help="put the table into README and docs/speed.md"
+        "--write-docs", action="store_true", help="put the tables into README.md and docs/speed.md"
     )
     parser.add_argument("--device", default="cpu", help="where models compute: cpu, cuda, mps")
     parser.add_argument("--threads", type=int, default=num_cores(), help="threads of processes that compute")

@@ -2,6 +2,7 @@
 
 from benchmarks.part import Part
 from benchmarks.parts import (
+    choices,
     cost,
     decode,
     features,
@@ -27,4 +28,6 @@ PARTS: tuple[Part, ...] = (
     *library.PARTS,
     *similarity.PARTS,
     *cost.PARTS,
+    choices.INFERENCE,
+    choices.TRAINING,
 )

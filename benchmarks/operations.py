@@ -1,12 +1,24 @@
-"""Floating point operations that are needed, a product and a sum counted as two; equal windows once."""
+"""Floating point operations that are needed, a product and a sum counted as two.
+
+Counted once: equal windows. Not counted: what nothing reads, that is patches behind the last joint block,
+visible patches behind the last block of the decoder, and all that is not a product of matrices.
+"""
 
 from cavmae_sync.model import ModelConfig
-from cavmae_sync.paper import NUM_MELS, PATCH_SIZE
+from cavmae_sync.paper import PATCH_SIZE
 
 
-def block(tokens: int, *, width: int, ratio: int) -> int:
-    """One transformer block over a row of tokens."""
-    return 2 * tokens * width * width * (4 + 2 * ratio) + 4 * tokens * tokens * width
+def block(tokens: int, *, width: int, ratio: int, asked: int | None = None) -> int:
+    """One transformer block over a row of tokens, of which only `asked` are read afterwards."""
+    asked = tokens if asked is None else asked
+    keys_and_values, rest = 4 * tokens * width * width, asked * width * width * (4 + 4 * ratio)
+    return keys_and_values + rest + 4 * asked * tokens * width
+
+
+def aligned(config: ModelConfig, tokens: int) -> int:
+    """A sense alone through the joint layer, of which the global token is read."""
+    size = {"width": config.width, "ratio": config.mlp_ratio}
+    return (config.joint_depth - 1) * block(tokens, **size) + block(tokens, **size, asked=1)
 
 
 def features(config: ModelConfig, *, num_frames: int, num_windows: int) -> int:
@@ -26,15 +38,16 @@ def training_step(config: ModelConfig, *, num_pairs: int, mask_ratio: float) -> 
     decoder = config.decoder
     embed = 2 * PATCH_SIZE**2 * width * (kept_audio + 3 * kept_visual)
     forward = sum(
-        config.depth * block(1 + kept + registers, width=width, ratio=ratio)
-        + config.joint_depth * block(1 + kept, width=width, ratio=ratio)
+        config.depth * block(1 + kept + registers, width=width, ratio=ratio) + aligned(config, 1 + kept)
         for kept in (kept_audio, kept_visual)
     )
     forward += config.joint_depth * block(kept_audio + kept_visual, width=width, ratio=ratio)
     forward += 2 * (kept_audio + kept_visual) * width * decoder.width
-    forward += decoder.depth * block(audio + visual, width=decoder.width, ratio=ratio)
-    hidden = (audio - kept_audio) + 3 * (visual - kept_visual)
-    forward += 2 * hidden * decoder.width * PATCH_SIZE**2
+    hidden_audio, hidden_visual = audio - kept_audio, visual - kept_visual
+    size = {"width": decoder.width, "ratio": ratio}
+    forward += (decoder.depth - 1) * block(audio + visual, **size)
+    forward += block(audio + visual, **size, asked=hidden_audio + hidden_visual)
+    forward += 2 * (hidden_audio + 3 * hidden_visual) * decoder.width * PATCH_SIZE**2
     return num_pairs * (3 * forward + 2 * embed)
 
 
@@ -43,14 +56,9 @@ def _encoding(config: ModelConfig, patches: int, values: int) -> int:
     return (
         2 * patches * values * config.width
         + config.depth * block(tokens, width=config.width, ratio=config.mlp_ratio)
-        + config.joint_depth * block(1 + patches, width=config.width, ratio=config.mlp_ratio)
+        + aligned(config, 1 + patches)
     )
 
 
 def _patches(grid: tuple[int, int]) -> int:
     return grid[0] * grid[1]
-
-
-def spectrogram(num_windows: int) -> int:
-    """The product of a power spectrum with the mel filters."""
-    return 2 * num_windows * 257 * NUM_MELS

@@ -75,7 +75,8 @@ class Variant:
         target: Ratio to the baseline that is aimed at.
         needs: Precisions of which the products must be no slower than those of float32 here, else the
             variant is left out, with that reason.
-        keeps_freed_memory: Whether the C library keeps freed memory, as our commands set it.
+        is_set_up: Whether its process is set up as our commands set theirs: the C library keeps freed
+            memory, and float32 products are done in the way that was measured to be faster.
     """
 
     name: str
@@ -83,7 +84,7 @@ class Variant:
     rounds: int | None = None
     target: float | None = None
     needs: tuple[str, ...] = ()
-    keeps_freed_memory: bool = False
+    is_set_up: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

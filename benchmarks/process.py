@@ -130,11 +130,12 @@ def _ready(variant: Variant, setting: Setting) -> tuple[Work, int]:
     """What is to be repeated, and how often for one sample: short work is done several times."""
     import torch
 
-    from cavmae_sync.compute import keep_freed_memory
+    from cavmae_sync.compute import choose_float32_products, keep_freed_memory
 
     torch.set_num_threads(setting.threads)
-    if variant.keeps_freed_memory:
+    if variant.is_set_up:
         keep_freed_memory()
+        torch.set_float32_matmul_precision(choose_float32_products(torch.device(setting.device)))
     work = variant.make(setting)
     (work.warm_up or work.repeat)()
     if work.warm_up is not None:

@@ -21,7 +21,7 @@ def part_text(result: PartResult) -> str:
             str(row.num_samples),
             _seconds(row.seconds / row.units),
             _ratio(row.ratio),
-            "" if row.ratio_range is None else " to ".join(_ratio(ratio) for ratio in row.ratio_range),
+            _range(row),
             _ratio(row.target),
             _ratio(row.bound),
             _percent(row.share),
@@ -42,23 +42,60 @@ def part_text(result: PartResult) -> str:
 
 
 def markdown(results: Sequence[PartResult], environment: Mapping[str, object], *, is_quick: bool) -> str:
-    """The table of the documentation: every part's variants with aim, ratio, bound and share."""
-    heads = ["what", "how", "time", "ratio", "aim", "bound", "share", "1 - cos", "memory"]
-    lines = [_markdown_row(heads), "|---|---|---:|---:|---:|---:|---:|---:|---:|"]
+    """Everything: each variant of each part, then what a reader must know of each part."""
+    heads = ["what", "how", "time", "ratio", "in rounds", "aim", "bound", "share", "1 - cos", "memory"]
+    lines = _begun(heads, num_words=2)
     for result in results:
         for row in result.rows:
             if not row.error:
                 first = result.title if row is result.rows[0] else ""
                 lines.append(_markdown_row([first, *_cells(row, result)]))
     remarks = [f"- {result.title}: {text}" for result in results for text in _remarks(result)]
-    rates = next((result.rates for result in results if result.rates), {})
-    products = ", ".join(f"{kind} {rate / 1e9:.0f}" for kind, rate in rates.items())
+    return "\n".join([*_head(results, environment, is_quick=is_quick), "", *lines, "", *remarks])
+
+
+def summary(results: Sequence[PartResult], environment: Mapping[str, object], *, is_quick: bool) -> str:
+    """What is divided by a textbook version, and each number with an aim: for a front page."""
+    heads = ["what", "textbook", "here", "how", "ratio", "aim", "bound", "share of products"]
+    lines = _begun(heads, num_words=1)
+    for result in results:
+        baseline = result.rows[0]
+        for row in result.rows[1:]:
+            if not (row.error or baseline.error) and _is_textbook(baseline):
+                cells = [_per_unit(baseline, result), _per_unit(row, result), row.variant, _ratio(row.ratio)]
+                cells += [_ratio(row.target), _ratio(row.bound), _percent(row.share)]
+                lines.append(_markdown_row([result.title, *cells]))
+    limits = [f"- {_limit(limit, value)}" for result in results for limit, value in limits_met(result)]
+    return "\n".join([*_head(results, environment, is_quick=is_quick), "", *lines, "", *limits])
+
+
+def _begun(heads: Sequence[str], *, num_words: int) -> list[str]:
+    """Head of a table: columns of words to the left, of numbers to the right."""
+    return [_markdown_row(heads), "|" + "---|" * num_words + "---:|" * (len(heads) - num_words)]
+
+
+def _head(results: Sequence[PartResult], environment: Mapping[str, object], *, is_quick: bool) -> list[str]:
     head = [f"Measured in one run on {described(environment)}."]
     if is_quick:
-        head = ["**A quick run on small models: these figures show only that everything works.**", *head]
-    if products:
-        head.append(f"Matrix products, GFLOP/s: {products}.")
-    return "\n".join([*head, "", *lines, "", *remarks])
+        head.insert(0, "**A quick run on small models: these figures show only that everything works.**")
+    rates = next((result.rates for result in results if result.rates), {})
+    if rates:
+        products = ", ".join(f"{kind} {rate / 1e9:.0f}" for kind, rate in rates.items())
+        head.append(f"Matrix products meanwhile, GFLOP/s: {products}.")
+    return head
+
+
+def _is_textbook(row: Row) -> bool:
+    return row.variant.startswith("textbook")
+
+
+def _per_unit(row: Row, result: PartResult) -> str:
+    return f"{_seconds(row.seconds / row.units)} / {result.unit}" + ("*" if row.is_disturbed else "")
+
+
+def _limit(limit: Limit, value: float) -> str:
+    verdict = "met" if value <= limit.most else "missed"
+    return f"{limit.says}: {value:.3g}, aim at most {limit.most:g}, {verdict}."
 
 
 def with_table(text: str, table: str) -> str:
@@ -83,11 +120,11 @@ def limits_met(result: PartResult) -> Iterable[tuple[Limit, float]]:
 
 
 def _cells(row: Row, result: PartResult) -> list[str]:
-    per_unit = _seconds(row.seconds / row.units)
     return [
         row.variant,
-        f"{per_unit} / {result.unit}" + ("*" if row.is_disturbed else ""),
+        _per_unit(row, result),
         _ratio(row.ratio),
+        _range(row),
         _ratio(row.target),
         _ratio(row.bound),
         _percent(row.share),
@@ -96,11 +133,13 @@ def _cells(row: Row, result: PartResult) -> list[str]:
     ]
 
 
+def _range(row: Row) -> str:
+    return "" if row.ratio_range is None else " to ".join(_ratio(ratio) for ratio in row.ratio_range)
+
+
 def _remarks(result: PartResult) -> list[str]:
     remarks = [result.note] if result.note else []
-    for limit, value in limits_met(result):
-        verdict = "met" if value <= limit.most else "missed"
-        remarks.append(f"{limit.says}: {value:.3g}, aim at most {limit.most:g}, {verdict}.")
+    remarks += [_limit(limit, value) for limit, value in limits_met(result)]
     for row in result.rows:
         if row.numbers and not row.error:
             numbers = ", ".join(f"{name} {value:.3g}" for name, value in row.numbers.items())

@@ -78,7 +78,9 @@ def _part(name: str, title: str, make) -> Part:
         unit="clip",
         rounds=3,
         prepare=_material,
-        variants=tuple(Variant(name=f"{count} clips", make=partial(make, count=count)) for count in SIZES),
+        variants=tuple(
+            Variant(name=f"{count} clips", make=partial(make, count=count), is_set_up=True) for count in SIZES
+        ),
         note="Time per clip should be the same at every size (ratio 1), and memory should not grow.",
     )
 

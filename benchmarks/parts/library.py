@@ -98,7 +98,7 @@ def _videos(setting: Setting) -> None:
 
 def _part(size: str, title: str, precisions: tuple[Precision, ...], **how: object) -> Part:
     ours = [
-        Variant(name=precision, make=partial(library, size=size, precision=precision))
+        Variant(name=precision, make=partial(library, size=size, precision=precision), is_set_up=True)
         for precision in precisions
     ]
     return Part(

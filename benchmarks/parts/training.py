@@ -12,10 +12,11 @@ from benchmarks.models import base_training, fresh, small_training
 from benchmarks.part import Answer, Part, Setting, Variant, Work
 from benchmarks.textbook import training as textbook_training
 from benchmarks.textbook.model import TextbookModel
-from cavmae_sync.choices import Precision
+from cavmae_sync.choices import TrainingPrecision
 from cavmae_sync.data import Draw
 from cavmae_sync.data.draws import Purpose
 from cavmae_sync.losses import gather_nothing
+from cavmae_sync.model.block import compile_blocks
 from cavmae_sync.paper import NUM_MELS
 from cavmae_sync.training import PretrainConfig
 from cavmae_sync.training.masks import MaskSource, StepMasks
@@ -47,7 +48,14 @@ def textbook(setting: Setting, *, make_config: MakeConfig, batch_size: int) -> W
     return Work(repeat=repeat, answer=answer, operations=_needed(config), warm_up=repeat)
 
 
-def package(setting: Setting, *, make_config: MakeConfig, batch_size: int, precision: Precision) -> Work:
+def package(
+    setting: Setting,
+    *,
+    make_config: MakeConfig,
+    batch_size: int,
+    precision: TrainingPrecision,
+    is_compiled: bool = False,
+) -> Work:
     """The step of `cavmae-sync pretrain`."""
     config = _config(setting, make_config, batch_size)
     segments, frames, masks = _batch(config, setting)
@@ -57,6 +65,8 @@ def package(setting: Setting, *, make_config: MakeConfig, batch_size: int, preci
         return step(segments, frames, masks).total
 
     model = fresh(config.model, setting)
+    if is_compiled:
+        compile_blocks(model)
     updater = Updater(model.parameters(), config.optim, precision=precision)
 
     def repeat() -> None:
@@ -116,7 +126,7 @@ def _part(name: str, title: str, make_config: MakeConfig, batch_size: int, **how
             make=partial(package, make_config=make_config, batch_size=batch_size, precision=precision),
             target=targets.get(precision),
             needs=("bfloat16",) if precision == "bfloat16" and batch_size > 8 else (),
-            keeps_freed_memory=True,
+            is_set_up=True,
         )
         for precision in ("float32", "bfloat16")
     ]

@@ -136,7 +136,7 @@ def test_the_table_goes_between_its_markers():
         note="", left_out={}, seconds=1.0,
     )  # fmt: skip
     table = markdown([result], ENVIRONMENT, is_quick=False)
-    assert "| some work | ours | 2 s / clip | 1 | 3 | 2 | 50 % |" in table
+    assert "| some work | ours | 2 s / clip | 1 | 1 to 1 | 3 | 2 | 50 % |" in table
     assert "aim of 3 missed; the products of this machine allow 2 at most" in table
     document = f"before\n{MARKERS[0]}\nold\n{MARKERS[1]}\nafter\n"
     written = with_table(document, table)
