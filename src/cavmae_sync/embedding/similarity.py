@@ -15,7 +15,6 @@ from types import MappingProxyType
 from typing import Final
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from cavmae_sync.choices import AggregationName
@@ -145,6 +144,7 @@ class _Tiles:
         most = max(_LEAST_TILE_CLIPS, min(_TILE_CLIPS, _TILE_BYTES // (4 * num_frames * max(width, 1))))
         self.size = max(1, math.ceil(num_clips / max(1, math.ceil(num_clips / most))))
         self._clips_NTD = clips_NTD
+        self._buffer_NTD: Tensor | None = None
         self._last: tuple[int, Tensor] | None = None
 
     def __len__(self) -> int:
@@ -154,17 +154,23 @@ class _Tiles:
         return slice(number * self.size, min((number + 1) * self.size, len(self._clips_NTD)))
 
     def read(self, number: int) -> Tensor:
+        """Valid until another one is read."""
         if self._last is None or self._last[0] != number:
-            self._last = None  # lets go of the old one before the new one is made
             self._last = (number, self._made(number))
         return self._last[1]
 
     def _made(self, number: int) -> Tensor:
-        tile_NTD = self._clips_NTD[self.span(number)].to(torch.float32)
-        if len(tile_NTD) < self.size:
-            return F.pad(tile_NTD, (0, 0, 0, 0, 0, self.size - len(tile_NTD)))
+        tile_NTD = self._clips_NTD[self.span(number)]
+        is_whole = len(tile_NTD) == self.size and tile_NTD.is_contiguous()
         # Products of the CPU may differ in the last bits with the alignment of what they read.
-        return tile_NTD if tile_NTD.data_ptr() % _ALIGNMENT_BYTES == 0 else tile_NTD.clone()
+        if is_whole and tile_NTD.dtype == torch.float32 and tile_NTD.data_ptr() % _ALIGNMENT_BYTES == 0:
+            return tile_NTD
+        if self._buffer_NTD is None:  # one for all: fresh memory costs three times what copying does
+            shape = (self.size, *tile_NTD.shape[1:])
+            self._buffer_NTD = tile_NTD.new_empty(shape, dtype=torch.float32)
+        self._buffer_NTD[: len(tile_NTD)] = tile_NTD
+        self._buffer_NTD[len(tile_NTD) :] = 0
+        return self._buffer_NTD
 
 
 def _blocks(queries: _Tiles, gallery: _Tiles, *, aggregate: Aggregation) -> Iterator[ScoreBlock]:
