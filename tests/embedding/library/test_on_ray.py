@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from cavmae_sync.data import RayCluster
+from cavmae_sync.data.ray_units import ray_started
 from cavmae_sync.embedding import Embedder
-from cavmae_sync.embedding.library import Pace, embed_library
+from cavmae_sync.embedding.library import Pace, embed_library, library_work
+from cavmae_sync.embedding.library.on_ray import _pipeline
 from cavmae_sync.errors import WeightsError
 from cavmae_sync.model import CAVMAESync
 
@@ -37,6 +39,14 @@ def test_a_library_made_on_ray_is_the_same_bytes(
     assert contents(tmp_path / "ray") == contents(library)
     assert paces[-1].num_clips >= run.report.num_clips > 0
     assert 0 <= paces[-1].waiting_fraction <= 1
+
+
+def test_encoders_do_not_decode(videos: Path, embedder: Embedder, tmp_path: Path) -> None:
+    work = library_work(embedder, videos, out=tmp_path / "out", config=SMALL)
+    with ray_started(RayCluster()) as ray:
+        done = _pipeline(ray, embedder, work.units[:1]).materialize()
+    assert "Map(_Encode)" in done.stats()
+    assert "->Map(_Encode)" not in done.stats(), "Ray joined the two into one actor"
 
 
 def test_weights_that_give_no_numbers_are_named(videos: Path, embedder: Embedder, tmp_path: Path) -> None:

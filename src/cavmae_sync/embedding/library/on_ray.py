@@ -29,10 +29,11 @@ from cavmae_sync.embedding.library.pieces import (
     encode_piece,
 )
 from cavmae_sync.embedding.library.stream import Meter, Pace
-from cavmae_sync.model import CAVMAESync
 
 #: Of the cores of a cluster without accelerators one in so many encodes; the rest decode.
 _CORES_PER_ENCODER: Final = 2
+#: Memory that Ray sets aside for a task that decodes: the program, one clip of large frames, and a piece.
+_DECODER_BYTES: Final = 512 * 2**20
 
 
 def encode_on_ray(
@@ -79,7 +80,7 @@ def encode_on_ray(
                     yield result
     finally:
         for unfinished in parts.values():
-            unfinished.discard()
+            unfinished.close()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,9 +105,10 @@ def _pipeline(ray: Any, embedder: Embedder, units: Sequence[LibraryUnit]) -> Any
     num_gpus = int(resources.get("GPU", 0))
     num_encoders = num_gpus or max(1, int(resources["CPU"]) // _CORES_PER_ENCODER)
     rows = ray.data.from_items([{COLUMN: unit} for unit in units], override_num_blocks=len(units))
-    return rows.flat_map(_decode, num_cpus=1).map(
+    # What decoding needs differs from what encoding needs, or Ray would do both in the encoders.
+    return rows.flat_map(_decode, num_cpus=1, memory=_DECODER_BYTES).map(
         _Encode,
-        fn_constructor_args=(_Recipe.of(embedder, device="cuda" if num_gpus else "cpu"),),
+        fn_constructor_args=(_Recipe.of(embedder, ray, device="cuda" if num_gpus else "cpu"),),
         compute=ray.data.ActorPoolStrategy(size=num_encoders),
         num_gpus=1 if num_gpus else 0,
         num_cpus=0 if num_gpus else 1,
@@ -137,9 +139,9 @@ def _decode(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Recipe:
-    """An embedder, as it travels: the model without its device."""
+    """An embedder, as it travels: a reference to its model, on the CPU."""
 
-    model: CAVMAESync
+    model: Any
     device: str
     precision: Precision
     batch_size: int
@@ -147,11 +149,11 @@ class _Recipe:
     num_threads: int
 
     @classmethod
-    def of(cls, embedder: Embedder, *, device: str) -> "_Recipe":
+    def of(cls, embedder: Embedder, ray: Any, *, device: str) -> "_Recipe":
         """What makes another one like it."""
         is_here = embedder.device.type == "cpu"
         return cls(
-            model=embedder.model if is_here else deepcopy(embedder.model).cpu(),
+            model=ray.put(embedder.model if is_here else deepcopy(embedder.model).cpu()),
             device=device,
             precision=embedder.precision,
             batch_size=embedder.batch_size,
@@ -162,9 +164,11 @@ class _Recipe:
 
     def make(self) -> Embedder:
         """Another one like it, here."""
+        import ray
+
         torch.set_num_threads(self.num_threads)
         return Embedder(
-            self.model,
+            ray.get(self.model),
             device=self.device,
             precision=self.precision,
             batch_size=self.batch_size,
