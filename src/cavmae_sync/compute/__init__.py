@@ -1,7 +1,7 @@
 """Where and how arithmetic is done: device, precision, kernels, memory. One function for each choice."""
 
 from cavmae_sync.compute.allocator import keep_freed_memory
-from cavmae_sync.compute.attention import attend
+from cavmae_sync.compute.attention import AttentionKernel, attend, choose_attention
 from cavmae_sync.compute.device import choose_device
 from cavmae_sync.compute.int8 import Int8Products, lacks_int8
 from cavmae_sync.compute.precision import (
@@ -22,10 +22,12 @@ from cavmae_sync.compute.products import (
 )
 
 __all__ = [
+    "AttentionKernel",
     "Float32Products",
     "Int8Products",
     "attend",
     "check_precision_on",
+    "choose_attention",
     "choose_device",
     "choose_float32_products",
     "fastest_precision",

@@ -134,7 +134,11 @@ class Embedder:
         Returns:
             float32 [P, D] on the CPU, unit rows; a row the model gives no direction for is NaN.
         """
-        return self.distinct_rows(segments_PLM, lambda rows: self._vectors(self.model.encode_audio(rows)))
+        with_patches = self.representation == "patch_mean"
+        return self.distinct_rows(
+            segments_PLM,
+            lambda rows: self._vectors(self.model.encode_audio(rows, with_patches=with_patches)),
+        )
 
     def embed_frames(self, frames_PCHW: Tensor, *, with_patches: bool = False) -> VisualEmbedding:
         """Pictures alone.
@@ -147,8 +151,10 @@ class Embedder:
             Vectors on the CPU; a row the model gives no direction for is NaN.
         """
         if not with_patches:
+            reads_patches = self.representation == "patch_mean"
             visual_PD = self.distinct_rows(
-                frames_PCHW, lambda rows: self._vectors(self.model.encode_visual(rows))
+                frames_PCHW,
+                lambda rows: self._vectors(self.model.encode_visual(rows, with_patches=reads_patches)),
             )
             return VisualEmbedding(visual_PD=visual_PD)
         both_PND = self.distinct_rows(

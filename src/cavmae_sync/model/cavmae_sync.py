@@ -89,23 +89,31 @@ class CAVMAESync(nn.Module):
             if part is not None:
                 part.initialize(generator=generator)
 
-    def encode_audio(self, segments_PLM: Tensor, mask: Mask | None = None) -> Encoded:
+    def encode_audio(
+        self, segments_PLM: Tensor, mask: Mask | None = None, *, with_patches: bool = True
+    ) -> Encoded:
         """Aligned audio tokens.
 
         Args:
             segments_PLM: Normalised log-mel `[P, L, 128]` with the configured L.
             mask: What to hide; None shows everything.
+            with_patches: False gives the global token only, and no patches, where the model has one.
         """
-        return self.joint.align(self.audio(self._segment_pictures(segments_PLM), mask), "audio")
+        tokens = self.audio(self._segment_pictures(segments_PLM), mask)
+        return self.joint.align(tokens, "audio", with_patches=with_patches)
 
-    def encode_visual(self, frames_PCHW: Tensor, mask: Mask | None = None) -> Encoded:
+    def encode_visual(
+        self, frames_PCHW: Tensor, mask: Mask | None = None, *, with_patches: bool = True
+    ) -> Encoded:
         """Aligned visual tokens.
 
         Args:
             frames_PCHW: Normalised frames `[P, 3, H, W]` of the configured size.
             mask: What to hide; None shows everything.
+            with_patches: False gives the global token only, and no patches, where the model has one.
         """
-        return self.joint.align(self.visual(self._checked_frames(frames_PCHW), mask), "visual")
+        tokens = self.visual(self._checked_frames(frames_PCHW), mask)
+        return self.joint.align(tokens, "visual", with_patches=with_patches)
 
     def encode(self, segments_PLM: Tensor, frames_PCHW: Tensor) -> EncodedPair:
         """Unmasked, aligned tokens of both modalities (spec 2.6)."""

@@ -1,0 +1,118 @@
+"""How much arithmetic a model needs: products of linear layers, of attention and of the patch embedding.
+
+Counted in floating point operations, a multiplication and an addition being two. Norms, softmax, GELU and
+additions are left out, as is usual: they are below 1 % and bound by memory.
+"""
+
+from cavmae_sync.model.block import Modality
+from cavmae_sync.model.config import ModelConfig
+from cavmae_sync.model.encoder import CHANNELS
+from cavmae_sync.paper import PATCH_SIZE
+
+#: A backward pass multiplies twice for each product of the forward pass: for the inputs and for the weights.
+_PASSES_OF_A_STEP = 3
+
+
+def block_operations(num_tokens: int, *, width: int, mlp_ratio: int, num_asked: int | None = None) -> int:
+    """One transformer block.
+
+    Args:
+        num_tokens: Tokens that are looked at.
+        width: Of a token.
+        mlp_ratio: Hidden width of the perceptron over `width`.
+        num_asked: Tokens whose result is read; all unless given.
+    """
+    asked = num_tokens if num_asked is None else num_asked
+    keys_and_values = 2 * num_tokens * width**2
+    queries_and_projection = 2 * asked * width**2
+    perceptron = 2 * mlp_ratio * asked * width**2
+    attention = 2 * asked * num_tokens * width
+    return 2 * (keys_and_values + queries_and_projection + perceptron + attention)
+
+
+def embedding_operations(
+    config: ModelConfig, *, num_frames: int, num_segments: int, with_patches: bool = False
+) -> int:
+    """What embedding needs.
+
+    Args:
+        config: Shape of the model.
+        num_frames: Frames that are encoded, equal neighbours once.
+        num_segments: Segments that are encoded, equal neighbours once.
+        with_patches: Whether patch vectors are read too; else the last block computes the global token alone.
+    """
+    return sum(
+        count * _alone(config, modality, with_patches=with_patches or not config.global_token)
+        for modality, count in (("audio", num_segments), ("visual", num_frames))
+    )
+
+
+def pretraining_operations(config: ModelConfig, *, mask_ratio: float, only_wanted: bool = True) -> int:
+    """What one pretraining step needs for one (frame, segment) pair, forwards and backwards.
+
+    Args:
+        config: Shape of a model with a decoder.
+        mask_ratio: Fraction hidden in both modalities.
+        only_wanted: Leave out what neither loss reads: hidden patches before the encoder, predictions of the
+            others, aligned patch tokens where there are global tokens. False counts the published code.
+
+    Raises:
+        ValueError: The model has no decoder.
+    """
+    decoder = config.decoder
+    if decoder is None:
+        raise ValueError("a model without a decoder cannot be pretrained.")
+    all_patches = {name: _num_patches(config, name) for name in CHANNELS}
+    kept = {name: int(count * (1 - mask_ratio)) for name, count in all_patches.items()}
+    hidden = {name: all_patches[name] - kept[name] if only_wanted else all_patches[name] for name in CHANNELS}
+    forward = sum(
+        _embed(config, name, kept[name] if only_wanted else all_patches[name])
+        + _trunk(config, kept[name])
+        + _align(config, kept[name], with_patches=not (only_wanted and config.global_token))
+        for name in CHANNELS
+    )
+    in_joint = config.registers if config.registers_in_joint else 0
+    num_fused = sum(kept.values()) + 2 * in_joint
+    forward += config.joint_depth * block_operations(
+        num_fused, width=config.width, mlp_ratio=config.mlp_ratio
+    )
+    forward += 2 * sum(kept.values()) * config.width * decoder.width
+    shape = {"width": decoder.width, "mlp_ratio": config.mlp_ratio}
+    num_all = sum(all_patches.values())
+    forward += (decoder.depth - 1) * block_operations(num_all, **shape)
+    forward += block_operations(num_all, num_asked=sum(hidden.values()), **shape)
+    forward += sum(2 * hidden[name] * decoder.width * PATCH_SIZE**2 * CHANNELS[name] for name in CHANNELS)
+    return _PASSES_OF_A_STEP * forward
+
+
+def _alone(config: ModelConfig, modality: Modality, *, with_patches: bool) -> int:
+    count = _num_patches(config, modality)
+    return (
+        _embed(config, modality, count)
+        + _trunk(config, count)
+        + _align(config, count, with_patches=with_patches)
+    )
+
+
+def _embed(config: ModelConfig, modality: Modality, num_patches: int) -> int:
+    return 2 * num_patches * config.width * PATCH_SIZE**2 * CHANNELS[modality]
+
+
+def _trunk(config: ModelConfig, num_patches: int) -> int:
+    tokens = int(config.global_token) + num_patches + config.registers
+    return config.depth * block_operations(tokens, width=config.width, mlp_ratio=config.mlp_ratio)
+
+
+def _align(config: ModelConfig, num_patches: int, *, with_patches: bool) -> int:
+    in_joint = config.registers if config.registers_in_joint else 0
+    tokens = int(config.global_token) + num_patches + in_joint
+    shape = {"width": config.width, "mlp_ratio": config.mlp_ratio}
+    depth = config.joint_depth + config.contrastive_head_depth
+    return (depth - 1) * block_operations(tokens, **shape) + block_operations(
+        tokens, num_asked=None if with_patches else 1, **shape
+    )
+
+
+def _num_patches(config: ModelConfig, modality: Modality) -> int:
+    rows, columns = config.audio_grid if modality == "audio" else config.visual_grid
+    return rows * columns

@@ -1,0 +1,89 @@
+"""What is chosen by measuring: the choices are right whatever the clock says."""
+
+from typing import get_args
+
+import pytest
+import torch
+from torch import nn
+
+from cavmae_sync.choices import Precision, TrainingPrecision
+from cavmae_sync.compute import (
+    choose_float32_products,
+    fastest_precision,
+    float32_error,
+    float32_products_in,
+    inference_products_in,
+    loss_scaler,
+    matrix_products_in,
+    product_rate,
+)
+from cavmae_sync.errors import ConfigError
+
+CPU = torch.device("cpu")
+SMALL = (64, 64, 64)
+
+
+def test_the_chosen_float32_products_are_as_exact_as_float32():
+    """float32 keeps 24 bits, bfloat16 8: the error against float64 tells them apart."""
+    assert float32_error(CPU, choose_float32_products(CPU)) < 2e-6
+
+
+def test_float32_products_are_put_back():
+    before = torch.get_float32_matmul_precision()
+    with pytest.raises(RuntimeError, match="stop"), float32_products_in("medium"):
+        assert torch.get_float32_matmul_precision() == "medium"
+        raise RuntimeError("stop")
+    assert torch.get_float32_matmul_precision() == before
+
+
+def test_only_the_cpu_has_a_choice_of_float32_products():
+    assert choose_float32_products(torch.device("cuda")) == "highest"
+    assert choose_float32_products(torch.device("mps")) == "highest"
+
+
+@pytest.mark.parametrize("precision", get_args(Precision))
+def test_every_precision_has_a_rate_here(precision):
+    assert 1e6 < product_rate(CPU, precision=precision, shape=SMALL) < 1e16
+
+
+def test_the_fastest_precision_is_one_to_train_in():
+    assert fastest_precision(CPU) in get_args(TrainingPrecision)
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_products_are_in_the_precision_and_the_callers_autocast_does_not_leak_in(precision):
+    layer = nn.Linear(8, 8)
+    with matrix_products_in(precision, CPU):
+        assert layer(torch.ones(2, 8)).dtype == getattr(torch, precision)
+        with matrix_products_in("float32", CPU):
+            assert layer(torch.ones(2, 8)).dtype == torch.float32
+        with torch.inference_mode(), inference_products_in("int8", CPU):
+            assert layer(torch.ones(20, 8)).dtype == torch.float32
+            assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
+
+
+def test_a_device_without_autocast_computes_in_float32_only():
+    meta = torch.device("meta")
+    with matrix_products_in("float32", meta):
+        assert (torch.ones(2, 2, device=meta) @ torch.ones(2, 2, device=meta)).dtype == torch.float32
+
+
+@pytest.mark.parametrize(("capability", "precision", "is_refused"), [
+    ((7, 5), "bfloat16", True), ((7, 5), "float16", False), ((7, 5), "float32", False), ((8, 0), "bfloat16", False),
+])  # fmt: skip
+def test_bfloat16_on_cuda_needs_capability_8(monkeypatch, capability, precision, is_refused):
+    from cavmae_sync.compute import check_precision_on
+
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "Some GPU")
+    if not is_refused:
+        return check_precision_on(precision, torch.device("cuda"))
+    with pytest.raises(ConfigError, match=r"Some GPU .*7\.5.* precision=float16"):
+        check_precision_on(precision, torch.device("cuda"))
+
+
+@pytest.mark.parametrize(
+    ("precision", "scales"), [("float32", False), ("bfloat16", False), ("float16", True)]
+)
+def test_only_float16_scales_its_loss(precision, scales):
+    assert loss_scaler(precision, CPU).is_enabled() == scales
