@@ -2,6 +2,9 @@
 
 Pieces are appended to an unfinished file of the unit as they come. When the last one is there, the rows of
 files that turned out to be damaged are left out, and the rest becomes the unit's part of the library.
+
+A run that was stopped leaves its unfinished file. The next one decodes the unit anew, which is cheap, and
+takes the rows of pieces that were encoded already from there: hours of a long file are not lost.
 """
 
 import hashlib
@@ -18,7 +21,7 @@ from cavmae_sync.atomic import PART_SUFFIX, write_text, written_whole
 from cavmae_sync.data import Rejected
 from cavmae_sync.data.manifest import rejected_table, write_table
 from cavmae_sync.data.units import UnitResult
-from cavmae_sync.embedding.library.pieces import EncodedPiece, LibraryUnit
+from cavmae_sync.embedding.library.pieces import DecodedPiece, EncodedPiece, LibraryUnit
 from cavmae_sync.embedding.library.schema import PARTS_FOLDER, ROWS_PER_GROUP, open_part
 
 
@@ -58,6 +61,22 @@ class UnitParts:
         self._path = unit.work_file(f"rows.{uuid.uuid4().hex}{PART_SUFFIX}")
         self._file: pa.OSFile | None = None
         self._rows: pa.RecordBatchStreamWriter | None = None
+        self._left_over = _read_left_over(unit)
+
+    def left_over(self, piece: DecodedPiece) -> EncodedPiece | None:
+        """The piece, if an earlier run encoded it already. To be asked for each piece, in order."""
+        batch = next(self._left_over, None)
+        if batch is None or not _is_of(batch, piece):
+            self._left_over = iter(())
+            return None
+        return EncodedPiece(
+            unit_index=piece.unit_index,
+            number=piece.number,
+            is_last=piece.is_last,
+            rows=pa.Table.from_batches([batch]),
+            num_files=piece.num_files,
+            rejected=piece.rejected,
+        )
 
     def add(self, piece: EncodedPiece) -> UnitResult | None:
         """Take the next piece; after the last one the unit is done, and this tells what came of it.
@@ -78,19 +97,15 @@ class UnitParts:
         self._rows.write_table(piece.rows)
         return self._finish(piece.rows.schema) if piece.is_last else None
 
-    def discard(self) -> None:
-        """Remove what is unfinished."""
-        self._close()
-        self._path.unlink(missing_ok=True)
-
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Leave what is unfinished to the next run."""
         for each in (self._rows, self._file):
             if each is not None:
                 each.close()
         self._rows = self._file = None
 
     def _finish(self, schema: pa.Schema) -> UnitResult:
-        self._close()
+        self.close()
         unit = self.unit
         path = unit.out / PARTS_FOLDER / f"part-{unit.index:06d}.parquet"
         num_clips = 0
@@ -98,7 +113,7 @@ class UnitParts:
             for rows in self._groups(schema):
                 writer.write_table(rows, row_group_size=ROWS_PER_GROUP)
                 num_clips += len(rows)
-        self.discard()
+        self._path.unlink()
         record = PartRecord(
             name=path.name, num_clips=num_clips, num_bytes=path.stat().st_size, sha256=_sha256(path)
         )
@@ -122,6 +137,27 @@ class UnitParts:
                     waiting = waiting.slice(ROWS_PER_GROUP)
         if len(waiting):
             yield waiting.combine_chunks()
+
+
+def _read_left_over(unit: LibraryUnit) -> Iterator[pa.RecordBatch]:
+    """Pieces of a run that was stopped, as far as they are whole; of several the one that came farthest.
+
+    It is only read: should its run still go on elsewhere, no harm is done.
+    """
+    pattern = unit.work_file(f"rows.*{PART_SUFFIX}")
+    found = sorted(pattern.parent.glob(pattern.name), key=lambda path: path.stat().st_size)
+    try:
+        if found:
+            with pa.OSFile(str(found[-1])) as file, pa.ipc.open_stream(file) as batches:
+                yield from batches
+    except (pa.ArrowException, OSError):
+        return  # cut off in the middle of a piece
+
+
+def _is_of(batch: pa.RecordBatch, piece: DecodedPiece) -> bool:
+    names = ("id", "content_hash", "start_seconds")
+    found = list(zip(*(batch[name].to_pylist() for name in names), strict=True))
+    return found == [tuple(facts[name] for name in names) for facts in piece.facts]
 
 
 def _sha256(path: Path) -> str:

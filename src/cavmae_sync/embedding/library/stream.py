@@ -105,8 +105,10 @@ def encode_units(
         with closing(pieces):
             for piece in meter.waiting_for(pieces):
                 unit = by_index[piece.unit_index]
-                encoded = encode_piece(embedder, piece, unit.config)
-                parts = open_parts.setdefault(unit.index, UnitParts(unit))
+                if unit.index not in open_parts:
+                    open_parts[unit.index] = UnitParts(unit)
+                parts = open_parts[unit.index]
+                encoded = parts.left_over(piece) or encode_piece(embedder, piece, unit.config)
                 result = parts.add(encoded)
                 on_piece(meter.pace_after(encoded))
                 if result is not None:
@@ -114,7 +116,7 @@ def encode_units(
                     yield result
     finally:
         for parts in open_parts.values():
-            parts.discard()
+            parts.close()
 
 
 class Meter:
