@@ -1,5 +1,6 @@
 """Items and batches: the right frame with the right segment, the same for any number of workers."""
 
+import pickle
 from itertools import islice
 from pathlib import Path
 
@@ -132,6 +133,13 @@ def test_batches_join_in_order(clips: PreparedDataset) -> None:
     assert (batch.clip_ids, batch.row_B.tolist()) == (("quiet", "b/dog"), [5, 1])
     assert_equal(concatenate([batch]), batch)
     assert torch.equal(batch.to("cpu").frames_PCHW, batch.frames_PCHW)
+
+
+def test_a_batch_arrives_whole_in_another_process(clips: PreparedDataset) -> None:
+    batch = PairDataset(clips, inputs=INPUTS).__getitems__([Draw(0, 2), Draw(0, 4)])
+    again = pickle.loads(pickle.dumps(batch))
+    assert_equal(again, batch)
+    again.row_B[0] = 7  # as writable as any tensor
 
 
 def test_a_batch_checks_its_shapes(clips: PreparedDataset) -> None:

@@ -5,8 +5,9 @@ Shapes: B clips, P (clip, frame) pairs, C channels, H W pixels, L spectrogram fr
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Self
+from typing import Any, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -70,9 +71,26 @@ class Batch:
         """A copy whose tensors are in pinned memory. `DataLoader` calls this."""
         return replace(self, **{name: value.pin_memory() for name, value in self._tensors()})
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled with its numbers as arrays: a tensor costs the process that receives it a connection."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        numbers = {
+            name: value.numpy()
+            for name, value in values.items()
+            if isinstance(value, Tensor) and value.dtype == torch.int64 and value.device.type == "cpu"
+        }
+        return _unpickled, (values | numbers,)
+
     def _tensors(self) -> list[tuple[str, Tensor]]:
         values = [(field.name, getattr(self, field.name)) for field in fields(self)]
         return [(name, value) for name, value in values if isinstance(value, Tensor)]
+
+
+def _unpickled(values: dict[str, Any]) -> Batch:
+    for name, value in values.items():
+        if isinstance(value, np.ndarray):
+            values[name] = torch.from_numpy(value)
+    return Batch(**values)
 
 
 def concatenate(batches: Sequence[Batch]) -> Batch:
