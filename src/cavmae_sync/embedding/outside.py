@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cavmae_sync.atomic import written_whole
+from cavmae_sync.embedding.library.open import open_library
 from cavmae_sync.embedding.outside_files import (
     VECTORS,
     FileContent,
@@ -40,7 +41,7 @@ _BLOCK_CLIPS: Final = 256
 
 
 def read_embeddings(path: str | os.PathLike[str]) -> DatasetEmbeddings:
-    """Vectors of clips from an .npz or Parquet file, whoever made them.
+    """Vectors of clips from an .npz or Parquet file, whoever made them, or of a library (`embed_library`).
 
     The file holds `audio` and `visual`, float16, float32 or float64 [N, T, D], or [N, D] for one vector per
     clip; row i of both belongs to clip i. Optional: `ids` and `labels` of the clips; `name` of the encoder,
@@ -62,6 +63,8 @@ def read_embeddings(path: str | os.PathLike[str]) -> DatasetEmbeddings:
         Spec 4.1 (what is compared) and 3.6.
     """
     path = Path(path)
+    if path.is_dir():
+        return open_library(path).embeddings()
     content = read_npz(path) if kind_of(path) == "npz" else read_parquet(path)
     shaped = {name: _three_axes(path, name, content.vectors[name]) for name in VECTORS}
     _check_together(path, shaped, content)

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from cavmae_sync.embedding import read_embeddings
 from cavmae_sync.embedding.library import open_library
 from cavmae_sync.errors import DatasetError
 
@@ -66,3 +67,9 @@ def test_what_is_no_library_is_refused(library: Path, tmp_path: Path) -> None:
     record.write_text("{}")
     with pytest.raises(DatasetError, match="is not what it should be"):
         open_library(tmp_path / "copy")
+
+
+def test_a_library_is_read_like_a_file_of_vectors(library: Path) -> None:
+    found, whole = read_embeddings(library), open_library(library).embeddings()
+    assert torch.equal(found.audio_NTD, whole.audio_NTD)
+    assert found.clip_list == whole.clip_list

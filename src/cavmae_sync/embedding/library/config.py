@@ -33,7 +33,7 @@ class LibraryConfig(Config):
     frames_per_piece: Annotated[int, Field(gt=0)] = 64
     """Frames decoded and encoded at once, whole clips and one clip at least: bounds memory."""
     store: Literal["float32", "float16"] = "float32"
-    """Numbers as they are stored. float16 takes half the room and is off by 0.00002 in a cosine."""
+    """Numbers as they are stored. float16 takes half the room; a cosine is off by 0.00001, 0.0001 at most."""
     silent_below_dbfs: Annotated[float, Field(lt=0)] = -60.0
     """A clip is flagged silent when its sound is quieter (root mean square, decibels of full scale)."""
     still_below_levels: Annotated[float, Field(ge=0)] = 2.0
