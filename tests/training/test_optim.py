@@ -78,3 +78,32 @@ def test_gradients_that_are_not_finite_leave_the_weights_alone():
     step.backward((parameter * float("inf")).sum())
     assert not step.update(learning_rate=0.1).isfinite()
     assert torch.equal(parameter.data, torch.ones(4))
+
+
+@pytest.mark.parametrize("algorithm", ["adam", "adamw"])
+def test_the_fused_step_is_the_plain_one_to_rounding(algorithm: str):
+    kind = torch.optim.Adam if algorithm == "adam" else torch.optim.AdamW
+    config = OptimConfig(algorithm=algorithm, weight_decay=0.1)
+    parameters = [nn.Parameter(torch.linspace(-1, 1, 101)) for _ in range(2)]
+    fused = Updater([parameters[0]], config, precision="float32")
+    assert fused.optimizer.defaults["fused"]
+    plain = kind([parameters[1]], betas=config.betas, weight_decay=0.1, fused=False, foreach=False)
+    for number in range(20):
+        gradient = torch.randn(101, generator=torch.Generator().manual_seed(number))
+        fused.backward((parameters[0] * gradient).sum())
+        fused.update(learning_rate=1e-2)
+        parameters[1].grad = gradient
+        plain.param_groups[0]["lr"] = 1e-2
+        plain.step()
+    torch.testing.assert_close(parameters[0], parameters[1], rtol=1e-5, atol=1e-6)
+
+
+def test_a_step_that_was_left_out_is_not_counted():
+    """Adam corrects its moments by the number of steps."""
+    parameter, step = updater(weight_decay=0)
+    step.backward((parameter * float("nan")).sum())
+    step.update(learning_rate=0.1)
+    step.backward(parameter.sum())
+    step.update(learning_rate=0.1)
+    torch.testing.assert_close(parameter.data, torch.full((4,), 0.9), atol=1e-5, rtol=0)
+    assert step.optimizer.state[parameter]["step"] == 1
