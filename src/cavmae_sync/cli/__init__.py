@@ -36,6 +36,7 @@ from cavmae_sync.cli.push import push
 from cavmae_sync.cli.reconstruct import reconstruct
 from cavmae_sync.cli.reproduce import reproduce
 from cavmae_sync.cli.segment import segment
+from cavmae_sync.cli.speed import speed
 from cavmae_sync.cli.stage import stage
 from cavmae_sync.cli.submit import submit
 from cavmae_sync.config import describe_invalid
@@ -66,6 +67,7 @@ for _command in (
     reproduce,
     convert,
     doctor,
+    speed,
     export,
     push,
     submit,

@@ -30,13 +30,18 @@ def open_embedder(
         precision: Precision of matrix products.
         representation: What stands for a frame or segment when they are compared.
     """
-    from cavmae_sync.compute import keep_freed_memory
+    from cavmae_sync.compute import choose_device, choose_float32_products, keep_freed_memory
     from cavmae_sync.embedding import Embedder
     from cavmae_sync.training import load_run_or_weights
 
     keep_freed_memory()
-    model = load_run_or_weights(run_or_weights, overrides)
-    return Embedder(model, device=device, precision=precision, representation=representation)
+    return Embedder(
+        load_run_or_weights(run_or_weights, overrides),
+        device=device,
+        precision=precision,
+        representation=representation,
+        float32_products=choose_float32_products(choose_device(device)),
+    )
 
 
 def open_for_score(

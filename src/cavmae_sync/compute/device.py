@@ -6,7 +6,7 @@ from cavmae_sync.errors import ConfigError
 
 
 def choose_device(name: str | torch.device | None = None) -> torch.device:
-    """The device of that name; without a name CUDA, else MPS, else the CPU.
+    """The device of that name, of any kind torch knows; without a name CUDA, else MPS, else the CPU.
 
     Raises:
         ConfigError: This machine has no such device.
@@ -16,9 +16,9 @@ def choose_device(name: str | torch.device | None = None) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "mps" if has_mps else "cpu")
     try:
         device = torch.device(name)
+        count = torch.get_device_module(device).device_count()
     except RuntimeError as error:
         raise ConfigError(f"there is no device {name!r}. Use cpu, cuda or mps.") from error
-    counts = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
-    if (device.index or 0) >= counts.get(device.type, 0):
+    if (device.index or 0) >= count:
         raise ConfigError(f"this machine has no device {str(name)!r}. Use cpu, or leave it out.")
     return device

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from cavmae_sync.choices import Precision
-from cavmae_sync.compute import inference_products_in
+from cavmae_sync.compute import Float32Products, float32_products_in, inference_products_in
 
 
 def device_of(model: nn.Module) -> torch.device:
@@ -28,13 +28,18 @@ def check_precision(precision: str) -> None:
 
 @contextmanager
 def inference(
-    model: nn.Module, *, precision: Precision, products: AbstractContextManager[object] | None = None
+    model: nn.Module,
+    *,
+    precision: Precision,
+    float32_products: Float32Products = "highest",
+    products: AbstractContextManager[object] | None = None,
 ) -> Generator[None]:
     """Evaluation mode, no gradients, matrix products in `precision`; the model's mode is put back after.
 
     Args:
         model: What is run.
         precision: Of matrix products.
+        float32_products: How float32 products are computed, of the whole process while this lasts.
         products: `inference_products_in` of this precision and device, to keep rounded weights from one time
             to the next.
     """
@@ -42,7 +47,7 @@ def inference(
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
-        with torch.inference_mode(), products:
+        with torch.inference_mode(), float32_products_in(float32_products), products:
             yield
     finally:
         for module, was_training in modes.items():

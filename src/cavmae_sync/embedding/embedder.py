@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from cavmae_sync.choices import Precision, Representation
-from cavmae_sync.compute import choose_device, inference_products_in
+from cavmae_sync.compute import Float32Products, choose_device, inference_products_in
 from cavmae_sync.data import ClipDataset, PreparedDataset, make_loader
 from cavmae_sync.embedding.device import check_precision, device_of, inference
 from cavmae_sync.embedding.rows import differs_from_previous, finite, unit_rows
@@ -53,6 +53,8 @@ class Embedder:
         batch_size: Frames or segments per pass; bounds memory.
         representation: "global", or "patch_mean" (the published `local_matching`); a model without global
             tokens always compares patch means.
+        float32_products: How float32 products are computed: what `choose_float32_products` found on this
+            machine. Set for the whole process while the model computes.
 
     Source:
         Spec 4.1 and 1.10.
@@ -66,6 +68,7 @@ class Embedder:
         precision: Precision = "float32",
         batch_size: int = 64,
         representation: Representation = "global",
+        float32_products: Float32Products = "highest",
     ) -> None:
         check_precision(precision)
         if batch_size < 1:
@@ -77,6 +80,7 @@ class Embedder:
         self._products = inference_products_in(precision, self.device)
         self.batch_size = batch_size
         self.representation: Representation = representation
+        self.float32_products: Float32Products = float32_products
 
     def embed(self, clip: Clip, *, with_patches: bool = False) -> ClipEmbedding:
         """One vector per modality and frame of a clip.
@@ -213,7 +217,12 @@ class Embedder:
         """
         is_new_P = differs_from_previous(rows)
         distinct = rows[is_new_P]
-        with inference(self.model, precision=self.precision, products=self._products):
+        with inference(
+            self.model,
+            precision=self.precision,
+            float32_products=self.float32_products,
+            products=self._products,
+        ):
             parts = [encode(part.to(self.device)).cpu() for part in distinct.split(self.batch_size)]
         # A copy outside of inference mode, so that callers may compute gradients with it.
         return torch.cat(parts)[is_new_P.cumsum(0).cpu() - 1]
@@ -224,6 +233,7 @@ class Embedder:
         return {
             "representation": self.representation if has_global_token else "patch_mean",
             "precision": self.precision,
+            "float32_products": self.float32_products,
             "model": self.model.config.model_dump(mode="json"),
         }
 

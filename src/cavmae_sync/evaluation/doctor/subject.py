@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from cavmae_sync.choices import Precision, Representation
+from cavmae_sync.compute import choose_device, choose_float32_products
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.model import CAVMAESync, ModelConfig, Provenance, load_model, read_provenance, reconfigured
 from cavmae_sync.training import weights_of
@@ -74,7 +75,13 @@ def open_subject(
     return Subject(
         path=run_or_weights,
         file=file,
-        embedder=Embedder(model, device=device, precision=precision, representation=representation),
+        embedder=Embedder(
+            model,
+            device=device,
+            precision=precision,
+            representation=representation,
+            float32_products=choose_float32_products(choose_device(device)),
+        ),
         made_with=made_with,
         provenance=read_provenance(file),
         words=tuple(overrides),
