@@ -32,17 +32,17 @@ COLORS = {"float32": "tab:blue", "bfloat16": "tab:red", "float16": "tab:green"}
 
 
 def configuration(precision: TrainingPrecision, seed: int, num_steps: int) -> PretrainConfig:
-    """The demo's model, in batches of 16."""
+    """A model of 0.5 million parameters for frames of 96 pixels, in batches of 16."""
     return PretrainConfig(
         name="precision_curves",
         seed=seed,
         model=ModelConfig(
             inputs=InputConfig(frame_pixels=96, segment_length=96, align_length="valid"),
-            width=128,
-            depth=4,
+            width=64,
+            depth=3,
             heads=4,
             registers=4,
-            decoder=DecoderConfig(width=64, depth=1, heads=4),
+            decoder=DecoderConfig(width=32, depth=1, heads=4),
         ),
         masking=MaskingConfig(ratio=0.5),
         losses=LossConfig(

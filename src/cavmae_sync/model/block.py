@@ -22,6 +22,9 @@ NormUse = Literal["shared", "audio", "visual"]
 
 _SUFFIX: dict[NormUse, str] = {"shared": "", "audio": "_a", "visual": "_v"}
 
+#: Compiled graphs of blocks, over all shapes of tokens.
+_MOST_GRAPHS = 64
+
 
 def layer_norm(width: int) -> nn.LayerNorm:
     """A layer norm with the method's epsilon (spec 2.1)."""
@@ -84,6 +87,8 @@ class Block(nn.Module):
     ) -> None:
         super().__init__()
         self.recomputes = False
+        #: What a pass with gradients does; `compile_blocks` puts a compiled function here.
+        self.trained = _transform
         self.attn = Attention(width, heads=heads)
         self.mlp = Mlp(width, hidden_width=width * mlp_ratio)
         for use in uses:
@@ -101,24 +106,47 @@ class Block(nn.Module):
             asked_BM: int64 `[B, M]`, the only tokens whose result is read; the result is `[B, M, D]` then.
                 For the last block of a chain.
         """
-        if self.recomputes and torch.is_grad_enabled():
+        if not torch.is_grad_enabled():
+            return _transform(self, tokens_BND, use, asked_BM)
+        if self.recomputes:
             # Nothing in a block is random, so no random state need be kept for the second time.
             result = checkpoint(
-                self._transform, tokens_BND, use, asked_BM, use_reentrant=False, preserve_rng_state=False
+                self.trained,
+                self,
+                tokens_BND,
+                use,
+                asked_BM,
+                use_reentrant=False,
+                preserve_rng_state=False,
             )
             assert isinstance(result, Tensor)
             return result
-        return self._transform(tokens_BND, use, asked_BM)
+        return self.trained(self, tokens_BND, use, asked_BM)
 
-    def _transform(self, tokens_BND: Tensor, use: NormUse, asked_BM: Tensor | None) -> Tensor:
-        norm1, norm2 = (self.get_submodule(f"norm{k}{_SUFFIX[use]}") for k in (1, 2))
-        normed_BND = norm1(tokens_BND)
-        if asked_BM is None:
-            tokens_BND = tokens_BND + self.attn(normed_BND)
-        else:
-            asking_BMD = take_tokens(normed_BND, asked_BM)
-            tokens_BND = take_tokens(tokens_BND, asked_BM) + self.attn(normed_BND, asking_BMD)
-        return tokens_BND + self.mlp(norm2(tokens_BND))
+
+def _transform(block: Block, tokens_BND: Tensor, use: NormUse, asked_BM: Tensor | None) -> Tensor:
+    """A function, not a method: compiled once it serves all blocks, and a copied one uses its own weights."""
+    norm1, norm2 = (block.get_submodule(f"norm{k}{_SUFFIX[use]}") for k in (1, 2))
+    normed_BND = norm1(tokens_BND)
+    if asked_BM is None:
+        tokens_BND = tokens_BND + block.attn(normed_BND)
+    else:
+        asking_BMD = take_tokens(normed_BND, asked_BM)
+        tokens_BND = take_tokens(tokens_BND, asked_BM) + block.attn(normed_BND, asking_BMD)
+    return tokens_BND + block.mlp(norm2(tokens_BND))
+
+
+def compile_blocks(module: nn.Module) -> None:
+    """Compile what the blocks of a module do in training, each shape of tokens when it first comes.
+
+    Passes without gradients stay as they are: they come with many lengths. Weights keep their names.
+    """
+    # One graph for each length and width of tokens and use of norms: about ten in one model.
+    torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, _MOST_GRAPHS)
+    compiled = torch.compile(_transform, dynamic=False)
+    for part in module.modules():
+        if isinstance(part, Block):
+            part.trained = compiled
 
 
 def run_blocks(

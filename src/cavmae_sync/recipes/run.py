@@ -1,6 +1,7 @@
 """A configuration and datasets become a run: the place where data, training and evaluation meet."""
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import torch
 
 from cavmae_sync.choices import Representation
-from cavmae_sync.compute import keep_freed_memory
+from cavmae_sync.compute import float32_products_in, keep_freed_memory
 from cavmae_sync.data import PairDataset, PreparedDataset
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.embedding.device import device_of
@@ -23,6 +24,7 @@ from cavmae_sync.training import (
     RunFolder,
     Watchers,
     open_world,
+    settle,
     start_from,
 )
 
@@ -81,7 +83,8 @@ def run_pretraining(
                 "device": str(world.device),
                 "num_processes": world.num_processes,
             }
-            RunFolder.create(out, config, environment | facts)
+            settled, reasons = settle(config, world.device)
+            RunFolder.create(out, settled, environment | facts | reasons)
 
         world.from_main(begin)
     return continue_pretraining(out, device=device, watchers=watchers)
@@ -108,9 +111,11 @@ def continue_pretraining(
         TrainingError: There is no run, or the dataset is not the one it began with.
     """
     keep_freed_memory()
-    with open_world(device) as world:
+    with open_world(device) as world, ExitStack() as settings:
         run = RunFolder(out)
         config, environment = world.from_main(lambda: _config_and_environment(out))
+        if config.loop.float32_products != "auto":  # of a run that began before this was decided
+            settings.enter_context(float32_products_in(config.loop.float32_products))
         world.check_same({f"{name} version": version(name) for name in ("cavmae-sync", "torch")})
         prepared = _open_same(data or environment["data"], environment["clips"], option="--data")
         held_out = None

@@ -57,6 +57,12 @@ class LoopConfig(Config):
     """Length of the run in steps instead of epochs."""
     precision: TrainingPrecision = "float32"
     """Precision of the forward pass; similarities and losses are float32 in all three."""
+    float32_products: Literal["auto", "highest", "medium"] = "auto"
+    """How float32 products are computed (`torch.set_float32_matmul_precision`). "auto" measures when the run
+    starts and takes "medium" where it is faster and rounds no more, and writes it into config.json."""
+    compile: Literal["auto", "on", "off"] = "off"
+    """Whether blocks are compiled by `torch.compile`. "auto" compiles one when the run starts, and all where
+    that is a gain; where there is no compiler, or it fails, nothing is. config.json says "on" or "off"."""
     checkpoint_activations: bool = False
     """Forget what is inside each block after the forward pass and compute it again for the backward pass:
     less memory, a third more arithmetic, the same gradients."""
@@ -100,6 +106,7 @@ class PretrainConfig(Config):
     @model_validator(mode="after")
     def _check(self) -> Self:
         self._check_batch()
+        self._check_compile()
         self._check_losses()
         self._check_masks()
         return self
@@ -118,6 +125,13 @@ class PretrainConfig(Config):
             raise ValueError(
                 f"losses.contrast.negatives=shard:{shard} must divide {what} = {compared}. Use "
                 "losses.contrast.negatives=local, or another batch size."
+            )
+
+    def _check_compile(self) -> None:
+        if self.loop.compile == "on" and self.masking.ratio_range is not None:
+            raise ValueError(
+                "loop.compile=on compiles for fixed numbers of patches, and masking.ratio_range draws other "
+                "ones at each step. Set loop.compile=off."
             )
 
     def _check_losses(self) -> None:

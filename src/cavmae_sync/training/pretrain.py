@@ -21,6 +21,7 @@ from cavmae_sync.data.draws import Purpose
 from cavmae_sync.errors import NonFiniteLossError, TrainingError
 from cavmae_sync.losses import ContrastConfig
 from cavmae_sync.model import CAVMAESync, Provenance, save_model
+from cavmae_sync.model.block import compile_blocks
 from cavmae_sync.training.cached import PartContrast, contrast_of_parts
 from cavmae_sync.training.config import PretrainConfig
 from cavmae_sync.training.distributed import World
@@ -103,6 +104,8 @@ class Pretraining:
         self.world, self.run_folder, self.watchers = world, run, watchers or Watchers()
         self.model = model.to(world.device)
         self.model.recompute_blocks(recompute=config.loop.checkpoint_activations)
+        if config.loop.compile == "on":
+            compile_blocks(self.model)
         self.module = self._step_module(config.losses.contrast)
         self.parallel = world.wrap(
             self.module, has_unused_parameters=config.losses.reconstruction_weight == 0

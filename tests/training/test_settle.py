@@ -1,0 +1,114 @@
+"""What a run decides once by measuring stands in its configuration, and compiling changes no result."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import torch
+from pydantic import ValidationError
+
+from cavmae_sync.compute import choose_device
+from cavmae_sync.data import PreparedDataset
+from cavmae_sync.model import MaskingConfig
+from cavmae_sync.model.block import Block, compile_blocks
+from cavmae_sync.recipes import continue_pretraining, run_pretraining
+from cavmae_sync.training import RunFolder, settle
+
+from .tiny import tiny_run
+
+#: Of torch's own making, in its compiler.
+compiles = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+
+CPU = torch.device("cpu")
+
+
+def test_what_is_decided_is_never_auto_and_the_rest_stays():
+    config = tiny_run(loop={"float32_products": "auto"})
+    settled, facts = settle(config, choose_device("cpu"))
+    assert settled.loop.float32_products in ("highest", "medium")
+    assert settled.loop.model_copy(update={"float32_products": "auto"}) == config.loop
+    assert facts == {}
+    assert settle(settled, CPU) == (settled, {})
+
+
+def test_a_run_writes_down_what_it_decided_and_puts_the_process_back(
+    prepared: PreparedDataset, tmp_path: Path
+):
+    before = torch.get_float32_matmul_precision()
+    config = tiny_run(loop={"num_steps": 2, "float32_products": "medium"})
+    run = run_pretraining(config, data=prepared.folder, out=tmp_path / "run", device="cpu").run
+    assert run.config().loop.float32_products == "medium"
+    assert torch.get_float32_matmul_precision() == before
+    assert continue_pretraining(tmp_path / "run", device="cpu").is_complete
+
+
+def test_without_a_compiler_a_run_does_without(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.warns(UserWarning, match=r"no C\+\+ compiler.* set loop\.compile=off"):
+        settled, facts = settle(tiny_run(loop={"compile": "auto"}), CPU)
+    assert settled.loop.compile == "off"
+    assert facts == {"compile": "there is no C++ compiler"}
+
+
+@pytest.mark.slow
+@compiles
+def test_a_compiler_that_fails_is_named_and_not_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    compiler = tmp_path / "g++"
+    compiler.write_text("#!/bin/sh\nexit 1\n")
+    compiler.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))
+    torch.compiler.reset()
+    with pytest.warns(UserWarning, match=r"torch\.compile fails here"):
+        settled, facts = settle(tiny_run(loop={"compile": "auto"}), CPU)
+    assert settled.loop.compile == "off"
+    assert "torch.compile failed" in str(facts["compile"])
+
+
+def test_masks_of_changing_size_are_not_compiled():
+    masking = MaskingConfig(ratio_range=(0.2, 0.6))
+    settled, _ = settle(tiny_run(masking=masking, loop={"compile": "auto"}), CPU)
+    assert settled.loop.compile == "off"
+    with pytest.raises(ValidationError, match=r"Set loop\.compile=off"):
+        tiny_run(masking=masking, loop={"compile": "on"})
+
+
+@pytest.mark.slow
+@compiles
+def test_compiled_blocks_give_the_results_and_gradients_of_plain_ones():
+    torch.compiler.reset()
+    plain = Block(16, heads=2, mlp_ratio=2, uses=("shared", "audio"))
+    compiled = copy.deepcopy(plain)
+    compile_blocks(compiled)
+    assert compiled.state_dict().keys() == plain.state_dict().keys()
+    tokens, asked = torch.randn(2, 5, 16, requires_grad=True), torch.tensor([[1, 4], [0, 2]])
+    for options in ({}, {"use": "audio"}, {"asked_BM": asked}):
+        found = []
+        for block in (plain, compiled, copy.deepcopy(compiled)):
+            block.zero_grad()
+            block(tokens, **options).square().sum().backward()
+            found.append([p.grad for p in block.parameters()])
+        for others in found[1:]:
+            for one, other in zip(found[0], others, strict=True):
+                torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+    with torch.no_grad():
+        assert torch.equal(plain(tokens), compiled(tokens)), "without gradients nothing is compiled"
+
+
+@pytest.mark.slow
+@compiles
+def test_a_compiled_run_resumes_bit_for_bit(prepared: PreparedDataset, tmp_path: Path):
+    from cavmae_sync.training import Watchers
+
+    torch.compiler.reset()
+    config = tiny_run(loop={"compile": "on", "num_steps": 4, "checkpoint_activations": True})
+    data = prepared.folder
+    whole = run_pretraining(config, data=data, out=tmp_path / "whole", device="cpu").run
+    reports = []
+    watchers = Watchers(on_step=reports.append, should_stop=lambda: len(reports) == 2)
+    assert not run_pretraining(
+        config, data=data, out=tmp_path / "parts", device="cpu", watchers=watchers
+    ).is_complete
+    parts = continue_pretraining(tmp_path / "parts", device="cpu").run
+    assert whole.weights.read_bytes() == parts.weights.read_bytes()
+    assert RunFolder(tmp_path / "parts").config().loop.compile == "on"
