@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from cavmae_sync.data import Draw, balanced_weights
-from cavmae_sync.errors import NonFiniteLossError, TrainingError
+from cavmae_sync.errors import ConfigError, NonFiniteLossError, TrainingError
 from cavmae_sync.training import OptimConfig
 from cavmae_sync.training.classifier import (
     ClassifierTraining,
@@ -217,3 +217,15 @@ def test_predictions_are_in_order_and_complete():
     logits_NC = predict_logits(head, source, batch_size=5)
     torch.testing.assert_close(logits_NC, source.features_NTD.mean(dim=1))
     assert [draw.clip for draw in source.drawn] == list(range(12))
+
+
+def test_nothing_is_trained_in_int8():
+    with pytest.raises(ConfigError, match="no gradient"):
+        ClassifierTraining(
+            ClassifierConfig(**SMALL),
+            OptimConfig(),
+            head=MeanHead(),
+            source=Given(),
+            seed=0,
+            precision="int8",
+        )

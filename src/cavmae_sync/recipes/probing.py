@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cavmae_sync.atomic import write_text
-from cavmae_sync.compute import training_precision
 from cavmae_sync.data import PreparedDataset, balanced_weights, read_weights
 from cavmae_sync.data.split import slice_by_file
 from cavmae_sync.data.targets import class_names, label_vectors
@@ -313,7 +312,7 @@ class _Bench:
             backbone=embedder.model if is_trained else None,
             weights_N=self._weights(rows),
             seed=self.config.seed,
-            precision=training_precision(embedder.precision),
+            precision=embedder.precision,
         )
         trained = _Trained(head=head, embedder=embedder, training=training)
         with self.show(title) as advance:

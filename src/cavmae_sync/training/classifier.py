@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cavmae_sync.choices import ClassLoss, Precision, TrainingPrecision
-from cavmae_sync.compute import inference_products_in, matrix_products_in
+from cavmae_sync.choices import ClassLoss, Precision
+from cavmae_sync.compute import inference_products_in, matrix_products_in, training_precision
 from cavmae_sync.data import ClipOrder, ClipSampler, Draw
 from cavmae_sync.errors import NonFiniteLossError, TrainingError
 from cavmae_sync.training.averaging import WeightAverage
@@ -87,6 +87,7 @@ class ClassifierTraining:
 
     Raises:
         TrainingError: There are fewer clips than a step needs.
+        ConfigError: In int8 nothing can be trained.
 
     Source:
         Spec 4.2, 4.4.
@@ -102,7 +103,7 @@ class ClassifierTraining:
         backbone: nn.Module | None = None,
         weights_N: NDArray[np.float64] | None = None,
         seed: int,
-        precision: TrainingPrecision = "float32",
+        precision: Precision = "float32",
     ) -> None:
         if source.num_clips < config.batch_size:
             raise TrainingError(
@@ -110,13 +111,13 @@ class ClassifierTraining:
                 f"{config.batch_size}. Set classifier.batch_size={max(1, source.num_clips // 4)} or less, or "
                 "prepare more videos."
             )
-        self.config, self.optim, self.precision = config, optim, precision
+        self.config, self.optim, self.precision = config, optim, training_precision(precision)
         self.head, self.source, self.backbone = head, source, backbone
         self.order = ClipOrder(source.num_clips, seed=seed, weights_N=weights_N)
         self.updater = Updater(
             [] if backbone is None else backbone.parameters(),
             optim,
-            precision=precision,
+            precision=self.precision,
             faster=list(head.parameters()),
             factor=config.head_rate_factor if backbone is not None else 1.0,
         )
