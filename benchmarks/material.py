@@ -16,25 +16,21 @@ SECONDS, FRAMES_PER_SECOND, RATE = 10, 25, 44_100
 SIZES = {"720p": (1280, 720), "360p": (640, 360)}
 
 
-def clip_seconds(setting: Setting) -> int:
-    """Length of the videos."""
-    return setting.pick(SECONDS, 2)
-
-
 def videos(setting: Setting, size: str) -> list[Path]:
     """H.264 and AAC files of ten seconds in which everything moves, as many as the run needs."""
     folder = setting.folder / f"videos-{size}"
     if not folder.is_dir():
         unfinished = setting.folder / f"videos-{size}.part"
         unfinished.mkdir(parents=True, exist_ok=True)
+        rate = setting.pick(FRAMES_PER_SECOND, 5)
         count = setting.pick({"720p": 1, "360p": 6}, {"720p": 1, "360p": 2})[size]
         for number in range(count):
             width, height = SIZES[size]
             write_video(
                 unfinished / f"video-{number}.mp4",
-                _pictures(width, height, seed=number, seconds=clip_seconds(setting)),
-                frames_per_second=FRAMES_PER_SECOND,
-                waveform_S=_sound(seed=number, seconds=clip_seconds(setting)),
+                _pictures(width, height, seed=number, count=SECONDS * rate),
+                frames_per_second=rate,
+                waveform_S=_sound(seed=number, seconds=SECONDS),
                 sample_rate_hz=RATE,
             )
         unfinished.rename(folder)
@@ -70,7 +66,7 @@ def prepared_stage(setting: Setting) -> PreparedDataset:
 SMALL_CLIPS = PrepareConfig(frame_pixels=96)
 
 
-def _pictures(width: int, height: int, *, seed: int, seconds: int) -> Iterator[NDArray[np.uint8]]:
+def _pictures(width: int, height: int, *, seed: int, count: int) -> Iterator[NDArray[np.uint8]]:
     """A camera that moves over a smooth landscape, and a disc that moves the other way."""
     random = np.random.default_rng(seed)
     coarse = random.uniform(0, 255, (height // 8 + 40, width // 8 + 40, 3)).astype(np.float32)
@@ -79,7 +75,6 @@ def _pictures(width: int, height: int, *, seed: int, seconds: int) -> Iterator[N
         canvas = (canvas + np.roll(canvas, 3, axis=0) + np.roll(canvas, 3, axis=1)) / 3
     canvas = (canvas + random.normal(0, 3, canvas.shape)).clip(0, 255).astype(np.uint8)
     rows, columns = np.mgrid[:height, :width]
-    count = seconds * FRAMES_PER_SECOND
     for number in range(count):
         x = round(100 + 90 * np.sin(2 * np.pi * number / 97 + seed))
         y = round(100 + 90 * np.cos(2 * np.pi * number / 61))

@@ -73,8 +73,8 @@ class Variant:
         make: Called in the variant's own process; a function of a module.
         rounds: Repetitions of a full run; None takes the part's.
         target: Ratio to the baseline that is aimed at.
-        needs: Precisions of which the products must be no slower than those of float32 here, else the
-            variant is left out, with that reason.
+        precision: Of its products. Where they are slower than those of float32,
+        rounds_where_slow: it makes so many rounds; 0 leaves it out, with that reason.
         is_set_up: Whether its process is set up as our commands set theirs: the C library keeps freed
             memory, and float32 products are done in the way that was measured to be faster.
     """
@@ -83,7 +83,8 @@ class Variant:
     make: Callable[[Setting], Work]
     rounds: int | None = None
     target: float | None = None
-    needs: tuple[str, ...] = ()
+    precision: str = "float32"
+    rounds_where_slow: int = 1
     is_set_up: bool = False
 
 

@@ -1,11 +1,10 @@
 """The process of one variant: both ends of the pipe between it and the run.
 
-The run says "repeat", the process answers with seconds; the run says "finish", it answers with its peak
-memory and has written its answer to a file. What goes wrong travels as text.
+The run says "repeat", the process answers with seconds; the run says "finish" or "answer", it answers with
+its peak memory, and in the second case has written its answer to a file. What goes wrong travels as text.
 """
 
 import multiprocessing
-import os
 import time
 import traceback
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ import numpy as np
 
 from benchmarks.machine import Load, device_memory_bytes, peak_memory_bytes, synchronize
 from benchmarks.part import Setting, Variant, Work
+from cavmae_sync.errors import ConfigError
 
 _SHORTEST_SAMPLE_SECONDS = 0.2
 _PATIENCE_SECONDS = 10
@@ -25,6 +25,10 @@ _PATIENCE_SECONDS = 10
 
 class VariantError(Exception):
     """A variant failed; the message is what its process said."""
+
+
+class UnableError(VariantError):
+    """The device cannot do what a variant is about; the message says why."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,7 +52,6 @@ class Ending:
 
     peak_bytes: int
     device_bytes: int
-    answer: Path | None
 
 
 class VariantProcess:
@@ -76,9 +79,9 @@ class VariantProcess:
         foreign = None if before is None or after is None else after.foreign_since(before)
         return Sample(seconds=seconds, foreign=foreign, numbers=numbers)
 
-    def finish(self) -> Ending:
+    def finish(self, *, with_answer: bool = True) -> Ending:
         """The last words; the process ends."""
-        ending: Ending = self._ask("finish")
+        ending: Ending = self._ask("answer" if with_answer else "finish")
         self.stop()
         return ending
 
@@ -100,8 +103,8 @@ class VariantProcess:
             raise VariantError(
                 f"its process ended without a word (exit code {self._process.exitcode})"
             ) from error
-        if kind == "failed":
-            raise VariantError(value)
+        if kind in ("failed", "unable"):
+            raise (UnableError if kind == "unable" else VariantError)(value)
         return value
 
 
@@ -115,10 +118,11 @@ def _live(pipe: Connection, variant: Variant, setting: Setting, answer: Path) ->
         )
         while (question := pipe.recv()) == "repeat":
             pipe.send(("sample", _timed(work, repeats, device=setting.device)))
-        if question == "finish":
-            pipe.send(("ending", _ending(work, setting, answer)))
+        pipe.send(("ending", _ending(work, setting, answer if question == "answer" else None)))
     except EOFError:
         pass  # the run has ended
+    except ConfigError as error:
+        pipe.send(("unable", str(error)))
     except Exception:  # noqa: BLE001 -- whatever it is, the run must hear of it
         pipe.send(("failed", traceback.format_exc()))
     finally:
@@ -153,12 +157,11 @@ def _timed(work: Work, repeats: int, *, device: str) -> tuple[float, dict[str, f
     return (time.perf_counter() - began) / repeats, dict(numbers or {})
 
 
-def _ending(work: Work, setting: Setting, answer: Path) -> Ending:
+def _ending(work: Work, setting: Setting, answer: Path | None) -> Ending:
     peak = peak_memory_bytes()  # before the answer is put together
-    path = None
-    if work.answer is not None:
+    ending = Ending(peak_bytes=peak, device_bytes=device_memory_bytes(setting.device))
+    if answer is not None and work.answer is not None:
         part = answer.with_suffix(".part.npz")
         np.savez(part, **work.answer())
-        os.replace(part, answer)  # noqa: PTH105
-        path = answer
-    return Ending(peak_bytes=peak, device_bytes=device_memory_bytes(setting.device), answer=path)
+        part.rename(answer)
+    return ending

@@ -52,6 +52,7 @@ class Row:
         device_bytes: Most memory of its tensors on an accelerator.
         difference: To the textbook's answer.
         numbers: What repetitions measured themselves, medians.
+        samples: Seconds of each sample, and the share of all cores that others used meanwhile.
         error: Why there are no figures; empty where there are.
     """
 
@@ -74,12 +75,8 @@ class Row:
     device_bytes: int = 0
     difference: Difference | None = None
     numbers: Mapping[str, float] = field(default_factory=dict)
+    samples: tuple[tuple[float, float | None], ...] = ()
     error: str = ""
-
-    @property
-    def per_second(self) -> float:
-        """Units per second."""
-        return self.units / self.seconds
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,6 +122,7 @@ class PartResult:
                 **{
                     **row,
                     "ratio_range": row["ratio_range"] and tuple(row["ratio_range"]),
+                    "samples": tuple(tuple(sample) for sample in row["samples"]),
                     "difference": row["difference"] and Difference(**row["difference"]),
                 }
             )
@@ -159,6 +157,7 @@ def make_row(
         units=units,
         operations=facts["operations"],
         precision=facts["precision"],
+        samples=tuple((sample.seconds, sample.foreign) for sample in samples),
         numbers={
             name: statistics.median(sample.numbers[name] for sample in used) for name in used[0].numbers
         },

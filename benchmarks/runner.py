@@ -1,5 +1,6 @@
 """Runs a part: its variants side by side, one repetition each in turn; drift of the machine hits all."""
 
+import math
 import statistics
 import tempfile
 import time
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.part import Part, Setting, Variant, Work
-from benchmarks.process import Ending, Sample, VariantError, VariantProcess
+from benchmarks.process import Ending, Sample, UnableError, VariantError, VariantProcess
 from benchmarks.products import product_work
 from benchmarks.result import Difference, PartResult, Row, compare, make_row, with_bound
 
@@ -34,6 +35,7 @@ class _Entry:
     peak_bytes: int = 0
     device_bytes: int = 0
     error: str = ""
+    unable: str = ""
 
 
 def run_part(part: Part, setting: Setting, *, rates: Mapping[str, float], tell: Tell) -> PartResult:
@@ -59,7 +61,7 @@ def run_part(part: Part, setting: Setting, *, rates: Mapping[str, float], tell: 
         entries = [
             _Entry(
                 variant=variant,
-                rounds=1 if setting.quick else variant.rounds or part.rounds,
+                rounds=_rounds(variant, part, setting, rates),
                 answer=Path(folder) / f"{index}.npz",
             )
             for index, variant in enumerate([*variants, *products])
@@ -71,7 +73,8 @@ def run_part(part: Part, setting: Setting, *, rates: Mapping[str, float], tell: 
             for kind, entry in zip(part.products, others, strict=True)
             if entry.samples
         }
-        rows = _rows(own, here, tolerance=part.tolerance)
+        left_out |= {entry.variant.name: entry.unable for entry in entries if entry.unable}
+        rows = _rows([entry for entry in own if not entry.unable], here, tolerance=part.tolerance)
     return PartResult(
         name=part.name,
         title=part.title,
@@ -96,14 +99,23 @@ def _material(setting: Setting, *, make: Callable[[Setting], None]) -> Work:
     return Work(repeat=lambda: None, warm_up=lambda: None)
 
 
+def _is_slow(variant: Variant, rates: Mapping[str, float]) -> bool:
+    return rates.get(variant.precision, math.inf) < rates.get("float32", 0.0)
+
+
 def _why_not(variant: Variant, rates: Mapping[str, float]) -> str:
-    for precision in variant.needs:
-        if precision in rates and rates[precision] < rates.get("float32", 0.0):
-            return (
-                f"products run at {rates[precision] / 1e9:.0f} GFLOP/s in {precision} and at "
-                f"{rates['float32'] / 1e9:.0f} in float32 here"
-            )
-    return ""
+    if variant.rounds_where_slow or not _is_slow(variant, rates):
+        return ""
+    return (
+        f"products run at {rates[variant.precision] / 1e9:.0f} GFLOP/s in {variant.precision} and at "
+        f"{rates['float32'] / 1e9:.0f} in float32 here"
+    )
+
+
+def _rounds(variant: Variant, part: Part, setting: Setting, rates: Mapping[str, float]) -> int:
+    if setting.quick:
+        return 1
+    return variant.rounds_where_slow if _is_slow(variant, rates) else variant.rounds or part.rounds
 
 
 def _measure(entries: Sequence[_Entry], part: Part, setting: Setting, tell: Tell) -> None:
@@ -126,14 +138,14 @@ def _one_sample(entry: _Entry, setting: Setting, *, is_alone: bool, stack: ExitS
             entry.facts = entry.process.facts
         entry.samples.append(entry.process.sample())
         if is_alone:
-            _finish(entry)
+            _finish(entry, with_answer=len(entry.samples) == entry.rounds)
 
     _try(entry, sample)
 
 
-def _finish(entry: _Entry) -> None:
+def _finish(entry: _Entry, *, with_answer: bool = True) -> None:
     assert entry.process is not None
-    ending: Ending = entry.process.finish()
+    ending: Ending = entry.process.finish(with_answer=with_answer)
     entry.process = None
     entry.peak_bytes = max(entry.peak_bytes, ending.peak_bytes)
     entry.device_bytes = max(entry.device_bytes, ending.device_bytes)
@@ -142,12 +154,17 @@ def _finish(entry: _Entry) -> None:
 def _try(entry: _Entry, act: Callable[[], None]) -> None:
     try:
         act()
+    except UnableError as error:
+        entry.error = entry.unable = str(error)
     except VariantError as error:
         entry.error = str(error)
 
 
 def _rows(entries: Iterable[_Entry], rates: Mapping[str, float], *, tolerance: float) -> list[Row]:
-    first, *_ = entries = list(entries)
+    entries = list(entries)
+    if not entries:
+        return []
+    first = entries[0]
     rows: list[Row] = []
     for entry in entries:
         difference = None

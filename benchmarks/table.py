@@ -59,9 +59,9 @@ def summary(results: Sequence[PartResult], environment: Mapping[str, object], *,
     heads = ["what", "textbook", "here", "how", "ratio", "aim", "bound", "share of products"]
     lines = _begun(heads, num_words=1)
     for result in results:
-        baseline = result.rows[0]
-        for row in result.rows[1:]:
-            if not (row.error or baseline.error) and _is_textbook(baseline):
+        baseline, others = (result.rows[0], result.rows[1:]) if result.rows else (None, ())
+        for row in others:
+            if baseline is not None and _is_textbook(baseline) and not (row.error or baseline.error):
                 cells = [_per_unit(baseline, result), _per_unit(row, result), row.variant, _ratio(row.ratio)]
                 cells += [_ratio(row.target), _ratio(row.bound), _percent(row.share)]
                 lines.append(_markdown_row([result.title, *cells]))

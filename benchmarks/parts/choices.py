@@ -79,7 +79,7 @@ INFERENCE = Part(
     name="choices-inference",
     title="choices, 16 frames through a shortened ViT-B, float32",
     unit="clip",
-    rounds=5,
+    rounds=4,
     variants=(
         *_variants(inference),
         Variant(
@@ -94,7 +94,7 @@ TRAINING = Part(
     name="choices-training",
     title="choices, training step of a shortened ViT-B, batch 8, float32",
     unit="step",
-    rounds=4,
+    rounds=3,
     variants=(
         *_variants(training),
         Variant(

@@ -12,7 +12,7 @@ from cavmae_sync.embedding import Embedder
 from cavmae_sync.embedding.library import embed_library
 
 #: Clips, in ascending order.
-SIZES = (24, 48, 96)
+SIZES = (16, 32, 64)
 _QUICK = 8  # a quick run takes an eighth of them
 
 
@@ -76,7 +76,7 @@ def _part(name: str, title: str, make) -> Part:
         name=name,
         title=title,
         unit="clip",
-        rounds=3,
+        rounds=2,
         prepare=_material,
         variants=tuple(
             Variant(name=f"{count} clips", make=partial(make, count=count), is_set_up=True) for count in SIZES

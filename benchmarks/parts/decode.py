@@ -20,7 +20,7 @@ def textbook(setting: Setting, *, size: str) -> Work:
     def repeat() -> None:
         found[:] = [
             video.frames_by_seeking(path, times),
-            video.sound(path, seconds=material.clip_seconds(setting)),
+            video.sound(path, seconds=material.SECONDS),
         ]
 
     return Work(repeat=repeat, answer=lambda: _answer(*found))

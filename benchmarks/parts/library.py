@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from benchmarks import material, operations
+from benchmarks import material
 from benchmarks.models import base_model, clip_inputs, fresh, num_windows, small_training
 from benchmarks.part import Answer, Part, Setting, Variant, Work
 from benchmarks.textbook import spectrogram, video
@@ -16,6 +16,7 @@ from cavmae_sync.embedding import Embedder
 from cavmae_sync.embedding.library import embed_library, open_library
 from cavmae_sync.media import read_clip
 from cavmae_sync.model import ModelConfig
+from cavmae_sync.model.operations import embedding_operations
 
 
 def textbook(setting: Setting, *, size: str) -> Work:
@@ -43,7 +44,7 @@ def _features(model, config, path, seconds, setting):
     pixels = config.inputs.frame_pixels
     frames = np.stack([video.normalized(video.square(each, pixels=pixels)) for each in pictures])
     segments = spectrogram.segments(
-        video.sound(path, seconds=material.clip_seconds(setting)),
+        video.sound(path, seconds=material.SECONDS),
         num_frames=len(frames),
         length=config.inputs.segment_length,
         mean=config.inputs.spectrogram_mean,
@@ -71,7 +72,7 @@ def library(setting: Setting, *, size: str, precision: Precision) -> Work:
         return {"audio": found.audio_NTD.numpy(), "visual": found.visual_NTD.numpy()}
 
     frames, segments = clip_inputs(config)
-    needed = operations.features(config, num_frames=len(frames), num_windows=num_windows(segments))
+    needed = embedding_operations(config, num_frames=len(frames), num_segments=num_windows(segments))
     return Work(
         repeat=repeat,
         answer=answer,
@@ -85,7 +86,7 @@ def library(setting: Setting, *, size: str, precision: Precision) -> Work:
 def _model(setting: Setting, size: str) -> tuple[ModelConfig, int]:
     """The model, and how many files it embeds."""
     if size == "base":
-        return base_model(setting), setting.pick(3, 1)
+        return base_model(setting), setting.pick(2, 1)
     small = small_training(8).model
     # As published, so that the textbook's alignment is the right one.
     inputs = small.inputs.model_copy(update={"align_length": "padded"})

@@ -25,6 +25,7 @@ from cavmae_sync.training.step import PretrainStep
 
 INPUTS = InputConfig()
 _MIDDLE = paper.NUM_FRAMES // 2
+_FULL_SCALE = 2**15  # of sound in 16 bit
 
 
 def textbook_preparation(setting: Setting) -> Work:
@@ -35,7 +36,7 @@ def textbook_preparation(setting: Setting) -> Work:
 
     def repeat() -> None:
         for path, seconds in zip(paths, times, strict=True):
-            _store(path, seconds, out / path.stem, clip_seconds=material.clip_seconds(setting))
+            _store(path, seconds, out / path.stem, clip_seconds=material.SECONDS)
 
     def answer() -> Answer:
         folder = out / paths[0].stem
@@ -51,8 +52,10 @@ def _store(path: Path, seconds: np.ndarray, folder: Path, *, clip_seconds: float
         picture = Image.fromarray(video.square(frame, pixels=paper.FRAME_PIXELS))
         picture.save(folder / f"{index:02d}.jpg", quality=92)
     sound = video.sound(path, seconds=clip_seconds)
-    np.save(folder / "sound.npy", (sound * 32767).astype(np.int16))
-    np.save(folder / "mel.npy", spectrogram.log_mel(sound).astype(np.float16))
+    stored = np.clip(np.round(sound * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1).astype(np.int16)
+    np.save(folder / "sound.npy", stored)
+    log_mel = spectrogram.log_mel(stored.astype(np.float32) / _FULL_SCALE)
+    np.save(folder / "mel.npy", log_mel.astype(np.float16))
 
 
 def preparation(setting: Setting, *, num_workers: int) -> Work:
@@ -86,7 +89,7 @@ def naive_items(setting: Setting) -> Work:
         shown = np.searchsorted(times, seconds + 1e-6, side="right") - 1
         frame = video.normalized(video.square(frames[shown], pixels=paper.FRAME_PIXELS))
         return frame, spectrogram.segment(
-            video.sound(path, seconds=material.clip_seconds(setting)),
+            video.sound(path, seconds=material.SECONDS),
             _MIDDLE,
             num_frames=paper.NUM_FRAMES,
             length=INPUTS.segment_length,
@@ -176,7 +179,7 @@ PREPARE = Part(
     name="preparation",
     title="preparation of ten-second clips of 640 x 360: decode, resize, JPEG, sound, spectrogram",
     unit="clip",
-    rounds=3,
+    rounds=2,
     prepare=_videos,
     variants=(
         Variant(name="textbook", make=textbook_preparation),
@@ -197,7 +200,7 @@ ITEMS = Part(
         Variant(name="textbook, whole file", make=naive_items),
         Variant(name="prepared clip", make=items, target=20),
     ),
-    note="A stored frame is JPEG and a stored spectrogram float16, hence the difference.",
+    note="The stored frame is JPEG, the stored spectrogram that of 16-bit sound: hence the difference.",
 )
 WAITING = Part(
     name="waiting",

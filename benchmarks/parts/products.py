@@ -44,7 +44,7 @@ PART = Part(
     name="products",
     title="matrix products of a ViT-B",
     unit="operation",
-    rounds=3,
+    rounds=2,
     variants=(
         Variant(name="float32", make=partial(all_shapes, precision="float32")),
         Variant(name="float32, medium", make=partial(all_shapes, precision="float32", kind="medium")),

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchmarks import operations
 from benchmarks.models import base_training, fresh, small_training
 from benchmarks.part import Answer, Part, Setting, Variant, Work
 from benchmarks.textbook import training as textbook_training
@@ -17,6 +16,7 @@ from cavmae_sync.data import Draw
 from cavmae_sync.data.draws import Purpose
 from cavmae_sync.losses import gather_nothing
 from cavmae_sync.model.block import compile_blocks
+from cavmae_sync.model.operations import pretraining_operations
 from cavmae_sync.paper import NUM_MELS
 from cavmae_sync.training import PretrainConfig
 from cavmae_sync.training.masks import MaskSource, StepMasks
@@ -27,6 +27,8 @@ from cavmae_sync.training.step import PretrainStep
 MakeConfig = Callable[[int], PretrainConfig]
 #: Numbers of each gradient that are compared.
 _COMPARED = 4096
+#: The pairs whose loss and gradients are compared.
+_FEW = slice(2)
 
 
 def textbook(setting: Setting, *, make_config: MakeConfig, batch_size: int) -> Work:
@@ -40,12 +42,19 @@ def textbook(setting: Setting, *, make_config: MakeConfig, batch_size: int) -> W
     def repeat() -> None:
         textbook_training.step(model, optimizer, segments, frames, **keep, config=config)
 
+    def few_losses(again: TextbookModel) -> Tensor:
+        few = {name: kept[_FEW] for name, kept in keep.items()}
+        return textbook_training.losses(again, segments[_FEW], frames[_FEW], **few, config=config)
+
     def answer() -> Answer:
         again = TextbookModel.like(fresh(config.model, setting)).to(setting.device)
-        loss = textbook_training.losses(again, segments, frames, **keep, config=config)
-        return _gradients(again, loss)
+        return _gradients(again, few_losses(again))
 
-    return Work(repeat=repeat, answer=answer, operations=_needed(config), warm_up=repeat)
+    def warm_up() -> None:
+        few_losses(model).backward()
+        optimizer.step()
+
+    return Work(repeat=repeat, answer=answer, operations=_needed(config), warm_up=warm_up)
 
 
 def package(
@@ -60,9 +69,9 @@ def package(
     config = _config(setting, make_config, batch_size)
     segments, frames, masks = _batch(config, setting)
 
-    def losses(model: nn.Module) -> Tensor:
+    def losses(model: nn.Module, pairs: slice) -> Tensor:
         step = PretrainStep(model, config.losses, precision=precision, gather=gather_nothing)
-        return step(segments, frames, masks).total
+        return step(segments[pairs], frames[pairs], masks.part(pairs)).total
 
     model = fresh(config.model, setting)
     if is_compiled:
@@ -70,12 +79,12 @@ def package(
     updater = Updater(model.parameters(), config.optim, precision=precision)
 
     def repeat() -> None:
-        updater.backward(losses(model))
+        updater.backward(losses(model, slice(None)))
         updater.update(learning_rate=config.optim.learning_rate)
 
     def answer() -> Answer:
         again = fresh(config.model, setting)
-        return _gradients(again, losses(again))
+        return _gradients(again, losses(again, _FEW))
 
     return Work(
         repeat=repeat,
@@ -103,9 +112,7 @@ def _batch(config: PretrainConfig, setting: Setting) -> tuple[Tensor, Tensor, St
 
 
 def _needed(config: PretrainConfig) -> float:
-    return operations.training_step(
-        config.model, num_pairs=config.loop.batch_size, mask_ratio=config.masking.ratio
-    )
+    return config.loop.batch_size * pretraining_operations(config.model, mask_ratio=config.masking.ratio)
 
 
 def _gradients(model: nn.Module, loss: Tensor) -> Answer:
@@ -125,7 +132,8 @@ def _part(name: str, title: str, make_config: MakeConfig, batch_size: int, **how
             name=precision,
             make=partial(package, make_config=make_config, batch_size=batch_size, precision=precision),
             target=targets.get(precision),
-            needs=("bfloat16",) if precision == "bfloat16" and batch_size > 8 else (),
+            precision=precision,
+            rounds_where_slow=1 if batch_size == 8 else 0,
             is_set_up=True,
         )
         for precision in ("float32", "bfloat16")

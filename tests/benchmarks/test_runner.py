@@ -16,6 +16,8 @@ from benchmarks.result import PartResult, compare, make_row, with_bound
 from benchmarks.runner import run_part
 from benchmarks.table import MARKERS, markdown, part_text, with_table
 
+from cavmae_sync.errors import ConfigError
+
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {
     "processor": "abacus", "cores": 1, "threads": 1, "device": "cpu", "features": [], "memory_gib": 1,
@@ -36,6 +38,10 @@ def note(setting: Setting, *, name: str, answer: float = 1.0, seconds: float = 0
 
 def fail(_: Setting) -> Work:
     raise RuntimeError("there is no such kernel")
+
+
+def refuse(_: Setting) -> Work:
+    raise ConfigError("the device has no such products")
 
 
 def die(_: Setting) -> Work:
@@ -61,6 +67,7 @@ def test_variants_take_turns_and_one_that_fails_is_reported(setting):
         Variant(name="second", make=partial(note, name="second", seconds=0.01)),
         Variant(name="broken", make=fail),
         Variant(name="gone", make=die),
+        Variant(name="unable", make=refuse),
         Variant(name="other", make=partial(note, name="other", answer=2.0)),
     )
     result = run(part, setting)
@@ -74,6 +81,7 @@ def test_variants_take_turns_and_one_that_fails_is_reported(setting):
     assert "there is no such kernel" in result.errors["broken"]
     assert "exit code 3" in result.errors["gone"]
     assert "different mathematics" in result.errors["other"]
+    assert result.left_out == {"unable": "the device has no such products"}
     text = part_text(result)
     assert "broken FAILED: RuntimeError: there is no such kernel" in text
     assert PartResult.from_json(json.loads(json.dumps(result.to_json()))) == result
@@ -89,7 +97,7 @@ def test_alone_each_repetition_has_a_fresh_process(setting):
 def test_what_the_machine_cannot_do_fast_is_left_out_and_says_why(setting):
     part = a_part(
         Variant(name="first", make=partial(note, name="first")),
-        Variant(name="half", make=fail, needs=("bfloat16",)),
+        Variant(name="half", make=fail, precision="bfloat16", rounds_where_slow=0),
     )
     result = run(part, setting, float32=200e9, bfloat16=50e9)
     assert [row.variant for row in result.rows] == ["first"]
