@@ -82,6 +82,8 @@ def embed(
         ray_address: Of a Ray cluster; the variable RAY_ADDRESS unless given.
         as_json: Print what was written as one JSON object.
     """
+    from cavmae_sync.embedding.library import products_of_library
+
     how: dict[str, Any] = {"device": device, "precision": precision, "representation": representation}
     if data is not None and videos is None:
         _check_only_for_data(overrides, num_shards=num_shards, engine=engine)
@@ -98,6 +100,8 @@ def embed(
     share = open_share(shard_index, num_shards)
     workers = open_workers(num_workers, engine=engine, ray_address=ray_address)
     check_folder(out, option="--out")
+    # Machines that do not know of each other must decide alike, so they measure nothing.
+    how["float32_products"] = products_of_library(out) or ("highest" if num_shards > 1 else None)
     _embed_videos(
         lambda: open_embedder(run_or_weights, _words(overrides, is_for_clips=False), **how),
         videos,
@@ -189,6 +193,7 @@ def _embed_videos(
 def _describe(pace: "Pace") -> str:
     rejected = f", {pace.num_rejected} rejected" if pace.num_rejected else ""
     return (
-        f"{pace.num_clips} clips{rejected}, {pace.clips_per_second:.2f} clips/s, "
+        f"{pace.num_clips} clips, {pace.footage_seconds / 3600:.2f} h{rejected}, "
+        f"{pace.clips_per_second:.2f} clips/s, "
         f"{pace.hours_per_hour:.1f} h of footage per hour, encoder waits {pace.waiting_fraction:.0%}"
     )

@@ -9,6 +9,7 @@ from cavmae_sync.choices import Engine, Precision, Representation
 from cavmae_sync.errors import ConfigError
 
 if TYPE_CHECKING:
+    from cavmae_sync.compute import Float32Products
     from cavmae_sync.data import PreparedDataset, RayCluster, Share
     from cavmae_sync.embedding import Embedder
 
@@ -20,6 +21,7 @@ def open_embedder(
     device: str | None = None,
     precision: Precision = "float32",
     representation: Representation = "global",
+    float32_products: "Float32Products | None" = None,
 ) -> "Embedder":
     """A model from a run or a file, ready to turn clips into vectors.
 
@@ -29,6 +31,7 @@ def open_embedder(
         device: cpu, cuda or mps; the best there is unless given.
         precision: Precision of matrix products.
         representation: What stands for a frame or segment when they are compared.
+        float32_products: How float32 products are computed, where that was decided before; None measures.
     """
     from cavmae_sync.compute import choose_device, choose_float32_products, keep_freed_memory
     from cavmae_sync.embedding import Embedder
@@ -40,7 +43,7 @@ def open_embedder(
         device=device,
         precision=precision,
         representation=representation,
-        float32_products=choose_float32_products(choose_device(device)),
+        float32_products=float32_products or choose_float32_products(choose_device(device)),
     )
 
 

@@ -24,7 +24,7 @@ from cavmae_sync.data.workers import num_cores, run_in_workers, single_threaded
 from cavmae_sync.errors import DatasetError
 
 WORK_FOLDER: Final = "work"
-_PLAN_FILE: Final = "plan.json"
+PLAN_FILE: Final = "plan.json"
 #: Into how many units files are split, unless units would become larger than `_MOST_FILES`.
 _NUM_UNITS: Final = 64
 _MOST_FILES: Final = 1024
@@ -205,7 +205,7 @@ def find_complete(work: Work[UnitT]) -> bool:
         return True
     # Looked at before the plan: another share may put the plan and then the rest here at this moment.
     has_others = out.exists() and any(path.name != WORK_FOLDER for path in out.iterdir())
-    plan_file = out / WORK_FOLDER / _PLAN_FILE
+    plan_file = out / WORK_FOLDER / PLAN_FILE
     if plan_file.is_file():
         _check_plan(out, json.loads(plan_file.read_text(encoding="utf-8")), work.plan)
     elif has_others:

@@ -1,7 +1,13 @@
 """A library of video files in, a folder of Parquet files with one row of vectors per clip out."""
 
 from cavmae_sync.embedding.library.config import LibraryConfig
-from cavmae_sync.embedding.library.make import LibraryRun, embed_library, library_report, library_work
+from cavmae_sync.embedding.library.make import (
+    LibraryRun,
+    embed_library,
+    library_report,
+    library_work,
+    products_of_library,
+)
 from cavmae_sync.embedding.library.open import Library, open_library
 from cavmae_sync.embedding.library.parts import UnitParts
 from cavmae_sync.embedding.library.pieces import (
@@ -31,4 +37,5 @@ __all__ = [
     "library_report",
     "library_work",
     "open_library",
+    "products_of_library",
 ]

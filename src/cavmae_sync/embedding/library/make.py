@@ -19,11 +19,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cavmae_sync.atomic import PART_SUFFIX, write_text
+from cavmae_sync.compute import Float32Products
 from cavmae_sync.data import RayCluster, Share
 from cavmae_sync.data.finish import check_ids, check_rejected
 from cavmae_sync.data.manifest import REJECTED_SCHEMA, list_hash, read_table, rejected_table, write_table
 from cavmae_sync.data.sources import SourceList, list_sources
-from cavmae_sync.data.units import UnitResult, Work, files_per_unit, run_units
+from cavmae_sync.data.units import PLAN_FILE, WORK_FOLDER, UnitResult, Work, files_per_unit, run_units
 from cavmae_sync.data.workers import num_cores
 from cavmae_sync.embedding.embedder import Embedder
 from cavmae_sync.embedding.library.config import LibraryConfig
@@ -157,6 +158,18 @@ def library_work(
             units, listing, out=folder, plan=plan, max_rejected_fraction=max_rejected_fraction
         ),
     )
+
+
+def products_of_library(out: Path) -> Float32Products | None:
+    """How float32 products are computed in a library that was begun; None where none was.
+
+    What goes on with it must compute likewise, whatever measuring would say today or on that machine.
+    """
+    for file in (out / LIBRARY_FILE, out / WORK_FOLDER / PLAN_FILE):
+        if file.is_file():
+            content = json.loads(file.read_text(encoding="utf-8"))
+            return content.get("plan", content).get("made_with", {}).get("float32_products")
+    return None
 
 
 def library_report(work: Work[LibraryUnit]) -> LibraryReport:

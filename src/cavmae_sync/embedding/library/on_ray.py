@@ -16,6 +16,7 @@ from typing import Any, Final
 import torch
 
 from cavmae_sync.choices import Precision, Representation
+from cavmae_sync.compute import Float32Products
 from cavmae_sync.data.ray_units import COLUMN, RayCluster, failure, ray_started, results_of
 from cavmae_sync.data.units import UnitResult
 from cavmae_sync.data.workers import single_threaded
@@ -146,6 +147,7 @@ class _Recipe:
     precision: Precision
     batch_size: int
     representation: Representation
+    float32_products: Float32Products
     num_threads: int
 
     @classmethod
@@ -158,6 +160,7 @@ class _Recipe:
             precision=embedder.precision,
             batch_size=embedder.batch_size,
             representation=embedder.representation,
+            float32_products=embedder.float32_products,
             # Sums are cut by threads: as many as here give the bits they give here.
             num_threads=torch.get_num_threads(),
         )
@@ -173,6 +176,7 @@ class _Recipe:
             precision=self.precision,
             batch_size=self.batch_size,
             representation=self.representation,
+            float32_products=self.float32_products,
         )
 
 
