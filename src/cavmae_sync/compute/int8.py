@@ -134,27 +134,28 @@ def int8_linear(rows: Tensor, weight: _RoundedWeight, bias_N: Tensor | None) -> 
     A row with a number that is not finite gives such numbers, as in float32.
     """
     rows_MK = rows.reshape(-1, rows.shape[-1]).float()
-    num_rows, num_outputs = len(rows_MK), len(weight.scale_N)
+    (num_rows, width), num_outputs = rows_MK.shape, len(weight.scale_N)
     out_MN = rows_MK.new_empty(num_rows, num_outputs)
-    step = _ROWS_AT_ONCE if rows.device.type == "cpu" else max(num_rows, 1)
-    for first in range(0, num_rows, step):
+    step = min(num_rows, _ROWS_AT_ONCE) if rows.device.type == "cpu" else num_rows
+    # Room for one step, used again by the next. What it is padded with decides nothing that is read.
+    scaled_MK = rows_MK.new_empty(step, width)
+    padded_rows, padded_width = max(step, _FEWEST_ROWS), weight.weight_NK.shape[1]
+    rounded_MK = rows_MK.new_zeros(padded_rows, padded_width, dtype=torch.int8)
+    product_MN = rows_MK.new_empty(padded_rows, len(weight.weight_NK), dtype=torch.int32)
+    bias_N = weight.zero_N if bias_N is None else bias_N
+    for first in range(0, num_rows, max(step, 1)):
         part_MK, part_MN = rows_MK[first : first + step], out_MN[first : first + step]
+        count = len(part_MK)
+        multiplied = max(count, _FEWEST_ROWS)
         # Two passes that write nothing: abs() would write a matrix.
         peak_M1 = torch.maximum(part_MK.amax(dim=1, keepdim=True), -part_MK.amin(dim=1, keepdim=True))
-        rounded_MK = part_MK.mul(_over(_LARGEST, peak_M1)).round_().to(torch.int8)
-        part_MN.copy_(_product(rounded_MK, weight.weight_NK)[: len(part_MN), :num_outputs])
+        torch.mul(part_MK, _over(_LARGEST, peak_M1), out=scaled_MK[:count])
+        rounded_MK[:count, :width] = scaled_MK[:count].round_()
+        torch._int_mm(rounded_MK[:multiplied], weight.weight_NK.t(), out=product_MN[:multiplied])
+        part_MN.copy_(product_MN[:count, :num_outputs])
         part_MN.mul_(peak_M1 / _LARGEST)
-        torch.addcmul(weight.zero_N if bias_N is None else bias_N, part_MN, weight.scale_N, out=part_MN)
+        torch.addcmul(bias_N, part_MN, weight.scale_N, out=part_MN)
     return out_MN.view(*rows.shape[:-1], num_outputs)
-
-
-def _product(rows_MK: Tensor, weight_NK: Tensor) -> Tensor:
-    """int32 [M or more, N or more]."""
-    missing_rows = max(0, _FEWEST_ROWS - len(rows_MK))
-    missing_width = weight_NK.shape[1] - rows_MK.shape[1]
-    if missing_rows or missing_width:
-        rows_MK = F.pad(rows_MK, (0, missing_width, 0, missing_rows))
-    return torch._int_mm(rows_MK, weight_NK.t())
 
 
 def _over(numerator: float, peak: Tensor) -> Tensor:

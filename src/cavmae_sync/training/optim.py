@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from cavmae_sync.choices import TrainingPrecision
+from cavmae_sync.compute import loss_scaler
 from cavmae_sync.paper import ADAM_EPSILON
 from cavmae_sync.training.config import OptimConfig
 
@@ -49,7 +50,7 @@ class Updater:
         self.optimizer = make_optimizer(self.parameters, config)
         if faster:
             self._set_apart(faster, factor)
-        self.scaler = torch.amp.GradScaler(self.parameters[0].device.type, enabled=precision == "float16")
+        self.scaler = loss_scaler(precision, self.parameters[0].device)
 
     @property
     def loss_scale(self) -> float | None:
