@@ -71,9 +71,8 @@ def retrieval(
         run_or_weights: Folder of a run, a weights file, or organisation/name on a hub.
         overrides: `key=value` words for what no weight shows, for example `registers_in_joint=true` or
             `inputs.align_length=valid`.
-        embeddings: Instead of a model: an .npz or Parquet file of vectors that any encoder made, or the folder
-            that `embed --videos` made. Repeat it to
-            compare several.
+        embeddings: Instead of a model: an .npz or Parquet file of vectors that any encoder made, or a folder
+            that `embed --videos` made. Repeat it to compare several.
         data: Prepared dataset; with --embeddings only to check that the vectors are of its clips.
         list_file: Official list of clips of any known format: only its clips are used, in its order.
         split: Which rows of VGGSound's list.

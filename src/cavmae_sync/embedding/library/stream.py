@@ -200,6 +200,8 @@ def _decoded_by_workers(units: Sequence[LibraryUnit], num_workers: int) -> Gener
         if "DataLoader worker" not in str(error):
             raise
         raise DatasetError(_describe_death(units)) from error
+    except (ConnectionError, EOFError) as error:  # it died while it handed a piece over
+        raise DatasetError(_describe_death(units)) from error
 
 
 def _start_worker(_worker: int) -> None:
@@ -209,7 +211,8 @@ def _start_worker(_worker: int) -> None:
 def _describe_death(units: Sequence[LibraryUnit]) -> str:
     suspects = [unit.first_file for unit in units if not unit.is_done()]
     return (
-        "A worker process died, for lack of memory or by a fault in a decoder. It was at work on a file of "
+        "A worker process died, for lack of memory (shared memory, /dev/shm, counts too) or by a fault in a "
+        "decoder. It was at work on a file of "
         f"the units that begin with {', '.join(suspects[:3])}. Run again to go on, with num_workers=1 to "
         "find the file, or with fewer workers to use less memory."
     )
