@@ -44,21 +44,22 @@ class MatchCounts:
             ties: Which of the places shared with equal scores the own item takes.
 
         Returns:
-            float64 [Q] in [0, G - 1]; for "official" [E], every place of a score that equals the own one.
+            float64 [Q] on the CPU (MPS has no float64), in [0, G - 1]; for "official" [E], every place of a
+            score that equals the own one.
         """
         if ties == "official":
             return self._places()
         if ties not in _TIE_SHARE:
             raise ValueError(f"ties must be one of {', '.join(_TIE_SHARE)}, got {ties!r}.")
-        ranks_Q = self.closer_Q.double() + _TIE_SHARE[ties] * (self.equal_Q - 1).double()
-        return torch.where(self.equal_Q == 0, self.num_gallery - 1.0, ranks_Q)
+        closer_Q, equal_Q = self.closer_Q.cpu(), self.equal_Q.cpu()
+        ranks_Q = closer_Q.double() + _TIE_SHARE[ties] * (equal_Q - 1).double()
+        return torch.where(equal_Q == 0, self.num_gallery - 1.0, ranks_Q)
 
     def _places(self) -> Tensor:
-        first_E = self.closer_Q.repeat_interleave(self.equal_Q)
-        before_Q = self.equal_Q.cumsum(0) - self.equal_Q
-        within_E = torch.arange(len(first_E), device=first_E.device) - before_Q.repeat_interleave(
-            self.equal_Q
-        )
+        equal_Q = self.equal_Q.cpu()
+        first_E = self.closer_Q.cpu().repeat_interleave(equal_Q)
+        before_Q = equal_Q.cumsum(0) - equal_Q
+        within_E = torch.arange(len(first_E)) - before_Q.repeat_interleave(equal_Q)
         return (first_E + within_E).double()
 
 
