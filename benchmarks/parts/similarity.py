@@ -15,13 +15,20 @@ FRAMES, WIDTH = 16, 768
 #: Clips that the loops compare; their time is extrapolated by the number of pairs.
 _LOOP_CLIPS = 24
 _MANY_CLIPS = 20_000
+_CLIPS_AT_ONCE = 500
 
 
-def _embeddings(count: int) -> tuple[torch.Tensor, torch.Tensor]:
+def _embeddings(count: int, dtype: torch.dtype = torch.float32) -> tuple[torch.Tensor, torch.Tensor]:
     """Unit rows of two senses that agree a little, so that ranks are neither all first nor chance."""
     generator = torch.Generator().manual_seed(0)
-    first, second = (torch.randn(count, FRAMES, WIDTH, generator=generator) for _ in range(2))
-    return F.normalize(first, dim=-1), F.normalize(second.add_(first, alpha=0.02), dim=-1)
+    first, second = (torch.empty(count, FRAMES, WIDTH, dtype=dtype) for _ in range(2))
+    for start in range(0, count, _CLIPS_AT_ONCE):  # so that memory is that of the vectors, not of making them
+        part = slice(start, min(start + _CLIPS_AT_ONCE, count))
+        shape = (part.stop - part.start, FRAMES, WIDTH)
+        one, other = (torch.randn(shape, generator=generator) for _ in range(2))
+        first[part] = F.normalize(one, dim=-1)
+        second[part] = F.normalize(other.add_(one, alpha=0.02), dim=-1)
+    return first, second
 
 
 def textbook(setting: Setting, *, aggregation: AggregationName) -> Work:
@@ -43,9 +50,9 @@ def textbook(setting: Setting, *, aggregation: AggregationName) -> Work:
 
 def package(setting: Setting, *, aggregation: AggregationName, count: int) -> Work:
     """Ranks of both directions, block by block: the matrix is never there."""
-    queries, gallery = _embeddings(setting.pick(count, count // 20))
-    if count >= _MANY_CLIPS:
-        queries, gallery = queries.half(), gallery.half()  # as they would lie in a file
+    # Many vectors are in half precision, as they would lie in a file.
+    dtype = torch.float16 if count >= _MANY_CLIPS else torch.float32
+    queries, gallery = _embeddings(setting.pick(count, count // 20), dtype)
 
     def repeat() -> None:
         find_matches(queries, gallery, aggregation=aggregation).ranks("mean")
