@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from cavmae_sync.compute import lacks_int8
+from cavmae_sync.compute import float32_products_in, lacks_int8
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.inputs import InputConfig
 from cavmae_sync.model import CAVMAESync, ModelConfig
@@ -104,3 +104,7 @@ def test_int8_is_close_finite_and_the_same_in_any_batch(model, frames):
 def test_made_with_says_how_it_was_computed(model):
     made_with = Embedder(model, device=CPU, float32_products="medium").made_with()
     assert (made_with["precision"], made_with["float32_products"]) == ("float32", "medium")
+    for kind in ("highest", "medium"):
+        with float32_products_in(kind):
+            made_here = Embedder(model, device=CPU)
+        assert made_here.made_with()["float32_products"] == kind

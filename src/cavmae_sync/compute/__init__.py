@@ -13,6 +13,7 @@ from cavmae_sync.compute.precision import (
 from cavmae_sync.compute.products import (
     Float32Products,
     choose_float32_products,
+    current_float32_products,
     fastest_precision,
     float32_error,
     float32_products_in,
@@ -30,6 +31,7 @@ __all__ = [
     "choose_attention",
     "choose_device",
     "choose_float32_products",
+    "current_float32_products",
     "fastest_precision",
     "float32_error",
     "float32_products_in",

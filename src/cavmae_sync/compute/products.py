@@ -37,6 +37,11 @@ _CLEAR_GAIN: Final = 1.15
 _ERROR_RATIO: Final = 4.0
 
 
+def current_float32_products() -> Float32Products:
+    """What is set in this process. "high", which is TF32 on CUDA, counts as "highest": float32 is float32."""
+    return "medium" if torch.get_float32_matmul_precision() == "medium" else "highest"
+
+
 @contextmanager
 def float32_products_in(kind: Float32Products) -> Generator[None]:
     """float32 products of the whole process are computed so inside the block; put back after."""

@@ -12,7 +12,12 @@ import torch
 from torch import Tensor
 
 from cavmae_sync.choices import Precision, Representation
-from cavmae_sync.compute import Float32Products, choose_device, inference_products_in
+from cavmae_sync.compute import (
+    Float32Products,
+    choose_device,
+    current_float32_products,
+    inference_products_in,
+)
 from cavmae_sync.data import ClipDataset, PreparedDataset, make_loader
 from cavmae_sync.embedding.device import check_precision, device_of, inference
 from cavmae_sync.embedding.rows import differs_from_previous, finite, unit_rows
@@ -54,7 +59,8 @@ class Embedder:
         representation: "global", or "patch_mean" (the published `local_matching`); a model without global
             tokens always compares patch means.
         float32_products: How float32 products are computed: what `choose_float32_products` found on this
-            machine. Set for the whole process while the model computes.
+            machine; None keeps what is set in this process now. Set for the whole process while the model
+            computes.
 
     Source:
         Spec 4.1 and 1.10.
@@ -68,7 +74,7 @@ class Embedder:
         precision: Precision = "float32",
         batch_size: int = 64,
         representation: Representation = "global",
-        float32_products: Float32Products = "highest",
+        float32_products: Float32Products | None = None,
     ) -> None:
         check_precision(precision)
         if batch_size < 1:
@@ -80,7 +86,7 @@ class Embedder:
         self._products = inference_products_in(precision, self.device)
         self.batch_size = batch_size
         self.representation: Representation = representation
-        self.float32_products: Float32Products = float32_products
+        self.float32_products: Float32Products = float32_products or current_float32_products()
 
     def embed(self, clip: Clip, *, with_patches: bool = False) -> ClipEmbedding:
         """One vector per modality and frame of a clip.
