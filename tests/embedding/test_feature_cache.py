@@ -155,3 +155,24 @@ def test_more_shares_than_batches_do_no_harm(embedder: Embedder, prepared: Prepa
         read_all(cached_features(embedder, few, BOTH, folder=tmp_path)),
         embed_features(embedder, few, BOTH).float(),
     )
+
+
+def test_what_goes_on_computes_products_as_they_were_begun(
+    model: CAVMAESync, prepared: PreparedDataset, tmp_path: Path
+):
+    """Which way is faster is measured, and may come out otherwise for the next share."""
+    highest, medium = (
+        Embedder(model, device="cpu", batch_size=8, float32_products=kind) for kind in ("highest", "medium")
+    )
+    cached_features(highest, prepared, BOTH, folder=tmp_path / "one")
+    for index, embedder in enumerate((highest, medium)):
+        share = Share(index=index, count=2)
+        cache_share(embedder, prepared, BOTH, folder=tmp_path / "many", share=share)
+    (one,), (many,) = (list((tmp_path / name).rglob("audio.npy")) for name in ("one", "many"))
+    assert one.read_bytes() == many.read_bytes()
+    (note,) = (tmp_path / "many").rglob("float32_products")
+    assert note.read_text() == "highest"
+    note.write_text("fast")
+    many.unlink()
+    with pytest.raises(DatasetError, match="says 'fast', which is no way to compute"):
+        cached_features(medium, prepared, BOTH, folder=tmp_path / "many")

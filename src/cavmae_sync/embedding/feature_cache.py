@@ -4,6 +4,7 @@ FOLDER/KEY/features.json   what they are: clips, their preparation, weights, tok
 FOLDER/KEY/audio.npy       float16 [N, T, D]; visual.npy the same
 FOLDER/KEY/audio.part      the same, unfinished; audio.done says how many clips it holds
 FOLDER/KEY/features.lock   held by the process that computes
+FOLDER/KEY/float32_products   how products are computed, by all who go on with it
 FOLDER/KEY/audio.2-of-8.npy   the part of one of several machines, until all are there and are joined
 
 The key is a hash of the description, so that features of other clips or weights are never taken for these.
@@ -19,7 +20,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Self, get_args
 
 import numpy as np
 import torch
@@ -28,6 +29,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cavmae_sync.atomic import locked, write_text
+from cavmae_sync.compute import Float32Products
 from cavmae_sync.data import PreparedDataset, Share
 from cavmae_sync.embedding.embedder import Embedder, Progress
 from cavmae_sync.embedding.features import FeatureConfig, iterate_features
@@ -106,6 +108,7 @@ def cached_features(
         with locked(place / "features.lock"):
             missing = _missing(files)
             if missing:  # else another process made them while this one waited
+                embedder = _as_begun(embedder, place)
                 _fill(missing, embedder, clips, config, num_workers=num_workers, on_progress=on_progress)
     return StoredFeatures(tuple(file.open() for file in files.values()))
 
@@ -158,6 +161,7 @@ def cache_share(
         missing = {part: file for part, file in absent.items() if part in _missing(whole)}
         if missing:
             mine = clips.subset(ranges[share.index])
+            embedder = _as_begun(embedder, place)
             _fill(missing, embedder, mine, config, num_workers=num_workers, on_progress=on_progress)
     with locked(place / "features.lock"):
         list(place.iterdir())  # makes a network file system look at the folder anew
@@ -178,6 +182,31 @@ def _place(embedder: Embedder, clips: PreparedDataset, config: FeatureConfig, *,
     place.mkdir(parents=True, exist_ok=True)
     write_text(place / "features.json", text)
     return place
+
+
+def _as_begun(embedder: Embedder, place: Path) -> Embedder:
+    """The embedder, computing float32 products as whoever began these features did.
+
+    How they are computed is chosen by measuring. A run that goes on, or another share, may measure otherwise.
+    """
+    note = place / "float32_products"
+    with locked(note.with_suffix(".lock")):
+        if not note.exists():
+            write_text(note, embedder.float32_products)
+    begun = note.read_text("utf-8")
+    if begun == embedder.float32_products:
+        return embedder
+    kinds = {str(kind): kind for kind in get_args(Float32Products)}
+    if begun not in kinds:
+        raise DatasetError(f"{note} says {begun!r}, which is no way to compute. Delete the folder {place}.")
+    return Embedder(
+        embedder.model,
+        device=embedder.device,
+        precision=embedder.precision,
+        batch_size=embedder.batch_size,
+        representation=embedder.representation,
+        float32_products=kinds[begun],
+    )
 
 
 def _files(
