@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from cavmae_sync.losses import ContrastConfig, Gathered, contrastive_loss
+from cavmae_sync.losses import ContrastConfig, Gathered, contrastive, contrastive_loss
 
 LOCAL = ContrastConfig(negatives="local")
 
@@ -127,3 +127,62 @@ def test_rows_of_other_processes_are_further_candidates():
     assert asked == [3]
     contrastive_loss(audio, visual, config=LOCAL, gather=gather)
     assert asked == [3]
+
+
+class TestInBlocks:
+    """Where the table of similarities is large, it is computed in blocks of candidates."""
+
+    @pytest.mark.parametrize("direction", ["video_to_audio", "both"])
+    @pytest.mark.parametrize("num_gathered", [6, 7, 12, 20])
+    def test_loss_gradients_and_accuracy_are_those_of_the_whole(
+        self, direction: str, num_gathered: int, monkeypatch: pytest.MonkeyPatch
+    ):
+        """Blocks of even and uneven size, exact to rounding in float64."""
+        config = ContrastConfig(negatives="global", direction=direction)
+        found = []
+        for limit in (1 << 24, 18):
+            monkeypatch.setattr(contrastive, "_MOST_SIMILARITIES", limit)
+            audio, visual = rows(6, seed=1).requires_grad_(), rows(6, seed=2).requires_grad_()
+
+            def gather(own: torch.Tensor) -> Gathered:
+                others = torch.randn(
+                    num_gathered - 6,
+                    *own.shape[1:],
+                    generator=torch.Generator().manual_seed(3),
+                    dtype=own.dtype,
+                )
+                split = len(others) // 2
+                together = torch.cat([others[:split], own, others[split:]])
+                return Gathered(rows_GD=together, offset=split)
+
+            contrast = contrastive_loss(audio, visual, config=config, gather=gather)
+            contrast.loss.backward()
+            found.append([contrast.loss.detach(), contrast.accuracy, audio.grad, visual.grad])
+        for whole, blocks in zip(*found, strict=True):
+            torch.testing.assert_close(blocks, whole, rtol=1e-12, atol=1e-14)
+
+    def test_no_large_table_is_kept_for_the_gradients(self, monkeypatch: pytest.MonkeyPatch):
+        """What autograd saves is rows and sums, not P x G numbers."""
+        monkeypatch.setattr(contrastive, "_MOST_SIMILARITIES", 18)
+        sizes = []
+
+        def seen(tensor: torch.Tensor) -> torch.Tensor:
+            sizes.append(tensor.numel())
+            return tensor
+
+        audio, visual = rows(6, 3, seed=1).requires_grad_(), rows(6, 3, seed=2).requires_grad_()
+        config = ContrastConfig(negatives="global")
+        with torch.autograd.graph.saved_tensors_hooks(seen, lambda tensor: tensor):
+            contrastive_loss(audio, visual, config=config, gather=lambda own: Gathered(rows_GD=own, offset=0))
+        assert max(sizes) <= 18
+
+    def test_one_gather_serves_both_directions(self):
+        calls = []
+
+        def gather(own: torch.Tensor) -> Gathered:
+            calls.append(own.shape)
+            return Gathered(rows_GD=own, offset=0)
+
+        config = ContrastConfig(negatives="global", direction="both")
+        contrastive_loss(rows(seed=1), rows(seed=2), config=config, gather=gather)
+        assert calls == [(6, 2, 5)]
