@@ -50,12 +50,11 @@ def _store(path: Path, seconds: np.ndarray, folder: Path, *, clip_seconds: float
     folder.mkdir(parents=True, exist_ok=True)
     for index, frame in enumerate(video.frames_by_seeking(path, seconds)):
         picture = Image.fromarray(video.square(frame, pixels=paper.FRAME_PIXELS))
-        picture.save(folder / f"{index:02d}.jpg", quality=92)
+        picture.save(folder / f"{index:02d}.jpg", quality=92, subsampling=0)
     sound = video.sound(path, seconds=clip_seconds)
     stored = np.clip(np.round(sound * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1).astype(np.int16)
     np.save(folder / "sound.npy", stored)
-    log_mel = spectrogram.log_mel(stored.astype(np.float32) / _FULL_SCALE)
-    np.save(folder / "mel.npy", log_mel.astype(np.float16))
+    np.save(folder / "mel.npy", spectrogram.log_mel(sound).astype(np.float16))
 
 
 def preparation(setting: Setting, *, num_workers: int) -> Work:
@@ -200,7 +199,7 @@ ITEMS = Part(
         Variant(name="textbook, whole file", make=naive_items),
         Variant(name="prepared clip", make=items, target=20),
     ),
-    note="The stored frame is JPEG, the stored spectrogram that of 16-bit sound: hence the difference.",
+    note="The stored frame is JPEG: hence the difference.",
 )
 WAITING = Part(
     name="waiting",
