@@ -106,7 +106,16 @@ def draw(curves: dict[str, dict[int, list[float]]], verdict: dict[str, object], 
         for number, (seed, curve) in enumerate(of_seed.items()):
             steps, smooth = _smooth(curve)
             style, color = styles[number % len(styles)], COLORS[precision]
-            above.plot(steps, smooth, style, color=color, lw=1.2, label=f"{precision}, seed {seed}")
+            broad = precision == "float32"  # lies under the others, which cover it where they agree
+            above.plot(
+                steps,
+                smooth,
+                style,
+                color=color,
+                lw=3.5 if broad else 1.2,
+                alpha=0.4 if broad else 1,
+                label=f"{precision}, seed {seed}",
+            )
             if precision != "float32":
                 difference = smooth - _smooth(curves["float32"][seed])[1]
                 below.plot(steps, difference, style, color=color, lw=1.2, label=f"seed {seed}")
