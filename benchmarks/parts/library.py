@@ -85,12 +85,10 @@ def library(setting: Setting, *, size: str, precision: Precision) -> Work:
 
 def _model(setting: Setting, size: str) -> tuple[ModelConfig, int]:
     """The model, and how many files it embeds."""
-    if size == "base":
-        return base_model(setting), setting.pick(2, 1)
-    small = small_training(8).model
+    config = base_model(setting) if size == "base" else small_training(8).model
     # As published, so that the textbook's alignment is the right one.
-    inputs = small.inputs.model_copy(update={"align_length": "padded"})
-    return small.model_copy(update={"inputs": inputs}), setting.pick(6, 2)
+    inputs = config.inputs.model_copy(update={"align_length": "padded"})
+    return config.model_copy(update={"inputs": inputs}), setting.pick({"base": 2, "small": 6}[size], 1)
 
 
 def _videos(setting: Setting) -> None:
