@@ -45,7 +45,7 @@ def ranks(request: pytest.FixtureRequest, out: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_losses_gradients_and_updated_weights_equal_those_of_one_process(ranks, name: str):
+def test_losses_and_every_gradient_equal_those_of_one_process(ranks, name: str):
     losses, num_parts = SETTINGS[name]
     if name == "local":  # the candidates of a process are a shard of the batch
         contrast = losses.contrast.model_copy(update={"negatives": f"shard:{8 // len(ranks)}"})
@@ -79,8 +79,8 @@ def alone(prepared_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 @pytest.mark.parametrize("name", ["run2", "run4", "moved"])
-def test_a_run_is_the_same_on_any_number_of_processes(out: Path, alone: Path, name: str):
-    """`moved` began on one process and went on with two, four and one, each reading the last one's state.
+def test_a_run_of_two_processes_is_that_of_one(out: Path, alone: Path, name: str):
+    """Of four too; `moved` began on one process and went on with two, four and one, each reading the last one's state.
 
     In a second world of the same processes, with two parts a step; only the main process has the folder, and
     the others' fresh weights and states come from it.
