@@ -80,7 +80,7 @@ def alone(prepared_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 @pytest.mark.parametrize("name", ["run2", "run4", "moved"])
 def test_a_run_of_two_processes_is_that_of_one(out: Path, alone: Path, name: str):
-    """Of four too; `moved` began on one process and went on with two, four and one, each reading the last one's state.
+    """Of four too; `moved` went on from one process with two, four and one, each reading the last state.
 
     In a second world of the same processes, with two parts a step; only the main process has the folder, and
     the others' fresh weights and states come from it.
