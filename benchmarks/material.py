@@ -23,11 +23,11 @@ def videos(setting: Setting, size: str) -> list[Path]:
         unfinished = setting.folder / f"videos-{size}.part"
         unfinished.mkdir(parents=True, exist_ok=True)
         rate = setting.pick(FRAMES_PER_SECOND, 5)
-        count = setting.pick({"720p": 1, "360p": 6}, {"720p": 1, "360p": 2})[size]
+        count = setting.pick({"720p": 1, "360p": 16}, {"720p": 1, "360p": 2})[size]
         for number in range(count):
             width, height = SIZES[size]
             write_video(
-                unfinished / f"video-{number}.mp4",
+                unfinished / f"video-{number:02d}.mp4",
                 _pictures(width, height, seed=number, count=SECONDS * rate),
                 frames_per_second=rate,
                 waveform_S=_sound(seed=number, seconds=SECONDS),

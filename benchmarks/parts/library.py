@@ -88,7 +88,7 @@ def _model(setting: Setting, size: str) -> tuple[ModelConfig, int]:
     config = base_model(setting) if size == "base" else small_training(8).model
     # As published, so that the textbook's alignment is the right one.
     inputs = config.inputs.model_copy(update={"align_length": "padded"})
-    return config.model_copy(update={"inputs": inputs}), setting.pick({"base": 2, "small": 6}[size], 1)
+    return config.model_copy(update={"inputs": inputs}), setting.pick({"base": 6, "small": 16}[size], 1)
 
 
 def _videos(setting: Setting) -> None:
@@ -112,6 +112,6 @@ def _part(size: str, title: str, precisions: tuple[Precision, ...], **how: objec
 
 
 PARTS = (
-    _part("base", "ViT-B", ("float32", "int8"), rounds=2),
-    _part("small", "the demo's model", ("float32",), rounds=3),
+    _part("base", "ViT-B", ("float32", "int8"), rounds=1),
+    _part("small", "the demo's model", ("float32",), rounds=2),
 )

@@ -228,7 +228,7 @@ def test_files_that_are_something_else_are_named(tmp_path: Path, content):
     path.write_bytes(content)
     with pytest.raises(DatasetError, match=r"x\.npz"):
         read_embeddings(path)
-    with pytest.raises(DatasetError, match="is not a file"):
+    with pytest.raises(DatasetError, match=r"library\.json"):
         read_embeddings(tmp_path)
 
 

@@ -102,15 +102,16 @@ def test_a_run_of_two_processes_is_that_of_one(out: Path, alone: Path, name: str
     assert differs < 1e-2 * learned
 
 
-def test_local_negatives_keep_their_number_of_processes(bench):
-    config = accumulating_run()
-    contrast = config.losses.contrast.model_copy(update={"negatives": "local"})
-    config = config.model_copy(update={"losses": config.losses.model_copy(update={"contrast": contrast})})
+@pytest.mark.parametrize(("negatives", "over"), [("local", "batch"), ("global", "part"), ("local", "part")])
+def test_negatives_that_depend_on_the_number_of_processes_keep_it(bench, negatives: str, over: str):
+    config = accumulating_run().with_overrides(
+        [f"losses.contrast.negatives={negatives}", f"loop.contrast_over={over}"]
+    )
     run = bench.begin(config)
     run.world = replace(CPU, num_processes=2)  # as its checkpoint will say
     run.step = 1
     run._save()
-    with pytest.raises(TrainingError, match=r"had 2 processes, now there are 1\. Start 2"):
+    with pytest.raises(TrainingError, match=r"This run had 2, now there are 1\. Start 2"):
         bench.begin(config)
 
 

@@ -12,7 +12,7 @@ from cavmae_sync.data import PreparedDataset
 from cavmae_sync.model import MaskingConfig
 from cavmae_sync.model.block import Block, compile_blocks
 from cavmae_sync.recipes import continue_pretraining, run_pretraining
-from cavmae_sync.training import RunFolder, settle
+from cavmae_sync.training import RunFolder, is_settled_from, settle
 
 from .tiny import tiny_run
 
@@ -29,6 +29,14 @@ def test_what_is_decided_is_never_auto_and_the_rest_stays():
     assert settled.loop.model_copy(update={"float32_products": "auto"}) == config.loop
     assert facts == {}
     assert settle(settled, CPU) == (settled, {})
+
+
+def test_what_was_decided_agrees_with_auto_and_with_nothing_else():
+    asked = tiny_run(loop={"float32_products": "auto", "compile": "off"})
+    found = asked.model_copy(update={"loop": asked.loop.model_copy(update={"float32_products": "medium"})})
+    assert is_settled_from(found, asked)
+    assert not is_settled_from(found.model_copy(update={"seed": 5}), asked)
+    assert not is_settled_from(found, tiny_run(loop={"float32_products": "highest", "compile": "off"}))
 
 
 def test_a_run_writes_down_what_it_decided_and_puts_the_process_back(

@@ -29,7 +29,7 @@ from cavmae_sync.recipes.run import continue_pretraining, run_pretraining
 from cavmae_sync.recipes.stage_twin import FRAME_PIXELS, NUM_CLIPS, NUM_EPOCHS, stage_twin
 from cavmae_sync.recipes.table_cells import Bench, headings, lacking, measure, stored_cells
 from cavmae_sync.recipes.tables import Row, TableSpec, Task, Training
-from cavmae_sync.training import PretrainConfig, RunFolder, Watchers
+from cavmae_sync.training import PretrainConfig, RunFolder, Watchers, is_settled_from
 
 _SETTINGS: Final = "reproduce.json"
 
@@ -255,11 +255,12 @@ def _check_same(run: RunFolder, recipe: PretrainConfig, *, init: Path | None) ->
     """Refuse a run that began in another way. Weights are compared by name, folders may move."""
     began_with = run.environment()["init"]
     names = [path and Path(path).name for path in (began_with, init)]
-    if run.config() == recipe and names[0] == names[1]:
+    is_same = is_settled_from(run.config(), recipe)
+    if is_same and names[0] == names[1]:
         return
     what = (
         f"began with the weights {began_with}, not {init}"
-        if run.config() == recipe
+        if is_same
         else f"has another configuration than {recipe.name} has now"
     )
     raise TrainingError(f"{run.path} holds a run that {what}. Move it away, or use another --out.")

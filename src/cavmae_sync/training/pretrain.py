@@ -347,10 +347,14 @@ def _order(config: PretrainConfig, *, num_clips: int) -> ClipOrder:
 
 
 def _check_resumes(config: PretrainConfig, *, before: int, now: int) -> None:
-    if config.losses.contrast.negatives == "local" and now != before:
+    negatives, loop = config.losses.contrast.negatives, config.loop
+    compares_parts = loop.accumulation > 1 and loop.contrast_over == "part"
+    if now != before and (negatives == "local" or (negatives == "global" and compares_parts)):
+        words = f"losses.contrast.negatives={negatives}" + " loop.contrast_over=part" * compares_parts
         raise TrainingError(
-            f"losses.contrast.negatives=local compares the clips of one process: this run had {before} "
-            f"processes, now there are {now}. Start {before}, or a new run with global or shard:n negatives."
+            f"{words}: which clips are compared depends on the number of processes. This run had {before}, "
+            f"now there are {now}. Start {before}, or a new run with shard:n negatives, or with global ones "
+            "and loop.contrast_over=batch."
         )
 
 

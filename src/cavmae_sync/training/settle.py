@@ -45,6 +45,16 @@ def settle(config: PretrainConfig, device: torch.device) -> tuple[PretrainConfig
     return config.model_copy(update={"loop": loop}), facts
 
 
+def is_settled_from(found: PretrainConfig, asked: PretrainConfig) -> bool:
+    """Whether a run's configuration is what was asked for; "auto" agrees with whatever was decided."""
+    decided = {
+        name: getattr(found.loop, name)
+        for name in ("float32_products", "compile")
+        if getattr(asked.loop, name) == "auto"
+    }
+    return found == asked.model_copy(update={"loop": asked.loop.model_copy(update=decided)})
+
+
 def _choose_compile(config: PretrainConfig, device: torch.device) -> tuple[Literal["on", "off"], str]:
     if config.masking.ratio_range is not None:
         return "off", "masks of changing size would be compiled again and again"

@@ -131,8 +131,11 @@ class TestProof:
 class LeakyModel(CAVMAESync):
     """A row sees the mean of its batch."""
 
-    def encode_visual(self, frames_PCHW: torch.Tensor, mask: Mask | None = None) -> Encoded:
-        return super().encode_visual(frames_PCHW - 0.5 * frames_PCHW.mean(0), mask)
+    def encode_visual(
+        self, frames_PCHW: torch.Tensor, mask: Mask | None = None, *, with_patches: bool = True
+    ) -> Encoded:
+        leaking_PCHW = frames_PCHW - 0.5 * frames_PCHW.mean(0)
+        return super().encode_visual(leaking_PCHW, mask, with_patches=with_patches)
 
 
 class TestBehaviour:

@@ -4,7 +4,7 @@ One run per precision and seed, on the same data; a seed decides weights, order,
 runs of one seed are pairs. The score of a run is the mean loss of its last 50 steps. Precisions agree when
 the mean difference of pairs to float32 is smaller than the standard deviation of float32 over its seeds.
 
-python benchmarks/precision_curves.py DATASET --out FOLDER [--num-steps 300] [--seeds 0 1 2]
+    python -m benchmarks.studies.precision_curves DATASET --out FOLDER [--num-steps 300] [--seeds 0 1 2]
 """
 
 import argparse
