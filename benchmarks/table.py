@@ -55,18 +55,24 @@ def markdown(results: Sequence[PartResult], environment: Mapping[str, object], *
 
 
 def summary(results: Sequence[PartResult], environment: Mapping[str, object], *, is_quick: bool) -> str:
-    """What is divided by a textbook version, and each number with an aim: for a front page."""
+    """For a front page: each part's best ratio to its textbook version, and each number with an aim."""
     heads = ["what", "textbook", "here", "how", "ratio", "aim", "bound", "share of products"]
     lines = _begun(heads, num_words=1)
     for result in results:
-        baseline, others = (result.rows[0], result.rows[1:]) if result.rows else (None, ())
-        for row in others:
-            if baseline is not None and _is_textbook(baseline) and not (row.error or baseline.error):
-                cells = [_per_unit(baseline, result), _per_unit(row, result), row.variant, _ratio(row.ratio)]
-                cells += [_ratio(row.target), _ratio(row.bound), _percent(row.share)]
-                lines.append(_markdown_row([result.title, *cells]))
+        for row in _best_and_aimed_at(result):
+            cells = [_per_unit(result.rows[0], result), _per_unit(row, result), row.variant]
+            cells += [_ratio(row.ratio), _ratio(row.target), _ratio(row.bound), _percent(row.share)]
+            lines.append(_markdown_row([result.title, *cells]))
     limits = [f"- {_limit(limit, value)}" for result in results for limit, value in limits_met(result)]
     return "\n".join([*_head(results, environment, is_quick=is_quick), "", *lines, "", *limits])
+
+
+def _best_and_aimed_at(result: PartResult) -> list[Row]:
+    if not result.rows or not _is_textbook(result.rows[0]):
+        return []
+    others = [row for row in result.rows[1:] if row.ratio is not None]
+    best = max((row.ratio or 0.0 for row in others), default=0.0)
+    return [row for row in others if row.target is not None or row.ratio == best]
 
 
 def _begun(heads: Sequence[str], *, num_words: int) -> list[str]:

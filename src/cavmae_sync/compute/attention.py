@@ -29,6 +29,9 @@ def choose_attention(
     | CPU | float32 as "highest" (MKL), no gradients | fused | Cascade Lake, 205 keys: 1.25 |
     | CPU | the same with gradients | fused from 128 keys | Cascade Lake: 1.6 at 404 keys, 0.83 at 57 |
 
+    The two last are of attention alone on one thread. Of a whole pass of ViT-B on two threads it is 1.00 to
+    1.02, within the noise; the fused kernel needs 5 to 14 % less memory.
+
     Args:
         device_type: cpu, cuda or mps.
         dtype: Of queries, keys and values.
