@@ -26,7 +26,7 @@ from cavmae_sync.data.manifest import (
 )
 from cavmae_sync.data.shards import Member, ShardWriter, shard_key
 from cavmae_sync.data.sources import SourceFile
-from cavmae_sync.data.units import UnitResult, unit_file
+from cavmae_sync.data.units import FilesUnit, UnitResult
 from cavmae_sync.errors import MediaError
 from cavmae_sync.inputs import resize_and_crop
 from cavmae_sync.media import Clip
@@ -56,44 +56,18 @@ ClipReader = Callable[[Path, SourceFile, PrepareConfig], Iterator[SourceClip]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Unit:
+class Unit(FilesUnit):
     """Files to prepare together.
 
     Attributes:
-        index: Number of the unit.
-        root: Folder the files are below.
-        out: Folder of the dataset.
-        files: The files, in order.
         labels: The labels of each file.
         config: How to prepare them.
         read: Gives the clips of a file.
     """
 
-    index: int
-    root: Path
-    out: Path
-    files: tuple[SourceFile, ...]
     labels: tuple[tuple[str, ...], ...]
     config: PrepareConfig
     read: ClipReader
-
-    @property
-    def num_files(self) -> int:
-        """Files of the unit."""
-        return len(self.files)
-
-    @property
-    def first_file(self) -> str:
-        """Path of the first."""
-        return self.files[0].path
-
-    def work_file(self, ending: str) -> Path:
-        """A file of the unit's own, there until the whole dataset is done."""
-        return unit_file(self.out, self.index, ending)
-
-    def is_done(self) -> bool:
-        """Whether the unit's record is there."""
-        return self.work_file("json").is_file()
 
     def num_resampled(self) -> int:
         """Clips of an import whose sound was not at 16 kHz; of a unit that is done."""

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from cavmae_sync.atomic import PART_SUFFIX, locked, write_text
+from cavmae_sync.data.sources import SourceFile
 from cavmae_sync.data.workers import num_cores, run_in_workers, single_threaded
 from cavmae_sync.errors import DatasetError
 
@@ -46,6 +47,41 @@ class WorkUnit(Protocol):
     def is_done(self) -> bool:
         """Whether its record is there."""
         ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FilesUnit:
+    """Files that are worked on together, for units to begin with.
+
+    Attributes:
+        index: Number of the unit.
+        root: Folder the files are below.
+        out: Folder of the result.
+        files: The files, in order.
+    """
+
+    index: int
+    root: Path
+    out: Path
+    files: tuple[SourceFile, ...]
+
+    @property
+    def num_files(self) -> int:
+        """Files of the unit."""
+        return len(self.files)
+
+    @property
+    def first_file(self) -> str:
+        """Path of the first."""
+        return self.files[0].path
+
+    def work_file(self, ending: str) -> Path:
+        """A file of the unit's own, there until the whole is done; its record's ending is `json`."""
+        return unit_file(self.out, self.index, ending)
+
+    def is_done(self) -> bool:
+        """Whether the unit's record is there."""
+        return self.work_file("json").is_file()
 
 
 UnitT = TypeVar("UnitT", bound=WorkUnit)

@@ -13,7 +13,6 @@ T frames per clip, D width.
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -24,7 +23,7 @@ from cavmae_sync.data import Rejected
 from cavmae_sync.data.flags import is_short, is_silent, is_still
 from cavmae_sync.data.sources import SourceFile
 from cavmae_sync.data.unit import SourceClip
-from cavmae_sync.data.units import unit_file
+from cavmae_sync.data.units import FilesUnit
 from cavmae_sync.data.videos import read_video
 from cavmae_sync.embedding.embedder import Embedder
 from cavmae_sync.embedding.library.config import LibraryConfig
@@ -37,42 +36,16 @@ from cavmae_sync.paper import NUM_MELS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class LibraryUnit:
+class LibraryUnit(FilesUnit):
     """Files to embed together. A value that can be sent to another process.
 
     Attributes:
-        index: Number of the unit.
-        root: Folder the files are below.
-        out: Folder of the library.
-        files: The files, in order.
         config: Which clips, and how they are stored.
         inputs: What the model eats.
     """
 
-    index: int
-    root: Path
-    out: Path
-    files: tuple[SourceFile, ...]
     config: LibraryConfig
     inputs: InputConfig
-
-    @property
-    def num_files(self) -> int:
-        """Files of the unit."""
-        return len(self.files)
-
-    @property
-    def first_file(self) -> str:
-        """Path of the first."""
-        return self.files[0].path
-
-    def work_file(self, ending: str) -> Path:
-        """A file of the unit's own, there until the whole library is done."""
-        return unit_file(self.out, self.index, ending)
-
-    def is_done(self) -> bool:
-        """Whether the unit's record is there."""
-        return self.work_file("json").is_file()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
