@@ -8,8 +8,10 @@ from torch import nn
 
 from cavmae_sync.choices import Precision, TrainingPrecision
 from cavmae_sync.compute import (
+    attend,
     check_precision_on,
     choose_float32_products,
+    current_float32_products,
     fastest_precision,
     float32_error,
     float32_products_in,
@@ -37,6 +39,35 @@ def test_float32_products_are_put_back():
     with float32_products_in("medium"):
         assert torch.get_float32_matmul_precision() == "medium"
     assert torch.get_float32_matmul_precision() == before
+
+
+@pytest.fixture
+def matmuls():
+    """The newer settings of torch, one for each backend; put back after."""
+    found = torch.backends.mkldnn.matmul, torch.backends.cuda.matmul
+    before = [matmul.fp32_precision for matmul in found]
+    yield found
+    for matmul, kind in zip(found, before, strict=True):
+        matmul.fp32_precision = kind
+
+
+@pytest.mark.parametrize(("place", "kind", "means"), [(0, "bf16", "medium"), (1, "tf32", "highest")])
+def test_a_program_may_use_the_newer_settings_of_torch(matmuls, place, kind, means):
+    """After them torch itself does not say what `set_float32_matmul_precision` set."""
+    torch.set_float32_matmul_precision("highest")
+    matmuls[place].fp32_precision = kind
+    with pytest.raises(RuntimeError, match="mix of the legacy and new APIs"):
+        torch.get_float32_matmul_precision()
+    before = [matmul.fp32_precision for matmul in matmuls]
+    assert current_float32_products() == means
+    with float32_products_in("medium"):
+        assert torch.get_float32_matmul_precision() == "medium"
+    assert [matmul.fp32_precision for matmul in matmuls] == before
+    assert current_float32_products() == means
+    query_BHMD = torch.randn(1, 2, 3, 4)
+    expected = nn.functional.scaled_dot_product_attention(query_BHMD, query_BHMD, query_BHMD)
+    torch.testing.assert_close(attend(query_BHMD, query_BHMD, query_BHMD), expected)
+    torch.set_float32_matmul_precision("highest")
 
 
 def test_only_the_cpu_has_a_choice_of_float32_products():

@@ -6,6 +6,7 @@ from cavmae_sync.compute.device import choose_device
 from cavmae_sync.compute.int8 import Int8Products, lacks_int8
 from cavmae_sync.compute.precision import (
     check_precision_on,
+    float32_setting,
     loss_scaler,
     matrix_products_in,
     training_precision,
@@ -35,6 +36,7 @@ __all__ = [
     "fastest_precision",
     "float32_error",
     "float32_products_in",
+    "float32_setting",
     "inference_products_in",
     "keep_freed_memory",
     "lacks_int8",

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from cavmae_sync.compute.precision import float32_setting
+
 #: "fused" is torch's kernel that never writes the weights out; "plain" is two batched products and a softmax.
 AttentionKernel = Literal["fused", "plain"]
 
@@ -40,7 +42,7 @@ def choose_attention(
     """
     if device_type != "cpu":
         return "fused"
-    if dtype != torch.float32 or torch.get_float32_matmul_precision() != "highest":
+    if dtype != torch.float32 or float32_setting() != "highest":
         return "plain"
     return "plain" if with_gradients and num_keys < _FUSED_WITH_GRADIENTS_FROM else "fused"
 

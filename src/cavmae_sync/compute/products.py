@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from cavmae_sync.choices import Precision, TrainingPrecision
 from cavmae_sync.compute.int8 import Int8Products
-from cavmae_sync.compute.precision import matrix_products_in
+from cavmae_sync.compute.precision import float32_setting, float32_setting_kept, matrix_products_in
 from cavmae_sync.errors import ConfigError
 
 #: How float32 products are computed: by the device's own float32 library, or by oneDNN with permission to
@@ -39,18 +39,15 @@ _ERROR_RATIO: Final = 4.0
 
 def current_float32_products() -> Float32Products:
     """What is set in this process. "high", which is TF32 on CUDA, counts as "highest": float32 is float32."""
-    return "medium" if torch.get_float32_matmul_precision() == "medium" else "highest"
+    return "medium" if float32_setting() == "medium" else "highest"
 
 
 @contextmanager
 def float32_products_in(kind: Float32Products) -> Generator[None]:
     """float32 products of the whole process are computed so inside the block; put back after."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision(kind)
-    try:
+    with float32_setting_kept():
+        torch.set_float32_matmul_precision(kind)
         yield
-    finally:
-        torch.set_float32_matmul_precision(before)
 
 
 def product_rate(

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from cavmae_sync.choices import AggregationName
+from cavmae_sync.compute import float32_products_in
 
 Aggregation = Callable[[Tensor, Tensor], Tensor]
 
@@ -204,10 +205,5 @@ def _check_embeddings(query_QTD: Tensor, gallery_GTD: Tensor, *, is_diagonal: bo
 @contextmanager
 def _true_float32(device: torch.device) -> Generator[None]:
     """Neither autocast nor a faster matrix product chosen for training may touch a score."""
-    precision = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        with torch.autocast(device.type, enabled=False):
-            yield
-    finally:
-        torch.set_float32_matmul_precision(precision)
+    with float32_products_in("highest"), torch.autocast(device.type, enabled=False):
+        yield

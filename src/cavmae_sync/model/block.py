@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from cavmae_sync.compute import attend
+from cavmae_sync.compute import attend, float32_setting
 from cavmae_sync.model.masking import take_tokens
 from cavmae_sync.paper import LAYER_NORM_EPSILON
 
@@ -141,6 +141,8 @@ def compile_blocks(module: nn.Module) -> None:
 
     Passes without gradients stay as they are: they come with many lengths. Weights keep their names.
     """
+    # Asked once, when a graph is made: it would cut each graph in pieces, and never changes in a run.
+    torch.compiler.assume_constant_result(float32_setting)
     # One graph for each length and width of tokens and use of norms: about ten in one model.
     torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, _MOST_GRAPHS)
     compiled = torch.compile(_transform, dynamic=False)
