@@ -121,7 +121,9 @@ def test_nothing_usable_is_an_error(tmp_path: Path) -> None:
 
 def test_another_preparation_is_not_mixed_in(videos: Path, prepared: Path, tmp_path: Path) -> None:
     other = SMALL.model_copy(update={"jpeg_quality": 50})
-    with pytest.raises(DatasetError, match=r"begun with other config, labels_sha256, config\.jpeg_quality"):
+    with pytest.raises(
+        DatasetError, match=r"begun with other config\.jpeg_quality \(92 then, 50 now\), labels_sha256\."
+    ):
         prepare(videos, out=prepared, config=other, num_workers=0)
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.txt").write_text("mine")

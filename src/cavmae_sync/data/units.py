@@ -26,6 +26,10 @@ from cavmae_sync.errors import DatasetError
 
 WORK_FOLDER: Final = "work"
 PLAN_FILE: Final = "plan.json"
+#: Field of a plan for what is worked on: SHA-256 of paths and sizes.
+_SOURCES: Final = "sources_sha256"
+#: Of SHA-256, in digits.
+_LENGTH_OF_HASH: Final = 64
 #: Into how many units files are split, unless units would become larger than `_MOST_FILES`.
 _NUM_UNITS: Final = 64
 _MOST_FILES: Final = 1024
@@ -296,15 +300,28 @@ def _perform(
 
 
 def _check_plan(out: Path, found: dict[str, Any], plan: dict[str, Any]) -> None:
-    different = [name for name in plan if found.get(name) != plan[name]]
-    if "config" in different:
-        before = found.get("config", {})
-        different += [f"config.{name}" for name, value in plan["config"].items() if before.get(name) != value]
+    different = list(_differences(found, plan))
     if different:
+        changed = "Files were added, removed, renamed or changed in size since. "
         raise DatasetError(
-            f"{out} was begun with other {', '.join(different)}. Choose another folder, or go on with what "
-            "it was begun with."
+            f"{out} was begun with other {', '.join(different)}. "
+            f"{changed if _SOURCES in different else ''}"
+            "Choose another folder, or go on with what it was begun with."
         )
+
+
+def _differences(found: dict[str, Any], plan: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    """Fields of a plan that are others, with both values where a person can read them."""
+    for name, now in plan.items():
+        then = found.get(name)
+        if then == now:
+            continue
+        if isinstance(then, dict) and isinstance(now, dict):
+            yield from _differences(then, now, f"{prefix}{name}.")
+        elif name in found and not any(len(str(value)) == _LENGTH_OF_HASH for value in (then, now)):
+            yield f"{prefix}{name} ({json.dumps(then)} then, {json.dumps(now)} now)"
+        else:
+            yield f"{prefix}{name}"
 
 
 def _describe_death(units: Sequence[UnitT]) -> str:
