@@ -60,7 +60,7 @@ def speed(run_or_weights: Path | None = None, /, *, device: str | None = None, a
 def _table(report: "SpeedReport") -> Table:
     table = Table(title=f"one clip on {report.device}, {report.num_threads} threads")
     table.add_column("precision")
-    for heading in ("GFLOP/s", "s/clip", "clips/s", "x float32", "share", "1-cosine", "max error"):
+    for heading in ("GFLOP/s", "s/clip", "x float32", "share", "1-cosine", "max error"):
         table.add_column(heading, justify="right")
     first = report.precisions[0].seconds
     for each in report.precisions:
@@ -73,7 +73,6 @@ def _cells(each: "PrecisionSpeed", float32_seconds: float | None) -> list[str]:
         return []
     return [
         f"{each.seconds:.3g}",
-        f"{1 / each.seconds:.3g}",
         f"{float32_seconds / each.seconds:.2f}",
         f"{100 * each.share:.0f} %",
         f"{each.one_minus_cosine:.1g}",
