@@ -17,8 +17,10 @@ from cavmae_sync.errors import WeightsError
 from cavmae_sync.model import (
     CAVMAESync,
     DecoderConfig,
+    Provenance,
     load_exactly,
     load_model,
+    read_provenance,
     read_pth,
     reconfigured,
     save_model,
@@ -53,6 +55,18 @@ def test_saving_leaves_one_readable_file(tmp_path: Path):
     mask = os.umask(0)
     os.umask(mask)
     assert stat.S_IMODE((tmp_path / "model.safetensors").stat().st_mode) == 0o666 & ~mask
+
+
+def test_the_same_weights_give_the_same_bytes(tmp_path: Path):
+    """safetensors writes the texts of a header in an order that chance decides: three have six."""
+    model, path = make_model(), tmp_path / "model.safetensors"
+    about = Provenance(layout="ours", num_frames=4, licence='"Grün"\n\t\x1f\\')
+    contents = set()
+    for _ in range(20):
+        save_model(model, path, provenance=about)
+        contents.add(path.read_bytes())
+    assert len(contents) == 1
+    assert read_provenance(path) == about
 
 
 def test_a_failed_save_leaves_the_old_file(tmp_path: Path):

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from cavmae_sync.atomic import written_whole
@@ -23,6 +22,7 @@ from cavmae_sync.model.layouts.check import TITLES
 from cavmae_sync.model.layouts.official import to_official
 from cavmae_sync.model.layouts.original import Original
 from cavmae_sync.model.provenance import sha256_of
+from cavmae_sync.model.safe_file import write_safetensors
 from cavmae_sync.model.weights import LoadedWeights
 from cavmae_sync.paper import CAVMAE_NUM_FRAMES, NUM_FRAMES
 from cavmae_sync.training import weights_of
@@ -276,14 +276,11 @@ def _head_of(loaded: LoadedWeights, probe_file: Path) -> Head | None:
 
 
 def _write_foreign(tensors: dict[str, Tensor], target: Path, *, wrapper: str | None) -> None:
+    if target.suffix == ".safetensors":
+        write_safetensors(target, tensors, metadata={"format": "pt"})
+        return
     with written_whole(target) as part:
-        if target.suffix == ".safetensors":
-            part.touch()
-            mode = part.stat().st_mode
-            save_file({name: value.contiguous() for name, value in tensors.items()}, part, {"format": "pt"})
-            part.chmod(mode)  # safetensors lets nobody but the owner read
-        else:
-            torch.save(tensors if wrapper is None else {wrapper: tensors}, part)
+        torch.save(tensors if wrapper is None else {wrapper: tensors}, part)
 
 
 def _conversion(

@@ -12,16 +12,15 @@ from typing import Any, Final, Self, get_args
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from cavmae_sync.atomic import written_whole
 from cavmae_sync.choices import ClassLoss
 from cavmae_sync.embedding.features import FeatureConfig
 from cavmae_sync.errors import ConfigError, WeightsError
 from cavmae_sync.model import CAVMAESync, Modality, weights_fingerprint
 from cavmae_sync.model.heads import Head, HeadConfig, make_head
 from cavmae_sync.model.layouts.finetuned import HeadWeights
+from cavmae_sync.model.safe_file import write_safetensors
 from cavmae_sync.paper import NUM_AUDIOSET_CLASSES, NUM_VGGSOUND_CLASSES
 
 PROBE_FILE: Final = "probe.safetensors"
@@ -156,7 +155,7 @@ class Probe:
 
     def save(self, path: str | Path) -> None:
         """Write one .safetensors file with the description in its header, whole or not at all."""
-        tensors = {name: value.detach().cpu().contiguous() for name, value in self.head.state_dict().items()}
+        tensors = {name: value.detach().cpu() for name, value in self.head.state_dict().items()}
         about = {
             "head": self.head_config.model_dump(mode="json"),
             "classes": list(self.classes),
@@ -165,11 +164,7 @@ class Probe:
             "weights": self.weights,
             "model_path": self.model_path,
         }
-        with written_whole(Path(path)) as part:
-            part.touch()
-            mode = part.stat().st_mode
-            save_file(tensors, part, metadata={"format": _FORMAT, "probe": json.dumps(about)})
-            part.chmod(mode)  # safetensors lets nobody but the owner read
+        write_safetensors(Path(path), tensors, metadata={"format": _FORMAT, "probe": json.dumps(about)})
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

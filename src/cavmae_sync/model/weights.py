@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from cavmae_sync.atomic import written_whole
@@ -25,6 +24,7 @@ from cavmae_sync.model.layouts.official import to_official
 from cavmae_sync.model.layouts.original import KEPT, ORIGINAL_KEY, Original
 from cavmae_sync.model.layouts.read import ReadWeights, read_weights
 from cavmae_sync.model.provenance import FORMAT, PROVENANCE_KEY, Provenance
+from cavmae_sync.model.safe_file import write_safetensors
 
 #: What no ImageNet MAE has, hence stays fresh in a model that starts from one (spec 3.5).
 FRESH_FROM_MAE: Final = re.compile(
@@ -56,18 +56,14 @@ def save_model(
         with written_whole(path) as part:
             torch.save(to_official(model), part)
         return
-    tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    tensors = {name: value.detach().cpu() for name, value in model.state_dict().items()}
     metadata = {"format": FORMAT, "config": model.config.model_dump_json()}
     if provenance is not None:
         metadata[PROVENANCE_KEY] = provenance.model_dump_json(exclude_none=True)
     if original is not None:
         metadata[ORIGINAL_KEY] = original.to_header()
         tensors |= {KEPT + name: value for name, value in original.kept.items()}
-    with written_whole(path) as part:
-        part.touch()
-        mode = part.stat().st_mode
-        save_file(tensors, part, metadata=metadata)
-        part.chmod(mode)  # safetensors lets nobody but the owner read
+    write_safetensors(path, tensors, metadata=metadata)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
