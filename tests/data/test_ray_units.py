@@ -1,5 +1,6 @@
 """Units on Ray end as the same bytes; what goes wrong in a task is said as if it had gone wrong here."""
 
+import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -79,3 +80,12 @@ def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ConfigError, match=r"pip install 'cavmae-sync\[ray\]'"):
         list(do_on_ray(stumble, [Number(1)], cluster=RayCluster()))
+
+
+def test_an_address_where_nobody_listens_is_an_error_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound, and not listening
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(ConfigError, match=rf"Ray at '{address}' cannot be reached: .*refused\. Start"):
+            list(do_on_ray(stumble, [Number(1)], cluster=RayCluster(address=address)))

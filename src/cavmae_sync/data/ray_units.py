@@ -7,6 +7,7 @@ the same paths, and have this package installed.
 
 import logging
 import os
+import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from cavmae_sync.errors import CavMaeSyncError, ConfigError, DatasetError
 _STORE_BYTES: Final = 512 * 2**20
 #: A task hands on what it has when it has this much, so that pieces stream.
 _BLOCK_BYTES: Final = 8 * 2**20
+#: For a cluster to take a connection. Ray itself would try for many minutes.
+_SECONDS_TO_ANSWER: Final = 10.0
 #: The one column of our rows: a unit, a piece of one, a result, or the error that came in its place.
 COLUMN: Final = "item"
 
@@ -148,6 +151,7 @@ def _connect(ray: ModuleType, cluster: RayCluster) -> None:
         # Two at least: one that encodes would leave none for decoding.
         own = {"num_cpus": max(2, cluster.num_cpus or num_cores()), "object_store_memory": _STORE_BYTES}
     try:
+        _check_answers(address)
         ray.init(
             address=address,
             include_dashboard=False,
@@ -155,11 +159,22 @@ def _connect(ray: ModuleType, cluster: RayCluster) -> None:
             logging_level=logging.ERROR,
             **own,
         )
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise ConfigError(
-            f"Ray at {address!r} cannot be reached: {error} Start it with `ray start --head`, name another "
-            "--ray-address, or leave it and RAY_ADDRESS out to use this machine."
+            f"Ray at {address!r} cannot be reached: {str(error).rstrip('.')}. Start it with "
+            "`ray start --head`, name another --ray-address, or leave it and RAY_ADDRESS out to use this machine."
         ) from error
+
+
+def _check_answers(address: str) -> None:
+    """Look whether somebody listens at `host:port`; other kinds of address ("auto") are left to Ray.
+
+    Raises:
+        OSError: Nobody does.
+    """
+    host, colon, port = address.rpartition(":")
+    if colon and port.isdecimal() and "/" not in host:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_SECONDS_TO_ANSWER).close()
 
 
 @contextmanager
