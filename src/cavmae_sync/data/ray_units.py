@@ -162,7 +162,8 @@ def _connect(ray: ModuleType, cluster: RayCluster) -> None:
     except (OSError, RuntimeError, ValueError) as error:
         raise ConfigError(
             f"Ray at {address!r} cannot be reached: {str(error).rstrip('.')}. Start it with "
-            "`ray start --head`, name another --ray-address, or leave it and RAY_ADDRESS out to use this machine."
+            "`ray start --head`, name another --ray-address, or leave it and RAY_ADDRESS out to "
+            "use this machine."
         ) from error
 
 
