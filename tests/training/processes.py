@@ -124,8 +124,9 @@ def train(
 
 
 def accumulating_run() -> PretrainConfig:
-    """Two parts a step, compared with all processes' parts."""
-    return tiny_run(negatives="global", loop={"batch_size": 8, "accumulation": 2, "num_steps": 8})
+    """Two parts a step, compared with all processes' parts. Moved runs move between two rows of the log too."""
+    loop = {"batch_size": 8, "accumulation": 2, "num_steps": 8, "log_every_steps": 4}
+    return tiny_run(negatives="global", loop=loop)
 
 
 def validation_losses(dataset: Path, world: World) -> dict[str, float]:

@@ -311,6 +311,8 @@ class Pretraining:
         save_model(self.model, path, provenance=Provenance(num_frames=self.train.clips.num_frames))
 
     def _save(self) -> None:
+        # Of all processes: others may go on, and log what these rows and theirs are on average.
+        rows = list(self.world.mean(torch.stack(self.since.rows))) if self.since.rows else []
         if self.world.is_main:
             self._save_weights(self.run_folder.weights)
             self.run_folder.save_checkpoint(
@@ -318,7 +320,7 @@ class Pretraining:
                     "model": self.model.state_dict(),
                     "updater": self.updater.state_dict(),
                     "best_loss": self.best_loss,
-                    "rows_since_log": self.since.rows,
+                    "rows_since_log": rows,
                     "random_state": torch.get_rng_state(),
                     "num_processes": self.world.num_processes,
                 },
