@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from cavmae_sync.compute import choose_device
 from cavmae_sync.data import PreparedDataset
+from cavmae_sync.errors import ConfigError
 from cavmae_sync.model import MaskingConfig
 from cavmae_sync.model.block import Block, compile_blocks
 from cavmae_sync.recipes import continue_pretraining, run_pretraining
@@ -56,6 +57,15 @@ def test_without_a_compiler_a_run_does_without(monkeypatch: pytest.MonkeyPatch, 
         settled, facts = settle(tiny_run(loop={"compile": "auto"}), CPU)
     assert settled.loop.compile == "off"
     assert facts == {"compile": "there is no C++ compiler"}
+
+
+def test_without_a_compiler_a_run_that_must_be_compiled_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ConfigError, match=r"no C\+\+ compiler\. Install g\+\+"):
+        settle(tiny_run(loop={"compile": "on"}), CPU)
+    settle(tiny_run(loop={"compile": "off"}), CPU)
 
 
 @pytest.mark.slow

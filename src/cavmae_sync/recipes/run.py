@@ -23,6 +23,7 @@ from cavmae_sync.training import (
     Pretraining,
     RunFolder,
     Watchers,
+    check_can_compile,
     open_world,
     settle,
     start_from,
@@ -109,11 +110,13 @@ def continue_pretraining(
 
     Raises:
         TrainingError: There is no run, or the dataset is not the one it began with.
+        ConfigError: Its blocks are compiled, and this machine has no compiler.
     """
     keep_freed_memory()
     with open_world(device) as world, ExitStack() as settings:
         run = RunFolder(out)
         config, environment = world.from_main(lambda: _config_and_environment(out))
+        check_can_compile(config, world.device)
         if config.loop.float32_products != "auto":  # of a run that began before this was decided
             settings.enter_context(float32_products_in(config.loop.float32_products))
         world.check_same({f"{name} version": version(name) for name in ("cavmae-sync", "torch")})

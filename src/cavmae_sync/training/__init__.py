@@ -7,7 +7,7 @@ from cavmae_sync.training.masks import MaskSource, StepMasks
 from cavmae_sync.training.pretrain import Evaluator, Painter, Pretraining, StepReport, Watchers
 from cavmae_sync.training.run_folder import RunFolder, load_run_or_weights, weights_of
 from cavmae_sync.training.schedule import learning_rate_at
-from cavmae_sync.training.settle import is_settled_from, settle
+from cavmae_sync.training.settle import check_can_compile, is_settled_from, settle
 from cavmae_sync.training.start import start_from
 from cavmae_sync.training.step import PretrainStep
 
@@ -25,6 +25,7 @@ __all__ = [
     "StepReport",
     "Watchers",
     "World",
+    "check_can_compile",
     "is_settled_from",
     "learning_rate_at",
     "load_run_or_weights",

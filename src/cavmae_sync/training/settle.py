@@ -3,6 +3,7 @@
 The decisions stand in the run's configuration, so that every process and every resumed run computes the same.
 """
 
+import os
 import shutil
 import statistics
 import time
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 
 from cavmae_sync.compute import choose_float32_products, float32_products_in, matrix_products_in
+from cavmae_sync.errors import ConfigError
 from cavmae_sync.model.block import Block, compile_blocks
 from cavmae_sync.training.config import PretrainConfig
 
@@ -33,7 +35,11 @@ def settle(config: PretrainConfig, device: torch.device) -> tuple[PretrainConfig
 
     Returns:
         The configuration without "auto", and why, for the description of the run's environment.
+
+    Raises:
+        ConfigError: As `check_can_compile`.
     """
+    check_can_compile(config, device)
     facts: dict[str, object] = {}
     products, compiles = config.loop.float32_products, config.loop.compile
     if products == "auto":
@@ -55,10 +61,28 @@ def is_settled_from(found: PretrainConfig, asked: PretrainConfig) -> bool:
     return found == asked.model_copy(update={"loop": asked.loop.model_copy(update=decided)})
 
 
+def check_can_compile(config: PretrainConfig, device: torch.device) -> None:
+    """Refuse a run whose blocks are to be compiled where nothing can.
+
+    Raises:
+        ConfigError: This machine has no C++ compiler.
+    """
+    if config.loop.compile == "on" and _lacks_compiler(device):
+        raise ConfigError(
+            "loop.compile=on: this machine has no C++ compiler. Install g++, or begin a run with "
+            "loop.compile=off."
+        )
+
+
+def _lacks_compiler(device: torch.device) -> bool:
+    names = (os.environ.get("CXX", "g++"), "c++", "g++", "clang++")
+    return device.type == "cpu" and not any(shutil.which(name) for name in names)
+
+
 def _choose_compile(config: PretrainConfig, device: torch.device) -> tuple[Literal["on", "off"], str]:
     if config.masking.ratio_range is not None:
         return "off", "masks of changing size would be compiled again and again"
-    if device.type == "cpu" and not any(shutil.which(name) for name in ("c++", "g++", "clang++")):
+    if _lacks_compiler(device):
         warnings.warn(
             "loop.compile=auto: this machine has no C++ compiler, so nothing is compiled. Install g++, or "
             "set loop.compile=off.",
