@@ -124,7 +124,7 @@ def train(
 
 
 def accumulating_run() -> PretrainConfig:
-    """Two parts a step, compared with all processes' parts. Moved runs move between two rows of the log too."""
+    """Two parts a step, compared with all processes' parts. Moved runs move between rows of the log."""
     loop = {"batch_size": 8, "accumulation": 2, "num_steps": 8, "log_every_steps": 4}
     return tiny_run(negatives="global", loop=loop)
 
