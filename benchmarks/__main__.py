@@ -33,11 +33,12 @@ def main() -> int:
             print(f"{part.name:<26}{part.title}: {', '.join(each.name for each in part.variants)}")
         return 0
     if options.results is not None:
-        content = json.loads((options.results / "results.json").read_text(encoding="utf-8"))
+        content = _earlier(options.results / "results.json")
         results = [PartResult.from_json(each) for each in content["parts"]]
         facts, is_quick = content["environment"], content["is_quick"]
     else:
         chosen = _chosen(PARTS, options.parts)
+        _check_device(options.device)
         facts = environment(device=options.device, threads=options.threads)
         results, is_quick = _run(chosen, options, facts), options.quick
     if options.out is not None:
@@ -104,6 +105,22 @@ def _write_docs(results: Sequence[PartResult], facts: Mapping[str, object], *, i
             raise SystemExit(f"{path}: {error}") from error
         write_text(path, written)
         print(f"written: {path}")
+
+
+def _earlier(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise SystemExit(f"{path} does not exist. Give --from the folder that an earlier run had as --out.")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _check_device(name: str) -> None:
+    from cavmae_sync.compute import choose_device
+    from cavmae_sync.errors import ConfigError
+
+    try:
+        choose_device(name)
+    except ConfigError as error:
+        raise SystemExit(str(error)) from error
 
 
 def _failures(results: Sequence[PartResult]) -> int:
