@@ -54,6 +54,8 @@ def test_what_does_not_go_together_is_refused(cli, weights: Path, prepared_folde
     assert "--num-clips goes with --data" in says(*out, *videos, "--num-clips", 2)
     assert "--shard-index 2 must be at least 0" in says(*out, *videos, "--shard-index", 2)
     assert 'There is no field "num_frame"' in says("clips.num_frame=4", *out, *videos)
+    assert "Write clips.store=float16" in says("store=float16", *out, *videos)
+    assert "Write clips.store=float16" in says("clip.store=float16", *out, *videos)
     assert "has no media files" in says(*out, *videos)
     (tmp_path / "file").touch()
     assert "must be a folder" in says("--out", tmp_path / "file", *videos)

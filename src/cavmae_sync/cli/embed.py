@@ -24,7 +24,7 @@ from cavmae_sync.errors import ConfigError
 if TYPE_CHECKING:
     from cavmae_sync.data import RayCluster, Share
     from cavmae_sync.embedding import Embedder
-    from cavmae_sync.embedding.library import Pace
+    from cavmae_sync.embedding.library import LibraryConfig, Pace
 
 _CLIPS = "clips."
 
@@ -106,7 +106,7 @@ def embed(
         lambda: open_embedder(run_or_weights, _words(overrides, is_for_clips=False), **how),
         videos,
         out=out,
-        words=_words(overrides, is_for_clips=True),
+        config=_library_config(overrides),
         num_workers=workers,
         max_rejected_fraction=max_rejected_percent / 100,
         share=share,
@@ -124,6 +124,22 @@ def _check_only_for_data(overrides: Sequence[str], *, num_shards: int, engine: E
 def _words(overrides: Sequence[str], *, is_for_clips: bool) -> list[str]:
     words = [word for word in overrides if word.startswith(_CLIPS) == is_for_clips]
     return [word.removeprefix(_CLIPS) for word in words]
+
+
+def _library_config(overrides: Sequence[str]) -> "LibraryConfig":
+    """How videos are cut and stored, from the words that say so.
+
+    Raises:
+        ConfigError: A word is wrong, or lacks what goes in front.
+    """
+    from cavmae_sync.embedding.library import LibraryConfig
+
+    for word in _words(overrides, is_for_clips=False):
+        name = word.partition("=")[0].rpartition(".")[2]
+        if name in LibraryConfig.model_fields:
+            value = word.partition("=")[2]
+            raise ConfigError(f"{word} is about how videos are cut and stored. Write {_CLIPS}{name}={value}.")
+    return LibraryConfig().with_overrides(_words(overrides, is_for_clips=True))
 
 
 def _embed_dataset(
@@ -159,15 +175,14 @@ def _embed_videos(
     videos: Path,
     *,
     out: Path,
-    words: Sequence[str],
+    config: "LibraryConfig",
     num_workers: "int | RayCluster | None",
     max_rejected_fraction: float,
     share: "Share",
     as_json: bool,
 ) -> None:
-    from cavmae_sync.embedding.library import LibraryConfig, embed_library
+    from cavmae_sync.embedding.library import embed_library
 
-    config = LibraryConfig().with_overrides(words)
     embedder = open_model()
     with show_progress("embedding files") as advance:
         run = embed_library(
