@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from PIL import Image
 
 from cavmae_sync.data import PreparedDataset
 from cavmae_sync.data.clips_table import MAPPED_FILE, open_table, write_mapped
-from cavmae_sync.data.manifest import CLIPS_SCHEMA, read_table
+from cavmae_sync.data.manifest import CLIPS_SCHEMA, read_table, write_table
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.inputs import log_mel, resize_and_crop
 from cavmae_sync.media import Clip, read_clip
@@ -123,11 +124,22 @@ def test_the_mapped_table_is_the_table(copy: Path) -> None:
     record = _record(copy)
     clips = read_table(copy / "clips.parquet", CLIPS_SCHEMA)
     write_mapped(clips, copy, record)
-    (copy / "clips.parquet").unlink()  # what is mapped is not read
+    with (copy / "clips.parquet").open("rb+") as file:  # what is mapped is not read
+        file.seek(4)
+        file.write(bytes(100))
     mapped = open_table(copy, record)
     assert mapped.equals(clips)
     assert mapped.schema == CLIPS_SCHEMA
     assert PreparedDataset.open(copy).row(2).shard == clips["shard"][2].as_py()
+
+
+def test_a_table_that_was_changed_is_read(copy: Path) -> None:
+    """`clips.parquet` is what counts: other labels in it are not to be missed."""
+    table = read_table(copy / "clips.parquet", CLIPS_SCHEMA)
+    place = CLIPS_SCHEMA.get_field_index("labels")
+    others = pa.array([["another"]] * len(table), CLIPS_SCHEMA.field(place).type)
+    write_table(table.set_column(place, CLIPS_SCHEMA.field(place), others), copy / "clips.parquet")
+    assert PreparedDataset.open(copy).labels == [("another",)] * len(table)
 
 
 @pytest.mark.parametrize("damage", ["none", "cut", "of another dataset"])
