@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from cavmae_sync.compute import choose_device
 from cavmae_sync.data import PreparedDataset
+from cavmae_sync.errors import TrainingError
 from cavmae_sync.errors import ConfigError
 from cavmae_sync.model import MaskingConfig
 from cavmae_sync.model.block import Block, compile_blocks
@@ -49,6 +50,19 @@ def test_a_run_writes_down_what_it_decided_and_puts_the_process_back(
     assert run.config().loop.float32_products == "medium"
     assert torch.get_float32_matmul_precision() == before
     assert continue_pretraining(tmp_path / "run", device="cpu").is_complete
+
+
+def test_a_run_goes_on_with_the_weights_of_clips_that_it_began_with(
+    prepared: PreparedDataset, tmp_path: Path
+):
+    weights = tmp_path / "weights.csv"
+    weights.write_text("\n".join(["1"] * len(prepared)))
+    config = tiny_run(loop={"num_steps": 2, "weights_file": str(weights)})
+    run_pretraining(config, data=prepared.folder, out=tmp_path / "run", device="cpu")
+    assert continue_pretraining(tmp_path / "run", device="cpu").is_complete
+    weights.write_text("\n".join(["2"] * len(prepared)))
+    with pytest.raises(TrainingError, match=r"weights\.csv holds other weights than the run began with"):
+        continue_pretraining(tmp_path / "run", device="cpu")
 
 
 def test_without_a_compiler_a_run_does_without(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

@@ -86,6 +86,7 @@ def embed(
 
     how: dict[str, Any] = {"device": device, "precision": precision, "representation": representation}
     if data is not None and videos is None:
+        open_share(shard_index, num_shards)
         _check_only_for_data(overrides, num_shards=num_shards, engine=engine)
         check_output(out, option="--out", suffix=(".npz", ".parquet"))
         embedder = open_embedder(run_or_weights, overrides, **how)

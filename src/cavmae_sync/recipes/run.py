@@ -1,5 +1,6 @@
 """A configuration and datasets become a run: the place where data, training and evaluation meet."""
 
+import hashlib
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -69,7 +70,7 @@ def run_pretraining(
         DatasetError: A dataset is missing or incomplete.
         WeightsError: `init` does not fit.
     """
-    facts = {"clips": PreparedDataset.open(data).list_sha256}
+    facts = {"clips": PreparedDataset.open(data).list_sha256} | _weights_file_fact(config)
     if validation is not None:
         facts["validation_clips"] = PreparedDataset.open(validation).list_sha256
     with open_world(device) as world:
@@ -119,7 +120,9 @@ def continue_pretraining(
         check_can_compile(config, world.device)
         if config.loop.float32_products != "auto":  # of a run that began before this was decided
             settings.enter_context(float32_products_in(config.loop.float32_products))
-        world.check_same({f"{name} version": version(name) for name in ("cavmae-sync", "torch")})
+        versions = {f"{name} version": version(name) for name in ("cavmae-sync", "torch")}
+        world.check_same(versions | _weights_file_fact(config))
+        _check_weights_file(config, environment)
         prepared = _open_same(data or environment["data"], environment["clips"], option="--data")
         held_out = None
         if environment["validation"] is not None:
@@ -165,6 +168,24 @@ def _open_same(folder: Path | str, list_sha256: str, *, option: str) -> Prepared
             f"{prepared.folder} holds other clips than the run began with. Give the right one with {option}."
         )
     return prepared
+
+
+def _weights_file_fact(config: PretrainConfig) -> dict[str, str]:
+    """What is in the file that decides how often clips are drawn; one that is missing is named when read."""
+    file = config.loop.weights_file
+    if file is None or not Path(file).is_file():
+        return {}
+    return {"weights_file_sha256": hashlib.sha256(Path(file).read_bytes()).hexdigest()}
+
+
+def _check_weights_file(config: PretrainConfig, environment: Mapping[str, Any]) -> None:
+    found = _weights_file_fact(config).get("weights_file_sha256")
+    before = environment.get("weights_file_sha256", found)  # of a run that began before it was noted
+    if found != before:
+        raise TrainingError(
+            f"{config.loop.weights_file} holds other weights than the run began with, so other clips would "
+            "be drawn. Put the file back, or begin a new run."
+        )
 
 
 def _pairs(prepared: PreparedDataset, config: PretrainConfig, *, is_training: bool) -> PairDataset:
