@@ -9,8 +9,7 @@ from pydantic import ValidationError
 
 from cavmae_sync.compute import choose_device
 from cavmae_sync.data import PreparedDataset
-from cavmae_sync.errors import TrainingError
-from cavmae_sync.errors import ConfigError
+from cavmae_sync.errors import ConfigError, TrainingError
 from cavmae_sync.model import MaskingConfig
 from cavmae_sync.model.block import Block, compile_blocks
 from cavmae_sync.recipes import continue_pretraining, run_pretraining
