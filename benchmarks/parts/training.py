@@ -84,6 +84,8 @@ def package(
 
     def answer() -> Answer:
         again = fresh(config.model, setting)
+        if is_compiled:
+            compile_blocks(again)
         return _gradients(again, losses(again, _FEW))
 
     return Work(

@@ -6,13 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from cavmae_sync.choices import Precision, TrainingPrecision
+from cavmae_sync.choices import Precision
 from cavmae_sync.compute import (
     attend,
     check_precision_on,
     choose_float32_products,
     current_float32_products,
-    fastest_precision,
     float32_error,
     float32_products_in,
     inference_products_in,
@@ -78,10 +77,6 @@ def test_only_the_cpu_has_a_choice_of_float32_products():
 @pytest.mark.parametrize("precision", get_args(Precision))
 def test_every_precision_has_a_rate_here(precision):
     assert 1e6 < product_rate(CPU, precision=precision, shape=SMALL) < 1e16
-
-
-def test_the_fastest_precision_is_one_to_train_in():
-    assert fastest_precision(CPU) in get_args(TrainingPrecision)
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])

@@ -11,7 +11,7 @@ from .package import SOURCES, module_of
 #: Runs in a clean process: the state of things before and after all imports.
 SCRIPT = """
 import importlib, json, os, sys
-import torch, numpy
+import torch, numpy, sklearn  # sets KMP_ variables: its effect, not ours
 def state():
     return {
         "environment": dict(os.environ),

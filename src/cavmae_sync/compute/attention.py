@@ -26,7 +26,7 @@ def choose_attention(
     | device | type | kernel | measured 2026, plain over fused |
     |---|---|---|---|
     | not the CPU | all | fused | - (flash attention of the device) |
-    | CPU | half precisions | plain | Zen 5, bfloat16: 0.55 forwards, 0.73 backwards |
+    | CPU | half precisions | plain | Zen 5, bfloat16, a prototype: 0.55; a whole backward pass 0.73 |
     | CPU | float32 as "medium" (oneDNN) | plain | Zen 5: 0.9, since the fused kernel multiplies with MKL |
     | CPU | float32 as "highest" (MKL), no gradients | fused | Cascade Lake, 205 keys: 1.25 |
     | CPU | the same with gradients | fused from 128 keys | Cascade Lake: 1.6 at 404 keys, 0.83 at 57 |

@@ -79,7 +79,7 @@ def training_precision(precision: Precision) -> TrainingPrecision:
 def check_precision_on(precision: TrainingPrecision, device: torch.device) -> None:
     """Refuse a precision that a device cannot compute in, or only by emulation where it has a better one.
 
-    On a CPU without bfloat16 products they are emulated, and right: about a quarter of the speed of float32
+    On a CPU without bfloat16 products they are emulated, and right: about a fifth of the speed of float32
     on an Intel Xeon of the Cascade Lake kind. That is allowed; `cavmae-sync speed` shows it.
 
     Raises:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cavmae_sync.choices import Precision, TrainingPrecision
+from cavmae_sync.choices import Precision
 from cavmae_sync.compute.int8 import Int8Products
 from cavmae_sync.compute.precision import float32_setting, float32_setting_kept, matrix_products_in
 from cavmae_sync.errors import ConfigError
@@ -111,28 +111,6 @@ def choose_float32_products(device: torch.device) -> Float32Products:
             with float32_products_in(kind):
                 best[kind] = min(seconds, *_durations(product, repeats=1))
     return "medium" if best["highest"] > _CLEAR_GAIN * best["medium"] else "highest"
-
-
-def fastest_precision(device: torch.device) -> TrainingPrecision:
-    """The precision in which training and embedding are fastest here, of those that lose little.
-
-    bfloat16 where its products are clearly faster than float32's (processors with bfloat16 or AMX units, CUDA
-    from capability 8), float16 on CUDA before that, else float32. int8 is never chosen unasked: it loses
-    more. Measured 2026: bfloat16 is 1.8 times as fast as the best float32 on AMD Zen 5, and a quarter as
-    fast on an Intel Xeon without bfloat16 units, where it is emulated.
-    """
-    float32 = product_rate(device, precision="float32", float32_products=choose_float32_products(device))
-    candidates: tuple[TrainingPrecision, ...] = ("bfloat16",)
-    if device.type == "cuda":
-        candidates = ("bfloat16", "float16")
-    for precision in candidates:
-        try:
-            rate = product_rate(device, precision=precision)
-        except ConfigError:
-            continue
-        if rate > _CLEAR_GAIN * float32:
-            return precision
-    return "float32"
 
 
 def float32_error(device: torch.device, kind: Float32Products) -> float:
