@@ -1,4 +1,4 @@
-"""What is chosen by measuring: the choices are right whatever the clock says."""
+"""Which precision and which library multiply: float32 stays float32, and no choice asks the clock."""
 
 from typing import get_args
 
@@ -8,6 +8,7 @@ from torch import nn
 
 from cavmae_sync.choices import Precision
 from cavmae_sync.compute import (
+    amd_family,
     attend,
     check_precision_on,
     choose_float32_products,
@@ -28,6 +29,37 @@ SMALL = (64, 64, 64)
 def test_the_chosen_float32_products_are_as_exact_as_float32():
     """float32 keeps 24 bits, bfloat16 8: the error against float64 tells them apart."""
     assert float32_error(CPU, choose_float32_products(CPU)) < 2e-6
+
+
+LINUX_ZEN_5 = (
+    "processor\t: 0\nvendor_id\t: AuthenticAMD\ncpu family\t: 26\nmodel\t\t: 2\nmodel name\t: AMD EPYC"
+)
+LINUX_XEON = "processor\t: 0\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 85\n"
+
+
+@pytest.mark.parametrize(
+    ("processor", "family"),
+    [
+        (LINUX_ZEN_5, 26),
+        (LINUX_XEON, None),
+        ("AMD64 Family 26 Model 68 Stepping 0, AuthenticAMD", 26),
+        ("AMD64 Family 25 Model 33 Stepping 2, AuthenticAMD", 25),
+        ("Intel64 Family 6 Model 151 Stepping 2, GenuineIntel", None),
+        ("processor\t: 0\nBogoMIPS\t: 243.75\nCPU implementer\t: 0x41\n", None),
+        ("arm", None),
+        ("", None),
+    ],
+)
+def test_the_family_of_an_amd_processor_is_read_from_what_the_system_says(processor, family):
+    assert amd_family(processor) == family
+
+
+def test_the_choice_of_float32_products_is_the_same_whatever_the_clock_says(monkeypatch):
+    ticks = iter(range(10**9))
+    before = choose_float32_products(CPU)
+    monkeypatch.setattr("time.perf_counter", lambda: next(ticks) ** 2)
+    assert [choose_float32_products(CPU) for _ in range(5)] == [before] * 5
+    assert next(ticks) == 0, "the clock was asked"
 
 
 def test_float32_products_are_put_back():

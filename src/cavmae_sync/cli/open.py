@@ -31,7 +31,7 @@ def open_embedder(
         device: cpu, cuda or mps; the best there is unless given.
         precision: Precision of matrix products.
         representation: What stands for a frame or segment when they are compared.
-        float32_products: How float32 products are computed, where that was decided before; None measures.
+        float32_products: How float32 products are computed, where that was decided before; None decides.
     """
     from cavmae_sync.compute import choose_device, choose_float32_products, keep_freed_memory
     from cavmae_sync.embedding import Embedder

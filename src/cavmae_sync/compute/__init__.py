@@ -12,7 +12,9 @@ from cavmae_sync.compute.precision import (
     training_precision,
 )
 from cavmae_sync.compute.products import (
+    FLOAT32_ERROR_RATIO,
     Float32Products,
+    amd_family,
     choose_float32_products,
     current_float32_products,
     float32_error,
@@ -20,12 +22,15 @@ from cavmae_sync.compute.products import (
     inference_products_in,
     product_rate,
     product_rates,
+    read_processor,
 )
 
 __all__ = [
+    "FLOAT32_ERROR_RATIO",
     "AttentionKernel",
     "Float32Products",
     "Int8Products",
+    "amd_family",
     "attend",
     "check_precision_on",
     "choose_attention",
@@ -42,5 +47,6 @@ __all__ = [
     "matrix_products_in",
     "product_rate",
     "product_rates",
+    "read_processor",
     "training_precision",
 ]

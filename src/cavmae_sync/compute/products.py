@@ -3,10 +3,13 @@
 M rows, K inner width, N columns.
 """
 
+import platform
+import re
 import statistics
 import time
 from collections.abc import Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Final, Literal, get_args
 
 import torch
@@ -29,12 +32,12 @@ PRODUCT_SHAPE: Final = (868, 768, 3072)
 _REPEATS: Final = 5
 _ENOUGH_SECONDS: Final = 0.25
 
-#: What another choice than float32's own library must gain before it is made: less could be noise.
-_CLEAR_GAIN: Final = 1.15
+#: Family of AMD processors from which on oneDNN is clearly faster than MKL: Zen 5, measured.
+_FIRST_FASTER_BY_ONEDNN: Final = 26
 
 #: How much larger the error of other float32 products may be. Orders of summation differ by less than this;
 #: bfloat16 in their place is several hundred times as far from float64.
-_ERROR_RATIO: Final = 4.0
+FLOAT32_ERROR_RATIO: Final = 4.0
 
 
 def current_float32_products() -> Float32Products:
@@ -92,25 +95,39 @@ def product_rates(
 
 
 def choose_float32_products(device: torch.device) -> Float32Products:
-    """How float32 products are computed fastest while they stay float32.
+    """How float32 products are computed fast while they stay float32: by processor and build of torch alone.
+
+    No clock is asked: the two differ in the order of summation, and results must not depend on what else a
+    machine does. `cavmae-sync speed` measures both.
 
     Measured 2026: on AMD Zen 5 "medium" (oneDNN) is 1.8 to 2.1 times as fast as "highest" (MKL) with the same
-    error; on an Intel Xeon of the Cascade Lake kind it is 0.9 times as fast. oneDNN is permitted to use
-    bfloat16 under "medium" and may where a processor has AMX, so the error is looked at first. On CUDA and
-    MPS "medium" means TF32 or bfloat16, so that only "highest" is float32.
-
-    Takes a third of a second. A run decides once, at its start, and writes it down: two choices differ in the
-    order of summation.
+    error; on Zen 4 it is 1.05 to 1.15 times as fast, on an Intel Xeon of the Cascade Lake kind 0.9 times.
+    oneDNN is permitted to use bfloat16 under "medium" and may where a processor has AMX, so the error is
+    looked at too. On CUDA and MPS "medium" means TF32 or bfloat16, so that only "highest" is float32.
     """
-    if device.type != "cpu" or not _is_float32(device, "medium"):
+    has_choice = torch.backends.mkl.is_available() and torch.backends.mkldnn.is_available()
+    if device.type != "cpu" or not has_choice:
         return "highest"
-    product = _Product(device, precision="float32", shape=PRODUCT_SHAPE)
-    best: dict[Float32Products, float] = dict.fromkeys(get_args(Float32Products), float("inf"))
-    for _ in range(_REPEATS):  # in turn, and the best of each, so that other work does not decide
-        for kind, seconds in best.items():
-            with float32_products_in(kind):
-                best[kind] = min(seconds, *_durations(product, repeats=1))
-    return "medium" if best["highest"] > _CLEAR_GAIN * best["medium"] else "highest"
+    is_faster = (amd_family(read_processor()) or 0) >= _FIRST_FASTER_BY_ONEDNN
+    return "medium" if is_faster and _is_float32(device, "medium") else "highest"
+
+
+def read_processor() -> str:
+    """What the system says of its first processor; empty where it says nothing."""
+    try:
+        return Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").partition("\n\n")[0]
+    except OSError:
+        return platform.processor()  # Windows: "AMD64 Family 26 Model 68 Stepping 0, AuthenticAMD"
+
+
+def amd_family(processor: str) -> int | None:
+    """Family of an AMD processor, 25 is Zen 3 and 4, 26 is Zen 5; None for others and unknown ones.
+
+    Args:
+        processor: What the system says of it, see `read_processor`.
+    """
+    family = re.search(r"family\s*:?\s*(\d+)", processor, re.IGNORECASE)
+    return int(family[1]) if family and "AuthenticAMD" in processor else None
 
 
 def float32_error(device: torch.device, kind: Float32Products) -> float:
@@ -124,7 +141,7 @@ def float32_error(device: torch.device, kind: Float32Products) -> float:
 
 
 def _is_float32(device: torch.device, kind: Float32Products) -> bool:
-    return float32_error(device, kind) <= _ERROR_RATIO * float32_error(device, "highest")
+    return float32_error(device, kind) <= FLOAT32_ERROR_RATIO * float32_error(device, "highest")
 
 
 class _Product:

@@ -58,7 +58,7 @@ class Embedder:
         batch_size: Frames or segments per pass; bounds memory.
         representation: "global", or "patch_mean" (the published `local_matching`); a model without global
             tokens always compares patch means.
-        float32_products: How float32 products are computed: what `choose_float32_products` found on this
+        float32_products: How float32 products are computed: what `choose_float32_products` says of this
             machine; None keeps what is set in this process now. Set for the whole process while the model
             computes.
 

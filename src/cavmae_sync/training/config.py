@@ -58,8 +58,8 @@ class LoopConfig(Config):
     precision: TrainingPrecision = "float32"
     """Precision of the forward pass; similarities and losses are float32 in all three."""
     float32_products: Literal["auto", "highest", "medium"] = "auto"
-    """How float32 products are computed (`torch.set_float32_matmul_precision`). "auto" measures when the run
-    starts and takes "medium" where it is faster and rounds no more, and writes it into config.json."""
+    """How float32 products are computed (`torch.set_float32_matmul_precision`). "auto" takes "medium"
+    on processors where that is known to be faster and rounds no more, and writes it into config.json."""
     compile: Literal["auto", "on", "off"] = "off"
     """Whether blocks are compiled by `torch.compile`. "auto" compiles one when the run starts, and all where
     that is a gain; where there is no compiler, or it fails, nothing is. config.json says "on" or "off"."""

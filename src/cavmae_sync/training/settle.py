@@ -1,4 +1,4 @@
-"""What a run decides once, at its start, by measuring on its machine.
+"""What a run decides once, at its start, by its machine.
 
 The decisions stand in the run's configuration, so that every process and every resumed run computes the same.
 """
@@ -27,7 +27,7 @@ _NUM_PAIRS = 2
 
 
 def settle(config: PretrainConfig, device: torch.device) -> tuple[PretrainConfig, dict[str, object]]:
-    """Put what was found by measuring where a configuration says "auto".
+    """Put what was decided where a configuration says "auto".
 
     Args:
         config: What was asked for.
