@@ -203,3 +203,13 @@ def test_the_placeholder_of_a_template_needs_a_root(tmp_path: Path) -> None:
     report = import_cavmae(manifest, out=tmp_path / "out", config=config, num_workers=0, root=tmp_path)
     assert report.num_clips == 3
     assert PreparedDataset.open(tmp_path / "out").labels == [("vgg_1",)] * 3
+
+
+def test_names_are_found_however_accents_are_written(layout: Path) -> None:
+    one_piece, two_pieces = "caf\u00e9", "cafe\u0301"
+    for path in [*layout.rglob("good.jpg"), layout / "wav" / "good.wav"]:
+        path.rename(path.with_name(f"{two_pieces}{path.suffix}"))
+    manifest = layout / "manifest.json"
+    manifest.write_text(manifest.read_text(encoding="utf-8").replace("good", one_piece), encoding="utf-8")
+    import_cavmae(manifest, out=layout / "out", config=CONFIG, num_workers=0)
+    assert PreparedDataset.open(layout / "out").clip_ids == [one_piece, "fast", "large"]

@@ -27,6 +27,7 @@ from cavmae_sync.cli.evaluate_retrieval import retrieval
 from cavmae_sync.cli.evaluate_segmentation import segmentation
 from cavmae_sync.cli.evaluate_temporal import temporal
 from cavmae_sync.cli.export import export
+from cavmae_sync.cli.hints import hint_at_dashes
 from cavmae_sync.cli.list_clips import list_clips
 from cavmae_sync.cli.localize import localize
 from cavmae_sync.cli.prepare import import_cavmae, prepare
@@ -97,8 +98,11 @@ def run(words: list[str]) -> int:
     messages = Console(stderr=True, highlight=False)
     try:
         code = app(words, error_console=messages, exit_on_error=False, result_action="return_value")
-    except CycloptsError:
-        return 2  # cyclopts has said why
+    except CycloptsError:  # cyclopts has said why
+        hint = hint_at_dashes(words)
+        if hint is not None:
+            messages.print(hint, markup=False, soft_wrap=True)
+        return 2
     except (CavMaeSyncError, ValidationError, OSError) as error:
         messages.print(f"error: {_saying(error)}", style="red", markup=False, soft_wrap=True)
         return 1

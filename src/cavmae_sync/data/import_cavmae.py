@@ -24,6 +24,7 @@ from cavmae_sync.data.encode import decode_jpeg
 from cavmae_sync.data.job import Job, run_job
 from cavmae_sync.data.official.files import parse_json
 from cavmae_sync.data.report import LabelUse, PrepareReport
+from cavmae_sync.data.same_name import Disk, form_of
 from cavmae_sync.data.sources import SourceFile, SourceList
 from cavmae_sync.data.unit import SourceClip
 from cavmae_sync.data.units import Progress, Share
@@ -51,12 +52,14 @@ class CavmaeEntry(SourceFile):
     """One entry of the manifest. `path` and `id` are the video id.
 
     Attributes:
-        wav: Sound file, relative to the manifest's folder or absolute.
-        frames: Folder of `frame_0`, `frame_1`, ..., likewise.
+        wav: Sound file.
+        frames: Folder of `frame_0`, `frame_1`, ...
+        picture: Name of its file in each of them.
     """
 
     wav: str
     frames: str
+    picture: str
 
 
 def import_cavmae(
@@ -133,10 +136,9 @@ def read_cavmae_entry(root: Path, source: SourceFile, config: PrepareConfig) -> 
             f"{wav} has {seconds:.3f} s of sound, but at least {config.min_seconds} s are needed. Remove it."
         )
     jpegs = [
-        _read_bytes(root / source.frames / f"frame_{t}" / f"{source.id}.jpg")
-        for t in range(config.num_frames)
+        _read_bytes(root / source.frames / f"frame_{t}" / source.picture) for t in range(config.num_frames)
     ]
-    if (root / source.frames / f"frame_{config.num_frames}" / f"{source.id}.jpg").exists():
+    if (root / source.frames / f"frame_{config.num_frames}" / source.picture).exists():
         raise DecodeError(
             f"{source.id} has more than num_frames={config.num_frames} frames. Taking the first ones would "
             "show the beginning of the clip as if it were the whole. Set num_frames to what was extracted."
@@ -171,7 +173,7 @@ def read_cavmae_entry(root: Path, source: SourceFile, config: PrepareConfig) -> 
 def num_frames_on_disk(root: Path, entry: CavmaeEntry) -> int:
     """Frames of a clip that are there, counted from `frame_0` on to the first that is missing."""
     number = 0
-    while (root / entry.frames / f"frame_{number}" / f"{entry.id}.jpg").is_file():
+    while (root / entry.frames / f"frame_{number}" / entry.picture).is_file():
         number += 1
     return number
 
@@ -218,24 +220,33 @@ def _read_manifest(manifest: Path, root: Path | None) -> tuple[SourceList, tuple
                 f"{manifest}, entry {number}: {item['video_id']} is entry {first[item['video_id']]} already."
             )
         first[item["video_id"]] = number
+    disk, folder = Disk(), manifest.parent.absolute()
     entries = tuple(
-        CavmaeEntry(
-            path=item["video_id"],
-            id=item["video_id"],
-            num_bytes=None,
-            wav=_placed(item["wav"], root, f"{manifest}, entry {number}"),
-            frames=_placed(item["video_path"], root, f"{manifest}, entry {number}"),
-        )
+        _entry(item, root, f"{manifest}, entry {number}", folder=folder, disk=disk)
         for number, item in enumerate(data)
     )
-    labels = tuple(tuple(filter(None, item["labels"].split(","))) for item in data)
+    labels = tuple(tuple(map(form_of, filter(None, item["labels"].split(",")))) for item in data)
     listing = SourceList(
-        root=manifest.parent.absolute(),
+        root=folder,
         files=entries,
         skipped=(),
         fingerprint=hashlib.sha256(content).hexdigest(),
     )
     return listing, labels
+
+
+def _entry(item: dict[str, str], root: Path | None, where: str, *, folder: Path, disk: Disk) -> CavmaeEntry:
+    name = item["video_id"]
+    wav = disk.find(folder / _placed(item["wav"], root, where))
+    frames = disk.find(folder / _placed(item["video_path"], root, where))
+    return CavmaeEntry(
+        path=name,
+        id=name,
+        num_bytes=None,
+        wav=str(wav),
+        frames=str(frames),
+        picture=disk.find(frames / "frame_0" / f"{name}.jpg").name,
+    )
 
 
 def _placed(path: str, root: Path | None, where: str) -> str:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
+from cavmae_sync.data.same_name import Disk
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.inputs import log_mel
 from cavmae_sync.media import read_audio
@@ -128,11 +129,12 @@ def read_rows(folder: Path) -> tuple[tuple[PromptedRow, ...], int]:
     if not table.is_file():
         raise DatasetError(f"{folder} has no {TABLE_FILE}. Give the folder ADE20KSoundPrompted of DenseAV.")
     cells = list(_read_cells(table))
-    rows = tuple(filter(None, (_row(folder, place, row) for place, row in enumerate(cells))))
+    disk = Disk()
+    rows = tuple(filter(None, (_row(folder, place, row, disk) for place, row in enumerate(cells))))
     return rows, len(cells) - len(rows)
 
 
-def _row(folder: Path, place: int, cells: dict[str, str]) -> PromptedRow | None:
+def _row(folder: Path, place: int, cells: dict[str, str], disk: Disk) -> PromptedRow | None:
     sound, class_id = cells["vggsound_file"], _class_id(cells["ade_class_id"])
     if class_id is None:
         raise DatasetError(
@@ -145,9 +147,9 @@ def _row(folder: Path, place: int, cells: dict[str, str]) -> PromptedRow | None:
     seg = str(PurePosixPath(location).with_suffix("")) + "_seg.png"
     return PromptedRow(
         image_location=location,
-        picture=folder / "frames" / location,
-        annotation=folder / "annotations" / seg,
-        sound=folder / "audio" / PurePosixPath(sound).name,
+        picture=disk.find(folder / "frames" / location),
+        annotation=disk.find(folder / "annotations" / seg),
+        sound=disk.find(folder / "audio" / PurePosixPath(sound).name),
         class_id=class_id,
     )
 

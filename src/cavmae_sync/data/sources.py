@@ -15,6 +15,7 @@ from pathlib import Path, PurePath, PurePosixPath
 from typing import Final
 
 from cavmae_sync.data.manifest import Rejected
+from cavmae_sync.data.same_name import Disk
 from cavmae_sync.errors import DatasetError
 
 #: Endings taken for media in a folder. Sound is among them, so that it is rejected with a reason.
@@ -82,7 +83,8 @@ def list_sources(source: Path) -> SourceList:
         source: A folder (all media below it, sorted by path; links to folders are followed, but no folder
             is listed twice); or one media file; or a `.csv` with a column `file`; or any other text file
             with one path a line (blank lines and lines beginning with `#` do not count; blanks belong to
-            the name). Paths of a list are relative to the list's folder.
+            the name). Paths of a list are relative to the list's folder, and found however their accented
+            letters are written (`same_name`).
 
     Raises:
         DatasetError: There is no such source, it lists nothing, it lists a file twice, or a folder in it
@@ -190,8 +192,9 @@ def _read_list(source: Path) -> list[Path]:
     if text.lstrip().startswith(("<", "%PDF")):
         raise DatasetError(f"{source} is a web page or a PDF, not a list of files. Give one path a line.")
     entries = _csv_entries(text, source) if source.suffix.lower() == ".csv" else _text_entries(text)
+    disk = Disk()
     for line, entry in entries:
-        path = Path(os.path.normpath(source.parent.absolute() / entry))
+        path = disk.find(Path(os.path.normpath(source.parent.absolute() / entry)))
         if path in first_line:
             raise DatasetError(f"{source} line {line}: {entry} is listed on line {first_line[path]} already.")
         first_line[path] = line

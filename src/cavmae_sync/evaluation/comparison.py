@@ -4,11 +4,13 @@ Letters: N clips, D directions, M models, X resamples.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import torch
 from torch import Tensor
 
+from cavmae_sync.data.same_name import Spellings
 from cavmae_sync.embedding import DatasetEmbeddings
 from cavmae_sync.embedding.outside import ids_fingerprint
 from cavmae_sync.errors import ConfigError, DatasetError
@@ -25,7 +27,7 @@ _CHOICES: Final = ("aggregation", "ties", "frame")
 def in_order_of(
     embeddings: DatasetEmbeddings, clip_ids: tuple[str, ...], *, name: str, other: str
 ) -> DatasetEmbeddings:
-    """The same vectors in the order of other clips of the same ids.
+    """The same vectors in the order of other clips of the same ids, and with ids spelled like theirs.
 
     Args:
         embeddings: Vectors of clips.
@@ -42,6 +44,10 @@ def in_order_of(
         )
     if embeddings.clip_ids == clip_ids:
         return embeddings
+    spellings = Spellings(clip_ids)
+    respelled = tuple(spellings.find(clip_id) or clip_id for clip_id in embeddings.clip_ids)
+    if len(set(respelled)) == len(respelled):
+        embeddings = replace(embeddings, clip_ids=respelled)
     missing, extra = set(clip_ids) - set(embeddings.clip_ids), set(embeddings.clip_ids) - set(clip_ids)
     if missing or extra:
         raise DatasetError(

@@ -5,6 +5,8 @@ this order; the best one that fits a name decides:
 
     "same path"               the whole path, without ending, is the id
     "same name"               the name, without folder and ending, is the id
+    "same path, other form"   as the first, but for the form of accented letters (`data/same_name.py`)
+    "same name, other form"   likewise
     "start in seconds"        V_30, V_000030, V_30.000, and with a stop behind: V_30.000_40.000
     "start in milliseconds"   V_30000, V_30000_40000
     "cut from the video"      V@30.000: the clip of a whole video that preparation cut at this second
@@ -23,6 +25,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from cavmae_sync.data.same_name import Spellings, form_of, spelled
 from cavmae_sync.data.sources import MEDIA_SUFFIXES
 from cavmae_sync.errors import DatasetError
 
@@ -37,6 +40,8 @@ _NAME: Final = re.compile(
 _RULES: Final = (
     "same path",
     "same name",
+    "same path, other form",
+    "same name, other form",
     "start in seconds",
     "start in milliseconds",
     "cut from the video",
@@ -104,8 +109,11 @@ def match_names(names: Sequence[str], wanted: Sequence[WantedClip]) -> NameMatch
                 other[1].append(name)
     for number, (_, several) in best.items():
         if len(several) > 1:
+            first, second = several[:2]
+            if form_of(first) == form_of(second):
+                first, second = spelled(first), spelled(second)
             raise DatasetError(
-                f"{wanted[number].id!r} could mean {several[0]} or {several[1]}. Remove one of them, or list "
+                f"{wanted[number].id!r} could mean {first} or {second}. Remove one of them, or list "
                 f"each by its path without ending, for example {several[1]!r}."
             )
     kept = [match if match is not None and best[match[0]][0] == _rank(match[1]) else None for match in found]
@@ -122,6 +130,7 @@ class _Index:
     def __init__(self, wanted: Sequence[WantedClip]) -> None:
         self.wanted = wanted
         self.by_id: Mapping[str, int] = {clip.id: number for number, clip in enumerate(wanted)}
+        self.spellings = Spellings(self.by_id)
         self.by_video: dict[str, list[tuple[int, float | None]]] = defaultdict(list)
         for number, clip in enumerate(wanted):
             parts = _NAME.fullmatch(clip.id)
@@ -135,12 +144,15 @@ class _Index:
         """Number of the clip in the list, and the rule."""
         bare = _ENDING.sub("", name)
         last = bare.rpartition("/")[2]
-        for path in (name, bare):
-            if path in self.by_id:
-                return self.by_id[path], "same path"
-        for file in (name.rpartition("/")[2], last):
-            if file in self.by_id:
-                return self.by_id[file], "same name"
+        file = name.rpartition("/")[2]
+        as_listed = (("same path", name), ("same path", bare), ("same name", file), ("same name", last))
+        for rule, text in as_listed:
+            if text in self.by_id:
+                return self.by_id[text], rule
+        for rule, text in as_listed:
+            listed = self.spellings.find(text)
+            if listed is not None:
+                return self.by_id[listed], f"{rule}, other form"
         parts = _NAME.fullmatch(last)
         if parts is None:
             return None

@@ -8,6 +8,7 @@ from typing import Any
 
 from cavmae_sync.data.official.classes import ClassLabels, read_class_labels
 from cavmae_sync.data.official.rows import read_text
+from cavmae_sync.data.same_name import form_of
 from cavmae_sync.errors import DatasetError
 
 
@@ -122,7 +123,7 @@ def _node(item: Any, where: str) -> OntologyNode:
             raise DatasetError(f"{where}: {key!r} is {item.get(key)!r}, it must be a list of texts.")
     return OntologyNode(
         mid=item["id"],
-        name=item["name"],
+        name=form_of(item["name"]),
         children=tuple(item["child_ids"]),
         is_abstract="abstract" in item["restrictions"],
         is_blacklisted="blacklist" in item["restrictions"],
