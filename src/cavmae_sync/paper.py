@@ -174,6 +174,9 @@ CAVMAE_BATCH_SIZE: Final = 48
 #: Candidates of one softmax of CAV-MAE base: 48 clips on 4 devices. [code: CAV-MAE run scripts]
 CAVMAE_NEGATIVES_SHARD: Final = 12
 
+#: Strongest noise in training of CAV-MAE, which also rolls time. [code: CAV-MAE run scripts, noise=True]
+CAVMAE_NOISE_AMPLITUDE: Final = 0.1
+
 # ---- classification --------------------------------------------------------------------------------------
 
 #: Learning rates tried on held-out training clips. What was published is not known. [dev: run scripts]

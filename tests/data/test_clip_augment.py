@@ -59,6 +59,31 @@ def test_a_mask_hides_the_same_bins_in_every_segment(labelled: PreparedDataset):
     assert (is_hidden_PM == is_hidden_PM[0]).all()
 
 
+def test_a_padded_clip_is_changed_with_its_padding(labelled: PreparedDataset):
+    """As in CAV-MAE: the whole of 1024 rows is rotated by -1024 to 1023, noise lies on all of it."""
+    inputs = InputConfig(frame_pixels=32, segment_length=1024)
+    whole_LM = ClipDataset(labelled, inputs=inputs)[2].segments_PLM[0]
+    num_rows = labelled.num_spectrogram_frames(2)
+    assert num_rows < 1024
+
+    rolled = AugmentedClipDataset(labelled, inputs=inputs, seed=0, augment=AugmentConfig(rolls_time=True))
+    starts = set()
+    for epoch in range(20):
+        rolled_LM = rolled[Draw(epoch, 2)].segments_PLM[0]
+        start = int((rolled_LM == whole_LM[0]).all(dim=1).nonzero()[0])
+        torch.testing.assert_close(rolled_LM, whole_LM.roll(start, dims=0))
+        starts.add(start // 256)
+    assert starts == {0, 1, 2, 3}
+
+    noisy = AugmentedClipDataset(labelled, inputs=inputs, seed=0, augment=AugmentConfig(noise_amplitude=0.1))
+    noise_LM = noisy[Draw(0, 2)].segments_PLM[0] - whole_LM
+    strongest = float(noise_LM.max())
+    assert 0.0 < strongest < 0.1
+    for part in (noise_LM[:num_rows], noise_LM[num_rows:]):  # the sound and its padding
+        assert float(part.min()) > -1e-5
+        assert float(part.mean()) == pytest.approx(strongest / 2, rel=0.05)
+
+
 def test_a_mirrored_clip_by_hand(labelled: PreparedDataset, plain: Batch):
     batch = changed(labelled, flip_probability=1.0)[Draw(0, 2)]
     assert torch.equal(batch.frames_PCHW, plain.frames_PCHW.flip(3))

@@ -29,6 +29,23 @@ def test_published_numbers(
     assert config.losses.contrast.direction == "video_to_audio"
 
 
+@pytest.mark.parametrize(
+    ("name", "noise_amplitude", "rolls_time"),
+    [
+        ("sync_base", 0.0, False),
+        ("cavmae_base", 0.1, True),
+        ("cavmae_scale_plus", 0.1, True),
+        ("cavmae_scale_plus_plus", 0.1, True),
+        ("cavmae_scale_plus_plus_plus", 0.1, True),
+    ],
+)
+def test_noise_and_rotation_of_the_published_scripts(name: str, noise_amplitude: float, rolls_time: bool):
+    for config in (find_recipe(name), find_recipe(f"stage_{name}")):
+        augment = config.augment
+        assert (augment.noise_amplitude, augment.rolls_time) == (noise_amplitude, rolls_time)
+        assert (augment.time_mask_length, augment.frequency_mask_bins, augment.mixup_probability) == (0, 0, 0)
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipe_carries_its_own_name(name: str):
     assert find_recipe(name).name == name

@@ -54,6 +54,7 @@ def test_fine_tuning(name, rate, batch, epochs, factor, first, balanced, average
     assert (augment.mixup_probability, augment.frequency_mask_bins, augment.time_mask_length) == (
         0.5, 48, 192,
     )  # fmt: skip
+    assert (augment.noise_amplitude, augment.rolls_time) == (0.1, True)
     rates = [
         learning_rate_at(epoch * 7, config=config.optim, num_steps=7 * epochs, steps_per_epoch=7)
         for epoch in range(epochs)

@@ -62,6 +62,19 @@ def test_the_ladder_of_table_4_climbs_one_step_at_a_time():
     assert [row.measurement.only_frame for row in rows.values()] == [5, 5, 5, None, None, None]
 
 
+def test_table_2_probes_the_patches_of_the_whole_ladder():
+    rows = {row.name: row for row in TABLES["table2"].rows}
+    assert list(rows) == ["CAV-MAE", "CAV-MAE Scale+", "CAV-MAE Scale++", "CAV-MAE Scale+++", "Ours"]
+    assert [row.training.recipe for row in rows.values()] == [
+        "cavmae_base", "cavmae_scale_plus", "cavmae_scale_plus_plus", "cavmae_scale_plus_plus_plus",
+        "sync_base",
+    ]  # fmt: skip
+    assert [row.training.num_frames for row in rows.values()] == [10, 10, 10, 16, 16]
+    assert [row.measurement.num_frames for row in rows.values()] == [10, 10, 10, 16, 16]
+    assert [row.measurement.tokens for row in rows.values()] == [*["patch_mean"] * 4, "global"]
+    assert [dict(row.published) for row in rows.values()][:4] == [{}] * 4
+
+
 def test_figure_4_varies_nothing_but_the_length():
     lengths = []
     for row in TABLES["figure4"].rows:

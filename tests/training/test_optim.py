@@ -107,3 +107,23 @@ def test_a_step_that_was_left_out_is_not_counted():
     step.update(learning_rate=0.1)
     torch.testing.assert_close(parameter.data, torch.full((4,), 0.9), atol=1e-5, rtol=0)
     assert step.optimizer.state[parameter]["step"] == 1
+
+
+def test_adam_hardly_notices_the_scale_of_the_loss():
+    """A sum over 4 devices in place of their mean: only epsilon and weight decay weigh less."""
+
+    def trained(scale: float, **changes: float) -> torch.Tensor:
+        parameter, step = updater(learning_rate=1e-2, **changes)
+        generator = torch.Generator().manual_seed(0)
+        for _ in range(50):
+            slope = torch.randn(4, generator=generator) + 0.5
+            step.backward(scale * (parameter * slope).sum())
+            step.update(learning_rate=1e-2)
+        return parameter.data
+
+    mean, total = trained(1.0), trained(4.0)
+    assert (1 - mean).abs().min() > 0.05
+    torch.testing.assert_close(total, mean, atol=1e-5, rtol=0)
+    # Where the decay is no longer small beside the gradient, the scale shows.
+    assert (trained(4.0, weight_decay=0.5) - trained(1.0, weight_decay=0.5)).abs().max() > 1e-3
+    assert (trained(4.0, clip_gradient_norm=1.0) - trained(1.0, clip_gradient_norm=1.0)).abs().max() > 1e-3

@@ -76,8 +76,12 @@ class AugmentedClipDataset(ClipDataset):
         return log_mel(mix_waveforms(first_S, second_S, weight=mixture.weight))
 
     def _changed_sound(self, log_mel_NM: Tensor, generator: torch.Generator) -> Tensor:
-        """In the order of CAV-MAE: masks, noise, rotation. Masked values are what padding is."""
+        """In the order of CAV-MAE: padding, masks, noise, rotation. Masked values are what padding is."""
         config = self.augment
+        if self.inputs.align_length == "padded":
+            log_mel_NM = _padded(
+                log_mel_NM
+            )  # noise falls on padding too, and padding is rotated with the rest
         if config.frequency_mask_bins:
             log_mel_NM = mask_bins(
                 log_mel_NM,
@@ -135,3 +139,12 @@ class AugmentedClipDataset(ClipDataset):
                 [random_resized_crop(frame, pixels=pixels, generator=generator) for frame in frames_THWC]
             )
         return normalize_frames(resize_and_crop(frames_THWC, pixels=pixels))
+
+
+def _padded(log_mel_NM: Tensor) -> Tensor:
+    """The spectrogram at the length over which frames are spread."""
+    padded_NM = log_mel_NM.new_full(
+        (paper.SPECTROGRAM_LENGTH, log_mel_NM.shape[1]), paper.SPECTROGRAM_PADDING
+    )
+    padded_NM[: len(log_mel_NM)] = log_mel_NM[: paper.SPECTROGRAM_LENGTH]
+    return padded_NM

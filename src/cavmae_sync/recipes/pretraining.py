@@ -11,6 +11,7 @@ from typing import Any
 from cavmae_sync import paper
 from cavmae_sync.errors import ConfigError
 from cavmae_sync.inputs import InputConfig
+from cavmae_sync.inputs.augment import AugmentConfig
 from cavmae_sync.losses import ContrastConfig, LossConfig
 from cavmae_sync.model import DecoderConfig, MaskingConfig, ModelConfig
 from cavmae_sync.recipes.stage_twin import TWIN_PREFIX, stage_twin
@@ -75,7 +76,11 @@ def sync_base_of_length(length: str) -> PretrainConfig:
 
 
 def cavmae_base() -> PretrainConfig:
-    """CAV-MAE base: whole-clip sound, no global token, no registers, batch 48, multi-step schedule."""
+    """CAV-MAE base: whole-clip sound, no global token, no registers, batch 48, multi-step schedule.
+
+    As in its script the sound gets noise and is rolled in time. CAV-MAE summed its devices' losses; ours
+    is their mean, which Adam hardly notices (docs/paper-vs-code.md, 48).
+    """
     return PretrainConfig(
         name="cavmae_base",
         model=ModelConfig(
@@ -87,6 +92,7 @@ def cavmae_base() -> PretrainConfig:
             contrastive_weight=paper.CAVMAE_CONTRASTIVE_WEIGHT,
             contrast=ContrastConfig(negatives=f"shard:{paper.CAVMAE_NEGATIVES_SHARD}"),
         ),
+        augment=AugmentConfig(noise_amplitude=paper.CAVMAE_NOISE_AMPLITUDE, rolls_time=True),
         optim=OptimConfig(learning_rate=paper.CAVMAE_LEARNING_RATE, schedule="multistep"),
         loop=LoopConfig(batch_size=paper.CAVMAE_BATCH_SIZE),
     )
@@ -103,7 +109,10 @@ def cavmae_scale_plus_plus() -> PretrainConfig:
 
 
 def cavmae_scale_plus_plus_plus() -> PretrainConfig:
-    """CAV-MAE Scale+++: batch 512, contrastive weight 0.1, cosine schedule (Table 4, the row before Sync)."""
+    """CAV-MAE Scale+++: batch 512, contrastive weight 0.1, cosine schedule (Table 4, the row before Sync).
+
+    Its script is not published by name. What is known of it: docs/paper-vs-code.md, 47.
+    """
     base = _scaled("cavmae_scale_plus_plus_plus", batch_size=512, learning_rate=2e-4, shard=64)
     return _vary(
         base,

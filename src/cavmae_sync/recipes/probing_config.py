@@ -141,6 +141,8 @@ def _finetune(name: str, *, place: int, **classifier: object) -> ProbeConfig:
             multistep_every_epochs=1,
         ),
         augment=AugmentConfig(
+            noise_amplitude=paper.CAVMAE_NOISE_AMPLITUDE,
+            rolls_time=True,
             mixup_probability=paper.FINETUNE_MIXUP,
             frequency_mask_bins=paper.FINETUNE_MASK_BINS,
             time_mask_length=paper.FINETUNE_MASK_FRAMES,
