@@ -12,6 +12,7 @@ LAYERS = (
     "config",
     "choices",
     "atomic",
+    "shown",
     "compute",
     "media",
     "inputs",

@@ -1,19 +1,19 @@
 """The command line: each command parses, makes one library call and prints.
 
 Data go to standard output, progress and messages to standard error. Exit codes: 0 done, 1 an error that
-says what to do, 2 wrong usage, 130 interrupted. Commands import torch only when they run, so that --help
-is instant.
+says what to do, 2 wrong usage, 130 interrupted by Ctrl-C, 143 by SIGTERM, 129 by a closed terminal; these
+three clean up alike. Commands import torch only when they run, so that --help is instant.
 """
 
 import errno
 import re
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Final
 
 from cyclopts import App, CycloptsError
 from pydantic import ValidationError
-from rich.console import Console
 
 from cavmae_sync.cli.agreement import agreement
 from cavmae_sync.cli.audit import audit
@@ -28,6 +28,7 @@ from cavmae_sync.cli.evaluate_segmentation import segmentation
 from cavmae_sync.cli.evaluate_temporal import temporal
 from cavmae_sync.cli.export import export
 from cavmae_sync.cli.hints import hint_at_dashes
+from cavmae_sync.cli.interrupt import stops_are_interrupts
 from cavmae_sync.cli.list_clips import list_clips
 from cavmae_sync.cli.localize import localize
 from cavmae_sync.cli.prepare import import_cavmae, prepare
@@ -40,6 +41,7 @@ from cavmae_sync.cli.segment import segment
 from cavmae_sync.cli.speed import speed
 from cavmae_sync.cli.stage import stage
 from cavmae_sync.cli.submit import submit
+from cavmae_sync.cli.terminal import Terminal, accept_all_letters, readable_warnings
 from cavmae_sync.config import describe_invalid
 from cavmae_sync.errors import CavMaeSyncError
 
@@ -90,29 +92,35 @@ _WAYS_OUT: Final = {
 
 def main() -> None:
     """Run the command of this process's arguments and exit."""
+    accept_all_letters()
     sys.exit(run(sys.argv[1:]))
 
 
 def run(words: list[str]) -> int:
     """Run one command. Returns the exit code."""
-    messages = Console(stderr=True, highlight=False)
+    with stops_are_interrupts() as exit_code, readable_warnings():
+        return _run(words, exit_code)
+
+
+def _run(words: list[str], exit_code: Callable[[], int]) -> int:
+    messages = Terminal(stderr=True, highlight=False)
     try:
         code = app(words, error_console=messages, exit_on_error=False, result_action="return_value")
     except CycloptsError:  # cyclopts has said why
         hint = hint_at_dashes(words)
         if hint is not None:
-            messages.print(hint, markup=False, soft_wrap=True)
+            messages.print(hint, soft_wrap=True)
         return 2
     except (CavMaeSyncError, ValidationError, OSError) as error:
-        messages.print(f"error: {_saying(error)}", style="red", markup=False, soft_wrap=True)
+        messages.print(f"error: {_saying(error)}", style="red", soft_wrap=True)
         return 1
     except KeyboardInterrupt as stop:
         saying = (
             str(stop)
             or "interrupted; what was finished is kept, no half file is left. Run the same command again."
         )
-        messages.print(saying, markup=False, soft_wrap=True)
-        return 130
+        messages.print(saying, soft_wrap=True)
+        return exit_code()
     return code or 0
 
 

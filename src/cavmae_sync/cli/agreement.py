@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
-from rich.console import Console
 from rich.table import Table
 
 from cavmae_sync.choices import Precision, Representation
 from cavmae_sync.cli.open import check_output, open_embedder
 from cavmae_sync.cli.progress import show_progress
+from cavmae_sync.cli.terminal import Terminal, print_lines
 from cavmae_sync.cli.types import Count, Json
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _write(
         _print(result)
         return
     everything = {**to_dict(result), **made_with, "weights": weights_fingerprint(embedder.model)}
-    print(json.dumps(everything, indent=2, allow_nan=False, ensure_ascii=False))
+    print_lines(json.dumps(everything, indent=2, allow_nan=False, ensure_ascii=False))
 
 
 def _open_reference(embedder: "Embedder", folder: Path | None, num_clips: int) -> "Reference | None":
@@ -156,8 +156,8 @@ def _print(result: "Agreement") -> None:
     from cavmae_sync.embedding.agreement_text import verdict
     from cavmae_sync.media.clock import clock
 
-    console = Console()
-    console.print(verdict(result), markup=False, highlight=False)
+    console = Terminal()
+    console.print(verdict(result), highlight=False)
     origin = "sounds of this video at other moments"
     if result.chance_from == "reference":
         origin = "sounds of the reference"

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
-from rich.console import Console
 
 from cavmae_sync.choices import ListSplit
 from cavmae_sync.cli.open import check_folder
 from cavmae_sync.cli.progress import show_progress
+from cavmae_sync.cli.terminal import Terminal, print_lines
 from cavmae_sync.cli.types import Json, Workers
 
 #: A list of clips that is expected.
@@ -70,7 +70,7 @@ def audit(
     write_audit(report, out)
     write_audit_page(report, out / "audit.html")
     if as_json:
-        print(json.dumps(report.to_dict(), indent=2, allow_nan=False, ensure_ascii=False))
+        print_lines(json.dumps(report.to_dict(), indent=2, allow_nan=False, ensure_ascii=False))
         return
-    Console().print(report.to_table())
-    Console().print(f"Look at {out / 'audit.html'}", markup=False, soft_wrap=True)
+    Terminal().print(report.to_table())
+    Terminal().print(f"Look at {out / 'audit.html'}", soft_wrap=True)

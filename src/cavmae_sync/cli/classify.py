@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from cavmae_sync.choices import Precision
 from cavmae_sync.cli.open import check_output, open_embedder
 from cavmae_sync.cli.progress import show_progress
+from cavmae_sync.cli.terminal import Terminal, print_lines
 from cavmae_sync.cli.types import Count, Json
 from cavmae_sync.errors import ConfigError
 
@@ -88,7 +87,7 @@ def classify(
         write_text(csv, found.to_csv())
     if as_json:
         about = {"video": str(video), "probe": str(probe)}
-        print(json.dumps(about | found.to_dict(threshold=threshold), indent=2, ensure_ascii=False))
+        print_lines(json.dumps(about | found.to_dict(threshold=threshold), indent=2, ensure_ascii=False))
     else:
         _print(found, video=video, top=top, threshold=threshold)
 
@@ -109,11 +108,10 @@ def _backbone(probe: Path, recorded: str | None, given: Path | None) -> Path:
 def _print(found: "VideoClasses", *, video: Path, top: int, threshold: float) -> None:
     from cavmae_sync.media.clock import clock
 
-    console = Console()
+    console = Terminal()
     start, stop = found.clips.start_seconds_N[0], found.clips.stop_seconds_N[-1]
     console.print(
         f"{video.name}, {clock(start, with_tenths=True)} to {clock(stop, with_tenths=True)}",
-        markup=False,
         highlight=False,
     )
     console.print(_whole_table(found, top=top))
@@ -127,7 +125,7 @@ def _whole_table(found: "VideoClasses", *, top: int) -> Table:
     table.add_column("class")
     table.add_column("probability", justify="right")
     for name, probability in found.top(top):
-        table.add_row(escape(name), f"{probability * 100:.1f} %")
+        table.add_row(name, f"{probability * 100:.1f} %")
     return table
 
 
@@ -141,7 +139,7 @@ def _clip_table(found: "VideoClasses", *, top: int) -> Table:
     times = zip(found.clips.start_seconds_N, found.clips.stop_seconds_N, strict=True)
     for n, (start, stop) in enumerate(times):
         names = ", ".join(f"{name} {value * 100:.0f} %" for name, value in found.top_of_clip(n, top))
-        table.add_row(clock(start, with_tenths=True), clock(stop, with_tenths=True), escape(names))
+        table.add_row(clock(start, with_tenths=True), clock(stop, with_tenths=True), names)
     return table
 
 
@@ -162,7 +160,7 @@ def _span_table(found: "VideoClasses", *, threshold: float) -> Table:
         table.add_row(
             clock(span.start_seconds, with_tenths=True),
             clock(span.stop_seconds, with_tenths=True),
-            escape(span.name),
+            span.name,
             f"{span.mean_probability * 100:.0f} %",
             f"{span.peak_probability * 100:.0f} %",
         )

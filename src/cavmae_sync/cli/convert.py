@@ -4,13 +4,12 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from cavmae_sync.choices import ClassLoss
 from cavmae_sync.cli.open import check_output
 from cavmae_sync.cli.progress import show_progress
+from cavmae_sync.cli.terminal import Terminal, print_lines
 from cavmae_sync.cli.types import Count, Json
 from cavmae_sync.errors import ConfigError
 
@@ -80,9 +79,9 @@ def convert(
                 on_progress=advance,
             )
     if as_json:
-        print(json.dumps(done.to_dict(), indent=2, ensure_ascii=False))
+        print_lines(json.dumps(done.to_dict(), indent=2, ensure_ascii=False))
     else:
-        Console().print(_table(done))
+        Terminal().print(_table(done))
 
 
 def _table(done: "Conversion") -> Table:
@@ -90,5 +89,5 @@ def _table(done: "Conversion") -> Table:
     table.add_column("what", no_wrap=True)
     table.add_column("value", overflow="fold")
     for what, value in done.rows():
-        table.add_row(what, escape(value))
+        table.add_row(what, value)
     return table

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from rich.console import Console
-
 from cavmae_sync.cli.interrupt import stop_on_signal
 from cavmae_sync.cli.stages import show_stages
+from cavmae_sync.cli.terminal import Terminal, print_lines
 from cavmae_sync.cli.types import Json
 
 
@@ -44,8 +43,8 @@ def demo(
     if result is None:
         raise KeyboardInterrupt
     if as_json:
-        print(result.retrieval.to_json(), end="")
+        print_lines(result.retrieval.to_json())
         return
-    console = Console()
+    console = Terminal()
     console.print(result.retrieval.to_table())
     console.print(f"Look at {result.page}; the model is {result.weights}", soft_wrap=True)

@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from rich.console import Console
-
 from cavmae_sync.choices import Precision, Representation
 from cavmae_sync.cli.open import check_output
 from cavmae_sync.cli.progress import show_progress
+from cavmae_sync.cli.terminal import Terminal, print_lines
 from cavmae_sync.cli.types import Count, Json
 from cavmae_sync.errors import CavMaeSyncError
 
@@ -57,7 +56,7 @@ def doctor(
     check_output(write_clip, option="--write-clip", suffix=".mp4")
     if write_clip is not None:
         write_proof_clip(write_clip)
-        Console(stderr=True).print(f"wrote {write_clip}: 10 s, stereo at 44.1 kHz", soft_wrap=True)
+        Terminal(stderr=True).print(f"wrote {write_clip}: 10 s, stereo at 44.1 kHz", soft_wrap=True)
         return 0
     examination = Examination(
         clips=None if data is None else PreparedDataset.open(data),
@@ -74,10 +73,10 @@ def doctor(
     with show_progress("examining") as advance:
         report = examine(subject, examination, on_progress=lambda done, total: advance(done, total, ""))
     if as_json:
-        print(report.to_json(), end="")
+        print_lines(report.to_json())
     else:
         # In a log every check keeps to one line.
-        console = Console() if Console().is_terminal else Console(width=_LOG_WIDTH)
+        console = Terminal() if Terminal().is_terminal else Terminal(width=_LOG_WIDTH)
         console.print(report.to_table())
         console.print(
             f"{report.verdict()} ({report.seconds:.0f} s)",

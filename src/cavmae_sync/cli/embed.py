@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
-from rich.console import Console
 
 from cavmae_sync.choices import Engine, Precision, Representation
 from cavmae_sync.cli.open import (
@@ -18,6 +17,7 @@ from cavmae_sync.cli.open import (
     open_workers,
 )
 from cavmae_sync.cli.progress import show_progress
+from cavmae_sync.cli.terminal import Terminal, print_line, print_lines
 from cavmae_sync.cli.types import Count, Json, Workers
 from cavmae_sync.errors import ConfigError
 
@@ -157,7 +157,7 @@ def _embed_dataset(
     num_found, num_frames, width = found.audio_NTD.shape
     if not as_json:
         broken = f" {found.num_broken_rows} vectors are not numbers." if found.num_broken_rows else ""
-        print(f"{out}: {num_found} clips, {num_frames} frames each, vectors of {width} numbers.{broken}")
+        print_line(f"{out}: {num_found} clips, {num_frames} frames each, vectors of {width} numbers.{broken}")
         return
     content = {
         "out": str(out),
@@ -168,7 +168,7 @@ def _embed_dataset(
         "weights": found.weights,
         "clip_list": found.clip_list,
     }
-    print(json.dumps(content, indent=2, ensure_ascii=False))
+    print_lines(json.dumps(content, indent=2, ensure_ascii=False))
 
 
 def _embed_videos(
@@ -198,9 +198,9 @@ def _embed_videos(
         )
     if as_json:
         content = {"out": str(out), **run.report.to_dict(), "this_run": run.pace.to_dict()}
-        print(json.dumps(content, indent=2, ensure_ascii=False))
+        print_lines(json.dumps(content, indent=2, ensure_ascii=False))
         return
-    console = Console()
+    console = Terminal()
     console.print(run.report.to_table())
     if run.pace.num_clips:
         console.print(f"this run: {_describe(run.pace)}", soft_wrap=True)

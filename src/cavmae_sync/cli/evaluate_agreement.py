@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
 
 from cavmae_sync.choices import Precision, Representation
 from cavmae_sync.cli.open import check_output, open_clips, open_for_score
 from cavmae_sync.cli.progress import show_progress
+from cavmae_sync.cli.terminal import Terminal, print_lines
 from cavmae_sync.cli.types import Count, Json
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def agreement(
 def _print(reports: "dict[str, AgreementReport]", *, as_json: bool) -> None:
     if as_json:
         content = {name: report.to_dict() for name, report in reports.items()}
-        print(json.dumps(content, indent=2, ensure_ascii=False))
+        print_lines(json.dumps(content, indent=2, ensure_ascii=False))
         return
     for report in reports.values():
-        Console().print(report.to_table())
+        Terminal().print(report.to_table())

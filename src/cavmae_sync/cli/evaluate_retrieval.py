@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
-from rich.console import Console
 
 from cavmae_sync.choices import AggregationName, Counting, ListSplit, Precision, Representation
 from cavmae_sync.cli.open import check_output, open_clips, open_for_score
 from cavmae_sync.cli.progress import show_progress
+from cavmae_sync.cli.terminal import Terminal, print_lines
 from cavmae_sync.cli.types import Count, Json, Workers
 from cavmae_sync.errors import ConfigError
 
@@ -256,17 +256,17 @@ def _print(
         }
         if compared:
             content["comparison"] = _only(_dicts(compared))
-        print(json.dumps(_only(content), indent=2, allow_nan=False, ensure_ascii=False))
+        print_lines(json.dumps(_only(content), indent=2, allow_nan=False, ensure_ascii=False))
         return
     for source, of_source in found.items():
         for control, by_name in of_source.items():
             for report in by_name.values():
                 title = [each for each in (source, control) if each != "model"]
-                Console().print(_titled(report, title))
+                Terminal().print(_titled(report, title))
     for report in compared.values():
-        Console().print(report.to_table())
+        Terminal().print(report.to_table())
     if gallery.missing:
-        Console().print(f"missing: {missing_text(gallery.missing)}", markup=False, soft_wrap=True)
+        Terminal().print(f"missing: {missing_text(gallery.missing)}", soft_wrap=True)
 
 
 def _dicts(reports: "Mapping[AggregationName, Report]") -> dict[str, Any]:

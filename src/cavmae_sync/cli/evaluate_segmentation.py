@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
-from rich.console import Console
 from rich.table import Table
 
 from cavmae_sync.choices import Precision, Representation, StagePrompt
 from cavmae_sync.cli.open import check_output, open_clips, open_for_score
 from cavmae_sync.cli.progress import show_progress
+from cavmae_sync.cli.terminal import Terminal, print_lines
 from cavmae_sync.cli.types import Count, Json
 from cavmae_sync.errors import ConfigError
 
@@ -136,9 +136,9 @@ def _print(report: "SegmentationReport", controls: "list[SegmentationReport]", *
     if as_json:
         of_controls = {control.config["said_by"]: control.to_dict() for control in controls}
         whole = {**report.to_dict(), **({"controls": of_controls} if controls else {})}
-        print(json.dumps(whole, indent=2, allow_nan=False, ensure_ascii=False))
+        print_lines(json.dumps(whole, indent=2, allow_nan=False, ensure_ascii=False))
         return
-    console = Console()
+    console = Terminal()
     console.print(report.to_table())
     console.print(report.class_table())
     if controls:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
-from rich.console import Console
 
 from cavmae_sync.choices import Modalities, Precision, Representation
 from cavmae_sync.cli.open import check_output, open_clips, open_for_score
 from cavmae_sync.cli.progress import show_progress
+from cavmae_sync.cli.terminal import Terminal, print_lines
 from cavmae_sync.cli.types import Count, Json
 
 if TYPE_CHECKING:
@@ -100,8 +100,8 @@ def _print(reports: "dict[str, dict[str, TemporalReport]]", *, as_json: bool) ->
             modality: {name: report.to_dict() for name, report in of_task.items()}
             for modality, of_task in reports.items()
         }
-        print(json.dumps(content, indent=2, ensure_ascii=False))
+        print_lines(json.dumps(content, indent=2, ensure_ascii=False))
         return
     for of_task in reports.values():
         for report in of_task.values():
-            Console().print(report.to_table())
+            Terminal().print(report.to_table())

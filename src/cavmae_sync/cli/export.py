@@ -5,12 +5,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 
 from cavmae_sync.choices import Representation
 from cavmae_sync.cli.open import check_folder
 from cavmae_sync.cli.progress import show_progress
+from cavmae_sync.cli.terminal import Terminal, print_lines
 from cavmae_sync.cli.types import Json
 
 if TYPE_CHECKING:
@@ -62,11 +62,11 @@ def export(
             on_progress=advance,
         )
     if as_json:
-        print(json.dumps(asdict(result), indent=2, allow_nan=False))
+        print_lines(json.dumps(asdict(result), indent=2, allow_nan=False))
         return
-    Console().print(_table(result))
+    Terminal().print(_table(result))
     sizes = ", ".join(f"{file.name} {file.num_bytes / 1e6:.1f} MB" for file in result.files)
-    Console(stderr=True, highlight=False).print(f"{out}: {sizes}, config.json", soft_wrap=True, markup=False)
+    Terminal(stderr=True, highlight=False).print(f"{out}: {sizes}, config.json", soft_wrap=True)
 
 
 def _table(result: "OnnxExport") -> Table:

@@ -4,10 +4,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from rich.console import Console
-
 from cavmae_sync.choices import LabelNames, ListFormat, ListSplit
 from cavmae_sync.cli.progress import show_progress
+from cavmae_sync.cli.terminal import Terminal, print_lines
 from cavmae_sync.cli.types import Count, Json
 
 if TYPE_CHECKING:
@@ -78,13 +77,13 @@ def list_clips(
 
 def _print(made: "MadeList", written: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        print(json.dumps({**made.to_dict(), **written}, indent=2, ensure_ascii=False))
+        print_lines(json.dumps({**made.to_dict(), **written}, indent=2, ensure_ascii=False))
         return
-    console = Console()
+    console = Terminal()
     console.print(made.audit.to_table(f"in {made.clips.source}"))
     console.print(made.to_table())
     for what, where in written.items():
-        console.print(f"{what.replace('_', ' ')}: {where}", markup=False, soft_wrap=True)
+        console.print(f"{what.replace('_', ' ')}: {where}", soft_wrap=True)
 
 
 def _show_prompted(folder: Path, *, as_json: bool) -> None:
@@ -93,9 +92,9 @@ def _show_prompted(folder: Path, *, as_json: bool) -> None:
     with show_progress("looking at files") as advance:
         audit = audit_prompted(folder, on_progress=lambda done, total: advance(done, total, ""))
     if as_json:
-        print(json.dumps(audit.to_dict(), indent=2, ensure_ascii=False))
+        print_lines(json.dumps(audit.to_dict(), indent=2, ensure_ascii=False))
         return
-    console = Console()
+    console = Terminal()
     console.print(audit.to_table())
     for line in audit.to_lines():
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(line, highlight=False, soft_wrap=True)

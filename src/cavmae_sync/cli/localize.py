@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
-from rich.console import Console
 
 from cavmae_sync.choices import Precision, Representation
 from cavmae_sync.cli.open import check_folder, check_output, open_embedder
 from cavmae_sync.cli.progress import show_progress
+from cavmae_sync.cli.terminal import Terminal, print_lines
 from cavmae_sync.cli.types import Count, Json
 from cavmae_sync.errors import ConfigError
 
@@ -85,7 +85,7 @@ def localize(
     saved = [] if pictures is None else _save(found, kept, moments, pictures)
     if as_json:
         whole = {"out": str(out), "pictures": saved, **found.to_dict()}
-        print(json.dumps(whole, indent=2, allow_nan=False, ensure_ascii=False))
+        print_lines(json.dumps(whole, indent=2, allow_nan=False, ensure_ascii=False))
     else:
         _print(found, out, saved)
 
@@ -104,16 +104,14 @@ def _save(found: "Localization", kept: "list[OverlayFrame]", moments: list[int],
 
 
 def _print(found: "Localization", out: Path, saved: list[str]) -> None:
-    console = Console()
+    console = Terminal()
     low, high = found.scale
     strength = found.strength_M[~found.is_silent_M]
-    console.print(
-        f"{out}: {len(found.seconds_M)} maps, asked by {found.asked_by}", soft_wrap=True, markup=False
-    )
+    console.print(f"{out}: {len(found.seconds_M)} maps, asked by {found.asked_by}", soft_wrap=True)
     console.print(f"colours from cosine {low:.2f} (none) to {high:.2f} (yellow), the same all through")
     if len(strength):
         console.print(f"sound and picture match by {strength.min():.2f} to {strength.max():.2f}")
     if found.is_silent_M.any():
         console.print(f"{found.is_silent_M.sum()} moments are silent and ask for nothing")
     for path in saved:
-        console.print(path, soft_wrap=True, markup=False)
+        console.print(path, soft_wrap=True)

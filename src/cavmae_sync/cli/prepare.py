@@ -5,11 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from cavmae_sync.choices import Engine, LabelNames, ListSplit
 from cavmae_sync.cli.open import open_share, open_workers
 from cavmae_sync.cli.progress import show_progress
+from cavmae_sync.cli.terminal import Terminal, print_lines
 from cavmae_sync.cli.types import Count, Json, Workers
 from cavmae_sync.errors import ConfigError
 
@@ -139,6 +138,6 @@ def _run(work: "Callable[[Callable[[Progress], None]], PrepareReport]", *, as_js
 
         report = work(show)
     if as_json:
-        print(json.dumps(report.to_dict()))
+        print_lines(json.dumps(report.to_dict()))
         return
-    Console().print(report.to_table())
+    Terminal().print(report.to_table())

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
 
 from cavmae_sync.cli.interrupt import stop_on_signal
 from cavmae_sync.cli.progress import Advance, show_progress
+from cavmae_sync.cli.terminal import Terminal, print_lines
 from cavmae_sync.cli.types import Json
 from cavmae_sync.errors import ConfigError
 
@@ -70,7 +70,7 @@ def pretrain(
                 "--resume RUN uses the run's own configuration, folder and start: leave them out."
             )
         if show_config:
-            print(RunFolder.open(resume).config().model_dump_json(indent=2))
+            print_lines(RunFolder.open(resume).config().model_dump_json(indent=2))
             return
         with _watched() as watchers:
             result = continue_pretraining(
@@ -81,7 +81,7 @@ def pretrain(
             raise ConfigError("Name a recipe (cavmae-sync pretrain --help lists them), or --resume RUN.")
         config = find_recipe(recipe).with_overrides(overrides)
         if show_config:
-            print(config.model_dump_json(indent=2))
+            print_lines(config.model_dump_json(indent=2))
             return
         if data is None or out is None:
             raise ConfigError("A new run needs --data DATASET and --out RUN.")
@@ -97,9 +97,9 @@ def _print_result(result: "RunResult", *, as_json: bool) -> None:
     # Under torchrun every process runs this command, and one of them speaks.
     is_speaker = os.environ.get("RANK", "0") == "0"
     if as_json and is_speaker:
-        print(json.dumps(facts | {"weights": str(result.run.weights)}))
+        print_lines(json.dumps(facts | {"weights": str(result.run.weights)}))
     elif result.is_complete and is_speaker:
-        Console().print(f"{result.num_steps} steps; weights in {result.run.weights}", soft_wrap=True)
+        Terminal().print(f"{result.num_steps} steps; weights in {result.run.weights}", soft_wrap=True)
     if not result.is_complete:
         raise KeyboardInterrupt(
             f"stopped and saved after step {result.num_steps}. Go on with: "

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
-from rich.console import Console
 
 from cavmae_sync.choices import Precision
 from cavmae_sync.cli.open import check_folder, open_embedder, open_share
 from cavmae_sync.cli.progress import show_progress
+from cavmae_sync.cli.terminal import Terminal, print_line, print_lines
 from cavmae_sync.cli.types import Count, Json, Workers
 
 if TYPE_CHECKING:
@@ -101,11 +101,13 @@ def probe(
 
 def _print_share(features: Path, *, is_complete: bool, as_json: bool) -> None:
     if as_json:
-        print(json.dumps({"features": str(features), "is_complete": is_complete}))
+        print_lines(json.dumps({"features": str(features), "is_complete": is_complete}))
     elif is_complete:
-        print(f"{features} is complete. Train with the same command without --shard-index and --num-shards.")
+        print_line(
+            f"{features} is complete. Train with the same command without --shard-index and --num-shards."
+        )
     else:
-        print(f"The features of this share are in {features}. Other shares are missing.")
+        print_line(f"The features of this share are in {features}. Other shares are missing.")
 
 
 def _words(overrides: Sequence[str], *, is_for_model: bool) -> list[str]:
@@ -127,9 +129,9 @@ def _print(
             "held_out_scores": {f"{rate:g}": score for rate, score in result.held_out_scores.items()},
             "reports": {name: report.to_dict() for name, report in reports.items()},
         }
-        print(json.dumps(facts, indent=2, allow_nan=False, ensure_ascii=False))
+        print_lines(json.dumps(facts, indent=2, allow_nan=False, ensure_ascii=False))
         return
-    console = Console()
+    console = Terminal()
     for name, report in reports.items():
         console.print(name.replace("_", " ").upper(), style="bold")
         console.print(report.to_table())

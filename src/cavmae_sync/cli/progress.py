@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -18,6 +17,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.text import Text
+
+from cavmae_sync.cli.terminal import Terminal
+from cavmae_sync.shown import one_line
 
 #: Called with what is done, what there is in all, and a short note.
 Advance = Callable[[int, int, str], None]
@@ -44,7 +46,7 @@ def show_progress(title: str) -> Iterator[Advance]:
     Yields:
         A function to call with (done, total, note).
     """
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     if os.environ.get("RANK", "0") != "0":  # torchrun: one process shows what all do
         yield lambda *_: None
         return
@@ -53,22 +55,22 @@ def show_progress(title: str) -> Iterator[Advance]:
         return
     with Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         _Rate(),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
         console=console,
     ) as progress:
         task = progress.add_task(title, total=None, note="")
 
         def advance(done: int, total: int, note: str = "") -> None:
             if progress.tasks[0].total is None:  # what earlier starts did says nothing about the pace of this
-                progress.reset(task, completed=done, total=total, note=note)
-            progress.update(task, completed=done, total=total, note=note)
+                progress.reset(task, completed=done, total=total, note=one_line(note))
+            progress.update(task, completed=done, total=total, note=one_line(note))
 
         yield advance
 
@@ -76,7 +78,7 @@ def show_progress(title: str) -> Iterator[Advance]:
 class _Lines:
     """One line every now and then, for logs."""
 
-    def __init__(self, title: str, console: Console) -> None:
+    def __init__(self, title: str, console: Terminal) -> None:
         self.title, self.console = title, console
         self.began = self.last = time.monotonic()
         self.done_before: int | None = None

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
 
 from cavmae_sync.cli.open import check_folder
+from cavmae_sync.cli.terminal import Terminal, print_line, print_lines
 from cavmae_sync.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -56,12 +56,12 @@ def push(
         "results": None if report is None else _results(report, model),
     }
     if dry_run is None:
-        print(push_to_hub(model, repository, private=private, **about))
+        print_line(push_to_hub(model, repository, private=private, **about))
         return
     written = save_pretrained(model, dry_run, repository=repository, **about)
-    print(written.with_name("README.md").read_text("utf-8"))
+    print_lines(written.with_name("README.md").read_text("utf-8"))
     told = f"written to {dry_run}, with the card above; nothing was sent."
-    Console(stderr=True).print(told, markup=False, highlight=False, soft_wrap=True)
+    Terminal(stderr=True).print(told, highlight=False, soft_wrap=True)
 
 
 def _results(path: Path, model: "CAVMAESync") -> str:

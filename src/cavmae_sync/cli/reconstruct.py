@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
-from rich.console import Console
 from rich.table import Table
 
 from cavmae_sync.choices import Precision
 from cavmae_sync.cli.open import check_output, open_embedder
+from cavmae_sync.cli.terminal import Terminal, print_lines
 from cavmae_sync.cli.types import Json
+from cavmae_sync.shown import notes_of
 
 if TYPE_CHECKING:
     from cavmae_sync.evaluation.inpaint import Inpainted
@@ -96,20 +97,20 @@ def reconstruct(
             "errors": {name: dict(errors) for name, errors in found.errors.items()},
             "sound_is_approximate": True,
         }
-        print(json.dumps(content, indent=2, ensure_ascii=False))
+        print_lines(json.dumps(content, indent=2, ensure_ascii=False))
     else:
-        Console().print(_table(found, video.name))
+        Terminal().print(_table(found, video.name))
 
 
 def _table(found: "Inpainted", name: str) -> Table:
-    caption = (
-        "Mean squared error on hidden patches, in the scale of the model's inputs.\n"
+    notes = (
+        "Mean squared error on hidden patches, in the scale of the model's inputs.",
         "mean of seen: every hidden patch is the mean of what was seen. own mean: it is its own true mean"
-        + (", which the prediction was told too." if found.normalize_pixels else ".")
+        + (", which the prediction was told too." if found.normalize_pixels else "."),
     )
     table = Table(
         title=f"{name} at {found.seconds:.2f} s",
-        caption=caption,
+        caption=notes_of(notes),
         title_justify="left",
         caption_justify="left",
     )

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
 
 from cavmae_sync.choices import Scale
 from cavmae_sync.cli.interrupt import stop_on_signal
 from cavmae_sync.cli.open import check_folder
 from cavmae_sync.cli.stages import show_stages
+from cavmae_sync.cli.terminal import Terminal, print_lines
 from cavmae_sync.cli.types import Json
 from cavmae_sync.errors import ConfigError
 
@@ -146,9 +146,9 @@ def _named(word: str, option: str, *, count: int) -> tuple[str, list[Path]]:
 
 
 def _print_plan(grid: "Grid") -> None:
-    console = Console()
+    console = Terminal()
     for line in grid.plan():
-        console.print(line, soft_wrap=True, markup=False, highlight=False)
+        console.print(line, soft_wrap=True, highlight=False)
 
 
 def _write(result: "TableResult", out: Path, *, as_json: bool) -> None:
@@ -163,7 +163,7 @@ def _write(result: "TableResult", out: Path, *, as_json: bool) -> None:
     write_text(out / f"{name}.md", to_markdown(result))
     save_picture(to_picture(result), out / f"{name}.png")
     if as_json:
-        print(text, end="")
+        print_lines(text)
         return
-    Console().print(*to_tables(result))
-    Console().print(f"Also in {out / name}.md, .json and .png", soft_wrap=True)
+    Terminal().print(*to_tables(result))
+    Terminal().print(f"Also in {out / name}.md, .json and .png", soft_wrap=True)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, get_args
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
-from rich.console import Console
 
 from cavmae_sync.choices import Modalities, Precision, Representation
 from cavmae_sync.cli.open import check_output, open_embedder
 from cavmae_sync.cli.progress import show_progress
+from cavmae_sync.cli.terminal import Terminal, print_lines
 from cavmae_sync.cli.types import Count, Json
 
 if TYPE_CHECKING:
@@ -103,8 +103,8 @@ def segment(
     if as_json:
         made_with = {"video": str(video), "weights": weights_fingerprint(embedder.model)}
         content = made_with | segment_text.states_dict(found, config=config)
-        print(json.dumps(content, indent=2, ensure_ascii=False))
+        print_lines(json.dumps(content, indent=2, ensure_ascii=False))
     else:
-        Console().print(segment_text.states_table(found, title=video.name))
+        Terminal().print(segment_text.states_table(found, title=video.name))
         if min_seconds == 0 and max(len(states.segments) for states in found.states.values()) > _MANY:
-            Console(stderr=True).print("Many short segments: --min-seconds 2 joins them.", highlight=False)
+            Terminal(stderr=True).print("Many short segments: --min-seconds 2 joins them.", highlight=False)

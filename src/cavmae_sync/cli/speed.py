@@ -5,11 +5,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 
 from cavmae_sync.cli.progress import show_progress
+from cavmae_sync.cli.terminal import Terminal, print_lines
 from cavmae_sync.cli.types import Json
+from cavmae_sync.shown import notes_of
 
 if TYPE_CHECKING:
     from cavmae_sync.embedding.speed import PrecisionSpeed, SpeedReport
@@ -50,10 +51,10 @@ def speed(run_or_weights: Path | None = None, /, *, device: str | None = None, a
             "keeps_freed_memory": keeps_memory,
             "has_weights": run_or_weights is not None,
         }
-        print(json.dumps(content, indent=2))
+        print_lines(json.dumps(content, indent=2))
         return
-    console = Console()
-    console.print(_table(report), _notes(report, keeps_memory=keeps_memory), highlight=False)
+    console = Terminal()
+    console.print(_table(report), notes_of(_notes(report, keeps_memory=keeps_memory)), highlight=False)
     if run_or_weights is None:
         console.print("Weights are random: times are right, errors of trained weights are others.")
 
@@ -93,23 +94,21 @@ def _other_products(report: "SpeedReport") -> str:
     )
 
 
-def _notes(report: "SpeedReport", *, keeps_memory: bool) -> str:
+def _notes(report: "SpeedReport", *, keeps_memory: bool) -> list[str]:
     ways = ", ".join(
         f"{kind} {rate / 1e9:.0f} GFLOP/s, error {report.float32_errors[kind]:.0e}"
         for kind, rate in report.float32_rates.items()
     )
     memory = "kept for the next clip" if keeps_memory else "handed back (only glibc can be told to keep it)"
-    return "\n".join(
-        [
-            *(f"{each.precision}: {each.note}" for each in report.precisions if each.note),
-            "GFLOP/s: of one linear layer of ViT-B",
-            f"share: of that, over the {report.operations / 1e9:.1f} GFLOP that are needed for "
-            f"{report.num_frames} frames and {report.num_segments} different segments",
-            f"float32 products: {report.float32_products}, by processor and build of torch ({ways})."
-            f"{_other_products(report)}",
-            f"attention in float32: {report.attention}, by the table in compute/attention.py",
-            f"freed memory: {memory}",
-            f"recommended: --precision {report.recommended}, the fastest with 1-cosine up to 1e-4; to "
-            "replace float32 it must be 1.15 times as fast",
-        ]
-    )
+    return [
+        *(f"{each.precision}: {each.note}" for each in report.precisions if each.note),
+        "GFLOP/s: of one linear layer of ViT-B",
+        f"share: of that, over the {report.operations / 1e9:.1f} GFLOP that are needed for "
+        f"{report.num_frames} frames and {report.num_segments} different segments",
+        f"float32 products: {report.float32_products}, by processor and build of torch ({ways})."
+        f"{_other_products(report)}",
+        f"attention in float32: {report.attention}, by the table in compute/attention.py",
+        f"freed memory: {memory}",
+        f"recommended: --precision {report.recommended}, the fastest with 1-cosine up to 1e-4; to "
+        "replace float32 it must be 1.15 times as fast",
+    ]

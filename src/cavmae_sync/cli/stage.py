@@ -4,10 +4,9 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from rich.console import Console
-
 from cavmae_sync.choices import Split
 from cavmae_sync.cli.progress import show_progress
+from cavmae_sync.cli.terminal import Terminal, print_lines
 from cavmae_sync.cli.types import Count, Json
 
 
@@ -52,9 +51,9 @@ def stage(
             on_progress=lambda done, total: advance(done, total, ""),
         )
     if as_json:
-        print(json.dumps(asdict(summary), default=str))
+        print_lines(json.dumps(asdict(summary), default=str))
         return
-    Console().print(
+    Terminal().print(
         f"{summary.num_clips} clips of {summary.num_classes} classes in {summary.folder} "
         f"({summary.num_made} made now)",
         soft_wrap=True,

@@ -10,6 +10,7 @@ from cyclopts.validators import Number
 from cavmae_sync.choices import Cluster
 from cavmae_sync.cli.jobs import ShardJob, open_executor, split_command, submit_all, wait_for
 from cavmae_sync.cli.progress import show_progress
+from cavmae_sync.cli.terminal import print_line, print_lines
 from cavmae_sync.cli.types import Count, Json
 
 
@@ -71,10 +72,10 @@ def submit(
     executor = open_executor(folder.absolute(), cluster=cluster, settings=settings)
     jobs = submit_all(executor, [ShardJob(each) for each in words])
     if as_json:
-        print(json.dumps({"jobs": [{"id": job.job_id, "log": str(job.paths.stderr)} for job in jobs]}))
+        print_lines(json.dumps({"jobs": [{"id": job.job_id, "log": str(job.paths.stderr)} for job in jobs]}))
     else:
         for job in jobs:
-            print(f"{job.job_id}  {job.paths.stderr}")
+            print_line(f"{job.job_id}  {job.paths.stderr}")
     if wait or cluster == "debug":
         with show_progress("waiting for jobs") as advance:
             wait_for(jobs, on_progress=lambda done: advance(done, len(jobs), ""))

@@ -65,7 +65,7 @@ def write_audit_page(report: AuditReport, path: Path) -> None:
     write_page(
         path,
         title="What is left of the videos",
-        lead=report.caption().replace("\n", ". ") + ".",
+        lead=". ".join(report.caption()) + ".",
         sections=sections,
         footer=f"Made by cavmae-sync audit of {report.inventory.root}.",
     )

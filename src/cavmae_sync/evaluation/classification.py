@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from rich.markup import escape
 from rich.table import Table
 from torch import Tensor
 
@@ -24,6 +23,7 @@ from cavmae_sync.metrics.classification import (
     d_prime,
     resampled_means,
 )
+from cavmae_sync.shown import text_of, title_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,21 +63,21 @@ class ClassificationReport(Report):
 
     def to_class_table(self) -> Table:
         """For people: one row per class, the best first, classes without positives last."""
-        table = Table(title=f"{self.name} by class", title_justify="left")
+        table = Table(title=title_of(f"{self.name} by class"), title_justify="left")
         table.add_column("class")
         for heading in ("average precision", "AUC", "clips"):
             table.add_column(heading, justify="right")
         for score in sorted(self.class_scores, key=_best_first):
             table.add_row(
-                escape(score.name),
+                text_of(score.name),
                 _percent(score.average_precision),
                 _percent(score.auc),
                 str(score.num_positives),
             )
         return table
 
-    def _caption(self) -> str:
-        lines = [Report._caption(self)]
+    def _caption(self) -> list[str]:
+        lines = Report._caption(self)
         for key, says in (
             ("classes_excluded", "no clip belongs to, left out"),
             ("classes_without_negatives", "every clip belongs to, left out of AUC"),
@@ -92,7 +92,7 @@ class ClassificationReport(Report):
                 f"always {majority['class']!r} is right in {majority['accuracy'] * 100:.1f} % "
                 "(chance is one in as many as there are classes)"
             )
-        return "\n".join([lines[0], *map(escape, lines[1:])])
+        return lines
 
 
 def classification_report(  # noqa: PLR0913 - scores and truth, how to judge them, where they come from

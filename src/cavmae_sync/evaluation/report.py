@@ -8,6 +8,8 @@ from typing import Any, Final, Literal
 
 from rich.table import Table
 
+from cavmae_sync.shown import notes_of, title_of
+
 #: "score" is any other number without a unit: d', the adjusted Rand index. "points" is a difference of two
 #: fractions, in [-1, 1].
 Unit = Literal["fraction", "rank", "score", "seconds", "points"]
@@ -120,7 +122,12 @@ class Report:
 
     def to_table(self) -> Table:
         """For people: one row per metric, percent, and below it what the numbers rest on. Print with rich."""
-        table = Table(title=self.name, caption=self._caption(), caption_justify="left", title_justify="left")
+        table = Table(
+            title=title_of(self.name),
+            caption=notes_of(self._caption()),
+            caption_justify="left",
+            title_justify="left",
+        )
         table.add_column("")
         table.add_column("metric")
         for heading in ("value", "95 % interval", "chance"):
@@ -140,13 +147,13 @@ class Report:
             previous = group
         return table
 
-    def _caption(self) -> str:
+    def _caption(self) -> list[str]:
         counts = ", ".join(f"{count} {_words(name)}" for name, count in self.counts.items())
         choices = ", ".join(
             f"{_words(name)} {value}" for name, value in self.config.items() if isinstance(value, str | int)
         )
         hashes = f"weights {self.weights[:_PRINTED_DIGITS]}, clip list {self.clip_list[:_PRINTED_DIGITS]}"
-        return f"{counts}\n{choices}\n{hashes}"
+        return [counts, choices, hashes]
 
 
 def _words(name: str) -> str:

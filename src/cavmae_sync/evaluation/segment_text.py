@@ -16,14 +16,20 @@ from cavmae_sync.embedding.video_states import SegmentingConfig, StatesOfModalit
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.evaluation.pictures.style import drawable
 from cavmae_sync.evaluation.pictures.temporal import LETTERS_NOTE, Bar, Surroundings, states_picture
+from cavmae_sync.shown import notes_of, title_of
 
 _COLUMNS: Final = ("start", "stop", "label")
 
 
 def states_table(found: VideoStates, *, title: str) -> Table:
     """For people: a row for each segment, and below how labels were found. Print with rich."""
-    notes = "\n".join(f"{modality}: {_how(states)}" for modality, states in found.states.items())
-    table = Table(title=title, caption=notes, title_justify="left", caption_justify="left")
+    notes = notes_of((f"{modality}: {_how(states)}" for modality, states in found.states.items()))
+    table = Table(
+        title=title_of(title),
+        caption=notes,
+        title_justify="left",
+        caption_justify="left",
+    )
     table.add_column("vectors")
     for heading in ("start", "stop", "lasts"):
         table.add_column(heading, justify="right")

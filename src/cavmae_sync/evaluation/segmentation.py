@@ -22,6 +22,7 @@ from cavmae_sync.evaluation.segmentation_examples import Examples, Target
 from cavmae_sync.inputs import normalize_frames
 from cavmae_sync.metrics import Pixels, PooledScores, interval, pooled_scores, resampled_pools
 from cavmae_sync.model import weights_fingerprint
+from cavmae_sync.shown import text_of
 
 #: Stands for all rows where subsets are named; its metrics have no prefix.
 _EVERY: Final = ""
@@ -93,7 +94,9 @@ class SegmentationReport(Report):
             table.add_column(heading, justify="right")
         for score in self.classes:
             parts = (score.average_precision, score.iou, score.positive_share)
-            table.add_row(score.name, *(f"{part * 100:.1f} %" for part in parts), str(score.num_rows))
+            table.add_row(
+                text_of(score.name), *(f"{part * 100:.1f} %" for part in parts), str(score.num_rows)
+            )
         return table
 
 

@@ -24,6 +24,7 @@ from cavmae_sync.data.inventory import (
     take_inventory,
 )
 from cavmae_sync.data.inventory.scan import Progress
+from cavmae_sync.shown import notes_of
 
 FACTS_FILE: Final = "facts.jsonl"
 #: What each state says, for people.
@@ -109,7 +110,12 @@ class AuditReport:
     def to_table(self) -> Table:
         """Clips by state, for people."""
         total = len(self.audit.expected)
-        table = Table(title="audit", caption=self.caption(), caption_justify="left", title_justify="left")
+        table = Table(
+            title="audit",
+            caption=notes_of(self.caption()),
+            caption_justify="left",
+            title_justify="left",
+        )
         table.add_column("state")
         table.add_column("clips", justify="right")
         table.add_column("of all", justify="right")
@@ -124,7 +130,7 @@ class AuditReport:
                     table.add_row(f"  {reason}", str(files), "", "", "")
         return table
 
-    def caption(self) -> str:
+    def caption(self) -> list[str]:
         """What the counts rest on."""
         expected = "found" if self.wanted is None else f"on {self.wanted.name}"
         lines = [f"{len(self.audit.expected)} clips {expected}, {len(self.survivor_ids())} survive"]
@@ -139,7 +145,7 @@ class AuditReport:
         if self.against is not None:
             leaked = len({pair.first for pair in self.overlap})
             lines.append(f"{leaked} clips are also in {self.against}")
-        return "\n".join(lines)
+        return lines
 
     def survival_by_class(self) -> dict[str, tuple[int, int]]:
         """For each label how many of its clips survive, and how many there are; the worst first."""

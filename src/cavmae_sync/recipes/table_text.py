@@ -8,15 +8,19 @@ from rich.table import Table
 
 from cavmae_sync.evaluation.pictures.tables import Series, table_picture
 from cavmae_sync.recipes.reproduce import Cell, TableResult
+from cavmae_sync.shown import notes_of, title_of
 
 _NO_SOURCE = "·"
 
 
 def to_tables(result: TableResult) -> tuple[Table, Table]:
     """For a terminal: what was measured, and what the paper gives for the same rows. Print with rich."""
-    measured = Table(title=f"{result.table.title}\nmeasured", title_justify="left")
+    measured = Table(title=title_of(result.table.title, "measured"), title_justify="left")
     published = Table(
-        title="the paper", caption="\n".join(_notes(result)), title_justify="left", caption_justify="left"
+        title="the paper",
+        caption=notes_of(_notes(result)),
+        title_justify="left",
+        caption_justify="left",
     )
     for table, headings, cells in (
         (measured, result.columns, _measured),

@@ -8,6 +8,8 @@ from typing import Any, Final, Literal
 from rich.table import Table
 from rich.text import Text
 
+from cavmae_sync.shown import text_of, title_of
+
 #: "note" is worth knowing and no failure; "skipped" says why a check could not be made.
 Status = Literal["ok", "FAIL", "note", "skipped"]
 
@@ -103,11 +105,16 @@ class DoctorReport:
 
     def to_table(self) -> Table:
         """For people: one row per check. Print with rich, and the verdict below it."""
-        table = Table(title=f"doctor: {self.subject}", title_justify="left", box=None, pad_edge=False)
+        table = Table(
+            title=title_of(f"doctor: {self.subject}"),
+            title_justify="left",
+            box=None,
+            pad_edge=False,
+        )
         table.add_column("")
         table.add_column("check", no_wrap=True)
         table.add_column("what was found", overflow="fold")
         for finding in self.findings:
             style = _STYLES[finding.status]
-            table.add_row(Text(finding.status, style=style), Text(finding.check), Text(finding.text()))
+            table.add_row(Text(finding.status, style=style), finding.check, text_of(finding.text()))
         return table

@@ -1,0 +1,60 @@
+"""Text that strangers chose (names of files, clips, labels, tensors) in what people read.
+
+A name may hold line breaks, escape sequences that steer a terminal, and marks that turn the direction of what
+follows. Whatever is printed passes through here: `cli/terminal.py` does it for all commands.
+"""
+
+import unicodedata
+from collections.abc import Iterable
+from typing import Final
+
+from rich.text import Text
+
+#: Control characters, invisible marks (direction, byte order), halves of characters (bytes of a file name
+#: that are no text), and the line and paragraph separators.
+_UNSAFE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+#: Joiners, which Persian, Indian scripts and emoji are written with. They do nothing else.
+_JOINERS: Final = "\u200c\u200d"
+_SHORT: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def one_line(text: str) -> str:
+    r"""A text without anything that is not seen: such characters become `\n`, `\u001b` and so on, as in JSON.
+
+    >>> print(one_line("clip\nerror: \x1b[31mforged.mp4"))
+    clip\nerror: \u001b[31mforged.mp4
+    """
+    if text.isprintable():
+        return text
+    return "".join(_escaped(letter) if _is_unsafe(letter) else letter for letter in text)
+
+
+def safe_lines(text: str) -> str:
+    """As `one_line`, for a text whose line breaks are our own, JSON for example. JSON keeps its meaning."""
+    return "\n".join(map(one_line, text.split("\n")))
+
+
+def text_of(text: str) -> Text:
+    """One line for rich, which finds no markup in it: what stands in a cell of a table."""
+    return Text(one_line(text))
+
+
+def title_of(*lines: str) -> Text:
+    """The title of a table of rich, line by line."""
+    return Text("\n".join(map(one_line, lines)), style="table.title")
+
+
+def notes_of(lines: Iterable[str]) -> Text:
+    """What stands below a table of rich, line by line."""
+    return Text("\n".join(map(one_line, lines)), style="table.caption")
+
+
+def _is_unsafe(letter: str) -> bool:
+    return unicodedata.category(letter) in _UNSAFE and letter not in _JOINERS
+
+
+def _escaped(letter: str) -> str:
+    if letter in _SHORT:
+        return _SHORT[letter]
+    units = letter.encode("utf-16-be", "surrogatepass")  # above U+FFFF two of them, as JSON writes it
+    return "".join(f"\\u{units[i : i + 2].hex()}" for i in range(0, len(units), 2))
