@@ -1,4 +1,4 @@
-"""SIGTERM and a closed terminal end a command as Ctrl-C does: workers end, no half files, one line, a code."""
+"""SIGTERM and a closed terminal end a command as Ctrl-C does: workers end, no half files, one line."""
 
 import os
 import shutil
@@ -79,12 +79,16 @@ def test_embed_cleans_up(many_videos: Path, weights: Path, tmp_path: Path, numbe
     assert not (out / "library.json").exists()
 
 
+def hear(number: int) -> None:
+    os.kill(os.getpid(), number)
+    time.sleep(5)
+
+
 @pytest.mark.parametrize(("number", "expected"), SIGNALS.items())
 def test_each_signal_has_its_code(number: int, expected: int):
     with stops_are_interrupts() as code:
         with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), number)
-            time.sleep(5)
+            hear(number)
         assert code() == expected
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
@@ -96,8 +100,7 @@ def test_what_saves_first_is_asked_and_the_code_is_that_of_the_signal():
             os.kill(os.getpid(), signal.SIGTERM)
             assert should_stop()
             with pytest.raises(KeyboardInterrupt):
-                os.kill(os.getpid(), signal.SIGTERM)
-                time.sleep(5)
+                hear(signal.SIGTERM)
         assert code() == 143
 
 
