@@ -87,3 +87,20 @@ def test_short_segments_are_given_away_where_that_is_asked(embedder: Embedder, v
     found = segment_video(embedder, video, config=config)
     assert all(s.stop_seconds - s.start_seconds >= 2.5 for s in found.states["visual"].segments)
     assert found.states["visual"].segments[-1].stop_seconds == found.stop_seconds
+
+
+def test_a_shot_in_which_nothing_happens_is_one_segment(embedder: Embedder, tmp_path: Path):
+    """A little noise in picture and sound: the published rule cuts it, and this is not shown to people."""
+    generator = np.random.default_rng(1)
+    frames_THWC = (120 + generator.integers(-3, 4, (60, 32, 32, 3))).astype(np.uint8)
+    waveform_S = generator.uniform(-0.3, 0.3, 96_000).astype(np.float32)
+    write_video(tmp_path / "shot.mp4", frames_THWC, frames_per_second=10, waveform_S=waveform_S)
+    found = segment_video(embedder, tmp_path / "shot.mp4", config=SegmentingConfig()).states
+    published = segment_video(
+        embedder, tmp_path / "shot.mp4", config=SegmentingConfig(least_distance=0.0)
+    ).states
+    for modality, states in found.items():
+        assert len(states.segments) == 1
+        assert states.is_sharp is None
+        assert states.farthest < 0.1
+        assert len(published[modality].segments) > 1

@@ -29,6 +29,7 @@ def segment(
     modality: Modalities | Literal["all"] = "all",
     scope: Literal["file", "clip"] = "file",
     max_states: Annotated[int, Parameter(validator=Number(gte=2))] = 5,
+    least_distance: Annotated[float, Parameter(validator=Number(gte=0, lte=1))] = 0.1,
     min_seconds: Annotated[float, Parameter(validator=Number(gte=0))] = 0.0,
     num_frames: Count = 16,
     seed: int = 0,
@@ -44,8 +45,9 @@ def segment(
 
     Frames are put into groups by what the model makes of them, and runs of one group are segments. A letter
     is a state and comes back with it; letters of different modalities have nothing to do with each other. The
-    published rule always finds at least two states, also where nothing happens: a threshold that ends far
-    below 0.1 says that they hardly differ.
+    published rule always finds at least two states. Here, frames that hardly differ are one, so that a shot
+    in which nothing happens is one segment; and it is said when no border is sharper than steady noise or a
+    slow drift would give.
 
     Example: cavmae-sync segment my-run my-video.mp4 --picture bars.png --csv segments.csv
 
@@ -56,6 +58,7 @@ def segment(
         modality: Divide by sound, by picture, or by both at once; `all` does all three.
         scope: Compare all frames of the `file`, or, as published, only those of each `clip` of 10 s.
         max_states: Most states, of the file or of each clip, at least 2.
+        least_distance: Frames nearer than this cosine distance are one state; 0 is the published rule alone.
         min_seconds: Give shorter segments to their neighbours; 2 to 10 make long videos readable.
         num_frames: Frames looked at in each clip of 10 s.
         seed: Of k-means, which takes over where the published rule finds no threshold.
@@ -85,6 +88,7 @@ def segment(
         modalities=get_args(Modalities) if modality == "all" else (modality,),
         scope=scope,
         max_states=max_states,
+        least_distance=least_distance,
         min_seconds=min_seconds,
         num_frames=num_frames,
         seed=seed,
@@ -105,6 +109,9 @@ def segment(
         content = made_with | segment_text.states_dict(found, config=config)
         print_lines(json.dumps(content, indent=2, ensure_ascii=False))
     else:
-        Terminal().print(segment_text.states_table(found, title=video.name))
+        console = Terminal(highlight=False)
+        console.print(segment_text.states_table(found, title=video.name))
+        for note in segment_text.states_notes(found, config=config):
+            console.print(note, soft_wrap=True)
         if min_seconds == 0 and max(len(states.segments) for states in found.states.values()) > _MANY:
             Terminal(stderr=True).print("Many short segments: --min-seconds 2 joins them.", highlight=False)

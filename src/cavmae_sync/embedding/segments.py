@@ -143,7 +143,7 @@ def cluster_states(vectors_TD: Tensor, *, max_states: int = MAX_STATES, seed: in
     if bool((vectors_TD == vectors_TD[0]).all()):
         labels_T = np.zeros(len(vectors_TD), dtype=np.int64)
         return Clustering(labels_T=labels_T, path="single", num_iterations=0, threshold=None)
-    distance_TT = _cosine_distances(vectors_TD)
+    distance_TT = cosine_distances(vectors_TD)
     found = _find_threshold(distance_TT, max_states=max_states)
     if found.num_states is None:
         num_states = max(min(max_states, len(vectors_TD) // 2), 2)
@@ -254,13 +254,20 @@ def _find_threshold(distance_TT: NDArray[np.float64], *, max_states: int) -> _Fo
     return _Found(num_states=None, num_iterations=tried, threshold=threshold)
 
 
+def linked(distance_TT: NDArray[np.float64], *, threshold: float) -> NDArray[np.integer]:
+    """States of which no two frames are farther apart than a threshold (complete linkage)."""
+    merges = _agglomerative(1).fit(distance_TT).distances_
+    return _agglomerative(int((merges >= threshold).sum()) + 1).fit_predict(distance_TT)
+
+
 def _agglomerative(num_states: int) -> AgglomerativeClustering:
     return AgglomerativeClustering(
         n_clusters=num_states, metric="precomputed", linkage="complete", compute_distances=True
     )
 
 
-def _cosine_distances(vectors_TD: Tensor) -> NDArray[np.float64]:
+def cosine_distances(vectors_TD: Tensor) -> NDArray[np.float64]:
+    """Of all pairs of frames, float64 [T, T] in [0, 2]."""
     vectors = vectors_TD.numpy().astype(np.float64)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     distance_TT = np.clip(1 - vectors @ vectors.T, 0, 2)

@@ -20,10 +20,12 @@ from cavmae_sync.embedding.segments import (
     Clustering,
     Segment,
     cluster_states,
+    cosine_distances,
     runs_of_labels,
     state_vectors,
     without_short,
 )
+from cavmae_sync.embedding.steady import LEAST_DISTANCE, MOST_FRAMES, has_sharp_border, join_near
 from cavmae_sync.embedding.video import EmbeddedClip, embed_video
 from cavmae_sync.errors import ConfigError
 from cavmae_sync.inputs.frames import resize
@@ -47,10 +49,16 @@ class StatesOfModality:
     Attributes:
         segments: Without gaps, over the whole file; a label is a state, wherever it appears.
         clusterings: How labels were found: one for the file, or one for each clip.
+        farthest: Largest cosine distance of two frames that were compared.
+        is_sharp: Whether a border is sharper than steady noise or a slow drift would give
+            (`has_sharp_border`); None where there is no border, or nothing was asked because there are too
+            many frames.
     """
 
     segments: tuple[Segment, ...]
     clusterings: tuple[Clustering, ...]
+    farthest: float
+    is_sharp: bool | None
 
     @property
     def num_labels(self) -> int:
@@ -88,6 +96,8 @@ class SegmentingConfig:
         scope: "file" compares all frames, so that a state that comes back has its letter again; "clip"
             divides every clip of 10 s by itself, as published, and no letter appears in two clips.
         max_states: Most states, of the file or of each clip.
+        least_distance: Frames nearer than this cosine distance are one state; 0 is the published rule alone,
+            which always finds two.
         min_seconds: Shorter segments are given to their neighbours; 0 keeps all, as published.
         clip_seconds: Length of the clips that are decoded and embedded.
         num_frames: Frames of a clip.
@@ -97,6 +107,7 @@ class SegmentingConfig:
     modalities: Sequence[Modalities] = get_args(Modalities)
     scope: Scope = "file"
     max_states: int = MAX_STATES
+    least_distance: float = LEAST_DISTANCE
     min_seconds: float = 0.0
     clip_seconds: float = CLIP_SECONDS
     num_frames: int = NUM_FRAMES
@@ -185,6 +196,8 @@ def _states(parts: Sequence[_Part], modality: Modalities, config: SegmentingConf
     groups = [list(parts)] if config.scope == "file" else [[part] for part in parts]
     segments: list[Segment] = []
     clusterings: list[Clustering] = []
+    sharp: list[bool] = []
+    farthest = 0.0
     for group in groups:
         vectors_TD = state_vectors(
             torch.cat([part.audio_TD for part in group]),
@@ -192,6 +205,18 @@ def _states(parts: Sequence[_Part], modality: Modalities, config: SegmentingConf
             modality=modality,
         )
         found = cluster_states(vectors_TD, max_states=config.max_states, seed=config.seed)
+        found = join_near(vectors_TD, found, least_distance=config.least_distance)
+        farthest = max(farthest, float(cosine_distances(vectors_TD).max()))
+        if found.num_labels > 1 and len(vectors_TD) <= MOST_FRAMES:
+            sharp.append(
+                has_sharp_border(
+                    vectors_TD,
+                    found.labels_T,
+                    max_states=config.max_states,
+                    least_distance=config.least_distance,
+                    seed=config.seed,
+                )
+            )
         num_before = sum(clustering.num_labels for clustering in clusterings)
         clusterings.append(found)
         found_segments = runs_of_labels(
@@ -201,7 +226,12 @@ def _states(parts: Sequence[_Part], modality: Modalities, config: SegmentingConf
             stop_seconds=group[-1].stop_seconds,
         )
         segments += _long_enough(found_segments, min_seconds=config.min_seconds)
-    return StatesOfModality(segments=tuple(segments), clusterings=tuple(clusterings))
+    return StatesOfModality(
+        segments=tuple(segments),
+        clusterings=tuple(clusterings),
+        farthest=farthest,
+        is_sharp=any(sharp) if sharp else None,
+    )
 
 
 def _long_enough(segments: Sequence[Segment], *, min_seconds: float) -> list[Segment]:

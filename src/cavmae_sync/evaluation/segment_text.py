@@ -16,20 +16,14 @@ from cavmae_sync.embedding.video_states import SegmentingConfig, StatesOfModalit
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.evaluation.pictures.style import drawable
 from cavmae_sync.evaluation.pictures.temporal import LETTERS_NOTE, Bar, Surroundings, states_picture
-from cavmae_sync.shown import notes_of, title_of
+from cavmae_sync.shown import title_of
 
 _COLUMNS: Final = ("start", "stop", "label")
 
 
 def states_table(found: VideoStates, *, title: str) -> Table:
-    """For people: a row for each segment, and below how labels were found. Print with rich."""
-    notes = notes_of((f"{modality}: {_how(states)}" for modality, states in found.states.items()))
-    table = Table(
-        title=title_of(title),
-        caption=notes,
-        title_justify="left",
-        caption_justify="left",
-    )
+    """For people: a row for each segment. Print with rich, and `states_notes` below."""
+    table = Table(title=title_of(title), title_justify="left")
     table.add_column("vectors")
     for heading in ("start", "stop", "lasts"):
         table.add_column(heading, justify="right")
@@ -45,6 +39,14 @@ def states_table(found: VideoStates, *, title: str) -> Table:
             )
         table.add_section()
     return table
+
+
+def states_notes(found: VideoStates, *, config: SegmentingConfig) -> list[str]:
+    """A sentence for each modality: whether anything changes, how surely, and how labels were found."""
+    return [
+        f"{modality}: {_verdict(states, config)} ({_how(states)})"
+        for modality, states in found.states.items()
+    ]
 
 
 def states_csv(found: VideoStates) -> str:
@@ -74,6 +76,8 @@ def states_dict(found: VideoStates, *, config: SegmentingConfig) -> dict[str, An
                     }
                     for segment in states.segments
                 ],
+                "farthest": states.farthest,
+                "has_sharp_border": states.is_sharp,
                 "clusterings": [
                     {
                         "path": one.path,
@@ -125,7 +129,7 @@ def states_picture_of(found: VideoStates, *, name: str, truth: Bar | None = None
         truth: From `read_truth`.
     """
     order = [modality for modality in ("visual", "both", "audio") if modality in found.states]
-    bars = [Bar(name=modality, segments=found.states[modality].segments) for modality in order]
+    bars = [_bar(modality, found.states[modality]) for modality in order]
     return states_picture(
         bars if truth is None else [*bars, truth],
         around=Surroundings(
@@ -136,6 +140,15 @@ def states_picture_of(found: VideoStates, *, name: str, truth: Bar | None = None
             stop_seconds=found.stop_seconds,
         ),
         title=f"{drawable(name)}: stretches of one state\n{LETTERS_NOTE}",
+    )
+
+
+def _bar(modality: str, states: StatesOfModality) -> Bar:
+    changes = len(states.segments) > 1
+    return Bar(
+        name=modality,
+        segments=states.segments,
+        names=None if changes else {0: "one segment: nothing changes"},
     )
 
 
@@ -152,6 +165,25 @@ def _stretch(path: Path, line: int, row: dict[str, str]) -> tuple[float, float, 
     return start, stop, row["label"]
 
 
+def _verdict(states: StatesOfModality, config: SegmentingConfig) -> str:
+    number = len(states.segments)
+    if number == 1 and any(one.num_labels > 1 for one in states.clusterings):
+        return "one segment: all others were shorter than --min-seconds"
+    if number == 1:
+        return (
+            f"one segment: nothing changes. Frames differ by at most {states.farthest:.2g}; this model tells "
+            f"them apart from {config.least_distance:g} on"
+        )
+    if states.is_sharp is None:
+        return f"{number} segments"
+    if states.is_sharp:
+        return f"{number} segments; a border is sharper than steady noise or slow drift would give"
+    return (
+        f"{number} segments; no border is sharper than steady noise, slow drift or a regular coming and "
+        "going would give"
+    )
+
+
 def _how(states: StatesOfModality) -> str:
     ways = [one.path.replace("_", "-") for one in states.clusterings]
     if len(ways) > 1:
@@ -159,6 +191,6 @@ def _how(states: StatesOfModality) -> str:
         return ", ".join(f"{count} clips {way}" for way, count in counts.items())
     (one,) = states.clusterings
     if one.threshold is None:
-        return "one state: all vectors are equal"
+        return "all vectors are equal"
     tried = f"{one.num_iterations} {'threshold' if one.num_iterations == 1 else 'thresholds'} tried"
-    return f"{one.num_labels} states, {ways[0]}, {tried}, last one {np.round(one.threshold, 3)}"
+    return f"states: {one.num_labels}, {ways[0]}, {tried}, last one {np.round(one.threshold, 3)}"
