@@ -15,6 +15,7 @@ from cavmae_sync.cli.types import Count, Json
 
 if TYPE_CHECKING:
     from cavmae_sync.embedding import EmbeddedClip
+    from cavmae_sync.embedding.video_states import SegmentingConfig, VideoStates
 
 
 #: So many segments are too many to read.
@@ -109,9 +110,15 @@ def segment(
         content = made_with | segment_text.states_dict(found, config=config)
         print_lines(json.dumps(content, indent=2, ensure_ascii=False))
     else:
-        console = Terminal(highlight=False)
-        console.print(segment_text.states_table(found, title=video.name))
-        for note in segment_text.states_notes(found, config=config):
-            console.print(note, soft_wrap=True)
-        if min_seconds == 0 and max(len(states.segments) for states in found.states.values()) > _MANY:
-            Terminal(stderr=True).print("Many short segments: --min-seconds 2 joins them.", highlight=False)
+        _print(found, config, title=video.name)
+
+
+def _print(found: "VideoStates", config: "SegmentingConfig", *, title: str) -> None:
+    from cavmae_sync.evaluation.segment_text import states_notes, states_table
+
+    console = Terminal(highlight=False)
+    console.print(states_table(found, title=title))
+    for note in states_notes(found, config=config):
+        console.print(note, soft_wrap=True)
+    if config.min_seconds == 0 and max(len(states.segments) for states in found.states.values()) > _MANY:
+        Terminal(stderr=True).print("Many short segments: --min-seconds 2 joins them.", highlight=False)
