@@ -71,6 +71,7 @@ def test_the_whole_path(cli, tmp_path: Path):
         "pretrain", "debug", *TINY_RUN, "--data", data, "--validation", data, "--out", out, "--json"
     )
     assert (trained.code, json.loads(trained.out)["is_complete"]) == (0, True), trained.err
+    assert "6 clips of --validation are also clips of --data" in " ".join(trained.err.split())
 
     picture = tmp_path / "similarity.png"
     measured = cli("evaluate", "retrieval", out, "--data", data, "--picture", picture, "--json")
@@ -84,6 +85,7 @@ def test_the_whole_path(cli, tmp_path: Path):
         for metric in ("recall_at_1", "recall_at_5", "recall_at_10", "median_rank")
     }
     assert picture.stat().st_size > 1000
+    assert "6 of 6 clips were learned from in this run's pretraining" in " ".join(measured.err.split())
 
     all_four = json.loads(
         cli("evaluate", "retrieval", out, "--data", data, "--aggregation", "all", "--json").out

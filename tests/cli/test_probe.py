@@ -46,6 +46,10 @@ def test_help_shows_an_example(cli):
 def test_a_probe_with_controls(cli, model_file: Path, prepared_folder: Path, tmp_path: Path):
     out = tmp_path / "probe"
     words = ("probe", model_file, *QUICK, "--train", prepared_folder, "--test", prepared_folder)
+    refused = cli(*words, "--out", out)
+    assert (refused.code, refused.out) == (1, "")
+    assert "14 of 14 clips of" in refused.err
+    words = (*words, "--allow-overlap")
     ran = cli(*words, "model.inputs.align_length=valid", "--out", out, "--with-controls", "--json")
     assert ran.code == 0, ran.err
     facts = json.loads(ran.out)

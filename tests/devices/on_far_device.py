@@ -156,7 +156,9 @@ class Exercises:
             ]
         )
         out = Path(tempfile.mkdtemp()) / "probe"
-        result = run_probing(self.embedder(), config, train=self.clips, test=self.clips, out=out)
+        result = run_probing(
+            self.embedder(), config, train=self.clips, test=self.clips, out=out, allow_overlap=True
+        )
         return [*_flat(result.report.scores_NC)]
 
     def fine_tuning(self) -> Numbers:

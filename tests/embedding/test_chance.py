@@ -1,9 +1,12 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
+from cavmae_sync.data import PrepareConfig, PreparedDataset, prepare
 from cavmae_sync.embedding import Embedder
-from cavmae_sync.embedding.chance import draws_within, embed_clips, smoothed, standing
+from cavmae_sync.embedding.chance import draws_within, embed_clips, embed_reference, smoothed, standing
 from cavmae_sync.errors import WeightsError
 
 from .tracks import matched, reference, scenes, track
@@ -44,6 +47,19 @@ def test_foreign_sounds_of_a_reference_leave_out_the_clip_itself():
     )
     assert len(draws) == 50
     assert all(not torch.equal(audio_TD, own.audio_TD) for audio_TD, _ in draws)
+
+
+def test_clips_of_the_video_that_is_judged_are_left_out(model, stage_folder: Path, tmp_path: Path):
+    """Files of 1 s give two clips each."""
+    config = PrepareConfig(frame_pixels=32, num_frames=4, clip_seconds=0.5, min_seconds=0.3)
+    prepare(stage_folder / "clips", out=tmp_path, config=config, num_workers=0)
+    clips, embedder = PreparedDataset.open(tmp_path), Embedder(model, device="cpu")
+    video = stage_folder / "clips" / clips.row(6).source
+    known = embed_reference(embedder, clips, video=video)
+    rest = [row for row in range(len(clips)) if clips.row(row).source != video.name]
+    assert (len(known.tracks), known.num_left_out) == (26, 2)
+    assert known.clip_list == clips.subset(rest).list_sha256
+    assert embed_reference(embedder, clips).num_left_out == 0
 
 
 def test_broken_weights_make_no_reference(model, clips):

@@ -24,6 +24,20 @@ def test_no_clip_is_both_reference_and_test(prepared: PreparedDataset):
     assert len(test.reference_clips) == 6
 
 
+def test_no_file_is_both_reference_and_test(stage_folder: Path, tmp_path: Path):
+    """Files of 1 s give two clips each: what is left of a tested file is no reference."""
+    config = PrepareConfig(frame_pixels=32, num_frames=4, clip_seconds=0.5, min_seconds=0.3)
+    prepare(stage_folder / "clips", out=tmp_path, config=config, num_workers=0)
+    clips = PreparedDataset.open(tmp_path)
+    assert len(clips) == 28
+    test = plan_test(clips, size=PlantedSize(num_videos=4, clips_per_video=1))
+    tested = {clips.row(clip).source for row in test.videos for video in row for clip in video.clips}
+    assert test.reference_clips
+    assert not tested & {clips.row(clip).source for clip in test.reference_clips}
+    with pytest.raises(DatasetError, match="none is left as reference"):
+        plan_test(clips.subset([0, 1] * 6), size=PlantedSize(num_videos=4, clips_per_video=2))
+
+
 def test_too_few_clips_are_refused(prepared: PreparedDataset):
     with pytest.raises(DatasetError, match="14 clips"):
         plan_test(prepared, size=PlantedSize(num_videos=4, clips_per_video=6))

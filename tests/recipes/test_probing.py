@@ -48,7 +48,9 @@ def config(*words: str, recipe: str = "probe_as20k") -> ProbeConfig:
 
 
 def probed(embedder: Embedder, prepared: PreparedDataset, out: Path, *words: str, **also: Any):
-    return run_probing(embedder, config(*words), train=prepared, test=prepared, out=out, **also)
+    return run_probing(
+        embedder, config(*words), train=prepared, test=prepared, out=out, allow_overlap=True, **also
+    )
 
 
 def rows_of(out: Path) -> list[dict[str, Any]]:
@@ -109,7 +111,7 @@ def test_fine_tuning_trains_a_copy_and_saves_it(embedder, prepared, tmp_path: Pa
     before = weights_fingerprint(embedder.model)
     out = tmp_path / "finetuned"
     made = find_probe_recipe("finetune_as20k").with_overrides([*WORDS, "augment.time_mask_length=20"])
-    result = run_probing(embedder, made, train=prepared, test=prepared, out=out)
+    result = run_probing(embedder, made, train=prepared, test=prepared, out=out, allow_overlap=True)
     assert weights_fingerprint(embedder.model) == before
     for folder, probe in ((out, result.probe), (out / "averaged", result.averaged_probe)):
         tuned = load_model(folder / "weights.safetensors")
@@ -137,7 +139,9 @@ def test_controls_are_perfect_and_chance(prepared):
 
 def test_classes_without_test_clips_are_left_out_and_named(embedder, prepared, tmp_path: Path):
     test = prepared.head(5)
-    result = run_probing(embedder, config(*ONE_RATE), train=prepared, test=test, out=tmp_path / "probe")
+    result = run_probing(
+        embedder, config(*ONE_RATE), train=prepared, test=test, out=tmp_path / "probe", allow_overlap=True
+    )
     absent = {name for names in prepared.labels for name in names} - {
         name for names in test.labels for name in names
     }
@@ -172,6 +176,7 @@ def test_weights_of_a_file_balance_as_those_of_the_labels_do(embedder, prepared,
             train=prepared.head(13),
             test=prepared,
             out=tmp_path / "other",
+            allow_overlap=True,
         )
 
 
@@ -184,7 +189,21 @@ def test_one_class_each_needs_one_label_each(embedder, prepared, tmp_path: Path)
 
 def test_one_label_per_clip_is_reported_by_accuracy(embedder, prepared, tmp_path: Path):
     single = prepared.subset([row for row, names in enumerate(prepared.labels) if len(names) == 1])
-    result = run_probing(
-        embedder, config("classifier.loss=ce", *ONE_RATE), train=single, test=single, out=tmp_path / "probe"
-    )
+    result = probed(embedder, single, tmp_path / "probe", "classifier.loss=ce", *ONE_RATE)
     assert "accuracy" in result.report.metrics
+
+
+@pytest.mark.parametrize(
+    "words", [(), ("backbone=trained", "learning_rates=none")], ids=["probe", "fine-tune"]
+)
+def test_clips_that_were_learned_from_are_not_measured_on(embedder, prepared, tmp_path: Path, words):
+    train = prepared.subset(range(12))
+    known = {name for names in train.labels for name in names}
+    unseen = [row for row in (12, 13) if known.issuperset(prepared.clip_labels(row))]
+    test = prepared.subset([3, *unseen, 5])
+    asked, told = config(*ONE_RATE, *words), rf"2 of {len(test)} clips .*{prepared.clip_id(3)} \(same file\)"
+    with pytest.raises(DatasetError, match=told):
+        run_probing(embedder, asked, train=train, test=test, out=tmp_path / "probe")
+    assert not (tmp_path / "probe").exists()
+    result = run_probing(embedder, asked, train=train, test=test, out=tmp_path / "probe", allow_overlap=True)
+    assert result.report.config["test_clips_also_in_training"] == 2

@@ -9,10 +9,10 @@ import pytest
 
 from cavmae_sync.data import PreparedDataset
 from cavmae_sync.embedding import Embedder
-from cavmae_sync.errors import ConfigError, TrainingError
+from cavmae_sync.errors import ConfigError, DatasetError, TrainingError
 from cavmae_sync.evaluation import evaluate_retrieval
 from cavmae_sync.model import load_model
-from cavmae_sync.recipes.materials import Materials
+from cavmae_sync.recipes.materials import Materials, ProbingLists
 from cavmae_sync.recipes.reproduce import Cell, Grid, GridReporter, ReproduceConfig, TableResult
 from cavmae_sync.recipes.table_cells import Bench, Cells, measure
 from cavmae_sync.recipes.table_text import to_dict, to_markdown, to_picture
@@ -97,7 +97,9 @@ def test_a_training_set_or_first_weights_that_changed_are_refused(
     aggregations: TableResult, out: Path, tmp_path: Path
 ):
     shutil.copytree(out / "runs", tmp_path / "runs")
-    materials = Grid(find_table("table11"), tmp_path, config=TINY, seeds=[0]).materials
+    materials = replace(
+        Grid(find_table("table11"), tmp_path, config=TINY, seeds=[0]).materials, galleries={}, probing={}
+    )
     test_set = out / "materials" / "data-test-16-frames"
     for changed, says in (
         (replace(materials, train={16: test_set}), "other clips than the run began with"),
@@ -107,6 +109,24 @@ def test_a_training_set_or_first_weights_that_changed_are_refused(
         grid.materials, grid.makes_clips = changed, False
         with pytest.raises(TrainingError, match=says):
             grid.run()
+
+
+def test_clips_to_learn_from_are_not_measured_on(out: Path, aggregations: TableResult, tmp_path: Path):
+    """Before anything is trained: a gallery of training clips, a probe's list in its own test list."""
+    train, test = ({16: out / "materials" / f"data-{split}-16-frames"} for split in ("train", "test"))
+    for materials in (
+        Materials(train=train, galleries={"AS": train}),
+        Materials(train=train, probing={"AS20k": ProbingLists(train=test, test=test)}),
+    ):
+        grid = Grid(
+            find_table("table11"), tmp_path, config=ReproduceConfig(scale="full"), seeds=[0], given=materials
+        )
+        with pytest.raises(DatasetError, match="are also in"):
+            grid.run()
+        assert list(tmp_path.iterdir()) == []
+        replace(materials, allow_overlap=True).check_apart()
+    lists = {"AS20k": ProbingLists(train=train, test=test)}
+    Materials(train=train, galleries={"AS": test}, probing=lists).check_apart()
 
 
 def test_other_settings_are_refused(aggregations: TableResult, out: Path):

@@ -89,13 +89,15 @@ def agreement(
     )
     storyboard = Storyboard()
     track = _embed(embedder, video, frames_per_second, storyboard)
-    known = _open_reference(embedder, reference, reference_clips)
+    known = _open_reference(embedder, reference, reference_clips, video)
     result = agreement_of(track, reference=known, config=config)
     if picture is not None:
         save_picture(agreement_picture(result, storyboard=storyboard, title=video.name), picture)
     made_with = {
         "video": str(video),
-        "reference": None if known is None else {"folder": known.name, "clip_list": known.clip_list},
+        "reference": None
+        if known is None
+        else {"folder": known.name, "clip_list": known.clip_list, "clips_left_out": known.num_left_out},
         "frames_per_second": frames_per_second,
         "config": config.model_dump(mode="json"),
     }
@@ -138,18 +140,27 @@ def _write(
     print_lines(json.dumps(everything, indent=2, allow_nan=False, ensure_ascii=False))
 
 
-def _open_reference(embedder: "Embedder", folder: Path | None, num_clips: int) -> "Reference | None":
+def _open_reference(
+    embedder: "Embedder", folder: Path | None, num_clips: int, video: Path
+) -> "Reference | None":
     from cavmae_sync.data import PreparedDataset
     from cavmae_sync.embedding.chance import embed_reference
 
     if folder is None:
         return None
     with show_progress("embedding the reference") as advance:
-        return embed_reference(
+        known = embed_reference(
             embedder,
             PreparedDataset.open(folder).head(num_clips),
+            video=video,
             on_progress=lambda done, total: advance(done, total, ""),
         )
+    if known.num_left_out:
+        Terminal(stderr=True).print(
+            f"{known.num_left_out} clips of the reference were cut from this very video and are left out.",
+            soft_wrap=True,
+        )
+    return known
 
 
 def _print(result: "Agreement") -> None:

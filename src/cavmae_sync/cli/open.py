@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cavmae_sync.choices import Engine, Precision, Representation
-from cavmae_sync.errors import ConfigError
+from cavmae_sync.errors import ConfigError, DatasetError
 
 if TYPE_CHECKING:
     from cavmae_sync.compute import Float32Products
@@ -77,7 +77,29 @@ def open_for_score(
         run_or_weights, overrides, device=device, precision=precision, representation=representation
     )
     check_ready(subject, clips)
+    if clips is not None:
+        _tell_shared(run_or_weights, clips)
     return subject.embedder
+
+
+def _tell_shared(run: Path, clips: "PreparedDataset") -> None:
+    """Say which clips a run has learned from, where it is known and its dataset is still there."""
+    from cavmae_sync.cli.terminal import Terminal
+    from cavmae_sync.data import PreparedDataset
+    from cavmae_sync.data.overlap import named, shared_clips
+    from cavmae_sync.training import training_data
+
+    data = training_data(run)
+    try:
+        shared = () if data is None else shared_clips(clips, PreparedDataset.open(data))
+    except DatasetError:  # it is not what it was: nothing can be told
+        return
+    if shared:
+        Terminal(stderr=True).print(
+            f"note: {len(shared)} of {len(clips)} clips were learned from in this run's pretraining "
+            f"({named(map(str, shared))}). What is measured on them is no measure of other clips.",
+            soft_wrap=True,
+        )
 
 
 def open_clips(data: Path, *, num_clips: int | None) -> "PreparedDataset":

@@ -100,6 +100,12 @@ def _print_result(result: "RunResult", *, as_json: bool) -> None:
         print_lines(json.dumps(facts | {"weights": str(result.run.weights)}))
     elif result.is_complete and is_speaker:
         Terminal().print(f"{result.num_steps} steps; weights in {result.run.weights}", soft_wrap=True)
+    if is_speaker and (shared := result.run.environment().get("validation_clips_also_in_training")):
+        Terminal(stderr=True).print(
+            f"note: {shared} clips of --validation are also clips of --data, so that what validation says of "
+            "them is not held out.",
+            soft_wrap=True,
+        )
     if not result.is_complete:
         raise KeyboardInterrupt(
             f"stopped and saved after step {result.num_steps}. Go on with: "

@@ -34,6 +34,7 @@ def probe(
     num_workers: Workers = 0,
     shard_index: int = 0,
     num_shards: Count = 1,
+    allow_overlap: Annotated[bool, Parameter(negative="")] = False,
     with_controls: Annotated[bool, Parameter(negative="")] = False,
     as_json: Json = False,
 ) -> None:
@@ -64,6 +65,7 @@ def probe(
         shard_index: Which of several machines this is, from 0: it computes its share of the features into the
             same --features, and trains nothing. Run once more without when all have ended.
         num_shards: How many machines compute features.
+        allow_overlap: Measure also on test clips that are among the training clips (told by their content).
         with_controls: Report an untrained model, the truth and the frequency of classes too.
         as_json: Print the result as one JSON object.
     """
@@ -91,6 +93,7 @@ def probe(
         is_complete = cache_probing_share(embedder, config, share=share, **shared)
         _print_share(shared["features"], is_complete=is_complete, as_json=as_json)
         return
+    shared["allow_overlap"] = allow_overlap
     result = run_probing(embedder, config, out=out, model_path=found, **shared)
     controls: dict[str, ClassificationReport] = {}
     if with_controls:

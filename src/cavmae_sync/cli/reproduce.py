@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,6 +38,7 @@ def reproduce(
     probing: Words = None,
     ade20k: Path | None = None,
     init: Path | None = None,
+    allow_overlap: Switch = False,
     show: Switch = False,
     plan: Switch = False,
     as_json: Json = False,
@@ -64,6 +66,7 @@ def reproduce(
         probing: NAME=TRAIN,TEST, two labelled sets, for example AS20k=balanced,eval; may be repeated.
         ade20k: Folder of ADE20KSoundPrompted.
         init: Weights that pretraining starts from.
+        allow_overlap: Measure also on clips that are among those to learn from (told by their content).
         show: Print what there is, run nothing.
         plan: Print what would run: each training with its folder and the command that trains it alone.
         as_json: Print the table as one JSON object.
@@ -72,7 +75,10 @@ def reproduce(
     from cavmae_sync.recipes.tables import find_table
 
     check_folder(out, option="--out")
-    given = _materials(train or [], gallery or [], probing or [], ade20k, init) if scale == "full" else None
+    given = None
+    if scale == "full":
+        given = _materials(train or [], gallery or [], probing or [], ade20k, init)
+        given = replace(given, allow_overlap=allow_overlap)
     with stop_on_signal() as should_stop, show_stages(should_stop) as on_progress:
         grid = Grid(
             find_table(table, rows=row or []),

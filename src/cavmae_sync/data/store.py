@@ -4,6 +4,7 @@ Shapes: T frames per clip, P frames of any clips, H W pixels, C channels, S samp
 a clip or clips of the table, M mel bins.
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -34,7 +35,7 @@ from cavmae_sync.data.manifest import (
 )
 from cavmae_sync.data.ranges import RangeReader
 from cavmae_sync.errors import DatasetError
-from cavmae_sync.media.flac import decode_flac
+from cavmae_sync.media.flac import FLAC_MD5, decode_flac
 from cavmae_sync.paper import NUM_MELS
 
 _LOG_MEL_DTYPE = np.dtype("<f2")
@@ -118,6 +119,15 @@ class PreparedDataset:
         """Labels of every clip."""
         return [tuple(labels) for labels in self._columns("labels")["labels"].to_pylist()]
 
+    @property
+    def frame_lengths_NT(self) -> NDArray[np.int64]:  # noqa: N802 (the shape)
+        """Bytes of each frame's JPEG, int64 [N, T]."""
+        return self._frame_lengths_NT if self._rows is None else self._frame_lengths_NT[self._rows]
+
+    def facts(self, *names: str) -> list[list[Any]]:
+        """Columns of the table of clips, each as a list; see `ClipRow` for their names."""
+        return [column.to_pylist() for column in self._columns(*names).columns]
+
     def row(self, index: int) -> ClipRow:
         """All that is known of a clip."""
         return clip_row(self._table, self._row(index))
@@ -189,6 +199,18 @@ class PreparedDataset:
         """The sound of a clip, float32 [S] in [-1, 1], 16 kHz."""
         stored = self.row(index)
         return decode_flac(self._read(self._row(index), stored.sound_offset, stored.sound_length))
+
+    def read_sound_digest(self, index: int) -> bytes:
+        """MD5 of a clip's samples, which stands in the head of its FLAC: equal sound, equal digest."""
+        return self._read(self._row(index), self.row(index).sound_offset, FLAC_MD5.stop)[FLAC_MD5]
+
+    def read_frames_digest(self, index: int) -> bytes:
+        """SHA-256 of a clip's JPEGs, in order."""
+        stored, row = self.row(index), self._row(index)
+        digest = hashlib.sha256()
+        for offset, length in zip(stored.frame_offsets, stored.frame_lengths, strict=True):
+            digest.update(self._read(row, offset, length))
+        return digest.digest()
 
     def subset(self, indices: Sequence[int] | NDArray[np.integer]) -> Self:
         """Some of the clips, in the order given."""

@@ -31,8 +31,13 @@ def read_video(root: Path, source: SourceFile, config: PrepareConfig) -> Iterato
         config.max_clips_per_file,
     )
     first_two = list(islice(clips, 2))  # what is missing or no media is refused here, with a reason
-    with path.open("rb") as file:
-        content_hash = hashlib.file_digest(file, "sha256").hexdigest()
+    content_hash = content_hash_of(path)
     for clip in chain(first_two, clips):
         start = f"@{clip.start_seconds:.3f}" if len(first_two) > 1 else ""
         yield SourceClip(id=f"{source.id}{start}", content_hash=content_hash, clip=clip)
+
+
+def content_hash_of(path: Path) -> str:
+    """SHA-256 of a file: what `content_hash` of its clips is."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

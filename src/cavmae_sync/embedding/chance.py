@@ -15,6 +15,7 @@ Letters: T moments, D width, R draws, N clips of a reference, K moments of such 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cavmae_sync.data import PreparedDataset
+from cavmae_sync.data.overlap import without_file
 from cavmae_sync.embedding.embedder import Embedder, Progress
 from cavmae_sync.embedding.track import Track, embed_moments, sound_windows, still_moments, window_seconds
 from cavmae_sync.errors import DatasetError
@@ -169,12 +171,14 @@ class Reference:
         name: Where they are from.
         clip_list: Fingerprint of which clips these are.
         weights: Fingerprint of the weights that made the vectors.
+        num_left_out: Clips of the very video that is judged, which are left out.
     """
 
     tracks: tuple[Track, ...]
     name: str
     clip_list: str
     weights: str
+    num_left_out: int = 0
 
     @cached_property
     def _audio_NKD(self) -> Tensor:  # noqa: N802
@@ -286,14 +290,27 @@ def full_clips(clips: PreparedDataset) -> list[int]:
 
 
 def embed_reference(
-    embedder: Embedder, clips: PreparedDataset, *, on_progress: Progress | None = None
+    embedder: Embedder,
+    clips: PreparedDataset,
+    *,
+    video: Path | None = None,
+    on_progress: Progress | None = None,
 ) -> Reference:
     """The full clips of a prepared dataset as a reference; see `full_clips`.
+
+    Args:
+        embedder: The model.
+        clips: The dataset.
+        video: The video to be judged: clips cut from the same file are left out, since nobody is a judge of
+            himself.
+        on_progress: Called with clips done and clips in all.
 
     Raises:
         DatasetError: Fewer than 20 clips are of full length.
         WeightsError: The model gives vectors that are not finite.
     """
+    num_given = len(clips)
+    clips = clips if video is None else without_file(clips, video)
     full = full_clips(clips)
     if len(full) < MIN_REFERENCE_CLIPS:
         raise DatasetError(
@@ -306,4 +323,5 @@ def embed_reference(
         name=str(clips.folder),
         clip_list=chosen.list_sha256,
         weights=weights_fingerprint(embedder.model),
+        num_left_out=num_given - len(clips),
     )

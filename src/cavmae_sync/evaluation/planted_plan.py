@@ -41,7 +41,7 @@ class PlantedTest:
 
 
 def plan_test(clips: PreparedDataset, *, size: PlantedSize, seed: int = 0) -> PlantedTest:
-    """Deal the clips at random: some to the videos, all others to the reference. No clip is in both.
+    """Deal the clips at random: some to the videos, all others to the reference. No file is in both.
 
     Args:
         clips: Prepared clips of one length.
@@ -62,6 +62,14 @@ def plan_test(clips: PreparedDataset, *, size: PlantedSize, seed: int = 0) -> Pl
     generator = np.random.default_rng(seed)
     order = generator.permutation(len(clips))
     rows = order[:needed].reshape(num_videos, clips_per_video).tolist()
+    hashes = clips.content_hashes
+    tested = {hashes[clip] for row in rows for clip in row}
+    reference = tuple(clip for clip in order[needed:].tolist() if hashes[clip] not in tested)
+    if not reference:
+        raise DatasetError(
+            f"Every file of {clips.folder} is in one of the videos, so that none is left as reference. Ask "
+            "for fewer or shorter videos, or prepare more files."
+        )
     length = clips.config.clip_seconds
     videos = tuple(
         tuple(
@@ -72,6 +80,4 @@ def plan_test(clips: PreparedDataset, *, size: PlantedSize, seed: int = 0) -> Pl
         )
         for n, row in enumerate(rows)
     )
-    return PlantedTest(
-        reference_clips=tuple(order[needed:].tolist()), videos=videos, clip_list=clips.list_sha256
-    )
+    return PlantedTest(reference_clips=reference, videos=videos, clip_list=clips.list_sha256)

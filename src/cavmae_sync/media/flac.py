@@ -4,6 +4,7 @@ Shapes: S samples.
 """
 
 from io import BytesIO
+from typing import Final
 
 import av
 import numpy as np
@@ -11,6 +12,9 @@ from numpy.typing import NDArray
 
 from cavmae_sync.errors import DecodeError
 from cavmae_sync.media.clip import check_array
+
+#: Where a FLAC file has the MD5 of its samples: the end of its first block, which every file begins with.
+FLAC_MD5: Final = slice(26, 42)
 
 _FULL_SCALE = 32768
 _LARGEST = 32767

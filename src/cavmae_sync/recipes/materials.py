@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from cavmae_sync.data import PrepareConfig, PreparedDataset, prepare
+from cavmae_sync.data.overlap import check_apart
 from cavmae_sync.data.stage import StageConfig, make_stage
 from cavmae_sync.errors import ConfigError
 from cavmae_sync.paper import NUM_FRAMES
@@ -40,6 +41,7 @@ class Materials:
         stage: Stage with the truth of the gallery "stage"; None where there is none.
         ade20k: Folder of ADE20KSoundPrompted; None where there is none.
         init: Weights to start from; None starts afresh.
+        allow_overlap: Measure also on clips that were learned from.
     """
 
     train: ByFrames
@@ -48,6 +50,23 @@ class Materials:
     stage: Path | None = None
     ade20k: Path | None = None
     init: Path | None = None
+    allow_overlap: bool = False
+
+    def check_apart(self) -> None:
+        """Refuse lists to measure with that hold clips of a list to learn from.
+
+        Raises:
+            DatasetError: A gallery or test list shares clips with a pretraining set, or with the list that
+                its probe learns from.
+        """
+        tests = [*self.galleries.values(), *(lists.test for lists in self.probing.values())]
+        pairs = [(test, self.train) for test in tests]
+        pairs += [(lists.test, lists.train) for lists in self.probing.values()]
+        folders = {(a, b) for test, train in pairs for a in test.values() for b in train.values()}
+        for test, train in sorted(folders):
+            check_apart(
+                PreparedDataset.open(test), PreparedDataset.open(train), allow_overlap=self.allow_overlap
+            )
 
 
 def by_frames(folders: Sequence[Path]) -> dict[int, Path]:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from cavmae_sync.atomic import write_text
 from cavmae_sync.data import PreparedDataset, balanced_weights, read_weights
+from cavmae_sync.data.overlap import check_apart
 from cavmae_sync.data.split import slice_by_file
 from cavmae_sync.data.targets import class_names, label_vectors
 from cavmae_sync.embedding import Embedder
@@ -82,6 +83,7 @@ def run_probing(  # noqa: PLR0913 - a model, a configuration, two lists of clips
     features: Path | None = None,
     model_path: Path | None = None,
     num_workers: int = 0,
+    allow_overlap: bool = False,
     show: Show = show_nothing,
 ) -> ProbingResult:
     """Train a classifier on a model's features, or fine-tune the model, and measure it on other clips.
@@ -99,11 +101,13 @@ def run_probing(  # noqa: PLR0913 - a model, a configuration, two lists of clips
         features: Where features are kept, for other runs too; OUT/features unless given.
         model_path: Where the model lies, for people who read the probe.
         num_workers: Processes that read clips.
+        allow_overlap: Measure also on test clips that are training clips; the report counts them.
         show: Shows progress.
 
     Raises:
         TrainingError: `out` holds a probe, or there are too few clips.
-        DatasetError: Clips have no labels, or test clips have labels that training clips do not have.
+        DatasetError: Clips have no labels, test clips have labels that training clips do not have, or test
+            clips are training clips.
         ConfigError: Loss and labels, or tokens and model, do not fit.
 
     Source:
@@ -114,6 +118,7 @@ def run_probing(  # noqa: PLR0913 - a model, a configuration, two lists of clips
     bench = _Bench(embedder, config, train, test, folder=features or out / FEATURES_FOLDER)
     bench.num_workers, bench.show = num_workers, show
     bench.check()
+    shared = check_apart(test, train, allow_overlap=allow_overlap)
     out.mkdir(parents=True, exist_ok=True)
     write_text(out / "config.json", config.model_dump_json(indent=2) + "\n")
     run = RunFolder(out)
@@ -125,6 +130,7 @@ def run_probing(  # noqa: PLR0913 - a model, a configuration, two lists of clips
         **config.model_dump(mode="json"),
         "learning_rate": rate,
         "held_out_scores": {f"{each:g}": score for each, score in scores.items()},
+        "test_clips_also_in_training": len(shared),
     }
     place = out if config.backbone == "trained" else model_path
     probe, report = bench.finish(trained, chosen | {"weights_of": "last epoch"}, out=out, model_path=place)

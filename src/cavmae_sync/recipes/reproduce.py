@@ -131,7 +131,13 @@ class Grid:
         _check_claim(out, config)
 
     def run(self) -> TableResult:
-        """Train and measure what is missing. Asked to stop, it returns what there is by then."""
+        """Train and measure what is missing. Asked to stop, it returns what there is by then.
+
+        Raises:
+            DatasetError: Clips to measure with are among those to learn from.
+        """
+        if not self.makes_clips:
+            self.materials.check_apart()  # now, not after days of training
         _claim(self.out, self.config)
         if self.makes_clips:
             make_stage_materials(

@@ -13,6 +13,7 @@ import torch
 from cavmae_sync.choices import Representation
 from cavmae_sync.compute import float32_products_in, keep_freed_memory
 from cavmae_sync.data import PairDataset, PreparedDataset
+from cavmae_sync.data.overlap import shared_clips
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.embedding.device import device_of
 from cavmae_sync.errors import TrainingError
@@ -81,6 +82,7 @@ def run_pretraining(
                 "data": str(data.absolute()),
                 "validation": validation and str(validation.absolute()),
                 "validation_clips": None,
+                "validation_clips_also_in_training": _num_shared(validation, data),
                 "init": init and str(find_weights(init).absolute()),
                 "device": str(world.device),
                 "num_processes": world.num_processes,
@@ -146,6 +148,12 @@ def continue_pretraining(
         )
         is_complete = pretraining.run()
     return RunResult(run=run, num_steps=pretraining.step, is_complete=is_complete)
+
+
+def _num_shared(validation: Path | None, data: Path) -> int:
+    if validation is None:
+        return 0
+    return len(shared_clips(PreparedDataset.open(validation), PreparedDataset.open(data)))
 
 
 def _config_and_environment(out: Path) -> tuple[PretrainConfig, dict[str, Any]]:

@@ -196,6 +196,7 @@ def _probing(measurement: Measurement, bench: Bench) -> Measured:
             test=PreparedDataset.open(lists.test[measurement.num_frames]),
             out=out,
             features=bench.folder / "features" / name,
+            allow_overlap=bench.materials.allow_overlap,
             show=partial(_shown, bench.on_progress),
         )
         report = result.averaged_report or result.report

@@ -5,7 +5,7 @@ from cavmae_sync.training.distributed import World, open_world
 from cavmae_sync.training.log import read_metrics
 from cavmae_sync.training.masks import MaskSource, StepMasks
 from cavmae_sync.training.pretrain import Evaluator, Painter, Pretraining, StepReport, Watchers
-from cavmae_sync.training.run_folder import RunFolder, load_run_or_weights, weights_of
+from cavmae_sync.training.run_folder import RunFolder, load_run_or_weights, training_data, weights_of
 from cavmae_sync.training.schedule import learning_rate_at
 from cavmae_sync.training.settle import check_can_compile, is_settled_from, settle
 from cavmae_sync.training.start import start_from
@@ -33,5 +33,6 @@ __all__ = [
     "read_metrics",
     "settle",
     "start_from",
+    "training_data",
     "weights_of",
 ]

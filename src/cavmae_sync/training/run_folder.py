@@ -171,6 +171,18 @@ def load_run_or_weights(path: Path, overrides: Sequence[str] = ()) -> CAVMAESync
     return load_model(weights_of(path), overrides=overrides)
 
 
+def training_data(path: Path) -> Path | None:
+    """The dataset that a run (its folder, or weights in it) learned from, where it still lies there."""
+    record = (path if path.is_dir() else path.parent) / "environment.json"
+    if not record.is_file():
+        return None
+    try:
+        data = json.loads(record.read_text("utf-8"))["data"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return Path(data) if isinstance(data, str) and Path(data).is_dir() else None
+
+
 def weights_of(path: Path) -> Path:
     """The weights file of a run, a file itself, or what `find_weights` finds.
 
