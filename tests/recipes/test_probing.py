@@ -15,8 +15,9 @@ from cavmae_sync.embedding.probe import Probe
 from cavmae_sync.errors import ConfigError, DatasetError, TrainingError
 from cavmae_sync.inputs import InputConfig
 from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig, load_model, weights_fingerprint
-from cavmae_sync.recipes.probing import control_reports, run_probing
+from cavmae_sync.recipes.probing import run_probing
 from cavmae_sync.recipes.probing_config import ProbeConfig, find_probe_recipe
+from cavmae_sync.recipes.probing_controls import control_reports
 from cavmae_sync.training import load_run_or_weights
 
 TINY = ModelConfig(

@@ -72,8 +72,9 @@ def probe(
     from cavmae_sync.data import PreparedDataset
     from cavmae_sync.evaluation import untrained
     from cavmae_sync.model import find_weights
-    from cavmae_sync.recipes.probing import control_reports, run_probing
+    from cavmae_sync.recipes.probing import run_probing
     from cavmae_sync.recipes.probing_config import find_probe_recipe
+    from cavmae_sync.recipes.probing_controls import control_reports
     from cavmae_sync.recipes.probing_features import cache_probing_share
 
     check_folder(out, option="--out")

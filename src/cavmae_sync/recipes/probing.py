@@ -153,35 +153,6 @@ def run_probing(  # noqa: PLR0913 - a model, a configuration, two lists of clips
     )
 
 
-def control_reports(
-    config: ProbeConfig, *, train: PreparedDataset, test: PreparedDataset
-) -> Mapping[str, ClassificationReport]:
-    """What needs no model.
-
-    Returns:
-        `oracle`, the truth as its own prediction; and `class_frequency`, where every test clip's score for a
-        class is its share of the training clips.
-    """
-    classes = class_names(train)
-    is_true_NC = label_vectors(test, classes)
-    share_C = label_vectors(train, classes).double().mean(dim=0)
-    scores = {"oracle": is_true_NC.double(), "class_frequency": share_C.expand(len(test), -1)}
-    return {
-        name: classification_report(
-            scores_NC,
-            is_true_NC,
-            classes=classes,
-            is_single_label=config.classifier.loss == "ce",
-            num_bootstrap=config.num_bootstrap,
-            seed=config.seed,
-            config={"scores": name},
-            weights="none",
-            clip_list=test.list_sha256,
-        )
-        for name, scores_NC in scores.items()
-    }
-
-
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class _Trained:
     head: Head
