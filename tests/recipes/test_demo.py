@@ -1,11 +1,13 @@
 """The demo, small: it ends with a page, a stop continues, and other settings are refused."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 
 from cavmae_sync.errors import DatasetError
+from cavmae_sync.recipes import find_recipe, run_pretraining
 from cavmae_sync.recipes.demo import DemoReporter, run_demo
 from cavmae_sync.recipes.demo_config import DemoConfig
 
@@ -34,6 +36,22 @@ def test_own_videos_stop_continue_and_end_with_a_page(tmp_path: Path, videos: Pa
     assert "http://" not in page
     assert "https://" not in page
     assert "None of the test clips was trained on." in page
+
+
+def test_a_demo_that_planned_anew_is_repeated_by_its_configuration(tmp_path: Path, videos: Path):
+    """Stopped at step 16 of many; at the second start hardly any time is left. Same steps, same bytes."""
+    asked = iter([False] * 15)
+    config = SMALL.model_copy(update={"videos": str(videos), "minutes": 5})
+    stopping = DemoReporter(should_stop=lambda: next(asked, True))
+    assert run_demo(tmp_path / "demo", config=config, reporter=stopping) is None
+    result = run_demo(tmp_path / "demo", config=config, began=time.monotonic() - 292)
+    assert result is not None
+    recipe = find_recipe(str(tmp_path / "demo" / "run" / "config.json"))
+    assert recipe.optim.pieces[-1].after_step > 16, "it planned anew"
+    datasets = {"data": tmp_path / "demo" / "data-train", "validation": tmp_path / "demo" / "data-test"}
+    repeated = run_pretraining(recipe, out=tmp_path / "again", **datasets)
+    assert 16 < repeated.num_steps == recipe.loop.num_steps < 60
+    assert repeated.run.weights.read_bytes() == result.weights.read_bytes()
 
 
 def test_a_folder_of_few_files_says_that_nothing_was_held_out(tmp_path: Path, videos: Path):

@@ -1,5 +1,7 @@
 """The numbers of the published runs, as the recipes hold them (docs/paper-vs-code.md)."""
 
+from pathlib import Path
+
 import pytest
 
 from cavmae_sync.errors import ConfigError
@@ -61,3 +63,15 @@ def test_every_recipe_has_a_small_twin(name: str):
     twin = find_recipe(f"stage_{name}")
     assert twin.name == f"stage_{name}"
     assert twin.model.width == 128
+
+
+def test_the_configuration_of_a_run_is_a_recipe(tmp_path: Path):
+    """Other names of the same kind are refused with what is wrong."""
+    config = find_recipe("debug").with_overrides(["loop.num_steps=7"])
+    (tmp_path / "config.json").write_text(config.model_dump_json())
+    assert find_recipe(str(tmp_path / "config.json")) == config
+    with pytest.raises(ConfigError, match="cannot be read"):
+        find_recipe(str(tmp_path / "missing.json"))
+    (tmp_path / "broken.json").write_text('{"learning_rat": 1}')
+    with pytest.raises(ConfigError, match=r"broken\.json is no configuration"):
+        find_recipe(str(tmp_path / "broken.json"))

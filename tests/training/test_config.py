@@ -6,9 +6,11 @@ from pydantic import ValidationError
 from cavmae_sync.inputs.augment import AugmentConfig
 from cavmae_sync.losses import LossConfig
 from cavmae_sync.model import MaskingConfig
-from cavmae_sync.training import LoopConfig, OptimConfig, PretrainConfig
+from cavmae_sync.training import LoopConfig, OptimConfig, PretrainConfig, RatePiece
 
 from .tiny import tiny_run
+
+PIECE = (RatePiece(after_step=0, until_step=5, factor=1),)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +46,10 @@ from .tiny import tiny_run
         (lambda: tiny_run(augment=AugmentConfig(time_mask_length=33)), "time_mask_length=33 is longer than"),
         (lambda: tiny_run(optim=OptimConfig(betas=(0.9, 1.0))), "less than 1"),
         (lambda: tiny_run(seed=2**63), "seed"),
+        (lambda: OptimConfig(schedule="pieces"), "schedule=pieces needs pieces"),
+        (lambda: OptimConfig(pieces=PIECE), "no other schedule takes them"),
+        (lambda: OptimConfig(schedule="pieces", pieces=PIECE + PIECE), "ever later"),
+        (lambda: RatePiece(after_step=5, until_step=5, factor=1), "until_step=5 must be above"),
     ],
 )
 def test_contradictions_are_refused(build, says: str):
@@ -65,5 +71,5 @@ def test_the_defaults_are_the_published_run():
 
 
 def test_a_configuration_survives_json():
-    config = tiny_run(negatives="shard:2")
+    config = tiny_run(negatives="shard:2", optim=OptimConfig(schedule="pieces", pieces=PIECE))
     assert PretrainConfig.model_validate_json(config.model_dump_json()) == config

@@ -49,7 +49,7 @@ def pretrain(
     Example: cavmae-sync pretrain debug --data my-dataset --out my-run loop.num_steps=50
 
     Args:
-        recipe: Name of a complete configuration.
+        recipe: Name of a complete configuration, or the config.json of a run, which repeats it.
         overrides: `key.path=value` words, for example `model.registers=4`.
         data: Prepared dataset to learn from.
         out: Folder of the run.

@@ -6,6 +6,7 @@ from cavmae_sync.config import Config
 from cavmae_sync.inputs import InputConfig
 from cavmae_sync.losses import ContrastConfig, LossConfig
 from cavmae_sync.model import DecoderConfig, MaskingConfig, ModelConfig
+from cavmae_sync.recipes.demo_time import NUM_VALIDATIONS
 from cavmae_sync.training import LoopConfig, OptimConfig, PretrainConfig
 
 
@@ -17,9 +18,9 @@ class DemoConfig(Config):
     seed: int = Field(0, ge=0)
     """Seed of the clips and of training."""
     num_train_clips: int = Field(800, gt=0)
-    """Generated clips to learn from."""
+    """Generated clips to learn from; fewer where there is no time for them (`plan.json` tells)."""
     num_test_clips: int = Field(500, gt=0)
-    """Generated clips to measure with; they show other objects than the training clips."""
+    """Generated clips to measure with; they show other objects than the training clips. Fewer as above."""
     frame_pixels: int = Field(96, ge=32, multiple_of=16)
     """Side of a frame."""
     videos: str | None = None
@@ -51,7 +52,7 @@ def demo_pretraining(config: DemoConfig, *, num_steps: int, batch_size: int) -> 
             batch_size=batch_size,
             num_steps=num_steps,
             num_workers=0,
-            validate_every_steps=max(1, num_steps // 6),
-            num_retrieval_clips=100,
+            validate_every_steps=max(1, num_steps // NUM_VALIDATIONS),
+            num_retrieval_clips=0,  # costs as much as training; the page measures at the end
         ),
     )

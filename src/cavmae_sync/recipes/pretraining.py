@@ -5,6 +5,7 @@ Start one with `cavmae-sync pretrain NAME --data DATASET --out RUN`; `key.path=v
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -15,7 +16,7 @@ from cavmae_sync.inputs.augment import AugmentConfig
 from cavmae_sync.losses import ContrastConfig, LossConfig
 from cavmae_sync.model import DecoderConfig, MaskingConfig, ModelConfig
 from cavmae_sync.recipes.stage_twin import TWIN_PREFIX, stage_twin
-from cavmae_sync.training import LoopConfig, OptimConfig, PretrainConfig
+from cavmae_sync.training import LoopConfig, OptimConfig, PretrainConfig, read_config
 
 
 def sync_base() -> PretrainConfig:
@@ -162,9 +163,13 @@ Recipe = Callable[[], PretrainConfig]
 def find_recipe(name: str) -> PretrainConfig:
     """The configuration of a named recipe; `stage_NAME` is its small twin (`stage_twin`).
 
+    The `config.json` of a run is a recipe too: it repeats that run.
+
     Raises:
-        ConfigError: There is no such recipe. All are listed.
+        ConfigError: There is no such recipe; all are listed. Or the file is no configuration.
     """
+    if name.endswith(".json"):
+        return read_config(Path(name))
     original = name.removeprefix(TWIN_PREFIX)
     if original not in RECIPES:
         raise ConfigError(

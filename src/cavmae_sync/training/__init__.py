@@ -1,11 +1,17 @@
 """The loop: batches, masks, losses, updates, checkpoints."""
 
-from cavmae_sync.training.config import LoopConfig, OptimConfig, PretrainConfig
+from cavmae_sync.training.config import LoopConfig, OptimConfig, PretrainConfig, RatePiece
 from cavmae_sync.training.distributed import World, open_world
 from cavmae_sync.training.log import read_metrics
 from cavmae_sync.training.masks import MaskSource, StepMasks
 from cavmae_sync.training.pretrain import Evaluator, Painter, Pretraining, StepReport, Watchers
-from cavmae_sync.training.run_folder import RunFolder, load_run_or_weights, training_data, weights_of
+from cavmae_sync.training.run_folder import (
+    RunFolder,
+    load_run_or_weights,
+    read_config,
+    training_data,
+    weights_of,
+)
 from cavmae_sync.training.schedule import learning_rate_at
 from cavmae_sync.training.settle import check_can_compile, is_settled_from, settle
 from cavmae_sync.training.start import start_from
@@ -20,6 +26,7 @@ __all__ = [
     "PretrainConfig",
     "PretrainStep",
     "Pretraining",
+    "RatePiece",
     "RunFolder",
     "StepMasks",
     "StepReport",
@@ -30,6 +37,7 @@ __all__ = [
     "learning_rate_at",
     "load_run_or_weights",
     "open_world",
+    "read_config",
     "read_metrics",
     "settle",
     "start_from",

@@ -1,5 +1,6 @@
 """Everything that decides a pretraining run, as one value."""
 
+import itertools
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -12,6 +13,23 @@ from cavmae_sync.losses import LossConfig
 from cavmae_sync.model import MaskingConfig, ModelConfig
 
 Beta = Annotated[float, Field(ge=0, lt=1)]
+
+
+class RatePiece(Config):
+    """A straight piece of a learning rate over time; it begins where the one before it has got to."""
+
+    after_step: int = Field(ge=0)
+    """Updates made before its first one."""
+    until_step: int = Field(gt=0)
+    """The update, counted from 1, at which it is to reach `factor`; the next piece may begin earlier."""
+    factor: float = Field(ge=0, le=1)
+    """Learning rate there, over the peak."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.until_step <= self.after_step:
+            raise ValueError(f"until_step={self.until_step} must be above after_step={self.after_step}.")
+        return self
 
 
 class OptimConfig(Config):
@@ -27,10 +45,13 @@ class OptimConfig(Config):
     """Penalty on every parameter, norms and tokens included, as published."""
     clip_gradient_norm: float | None = Field(None, gt=0)
     """Gradients of a larger norm are scaled down to it; None for no clipping, as published."""
-    schedule: Literal["cosine", "multistep", "constant"] = "cosine"
-    """"cosine" with linear warm-up (Sync), "multistep" per epoch (CAV-MAE), or "constant" after warm-up."""
+    schedule: Literal["cosine", "multistep", "constant", "pieces"] = "cosine"
+    """"cosine" with linear warm-up (Sync), "multistep" per epoch (CAV-MAE), "constant" after warm-up, or
+    straight `pieces`."""
+    pieces: tuple[RatePiece, ...] = ()
+    """The schedule "pieces": written by runs that plan anew while they go, so that they can be repeated."""
     warmup_fraction: float = Field(paper.WARMUP_FRACTION, ge=0, lt=1)
-    """Part of all steps with rising learning rate; not used by "multistep"."""
+    """Part of all steps with rising learning rate; used by "cosine" and "constant"."""
     final_fraction: float = Field(paper.FINAL_LEARNING_RATE_FRACTION, ge=0, le=1)
     """Last learning rate of "cosine" over the peak."""
     multistep_first_epoch: int = Field(paper.MULTISTEP_FIRST_EPOCH, gt=0)
@@ -39,6 +60,15 @@ class OptimConfig(Config):
     """Epochs between its later steps."""
     multistep_factor: float = Field(paper.MULTISTEP_FACTOR, gt=0, lt=1)
     """What the rate is multiplied with."""
+
+    @model_validator(mode="after")
+    def _check_pieces(self) -> Self:
+        if (self.schedule == "pieces") != bool(self.pieces):
+            raise ValueError("schedule=pieces needs pieces, and no other schedule takes them.")
+        starts = [piece.after_step for piece in self.pieces]
+        if starts and (starts[0] != 0 or any(b <= a for a, b in itertools.pairwise(starts))):
+            raise ValueError(f"pieces must begin after step 0 and then ever later, got {starts}.")
+        return self
 
 
 class LoopConfig(Config):

@@ -53,7 +53,7 @@ class RunFolder:
             "num_threads": torch.get_num_threads(),
         }
         write_text(path / "environment.json", json.dumps(facts | environment, indent=2) + "\n")
-        write_text(path / "config.json", config.model_dump_json(indent=2) + "\n")
+        cls(path).replace_config(config)
         return cls(path)
 
     @classmethod
@@ -73,12 +73,11 @@ class RunFolder:
         Raises:
             ConfigError: The file is damaged or of another version.
         """
-        try:
-            return PretrainConfig.model_validate_json((self.path / "config.json").read_text("utf-8"))
-        except ValidationError as error:
-            raise ConfigError(
-                f"{self.path / 'config.json'} is no configuration of this version: {describe_invalid(error)}"
-            ) from error
+        return read_config(self.path / "config.json")
+
+    def replace_config(self, config: PretrainConfig) -> None:
+        """Go on with another length. Steps that were made must not depend on what changes."""
+        write_text(self.path / "config.json", config.model_dump_json(indent=2) + "\n")
 
     def environment(self) -> dict[str, Any]:
         """What `environment.json` says."""
@@ -155,6 +154,22 @@ class RunFolder:
                 f"{found[-1]} is a checkpoint of version {found_version}, {CHECKPOINT_VERSION} is needed."
             )
         return state
+
+
+def read_config(path: Path) -> PretrainConfig:
+    """The configuration in a file, as runs write it.
+
+    Raises:
+        ConfigError: The file is missing, damaged or of another version.
+    """
+    try:
+        return PretrainConfig.model_validate_json(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be read ({error.strerror}). Give the config.json of a run."
+        ) from error
+    except ValidationError as error:
+        raise ConfigError(f"{path} is no configuration of this version: {describe_invalid(error)}") from error
 
 
 def load_run_or_weights(path: Path, overrides: Sequence[str] = ()) -> CAVMAESync:

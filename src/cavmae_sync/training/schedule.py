@@ -1,8 +1,9 @@
 """The learning rate at every step, as a pure function."""
 
 import math
+from collections.abc import Sequence
 
-from cavmae_sync.training.config import OptimConfig
+from cavmae_sync.training.config import OptimConfig, RatePiece
 
 
 def learning_rate_at(step: int, *, config: OptimConfig, num_steps: int, steps_per_epoch: int) -> float:
@@ -22,6 +23,8 @@ def learning_rate_at(step: int, *, config: OptimConfig, num_steps: int, steps_pe
         epochs_done = step // steps_per_epoch
         lowered = (epochs_done - config.multistep_first_epoch) // config.multistep_every_epochs + 1
         return config.learning_rate * config.multistep_factor ** max(0, lowered)
+    if config.schedule == "pieces":
+        return config.learning_rate * _factor_of_pieces(step + 1, config.pieces)
     warmup_steps = config.warmup_fraction * num_steps
     if step < warmup_steps:
         return config.learning_rate * (step + 1) / warmup_steps
@@ -32,3 +35,17 @@ def learning_rate_at(step: int, *, config: OptimConfig, num_steps: int, steps_pe
         return final
     angle = math.pi * (step - warmup_steps) / (num_steps - warmup_steps)
     return final + (1 + math.cos(angle)) / 2 * (config.learning_rate - final)
+
+
+def _factor_of_pieces(update: int, pieces: Sequence[RatePiece]) -> float:
+    """Learning rate over the peak at an update counted from 1.
+
+    Later pieces change nothing before their start, to the last bit: a run that adds one can be repeated.
+    """
+    factor = 0.0
+    ends = [piece.after_step for piece in pieces[1:]]
+    for piece, end in zip(pieces, [*ends, update], strict=True):
+        last = min(update, end, piece.until_step)
+        part = (last - piece.after_step) / (piece.until_step - piece.after_step)
+        factor += max(part, 0.0) * (piece.factor - factor)
+    return factor
