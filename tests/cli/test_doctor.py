@@ -8,10 +8,22 @@ from typing import Any
 WEIGHTS = Path(__file__).parents[1] / "golden" / "doctor_tiny.safetensors"
 
 
-def test_healthy_weights(cli: Callable[..., Any]):
+def test_weights_alone_are_not_called_healthy(cli: Callable[..., Any]):
     ran = cli("doctor", WEIGHTS, "--device", "cpu")
     assert ran.code == 0
-    assert "\nHEALTHY: " in ran.out
+    assert "\nNOT FULLY CHECKED: 12 checks passed, 1 skipped, all of the weights." in ran.out
+    assert "add --data DATASET" in ran.out
+
+
+def test_too_few_clips_have_an_exit_code_of_their_own(cli: Callable[..., Any], tmp_path: Path):
+    words = ("clip_seconds=2", "frame_pixels=32", "frames_per_second=4")
+    assert cli("stage", tmp_path / "stage", "--num-clips", 3, *words).code == 0
+    data = tmp_path / "data"
+    cli("prepare", tmp_path / "stage" / "clips", "--out", data, "num_frames=8", "frame_pixels=32")
+    ran = cli("doctor", WEIGHTS, "--data", data, "--device", "cpu")
+    assert ran.code == 3
+    assert "\nNOT FULLY CHECKED: nothing is known of matched pairs" in ran.out
+    assert "3 clips; 20 allow a claim" in ran.out
 
 
 def test_a_failure_exits_with_1_and_programs_can_read_it(cli: Callable[..., Any]):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from cavmae_sync.data import PreparedDataset
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.errors import ConfigError, WeightsError
 from cavmae_sync.evaluation.doctor import Examination, Subject, check_ready, examine, open_subject
@@ -178,6 +179,21 @@ class TestBeforeAScore:
 
 def test_without_data_that_is_said(subject: Subject):
     report = examine(subject, Examination())
-    assert report.is_healthy
+    assert report.is_healthy is None
     assert report.findings[-1].status == "skipped"
-    assert report.verdict().startswith("HEALTHY: ")
+    assert report.verdict().startswith("NOT FULLY CHECKED: ")
+    assert report.verdict().endswith("add --data DATASET")
+
+
+def test_too_few_clips_leave_the_verdict_open(subject: Subject, healthy_clips: PreparedDataset):
+    report = examine(subject, Examination(clips=healthy_clips.head(5)))
+    assert [finding.check for finding in report.unknown] == [
+        "matched pairs",
+        "shuffled pairs",
+        "within clips",
+        "known faults",
+    ]
+    assert report.is_healthy is None
+    assert report.verdict().startswith("NOT FULLY CHECKED: nothing is known of matched pairs, shuffled pairs")
+    assert "known faults (5 clips; 20 allow a claim); " in report.verdict()
+    assert report.to_dict()["healthy"] is None

@@ -10,13 +10,15 @@ from rich.text import Text
 
 from cavmae_sync.shown import text_of, title_of
 
-#: "note" is worth knowing and no failure; "skipped" says why a check could not be made.
-Status = Literal["ok", "FAIL", "note", "skipped"]
+#: "note" is worth knowing and no failure. "unknown" is a check that was asked for and could not be made;
+#: "skipped" one that nobody asked for, or that has no meaning here.
+Status = Literal["ok", "FAIL", "note", "unknown", "skipped"]
 
 _STYLES: Final[Mapping[Status, str]] = {
     "ok": "green",
     "FAIL": "bold red",
     "note": "yellow",
+    "unknown": "yellow",
     "skipped": "dim",
 }
 
@@ -73,19 +75,38 @@ class DoctorReport:
         return tuple(finding for finding in self.findings if finding.status == "FAIL")
 
     @property
-    def is_healthy(self) -> bool:
-        """Whether no check failed."""
-        return not self.failures
+    def unknown(self) -> tuple[Finding, ...]:
+        """The checks that were asked for and could not be made."""
+        return tuple(finding for finding in self.findings if finding.status == "unknown")
+
+    @property
+    def is_healthy(self) -> bool | None:
+        """Whether every check passed; None where none failed, but not all that matter were made.
+
+        Only clips can show whether sound and picture belong together: without them it stays open.
+        """
+        if self.failures:
+            return False
+        return None if self.unknown or self.num_clips == 0 else True
 
     def verdict(self) -> str:
         """One sentence: fit to be measured or not, and why."""
         counts = {status: sum(f.status == status for f in self.findings) for status in _STYLES}
-        done = counts["ok"] + counts["note"]
         skipped = f", {counts['skipped']} skipped" if counts["skipped"] else ""
-        if self.is_healthy:
-            return f"HEALTHY: {done} checks passed{skipped}"
-        names = ", ".join(finding.check for finding in self.failures)
-        return f"NOT HEALTHY: {counts['FAIL']} failed ({names}), {done} passed{skipped}"
+        passed = f"{counts['ok'] + counts['note']} checks passed{skipped}"
+        if self.failures:
+            names = ", ".join(finding.check for finding in self.failures)
+            return f"NOT HEALTHY: {counts['FAIL']} failed ({names}), {passed}"
+        if self.unknown:
+            names = ", ".join(finding.check for finding in self.unknown)
+            why = self.unknown[0].measured
+            return f"NOT FULLY CHECKED: nothing is known of {names} ({why}); {passed}"
+        if self.num_clips == 0:
+            return (
+                f"NOT FULLY CHECKED: {passed}, all of the weights. Whether sound and picture of your clips "
+                "fit them is not known: add --data DATASET"
+            )
+        return f"HEALTHY: {passed}"
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values only."""

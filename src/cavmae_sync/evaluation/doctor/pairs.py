@@ -25,7 +25,11 @@ def too_few(material: Material, check: str) -> Finding | None:
     count = len(material.clips)
     if count >= LEAST_CLIPS:
         return None
-    return Finding(check=check, status="skipped", measured=f"{count} clips; {LEAST_CLIPS} allow a claim")
+    return Finding(
+        check=check,
+        status="unknown",
+        measured=f"{count} {'clip' if count == 1 else 'clips'}; {LEAST_CLIPS} allow a claim",
+    )
 
 
 def check_matched(material: Material, *, seed: int = 0) -> Finding:
