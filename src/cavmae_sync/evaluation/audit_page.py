@@ -72,7 +72,7 @@ def write_audit_page(report: AuditReport, path: Path) -> None:
 
 
 def _counts(report: AuditReport) -> Section:
-    counts, having = report.audit.counts(), report.audit.with_problem()
+    counts, having = report.counts(), report.audit.with_problem()
     total = max(len(report.audit.expected), 1)
     return Section(
         title="Clips by state",

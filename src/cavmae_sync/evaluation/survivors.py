@@ -31,7 +31,7 @@ FACTS_FILE: Final = "facts.jsonl"
 MEANING: Final[Mapping[State, str]] = {
     "missing": "no file is this clip",
     "unreadable": "a file is there and cannot be used",
-    "short": "a part of the clip is missing",
+    "short": "shorter than a clip of the list: a part is missing",
     "silent": "the sound is silent",
     "still": "the picture does not change",
     "duplicate": "another clip, which is kept, is the same file, sound or picture",
@@ -107,6 +107,15 @@ class AuditReport:
         """Ids of the clips that are left."""
         return [clip.id for clip in self.audit.survivors(keep=self.keep)]
 
+    def counts(self) -> dict[State, int]:
+        """Clips by state, those states left out that have no meaning without a list."""
+        counts = self.audit.counts()
+        return {
+            state: count
+            for state, count in counts.items()
+            if self.wanted is not None or state not in ("missing", "short")
+        }
+
     def to_table(self) -> Table:
         """Clips by state, for people."""
         total = len(self.audit.expected)
@@ -122,7 +131,7 @@ class AuditReport:
         table.add_column("with it", justify="right")
         table.add_column("meaning")
         having = self.audit.with_problem()
-        for state, count in self.audit.counts().items():
+        for state, count in self.counts().items():
             share = f"{count / max(total, 1):.1%}"
             table.add_row(state, str(count), share, str(having[state]), MEANING[state])
             if state == "unreadable" and self.wanted is None:
@@ -139,6 +148,12 @@ class AuditReport:
         if self.wanted is not None:
             lines.append(
                 f"list {self.wanted.sha256[:12]}; clips that are not on it: {self.audit.num_unexpected}"
+            )
+        num_short = sum(clip.is_short for clip in self.audit.clips)
+        if self.wanted is None and num_short:
+            lines.append(
+                f"{num_short} shorter than a whole clip: nothing is wrong with them, since no list says that "
+                "there should be more"
             )
         if self.audit.pairs:
             lines.append(f"pairs of clips that are the same in some way: {len(self.audit.pairs)}")

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Literal, get_args
 
 from cavmae_sync.data.clip_list import ClipList
@@ -83,7 +84,8 @@ def judge(inventory: Inventory, pairs: Sequence[Pair], *, wanted: ClipList | Non
     Args:
         inventory: What is there.
         pairs: `find_duplicates` of its clips.
-        wanted: What is expected; None expects what is there.
+        wanted: What is expected; None expects what is there, of which no part can be missing: no clip is
+            "short" then.
 
     Raises:
         DatasetError: A file could be several clips of the list, or two are one.
@@ -104,8 +106,9 @@ def judge(inventory: Inventory, pairs: Sequence[Pair], *, wanted: ClipList | Non
                 if number is not None:
                     place_of.setdefault(number, place)
     order = [place_of[n] for n in range(len(ids)) if n in place_of]
+    wrong_of = partial(_wrong, is_listed=wanted is not None)
     # A copy without faults is kept before one with faults, which would take both away.
-    order.sort(key=lambda place: place >= len(clips) or bool(_wrong(clips[place], None)))
+    order.sort(key=lambda place: place >= len(clips) or bool(wrong_of(clips[place], None)))
     earlier = _earlier(pairs, order=order)
     id_of = {place: ids[number] for number, place in place_of.items()}
 
@@ -121,7 +124,7 @@ def judge(inventory: Inventory, pairs: Sequence[Pair], *, wanted: ClipList | Non
         return _expected(
             ids[number],
             labels[number],
-            _wrong(clips[place], None if twin is None else (twin[1], id_of[twin[0]])),
+            wrong_of(clips[place], None if twin is None else (twin[1], id_of[twin[0]])),
             file=clips[place].source,
             clip=place,
             duplicate_of=None if twin is None else id_of[twin[0]],
@@ -158,9 +161,9 @@ def _earlier(pairs: Sequence[Pair], *, order: Sequence[int]) -> dict[int, tuple[
     return found
 
 
-def _wrong(clip: ClipFacts, twin: tuple[Pair, str] | None) -> dict[State, str]:
+def _wrong(clip: ClipFacts, twin: tuple[Pair, str] | None, *, is_listed: bool) -> dict[State, str]:
     wrong: dict[State, str] = {}
-    if clip.is_short:
+    if clip.is_short and is_listed:  # a part can be missing only from what somebody asked for
         wrong["short"] = f"{clip.duration_seconds:.2f} s long"
     if clip.is_silent:
         wrong["silent"] = "no sound"
