@@ -11,6 +11,7 @@ from cavmae_sync.training import load_run_or_weights
 
 from ..model import official_files as files
 
+HEADS = ("heads=1", "decoder.heads=1")
 GOLDEN = Path(__file__).parents[1] / "golden"
 
 
@@ -22,7 +23,7 @@ def official(tmp_path: Path) -> Path:
 
 def test_there_and_back(official: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     ours, back = tmp_path / "ours.safetensors", tmp_path / "back.pth"
-    assert run(["convert", str(official), "--out", str(ours)]) == 0
+    assert run(["convert", str(official), *HEADS, "--out", str(ours)]) == 0
     assert "CAV-MAE Sync (authors)" in capsys.readouterr().out
     assert run(["convert", str(ours), "--layout", "official", "--out", str(back)]) == 0
     one, other = (torch.load(path, weights_only=True) for path in (official, back))
@@ -31,7 +32,14 @@ def test_there_and_back(official: Path, tmp_path: Path, capsys: pytest.CaptureFi
 
 
 def test_json_with_words(official: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    words = ["convert", str(official), "registers_in_joint=true", "--out", str(tmp_path / "a.safetensors")]
+    words = [
+        "convert",
+        str(official),
+        *HEADS,
+        "registers_in_joint=true",
+        "--out",
+        str(tmp_path / "a.safetensors"),
+    ]
     assert run([*words, "--licence", "MIT", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["layout"] == "sync"
@@ -54,7 +62,7 @@ def test_json_with_words(official: Path, tmp_path: Path, capsys: pytest.CaptureF
 def test_what_does_not_fit_is_one_line(
     official: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], says: str
 ):
-    assert run(["convert", str(official), *(word.format(folder=tmp_path) for word in words)]) == 1
+    assert run(["convert", str(official), *HEADS, *(word.format(folder=tmp_path) for word in words)]) == 1
     error = capsys.readouterr().err
     assert error.startswith("error: ")
     assert says in error

@@ -12,12 +12,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from cavmae_sync.embedding import Embedder
-from cavmae_sync.embedding.convert import HeadOptions, convert, convert_back
+from cavmae_sync.embedding import convert as conversion
+from cavmae_sync.embedding.convert import Conversion, HeadOptions, convert_back
 from cavmae_sync.embedding.features import features_of
 from cavmae_sync.embedding.probe import Probe
 from cavmae_sync.embedding.proof import check_proof
 from cavmae_sync.errors import ConfigError, WeightsError
 from cavmae_sync.model import (
+    CAVMAESync,
+    Modality,
+    ModelConfig,
     Provenance,
     load_model,
     load_weights,
@@ -25,12 +29,26 @@ from cavmae_sync.model import (
     save_model,
     weights_fingerprint,
 )
+from cavmae_sync.model.files import read_file
+from cavmae_sync.model.heads import HeadConfig, make_head
+from cavmae_sync.model.layouts.finetuned import HeadWeights
+from cavmae_sync.model.layouts.read import is_ours
 from cavmae_sync.model.provenance import sha256_of
 
 from ..model import official_files as files
 from ..model.conftest import tiny_inputs
 
+#: Of the published width, but as shallow as can be.
+PUBLISHED = ModelConfig(depth=1, decoder=None, mlp_ratio=1)
 GOLDEN = Path(__file__).parents[1] / "golden"
+
+
+def convert(source: Path, target: Path, **options) -> Conversion:
+    """With the numbers of heads said, which no tensor of so narrow a model shows."""
+    read = read_file(source)
+    if not is_ours(read) and "overrides" not in options:
+        options["overrides"] = files.words(read.tensors)
+    return conversion.convert(source, target, **options)
 
 
 def half(state: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -83,7 +101,7 @@ def test_every_layout_comes_back_bit_for_bit(tmp_path: Path, state: dict):
 def test_a_fine_tuned_classifier_comes_back_from_its_folder(tmp_path: Path, modalities: int):
     state = files.finetuned_file(num_classes=527, modalities=modalities)
     torch.save(state, tmp_path / "theirs.pth")
-    head = HeadOptions(modality="audio") if modalities == 1 else None
+    head = HeadOptions(modality="audio" if modalities == 1 else None, heads=8)
     convert(tmp_path / "theirs.pth", tmp_path / "folder", head=head)
     convert_back(tmp_path / "folder", tmp_path / "back.pth")
     assert_same(torch.load(tmp_path / "back.pth", weights_only=True), state)
@@ -120,6 +138,26 @@ def assert_same(found: dict, expected: dict) -> None:
         else:
             assert (found[name].dtype, found[name].shape) == (value.dtype, value.shape), name
             assert found[name].numpy().tobytes() == value.numpy().tobytes(), name
+
+
+def test_what_no_tensor_shows_is_told_unless_it_was_said(tmp_path: Path):
+    torch.save(files.sync_file(), tmp_path / "a.pth")
+    words = ["heads=1", "inputs.align_length=valid"]
+    done = conversion.convert(
+        tmp_path / "a.pth", tmp_path / "a.safetensors", overrides=[*words, "decoder.heads=1"]
+    )
+    assert done.assumed == {
+        "registers_in_joint": "false",
+        "inputs.spectrogram_mean": "-5.081",
+        "inputs.spectrogram_std": "4.4849",
+    }
+    assert "registers_in_joint=false" in dict(done.rows())["taken as published"]
+    again = convert(tmp_path / "a.safetensors", tmp_path / "b.safetensors")
+    assert again.assumed == {}
+    torch.save(files.finetuned_file(num_classes=309), tmp_path / "ft.pth")
+    done = convert(tmp_path / "ft.pth", tmp_path / "folder", head=HeadOptions(heads=4))
+    assert done.assumed["--loss"] == "ce"
+    assert "--classifier-heads" not in done.assumed
 
 
 def test_what_follows_from_the_model_is_not_kept_twice(tmp_path: Path):
@@ -188,7 +226,7 @@ class TestHeader:
 
     def test_weights_that_were_trained_here(self, tmp_path: Path):
         torch.save(files.sync_file(), tmp_path / "a.pth")
-        trained = load_model(tmp_path / "a.pth")
+        trained = load_model(tmp_path / "a.pth", overrides=files.words(files.sync_file()))
         save_model(trained, tmp_path / "trained.safetensors", provenance=Provenance(num_frames=4))
         about = convert(tmp_path / "trained.safetensors", tmp_path / "published.safetensors").provenance
         assert (about.layout, about.source_name, about.num_frames) == ("ours", "trained.safetensors", 4)
@@ -196,12 +234,13 @@ class TestHeader:
         assert about.licence.startswith("not stated")
         done = convert_back(tmp_path / "published.safetensors", tmp_path / "official.pth")
         assert done.written_layout == "sync"
-        back = load_model(tmp_path / "official.pth")
+        back = load_model(tmp_path / "official.pth", overrides=files.words(files.sync_file()))
         assert weights_fingerprint(back) == weights_fingerprint(trained)
 
     def test_older_files_of_ours_have_an_empty_provenance(self, tmp_path: Path):
         torch.save(files.sync_file(), tmp_path / "a.pth")
-        save_model(load_model(tmp_path / "a.pth"), tmp_path / "a.safetensors")
+        model = load_model(tmp_path / "a.pth", overrides=files.words(files.sync_file()))
+        save_model(model, tmp_path / "a.safetensors")
         assert read_provenance(tmp_path / "a.safetensors") == Provenance()
 
     def test_of_a_foreign_file_it_is_computed(self, tmp_path: Path):
@@ -223,30 +262,36 @@ class TestHeader:
 class TestFineTuned:
     """The authors' classifier against a second implementation of their forward (spec 2.10)."""
 
-    def test_both_modalities(self, tmp_path: Path):
+    @pytest.mark.parametrize("heads", [2, 8, 16])
+    def test_both_modalities(self, tmp_path: Path, heads: int):
+        """With every number of attention heads in the classifier: no tensor shows it, other scores do."""
         state = files.finetuned_file(num_classes=527)
-        folder = converted(state, tmp_path)
+        folder = converted(state, tmp_path, HeadOptions(heads=heads))
         probe = Probe.load(folder)
         model = load_model(folder / "weights.safetensors")
         segments, frames = tiny_inputs(model.config, count=3)
         with torch.no_grad():
             features = features_of(model, segments, frames, probe.features)
             found = probe.head(features.unsqueeze(0))
-        torch.testing.assert_close(found, official_logits(state, segments, frames), atol=1e-4, rtol=0)
+        expected = official_logits(state, segments, frames, heads=heads)
+        torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
+        other = official_logits(state, segments, frames, heads=4)
+        assert (found - other).abs().max() > 1e-2
+        assert probe.head_config.heads == heads
         assert (probe.loss, len(probe.classes), probe.classes[7]) == ("bce", 527, "7")
         probe.check_weights(weights_fingerprint(model))
 
     @pytest.mark.parametrize("modality", ["audio", "visual"])
     def test_one_modality(self, tmp_path: Path, modality: str):
         state = files.finetuned_file(num_classes=309, modalities=1)
-        folder = converted(state, tmp_path, HeadOptions(modality=modality))
+        folder = converted(state, tmp_path, HeadOptions(modality=modality, heads=4))
         probe = Probe.load(folder)
         model = load_model(folder / "weights.safetensors")
         segments, frames = tiny_inputs(model.config, count=3)
         with torch.no_grad():
             features = features_of(model, segments, frames, probe.features)
             found = probe.head(features.unsqueeze(0))
-        expected = official_logits(state, segments, frames, only=modality)
+        expected = official_logits(state, segments, frames, only=modality, heads=4)
         torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
         assert probe.loss == "ce"
 
@@ -254,7 +299,7 @@ class TestFineTuned:
         (tmp_path / "names.csv").write_text(
             'index,mid,display_name\n0,x0,"Dog, barking"\n1,x1,Cat\n2,x2,Bell\n'
         )
-        options = HeadOptions(classes=tmp_path / "names.csv", loss="bce")
+        options = HeadOptions(classes=tmp_path / "names.csv", loss="bce", heads=8)
         folder = converted(files.finetuned_file(num_classes=3), tmp_path, options)
         assert Probe.load(folder).classes == ("Dog, barking", "Cat", "Bell")
 
@@ -264,13 +309,27 @@ class TestFineTuned:
             ({"num_classes": 3}, {}, "3 classes, neither AudioSet's nor VGGSound's: say how it was trained"),
             ({"num_classes": 527, "modalities": 1}, {}, "no tensor shows which: say --modality"),
             ({"num_classes": 527}, {"modality": "audio"}, "fed both modalities: leave --modality out"),
+            ({"num_classes": 527}, {}, "No tensor shows how many attention heads a classifier of width 128"),
+            ({"num_classes": 527}, {"heads": 5}, "width 128 must be a multiple of it"),
+            (
+                {"num_classes": 3, "modalities": 1},
+                {},
+                "how it was trained .* which: say --modality .* say --classifier-heads N",
+            ),
         ],
-        ids=["loss", "modality", "modality of both"],
+        ids=["loss", "modality", "modality of both", "heads", "impossible heads", "all at once"],
     )
     def test_what_no_tensor_shows_must_be_said(self, tmp_path: Path, file: dict, options: dict, says: str):
         with pytest.raises(ConfigError, match=says):
             converted(files.finetuned_file(**file), tmp_path, HeadOptions(**options))
         assert not (tmp_path / "folder").exists()
+
+    @pytest.mark.parametrize(("width", "modality"), [(1536, None), (768, "audio")])
+    def test_published_widths_have_twelve_heads(self, width: int, modality: Modality | None):
+        shape = HeadConfig(width=width, num_classes=527, depth=1, mlp_ratio=1)
+        head = HeadWeights(config=shape, state=make_head(shape).state_dict())
+        probe = Probe.of_finetuned(head, CAVMAESync(PUBLISHED), modality=modality)
+        assert probe.head_config.heads == 12
 
     def test_a_file_for_two_files(self, tmp_path: Path):
         torch.save(files.finetuned_file(num_classes=527), tmp_path / "a.pth")
@@ -279,11 +338,13 @@ class TestFineTuned:
 
     def test_trained_positions_are_used(self, tmp_path: Path):
         state = files.finetuned_file(num_classes=527)
-        model = load_model(converted(state, tmp_path) / "weights.safetensors")
+        folder = converted(state, tmp_path, HeadOptions(heads=8))
+        model = load_model(folder / "weights.safetensors")
         assert torch.equal(model.visual.positions_ND, state["module.pos_embed_v"][0])
 
     def test_a_model_without_decoder_says_so(self, tmp_path: Path):
-        model = load_model(converted(files.finetuned_file(num_classes=527), tmp_path) / "weights.safetensors")
+        folder = converted(files.finetuned_file(num_classes=527), tmp_path, HeadOptions(heads=8))
+        model = load_model(folder / "weights.safetensors")
         with pytest.raises(WeightsError, match="have no decoder"):
             model(*tiny_inputs(model.config), audio_mask=None, visual_mask=None)
 
@@ -295,7 +356,7 @@ def converted(state: dict, folder: Path, options: HeadOptions | None = None) -> 
 
 
 def official_logits(
-    state: dict[str, Tensor], segments: Tensor, frames: Tensor, *, only: str | None = None
+    state: dict[str, Tensor], segments: Tensor, frames: Tensor, *, heads: int, only: str | None = None
 ) -> Tensor:
     """The authors' forward from their tensors, written down a second time: one clip, [1, C]."""
     w = {name.removeprefix("module."): value for name, value in state.items()}
@@ -317,8 +378,6 @@ def official_logits(
         row = block(rows[only[0]], w, "blocks_u.0", heads=1)
         feature = norm(row, w, "norm").mean(dim=1)
     row = torch.cat([w["cls_cls_token"], feature.unsqueeze(0)], dim=1)
-    width = feature.shape[1]
-    heads = max(count for count in range(1, 13) if width % count == 0)
     for number in range(2):
         row = block(row, w, f"classifier_layers.{number}", heads=heads)
     row = norm(row, w, "classifier_norm")[:, 0]

@@ -115,6 +115,20 @@ def block(name: str, width: int, *, norms: tuple[str, ...]) -> Shapes:
     return shapes | linear(f"{name}.mlp.fc2", (width, 4 * width))
 
 
+def words(state: Mapping[str, Tensor]) -> list[str]:
+    """What no tensor of these files shows: heads are 64 wide here, those of decoders 32."""
+    tokens = (
+        value
+        for name, value in state.items()
+        if name.endswith(("modality_a", "cls_token")) and not re.search("decoder|cls_cls", name)
+    )
+    token = next(tokens, None)
+    if token is None:  # a file of another kind
+        return []
+    narrow = next((value.shape[-1] for name, value in state.items() if name.endswith("mask_token")), None)
+    return [f"heads={token.shape[-1] // 64}", *([] if narrow is None else [f"decoder.heads={narrow // 32}"])]
+
+
 def linear(name: str, shape: tuple[int, ...]) -> Shapes:
     """A weight and its bias."""
     return {f"{name}.weight": shape, f"{name}.bias": shape[:1]}

@@ -1,7 +1,8 @@
 """Files of every layout: told apart by names, read exactly, and what they may not be."""
 
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from cavmae_sync.choices import Layout
 from cavmae_sync.errors import ConfigError, WeightsError
 from cavmae_sync.inputs import InputConfig
 from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig, load_model, load_weights
+from cavmae_sync.model.files import read_file
+from cavmae_sync.model.layouts.check import MAE_HEADS, heads_of
 from cavmae_sync.model.layouts.names import their_shapes
 from cavmae_sync.model.layouts.recognize import recognize
 
@@ -98,8 +101,10 @@ EVERY_LAYOUT = [
 ]
 
 
-def load(path: Path, **options):
-    return load_weights(path, **options)
+def load(path: Path, *, overrides: Sequence[str] = (), config: ModelConfig | None = None, seed: int = 0):
+    """With the numbers of heads said, since no tensor of so narrow a model shows them."""
+    words = files.words(read_file(path).tensors) if config is None else []
+    return load_weights(path, overrides=[*words, *overrides], config=config, seed=seed)
 
 
 @pytest.mark.parametrize(("state", "layout", "config"), EVERY_LAYOUT)
@@ -192,7 +197,7 @@ class TestMae:
             "visual.registers",
         )
         with pytest.warns(UserWarning, match="the start of a model, not a trained one: fresh from seed 0"):
-            load_model(tmp_path / "mae.pth")
+            load_model(tmp_path / "mae.pth", overrides=files.words(files.mae_file()))
 
     def test_fresh_parts_follow_from_the_seed(self, tmp_path: Path):
         torch.save(files.mae_file(), tmp_path / "mae.pth")
@@ -271,6 +276,35 @@ def test_hugging_faces_own_encoder_gives_our_tokens(tmp_path: Path, written: str
     torch.testing.assert_close(found.in_a_row(), expected, atol=1e-5, rtol=0)
 
 
+class TestSaidByTheFile:
+    """Numbers of heads that a file tells itself need no word; a word wins."""
+
+    def test_a_config_of_hugging_face(self, tmp_path: Path):
+        save_file(files.huggingface_file(), tmp_path / "model.safetensors", metadata={"format": "pt"})
+        about = {"num_attention_heads": 4, "decoder_num_attention_heads": 2, "layer_norm_eps": 1e-12}
+        (tmp_path / "config.json").write_text(json.dumps(about))
+        config = load_weights(tmp_path / "model.safetensors").model.config
+        assert (config.heads, config.decoder.heads) == (4, 2)
+        said = load_weights(tmp_path / "model.safetensors", overrides=["heads=2"]).model.config
+        assert (said.heads, said.decoder.heads) == (2, 2)
+
+    @pytest.mark.parametrize("text", ["{", "[1]", "[" * 100_000])
+    def test_a_damaged_config_is_named(self, tmp_path: Path, text: str):
+        save_file(files.huggingface_file(), tmp_path / "model.safetensors", metadata={"format": "pt"})
+        (tmp_path / "config.json").write_text(text)
+        with pytest.raises(WeightsError, match=r"config\.json, which tells of these weights, is no JSON"):
+            load_weights(tmp_path / "model.safetensors")
+
+    def test_the_header_of_a_safetensors_file(self, tmp_path: Path):
+        about = {"num_heads": "4", "decoder_num_heads": "2"}
+        save_file(files.sync_file(), tmp_path / "a.safetensors", metadata=about)
+        config = load_weights(tmp_path / "a.safetensors").model.config
+        assert (config.heads, config.decoder.heads) == (4, 2)
+        save_file(files.sync_file(), tmp_path / "b.safetensors", metadata={"num_heads": "four"})
+        with pytest.raises(WeightsError, match="Say how many: heads=N"):
+            load_weights(tmp_path / "b.safetensors")
+
+
 class TestRefused:
     def test_mixed_prefixes(self):
         mixed = ["module.norm.weight", "module.blocks_a.0.norm1.weight", "norm.bias"]
@@ -303,13 +337,33 @@ class TestRefused:
         with pytest.raises(WeightsError, match=r"missing: blocks_a\.1\..* and 12 more"):
             load(saved(state, tmp_path))
 
-    def test_numbers_of_heads_that_no_shape_shows(self, tmp_path: Path):
-        path = saved(files.sync_file(width=48, decoder_width=20), tmp_path)
-        with pytest.raises(WeightsError, match=r"widths 48 and 20 are not multiples of 64 and 32.*heads=N"):
-            load(path)
-        assert load(path, overrides=["heads=4", "decoder.heads=5"]).model.config.heads == 4
+    @pytest.mark.parametrize(
+        ("make", "changes"),
+        [
+            (files.sync_file, {"width": 48, "decoder_width": 20}),
+            (files.sync_file, {"width": 192, "decoder_width": 64}),  # a ViT's 3 heads, or the class's own 12?
+            (files.cavmae_file, {"width": 64}),
+            (files.mae_file, {"width": 192}),
+            (files.huggingface_file, {}),
+        ],
+    )
+    def test_numbers_of_heads_that_no_shape_shows_are_asked_for(self, tmp_path: Path, make, changes):
+        path = saved(make(**changes), tmp_path)
+        with pytest.raises(WeightsError, match=r"no tensor shows .*: heads=N decoder\.heads=N"):
+            load_weights(path)
+        with pytest.raises(WeightsError, match=r"Say how many: decoder\.heads=N"):
+            load_weights(path, overrides=["heads=4"])
+        config = load_weights(path, overrides=["heads=4", "decoder.heads=1"]).model.config
+        assert (config.heads, config.decoder.heads) == (4, 1)
         with pytest.raises(ConfigError, match="must be a multiple of heads=5"):
-            load(path, overrides=["heads=5", "decoder.heads=5"])
+            load_weights(path, overrides=["heads=5", "decoder.heads=1"])
+
+    def test_published_widths_have_the_published_heads(self):
+        assert heads_of(768, 512, []) == (12, 16)
+        assert heads_of(768, None, [], published=MAE_HEADS) == (12, None)
+        assert heads_of(1024, 512, [], published=MAE_HEADS) == (16, 16)
+        with pytest.raises(WeightsError, match="width 1024"):
+            heads_of(1024, 512, [])
 
     def test_trained_positions_of_a_pretrained_model_must_be_wanted(self, tmp_path: Path):
         state = files.checkpoint(files.sync_shapes(), trained_tables=True)

@@ -72,8 +72,8 @@ def test_published_keys_and_shapes(released: dict[str, tuple[int, ...]], key: st
     assert released[f"module.{key}"] == shape
 
 
-#: Widths from which the number of heads can be read: 64 and 32 a head.
 READABLE = {"width": 64, "heads": 1, "decoder": DecoderConfig(width=32, depth=1, heads=1)}
+WORDS = ["heads=1", "decoder.heads=1"]
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ READABLE = {"width": 64, "heads": 1, "decoder": DecoderConfig(width=32, depth=1,
 )
 def test_a_round_trip_keeps_configuration_and_weights(changes: dict[str, Any]):
     model = CAVMAESync(tiny_config(**READABLE | changes))
-    config, state = from_official(to_official(model))
+    config, state = from_official(to_official(model), overrides=WORDS)
     assert config == model.config
     assert state.keys() == model.state_dict().keys()
     assert all(torch.equal(state[name], value) for name, value in model.state_dict().items())
@@ -92,7 +92,7 @@ def test_a_round_trip_keeps_configuration_and_weights(changes: dict[str, Any]):
 def test_the_prefix_is_optional():
     theirs = to_official(CAVMAESync(tiny_config(**READABLE)))
     bare = {key.removeprefix("module."): value for key, value in theirs.items()}
-    assert from_official(bare)[0] == from_official(theirs)[0]
+    assert from_official(bare, overrides=WORDS)[0] == from_official(theirs, overrides=WORDS)[0]
 
 
 def broken(**changes: Tensor | None) -> dict[str, Tensor]:
@@ -111,13 +111,18 @@ def broken(**changes: Tensor | None) -> dict[str, Tensor]:
         ({"weight": torch.zeros(2)}, r"a model that is not known here \(1: weight\)"),
         (broken(decoder_pos_embed_v=None), "not exactly that: missing: decoder_pos_embed_v"),
         (broken(pos_embed_a=torch.zeros(1, 16, 64)), "pos_embed_a .* is not the fixed sine-cosine table"),
-        (to_official(CAVMAESync(tiny_config())), "widths 16 and 8 are not multiples of 64 and 32"),
     ],
-    ids=["no weights of theirs", "no table", "learned positions", "heads unknown"],
+    ids=["no weights of theirs", "no table", "learned positions"],
 )
 def test_other_files_are_refused(state: dict[str, Tensor], says: str):
     with pytest.raises(WeightsError, match=says):
-        from_official(state)
+        from_official(state, overrides=WORDS)
+
+
+def test_heads_that_no_tensor_shows_are_asked_for():
+    says = r"heads of width 16 and decoder\.heads of width 8 .*width 768 has 12 and width 512 has 16.*heads=N"
+    with pytest.raises(WeightsError, match=says):
+        from_official(to_official(CAVMAESync(tiny_config())))
 
 
 def mae_checkpoint(*, depth: int = 12) -> dict[str, Tensor]:

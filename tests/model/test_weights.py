@@ -84,7 +84,7 @@ def test_a_failed_save_leaves_the_old_file(tmp_path: Path):
 def test_the_authors_layout_loads_from_a_pth(tmp_path: Path):
     model = make_model(width=64, heads=1, decoder=DecoderConfig(width=32, depth=1, heads=1)).eval()
     torch.save(to_official(model), tmp_path / "official.pth")
-    loaded = load_model(tmp_path / "official.pth")
+    loaded = load_model(tmp_path / "official.pth", overrides=["heads=1", "decoder.heads=1"])
     inputs = tiny_inputs(model.config)
     with torch.no_grad():
         expected, found = model.encode(*inputs), loaded.encode(*inputs)

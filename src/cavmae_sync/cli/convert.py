@@ -26,6 +26,7 @@ def convert(
     classes: Path | None = None,
     loss: ClassLoss | None = None,
     modality: Literal["audio", "visual"] | None = None,
+    classifier_heads: Count | None = None,
     licence: str | None = None,
     num_frames: Count | None = None,
     seed: int = 0,
@@ -50,6 +51,7 @@ def convert(
         loss: How a classifier was trained: bce (several labels) or ce (one). Known for the 527 classes of
             AudioSet and the 309 of VGGSound.
         modality: What a classifier of one modality is fed.
+        classifier_heads: Attention heads of a classifier's blocks; known (12) for the published widths.
         licence: Note on the licence, instead of what is known of the layout.
         num_frames: Frames of each clip in training, instead of the layout's 16 or 10.
         seed: Seed of the parts that an ImageNet MAE does not have.
@@ -60,10 +62,12 @@ def convert(
 
     if layout == "official":
         check_output(out, option="--out", suffix=(".pth", ".safetensors"))
-        if any(option is not None for option in (classes, loss, modality, licence, num_frames)):
+        if any(
+            option is not None for option in (classes, loss, modality, classifier_heads, licence, num_frames)
+        ):
             raise ConfigError(
-                "--layout official writes no header: leave out --classes, --loss, --modality, --licence and "
-                "--num-frames."
+                "--layout official writes no header: leave out --classes, --loss, --modality, "
+                "--classifier-heads, --licence and --num-frames."
             )
         done = convert_back(source, out, overrides=overrides, seed=seed)
     else:
@@ -72,7 +76,7 @@ def convert(
                 source,
                 out,
                 overrides=overrides,
-                head=HeadOptions(classes=classes, loss=loss, modality=modality),
+                head=HeadOptions(classes=classes, loss=loss, modality=modality, heads=classifier_heads),
                 licence=licence,
                 num_frames=num_frames,
                 seed=seed,

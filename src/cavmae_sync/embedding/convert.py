@@ -1,8 +1,8 @@
 """Weights of any layout into ours, and ours back into the layout they came from."""
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,12 +13,12 @@ from cavmae_sync.atomic import written_whole
 from cavmae_sync.choices import ClassLoss, Layout
 from cavmae_sync.data.official.classes import read_class_labels
 from cavmae_sync.embedding.embedder import Embedder
-from cavmae_sync.embedding.probe import PROBE_FILE, Probe
+from cavmae_sync.embedding.probe import KNOWN_LOSSES, PROBE_FILE, Probe
 from cavmae_sync.embedding.proof import make_proof
 from cavmae_sync.errors import ConfigError
 from cavmae_sync.model import Modality, ModelConfig, Provenance, load_weights, save_model, weights_fingerprint
 from cavmae_sync.model.heads import Head, HeadConfig
-from cavmae_sync.model.layouts.check import TITLES
+from cavmae_sync.model.layouts.check import CLASSIFIER_HEADS, TITLES
 from cavmae_sync.model.layouts.official import to_official
 from cavmae_sync.model.layouts.original import Original
 from cavmae_sync.model.provenance import sha256_of
@@ -28,6 +28,15 @@ from cavmae_sync.paper import CAVMAE_NUM_FRAMES, NUM_FRAMES
 from cavmae_sync.training import weights_of
 
 WEIGHTS_FILE: Final = "weights.safetensors"
+#: Fields of a model that no tensor of a foreign file shows.
+_UNSEEN: Final = (
+    "heads",
+    "decoder.heads",
+    "registers_in_joint",
+    "inputs.align_length",
+    "inputs.spectrogram_mean",
+    "inputs.spectrogram_std",
+)
 _CAVMAE_HEAD: Final = (
     "CAV-MAE's own (layer norm and linear layer on the mean of all tokens of the joint pass): kept, so that "
     "it can be given back; not run here"
@@ -47,11 +56,13 @@ class HeadOptions:
         classes: CSV of class names (index,mid,display_name); None names classes by their numbers.
         loss: How it was trained; None takes it from the number of classes.
         modality: What a head on one modality is fed.
+        heads: Attention heads of its blocks; None takes the 12 of the published widths.
     """
 
     classes: Path | None = None
     loss: ClassLoss | None = None
     modality: Modality | None = None
+    heads: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,6 +81,7 @@ class Conversion:
         fresh: Parameters that the file does not have, drawn from the seed.
         kept: Tensors kept beside the model so that the file can be given back.
         left_behind: What lay beside the tensors in the file and is not kept, such as an optimiser's state.
+        assumed: What no tensor shows, nobody said, and was taken as published; as `key=value` words.
         head: Head of a fine-tuned classifier that became a probe.
     """
 
@@ -84,6 +96,7 @@ class Conversion:
     fresh: tuple[str, ...]
     kept: tuple[str, ...]
     left_behind: tuple[str, ...]
+    assumed: Mapping[str, str] = field(default_factory=dict)
     head: HeadConfig | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -116,9 +129,14 @@ class Conversion:
             ("fingerprint", self.weights),
         ]
         if self.head is not None:
-            rows.append(("head", f"{self.head.num_classes} classes, width {self.head.width}"))
+            shape = self.head
+            heads = f"{shape.heads} attention heads"
+            rows.append(("head", f"{shape.num_classes} classes, width {shape.width}, {heads}"))
         elif any(name.removeprefix("module.").startswith("mlp_head.") for name in self.kept):
             rows.append(("head", _CAVMAE_HEAD))
+        if self.assumed:
+            found = ", ".join(f"{name}={value}" for name, value in self.assumed.items())
+            rows.append(("taken as published", f"{found}. No tensor shows these; say a word for another."))
         if self.fresh:
             rows.append(("fresh, not in the file", _listed(self.fresh)))
         if self.kept:
@@ -175,7 +193,8 @@ def convert(
         probe.save(written[1])
     save_model(loaded.model, written[0], provenance=about, original=original)
     tell(3, 3, "")
-    return _conversion(loaded, about, written=written, written_layout="ours", original=original, probe=probe)
+    done = _conversion(loaded, about, written=written, written_layout="ours", original=original, probe=probe)
+    return replace(done, assumed=_assumed(loaded, overrides, head or HeadOptions()))
 
 
 def convert_back(source: Path, target: Path, *, overrides: Sequence[str] = (), seed: int = 0) -> Conversion:
@@ -248,7 +267,8 @@ def _probe(loaded: LoadedWeights, options: HeadOptions) -> Probe | None:
     if loaded.read.head is None:
         if options != HeadOptions():
             raise ConfigError(
-                "Classes, loss and modality describe the head of a fine-tuned classifier, which this is not."
+                "Classes, loss, modality and heads describe the head of a fine-tuned classifier, which this "
+                "is not."
             )
         return None
     return Probe.of_finetuned(
@@ -257,7 +277,28 @@ def _probe(loaded: LoadedWeights, options: HeadOptions) -> Probe | None:
         classes=None if options.classes is None else read_class_labels(options.classes).names,
         loss=options.loss,
         modality=options.modality,
+        heads=options.heads,
     )
+
+
+def _assumed(loaded: LoadedWeights, overrides: Sequence[str], options: HeadOptions) -> dict[str, str]:
+    """What no tensor of a foreign file shows and no word said."""
+    if loaded.read.layout == "ours":
+        return {}
+    said = {word.partition("=")[0] for word in overrides}
+    config = loaded.model.config.model_dump(mode="json")
+    found: dict[str, str] = {}
+    for name in _UNSEEN:
+        group, _, field_name = name.rpartition(".")
+        values = config[group] if group else config
+        if name not in said and values is not None:
+            value = values[field_name]
+            found[name] = str(value).lower() if isinstance(value, bool) else str(value)
+    if loaded.read.head is not None and options.heads is None:
+        found["--classifier-heads"] = str(CLASSIFIER_HEADS[loaded.read.head.config.width])
+    if loaded.read.head is not None and options.loss is None:
+        found["--loss"] = KNOWN_LOSSES[loaded.read.head.config.num_classes]
+    return found
 
 
 def _original(loaded: LoadedWeights, head: Head | None) -> Original | None:

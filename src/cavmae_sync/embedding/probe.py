@@ -4,8 +4,8 @@ B clips, T frames per clip, D width of a feature, C classes.
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Self, get_args
 
@@ -19,13 +19,14 @@ from cavmae_sync.embedding.features import FeatureConfig
 from cavmae_sync.errors import ConfigError, WeightsError
 from cavmae_sync.model import CAVMAESync, Modality, weights_fingerprint
 from cavmae_sync.model.heads import Head, HeadConfig, make_head
+from cavmae_sync.model.layouts.check import CLASSIFIER_HEADS
 from cavmae_sync.model.layouts.finetuned import HeadWeights
 from cavmae_sync.model.safe_file import write_safetensors
 from cavmae_sync.paper import NUM_AUDIOSET_CLASSES, NUM_VGGSOUND_CLASSES
 
 PROBE_FILE: Final = "probe.safetensors"
 _FORMAT: Final = "cavmae-sync probe/1"
-_KNOWN_LOSSES: Final[Mapping[int, ClassLoss]] = {NUM_AUDIOSET_CLASSES: "bce", NUM_VGGSOUND_CLASSES: "ce"}
+KNOWN_LOSSES: Final[Mapping[int, ClassLoss]] = {NUM_AUDIOSET_CLASSES: "bce", NUM_VGGSOUND_CLASSES: "ce"}
 _DESCRIBED: Final = ("classes", "loss", "weights", "model_path")
 
 
@@ -107,6 +108,7 @@ class Probe:
         classes: Sequence[str] | None = None,
         loss: ClassLoss | None = None,
         modality: Modality | None = None,
+        heads: int | None = None,
     ) -> Self:
         """The head of a classifier that the authors fine-tuned, on its own backbone (spec 2.10).
 
@@ -118,32 +120,26 @@ class Probe:
                 VGGSound.
             modality: What a head of the width of one modality is fed. Its feature is the released code's: the
                 mean of all tokens behind the joint layer, with the norms of the joint pass.
+            heads: Attention heads of its blocks; None takes the 12 of the published widths.
 
         Raises:
-            ConfigError: The number of names is another one; or loss or modality are not shown and not given.
+            ConfigError: The number of names is another one; or loss, modality or heads are not shown and not
+                given.
         """
-        shape = head.config
+        shape, is_of_both = head.config, head.config.width == 2 * model.config.width
         names = tuple(classes) if classes is not None else tuple(map(str, range(shape.num_classes)))
-        if len(names) != shape.num_classes:
-            raise ConfigError(
-                f"The list names {len(names)} classes, the classifier has {shape.num_classes}. Give its own."
-            )
-        loss = loss or _KNOWN_LOSSES.get(shape.num_classes)
-        if loss is None:
-            raise ConfigError(
-                f"A classifier of {shape.num_classes} classes, neither AudioSet's nor VGGSound's: say how it "
-                "was trained with --loss bce (several labels per clip) or --loss ce (one)."
-            )
-        is_of_both = shape.width == 2 * model.config.width
-        if is_of_both == (modality is not None):
-            raise ConfigError(
-                "The head is fed both modalities: leave --modality out."
-                if is_of_both
-                else "The head is fed one modality, and no tensor shows which: say --modality audio or "
-                "--modality visual."
-            )
+        loss = loss or KNOWN_LOSSES.get(shape.num_classes)
+        heads = heads or CLASSIFIER_HEADS.get(shape.width)
+        problems = [
+            *_problems_of_classes(len(names), shape.num_classes, loss),
+            *_problems_of_modality(modality, is_of_both=is_of_both),
+            *_problems_of_heads(heads, shape.width),
+        ]
+        if loss is None or problems:
+            raise ConfigError(" ".join(problems))
+        shape = shape.model_copy(update={"heads": heads})
         return cls(
-            head=head.build(),
+            head=replace(head, config=shape).build(),
             head_config=shape,
             classes=names,
             features=FeatureConfig()
@@ -220,6 +216,36 @@ class Probe:
             weights=weights,
             model_path=model_path,
         )
+
+
+def _problems_of_classes(num_names: int, num_classes: int, loss: ClassLoss | None) -> Iterator[str]:
+    if num_names != num_classes:
+        yield f"The list names {num_names} classes, the classifier has {num_classes}. Give its own."
+    if loss is None:
+        yield (
+            f"A classifier of {num_classes} classes, neither AudioSet's nor VGGSound's: say how it "
+            "was trained with --loss bce (several labels per clip) or --loss ce (one)."
+        )
+
+
+def _problems_of_modality(modality: Modality | None, *, is_of_both: bool) -> Iterator[str]:
+    if is_of_both and modality is not None:
+        yield "The head is fed both modalities: leave --modality out."
+    if not is_of_both and modality is None:
+        yield (
+            "The head is fed one modality, and no tensor shows which: say --modality audio or "
+            "--modality visual."
+        )
+
+
+def _problems_of_heads(heads: int | None, width: int) -> Iterator[str]:
+    if heads is None:
+        yield (
+            f"No tensor shows how many attention heads a classifier of width {width} has, and no published "
+            f"one tells ({' and '.join(map(str, CLASSIFIER_HEADS))} have 12): say --classifier-heads N."
+        )
+    elif width % heads:
+        yield f"--classifier-heads {heads}: the classifier's width {width} must be a multiple of it."
 
 
 def _filled(config: HeadConfig, state: Mapping[str, Tensor]) -> Head:

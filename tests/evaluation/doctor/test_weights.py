@@ -72,11 +72,12 @@ class TestWeights:
         state = to_official(model)
         kept = {key: value for key, value in state.items() if "register_tokens" not in key}
         torch.save(kept, tmp_path / "lost.pth")
-        found = check_layout(open_subject(tmp_path / "lost.pth", device="cpu"))
+        words = ["heads=1", "decoder.heads=1"]
+        found = check_layout(open_subject(tmp_path / "lost.pth", words, device="cpu"))
         assert (found.status, "register_tokens was dropped" in found.advice) == ("FAIL", True)
         with pytest.raises(ConfigError, match="add the word registers=0"):
-            check_ready(open_subject(tmp_path / "lost.pth", device="cpu"), None)
-        meant = open_subject(tmp_path / "lost.pth", ["registers=0"], device="cpu")
+            check_ready(open_subject(tmp_path / "lost.pth", words, device="cpu"), None)
+        meant = open_subject(tmp_path / "lost.pth", [*words, "registers=0"], device="cpu")
         assert check_layout(meant).status == "ok"
         check_ready(meant, None)
 

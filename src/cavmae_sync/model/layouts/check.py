@@ -1,6 +1,7 @@
 """What every layout is checked for: exact names and shapes, and numbers of heads that no shape shows."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor
 
 from cavmae_sync.choices import Layout
 from cavmae_sync.errors import WeightsError
+from cavmae_sync.paper import DECODER_HEADS, DECODER_WIDTH, NUM_HEADS, WIDTH
 
 #: What a layout is called in messages and tables.
 TITLES: Final[Mapping[Layout, str]] = {
@@ -23,9 +25,11 @@ TITLES: Final[Mapping[Layout, str]] = {
 #: Types that weights may have: those that are given back bit for bit.
 FLOAT_TYPES: Final = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 
-#: Width of an attention head of a ViT and of its decoder.
-_HEAD_WIDTH: Final = 64
-_DECODER_HEAD_WIDTH: Final = 32
+#: Attention heads by width: of the published encoders, of ImageNet MAE's, of their decoders, of classifiers.
+PUBLISHED_HEADS: Final[Mapping[int, int]] = MappingProxyType({WIDTH: NUM_HEADS})
+MAE_HEADS: Final[Mapping[int, int]] = MappingProxyType({WIDTH: NUM_HEADS, 1024: 16})
+PUBLISHED_DECODER_HEADS: Final[Mapping[int, int]] = MappingProxyType({DECODER_WIDTH: DECODER_HEADS})
+CLASSIFIER_HEADS: Final[Mapping[int, int]] = MappingProxyType({WIDTH: NUM_HEADS, 2 * WIDTH: NUM_HEADS})
 _NUM_SHOWN: Final = 8
 
 
@@ -61,32 +65,38 @@ def differences(
     )
 
 
-def heads_of(width: int, decoder_width: int | None, overrides: Sequence[str]) -> tuple[int, int | None]:
-    """Attention heads of the encoders and of the decoder, by their widths; 1 where a word will say it.
+def heads_of(
+    width: int,
+    decoder_width: int | None,
+    overrides: Sequence[str],
+    *,
+    published: Mapping[int, int] = PUBLISHED_HEADS,
+) -> tuple[int, int | None]:
+    """Attention heads of the encoders and of the decoder. No shape shows them, so a width must be published.
+
+    Args:
+        width: Of the encoders.
+        decoder_width: Of the decoder; None where there is none.
+        overrides: `key=value` words; 1 stands where one of them will say the number.
+        published: Heads of the published models of this layout, by their width.
 
     Raises:
-        WeightsError: A width is no multiple of a head's, and no word says the number.
+        WeightsError: A width is not published, and no word says the number.
     """
     given = {word.partition("=")[0] for word in overrides}
-    unknown = [
-        (name, size, of)
-        for name, size, of in (
-            ("heads", width, _HEAD_WIDTH),
-            ("decoder.heads", decoder_width, _DECODER_HEAD_WIDTH),
-        )
-        if size is not None and size % of and name not in given
-    ]
-    if unknown:
-        widths = " and ".join(str(size) for _, size, _ in unknown)
-        multiples = " and ".join(str(of) for _, _, of in unknown)
+    asked = (("heads", width, published), ("decoder.heads", decoder_width, PUBLISHED_DECODER_HEADS))
+    unknown = [each for each in asked if each[1] is not None and each[1] not in each[2]]
+    if missing := [each for each in unknown if each[0] not in given]:
+        widths = " and ".join(f"{name} of width {size}" for name, size, _ in missing)
+        known = " and ".join(_heads_text(known) for _, _, known in missing)
         raise WeightsError(
-            f"widths {widths} are not multiples of {multiples}, so the number of attention heads cannot be "
-            "guessed. Say how many: "
-            f"{' '.join(f'{name}=N' for name, _, _ in unknown)} (in Python: config=ModelConfig(...))."
+            f"no tensor shows the number of attention heads, and no published model tells the {widths} "
+            f"(published: {known}). Say how many: "
+            f"{' '.join(f'{name}=N' for name, _, _ in missing)} (in Python: config=ModelConfig(...))."
         )
-    decoder_heads = None if decoder_width is None else _heads(decoder_width, _DECODER_HEAD_WIDTH)
-    return _heads(width, _HEAD_WIDTH), decoder_heads
+    decoder_heads = None if decoder_width is None else PUBLISHED_DECODER_HEADS.get(decoder_width, 1)
+    return published.get(width, 1), decoder_heads
 
 
-def _heads(width: int, head_width: int) -> int:
-    return 1 if width % head_width else width // head_width
+def _heads_text(known: Mapping[int, int]) -> str:
+    return ", ".join(f"width {width} has {heads}" for width, heads in known.items())

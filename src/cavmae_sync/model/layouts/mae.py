@@ -15,7 +15,7 @@ from cavmae_sync.errors import WeightsError
 from cavmae_sync.inputs import InputConfig
 from cavmae_sync.model.cavmae_sync import CAVMAESync
 from cavmae_sync.model.config import DecoderConfig, ModelConfig
-from cavmae_sync.model.layouts.check import check_names, heads_of
+from cavmae_sync.model.layouts.check import MAE_HEADS, check_names, heads_of
 from cavmae_sync.model.layouts.huggingface import from_huggingface
 from cavmae_sync.model.layouts.names import depth_of, our_name
 from cavmae_sync.model.layouts.official import bare
@@ -51,7 +51,7 @@ def mae_config(state: Mapping[str, Tensor], overrides: Sequence[str] = ()) -> Mo
     """The published model (4 s segments, global tokens, 8 registers) around an MAE checkpoint, with words.
 
     Raises:
-        WeightsError: It is no MAE checkpoint, or the number of heads cannot be guessed.
+        WeightsError: It is no MAE checkpoint, or its number of heads is not known.
         ConfigError: A word does not fit.
     """
     published = published_names(state)
@@ -59,7 +59,7 @@ def mae_config(state: Mapping[str, Tensor], overrides: Sequence[str] = ()) -> Mo
     decoder_width = (
         published["decoder_embed.weight"].shape[0] if "decoder_embed.weight" in published else None
     )
-    heads, decoder_heads = heads_of(width, decoder_width, overrides)
+    heads, decoder_heads = heads_of(width, decoder_width, overrides, published=MAE_HEADS)
     config = ModelConfig(
         inputs=InputConfig(frame_pixels=_side(published["pos_embed"]) * PATCH_SIZE),
         width=width,

@@ -32,8 +32,7 @@ def from_official(
 
     Args:
         state: Tensors with or without the `module.` prefix.
-        config: Shape of the model; None reads it off the tensors, with 64-wide heads (ViT) and 32-wide
-            decoder heads.
+        config: Shape of the model; None reads it off the tensors, with the published numbers of heads.
         overrides: `key=value` words for what no tensor shows, applied to what was read off.
 
     Raises:
@@ -72,8 +71,8 @@ def read_config(theirs: Mapping[str, Tensor], overrides: Sequence[str] = ()) -> 
     """The configuration that the names and shapes of the authors' tensors show, with words applied.
 
     Raises:
-        WeightsError: A tensor that shows it is missing or odd; or a number of heads cannot be guessed and is
-            not among the words.
+        WeightsError: A tensor that shows it is missing or odd; or a number of heads is neither that of a
+            published model nor among the words.
         ConfigError: A word does not fit.
     """
     side = _side(theirs, "pos_embed_v")

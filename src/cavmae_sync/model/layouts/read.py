@@ -17,6 +17,7 @@ from cavmae_sync.model.layouts.mae import from_mae, is_mae, mae_config
 from cavmae_sync.model.layouts.official import from_official
 from cavmae_sync.model.layouts.original import KEPT, ORIGINAL_KEY, Original
 from cavmae_sync.model.layouts.recognize import recognize
+from cavmae_sync.model.layouts.said import said_words
 from cavmae_sync.model.provenance import FORMAT, Provenance, parse_provenance
 
 
@@ -77,7 +78,9 @@ def interpret(
     try:
         if is_ours(file):
             return _read_ours(path, file, config, overrides)
-        return _read_foreign(file, recognize(file.tensors), config, overrides)
+        layout = recognize(file.tensors)
+        said = [] if config is not None or layout == "ours" else said_words(file, path, layout)
+        return _read_foreign(file, layout, config, [*said, *overrides])
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from error
     except ValidationError as error:
