@@ -25,7 +25,7 @@ _MOST_BYTES: Final = 1 << 20
 def said_words(file: WeightsFile, path: Path, layout: Layout) -> list[str]:
     """Numbers of heads as `key=value` words.
 
-    They are from the header of a safetensors file, and for Hugging Face's layout from the config.json beside it.
+    From the header of a safetensors file, and for Hugging Face's layout from the config.json beside it.
 
     Raises:
         WeightsError: That config.json is no JSON object.
