@@ -4,13 +4,18 @@ A config stands beside the component it configures. `key.path=value` words are t
 """
 
 import difflib
-from collections.abc import Iterable
+import reprlib
+from collections.abc import Iterable, Mapping
 from typing import Any, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 
 from cavmae_sync.errors import ConfigError
+
+#: Faults that one message tells of, and letters of a value that is wrong.
+_MOST_SHOWN = 5
+_MOST_LETTERS = 80
 
 
 class Config(BaseModel):
@@ -95,11 +100,27 @@ def _unknown(config: BaseModel, name: str, where: str) -> ConfigError:
 
 
 def describe_invalid(error: ValidationError) -> str:
-    """What is wrong with which field, in one line."""
-    return "; ".join(
-        f"{'.'.join(str(part) for part in item['loc']) or 'configuration'}: "
-        f"{item['msg'].removeprefix('Value error, ')} (got {item['input']!r})"
-        if item["loc"]
-        else item["msg"].removeprefix("Value error, ")
-        for item in error.errors(include_url=False)
+    """What is wrong with which field, in one line; of many faults the first few."""
+    found = error.errors(include_url=False)
+    said = [_fault(item) for item in found[:_MOST_SHOWN]]
+    if len(found) > _MOST_SHOWN:
+        said.append(f"and {len(found) - _MOST_SHOWN} more")
+    return "; ".join(said)
+
+
+class _Short(reprlib.Repr):
+    """A value in a few words, however large or deep it is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = self.maxlong = _MOST_LETTERS
+
+
+def _fault(item: Mapping[str, Any]) -> str:
+    says = item["msg"].removeprefix("Value error, ")
+    if not item["loc"]:
+        return says
+    place = ".".join(str(part)[:_MOST_LETTERS] for part in item["loc"])
+    return f"{place}: {says}" + (
+        "" if item["type"] == "missing" else f" (got {_Short().repr(item['input'])})"
     )

@@ -121,7 +121,10 @@ def test_the_fingerprint_tells_rows_apart(ade20k: Path):
     [
         (lambda folder: (folder / TABLE_FILE).unlink(), "has no prompted_segmentation.csv"),
         (lambda folder: (folder / "audio" / "horn.wav").unlink(), "names 2 files that are missing.*horn"),
-        (lambda folder: (folder / TABLE_FILE).write_text("image_location\nx\n"), "lacks the column"),
+        (
+            lambda folder: (folder / TABLE_FILE).write_text("image_location\nx\n"),
+            "has no column vggsound_file, ade_class_id",
+        ),
         (
             lambda folder: (folder / TABLE_FILE).write_text(
                 "image_location,vggsound_file,ade_class_id\nx.jpg,y.wav,dog\n"

@@ -217,7 +217,8 @@ def test_a_missing_shard_is_refused(copy: Path) -> None:
     [
         (None, "is not a complete prepared dataset"),
         ("{", "is not JSON"),
-        ("[]", "schema version None, this program reads 1"),
+        ("[]", "holds list instead of an object"),
+        ("{}", "schema version None, this program reads 1"),
         ('{"schema_version": 99}', "schema version 99"),
     ],
 )

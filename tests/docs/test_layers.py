@@ -13,6 +13,7 @@ LAYERS = (
     "choices",
     "atomic",
     "shown",
+    "untrusted",
     "compute",
     "media",
     "inputs",

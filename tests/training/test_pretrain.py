@@ -287,7 +287,7 @@ def test_a_row_cut_off_by_a_kill_is_dropped(tmp_path: Path):
     path.write_text('{"step": 1}\n{"step": 2}\n{"st')
     assert read_metrics(path) == [{"step": 1}, {"step": 2}]
     path.write_text('{"step": 1}\n{"st\n{"step": 3}\n')
-    with pytest.raises(json.JSONDecodeError):
+    with pytest.raises(TrainingError, match=r"metrics\.jsonl, line 2, is damaged"):
         read_metrics(path)
 
 

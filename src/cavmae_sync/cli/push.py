@@ -1,6 +1,5 @@
 """`cavmae-sync push`: publish weights on a Hugging Face hub, with a model card."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +8,7 @@ from cyclopts import Parameter
 from cavmae_sync.cli.open import check_folder
 from cavmae_sync.cli.terminal import Terminal, print_line, print_lines
 from cavmae_sync.errors import ConfigError
+from cavmae_sync.untrusted import parse_json
 
 if TYPE_CHECKING:
     from cavmae_sync.model import CAVMAESync
@@ -69,7 +69,7 @@ def _results(path: Path, model: "CAVMAESync") -> str:
     from cavmae_sync.model import weights_fingerprint
 
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = parse_json(path.read_text("utf-8"))
     except ValueError as error:
         raise ConfigError(f"--report {path} is not JSON ({error}). Give what --json printed.") from error
     if not isinstance(content, dict):

@@ -8,12 +8,15 @@ from typing import Any
 
 import pyarrow as pa
 
+from cavmae_sync.data.clips_table import MAPPED_FILE, open_table
 from cavmae_sync.data.manifest import SHARDS_FOLDER, ClipRow, clip_row, list_hash
 from cavmae_sync.data.shards import Member, shard_key
+from cavmae_sync.errors import DatasetError
+from cavmae_sync.untrusted import size_inside
 
 
 def find_problems(folder: Path, record: dict[str, Any], clips: pa.Table) -> Iterator[str]:
-    """Everything that differs from the record: list, checksums of shards, places of members.
+    """Everything that differs from the record: tables, checksums of shards, places of members.
 
     Args:
         folder: Folder of the dataset.
@@ -23,6 +26,8 @@ def find_problems(folder: Path, record: dict[str, Any], clips: pa.Table) -> Iter
     Yields:
         One sentence per difference.
     """
+    if not open_table(folder, record).equals(clips):
+        yield f"{MAPPED_FILE} does not say what clips.parquet says"
     if list_hash(clips) != record["list_sha256"]:
         yield "clips.parquet does not list the clips that dataset.json was written for"
     ids = clips["id"].to_pylist()
@@ -34,17 +39,27 @@ def find_problems(folder: Path, record: dict[str, Any], clips: pa.Table) -> Iter
     expected = {shard["name"]: shard["sha256"] for shard in record["shards"]}
     for name, indices in by_shard.items():
         path = folder / SHARDS_FOLDER / name
-        if not path.is_file():
+        try:
+            size_inside(str(path.parent), name)
+        except FileNotFoundError:
             yield f"{name} is missing"
-        elif _sha256(path) != expected.get(name):
+            continue
+        except DatasetError as error:
+            yield str(error)
+            continue
+        if _sha256(path) != expected.get(name):
             yield f"{name} is not the file that was written: its SHA-256 differs"
         else:
             yield from _misplaced(path, [clip_row(clips, index) for index in indices])
 
 
 def _misplaced(path: Path, rows: list[ClipRow]) -> Iterator[str]:
-    with tarfile.open(path) as archive:
-        found = {info.name: Member(offset=info.offset_data, length=info.size) for info in archive}
+    try:
+        with tarfile.open(path, "r:") as archive:  # never unpacked
+            found = {info.name: Member(offset=info.offset_data, length=info.size) for info in archive}
+    except (tarfile.TarError, ValueError, OverflowError) as error:
+        yield f"{path.name} is no tar file ({error})"
+        return
     for row in rows:
         for name, member in _members(row).items():
             if found.get(name) != member:

@@ -14,6 +14,9 @@ from PIL import Image
 from cavmae_sync.inputs import log_mel
 from cavmae_sync.media.flac import encode_flac
 from cavmae_sync.paper import SAMPLE_RATE_HZ
+from cavmae_sync.untrusted import read_picture
+
+_MOST_PIXELS = 4096 * 4096
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,7 +68,11 @@ def encode_jpeg(frame_HWC: NDArray[np.uint8], *, quality: int) -> bytes:
 
 
 def decode_jpeg(content: bytes) -> NDArray[np.uint8]:
-    """The RGB picture of a JPEG, uint8 [H, W, C], writable."""
-    with Image.open(BytesIO(content), formats=["JPEG"]) as image:
-        # Converting would copy once more, also from RGB to RGB.
-        return np.array(image if image.mode == "RGB" else image.convert("RGB"))
+    """The RGB picture of a JPEG, uint8 [H, W, C], writable.
+
+    Raises:
+        ValueError: It is none, is damaged, or has more than 4096 x 4096 pixels.
+    """
+    image = read_picture(content, formats=("JPEG",), most_pixels=_MOST_PIXELS)
+    # Converting would copy once more, also from RGB to RGB.
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"))

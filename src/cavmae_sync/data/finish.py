@@ -26,6 +26,7 @@ from cavmae_sync.data.manifest import (
 from cavmae_sync.data.report import LabelUse, PrepareReport, count_up
 from cavmae_sync.data.unit import Unit
 from cavmae_sync.errors import DatasetError, TooManyRejectedError
+from cavmae_sync.untrusted import parse_json
 
 
 class Counts(Protocol):
@@ -113,9 +114,7 @@ def _gather(
 ) -> tuple[pa.Table, pa.Table, list[dict[str, Any]]]:
     clips = [read_table(unit.work_file("clips.parquet"), CLIPS_SCHEMA) for unit in units]
     rejected = [read_table(unit.work_file("rejected.parquet"), REJECTED_SCHEMA) for unit in units]
-    shards = [
-        shard for unit in units for shard in json.loads(unit.work_file("json").read_text(encoding="utf-8"))
-    ]
+    shards = [shard for unit in units for shard in parse_json(unit.work_file("json").read_bytes())]
     all_clips = pa.concat_tables([CLIPS_SCHEMA.empty_table(), *clips])
     return _mark_duplicates(all_clips), pa.concat_tables([*rejected, rejected_table(skipped)]), shards
 

@@ -1,6 +1,5 @@
 """The work of a preparation: files in units, done by any number of processes and machines, see `units`."""
 
-import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from cavmae_sync.data.report import LabelUse, PrepareReport
 from cavmae_sync.data.sources import SourceList
 from cavmae_sync.data.unit import ClipReader, Unit, prepare_unit
 from cavmae_sync.data.units import Progress, Share, Work, files_per_unit, in_processes, run_units
+from cavmae_sync.untrusted import checked, read_object
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,7 +74,9 @@ def run_job(
         except FileNotFoundError:  # another share has just finished it all
             if not work.has_record():
                 raise
-    return PrepareReport(**json.loads((out / DATASET_FILE).read_text(encoding="utf-8"))["counts"])
+    path, way_out = out / DATASET_FILE, "Choose another folder, or remove this one."
+    counts = read_object(path, way_out=way_out).get("counts")
+    return checked(counts, PrepareReport, path=path, field="counts", way_out=way_out)
 
 
 def _units(job: Job, *, out: Path, config: PrepareConfig) -> list[Unit]:

@@ -48,6 +48,8 @@ CLIPS_SCHEMA: Final = pa.schema(
         pa.field("json_length", pa.int64(), nullable=False),
     ]
 )
+#: What pyarrow raises on damaged files (found by flipping bits).
+_DAMAGE: Final = (pa.ArrowException, OSError, KeyError, ValueError, MemoryError)
 #: Rows that are Python objects at a time; bounds memory, never changes a result.
 _HASHED_ROWS: Final = 1 << 16
 #: Reasons of files that were not tried; they do not count as rejected.
@@ -154,22 +156,59 @@ def clip_row(table: pa.Table, index: int) -> ClipRow:
 def write_table(table: pa.Table, path: Path) -> None:
     """Write a Parquet file, whole or not at all."""
     with written_whole(path) as part:
-        pq.write_table(table.combine_chunks(), part, compression="zstd")
+        pq.write_table(table.combine_chunks(), part, compression="zstd", write_page_checksum=True)
 
 
-def read_table(path: Path, schema: pa.Schema) -> pa.Table:
+def read_table(path: Path, schema: pa.Schema, *, way_out: str = "Prepare the dataset again.") -> pa.Table:
     """Read the columns of `schema`; others, of later versions, are left out.
 
+    Args:
+        path: A Parquet file.
+        schema: Columns that it must have.
+        way_out: What to do about a damaged file, a sentence.
+
     Raises:
-        DatasetError: The file is not Parquet or lacks columns.
+        DatasetError: The file is missing, is not Parquet, lacks columns, or has gaps; names the column.
     """
+    if not path.is_file():
+        raise DatasetError(f"{path} is missing or is no file. {way_out}")
     try:
-        table = pq.read_table(path, partitioning=None)
-        return table.select(schema.names).cast(schema).combine_chunks()
-    except (pa.ArrowException, KeyError) as error:
-        raise DatasetError(
-            f"{path} is not the table it should be: {error}. Prepare the dataset again."
-        ) from error
+        table = _read_columns(path, schema.names).cast(schema).combine_chunks()
+    except _DAMAGE as error:
+        name = _bad_column(path, schema)
+        place = f"{path}, column {name}," if name else str(path)
+        raise DatasetError(f"{place} is not the table it should be: {error}. {way_out}") from error
+    if name := column_with_gaps(table):
+        raise DatasetError(f"{path}, column {name}, has rows without a value. {way_out}")
+    return table
+
+
+def column_with_gaps(table: pa.Table) -> str | None:
+    """The first column of a table in which a value, or a part of a list, is missing; None where none is."""
+    for name in table.column_names:
+        for chunk in table[name].chunks:
+            inner = chunk.flatten() if pa.types.is_list(chunk.type) else chunk
+            if chunk.null_count or inner.null_count:
+                return name
+    return None
+
+
+def _read_columns(path: Path, names: Sequence[str]) -> pa.Table:
+    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        if missing := sorted(set(names) - set(file.schema_arrow.names)):
+            raise KeyError(f"no column {missing[0]}")
+        return file.read(columns=list(names))
+
+
+def _bad_column(path: Path, schema: pa.Schema) -> str | None:
+    """The first column that cannot be read; None where no column can."""
+    bad: list[str] = []
+    for name in schema.names:
+        try:
+            _read_columns(path, [name]).cast(pa.schema([schema.field(name)]))
+        except _DAMAGE:
+            bad.append(name)
+    return bad[0] if 0 < len(bad) < len(schema) else None
 
 
 def list_hash(table: pa.Table) -> str:

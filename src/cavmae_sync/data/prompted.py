@@ -8,7 +8,6 @@
 Shapes: H W pixels, C channels (RGB), N spectrogram frames, M mel bins.
 """
 
-import csv
 import hashlib
 import os
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
 from cavmae_sync.data.same_name import Disk
@@ -27,6 +26,8 @@ from cavmae_sync.errors import DatasetError
 from cavmae_sync.inputs import log_mel
 from cavmae_sync.media import read_audio
 from cavmae_sync.paper import FRAME_PIXELS, PROMPT_SAMPLES
+from cavmae_sync.untrusted import read_picture
+from cavmae_sync.untrusted import read_rows as read_csv_rows
 
 TABLE_FILE: Final = "prompted_segmentation.csv"
 _COLUMNS: Final = ("image_location", "vggsound_file", "ade_class_id")
@@ -155,13 +156,8 @@ def _row(folder: Path, place: int, cells: dict[str, str], disk: Disk) -> Prompte
 
 
 def _read_cells(table: Path) -> Iterator[dict[str, str]]:
-    with table.open(encoding="utf-8-sig", newline="") as file:
-        rows = csv.DictReader(file)
-        missing = [name for name in _COLUMNS if name not in (rows.fieldnames or ())]
-        if missing:
-            raise DatasetError(f"{table} lacks the column {missing[0]}; it has {rows.fieldnames}.")
-        for row in rows:
-            yield {name: (row[name] or "").strip() for name in _COLUMNS}
+    for _, row in read_csv_rows(table, _COLUMNS):
+        yield {name: cell.strip() for name, cell in row.items()}
 
 
 def _class_id(text: str) -> int | None:
@@ -189,11 +185,9 @@ def read_image(path: Path) -> Image.Image:
         DatasetError: It is none that can be read.
     """
     try:
-        with Image.open(path, formats=["JPEG", "PNG"]) as image:
-            image.load()
-    except (UnidentifiedImageError, OSError) as error:
+        return read_picture(path, formats=("JPEG", "PNG"))
+    except ValueError as error:
         raise DatasetError(f"{path} is not a picture that can be read ({error}). Fetch it again.") from error
-    return image
 
 
 def middle_square(image: Image.Image, *, pixels: int, how: Image.Resampling) -> Image.Image:

@@ -5,8 +5,11 @@ from collections import OrderedDict
 from pathlib import Path
 
 from cavmae_sync.errors import DatasetError
+from cavmae_sync.untrusted import open_inside
 
 _MAX_OPEN = 256
+#: Longest range: no member of a dataset comes near it, and a file full of holes could claim any size.
+_MOST_BYTES = 1 << 30
 
 
 class RangeReader:
@@ -21,15 +24,21 @@ class RangeReader:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._open: OrderedDict[str, int] = OrderedDict()
+        self._open: OrderedDict[str, tuple[int, int]] = OrderedDict()
 
     def read(self, name: str, *, offset: int, length: int) -> bytes:
         """`length` bytes of a file from `offset`.
 
         Raises:
-            DatasetError: The file is missing or ends before.
+            DatasetError: The file is missing, is no file of the folder, or ends before.
         """
-        content = os.pread(self._descriptor(name), length, offset)
+        descriptor, num_bytes = self._opened(name)
+        if not (offset >= 0 and 0 <= length <= _MOST_BYTES and offset + length <= num_bytes):
+            raise DatasetError(
+                f"{self._folder / name} has {num_bytes} bytes, but the table of clips says that {length} of "
+                f"them lie from {offset} on. Copy the dataset again, or prepare it again."
+            )
+        content = os.pread(descriptor, length, offset)
         if len(content) != length:
             raise DatasetError(
                 f"{self._folder / name} ends after {offset + len(content)} bytes, {offset + length} were "
@@ -40,7 +49,7 @@ class RangeReader:
     def close(self) -> None:
         """Close all files."""
         while self._open:
-            os.close(self._open.popitem()[1])
+            os.close(self._open.popitem()[1][0])
 
     def __getstate__(self) -> Path:
         """Only the folder; open files stay behind."""
@@ -55,15 +64,15 @@ class RangeReader:
         """Close what is still open."""
         self.close()
 
-    def _descriptor(self, name: str) -> int:
+    def _opened(self, name: str) -> tuple[int, int]:
+        """Descriptor and size in bytes."""
         if name in self._open:
             self._open.move_to_end(name)
             return self._open[name]
         if len(self._open) >= _MAX_OPEN:
-            os.close(self._open.popitem(last=False)[1])
+            os.close(self._open.popitem(last=False)[1][0])
         try:
-            descriptor = os.open(self._folder / name, os.O_RDONLY)
+            self._open[name] = open_inside(self._folder, name)
         except FileNotFoundError as error:
             raise DatasetError(f"{self._folder / name} is missing. Copy the dataset again.") from error
-        self._open[name] = descriptor
-        return descriptor
+        return self._open[name]

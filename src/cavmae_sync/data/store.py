@@ -5,12 +5,11 @@ a clip or clips of the table, M mel bins.
 """
 
 import hashlib
-import json
 import os
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +25,6 @@ from cavmae_sync.data.manifest import (
     CLIPS_FILE,
     CLIPS_SCHEMA,
     DATASET_FILE,
-    SCHEMA_VERSION,
     SHARDS_FOLDER,
     ClipRow,
     clip_row,
@@ -34,10 +32,12 @@ from cavmae_sync.data.manifest import (
     read_table,
 )
 from cavmae_sync.data.ranges import RangeReader
-from cavmae_sync.errors import DatasetError
+from cavmae_sync.data.record import check_shards, config_of, read_record
+from cavmae_sync.errors import DatasetError, DecodeError
 from cavmae_sync.media.flac import FLAC_MD5, decode_flac
 from cavmae_sync.paper import NUM_MELS
 
+_WAY_OUT: Final = "Copy the dataset again, or prepare it again."
 _LOG_MEL_DTYPE = np.dtype("<f2")
 
 
@@ -61,8 +61,8 @@ class PreparedDataset:
         self._table = clips
         self._rows = rows
         self._shards = RangeReader(folder / SHARDS_FOLDER)
-        self._frame_offsets_NT = _matrix(clips["frame_offsets"], config.num_frames)
-        self._frame_lengths_NT = _matrix(clips["frame_lengths"], config.num_frames)
+        self._frame_offsets_NT = _matrix(folder, clips, "frame_offsets", config.num_frames)
+        self._frame_lengths_NT = _matrix(folder, clips, "frame_lengths", config.num_frames)
         self._lengths_N = _numbers(_in_one_piece(clips["num_spectrogram_frames"]))
         self._log_mel_offsets_N = _numbers(_in_one_piece(clips["log_mel_offset"]))
         self._log_mel_lengths_N = _numbers(_in_one_piece(clips["log_mel_length"]))
@@ -77,18 +77,15 @@ class PreparedDataset:
                 size.
         """
         folder = Path(folder).absolute()
-        record = _read_record(folder)
-        shards = str(folder / SHARDS_FOLDER)
-        for shard in record["shards"]:
-            _check_shard(os.path.join(shards, shard["name"]), shard["num_bytes"])  # noqa: PTH118
+        record = read_record(folder)
+        check_shards(folder, record)
         clips = open_table(folder, record)
         if len(clips) != record["counts"]["num_clips"]:
             raise DatasetError(
                 f"{folder / CLIPS_FILE} has {len(clips)} clips, {DATASET_FILE} says "
                 f"{record['counts']['num_clips']}. Copy the folder again, or prepare it again."
             )
-        config = PrepareConfig.model_validate(record["plan"]["config"])
-        return cls(folder, config=config, clips=clips)
+        return cls(folder, config=config_of(folder, record), clips=clips)
 
     def __len__(self) -> int:
         """Number of clips."""
@@ -161,7 +158,11 @@ class PreparedDataset:
             raise IndexError(f"frame {frame} of clip {index}: a clip has frames 0 to {self.num_frames - 1}")
         row = self._row(index)
         offset, length = int(self._frame_offsets_NT[row, frame]), int(self._frame_lengths_NT[row, frame])
-        return decode_jpeg(self._read(row, offset, length))
+        content = self._read(row, offset, length)
+        try:
+            return decode_jpeg(content)
+        except ValueError as error:
+            raise DatasetError(f"{self._place(row)}, frame {frame}: {error}. {_WAY_OUT}") from error
 
     def read_frames(self, places: Sequence[tuple[int, int]]) -> Tensor:
         """Several frames of one size: a tensor, uint8 [P, H, W, C].
@@ -197,8 +198,12 @@ class PreparedDataset:
 
     def read_waveform(self, index: int) -> NDArray[np.float32]:
         """The sound of a clip, float32 [S] in [-1, 1], 16 kHz."""
-        stored = self.row(index)
-        return decode_flac(self._read(self._row(index), stored.sound_offset, stored.sound_length))
+        row, stored = self._row(index), self.row(index)
+        content = self._read(row, stored.sound_offset, stored.sound_length)
+        try:
+            return decode_flac(content)
+        except DecodeError as error:
+            raise DatasetError(f"{self._place(row)}, sound: {error} {_WAY_OUT}") from error
 
     def read_sound_digest(self, index: int) -> bytes:
         """MD5 of a clip's samples, which stands in the head of its FLAC: equal sound, equal digest."""
@@ -229,7 +234,7 @@ class PreparedDataset:
 
         Covers the whole folder, also for a subset.
         """
-        record = _read_record(self.folder)
+        record = read_record(self.folder)
         clips = read_table(self.folder / CLIPS_FILE, CLIPS_SCHEMA)
         return tuple(find_problems(self.folder, record, clips))
 
@@ -251,6 +256,12 @@ class PreparedDataset:
 
     def _read(self, row: int, offset: int, length: int) -> bytes:
         return self._shards.read(self._shard_names[row].as_py(), offset=offset, length=length)
+
+    def _place(self, row: int) -> str:
+        """A clip as messages name it."""
+        return (
+            f"{self.folder / SHARDS_FOLDER / self._shard_names[row].as_py()}, clip {self._table['id'][row]}"
+        )
 
     def _row(self, index: int) -> int:
         """Row of the table."""
@@ -284,45 +295,11 @@ def _numbers(array: pa.Array) -> NDArray[np.int64]:
     return np.asarray(np.from_dlpack(array), dtype=np.int64)
 
 
-def _matrix(column: pa.ChunkedArray, num_frames: int) -> NDArray[np.int64]:
-    lists = _in_one_piece(column)
-    first, stop = lists.offsets[0].as_py(), lists.offsets[-1].as_py()
-    values = _numbers(lists.values[first:stop])
-    if len(values) != len(column) * num_frames:
+def _matrix(folder: Path, clips: pa.Table, name: str, num_frames: int) -> NDArray[np.int64]:
+    lists = _in_one_piece(clips[name])
+    if not np.array_equal(np.diff(_numbers(lists.offsets)), np.full(len(lists), num_frames)):
         raise DatasetError(
-            f"{CLIPS_FILE} lists {len(values)} frames for {len(column)} clips of {num_frames} frames each. "
+            f"{folder / CLIPS_FILE}, {name}: not every clip has {num_frames} frames, as {DATASET_FILE} says. "
             "Prepare the dataset again."
         )
-    return values.reshape(-1, num_frames)
-
-
-def _read_record(folder: Path) -> dict[str, Any]:
-    path = folder / DATASET_FILE
-    if not path.is_file():
-        raise DatasetError(
-            f"{folder} is not a complete prepared dataset: it has no {DATASET_FILE}. "
-            'Run "cavmae-sync prepare" on it, again if it was interrupted.'
-        )
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DatasetError(f"{path} is not JSON: {error}. Prepare the dataset again.") from error
-    found = record.get("schema_version") if isinstance(record, dict) else None
-    if found != SCHEMA_VERSION:
-        raise DatasetError(
-            f"{path} has schema version {found}, this program reads {SCHEMA_VERSION}. Prepare the dataset "
-            "again, or use the version of the program that made it."
-        )
-    return record
-
-
-def _check_shard(path: str, num_bytes: int) -> None:
-    try:
-        found = os.stat(path).st_size  # noqa: PTH116 (a hundred thousand shards: five times faster than Path)
-    except FileNotFoundError:
-        found = None
-    if found != num_bytes:
-        raise DatasetError(
-            f"{path} should have {num_bytes} bytes but {'is missing' if found is None else f'has {found}'}. "
-            "Copy the dataset again, or prepare it again."
-        )
+    return _numbers(lists.flatten()).reshape(-1, num_frames)

@@ -30,6 +30,7 @@ from cavmae_sync.data.units import FilesUnit, UnitResult
 from cavmae_sync.errors import MediaError
 from cavmae_sync.inputs import resize_and_crop
 from cavmae_sync.media import Clip
+from cavmae_sync.untrusted import parse_json
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,7 +73,7 @@ class Unit(FilesUnit):
     def num_resampled(self) -> int:
         """Clips of an import whose sound was not at 16 kHz; of a unit that is done."""
         counts = self.work_file("counts.json")
-        return json.loads(counts.read_text(encoding="utf-8"))["num_resampled"] if counts.is_file() else 0
+        return parse_json(counts.read_bytes())["num_resampled"] if counts.is_file() else 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

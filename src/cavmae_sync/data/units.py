@@ -23,9 +23,11 @@ from cavmae_sync.atomic import PART_SUFFIX, locked, write_text
 from cavmae_sync.data.sources import SourceFile
 from cavmae_sync.data.workers import num_cores, run_in_workers, single_threaded
 from cavmae_sync.errors import DatasetError
+from cavmae_sync.untrusted import read_object
 
 WORK_FOLDER: Final = "work"
 PLAN_FILE: Final = "plan.json"
+_WAY_OUT: Final = "Choose another folder, or remove this one."
 #: Field of a plan for what is worked on: SHA-256 of paths and sizes.
 _SOURCES: Final = "sources_sha256"
 #: Of SHA-256, in digits.
@@ -235,9 +237,7 @@ def find_complete(work: Work[UnitT]) -> bool:
     """
     out = work.out
     if work.has_record():
-        _check_plan(
-            out, json.loads((out / work.record).read_text(encoding="utf-8")).get("plan", {}), work.plan
-        )
+        _check_plan(out, read_object(out / work.record, way_out=_WAY_OUT).get("plan", {}), work.plan)
         shutil.rmtree(out / WORK_FOLDER, ignore_errors=True)
         # What is left by a process that was at a unit which another had done already, when that finished.
         for leftover in (out / work.folder).glob(f"*{PART_SUFFIX}"):
@@ -247,7 +247,7 @@ def find_complete(work: Work[UnitT]) -> bool:
     has_others = out.exists() and any(path.name != WORK_FOLDER for path in out.iterdir())
     plan_file = out / WORK_FOLDER / PLAN_FILE
     if plan_file.is_file():
-        _check_plan(out, json.loads(plan_file.read_text(encoding="utf-8")), work.plan)
+        _check_plan(out, read_object(plan_file, way_out=_WAY_OUT), work.plan)
     elif has_others:
         raise DatasetError(f"{out} is not empty and was not left by {work.name}. Choose another folder.")
     else:
@@ -299,8 +299,8 @@ def _perform(
             )
 
 
-def _check_plan(out: Path, found: dict[str, Any], plan: dict[str, Any]) -> None:
-    different = list(_differences(found, plan))
+def _check_plan(out: Path, found: Any, plan: dict[str, Any]) -> None:
+    different = ["plan"] if not isinstance(found, dict) else list(_differences(found, plan))
     if different:
         changed = "Files were added, removed, renamed or changed in size since. "
         raise DatasetError(

@@ -30,6 +30,7 @@ from cavmae_sync.embedding.outside_files import (
 from cavmae_sync.embedding.rows import unit_rows
 from cavmae_sync.embedding.types import DatasetEmbeddings
 from cavmae_sync.errors import ConfigError, DatasetError
+from cavmae_sync.untrusted import parse_json
 
 #: Endings of files of vectors.
 SUFFIXES: Final = (".npz", ".parquet")
@@ -203,7 +204,7 @@ def _made_with(path: Path, content: FileContent, num_frames: int) -> dict[str, A
     """What the file says about itself; an outsider's file without a name goes by the name of the file."""
     text, name = _text(path, content, "made_with"), _text(path, content, "name")
     try:
-        made_with = json.loads(text or "{}", parse_constant=_refuse_constant)
+        made_with = parse_json(text or "{}", parse_constant=_refuse_constant)
     except ValueError as error:
         raise DatasetError(f"{path}: made_with must be the text of a JSON object: {error}.") from error
     if not isinstance(made_with, dict):

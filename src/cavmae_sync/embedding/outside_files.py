@@ -23,6 +23,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from cavmae_sync.errors import DatasetError
+from cavmae_sync.untrusted import parse_json
 
 #: Arrays and columns with a meaning. The first two must be there.
 VECTORS: Final = ("audio", "visual")
@@ -230,7 +231,7 @@ def _parquet_labels(batches: Sequence[pa.RecordBatch], path: Path) -> tuple[tupl
 
 def _parquet_facts(path: Path, metadata: Mapping[bytes, bytes]) -> dict[str, Any]:
     try:
-        found = json.loads(metadata.get(METADATA_KEY, b"{}"))
+        found = parse_json(metadata.get(METADATA_KEY, b"{}"))
     except ValueError as error:
         raise DatasetError(f"{path}: its {METADATA_KEY.decode()} metadata are not JSON: {error}.") from error
     unknown = sorted(set(found) - set(FACTS)) if isinstance(found, dict) else [type(found).__name__]

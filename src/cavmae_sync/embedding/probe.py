@@ -23,6 +23,7 @@ from cavmae_sync.model.layouts.check import CLASSIFIER_HEADS
 from cavmae_sync.model.layouts.finetuned import HeadWeights
 from cavmae_sync.model.safe_file import write_safetensors
 from cavmae_sync.paper import NUM_AUDIOSET_CLASSES, NUM_VGGSOUND_CLASSES
+from cavmae_sync.untrusted import parse_json
 
 PROBE_FILE: Final = "probe.safetensors"
 _FORMAT: Final = "cavmae-sync probe/1"
@@ -189,7 +190,7 @@ class Probe:
             found = metadata.get("format", "no format")
             raise WeightsError(f"{path} carries {found!r} in its header, a probe carries {_FORMAT!r}.")
         try:
-            return cls._described(json.loads(metadata["probe"]), state)
+            return cls._described(parse_json(metadata["probe"]), state)
         except (KeyError, TypeError, ValueError, RuntimeError, ValidationError) as error:
             raise WeightsError(f"{path} is a damaged probe ({error}). Train it again.") from error
 

@@ -31,6 +31,7 @@ from cavmae_sync.inputs.arrays import as_tensor
 from cavmae_sync.media import Clip, read_clip
 from cavmae_sync.model import weights_fingerprint
 from cavmae_sync.paper import RGB_MEAN, RGB_STD
+from cavmae_sync.untrusted import parse_json
 
 Stage = Literal["decoding", "spectrogram", "pictures", "sound", "model"]
 
@@ -121,7 +122,7 @@ def write_proof_clip(path: Path) -> None:
 
 def check_preprocessing() -> tuple[StageCheck, ...]:
     """Decode the clip and compare frames and log-mel with the values in the package, whatever the weights."""
-    known = json.loads((files("cavmae_sync.embedding") / _KNOWN).read_text(encoding="utf-8"))
+    known = parse_json((files("cavmae_sync.embedding") / _KNOWN).read_text(encoding="utf-8"))
     return tuple(
         _compare(stage, values, _unpacked(known[stage]), _TOLERANCES[stage])
         for stage, values in decoded_values(read_proof_clip()).items()
@@ -203,7 +204,7 @@ def read_proof(proof: str) -> dict[str, Any]:
         WeightsError: It is not one, or of a later version.
     """
     try:
-        content = json.loads(proof)
+        content = parse_json(proof)
         version = content["version"]
         content["values"]["audio"], content["constants"], content["weights"]
     except (ValueError, LookupError, TypeError) as error:

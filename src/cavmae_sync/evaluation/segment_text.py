@@ -1,6 +1,5 @@
 """Segments of a video as a table, as CSV, as JSON values and as a picture; and a truth from a CSV file."""
 
-import csv
 import math
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +16,7 @@ from cavmae_sync.errors import DatasetError
 from cavmae_sync.evaluation.pictures.style import drawable
 from cavmae_sync.evaluation.pictures.temporal import LETTERS_NOTE, Bar, Surroundings, states_picture
 from cavmae_sync.shown import title_of
+from cavmae_sync.untrusted import read_rows
 
 _COLUMNS: Final = ("start", "stop", "label")
 
@@ -99,14 +99,7 @@ def read_truth(path: Path) -> Bar:
     Raises:
         DatasetError: Columns are missing, a time is none, or there is no row.
     """
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = csv.DictReader(file)
-        missing = [name for name in _COLUMNS if name not in (rows.fieldnames or ())]
-        if missing:
-            raise DatasetError(
-                f"{path} has no column {', '.join(missing)}. Its first line must be: start,stop,label"
-            )
-        stretches = [_stretch(path, number, row) for number, row in enumerate(rows, start=2)]
+    stretches = [_stretch(path, number, row) for number, row in read_rows(path, _COLUMNS)]
     if not stretches:
         raise DatasetError(f"{path} has no stretches. Write one line for each: start,stop,label")
     names = list(dict.fromkeys(name for _, _, name in stretches))

@@ -1,18 +1,18 @@
 """Where weights come from: written into the header of our files, or read off a foreign one."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from cavmae_sync.choices import Layout
 from cavmae_sync.config import Config
 from cavmae_sync.errors import WeightsError
 from cavmae_sync.model.files import read_file, read_header
 from cavmae_sync.model.layouts.recognize import recognize
+from cavmae_sync.untrusted import parse_json
 
 #: First entry of the header of our files, by which they are known.
 FORMAT: Final = "cavmae-sync/1"
@@ -89,8 +89,8 @@ def parse_provenance(metadata: Mapping[str, str], path: Path) -> Provenance:
     if PROVENANCE_KEY not in metadata:
         return Provenance()
     try:
-        return Provenance.model_validate(json.loads(metadata[PROVENANCE_KEY]))
-    except (json.JSONDecodeError, ValidationError) as error:
+        return Provenance.model_validate(parse_json(metadata[PROVENANCE_KEY]))
+    except ValueError as error:
         raise WeightsError(f"{path} has no valid provenance in its header ({error}).") from error
 
 

@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from cavmae_sync.atomic import written_whole
+from cavmae_sync.untrusted import parse_json
 
 _LENGTH_BYTES: Final = 8
 _TEXTS: Final = "__metadata__"
@@ -35,7 +36,7 @@ def _sort_texts(path: Path) -> None:
     """Put the texts of the header in order: safetensors writes them in an order that chance decides."""
     with path.open("rb+") as file:
         length = int.from_bytes(file.read(_LENGTH_BYTES), "little")
-        header = json.loads(file.read(length))
+        header = parse_json(file.read(length))
         header[_TEXTS] = dict(sorted(header[_TEXTS].items()))
         text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
         if len(text) > length:

@@ -38,6 +38,7 @@ from cavmae_sync.training import (
     Watchers,
     open_world,
 )
+from cavmae_sync.untrusted import read_json
 
 #: Every this many of somebody's own files is held out.
 TEST_EVERY = 5
@@ -111,7 +112,7 @@ def run_demo(
 def _claim(out: Path, config: DemoConfig) -> None:
     stored = out / "demo.json"
     out.mkdir(parents=True, exist_ok=True)
-    if stored.exists() and DemoConfig.model_validate_json(stored.read_text("utf-8")) != config:
+    if stored.exists() and read_json(stored, DemoConfig, way_out="Use another --out.") != config:
         raise DatasetError(
             f"{out} holds a demo with other settings ({stored}). Use the same ones to go on, "
             "or another --out."

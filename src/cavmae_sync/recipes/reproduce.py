@@ -30,6 +30,7 @@ from cavmae_sync.recipes.stage_twin import FRAME_PIXELS, NUM_CLIPS, NUM_EPOCHS, 
 from cavmae_sync.recipes.table_cells import Bench, headings, lacking, measure, stored_cells
 from cavmae_sync.recipes.tables import Row, TableSpec, Task, Training
 from cavmae_sync.training import PretrainConfig, RunFolder, Watchers, is_settled_from
+from cavmae_sync.untrusted import read_json
 
 _SETTINGS: Final = "reproduce.json"
 
@@ -281,7 +282,7 @@ def _claim(out: Path, config: ReproduceConfig) -> None:
 def _check_claim(out: Path, config: ReproduceConfig) -> None:
     stored = out / _SETTINGS
     if stored.exists():
-        known = ReproduceConfig.model_validate_json(stored.read_text("utf-8"))
+        known = read_json(stored, ReproduceConfig, way_out="Use another --out.")
         if known != config:
             raise ConfigError(
                 f"{out} was made with other settings ({known.model_dump_json()}). Use the same ones, or "

@@ -26,6 +26,7 @@ from cavmae_sync.recipes.materials import ByFrames, Materials, OnProgress
 from cavmae_sync.recipes.probing import Advance, run_probing
 from cavmae_sync.recipes.probing_config import find_probe_recipe
 from cavmae_sync.recipes.tables import Measurement, Task
+from cavmae_sync.untrusted import read_json
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,7 +78,8 @@ def measure(task: Task, measurement: Measurement, bench: Bench) -> Cells:
 def stored_cells(folder: Path, task: Task, measurement: Measurement) -> Cells | None:
     """What was measured before; None where nothing was."""
     path = _file(folder, task, measurement)
-    return Cells(**json.loads(path.read_text("utf-8"))) if path.exists() else None
+    way_out = "Delete it; it is measured again."
+    return read_json(path, Cells, way_out=way_out) if path.exists() else None
 
 
 def headings(task: Task, materials: Materials) -> list[str]:

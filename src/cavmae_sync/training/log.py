@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cavmae_sync.atomic import write_text
+from cavmae_sync.errors import TrainingError
 from cavmae_sync.training.run_folder import RunFolder
+from cavmae_sync.untrusted import parse_json
 
 
 class RunLog:
@@ -54,16 +56,29 @@ class RunLog:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """Rows of a `metrics.jsonl`; a last line cut off by a kill is left out."""
-    lines = path.read_text("utf-8").splitlines() if path.exists() else []
-    rows = []
-    for number, line in enumerate(lines):
+    """Rows of a `metrics.jsonl`; a last line cut off by a kill is left out.
+
+    Raises:
+        TrainingError: A line before it is damaged.
+    """
+    lines = path.read_bytes().splitlines() if path.exists() else []
+    rows: list[dict[str, Any]] = []
+    for number, line in enumerate(lines, start=1):
         try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError:
-            if number + 1 < len(lines):
-                raise
+            rows.append(_row(line))
+        except ValueError as error:
+            if number < len(lines):
+                raise TrainingError(
+                    f"{path}, line {number}, is damaged ({error}). Take it from a copy of the run."
+                ) from error
     return rows
+
+
+def _row(line: bytes) -> dict[str, Any]:
+    row = parse_json(line)
+    if not (isinstance(row, dict) and isinstance(row.get("step"), int)):
+        raise ValueError("it is no object with a step")  # noqa: TRY004 (as for what is no JSON)
+    return row
 
 
 def _drop_rows_after(path: Path, step: int) -> None:

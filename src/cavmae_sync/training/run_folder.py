@@ -25,6 +25,7 @@ from cavmae_sync.config import describe_invalid
 from cavmae_sync.errors import ConfigError, TrainingError, WeightsError
 from cavmae_sync.model import CAVMAESync, find_weights, load_model, read_plain
 from cavmae_sync.training.config import PretrainConfig
+from cavmae_sync.untrusted import parse_json, read_object
 
 CHECKPOINT_VERSION = 3
 
@@ -80,8 +81,13 @@ class RunFolder:
         write_text(self.path / "config.json", config.model_dump_json(indent=2) + "\n")
 
     def environment(self) -> dict[str, Any]:
-        """What `environment.json` says."""
-        return json.loads((self.path / "environment.json").read_text("utf-8"))
+        """What `environment.json` says.
+
+        Raises:
+            TrainingError: It is damaged.
+        """
+        way_out = "Take it from a copy of the run."
+        return read_object(self.path / "environment.json", error=TrainingError, way_out=way_out)
 
     @property
     def weights(self) -> Path:
@@ -163,7 +169,7 @@ def read_config(path: Path) -> PretrainConfig:
         ConfigError: The file is missing, damaged or of another version.
     """
     try:
-        return PretrainConfig.model_validate_json(path.read_text("utf-8"))
+        return PretrainConfig.model_validate_json(path.read_bytes())
     except OSError as error:
         raise ConfigError(
             f"{path} cannot be read ({error.strerror}). Give the config.json of a run."
@@ -192,7 +198,7 @@ def training_data(path: Path) -> Path | None:
     if not record.is_file():
         return None
     try:
-        data = json.loads(record.read_text("utf-8"))["data"]
+        data = parse_json(record.read_bytes())["data"]
     except (ValueError, KeyError, TypeError):
         return None
     return Path(data) if isinstance(data, str) and Path(data).is_dir() else None

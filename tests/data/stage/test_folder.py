@@ -73,7 +73,7 @@ def test_no_list_of_classes(tmp_path):
 
 def test_another_header(pack):
     (pack / "classes.csv").write_text("file,label\ndog0,dog\n")
-    with pytest.raises(DatasetError, match="it must be name,class"):
+    with pytest.raises(DatasetError, match="Its first line must be: name,class"):
         FolderPack(pack)
 
 

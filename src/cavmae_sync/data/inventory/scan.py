@@ -6,6 +6,7 @@ line that a kill cut off does not count.
 
 import json
 import os
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from cavmae_sync.data.sources import SourceFile, list_sources
 from cavmae_sync.data.store import PreparedDataset
 from cavmae_sync.data.workers import num_cores, run_in_workers, single_threaded
 from cavmae_sync.errors import DatasetError
+from cavmae_sync.untrusted import parse_json
 
 #: Rises when facts or fingerprints change their meaning: then everything is read again.
 FACTS_VERSION: Final = 1
@@ -150,15 +152,25 @@ def _read_known(facts: Path, header: dict[str, Any]) -> dict[str, Item]:
     lines = facts.read_text(encoding="utf-8", errors="replace").split("\n")
     if _parsed(lines[0]) != header:
         return {}
-    items = (Item.from_json(content) for line in lines[1:] if (content := _parsed(line)) is not None)
-    return {item.key: item for item in items}
+    items = (_item(line) for line in lines[1:])
+    return {item.key: item for item in items if item is not None}
 
 
 def _parsed(line: str) -> dict[str, Any] | None:
     """A line's object; None for one that a kill cut off."""
     try:
-        return json.loads(line)
+        content = parse_json(line)
     except ValueError:
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _item(line: str) -> Item | None:
+    """What a line says; None for one that is cut off or damaged: its file is read again."""
+    content = _parsed(line)
+    try:
+        return None if content is None else Item.from_json(content)
+    except (KeyError, TypeError, ValueError, AttributeError, zlib.error):
         return None
 
 

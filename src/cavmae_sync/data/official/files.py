@@ -7,11 +7,11 @@ labels_csv     header video_id,labels; labels separated by ;
 text           one id a line, and after a tab its labels, separated by ;
 """
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from cavmae_sync import untrusted
 from cavmae_sync.choices import ListSplit
 from cavmae_sync.data.official.audioset import NUM_COLUMNS as AUDIOSET_COLUMNS
 from cavmae_sync.data.official.audioset import read_audioset
@@ -104,7 +104,7 @@ def parse_json(text: str, path: Path) -> list[Any]:
         DatasetError: It is no JSON, or has no such list.
     """
     try:
-        parsed = json.loads(text)
+        parsed = untrusted.parse_json(text)
     except ValueError as error:
         raise DatasetError(
             f"{path} is not JSON ({error}). A manifest of CAV-MAE is needed; fetch it again."

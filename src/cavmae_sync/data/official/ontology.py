@@ -1,6 +1,5 @@
 """AudioSet's ontology, `ontology.json`: names of sounds, and which sound is a kind of which."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from cavmae_sync.data.official.classes import ClassLabels, read_class_labels
 from cavmae_sync.data.official.rows import read_text
 from cavmae_sync.data.same_name import form_of
 from cavmae_sync.errors import DatasetError
+from cavmae_sync.untrusted import parse_json
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,7 +81,7 @@ def read_ontology(path: Path) -> Ontology:
             in a circle.
     """
     try:
-        parsed = json.loads(read_text(path))
+        parsed = parse_json(read_text(path))
     except ValueError as error:
         raise DatasetError(f"{path} is not JSON: {error}. Fetch it again.") from error
     if not isinstance(parsed, list) or not parsed:

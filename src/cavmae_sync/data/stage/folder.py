@@ -7,7 +7,6 @@
 Shape letters: H W pixels, S samples.
 """
 
-import csv
 import hashlib
 from functools import cached_property
 from pathlib import Path
@@ -15,12 +14,13 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from cavmae_sync.data.stage.pack import StageObject
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.media import read_audio
 from cavmae_sync.paper import SAMPLE_RATE_HZ
+from cavmae_sync.untrusted import read_picture, read_rows
 
 _SOUND_ENDINGS: Final = (".ogg", ".wav", ".flac")
 _MIN_CLASSES: Final = 4
@@ -106,11 +106,7 @@ def _read_classes(folder: Path) -> dict[str, str]:
     path = folder / "classes.csv"
     if not path.is_file():
         raise DatasetError(f"{folder} has no classes.csv. A pack needs one with the columns name,class.")
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = csv.DictReader(file)
-        if rows.fieldnames != ["name", "class"]:
-            raise DatasetError(f"{path}: the header is {rows.fieldnames}, it must be name,class.")
-        class_of = {row["name"]: row["class"] for row in rows}
+    class_of = {row["name"]: row["class"] for _, row in read_rows(path, ("name", "class"))}
     for name in class_of:
         if "/" in name or "\\" in name:
             raise DatasetError(
@@ -154,11 +150,9 @@ def _check_picture(path: Path) -> None:
 
 def _read_picture(path: Path) -> Image.Image:
     try:
-        with Image.open(path, formats=["PNG"]) as picture:
-            picture.load()
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError) as error:
+        return read_picture(path, formats=("PNG",))
+    except ValueError as error:
         raise DatasetError(f"{path} is not a PNG that can be read ({error}). Replace it.") from error
-    return picture
 
 
 def _hash(text: str) -> bytes:

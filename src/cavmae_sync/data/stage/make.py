@@ -22,6 +22,7 @@ from cavmae_sync.data.stage.table import StageTruth, to_table, write_truth
 from cavmae_sync.data.workers import num_cores, run_in_workers
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.media import write_video
+from cavmae_sync.untrusted import read_object
 
 STAGE_VERSION: Final = 1
 OnProgress = Callable[[int, int], None]
@@ -142,7 +143,7 @@ def _claim(folder: Path, config: StageConfig, fingerprint: str) -> None:
     }
     path = folder / "stage.json"
     if path.is_file():
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_object(path, way_out="Use another folder.")
         if found != wanted:
             raise DatasetError(
                 f"{folder} holds clips of another stage: {_differences(found, wanted)}. "

@@ -1,6 +1,7 @@
 """Truth on disk: one Parquet file, one row for each clip, and a reader of single clips."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -69,15 +70,20 @@ class StageTruth(Mapping[str, ClipTruth]):
                 f"{folder} has no truth.parquet. Either it is no stage, or making it was interrupted: "
                 f"run the same command again to finish it."
             )
-        self._file = pq.ParquetFile(path)
-        if not self._file.schema_arrow.equals(TRUTH_SCHEMA):
-            raise DatasetError(f"{path} is of another version. Make the stage again in a new folder.")
-        ids = self._file.read(columns=["video_id"]).column("video_id").to_pylist()
+        with self._damage_told():
+            self._file = pq.ParquetFile(path, page_checksum_verification=True)
+            if not self._file.schema_arrow.equals(TRUTH_SCHEMA):
+                raise DatasetError(f"{path} is of another version. Make the stage again in a new folder.")
+            ids = self._file.read(columns=["video_id"]).column("video_id").to_pylist()
+            if self._file.num_row_groups != len(ids):
+                raise ValueError(f"{self._file.num_row_groups} row groups for {len(ids)} clips")
         self._row_of = {video_id: row for row, video_id in enumerate(ids)}
 
     def __getitem__(self, video_id: str) -> ClipTruth:
         """Truth of one clip."""
-        return _from_row(self._file.read_row_group(self._row_of[video_id]).to_pylist()[0])
+        row = self._row_of[video_id]
+        with self._damage_told(f", clip {video_id}"):
+            return _from_row(self._file.read_row_group(row).to_pylist()[0])
 
     def __iter__(self) -> Iterator[str]:
         """Video ids, in the order of the file."""
@@ -103,13 +109,28 @@ class StageTruth(Mapping[str, ClipTruth]):
 
     def labels(self) -> dict[str, tuple[str, ...]]:
         """Labels of all clips, without reading the rest."""
-        rows = self._file.read(columns=["video_id", "labels"]).to_pylist()
-        return {row["video_id"]: tuple(row["labels"]) for row in rows}
+        with self._damage_told(", labels"):
+            rows = self._file.read(columns=["video_id", "labels"]).to_pylist()
+            return {row["video_id"]: tuple(row["labels"]) for row in rows}
+
+    @contextmanager
+    def _damage_told(self, what: str = "") -> Iterator[None]:
+        try:
+            yield
+        except (pa.ArrowException, OSError, ValueError, TypeError, LookupError, MemoryError) as error:
+            raise DatasetError(
+                f"{self._folder / 'truth.parquet'}{what} is damaged ({error}). Make the stage again."
+            ) from error
+
+
+def open_writer(path: Path) -> pq.ParquetWriter:
+    """For rows of truth."""
+    return pq.ParquetWriter(path, TRUTH_SCHEMA, compression="zstd", write_page_checksum=True)
 
 
 def write_truth(path: Path, clips: Iterable[pa.Table]) -> None:
     """Writes clips, each a table of one row, as one file with a row group each; whole or not at all."""
-    with written_whole(path) as part, pq.ParquetWriter(part, TRUTH_SCHEMA, compression="zstd") as writer:
+    with written_whole(path) as part, open_writer(part) as writer:
         for clip in clips:
             writer.write_table(clip)
 

@@ -13,6 +13,8 @@ from PIL import Image
 
 from cavmae_sync.data.stage.frames import Picture
 from cavmae_sync.data.stage.scene import Actor, Scene
+from cavmae_sync.errors import DatasetError
+from cavmae_sync.untrusted import read_picture
 
 #: An object is visible in a frame when at least this share of it shows.
 VISIBLE_SHARE = 0.1
@@ -107,7 +109,12 @@ class ClipTruth:
 
     def object_map(self, frame_index: int) -> NDArray[np.uint8]:
         """Which object each pixel of a frame shows: (H, W) uint8, 0 is the background."""
-        return np.asarray(Image.open(io.BytesIO(self.object_map_pngs[frame_index])))
+        content = self.object_map_pngs[frame_index]
+        try:
+            return np.asarray(read_picture(content, formats=("PNG",)))
+        except ValueError as error:
+            place = f"the truth of {self.video_id}, frame {frame_index},"
+            raise DatasetError(f"{place} is damaged ({error}). Make the stage again.") from error
 
     def mask(self, frame_index: int, object_numbers: Sequence[int]) -> NDArray[np.bool_]:
         """Pixels of a frame that show one of the objects: (H, W) bool."""

@@ -13,10 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, get_args
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from cavmae_sync.atomic import PART_SUFFIX, write_text
 from cavmae_sync.compute import Float32Products
@@ -41,6 +40,9 @@ from cavmae_sync.embedding.library.schema import (
 )
 from cavmae_sync.embedding.library.stream import Pace, encode_units
 from cavmae_sync.model import weights_fingerprint
+from cavmae_sync.untrusted import checked, read_json, read_object
+
+_WAY_OUT: Final = "Choose another folder, or remove this one."
 
 #: Called with files done (those of earlier runs too), files of this share, and what this run did.
 LibraryProgress = Callable[[int, int, Pace], None]
@@ -167,9 +169,14 @@ def products_of_library(out: Path) -> Float32Products | None:
     """
     for file in (out / LIBRARY_FILE, out / WORK_FOLDER / PLAN_FILE):
         if file.is_file():
-            content = json.loads(file.read_text(encoding="utf-8"))
-            return content.get("plan", content).get("made_with", {}).get("float32_products")
+            content = read_object(file, way_out=_WAY_OUT)
+            kind = _entry(_entry(content.get("plan", content), "made_with"), "float32_products")
+            return next((known for known in get_args(Float32Products) if known == kind), None)
     return None
+
+
+def _entry(content: Any, name: str) -> Any:
+    return content.get(name) if isinstance(content, dict) else None
 
 
 def library_report(work: Work[LibraryUnit]) -> LibraryReport:
@@ -183,8 +190,9 @@ def library_report(work: Work[LibraryUnit]) -> LibraryReport:
     except FileNotFoundError:  # another share has just finished it all
         if not work.has_record():
             raise
-    record = json.loads((work.out / LIBRARY_FILE).read_text(encoding="utf-8"))
-    return LibraryReport(**record["counts"])
+    path = work.out / LIBRARY_FILE
+    counts = read_object(path, way_out=_WAY_OUT).get("counts")
+    return checked(counts, LibraryReport, path=path, field="counts", way_out=_WAY_OUT)
 
 
 def _finish(
@@ -217,11 +225,9 @@ def _finish(
 
 def _gather(units: Sequence[LibraryUnit], *, out: Path) -> tuple[pa.Table, pa.Table, tuple[PartRecord, ...]]:
     """The facts of all clips without their vectors, all rejected files, and the parts."""
-    parts = tuple(
-        PartRecord(**json.loads(unit.work_file("json").read_text(encoding="utf-8"))) for unit in units
-    )
+    parts = tuple(read_json(unit.work_file("json"), PartRecord, way_out=_WAY_OUT) for unit in units)
     rejected = [read_table(unit.work_file("rejected.parquet"), REJECTED_SCHEMA) for unit in units]
-    facts = [pq.read_table(out / PARTS_FOLDER / part.name, columns=FACTS_SCHEMA.names) for part in parts]
+    facts = [read_table(out / PARTS_FOLDER / part.name, FACTS_SCHEMA, way_out=_WAY_OUT) for part in parts]
     clips = pa.concat_tables([FACTS_SCHEMA.empty_table(), *facts])
     return clips, pa.concat_tables([REJECTED_SCHEMA.empty_table(), *rejected]), parts
 

@@ -3,20 +3,21 @@
 N clips, T frames per clip, D width.
 """
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
+from pydantic import BaseModel, Field
 from torch import Tensor
 
 from cavmae_sync.data.manifest import REJECTED_SCHEMA, read_table
 from cavmae_sync.embedding.library.config import LibraryConfig
+from cavmae_sync.embedding.library.parts import PartRecord
 from cavmae_sync.embedding.library.schema import (
     FACTS_SCHEMA,
     LIBRARY_FILE,
@@ -25,11 +26,48 @@ from cavmae_sync.embedding.library.schema import (
     ROWS_PER_GROUP,
     SCHEMA_VERSION,
     VECTORS,
+    vectors_type,
 )
 from cavmae_sync.embedding.outside_files import check_fits
 from cavmae_sync.embedding.rows import unit_rows
 from cavmae_sync.embedding.types import DatasetEmbeddings
 from cavmae_sync.errors import DatasetError
+from cavmae_sync.untrusted import check_subfolder, checked, read_object, size_inside
+
+_WAY_OUT: Final = "Copy the library again, or embed it again."
+
+
+class _Model(BaseModel):
+    width: int = Field(gt=0)
+
+
+class _MadeWith(BaseModel):
+    model: _Model
+
+
+class _Plan(BaseModel):
+    config: LibraryConfig
+    made_with: _MadeWith
+    weights: str
+
+
+class _Counts(BaseModel):
+    num_clips: int = Field(ge=0)
+
+
+class LibraryRecord(BaseModel):
+    """What readers of a library need of `library.json`."""
+
+    schema_version: int
+    """Of the format."""
+    list_sha256: str
+    """Fingerprint of its clips."""
+    plan: _Plan
+    """How it was made."""
+    counts: _Counts
+    """Among them the number of clips."""
+    parts: list[PartRecord]
+    """Its files."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,12 +97,12 @@ class Library:
 
     def clips(self) -> pa.Table:
         """What is known of each clip, without vectors."""
-        facts = [pq.read_table(path, columns=FACTS_SCHEMA.names) for path in self.part_paths]
+        facts = [read_table(path, FACTS_SCHEMA, way_out=_WAY_OUT) for path in self.part_paths]
         return pa.concat_tables([FACTS_SCHEMA.empty_table(), *facts])
 
     def rejected(self) -> pa.Table:
         """Files that gave nothing: file, reason, message."""
-        return read_table(self.folder / REJECTED_FILE, REJECTED_SCHEMA)
+        return read_table(self.folder / REJECTED_FILE, REJECTED_SCHEMA, way_out=_WAY_OUT)
 
     def batches(
         self, columns: Sequence[str] | None = None, *, num_clips: int = ROWS_PER_GROUP
@@ -80,16 +118,16 @@ class Library:
         """
         for path in self.part_paths:
             try:
-                with pq.ParquetFile(path, memory_map=True) as file:
+                with pq.ParquetFile(path, memory_map=True, page_checksum_verification=True) as file:
                     names = None if columns is None else list(columns)
                     yield from file.iter_batches(batch_size=num_clips, columns=names)
-            except (pa.ArrowException, OSError) as error:
-                raise DatasetError(f"{path} is damaged ({error}). Embed the library again.") from error
+            except (pa.ArrowException, OSError, ValueError, LookupError) as error:
+                raise DatasetError(f"{path} is damaged ({error}). {_WAY_OUT}") from error
 
     def vectors(self, *, num_clips: int = ROWS_PER_GROUP) -> Iterator[tuple[Tensor, Tensor]]:
         """Vectors of sound and of picture, some clips at a time: float32 [N, T, D] each, unit rows."""
         for batch in self.batches(VECTORS, num_clips=num_clips):
-            yield self._tensor(batch["audio"]), self._tensor(batch["visual"])
+            yield self._tensor(batch, "audio"), self._tensor(batch, "visual")
 
     def embeddings(self) -> DatasetEmbeddings:
         """All vectors in memory, for retrieval and everything else that works on datasets.
@@ -101,6 +139,8 @@ class Library:
         num_bytes = 2 * 2 * 4 * len(self) * frames_per_clip * width  # two senses; parts, then whole
         check_fits(self.folder, "its vectors", num_bytes)
         parts = list(self.vectors())
+        if sum(len(audio_NTD) for audio_NTD, _ in parts) != len(self):
+            raise DatasetError(f"{self.folder} has other clips than {LIBRARY_FILE} says. {_WAY_OUT}")
         return DatasetEmbeddings(
             audio_NTD=torch.cat([audio_NTD for audio_NTD, _ in parts]),
             visual_NTD=torch.cat([visual_NTD for _, visual_NTD in parts]),
@@ -111,8 +151,12 @@ class Library:
             made_with=self.record["plan"]["made_with"],
         )
 
-    def _tensor(self, column: pa.Array) -> Tensor:
-        width = column.type.value_type.list_size
+    def _tensor(self, batch: pa.RecordBatch, name: str) -> Tensor:
+        column, width = batch[name], self.record["plan"]["made_with"]["model"]["width"]
+        if column.type != vectors_type(width=width, config=self.config) or column.null_count:
+            raise DatasetError(
+                f"{self.folder}: {name} is {column.type}, not as {LIBRARY_FILE} says. {_WAY_OUT}"
+            )
         flat = torch.from_numpy(column.flatten().flatten().to_numpy(zero_copy_only=False).copy())
         rows_NTD = flat.float().reshape(len(column), self.config.num_frames, width)
         return rows_NTD if self.config.store == "float32" else unit_rows(rows_NTD)
@@ -131,25 +175,25 @@ def open_library(folder: str | os.PathLike[str]) -> Library:
             f"{place} is no finished library: it has no {LIBRARY_FILE}. Make it, or go on making it, with "
             f"cavmae-sync embed MODEL --videos SOURCE --out {place}."
         )
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        if record["schema_version"] > SCHEMA_VERSION:
-            raise DatasetError(
-                f"{path} has version {record['schema_version']} of the format, this is for "
-                f"{SCHEMA_VERSION}. Update cavmae-sync."
-            )
-        library = Library(
-            folder=place,
-            record=record,
-            config=LibraryConfig(**record["plan"]["config"]),
-            num_clips=record["counts"]["num_clips"],
+    record = read_object(path, way_out=_WAY_OUT)
+    found = record.get("schema_version")
+    if isinstance(found, int) and found > SCHEMA_VERSION:
+        raise DatasetError(
+            f"{path} has version {found} of the format, this is for {SCHEMA_VERSION}. Update cavmae-sync."
         )
-        sizes = [part["num_bytes"] for part in record["parts"]]
-    except (ValueError, KeyError, TypeError) as error:
-        raise DatasetError(f"{path} is not what it should be ({error!r}). Make the library again.") from error
-    for part, num_bytes in zip(library.part_paths, sizes, strict=True):
-        found = part.stat().st_size if part.is_file() else None
-        if found != num_bytes:
-            state = "is missing" if found is None else f"has {found} bytes, {num_bytes} are needed"
-            raise DatasetError(f"{part} {state}. Copy the library again, or embed it again.")
-    return library
+    known = checked(record, LibraryRecord, path=path, way_out=_WAY_OUT)
+    _check_parts(place, known)
+    return Library(folder=place, record=record, config=known.plan.config, num_clips=known.counts.num_clips)
+
+
+def _check_parts(folder: Path, record: LibraryRecord) -> None:
+    check_subfolder(folder, PARTS_FOLDER)
+    for part in record.parts:
+        path = folder / PARTS_FOLDER / part.name
+        try:
+            found = size_inside(str(path.parent), part.name)
+        except FileNotFoundError:
+            found = None
+        if found != part.num_bytes:
+            state = "is missing" if found is None else f"has {found} bytes, {part.num_bytes} are needed"
+            raise DatasetError(f"{path} {state}. Copy the library again, or embed it again.")

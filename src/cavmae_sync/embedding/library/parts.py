@@ -149,9 +149,11 @@ def _read_left_over(unit: LibraryUnit) -> Iterator[pa.RecordBatch]:
     try:
         if found:
             with pa.OSFile(str(found[-1])) as file, pa.ipc.open_stream(file) as batches:
-                yield from batches
-    except (pa.ArrowException, OSError):
-        return  # cut off in the middle of a piece
+                for batch in batches:
+                    batch.validate(full=True)  # places that lead elsewhere would end the process
+                    yield batch
+    except (pa.ArrowException, OSError, ValueError, MemoryError):
+        return  # cut off in the middle of a piece, or damaged
 
 
 def _is_of(batch: pa.RecordBatch, piece: DecodedPiece) -> bool:

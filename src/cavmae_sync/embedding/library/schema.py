@@ -49,8 +49,18 @@ def library_schema(*, width: int, config: LibraryConfig) -> pa.Schema:
         width: D.
         config: Frames per clip and kind of number.
     """
-    vectors = pa.list_(pa.list_(_NUMBERS[config.store], width), config.num_frames)
+    vectors = vectors_type(width=width, config=config)
     return pa.schema([*FACTS_SCHEMA, *(pa.field(name, vectors, nullable=False) for name in VECTORS)])
+
+
+def vectors_type(*, width: int, config: LibraryConfig) -> pa.DataType:
+    """Type of a column of vectors.
+
+    Args:
+        width: D.
+        config: Frames per clip and kind of number.
+    """
+    return pa.list_(pa.list_(_NUMBERS[config.store], width), config.num_frames)
 
 
 def rows_table(
@@ -91,4 +101,5 @@ def open_part(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
         compression=dict.fromkeys(facts, "zstd") | dict.fromkeys(places, "none"),
         use_dictionary=[name for name in facts if name in {"source", "content_hash"}],
         write_statistics=facts,
+        write_page_checksum=True,
     )

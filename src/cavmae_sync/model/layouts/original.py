@@ -24,6 +24,7 @@ from cavmae_sync.model.layouts.huggingface import to_huggingface
 from cavmae_sync.model.layouts.mae import is_mae, to_published
 from cavmae_sync.model.layouts.names import their_tensors
 from cavmae_sync.model.layouts.recognize import PREFIX
+from cavmae_sync.untrusted import parse_json
 
 #: Start of the names of kept tensors in our files.
 KEPT: Final = "kept."
@@ -88,10 +89,10 @@ class Original:
             WeightsError: It is damaged.
         """
         try:
-            about = json.loads(text)
+            about = parse_json(text)
             types = {name: _TYPES[kind] for name, kind in about["tensors"]}
             wrapper, layout = about["wrapper"], about["layout"]
-        except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise WeightsError(f"the header's {ORIGINAL_KEY!r} is damaged ({error})") from error
         in_order = {name: kept[name] for name in types if name in kept}
         return cls(layout=layout, types=types, wrapper=wrapper, kept=in_order)

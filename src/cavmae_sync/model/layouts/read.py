@@ -1,6 +1,5 @@
 """A file of any layout: what model it is, its tensors by our names, and what it had besides."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from cavmae_sync.model.layouts.original import KEPT, ORIGINAL_KEY, Original
 from cavmae_sync.model.layouts.recognize import recognize
 from cavmae_sync.model.layouts.said import said_words
 from cavmae_sync.model.provenance import FORMAT, Provenance, parse_provenance
+from cavmae_sync.untrusted import parse_json
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,8 +115,8 @@ def _read_ours(
     if metadata["format"] != FORMAT:
         raise WeightsError(f"it carries {metadata['format']!r} in its header, {FORMAT!r} is needed.")
     try:
-        stored = ModelConfig.model_validate(json.loads(metadata["config"]))
-    except (KeyError, json.JSONDecodeError, ValidationError) as error:
+        stored = ModelConfig.model_validate(parse_json(metadata["config"]))
+    except (KeyError, ValueError) as error:
         raise WeightsError(f"no valid configuration in its header ({error}).") from error
     kept = {name.removeprefix(KEPT): value for name, value in file.tensors.items() if name.startswith(KEPT)}
     return ReadWeights(
