@@ -17,7 +17,6 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
 from cavmae_sync.data.config import PrepareConfig
 from cavmae_sync.data.encode import decode_jpeg
@@ -290,7 +289,7 @@ def _decode_frames(jpegs: list[bytes], clip_id: str) -> NDArray[np.uint8]:
     for t, jpeg in enumerate(jpegs):
         try:
             frames.append(decode_jpeg(jpeg))
-        except (UnidentifiedImageError, Image.DecompressionBombError, OSError) as error:
+        except ValueError as error:
             raise DecodeError(
                 f"frame {t} of {clip_id} is not a whole JPEG: {error}. Extract it again."
             ) from error
