@@ -1,6 +1,5 @@
 """What a file says of its model beside its tensors: numbers of attention heads, which no shape shows."""
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -8,6 +7,7 @@ from typing import Any, Final
 from cavmae_sync.choices import Layout
 from cavmae_sync.errors import WeightsError
 from cavmae_sync.model.files import WeightsFile
+from cavmae_sync.untrusted import parse_json
 
 #: Names that people give to numbers of heads -> the field of a model.
 _NAMES: Final[Mapping[str, str]] = {
@@ -48,8 +48,8 @@ def _numbers(said: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
 def _config_beside(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
-            about = json.loads(file.read(_MOST_BYTES))
-    except (ValueError, RecursionError) as error:
+            about = parse_json(file.read(_MOST_BYTES))
+    except ValueError as error:
         raise WeightsError(
             f"{path}, which tells of these weights, is no JSON ({error}). Fetch it again."
         ) from error
