@@ -19,8 +19,9 @@ def test_verdict_table_curve_and_picture_of_a_file(cli, weights: Path, stage_fol
 
 def test_errors_say_what_to_do(cli, weights: Path, prepared_folder: Path, stage_folder: Path, tmp_path: Path):
     video = sorted((stage_folder / "clips").glob("*.mp4"))[0]
-    ran = cli("agreement", weights, video, "--reference", prepared_folder)
-    assert (ran.code, "a reference needs at least 20" in " ".join(ran.err.split())) == (1, True)
+    for words in ((weights, video), ("no-weights", "no-video.mp4")):  # told before anything else is looked at
+        ran = cli("agreement", *words, "--reference", prepared_folder)
+        assert (ran.code, "a reference needs at least 20" in " ".join(ran.err.split())) == (1, True)
     assert cli("agreement", weights, tmp_path / "none.mp4").code == 1
     assert cli("agreement", weights, video, "--csv", tmp_path / "a.txt").code == 1
 

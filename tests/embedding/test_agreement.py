@@ -92,7 +92,14 @@ def test_a_short_video_gets_no_number_but_with_a_reference():
     short = matched(seconds=10)
     alone = agreement_of(short)
     assert (alone.reason, alone.standing) == ("too short", None)
-    assert "Not enough to tell" in verdict(alone)
+    said = verdict(alone)
+    assert "Not enough to tell" in said
+    assert alone.glance is not None
+    assert (
+        f"agrees with its pictures by {alone.glance.agreement:.3f}. In {alone.glance.num_ways} other" in said
+    )
+    assert f"needs {alone.needed_seconds:.0f} s of sound; a shorter one needs other videos" in said
+    assert "Too short to look for an offset: 30 s of video at least" in said
     assert agreement_of(short, known=True).share("fits") > 0.75
 
 

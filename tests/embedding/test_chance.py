@@ -6,7 +6,15 @@ import torch
 
 from cavmae_sync.data import PrepareConfig, PreparedDataset, prepare
 from cavmae_sync.embedding import Embedder
-from cavmae_sync.embedding.chance import draws_within, embed_clips, embed_reference, smoothed, standing
+from cavmae_sync.embedding.chance import (
+    choose_reference,
+    draws_within,
+    embed_clips,
+    embed_reference,
+    glance,
+    smoothed,
+    standing,
+)
 from cavmae_sync.errors import WeightsError
 
 from .tracks import matched, reference, scenes, track
@@ -55,11 +63,11 @@ def test_clips_of_the_video_that_is_judged_are_left_out(model, stage_folder: Pat
     prepare(stage_folder / "clips", out=tmp_path, config=config, num_workers=0)
     clips, embedder = PreparedDataset.open(tmp_path), Embedder(model, device="cpu")
     video = stage_folder / "clips" / clips.row(6).source
-    known = embed_reference(embedder, clips, video=video)
+    known = embed_reference(embedder, choose_reference(clips, video=video))
     rest = [row for row in range(len(clips)) if clips.row(row).source != video.name]
     assert (len(known.tracks), known.num_left_out) == (26, 2)
     assert known.clip_list == clips.subset(rest).list_sha256
-    assert embed_reference(embedder, clips).num_left_out == 0
+    assert choose_reference(clips).num_left_out == 0
 
 
 def test_broken_weights_make_no_reference(model, clips):
@@ -104,3 +112,18 @@ def test_silence_leaves_no_value():
     place = standing(own, heard_T=heard_T, draws=draws, width=3)
     assert np.isfinite(place.agreement_T[:9]).all()
     assert np.isnan(place.agreement_T[12:]).all()
+
+
+def test_a_glance_is_the_mean_among_all_places_of_the_sound():
+    """Six moments of six things: the own place agrees fully, every other one not at all."""
+    track = matched(seconds=6)
+    heard_T = np.ones(len(track.seconds_T), dtype=bool)
+    draws = list(draws_within(track, heard_T=heard_T, gap_seconds=2.0, num_draws=200))
+    found = glance(track, heard_T=heard_T, draws=draws)
+    assert found is not None
+    means = [float((audio_TD * track.visual_TD).sum(1).mean()) for audio_TD, _ in draws]
+    assert found.agreement == pytest.approx(float((track.audio_TD * track.visual_TD).sum(1).mean()))
+    assert (found.lowest, found.highest) == pytest.approx((min(means), max(means)))
+    assert (found.num_ways, found.num_as_good) == (len(draws), 0)
+    assert glance(track, heard_T=~heard_T, draws=draws) is None
+    assert glance(track, heard_T=heard_T, draws=[]) is None

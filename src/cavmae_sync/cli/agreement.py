@@ -18,7 +18,7 @@ from cavmae_sync.cli.types import Count, Json
 if TYPE_CHECKING:
     from cavmae_sync.embedding import Embedder
     from cavmae_sync.embedding.agreement import Agreement
-    from cavmae_sync.embedding.chance import Reference
+    from cavmae_sync.embedding.chance import Reference, ReferenceClips
     from cavmae_sync.embedding.track import Moments, Track
     from cavmae_sync.evaluation.pictures import Storyboard
 
@@ -49,7 +49,8 @@ def agreement(
 
     Every moment is compared with what chance gives: with the same picture and sounds of other moments of the
     video, or with `--reference` sounds of other videos. Only a reference can show sound that is foreign from
-    beginning to end. Silence is called silence, and where nothing can be told, that is said.
+    beginning to end, and judge a video of less than about 20 s. Silence is called silence, and where nothing
+    can be told, that is said.
 
     Example: cavmae-sync agreement my-run my-video.mp4 --picture agreement.png --csv agreement.csv
 
@@ -84,12 +85,13 @@ def agreement(
         error_rate=error_rate,
         max_lag_seconds=max_lag_seconds,
     )
+    chosen = _choose_reference(reference, reference_clips, video)
     embedder = open_embedder(
         run_or_weights, overrides, device=device, precision=precision, representation=representation
     )
     storyboard = Storyboard()
     track = _embed(embedder, video, frames_per_second, storyboard)
-    known = _open_reference(embedder, reference, reference_clips, video)
+    known = None if chosen is None else _embed_reference(embedder, chosen)
     result = agreement_of(track, reference=known, config=config)
     if picture is not None:
         save_picture(agreement_picture(result, storyboard=storyboard, title=video.name), picture)
@@ -140,27 +142,27 @@ def _write(
     print_lines(json.dumps(everything, indent=2, allow_nan=False, ensure_ascii=False))
 
 
-def _open_reference(
-    embedder: "Embedder", folder: Path | None, num_clips: int, video: Path
-) -> "Reference | None":
+def _choose_reference(folder: Path | None, num_clips: int, video: Path) -> "ReferenceClips | None":
+    """Before any work is done: a reference that is too small is refused at once."""
     from cavmae_sync.data import PreparedDataset
-    from cavmae_sync.embedding.chance import embed_reference
+    from cavmae_sync.embedding.chance import choose_reference
 
     if folder is None:
         return None
-    with show_progress("embedding the reference") as advance:
-        known = embed_reference(
-            embedder,
-            PreparedDataset.open(folder).head(num_clips),
-            video=video,
-            on_progress=lambda done, total: advance(done, total, ""),
-        )
-    if known.num_left_out:
+    chosen = choose_reference(PreparedDataset.open(folder).head(num_clips), video=video)
+    if chosen.num_left_out:
         Terminal(stderr=True).print(
-            f"{known.num_left_out} clips of the reference were cut from this very video and are left out.",
+            f"{chosen.num_left_out} clips of the reference were cut from this very video and are left out.",
             soft_wrap=True,
         )
-    return known
+    return chosen
+
+
+def _embed_reference(embedder: "Embedder", chosen: "ReferenceClips") -> "Reference":
+    from cavmae_sync.embedding.chance import embed_reference
+
+    with show_progress("embedding the reference") as advance:
+        return embed_reference(embedder, chosen, on_progress=lambda done, total: advance(done, total, ""))
 
 
 def _print(result: "Agreement") -> None:

@@ -22,7 +22,16 @@ from pydantic import Field
 from scipy.stats import norm
 
 from cavmae_sync.config import Config
-from cavmae_sync.embedding.chance import Reference, Standing, draws_within, smoothed, standing
+from cavmae_sync.embedding.chance import (
+    Draw,
+    Glance,
+    Reference,
+    Standing,
+    draws_within,
+    glance,
+    smoothed,
+    standing,
+)
 from cavmae_sync.embedding.offset import Offset, displaced_stretches, offset_of, reference_lag
 from cavmae_sync.embedding.track import Track
 from cavmae_sync.errors import DatasetError
@@ -102,6 +111,8 @@ class Agreement:
         offset: The constant offset.
         chance_from: Where foreign sounds are from.
         reason: Why nothing is said of the whole video; None where something is.
+        glance: What a video that is too short shows all the same; None for others.
+        needed_seconds: How much sound a video must have to be judged without a reference.
     """
 
     seconds_T: NDArray[np.float64]
@@ -113,6 +124,8 @@ class Agreement:
     offset: Offset
     chance_from: Source
     reason: Reason | None
+    glance: Glance | None
+    needed_seconds: float
 
     def share(self, state: State) -> float:
         """Share of the moments in a state, in [0, 1]."""
@@ -183,6 +196,21 @@ class Judge:
             offset=offset,
             chance_from="within the video" if self.reference is None else "reference",
             reason=reason,
+            glance=glance(track, heard_T=heard_T, draws=self._turned(track, heard_T))
+            if reason == "too short"
+            else None,
+            needed_seconds=self._needed_seconds(track),
+        )
+
+    def _needed_seconds(self, track: Track) -> float:
+        independent = self.config.min_independent * max(track.window_seconds, track.step_seconds)
+        apart = 2 * max(self.config.gap_seconds, track.window_seconds) + self.config.smooth_seconds
+        return max(independent, apart)
+
+    def _turned(self, track: Track, heard_T: NDArray[np.bool_]) -> Iterator[Draw]:
+        config = self.config
+        return draws_within(
+            track, heard_T=heard_T, gap_seconds=config.gap_seconds, num_draws=config.num_draws
         )
 
     def _reason_before(self, track: Track, heard_T: NDArray[np.bool_]) -> Reason | None:
@@ -203,9 +231,7 @@ class Judge:
     def _standing(self, track: Track, heard_T: NDArray[np.bool_], without: int | None = None) -> Standing:
         config = self.config
         if self.reference is None:
-            draws = draws_within(
-                track, heard_T=heard_T, gap_seconds=config.gap_seconds, num_draws=config.num_draws
-            )
+            draws = self._turned(track, heard_T)
         else:
             draws = self.reference.draws(
                 track,

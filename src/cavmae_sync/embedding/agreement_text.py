@@ -8,7 +8,8 @@ import numpy as np
 
 from cavmae_sync.atomic import csv_text
 from cavmae_sync.embedding.agreement import Agreement, Reason, State, Stretch
-from cavmae_sync.embedding.offset import Offset
+from cavmae_sync.embedding.chance import MIN_REFERENCE_CLIPS
+from cavmae_sync.embedding.offset import MIN_STRETCHES, STRETCH_SECONDS, Offset
 from cavmae_sync.media.clock import clock
 
 #: Columns of `to_csv`.
@@ -28,8 +29,7 @@ IN_STEP_SECONDS: Final = 0.3
 UNSURE_SECONDS: Final = 2.0
 _MAX_SPANS: Final = 4
 _REASONS: Final[dict[Reason, str]] = {
-    "too short": "Not enough to tell: the video has too few moments with sound to compare with each other. "
-    "Compare with other videos (--reference).",
+    "too short": "Not enough to tell: the video has too few moments with sound to compare with each other.",
     "no sound": "Not enough to tell: there is no sound above the threshold of silence anywhere.",
     "out of step": "The sound fits pictures of another time than its own: it is early or late as a whole.",
     "unlike the reference": "Not enough to tell: sounds or pictures are unlike those of the reference, so "
@@ -43,13 +43,18 @@ _REASONS: Final[dict[Reason, str]] = {
 def verdict(agreement: Agreement) -> str:
     """The result in two or three sentences."""
     sentences = [_REASONS[agreement.reason]] if agreement.reason else _shares(agreement)
+    if agreement.reason == "too short":
+        sentences += _of_short(agreement)
     return " ".join([*sentences, offset_words(agreement.offset)])
 
 
 def offset_words(offset: Offset) -> str:
     """The offset in a sentence. The sign of a number is never left to be guessed."""
     if offset.p_value is None:
-        return "Too short to look for an offset."
+        return (
+            f"Too short to look for an offset: {MIN_STRETCHES * STRETCH_SECONDS:.0f} s of video at least, or "
+            "--reference."
+        )
     if offset.seconds is None or offset.low is None or offset.high is None:
         return "No offset found: no lag stands out from chance."
     between = f"95 % interval {offset.low:+.1f} to {offset.high:+.1f} s, + is late"
@@ -59,6 +64,24 @@ def offset_words(offset: Offset) -> str:
         return f"Sound and picture are in step within {IN_STEP_SECONDS:.1f} s ({between})."
     side = "late" if offset.seconds > 0 else "early"
     return f"The sound is {abs(offset.seconds):.1f} s {side} ({between})."
+
+
+def _of_short(agreement: Agreement) -> list[str]:
+    """What is seen all the same, how little that says, and what would say more."""
+    sentences = []
+    found = agreement.glance
+    if found is not None:
+        span = sorted({f"{found.lowest:.3f}", f"{found.highest:.3f}"}, key=float)
+        sentences.append(
+            f"What is seen: the sound agrees with its pictures by {found.agreement:.3f}. In {found.num_ways} "
+            f"other places within the video it would agree by {' to '.join(span)}, in {found.num_as_good} of "
+            "them as much or more. So few places prove nothing."
+        )
+    sentences.append(
+        f"To be judged alone a video needs {agreement.needed_seconds:.0f} s of sound; a shorter one needs "
+        f"other videos (--reference, a prepared dataset of {MIN_REFERENCE_CLIPS} clips or more)."
+    )
+    return sentences
 
 
 def _shares(agreement: Agreement) -> list[str]:
@@ -126,6 +149,8 @@ def to_dict(agreement: Agreement) -> dict[str, Any]:
         "verdict": verdict(agreement),
         "chance_from": agreement.chance_from,
         "reason": agreement.reason,
+        "needed_seconds": agreement.needed_seconds,
+        "glance": None if agreement.glance is None else asdict(agreement.glance),
         "shares": {state: agreement.share(state) for state in states},
         "p_value": None if place is None else place.p_value,
         "lowest_score": agreement.lowest_score,

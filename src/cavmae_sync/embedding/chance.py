@@ -141,6 +141,45 @@ def _cosines(audio_TD: Tensor, visual_TD: Tensor) -> NDArray[np.float64]:
     return (audio_TD * visual_TD).sum(dim=1).double().numpy()
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Glance:
+    """What a video too short to be judged shows all the same.
+
+    Attributes:
+        agreement: Mean cosine of sound and picture of one moment.
+        lowest: The same with the sound moved elsewhere within the video: the least of all ways.
+        highest: The largest.
+        num_ways: Ways to move it so far that no sound is heard by both.
+        num_as_good: Ways that agree as much as the sound in its own place, or more.
+    """
+
+    agreement: float
+    lowest: float
+    highest: float
+    num_ways: int
+    num_as_good: int
+
+
+def glance(track: Track, *, heard_T: NDArray[np.bool_], draws: Iterable[Draw]) -> Glance | None:
+    """The mean agreement of a video among those of its own sound in other places; None where there is none.
+
+    Args:
+        track: The video.
+        heard_T: Where it has sound.
+        draws: From `draws_within`.
+    """
+    if not heard_T.any():
+        return None
+    own = float(_cosines(track.audio_TD, track.visual_TD)[heard_T].mean())
+    moved = [float(_cosines(audio_TD, track.visual_TD)[heard].mean()) for audio_TD, heard in draws]
+    if not moved:
+        return None
+    num_as_good = sum(value >= own for value in moved)
+    return Glance(
+        agreement=own, lowest=min(moved), highest=max(moved), num_ways=len(moved), num_as_good=num_as_good
+    )
+
+
 def draws_within(
     track: Track, *, heard_T: NDArray[np.bool_], gap_seconds: float, num_draws: int
 ) -> Iterator[Draw]:
@@ -289,39 +328,68 @@ def full_clips(clips: PreparedDataset) -> list[int]:
     ]
 
 
-def embed_reference(
-    embedder: Embedder,
-    clips: PreparedDataset,
-    *,
-    video: Path | None = None,
-    on_progress: Progress | None = None,
-) -> Reference:
-    """The full clips of a prepared dataset as a reference; see `full_clips`.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReferenceClips:
+    """Clips that can be a reference, looked at in the table only; nothing is computed yet.
+
+    Attributes:
+        clips: The full clips of a prepared dataset, see `full_clips`.
+        num_left_out: Clips of the very video that is judged, which are left out.
+    """
+
+    clips: PreparedDataset
+    num_left_out: int
+
+
+def choose_reference(clips: PreparedDataset, *, video: Path | None = None) -> ReferenceClips:
+    """The clips that a video can be compared with, or the reason why there are too few: before any work.
 
     Args:
-        embedder: The model.
         clips: The dataset.
         video: The video to be judged: clips cut from the same file are left out, since nobody is a judge of
             himself.
+
+    Raises:
+        DatasetError: Fewer than 20 clips are of full length, or all of them are silent.
+    """
+    full = clips.subset(full_clips(clips))
+    _check_enough(full)
+    rest = full if video is None else without_file(full, video)
+    _check_enough(rest, num_left_out=len(full) - len(rest))
+    if all(rest.row(row).is_silent for row in range(len(rest))):
+        raise DatasetError(
+            f"{clips.folder} cannot be a reference: all of its clips are silent. Take clips with sound."
+        )
+    return ReferenceClips(clips=rest, num_left_out=len(full) - len(rest))
+
+
+def _check_enough(full: PreparedDataset, *, num_left_out: int = 0) -> None:
+    if len(full) < MIN_REFERENCE_CLIPS:
+        own = f", {num_left_out} of this very video left out" if num_left_out else ""
+        raise DatasetError(
+            f"{full.folder} has {len(full)} clips of full length{own}, but a reference needs at least "
+            f"{MIN_REFERENCE_CLIPS} to say what chance gives. Prepare more videos like this one, or leave "
+            "out --reference to compare the video with itself."
+        )
+
+
+def embed_reference(
+    embedder: Embedder, chosen: ReferenceClips, *, on_progress: Progress | None = None
+) -> Reference:
+    """Clips as a reference.
+
+    Args:
+        embedder: The model.
+        chosen: From `choose_reference`.
         on_progress: Called with clips done and clips in all.
 
     Raises:
-        DatasetError: Fewer than 20 clips are of full length.
         WeightsError: The model gives vectors that are not finite.
     """
-    num_given = len(clips)
-    clips = clips if video is None else without_file(clips, video)
-    full = full_clips(clips)
-    if len(full) < MIN_REFERENCE_CLIPS:
-        raise DatasetError(
-            f"{clips.folder} has {len(full)} clips of full length, but a reference needs at "
-            f"least {MIN_REFERENCE_CLIPS} to say what chance gives. Prepare more videos."
-        )
-    chosen = clips.subset(full)
     return Reference(
-        tracks=tuple(embed_clips(embedder, chosen, on_progress=on_progress)),
-        name=str(clips.folder),
-        clip_list=chosen.list_sha256,
+        tracks=tuple(embed_clips(embedder, chosen.clips, on_progress=on_progress)),
+        name=str(chosen.clips.folder),
+        clip_list=chosen.clips.list_sha256,
         weights=weights_fingerprint(embedder.model),
-        num_left_out=num_given - len(clips),
+        num_left_out=chosen.num_left_out,
     )
