@@ -19,6 +19,7 @@ def test_an_ordinary_file(odd: Callable[[str], Path]):
         height=360,
         frames_per_second=30_000 / 1001,
         rotation_degrees=0,
+        is_mirrored=False,
         start_seconds=0.0,
     )
     assert info.audio == (AudioInfo(codec="aac", sample_rate_hz=44_100, num_channels=1, start_seconds=0.0),)

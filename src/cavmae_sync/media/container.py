@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Generator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,6 +26,7 @@ _CONTAINERS = (
     "w64,wav,wv"
 )
 MAX_PIXELS = 8192 * 4320  # a little above 8K UHD; a frame of this size is 106 MB in RGB
+_MIN_SAMPLE_RATE_HZ = 1_000
 _MAX_SAMPLE_RATE_HZ = 768_000
 _MAX_CHANNELS = 64
 _MISSING_SECONDS = 0.5  # headers of good files promise up to 0.1 s more than there is
@@ -89,47 +91,93 @@ def stream_start_seconds(stream: VideoStream | AudioStream, zero: float) -> floa
     return float(stream.start_time * stream.time_base) - zero
 
 
-def moving_streams(container: InputContainer) -> list[VideoStream]:
-    """Video streams that are no cover, thumbnail or still."""
-    return [stream for stream in container.streams.video if not stream.disposition & _STILLS]
-
-
 def video_stream(container: InputContainer, path: Path) -> VideoStream:
-    """The moving picture: the first video stream, default ones first, no cover and no thumbnail.
+    """The moving picture: the first video stream, default ones first, that moves and can be decoded.
 
     Raises:
         NoVideoStreamError: There is none.
-        UnreadableFileError: Its codec is unknown.
+        UnreadableFileError: FFmpeg has no decoder for any.
     """
-    moving = moving_streams(container)
+    moving = moving_streams(container, path)
     if not moving:
         stills = len(container.streams.video)
         raise NoVideoStreamError(
             f"{path} has no moving picture ({len(container.streams.audio)} audio streams, {stills} still "
             "pictures). A video with pictures is needed: remove it."
         )
-    return _chosen(moving, path)
+    return _first_decoded(moving, path)
+
+
+def moving_streams(container: InputContainer, path: Path) -> list[VideoStream]:
+    """Video streams, default ones first, that are no cover, thumbnail or still.
+
+    Some writers do not mark a thumbnail as one. So where there are several streams, those that hold a single
+    picture are left out.
+    """
+    streams = [stream for stream in container.streams.video if not stream.disposition & _STILLS]
+    streams = _default_first(streams)
+    if len(streams) < 2:
+        return streams
+    counts = [stream.frames or _count_packets(path, stream.index, at_most=2) for stream in streams]
+    return [stream for stream, count in zip(streams, counts, strict=True) if count > 1] or streams
+
+
+def _count_packets(path: Path, index: int, *, at_most: int) -> int:
+    with opened(path, decoders="none") as container:
+        packets = (packet for packet in container.demux(container.streams[index]) if packet.size)
+        return sum(1 for _ in islice(packets, at_most))
 
 
 def audio_stream(container: InputContainer, path: Path) -> AudioStream:
-    """The sound: the first audio stream, default ones first.
+    """The sound: the first audio stream, default ones first, that can be decoded.
 
     Raises:
         NoAudioStreamError: There is none.
-        UnreadableFileError: Its codec is unknown, or it declares an absurd rate or number of channels.
+        UnreadableFileError: FFmpeg has no decoder for any, or all declare an absurd rate or number of
+            channels.
     """
     if not container.streams.audio:
         raise NoAudioStreamError(
             f"{path} has no audio stream ({len(container.streams.video)} video streams). "
             "A video with sound is needed: remove it."
         )
-    stream = _chosen(list(container.streams.audio), path)
-    if (stream.rate or 0) > _MAX_SAMPLE_RATE_HZ or stream.channels > _MAX_CHANNELS:
+    streams = _default_first(list(container.streams.audio))
+    stream = _first_decoded([s for s in streams if not _is_absurd(s)] or streams, path)
+    if _is_absurd(stream):
         raise UnreadableFileError(
-            f"{path} declares sound of {stream.rate} Hz in {stream.channels} channels; at most "
-            f"{_MAX_SAMPLE_RATE_HZ} Hz and {_MAX_CHANNELS} channels are read. The header is damaged."
+            f"{path} declares sound of {stream.rate} Hz in {stream.channels} channels; "
+            f"{_MIN_SAMPLE_RATE_HZ} to {_MAX_SAMPLE_RATE_HZ} Hz and at most {_MAX_CHANNELS} channels are "
+            "read. The header is damaged: convert the file again, or remove it."
         )
     return stream
+
+
+def _is_absurd(stream: AudioStream) -> bool:
+    if stream.codec_context is None:
+        return False
+    # A rate that the header leaves open (0) is told by the decoder.
+    has_rate = not stream.rate or _MIN_SAMPLE_RATE_HZ <= stream.rate <= _MAX_SAMPLE_RATE_HZ
+    return not has_rate or stream.channels > _MAX_CHANNELS
+
+
+def passed_over(container: InputContainer, path: Path) -> tuple[str, ...]:
+    """Streams that come before the ones that are read, each with the reason why it is not read."""
+    notes: list[str] = []
+    if moving := moving_streams(container, path):
+        chosen = _first_decoded(moving, path)
+        for stream in _default_first([s for s in container.streams.video if not s.disposition & _STILLS]):
+            if stream is chosen:
+                break
+            what = "a single picture" if stream not in moving else "of a codec without decoder"
+            notes.append(f"video stream {stream.index} is {what}; stream {chosen.index} is read")
+    if container.streams.audio:
+        sound = audio_stream(container, path)
+        for stream in _default_first(list(container.streams.audio)):
+            if stream is sound:
+                break
+            what = "of a codec without decoder" if stream.codec_context is None else f"at {stream.rate} Hz"
+            notes.append(f"audio stream {stream.index} is {what}; stream {sound.index} is read")
+    return tuple(notes)
 
 
 def check_streams(path: Path, *, with_sound: bool = True) -> None:
@@ -146,13 +194,17 @@ def check_streams(path: Path, *, with_sound: bool = True) -> None:
             audio_stream(container, path)
 
 
-def _chosen(streams: list[_StreamT], path: Path) -> _StreamT:
-    stream = next((s for s in streams if s.disposition & Disposition.default), streams[0])
-    if stream.codec_context is None:
+def _default_first(streams: list[_StreamT]) -> list[_StreamT]:
+    return sorted(streams, key=lambda stream: not stream.disposition & Disposition.default)
+
+
+def _first_decoded(streams: list[_StreamT], path: Path) -> _StreamT:
+    found = next((stream for stream in streams if stream.codec_context is not None), None)
+    if found is None:
         raise UnreadableFileError(
-            f"{path}: FFmpeg has no decoder for stream {stream.index}. Convert the file."
+            f"{path}: FFmpeg has no decoder for stream {streams[0].index}. Convert the file."
         )
-    return stream
+    return found
 
 
 def declared_stop_seconds(container: InputContainer, stream: VideoStream | AudioStream) -> float | None:

@@ -8,45 +8,32 @@ it, a packet that does not decode raises `DecodeError`.
 Shapes: H W pixels, C channels (RGB), S samples.
 """
 
-from collections.abc import Callable, Generator, Iterator
+import heapq
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal
 
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
-from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 from cavmae_sync.errors import DecodeError
-from cavmae_sync.media.container import (
-    MAX_PIXELS,
-    audio_stream,
-    check_complete,
-    declared_stop_seconds,
-    opened,
-    reason,
-    video_stream,
-    zero_seconds,
-)
+from cavmae_sync.media.container import MAX_PIXELS, audio_stream, opened, video_stream
+from cavmae_sync.media.continuity import LEAP_SECONDS, AnyPacket
+from cavmae_sync.media.orientation import Orientation, orientation_of, upright
+from cavmae_sync.media.packets import Packets, packets_of
 from cavmae_sync.paper import SAMPLE_RATE_HZ
 
 Channel = Literal["first", "mix"]
 
-_SEEK_AFTER_SECONDS = 10.0  # nearer to the start, decoding from the start is as quick and always exact
-_PREROLL_SECONDS = (1.0, 10.0)  # sound decoders need a little past; some containers land late: then more
-
-
-class _Timed(Protocol):
-    @property
-    def seconds(self) -> float: ...
-
-
-_TimedT = TypeVar("_TimedT", bound=_Timed)
+_NUM_HEAD = 32  # packets that show whether a stream is stored out of order: codecs move one by 16 at most
+_MAX_BAD_FRACTION = 0.01
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,10 +54,19 @@ class Picture:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SoundChunk:
-    """Some decoded samples of one channel at the file's own rate."""
+class TimedPacket:
+    """A packet of sound, and when it is heard; one without a stamp begins where the one before ended."""
 
     seconds: float
+    stop_seconds: float
+    packet: AnyPacket
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SoundChunk:
+    """Some decoded samples of one channel at the file's own rate; without a stamp, after the ones before."""
+
+    seconds: float | None
     rate_hz: int
     samples_S: NDArray[np.float32]
 
@@ -83,23 +79,18 @@ def picture_times(path: Path, *, from_seconds: float) -> Generator[PictureTime]:
     Raises:
         DecodeError: Packets without times, or the stream ends long before its header says.
     """
-    return _sought(lambda seek: _picture_times(path, seek), from_seconds)
-
-
-def _picture_times(path: Path, seek_seconds: float | None) -> Generator[PictureTime]:
-    with opened(path, decoders="none") as container:
-        stream = video_stream(container, path)
-        zero, stop = zero_seconds(container), 0.0
-        period = float(1 / stream.average_rate) if stream.average_rate else 0.0
-        declared = declared_stop_seconds(container, stream)
-        for packet in _packets(container, stream, path, seek_seconds):
-            if packet.size == 0 or packet.is_discard:
+    with packets_of(path, "video") as packets:
+        rate = packets.declared_rate
+        period = float(1 / rate) if rate else 0.0
+        stop = 0.0
+        for packet in packets.read(from_seconds=from_seconds):
+            if packet.is_discard:
                 continue
-            ticks = packet.dts if packet.pts is None else packet.pts
-            seconds = _seconds(path, ticks, packet.time_base, zero)
-            stop = max(stop, seconds + (float((packet.duration or 0) * packet.time_base) or period))
+            seconds = _known(packets.seconds_of(packet), path)
+            held = float((packet.duration or 0) * packet.time_base)
+            stop = max(stop, seconds + (held if 0 < held < LEAP_SECONDS else period))
             yield PictureTime(seconds=seconds, stop_seconds=stop, is_key=packet.is_keyframe)
-        check_complete(path, "pictures", stop_seconds=stop, declared_stop_seconds=declared)
+        packets.check_complete("pictures", stop_seconds=stop)
 
 
 def pictures(path: Path, *, from_seconds: float) -> Generator[Picture]:
@@ -108,44 +99,70 @@ def pictures(path: Path, *, from_seconds: float) -> Generator[Picture]:
     Raises:
         DecodeError: A packet does not decode, or a picture has no time or goes back in time.
     """
-    return _sought(lambda seek: _pictures(path, seek), from_seconds)
-
-
-def _pictures(path: Path, seek_seconds: float | None) -> Generator[Picture]:
-    with opened(path) as container:
-        stream = video_stream(container, path)
-        stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
-        stream.codec_context.thread_count = 1  # many files are read in parallel processes
-        zero, last = zero_seconds(container), -float("inf")
-        for frame in _decoded(path, stream, _packets(container, stream, path, seek_seconds)):
-            seconds = _seconds(path, frame.pts, frame.time_base, zero)
+    with opened(path) as container, packets_of(path, "video") as packets:
+        decoder = video_stream(container, path).codec_context
+        decoder.options = {"max_pixels": str(MAX_PIXELS)}
+        decoder.thread_count = 1  # many files are read in parallel processes
+        shown = _ShowingTimes(packets, has_reordering=decoder.reorder_depth > 0)
+        first: float | None = None
+        last = -float("inf")
+        for frame in _decoded(decoder, shown.noted(packets.read(from_seconds=from_seconds)), packets):
+            seconds = _known(shown.of(frame), path)
             if seconds < last:
                 raise DecodeError(
                     f"{path}: the time of pictures goes back from {last:.3f} to {seconds:.3f} s. "
                     "It was joined from several files; re-encode or remove it."
                 )
             last = seconds
-            # After a seek, pictures that lean on ones before it come first and are never used.
-            if frame.is_corrupt and seconds >= (seek_seconds or 0.0):
+            first = seconds if first is None else first
+            # Inside a file, pictures that lean on ones before the key picture come first and are never used.
+            if frame.is_corrupt and (seconds >= from_seconds or first <= 0.0):
                 raise _damaged(path, "picture", seconds)
             yield Picture(seconds=seconds, frame=frame)
 
 
-def rotation_degrees(frame: VideoFrame) -> int:
-    """How far the picture must be turned counter-clockwise to stand upright: 0, 90, 180 or 270."""
-    return round(frame.rotation / 90) * 90 % 360
+class _ShowingTimes:
+    """When decoded pictures are shown.
 
-
-def first_rotation_degrees(path: Path) -> int:
-    """Rotation of the first picture.
-
-    Raises:
-        DecodeError: There is no picture that decodes.
+    A decoder gives pictures in the order in which they are shown. Where stamps tell only when a picture is
+    decoded, the first one shown therefore takes the first stamp, the second the second, and so on.
     """
-    first = next(pictures(path, from_seconds=0.0), None)
-    if first is None:
-        raise DecodeError(f"{path} has a video stream without any picture in it. Remove it from the list.")
-    return rotation_degrees(first.frame)
+
+    def __init__(self, packets: Packets, *, has_reordering: bool) -> None:
+        self._packets = packets
+        self._has_reordering = has_reordering
+        self._stamps: list[float] | None = None if packets.has_showing_times else []
+
+    def noted(self, packets: Iterator[AnyPacket]) -> Iterator[AnyPacket]:
+        """The packets, while their stamps are noted."""
+        head = list(islice(packets, _NUM_HEAD))
+        stamps = [packet.pts for packet in head if packet.pts is not None]
+        is_suspect = self._stamps is None and self._has_reordering and stamps == sorted(stamps)
+        if is_suspect and _is_shown_out_of_order(self._packets.path, head):
+            self._stamps = []  # these are times of decoding, whatever the container calls them
+        for packet in chain(head, packets):
+            seconds = self._packets.seconds_of(packet)
+            if self._stamps is not None and seconds is not None and not packet.is_discard:
+                heapq.heappush(self._stamps, seconds)
+            yield packet
+
+    def of(self, frame: VideoFrame) -> float | None:
+        """When the next picture is shown, on the file's timeline."""
+        if self._stamps is not None:
+            return heapq.heappop(self._stamps) if self._stamps else None
+        return self._packets.seconds_of_frame(frame)
+
+
+def _is_shown_out_of_order(path: Path, head: list[AnyPacket]) -> bool:
+    """Whether the first pictures, in the order in which they are shown, have stamps that go back."""
+    with opened(path) as container:
+        decoder = video_stream(container, path).codec_context
+        try:
+            stamps = [frame.pts for packet in [*head, None] for frame in decoder.decode(packet)]
+        except av.FFmpegError:
+            return False  # whoever reads on is told
+    known = [stamp for stamp in stamps if stamp is not None]
+    return known != sorted(known)
 
 
 def to_rgb(picture: Picture, *, path: Path, reformatter: VideoReformatter) -> NDArray[np.uint8]:
@@ -168,8 +185,19 @@ def to_rgb(picture: Picture, *, path: Path, reformatter: VideoReformatter) -> ND
         )
     except (av.FFmpegError, ValueError) as error:
         raise _damaged(path, "picture", picture.seconds) from error
-    rgb_HWC = rgb.to_ndarray().astype(np.uint8, copy=False)
-    return np.rot90(rgb_HWC, k=rotation_degrees(picture.frame) // 90)
+    return upright(rgb.to_ndarray().astype(np.uint8, copy=False), orientation_of(picture.frame))
+
+
+def first_orientation(path: Path) -> Orientation:
+    """Orientation of the first picture.
+
+    Raises:
+        DecodeError: There is no picture that decodes.
+    """
+    first = next(pictures(path, from_seconds=0.0), None)
+    if first is None:
+        raise DecodeError(f"{path} has a video stream without any picture in it. Remove it from the list.")
+    return orientation_of(first.frame)
 
 
 def new_reformatter() -> VideoReformatter:
@@ -177,37 +205,46 @@ def new_reformatter() -> VideoReformatter:
     return VideoReformatter()
 
 
-def sound_chunks(path: Path, *, from_seconds: float, channel: Channel) -> Generator[SoundChunk]:
-    """Decoded sound of one channel, beginning at or before `from_seconds` where the track does.
+def sound_packets(path: Path, *, from_seconds: float) -> Generator[TimedPacket]:
+    """Packets of the sound, beginning at or before `from_seconds` where the track does; not decoded.
+
+    Raises:
+        DecodeError: The file cannot be read on, or the track ends long before its header says.
+    """
+    with packets_of(path, "audio") as packets:
+        stop = last = 0.0
+        for packet in packets.read(from_seconds=from_seconds):
+            known = packets.seconds_of(packet)
+            seconds = stop if known is None else known
+            stop = seconds + float((packet.duration or 0) * packet.time_base)
+            last = max(last, stop)
+            yield TimedPacket(seconds=seconds, stop_seconds=stop, packet=packet)
+        packets.check_complete("sound", stop_seconds=last)
+
+
+def decode_sound(path: Path, packets: Iterable[TimedPacket], *, channel: Channel) -> Generator[SoundChunk]:
+    """Decoded sound of one channel, by a decoder of its own: equal packets give equal samples.
 
     Args:
-        path: File to read.
-        from_seconds: On the file's timeline.
+        path: Their file.
+        packets: Of `sound_packets`, one after the other.
         channel: "first" is channel 0 of the stored layout, taken before any mixing; "mix" is the mean of
             all channels.
 
     Raises:
-        DecodeError: A packet does not decode, or the track ends long before its header says.
+        DecodeError: A packet does not decode.
     """
-    return _sought(lambda seek: _sound_chunks(path, seek, channel), from_seconds)
-
-
-def _sound_chunks(path: Path, seek_seconds: float | None, channel: Channel) -> Generator[SoundChunk]:
     with opened(path, decoders="none") as container:
         codec = audio_stream(container, path).codec_context.codec.name
     with opened(path, decoders=codec) as container:
         stream = audio_stream(container, path)
-        zero, stop = zero_seconds(container), None
-        for frame in _decoded(path, stream, _packets(container, stream, path, seek_seconds)):
-            seconds = _seconds(path, frame.pts, frame.time_base, zero)
-            stop = seconds + frame.samples / frame.sample_rate
+        about = Packets(container, stream, path)
+        for frame in _decoded(stream.codec_context, (timed.packet for timed in packets), about):
             yield SoundChunk(
-                seconds=seconds, rate_hz=frame.sample_rate, samples_S=_one_channel(frame, channel)
+                seconds=about.seconds_of_frame(frame),
+                rate_hz=frame.sample_rate,
+                samples_S=_one_channel(frame, channel),
             )
-        if stop is None and seek_seconds is None:
-            raise DecodeError(f"{path} has an audio stream without any sound in it. Remove it from the list.")
-        declared = declared_stop_seconds(container, stream)
-        check_complete(path, "sound", stop_seconds=stop or 0.0, declared_stop_seconds=declared)
 
 
 def _one_channel(frame: AudioFrame, channel: Channel) -> NDArray[np.float32]:
@@ -233,53 +270,29 @@ def resample(samples_S: NDArray[np.float32], *, rate_hz: int) -> NDArray[np.floa
     return np.concatenate([f.to_ndarray().reshape(-1) for f in frames]).astype(np.float32, copy=False)
 
 
-def _sought(start: Callable[[float | None], Generator[_TimedT]], from_seconds: float) -> Generator[_TimedT]:
-    """Items from `from_seconds` or a little before, by seeking if that lands well, else from the start."""
-    if from_seconds > _SEEK_AFTER_SECONDS:
-        for preroll in _PREROLL_SECONDS:
-            items = start(max(from_seconds - preroll, 0.0))
-            try:
-                first = next(items, None)
-            except DecodeError:
-                continue  # a bad landing is not yet a bad file; reading from the start tells
-            if first is not None and first.seconds <= from_seconds:
-                yield first
-                yield from items
-                return
-    yield from start(None)
-
-
-def _packets(container: InputContainer, stream: Any, path: Path, seek_seconds: float | None) -> Iterator[Any]:
-    """Packets of one stream. Pictures begin with a key picture: what comes before cannot be decoded."""
-    has_begun = stream.type == "audio"
-    try:
-        if seek_seconds is not None:
-            container.seek(int((seek_seconds + zero_seconds(container)) * av.time_base))
-        for packet in container.demux(stream):
-            has_begun = has_begun or packet.is_keyframe
-            if has_begun:
-                yield packet
-    except av.FFmpegError as error:
-        raise DecodeError(f"{path} cannot be read to its end ({reason(error)}). Fetch it again.") from error
-
-
-def _decoded(path: Path, stream: Any, packets: Iterator[Any]) -> Iterator[Any]:
-    for packet in packets:
+def _decoded(decoder: Any, packets: Iterator[AnyPacket], about: Packets) -> Iterator[Any]:
+    num_good = num_bad = 0
+    for packet in chain(packets, [None]):  # None makes the decoder give what it holds back
         try:
-            frames = packet.decode()
+            frames = decoder.decode(packet)
         except av.FFmpegError as error:
-            ticks = packet.dts if packet.pts is None else packet.pts
-            seconds = float((ticks or 0) * packet.time_base) - zero_seconds(stream.container)
-            raise _damaged(path, "picture" if stream.type == "video" else "sound", seconds) from error
+            num_bad += 1
+            # Bare frames of sound end where the recording was stopped, often inside a frame.
+            if packet is None or not about.is_bare or num_bad > max(num_good * _MAX_BAD_FRACTION, 1):
+                kind = "picture" if about.stream.type == "video" else "sound"
+                seconds = None if packet is None else about.seconds_of(packet)
+                raise _damaged(about.path, kind, seconds or 0.0) from error
+            continue
+        num_good += 1
         yield from frames
 
 
-def _seconds(path: Path, ticks: int | None, time_base: Fraction | None, zero: float) -> float:
-    if ticks is None or time_base is None:
+def _known(seconds: float | None, path: Path) -> float:
+    if seconds is None:
         raise DecodeError(
             f"{path} has data without times, so picture and sound cannot be matched. Convert it."
         )
-    return float(ticks * time_base) - zero
+    return seconds
 
 
 def _damaged(path: Path, kind: str, seconds: float) -> DecodeError:

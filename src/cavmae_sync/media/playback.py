@@ -76,9 +76,7 @@ class Playback:
         num_samples = round(self.duration_seconds * SAMPLE_RATE_HZ)
         sound_S = np.zeros(num_samples, np.float32)
         block = round(_BLOCK_SECONDS * SAMPLE_RATE_HZ)
-        chunks = decode.sound_chunks(self.path, from_seconds=self.start_seconds, channel="first")
-        with closing(chunks):
-            track = SoundTrack(chunks, path=self.path)
+        with closing(SoundTrack(self.path, from_seconds=self.start_seconds, channel="first")) as track:
             for first in range(0, num_samples, block):
                 part_S = track.take(
                     start_seconds=self.start_seconds + first / SAMPLE_RATE_HZ,

@@ -10,13 +10,14 @@ from cavmae_sync.media import decode
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VideoInfo:
-    """A moving picture. Width and height are as stored, before rotation."""
+    """A moving picture. Width and height are as stored; it is turned, then mirrored, to stand upright."""
 
     codec: str
     width: int
     height: int
     frames_per_second: float | None
     rotation_degrees: int
+    is_mirrored: bool
     start_seconds: float
 
 
@@ -41,6 +42,7 @@ class MediaInfo:
         video: The moving picture that is read (the default one, else the first); a cover is not one.
         num_video_streams: Moving pictures in the file.
         audio: Sound tracks of known codecs; the default one, else the first, is read.
+        passed_over: Streams that would have been read had they been readable, each with its reason.
     """
 
     container: str
@@ -49,6 +51,7 @@ class MediaInfo:
     video: VideoInfo | None
     num_video_streams: int
     audio: tuple[AudioInfo, ...]
+    passed_over: tuple[str, ...] = ()
 
 
 def probe(path: str | os.PathLike[str]) -> MediaInfo:
@@ -61,7 +64,7 @@ def probe(path: str | os.PathLike[str]) -> MediaInfo:
     file = Path(path)
     with files.opened(file) as container:
         zero = files.zero_seconds(container)
-        moving = files.moving_streams(container)
+        moving = files.moving_streams(container, file)
         return MediaInfo(
             container=container.format.name,
             start_seconds=zero,
@@ -69,16 +72,19 @@ def probe(path: str | os.PathLike[str]) -> MediaInfo:
             video=_video_info(file, files.video_stream(container, file), zero) if moving else None,
             num_video_streams=len(moving),
             audio=tuple(_audio_info(s, zero) for s in container.streams.audio if s.codec_context is not None),
+            passed_over=files.passed_over(container, file),
         )
 
 
 def _video_info(path: Path, stream: files.VideoStream, zero: float) -> VideoInfo:
+    orientation = decode.first_orientation(path)
     return VideoInfo(
         codec=stream.codec_context.name,
         width=stream.width,
         height=stream.height,
         frames_per_second=float(stream.average_rate) if stream.average_rate else None,
-        rotation_degrees=decode.first_rotation_degrees(path),
+        rotation_degrees=orientation.rotation_degrees,
+        is_mirrored=orientation.is_mirrored,
         start_seconds=files.stream_start_seconds(stream, zero),
     )
 

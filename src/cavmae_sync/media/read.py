@@ -61,20 +61,21 @@ class _Draft:
     times_T: NDArray[np.float64]
     frames: list[NDArray[np.uint8]]
 
-    def to_clip(self, sound: SoundTrack, *, path: Path) -> Clip:
+    def to_clip(self, sound: SoundTrack | None, *, path: Path) -> Clip:
         sizes = {frame_HWC.shape for frame_HWC in self.frames}
         if len(sizes) > 1:
             raise DecodeError(
                 f"{path} changes its picture size in a clip: {sorted(sizes)}. Convert it to one."
             )
-        duration = self.stretch.duration_seconds
+        start, duration = self.stretch.start_seconds, self.stretch.duration_seconds
+        num_samples = round(duration * SAMPLE_RATE_HZ) if sound is not None else 0
         return Clip(
             frames_THWC=np.stack(self.frames),
             frame_seconds_T=self.times_T,
-            waveform_S=sound.take(
-                start_seconds=self.stretch.start_seconds, num_samples=round(duration * SAMPLE_RATE_HZ)
-            ),
-            start_seconds=self.stretch.start_seconds,
+            waveform_S=sound.take(start_seconds=start, num_samples=num_samples)
+            if sound is not None
+            else np.zeros(0, np.float32),
+            start_seconds=start,
             duration_seconds=duration,
         )
 
@@ -224,8 +225,7 @@ def read_audio(
     if not (start_seconds >= 0 and stop > start_seconds):
         raise ValueError(f"need start >= 0 and duration > 0, got {start_seconds} and {duration_seconds}")
     blocks: list[NDArray[np.float32]] = []
-    with closing(decode.sound_chunks(file, from_seconds=start_seconds, channel=channel)) as chunks:
-        track = SoundTrack(chunks, path=file)
+    with closing(SoundTrack(file, from_seconds=start_seconds, channel=channel)) as track:
         at = start_seconds
         while at < stop:
             block_stop = min(at + _BLOCK_SECONDS, stop)
@@ -250,11 +250,10 @@ def _clips(path: Path, from_seconds: float, plan: _Plan) -> Generator[Clip]:
     files.check_streams(path, with_sound=plan.with_sound)
     with (
         closing(decode.picture_times(path, from_seconds=from_seconds)) as times,
-        closing(_sound(path, from_seconds, plan)) as chunks,
+        closing(SoundTrack(path, from_seconds=from_seconds, channel=plan.channel)) as sound,
         closing(decode.pictures(path, from_seconds=from_seconds)) as pictures,
     ):
         drafts = _drafts(Timeline(times, path=path), path, from_seconds, plan)
-        sound = SoundTrack(chunks, path=path)
         screen: Screen | None = None
         upcoming = next(drafts, None)
         due: list[tuple[float, int, int]] = []  # time, clip, frame
@@ -273,12 +272,7 @@ def _clips(path: Path, from_seconds: float, plan: _Plan) -> Generator[Clip]:
             draft = begun[number]
             draft.frames.append(screen.shown_at(seconds))
             if len(draft.frames) == plan.num_frames:
-                yield begun.pop(number).to_clip(sound, path=path)
-
-
-def _sound(path: Path, from_seconds: float, plan: _Plan) -> Generator[decode.SoundChunk]:
-    if plan.with_sound:
-        yield from decode.sound_chunks(path, from_seconds=from_seconds, channel=plan.channel)
+                yield begun.pop(number).to_clip(sound if plan.with_sound else None, path=path)
 
 
 def _drafts(timeline: Timeline, path: Path, from_seconds: float, plan: _Plan) -> Iterator[_Draft]:

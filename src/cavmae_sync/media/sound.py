@@ -1,43 +1,77 @@
 """Decoded sound laid on the file's timeline and cut into stretches of 16 kHz.
 
-Chunks are placed by their time stamps: silence before the track begins, in its gaps and after its end. Any
-stretch is resampled on one fixed grid, so it does not matter from where the file was decoded.
+The timeline is divided into blocks. A block is decoded by a decoder of its own from the packets around it,
+laid where `soundclock` says, and resampled on one fixed grid. So it is the same from wherever the file is
+read. There is silence before the track begins, where sound is really missing, and after its end.
 
 Shapes: S samples.
 """
 
 import math
-from collections.abc import Iterator
+from collections import deque
+from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cavmae_sync.errors import DecodeError
-from cavmae_sync.media.decode import SoundChunk, resample
+from cavmae_sync.media.decode import (
+    Channel,
+    SoundChunk,
+    TimedPacket,
+    decode_sound,
+    resample,
+    sound_packets,
+)
+from cavmae_sync.media.soundclock import LASTING_SECONDS, SMOOTHING_SECONDS, Run, runs_of
+from cavmae_sync.media.warp import read_between
 from cavmae_sync.paper import SAMPLE_RATE_HZ
 
-# Rounded time stamps jitter by a tick (Matroska: 1 ms); chunks closer than this to their neighbour touch it.
-_GAP_SECONDS = 0.02
+_BLOCK_SECONDS: Final = 30.0
+# What the clock looks at around a block, and what a decoder needs to get going.
+_AROUND_SECONDS: Final = SMOOTHING_SECONDS + LASTING_SECONDS
+_PREROLL_SECONDS: Final = 1.0
 # More than the reach of the resampler's filter on either side.
-_MARGIN_SAMPLES = SAMPLE_RATE_HZ // 20
+_MARGIN_SECONDS: Final = 0.05
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Block:
+    """Sound of a block at 16 kHz, up to where it can be read."""
+
+    sound_S: NDArray[np.float32]
+    good_until_seconds: float
+    error: DecodeError | None
 
 
 class SoundTrack:
     """A track read forwards, of which only the stretch in use is held."""
 
-    def __init__(self, chunks: Iterator[SoundChunk], *, path: Path) -> None:
-        self._chunks = chunks
+    def __init__(self, path: Path, *, from_seconds: float, channel: Channel) -> None:
+        """Begin a little before a time on the file's timeline; nothing is read yet."""
         self._path = path
-        self._placed: list[tuple[int, NDArray[np.float32]]] = []  # first sample at the track's own rate
-        self._rate_hz = 0
-        self._stop = 0
-        self._is_complete = False
+        self._channel: Channel = channel
+        first = math.floor(from_seconds / _BLOCK_SECONDS)
+        begin = max(first * _BLOCK_SECONDS - _AROUND_SECONDS - _PREROLL_SECONDS, 0.0)
+        self._packets = sound_packets(path, from_seconds=begin)
+        self._held = deque[TimedPacket]()
+        self._packets_error: DecodeError | None = None
+        self._has_all_packets = False
+        self._blocks: dict[int, _Block] = {}
+        self._packets_stop = 0.0
+        self._stop: float | None = None
+
+    def close(self) -> None:
+        """Close the file."""
+        self._packets.close()
 
     @property
     def stop_seconds(self) -> float | None:
         """Where the track ends, once that is known."""
-        return self._stop / self._rate_hz if self._is_complete and self._rate_hz else None
+        return self._stop
 
     def take(self, *, start_seconds: float, num_samples: int) -> NDArray[np.float32]:
         """Samples at 16 kHz from `start_seconds` on, in [-1, 1]; starts must not go backwards.
@@ -46,56 +80,117 @@ class SoundTrack:
         files.
 
         Raises:
-            DecodeError: A sample is not a finite number, or the rate changes in the file.
+            DecodeError: The stretch is damaged: a packet does not decode, a sample is not a finite number,
+                the rate changes, or the file ends before its header says.
         """
-        first_out = round(start_seconds * SAMPLE_RATE_HZ)
-        self._read_until(first_out - _MARGIN_SAMPLES, SAMPLE_RATE_HZ)
-        if not self._rate_hz:
-            return np.zeros(num_samples, np.float32)
-        divisor = math.gcd(self._rate_hz, SAMPLE_RATE_HZ)
-        up, down = SAMPLE_RATE_HZ // divisor, self._rate_hz // divisor
-        first_cell = (first_out - _MARGIN_SAMPLES) // up
-        stop_cell = -(-(first_out + num_samples + _MARGIN_SAMPLES) // up)
-        self._read_until(stop_cell * down, self._rate_hz)
-        source_S = self._source(first_cell * down, stop_cell * down)
-        resampled_S = resample(source_S, rate_hz=self._rate_hz)
-        offset = first_out - first_cell * up
-        return np.clip(resampled_S[offset : offset + num_samples], -1.0, 1.0)
+        first = round(start_seconds * SAMPLE_RATE_HZ)
+        size = round(_BLOCK_SECONDS * SAMPLE_RATE_HZ)
+        numbers = range(first // size, -(-(first + num_samples) // size))
+        self._blocks = {n: block for n, block in self._blocks.items() if n in numbers}
+        parts: list[NDArray[np.float32]] = []
+        for number in numbers:
+            block = self._blocks.get(number) or self._make_block(number)
+            self._blocks[number] = block
+            low, high = max(first - number * size, 0), min(first + num_samples - number * size, size)
+            until = (number * size + high) / SAMPLE_RATE_HZ
+            if block.error is not None and until + _MARGIN_SECONDS > block.good_until_seconds:
+                raise block.error
+            parts.append(block.sound_S[low:high])
+        return np.clip(np.concatenate(parts), -1.0, 1.0)
 
-    def _source(self, first: int, stop: int) -> NDArray[np.float32]:
-        source_S = np.zeros(stop - first, np.float32)
-        self._placed = [(at, samples_S) for at, samples_S in self._placed if at + samples_S.size > first]
-        for at, samples_S in self._placed:
-            low, high = max(at, first), min(at + samples_S.size, stop)
-            if low < high:
-                source_S[low - first : high - first] = samples_S[low - at : high - at]
-        broken = np.flatnonzero(~np.isfinite(source_S))
+    def _make_block(self, number: int) -> _Block:
+        start, stop = number * _BLOCK_SECONDS, (number + 1) * _BLOCK_SECONDS
+        self._read_until(stop + _AROUND_SECONDS)
+        begin = start - _AROUND_SECONDS - _PREROLL_SECONDS
+        while self._held and self._held[0].seconds < begin:
+            self._held.popleft()
+        packets = [timed for timed in self._held if timed.seconds <= stop + _AROUND_SECONDS]
+        chunks, error = self._decode(packets)
+        if error is None and len(packets) == len(self._held):
+            error = self._packets_error
+        rate = chunks[0].rate_hz if chunks else SAMPLE_RATE_HZ
+        lengths_N = np.array([chunk.samples_S.size / rate for chunk in chunks])
+        runs = runs_of([chunk.seconds for chunk in chunks], lengths_N)
+        if chunks and not runs:
+            raise DecodeError(
+                f"{self._path} has sound without times, so that it cannot be matched with its picture. "
+                "Convert it."
+            )
+        ends = [run.seconds_of(float(lengths_N[run.first : run.stop].sum())) for run in runs]
+        end = max(ends, default=start)
+        if self._has_all_packets and len(packets) == len(self._held) and error is None:
+            self._stop = end if runs else self._packets_stop
+        return _Block(
+            sound_S=_laid(chunks, runs, rate_hz=rate, start_seconds=start, stop_seconds=stop),
+            good_until_seconds=end,
+            error=error,
+        )
+
+    def _read_until(self, seconds: float) -> None:
+        while not self._has_all_packets and (not self._held or self._held[-1].seconds <= seconds):
+            try:
+                timed = next(self._packets, None)
+            except DecodeError as error:
+                timed, self._packets_error = None, error
+            if timed is None:
+                self._has_all_packets = True
+            else:
+                self._held.append(timed)
+                self._packets_stop = max(self._packets_stop, timed.stop_seconds)
+
+    def _decode(self, packets: list[TimedPacket]) -> tuple[list[SoundChunk], DecodeError | None]:
+        """Chunks up to the first damage, and what it is."""
+        chunks: list[SoundChunk] = []
+        try:
+            for chunk in decode_sound(self._path, packets, channel=self._channel):
+                self._check(chunk, chunks)
+                chunks.append(chunk)
+        except DecodeError as error:
+            return chunks, error
+        return chunks, None
+
+    def _check(self, chunk: SoundChunk, chunks: list[SoundChunk]) -> None:
+        seconds = chunk.seconds or 0.0
+        if chunks and chunk.rate_hz != chunks[0].rate_hz:
+            raise DecodeError(
+                f"{self._path}: its sound changes from {chunks[0].rate_hz} to {chunk.rate_hz} Hz at "
+                f"{seconds:.2f} s. Convert it to one rate, or remove it."
+            )
+        broken = np.flatnonzero(~np.isfinite(chunk.samples_S))
         if broken.size:
             raise DecodeError(
                 f"{self._path} has samples that are NaN or infinite, the first at "
-                f"{(first + broken[0]) / self._rate_hz:.2f} s. Repair its sound, or remove it."
+                f"{seconds + broken[0] / chunk.rate_hz:.2f} s. Repair its sound, or remove it."
             )
-        return source_S
 
-    def _read_until(self, position: int, rate_hz: int) -> None:
-        while not self._is_complete and (
-            not self._rate_hz or self._stop * rate_hz < position * self._rate_hz
-        ):
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                self._is_complete = True
-                return
-            self._place(chunk)
 
-    def _place(self, chunk: SoundChunk) -> None:
-        if self._rate_hz and chunk.rate_hz != self._rate_hz:
-            raise DecodeError(
-                f"{self._path}: its sound changes from {self._rate_hz} to {chunk.rate_hz} Hz at "
-                f"{chunk.seconds:.2f} s. Convert it to one rate, or remove it."
-            )
-        at = round(chunk.seconds * chunk.rate_hz)
-        if self._rate_hz and abs(at - self._stop) <= _GAP_SECONDS * chunk.rate_hz:
-            at = self._stop
-        self._rate_hz = chunk.rate_hz
-        self._stop = at + chunk.samples_S.size
-        self._placed.append((at, chunk.samples_S))
+def _laid(
+    chunks: list[SoundChunk], runs: list[Run], *, rate_hz: int, start_seconds: float, stop_seconds: float
+) -> NDArray[np.float32]:
+    """Runs laid at their times and resampled to 16 kHz, on a grid that begins at time 0."""
+    first_out = round(start_seconds * SAMPLE_RATE_HZ)
+    num_out = round(stop_seconds * SAMPLE_RATE_HZ) - first_out
+    margin = round(_MARGIN_SECONDS * SAMPLE_RATE_HZ)
+    divisor = math.gcd(rate_hz, SAMPLE_RATE_HZ)
+    up, down = SAMPLE_RATE_HZ // divisor, rate_hz // divisor
+    first_cell, stop_cell = (first_out - margin) // up, -(-(first_out + num_out + margin) // up)
+    source_S = np.zeros((stop_cell - first_cell) * down, np.float32)
+    drifting_S = np.zeros(num_out, np.float32)
+    for run, after in zip_longest(runs, runs[1:]):
+        samples_S = np.concatenate([chunk.samples_S for chunk in chunks[run.first : run.stop]])
+        if after is not None:  # where a run begins, the one before is over
+            begins = run.counts_of(np.array([after.seconds_of(0.0)]))[0]
+            samples_S = samples_S[: max(round(min(begins * rate_hz, samples_S.size)), 0)]
+        if run.is_steady:
+            _lay(samples_S, round(run.seconds_of(0.0) * rate_hz) - first_cell * down, source_S)
+        else:
+            counts_S = run.counts_of((first_out + np.arange(num_out)) / SAMPLE_RATE_HZ)
+            drifting_S += read_between(resample(samples_S, rate_hz=rate_hz), counts_S * SAMPLE_RATE_HZ)
+    offset = first_out - first_cell * up
+    return resample(source_S, rate_hz=rate_hz)[offset : offset + num_out] + drifting_S
+
+
+def _lay(samples_S: NDArray[np.float32], at: int, source_S: NDArray[np.float32]) -> None:
+    low, high = max(at, 0), min(at + samples_S.size, source_S.size)
+    if low < high:
+        source_S[low:high] = samples_S[low - at : high - at]

@@ -1,0 +1,107 @@
+"""Time stamps that jump: what counts is the material of a file, not what its stamps say.
+
+A recording that was interrupted, or two that were joined, has stamps that leap by minutes or begin again.
+Players go on where the data go on, and so does this: a leap that no stream of the file fills is closed, for
+picture and sound alike.
+"""
+
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from av.packet import Packet
+
+from cavmae_sync.errors import DecodeError
+
+#: A packet of any stream. PyAV's class takes a parameter for type checkers only.
+AnyPacket: TypeAlias = "Packet[Any]"
+
+#: A longer stretch without data of any stream is a leap. Transport streams are where recordings are joined,
+#: and FFmpeg's command line closes theirs from ten seconds on; elsewhere a long still picture is likelier.
+LEAP_SECONDS: Final = 60.0
+_LEAP_OF_JOINED_SECONDS: Final = 10.0
+# Packets of one stream are stored in the order of decoding, in which stamps rise, but for jitter.
+_BACK_SECONDS: Final = 1.0
+_BACK_OF_JOINED_SECONDS: Final = 0.1
+# A slide show has long stretches without data; ten minutes of nothing beside a minute of material is a lie.
+_IDLE_SECONDS: Final = 600.0
+_IDLE_RATIO: Final = 10.0
+
+
+class Continuity:
+    """Moves the stamps of packets, given in file order, so that no leap is left."""
+
+    def __init__(self, path: Path, *, is_joined: bool) -> None:
+        """Begin at the start of a file.
+
+        Args:
+            path: For messages.
+            is_joined: The container is one whose stamps may begin again (transport streams, Ogg).
+        """
+        self._path = path
+        self._leap = _LEAP_OF_JOINED_SECONDS if is_joined else LEAP_SECONDS
+        self._back = _BACK_OF_JOINED_SECONDS if is_joined else _BACK_SECONDS
+        self._offsets: dict[int, float] = {}  # of each stream: where parts join, streams change one by one
+        self._ticks: dict[int, float] = {}
+        self._newest = 0.0
+        self._last: dict[int, float] = {}
+        self._first: float | None = None
+        self._stop = 0.0  # of all streams
+        self._idle = 0.0
+        self.has_leapt = False
+
+    def settle(self, packet: AnyPacket) -> None:
+        """Move the stamps of a packet of the file, the next one in its order.
+
+        Raises:
+            DecodeError: Almost all of the time that the stamps span is without data.
+        """
+        ticks = packet.dts if packet.pts is None else packet.pts
+        if ticks is None:
+            return
+        index, tick = packet.stream_index, self._tick_seconds(packet)
+        stamp = ticks * tick
+        # Only stamps of decoding rise from packet to packet; pictures may be stored before earlier ones.
+        order = None if packet.dts is None else packet.dts * tick
+        offset = self._offsets.get(index, 0.0)
+        if self._first is None:
+            self._first = self._stop = stamp
+        elif self._leaps(index, stamp, order, offset):
+            if self._leaps(index, stamp, order, self._newest):
+                self._newest = self._stop - stamp
+            offset, self.has_leapt = self._newest, True
+        self._offsets[index] = offset
+        if order is not None:
+            self._last[index] = order + offset
+        seconds = stamp + offset
+        self._count_idle(seconds)
+        self._stop = max(self._stop, seconds + min((packet.duration or 0) * tick, self._leap))
+        if offset:
+            _move(packet, round(offset / tick))
+
+    def _tick_seconds(self, packet: AnyPacket) -> float:
+        # Kept: a fraction takes longer than all the rest, and there are millions of packets.
+        tick = self._ticks.get(packet.stream_index)
+        if tick is None:
+            tick = self._ticks[packet.stream_index] = float(packet.time_base)
+        return tick
+
+    def _leaps(self, index: int, stamp: float, order: float | None, offset: float) -> bool:
+        last = self._last.get(index)
+        goes_back = order is not None and last is not None and order + offset < last - self._back
+        return goes_back or stamp + offset - self._stop > self._leap
+
+    def _count_idle(self, seconds: float) -> None:
+        self._idle += max(seconds - self._stop, 0.0)
+        span = seconds - (self._first or 0.0)
+        if self._idle > _IDLE_SECONDS and self._idle > _IDLE_RATIO * (span - self._idle):
+            raise DecodeError(
+                f"{self._path} has data for {span - self._idle:.1f} s, but its time stamps spread them over "
+                f"{span:.0f} s. They are wrong: convert the file again, or remove it."
+            )
+
+
+def _move(packet: AnyPacket, ticks: int) -> None:
+    if packet.pts is not None:
+        packet.pts += ticks
+    if packet.dts is not None:
+        packet.dts += ticks
