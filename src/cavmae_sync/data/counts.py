@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 from rich.table import Table
 
-from cavmae_sync.data.manifest import SKIP_REASONS
+from cavmae_sync.data.manifest import PASSED_OVER, SKIP_REASONS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,6 +27,8 @@ class FileCounts:
         num_still: Clips flagged still.
         num_short: Clips flagged short.
         clip_seconds: Length of all clips together, in seconds.
+        num_files_passed_over: Files of which another stream than the first was read, since the first cannot
+            be; `rejected.parquet` says which.
     """
 
     is_complete: bool
@@ -39,6 +41,7 @@ class FileCounts:
     num_still: int
     num_short: int
     clip_seconds: float
+    num_files_passed_over: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """The counts, ready for JSON."""
@@ -64,6 +67,7 @@ class FileCounts:
             ("files rejected", self.num_files_rejected),
             *((f"  {reason}", count) for reason, count in self.rejected_by_reason.items()),
             ("files not tried", self.num_files_skipped),
+            *([("files read past a stream", self.num_files_passed_over)] * bool(self.num_files_passed_over)),
         ]
 
     def table_of(self, rows: Sequence[tuple[str, int]]) -> Table:
@@ -81,9 +85,10 @@ def count_files(clips: pa.Table, rejected: pa.Table) -> dict[str, Any]:
 
     Args:
         clips: One row per clip, with source, start, stop and flags.
-        rejected: One row per file that gave nothing.
+        rejected: One row per file that gave nothing, and notes on files that did.
     """
     reasons = Counter(rejected["reason"].to_pylist())
+    num_passed_over = reasons.pop(PASSED_OVER, 0)
     tried = {reason: reasons[reason] for reason in sorted(reasons) if reason not in SKIP_REASONS}
     seconds = clips["stop_seconds"].to_numpy() - clips["start_seconds"].to_numpy()
     return {
@@ -96,4 +101,5 @@ def count_files(clips: pa.Table, rejected: pa.Table) -> dict[str, Any]:
         "num_still": clips["is_still"].to_pylist().count(True),
         "num_short": clips["is_short"].to_pylist().count(True),
         "clip_seconds": float(seconds.sum()),
+        "num_files_passed_over": num_passed_over,
     }

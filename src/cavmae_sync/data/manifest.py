@@ -55,6 +55,9 @@ _HASHED_ROWS: Final = 1 << 16
 #: Reasons of files that were not tried; they do not count as rejected.
 SKIP_REASONS: Final = frozenset({"not_media", "hidden", "bad_name", "repeated"})
 
+#: The note on a file that was taken, although a stream that would have been read first could not be.
+PASSED_OVER: Final = "passed_over"
+
 REJECTED_SCHEMA: Final = pa.schema(
     [
         pa.field("file", pa.string(), nullable=False),

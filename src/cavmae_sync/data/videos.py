@@ -2,17 +2,33 @@
 
 import hashlib
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cavmae_sync.data.config import PrepareConfig
+from cavmae_sync.data.manifest import PASSED_OVER, Rejected
 from cavmae_sync.data.sources import SourceFile
 from cavmae_sync.data.unit import SourceClip
-from cavmae_sync.media import iterate_clips
+from cavmae_sync.inputs import resize_and_crop
+from cavmae_sync.media import iterate_clips, passed_over
+
+
+def notes_on(root: Path, source: SourceFile) -> list[Rejected]:
+    """What of a file that can be used was passed over, as notes for its report."""
+    notes = passed_over(root / source.path)
+    if not notes:
+        return []
+    return [Rejected(file=source.path, reason=PASSED_OVER, message=f"{source.path}: {'; '.join(notes)}.")]
 
 
 def read_video(root: Path, source: SourceFile, config: PrepareConfig) -> Iterator[SourceClip]:
-    """All clips of a video. Only where there are several does an id tell the start.
+    """All clips of a video, their frames of the size that is kept.
+
+    Only where there are several does an id tell the start.
 
     Raises:
         MediaError: The file cannot be used, when the pass reaches the place.
@@ -27,6 +43,7 @@ def read_video(root: Path, source: SourceFile, config: PrepareConfig) -> Iterato
             sampling=config.sampling,
             channel=config.channel,
             min_seconds=config.min_seconds,
+            keep=partial(_fitted, pixels=config.frame_pixels),
         ),
         config.max_clips_per_file,
     )
@@ -41,3 +58,7 @@ def content_hash_of(path: Path) -> str:
     """SHA-256 of a file: what `content_hash` of its clips is."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _fitted(frame_HWC: NDArray[np.uint8], *, pixels: int) -> NDArray[np.uint8]:
+    return resize_and_crop(frame_HWC[None], pixels=pixels)[0].numpy()

@@ -26,11 +26,25 @@ _CONTAINERS = (
     "w64,wav,wv"
 )
 MAX_PIXELS = 8192 * 4320  # a little above 8K UHD; a frame of this size is 106 MB in RGB
+MAX_ASPECT = 100  # the shorter side is brought to the size that is kept, and the longer one grows with it
 _MIN_SAMPLE_RATE_HZ = 1_000
 _MAX_SAMPLE_RATE_HZ = 768_000
 _MAX_CHANNELS = 64
 _MISSING_SECONDS = 0.5  # headers of good files promise up to 0.1 s more than there is
 _STILLS = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
+
+# Everything that reading can meet beside `MediaError`. An interrupt is none of it.
+_FAULTS = (
+    av.FFmpegError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 
 _StreamT = TypeVar("_StreamT", VideoStream, AudioStream)
 
@@ -76,6 +90,24 @@ def _check_file(path: Path) -> None:
         raise UnreadableFileError(f"{path} is empty (0 bytes). Fetch it again, or remove it.")
     if not os.access(path, os.R_OK):
         raise UnreadableFileError(f"{path} may not be read by this user. Change its permissions.")
+
+
+@contextmanager
+def faults_of(path: Path) -> Generator[None]:
+    """What fails inside the block for a reason of the file, whatever it is, is told of the file.
+
+    Files hold what no header check foresees. Such a file costs only itself.
+
+    Raises:
+        DecodeError: Anything failed but what already names the file.
+    """
+    try:
+        yield
+    except _FAULTS as error:
+        words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        raise DecodeError(
+            f"{path} cannot be read ({words}). Convert the file again, or remove it."
+        ) from error
 
 
 def zero_seconds(container: InputContainer) -> float:

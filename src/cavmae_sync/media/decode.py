@@ -24,7 +24,7 @@ from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 from cavmae_sync.errors import DecodeError
-from cavmae_sync.media.container import MAX_PIXELS, audio_stream, opened, video_stream
+from cavmae_sync.media.container import MAX_ASPECT, MAX_PIXELS, audio_stream, opened, video_stream
 from cavmae_sync.media.continuity import LEAP_SECONDS, AnyPacket
 from cavmae_sync.media.orientation import Orientation, orientation_of, upright
 from cavmae_sync.media.packets import Packets, packets_of
@@ -185,6 +185,12 @@ def to_rgb(picture: Picture, *, path: Path, reformatter: VideoReformatter) -> ND
         )
     except (av.FFmpegError, ValueError) as error:
         raise _damaged(path, "picture", picture.seconds) from error
+    long, short = max(rgb.width, rgb.height), min(rgb.width, rgb.height)
+    if long > MAX_ASPECT * short:
+        raise DecodeError(
+            f"{path} has pictures of {rgb.width} x {rgb.height} pixels; at most {MAX_ASPECT} to 1 are read. "
+            "Cut them, or remove it."
+        )
     return upright(rgb.to_ndarray().astype(np.uint8, copy=False), orientation_of(picture.frame))
 
 

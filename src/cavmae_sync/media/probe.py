@@ -76,6 +76,17 @@ def probe(path: str | os.PathLike[str]) -> MediaInfo:
         )
 
 
+def passed_over(path: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Streams that come before those that are read and cannot be read themselves, each with its reason.
+
+    Raises:
+        MediaError: The file cannot be opened, or nothing in it can be read.
+    """
+    file = Path(path)
+    with files.opened(file, decoders="none") as container:
+        return files.passed_over(container, file)
+
+
 def _video_info(path: Path, stream: files.VideoStream, zero: float) -> VideoInfo:
     orientation = decode.first_orientation(path)
     return VideoInfo(

@@ -156,8 +156,8 @@ class SoundTrack:
                 f"{self._path}: its sound changes from {chunks[0].rate_hz} to {chunk.rate_hz} Hz at "
                 f"{seconds:.2f} s. Convert it to one rate, or remove it."
             )
-        broken = np.flatnonzero(~np.isfinite(chunk.samples_S))
-        if broken.size:
+        if not np.isfinite(chunk.samples_S).all():
+            broken = np.flatnonzero(~np.isfinite(chunk.samples_S))
             raise DecodeError(
                 f"{self._path} has samples that are NaN or infinite, the first at "
                 f"{seconds + broken[0] / chunk.rate_hz:.2f} s. Repair its sound, or remove it."

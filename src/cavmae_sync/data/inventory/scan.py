@@ -16,7 +16,13 @@ from typing import Any, Final
 from cavmae_sync.atomic import locked, write_text
 from cavmae_sync.data.config import PrepareConfig
 from cavmae_sync.data.inventory.facts import Item, prepared_item, read_item
-from cavmae_sync.data.manifest import DATASET_FILE, REJECTED_FILE, REJECTED_SCHEMA, read_table
+from cavmae_sync.data.manifest import (
+    DATASET_FILE,
+    PASSED_OVER,
+    REJECTED_FILE,
+    REJECTED_SCHEMA,
+    read_table,
+)
 from cavmae_sync.data.sources import SourceFile, list_sources
 from cavmae_sync.data.store import PreparedDataset
 from cavmae_sync.data.workers import num_cores, run_in_workers, single_threaded
@@ -204,7 +210,9 @@ def _clip_tasks(dataset: PreparedDataset) -> list[_Task]:
 def _rejected(folder: Path) -> list[Item]:
     rows = read_table(folder / REJECTED_FILE, REJECTED_SCHEMA).to_pylist()
     return [
-        Item(key=row["file"], file=row["file"], reason=row["reason"], message=row["message"]) for row in rows
+        Item(key=row["file"], file=row["file"], reason=row["reason"], message=row["message"])
+        for row in rows
+        if row["reason"] != PASSED_OVER
     ]
 
 

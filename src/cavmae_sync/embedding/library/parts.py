@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from cavmae_sync.atomic import PART_SUFFIX, write_text, written_whole
 from cavmae_sync.data import Rejected
-from cavmae_sync.data.manifest import rejected_table, write_table
+from cavmae_sync.data.manifest import PASSED_OVER, rejected_table, write_table
 from cavmae_sync.data.units import UnitResult
 from cavmae_sync.embedding.library.pieces import DecodedPiece, EncodedPiece, LibraryUnit
 from cavmae_sync.embedding.library.schema import PARTS_FOLDER, ROWS_PER_GROUP, open_part
@@ -119,11 +119,14 @@ class UnitParts:
         )
         write_table(rejected_table(self._rejected), unit.work_file("rejected.parquet"))
         write_text(unit.work_file("json"), json.dumps(record.to_dict()))
-        return UnitResult(num_files=unit.num_files, num_clips=num_clips, num_rejected=len(self._rejected))
+        return UnitResult(num_files=unit.num_files, num_clips=num_clips, num_rejected=len(self._refused()))
+
+    def _refused(self) -> set[str]:
+        return {rejected.file for rejected in self._rejected if rejected.reason != PASSED_OVER}
 
     def _groups(self, schema: pa.Schema) -> Iterator[pa.Table]:
         """Rows of files that were taken, as many at a time as are stored together."""
-        refused = {rejected.file for rejected in self._rejected}
+        refused = self._refused()
         waiting = schema.empty_table()
         with pa.OSFile(str(self._path)) as file, pa.ipc.open_stream(file) as batches:
             for batch in batches:

@@ -24,7 +24,7 @@ from cavmae_sync.data.flags import is_short, is_silent, is_still
 from cavmae_sync.data.sources import SourceFile
 from cavmae_sync.data.unit import SourceClip
 from cavmae_sync.data.units import FilesUnit
-from cavmae_sync.data.videos import read_video
+from cavmae_sync.data.videos import notes_on, read_video
 from cavmae_sync.embedding.embedder import Embedder
 from cavmae_sync.embedding.library.config import LibraryConfig
 from cavmae_sync.embedding.library.schema import rows_table
@@ -121,15 +121,17 @@ def decode_unit(unit: LibraryUnit) -> Iterator[DecodedPiece]:
     waiting: list[_Ready] = []
     rejected: list[Rejected] = []
     number = num_files = 0
+    clips = unit.config.clips().model_copy(update={"frame_pixels": unit.inputs.frame_pixels})
     for source in unit.files:
         try:
-            for clip in read_video(unit.root, source, unit.config.clips()):
+            for clip in read_video(unit.root, source, clips):
                 if len(waiting) == clips_per_piece:
                     yield _piece(unit, number, waiting, num_files, rejected)
                     waiting.clear()
                     rejected.clear()
                     number, num_files = number + 1, 0
                 waiting.append(_ready(clip, source=source, unit=unit))
+            rejected += notes_on(unit.root, source)
         except MediaError as error:
             message = str(error).replace(f"{unit.root}{os.sep}", "")
             rejected.append(Rejected(file=source.path, reason=error.code, message=message))
