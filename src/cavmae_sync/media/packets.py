@@ -79,7 +79,9 @@ class Packets:
         self.has_showing_times = container.format.name not in _WITHOUT_SHOWING_TIMES
         self.is_bare = container.format.name in _FIRST_BITS
         self._container = container
-        self._tick_seconds = float(stream.time_base or 0)
+        # Whole numbers: a quotient is rounded once, and a fraction takes longer than all the rest.
+        tick = stream.time_base or Fraction(1)
+        self._numerator, self._denominator = tick.numerator, tick.denominator
         self._may_begin_again = bool(container.format.flags & _MAY_BEGIN_AGAIN)
         self._first_bits = _FIRST_BITS.get(container.format.name)
         self._has_leapt = False
@@ -95,14 +97,14 @@ class Packets:
         """When a packet is shown, or decoded where that is all that is known; on the file's timeline."""
         known = (packet.pts, packet.dts) if self.has_showing_times else (packet.dts, packet.pts)
         ticks = known[1] if known[0] is None else known[0]
-        return None if ticks is None else ticks * self._tick_seconds - self._shift
+        return None if ticks is None else ticks * self._numerator / self._denominator - self._shift
 
     def seconds_of_frame(self, frame: Frame) -> float | None:
         """The stamp of a decoded frame, on the file's timeline."""
         # What a decoder held back to the end has no time base of its own.
         if frame.pts is None:
             return None
-        return frame.pts * self._tick_seconds - self.zero
+        return frame.pts * self._numerator / self._denominator - self.zero
 
     def read(self, *, from_seconds: float) -> Generator[AnyPacket]:
         """Packets that hold data, in file order; they begin at or before a time, if any do.
