@@ -12,7 +12,9 @@ from cavmae_sync.evaluation import evaluate_retrieval
 from cavmae_sync.evaluation.pictures import (
     Reconstruction,
     clip_picture,
+    curve_picture,
     gallery_picture,
+    gallery_pictures,
     matches_picture,
     reconstruction_picture,
     save_picture,
@@ -71,6 +73,14 @@ def test_odd_galleries_are_still_drawn(saved, matrix):
     saved(gallery_picture(matrix))
 
 
+def test_a_gallery_in_two_small_pictures_shows_the_same(saved):
+    matrix, spread = gallery_pictures(torch.eye(4))
+    np.testing.assert_array_equal(matrix.axes[0].images[0].get_array(), np.eye(4))
+    assert max(figure.get_figwidth() for figure in (matrix, spread)) < 5
+    assert "own pairs: mean 1.000" in saved(spread)
+    saved(matrix)
+
+
 def test_a_gallery_that_is_not_square_is_refused():
     with pytest.raises(ValueError, match=r"square matrix, got \(2, 3\)"):
         gallery_picture(torch.zeros(2, 3))
@@ -113,7 +123,7 @@ def test_matches_outline_the_own_clip_in_words_too(saved, embedder, clips, direc
     report = evaluate_retrieval(embedder, clips, num_bootstrap=2)
     texts = saved(matches_picture(report, clips, queries=[0, 1], direction=direction))
     assert sum(text.endswith("own clip") for text in texts) == 2
-    assert sum("own clip at place" in text for text in texts) == 2
+    assert sum("own clip at\nplace" in text for text in texts) == 2
     assert "clip0" in texts
 
 
@@ -143,6 +153,13 @@ def test_curves_have_a_panel_per_number_and_a_line_per_kind(saved):
     assert {"step", "loss"} <= set(saved(figure))
 
 
+def test_one_curve_is_small_enough_for_a_telephone(saved):
+    rows = [{"kind": "train", "step": 1, "total": 2.0}, {"kind": "validation", "step": 2, "total": 1.5}]
+    figure = curve_picture(rows, "total", title="All losses")
+    assert figure.get_figwidth() < 5
+    assert {"All losses", "train", "validation"} <= set(saved(figure))
+
+
 def test_a_run_without_numbers_has_no_curves():
     with pytest.raises(ValueError, match="no curve to draw in 1 rows"):
         training_curves([{"kind": "train", "step": 1, "epoch": 0.1}])
@@ -163,7 +180,7 @@ def test_a_reconstruction_shows_what_was_hidden_in_grey(saved):
     assert (seen[:16] == 0xBD).all()
     assert figure.axes[4].images[0].get_array().mask[:, :24].all()
     texts = saved(figure)
-    assert texts.count("what the encoder saw (50 % hidden)") == 2
+    assert texts.count("what the encoder\nsaw (50 % hidden)") == 2
     assert texts.count("prediction") == 2
 
 

@@ -21,12 +21,26 @@ section { background: #fff; border: 1px solid #e2e5ea; border-radius: 10px; }
 section { padding: 1.25rem 1.5rem; margin: 1.25rem 0; }
 p { margin: .4rem 0; max-width: 46rem; }
 .lead { font-size: 1.1rem; }
-img { max-width: 100%; height: auto; display: block; margin: .75rem auto 0; }
+.pictures { display: flex; flex-wrap: wrap; gap: .75rem; justify-content: center; margin-top: .75rem; }
+img { max-width: 100%; height: auto; display: block; }
 table { border-collapse: collapse; margin: .75rem 0; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .3rem 1.2rem .3rem 0; border-bottom: 1px solid #e8eaee; }
-.number { text-align: right; }
+th { vertical-align: bottom; }
+.number { text-align: right; white-space: nowrap; }
 code { font: .92em ui-monospace, monospace; background: #eef0f3; padding: .1em .35em; border-radius: 4px; }
-footer { color: #596172; font-size: .9rem; }
+footer { color: #596172; font-size: .9rem; overflow-wrap: anywhere; }
+@media (max-width: 44rem) {
+  main { padding: 1rem .75rem 2rem; }
+  section { padding: .9rem .9rem 1.1rem; }
+  h1 { font-size: 1.5rem; }
+  thead { display: none; }
+  table, tbody, tr, td { display: block; width: 100%; }
+  tr { padding: .6rem 0; border-bottom: 1px solid #e8eaee; }
+  td { display: flex; justify-content: space-between; gap: 1rem; padding: .1rem 0; border: 0; }
+  td::before { content: attr(data-name); color: #596172; text-align: left; }
+  td:first-child { display: block; font-weight: 600; overflow-wrap: anywhere; }
+  td:first-child::before { content: none; }
+}
 """
 
 
@@ -72,6 +86,8 @@ def _section(section: Section, dots_per_inch: int) -> str:
         f'src="data:image/png;base64,{_png(figure, dots_per_inch)}">'
         for figure, description in section.pictures
     )
+    if pictures:
+        pictures = f'<div class="pictures">{pictures}</div>'
     return f"<section><h2>{html.escape(section.title)}</h2>{paragraphs}{_table(section)}{pictures}</section>"
 
 
@@ -79,13 +95,19 @@ def _table(section: Section) -> str:
     if not section.rows:
         return ""
     kinds = [' class="number"' if _are_numbers(column) else "" for column in zip(*section.rows, strict=True)]
-    head = _row(section.header, kinds, tag="th")
-    rows = "".join(_row(row, kinds, tag="td") for row in section.rows)
-    return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
+    head = "".join(
+        f"<th{kind}>{html.escape(name)}</th>" for name, kind in zip(section.header, kinds, strict=True)
+    )
+    rows = "".join(_row(row, section.header, kinds) for row in section.rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
 
-def _row(cells: Sequence[str], kinds: Sequence[str], *, tag: str) -> str:
-    made = (f"<{tag}{kind}>{html.escape(cell)}</{tag}>" for cell, kind in zip(cells, kinds, strict=True))
+def _row(cells: Sequence[str], header: Sequence[str], kinds: Sequence[str]) -> str:
+    """Cells that carry the names of their columns: where there is no room, they stand below each other."""
+    made = (
+        f'<td{kind} data-name="{html.escape(name, quote=True)}">{html.escape(cell)}</td>'
+        for cell, name, kind in zip(cells, header, kinds, strict=True)
+    )
     return f"<tr>{''.join(made)}</tr>"
 
 

@@ -164,7 +164,13 @@ def predict_hidden(
 
 
 def picture_of_reconstruction(
-    model: CAVMAESync, clips: PreparedDataset, *, row: int, masking: MaskingConfig, normalize_pixels: bool
+    model: CAVMAESync,
+    clips: PreparedDataset,
+    *,
+    row: int,
+    masking: MaskingConfig,
+    normalize_pixels: bool,
+    column_inches: float = 3.5,
 ) -> Figure:
     """What a model predicts for one clip's middle frame and its segment, under a mask that never changes.
 
@@ -174,6 +180,7 @@ def picture_of_reconstruction(
         row: Which of them.
         masking: What to hide.
         normalize_pixels: Whether the model was trained to predict standardised patches.
+        column_inches: Width of each picture.
     """
     config = model.config
     source = MaskSource(config, masking, seed=0, purpose=Purpose.VALIDATION_MASK)
@@ -183,7 +190,7 @@ def picture_of_reconstruction(
         masks=source.draw([Draw(0, row)]),
         normalize_pixels=normalize_pixels,
     )
-    return reconstruction_picture(frame=frame, segment=segment)
+    return reconstruction_picture(frame=frame, segment=segment, column_inches=column_inches)
 
 
 def rasterize(figure: Figure) -> NDArray[np.uint8]:

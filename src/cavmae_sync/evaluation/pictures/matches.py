@@ -12,7 +12,6 @@ from cavmae_sync.data import PreparedDataset
 from cavmae_sync.evaluation.pictures.style import (
     GREEN,
     GREY,
-    LARGE,
     NORMAL,
     SMALL,
     label,
@@ -26,7 +25,7 @@ from cavmae_sync.metrics import true_match_ranks
 Direction = Literal["audio_to_visual", "visual_to_audio"]
 
 #: Longer ids lose their middle.
-_ID_LETTERS: Final = 20
+_ID_LETTERS: Final = 11
 
 
 def matches_picture(
@@ -35,7 +34,7 @@ def matches_picture(
     *,
     queries: Sequence[int],
     direction: Direction = "audio_to_visual",
-    num_matches: int = 5,
+    num_matches: int = 3,
 ) -> Figure:
     """One row per query: what was asked with, and the nearest clips, the right one outlined.
 
@@ -56,9 +55,11 @@ def matches_picture(
     scores_QG = report.similarity_QG if direction == "audio_to_visual" else report.similarity_QG.T
     ranks_Q = true_match_ranks(scores_QG)
     num_matches = min(num_matches, len(clips))
-    figure = new_figure(width_inches=1.75 * (num_matches + 1.5), height_inches=2.75 * len(queries) + 0.4)
+    figure = new_figure(width_inches=0.93 * (num_matches + 1.5), height_inches=2.2 * len(queries) + 0.5)
     asked = "sound" if direction == "audio_to_visual" else "picture"
-    figure.suptitle(f"Asked with the {asked}, nearest first (gallery of {len(clips)} clips)", fontsize=LARGE)
+    figure.suptitle(
+        f"Asked with the {asked}, nearest first\n(gallery of {len(clips)} clips)", fontsize=NORMAL
+    )
     rows = figure.subfigures(len(queries), 1, squeeze=False)[:, 0]
     for row, query in zip(rows, queries, strict=True):
         left, right = row.subfigures(1, 2, width_ratios=(1.5, num_matches))
@@ -77,16 +78,17 @@ def _draw_query(axes: Axes, clips: PreparedDataset, query: int, *, asked: str, p
     name = _short(clips.clip_id(query))
     if asked == "sound":
         show_spectrogram(axes, _sound(clips, query))
-        label(axes, x=f"time (s)\n\nown clip at place {place:g}", y="mel bin", title=name)
+        label(axes, x=f"time (s)\nown clip at\nplace {place:g}", title=name)
+        axes.set_yticks([])
     else:
         axes.imshow(_frame(clips, query))
         without_ticks(axes)
-        label(axes, x=f"\nown clip at place {place:g}", title=name)
+        label(axes, x=f"own clip at\nplace {place:g}", title=name)
 
 
 def _draw_matches(columns: NDArray[Any], clips: PreparedDataset, query: int, scores_G: Tensor) -> None:
     for k, item in enumerate(nearest(scores_G, num=len(columns))):
-        text = f"{k + 1}.  {float(scores_G[item]):z.3f}"
+        text = f"{k + 1}.  {float(scores_G[item]):z.2f}"
         _draw_match(columns[k], clips, item, text=text, is_own=item == query)
 
 
@@ -99,7 +101,7 @@ def _draw_match(axes: Sequence[Axes], clips: PreparedDataset, item: int, *, text
         for side in each.spines.values():
             side.set(color=GREEN if is_own else GREY, linewidth=4 if is_own else 0.8)
     top.set_title(
-        f"{text}  own clip" if is_own else text,
+        f"{text}\nown clip" if is_own else f"{text}\n",
         fontsize=NORMAL,
         fontweight="bold" if is_own else "normal",
         color=GREEN if is_own else "black",
@@ -116,4 +118,4 @@ def _sound(clips: PreparedDataset, item: int) -> NDArray[Any]:
 
 
 def _short(clip_id: str) -> str:
-    return clip_id if len(clip_id) <= _ID_LETTERS else f"{clip_id[:9]}…{clip_id[-10:]}"
+    return clip_id if len(clip_id) <= _ID_LETTERS else f"{clip_id[:4]}…{clip_id[-6:]}"

@@ -56,7 +56,12 @@ class Reconstruction:
 
 
 def reconstruction_picture(
-    *, frame: Reconstruction, segment: Reconstruction, title: str = "Reconstruction", note: str = ""
+    *,
+    frame: Reconstruction,
+    segment: Reconstruction,
+    title: str = "Reconstruction",
+    note: str = "",
+    column_inches: float = 3.5,
 ) -> Figure:
     """Original, what the encoder saw, and prediction: of a frame above, of its segment of sound below.
 
@@ -65,10 +70,14 @@ def reconstruction_picture(
         segment: Log-mel [L, M].
         title: Printed above.
         note: Printed below.
+        column_inches: Width of a picture.
     """
     seen_HWC = np.where(frame.hidden[:, :, None], _grey(), frame.original)
     pictures = _columns(frame, seen_HWC)
-    figure = new_figure(width_inches=3.5 * len(pictures), height_inches=6.8 + 0.3 * bool(note))
+    figure = new_figure(
+        width_inches=column_inches * len(pictures),
+        height_inches=1.65 * column_inches + 1 + 0.3 * bool(note),
+    )
     figure.suptitle(drawable(title), fontsize=LARGE)
     if note:
         figure.supxlabel(note, fontsize=NORMAL, x=0.01, ha="left")
@@ -89,7 +98,7 @@ def _draw_segments(row: NDArray[Any], segment: Reconstruction) -> None:
         zip(row, _columns(segment, seen_LM), _names(segment, "sound"), strict=True)
     ):
         image = show_spectrogram(axes, values_LM, **limits)
-        label(axes, x="time in the segment (s)", y="mel bin" if k == 0 else "")
+        label(axes, x="time (s)", y="mel bin" if k == 0 else "")
         axes.set_title(name, fontsize=NORMAL)
     _add_scale(row, image)
 
@@ -107,7 +116,7 @@ def _columns(one: Reconstruction, seen: NDArray[Any]) -> list[NDArray[Any]]:
 
 
 def _names(one: Reconstruction, kind: str) -> list[str]:
-    seen = f"what the encoder saw ({one.hidden.mean() * 100:.0f} % hidden)"
+    seen = f"what the encoder\nsaw ({one.hidden.mean() * 100:.0f} % hidden)"
     if one.alone is None:
         return [kind, seen, "prediction"]
     return [kind, seen, "prediction of everything", "seen, and hidden as predicted"]

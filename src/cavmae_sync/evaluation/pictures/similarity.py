@@ -51,6 +51,16 @@ def gallery_picture(similarity_QG: Tensor, *, title: str = "Similarity of sounds
     return figure
 
 
+def gallery_pictures(similarity_QG: Tensor) -> tuple[Figure, Figure]:
+    """The two halves of `gallery_picture`, small enough for telephones: scores, and their spread."""
+    similarity_QG = similarity_QG.detach().cpu().float()
+    matrix = new_figure(width_inches=4.2, height_inches=4)
+    _draw_matrix(matrix.subplots(), _condensed(similarity_QG), len(similarity_QG))
+    spread = new_figure(width_inches=4.2, height_inches=4)
+    _draw_distributions(spread.subplots(), similarity_QG)
+    return matrix, spread
+
+
 def _condensed(similarity_QG: Tensor) -> Tensor:
     if len(similarity_QG) <= _MAX_CELLS:
         return similarity_QG
@@ -127,9 +137,9 @@ def clip_picture(
     """
     cosines_TT = (embedding.audio_TD @ embedding.visual_TD.T).numpy()
     edges = _cell_edges(embedding.frame_seconds_T.numpy())
-    figure = new_figure(width_inches=9, height_inches=8)
+    figure = new_figure(width_inches=4.8, height_inches=4.4)
     own = float(cosines_TT.diagonal().mean())
-    figure.suptitle(f"{title}: mean of the diagonal {own:z.3f}", fontsize=LARGE)
+    figure.suptitle(f"{title}: mean of the diagonal {own:z.3f}", fontsize=NORMAL)
     grid = figure.add_gridspec(2, 2, width_ratios=(1, 6), height_ratios=(6, 0.45))
     heat = figure.add_subplot(grid[0, 1])
     mesh = heat.pcolormesh(edges, edges, cosines_TT, cmap=SCORES)

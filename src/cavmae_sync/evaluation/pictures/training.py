@@ -10,6 +10,7 @@ from cavmae_sync.evaluation.pictures.style import (
     BLUE,
     GREEN,
     LARGE,
+    NORMAL,
     ORANGE,
     PURPLE,
     SKY,
@@ -57,6 +58,21 @@ def training_curves(rows: Sequence[Mapping[str, Any]], *, title: str = "Training
         _draw_curves(panel, rows, name, kinds)
     for unused in panels[len(names) :]:
         unused.axis("off")
+    return figure
+
+
+def curve_picture(rows: Sequence[Mapping[str, Any]], name: str, *, title: str) -> Figure:
+    """One logged number over steps, small enough for a telephone.
+
+    Args:
+        rows: Rows of `metrics.jsonl`.
+        name: Of the number.
+        title: Printed above.
+    """
+    figure = new_figure(width_inches=4.1, height_inches=2.8)
+    axes = figure.subplots()
+    _draw_curves(axes, rows, name, list(dict.fromkeys(str(row["kind"]) for row in rows)))
+    axes.set_title(title, fontsize=NORMAL, loc="left")
     return figure
 
 
