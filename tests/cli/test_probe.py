@@ -103,3 +103,36 @@ def test_features_are_computed_in_shares_before_a_probe_is_trained(
     refused = cli(*words, "backbone=frozen")
     assert "there are none to share" in refused.err
     assert "--shard-index 2 must be at least 0 and below" in cli(*words, "--shard-index", 2).err
+
+
+def test_features_of_any_model(cli, prepared_folder: Path, model_file: Path, tmp_path: Path):
+    import numpy as np
+
+    from cavmae_sync import PreparedDataset
+
+    clips = PreparedDataset.open(prepared_folder)
+    file = tmp_path / "theirs.npz"
+    np.savez(file, features=np.random.default_rng(0).normal(size=(14, 5)), ids=np.array(clips.clip_ids))
+    lists = ("--train", prepared_folder, "--test", prepared_folder)
+    words = ("probe", "--features", file, *lists, "--out", tmp_path / "p")
+    assert "14 of 14 clips" in cli(*words, *QUICK).err
+    ran = cli("probe", *QUICK, *words[1:], "--allow-overlap", "--with-controls", "--json")
+    assert ran.code == 0, ran.err
+    facts = json.loads(ran.out)
+    assert list(facts["reports"]) == ["last_epoch", "shuffled", "oracle", "class_frequency"]
+    assert facts["reports"]["last_epoch"]["config"]["features"] == "theirs"
+    table = cli("probe", *QUICK, *words[1:-1], tmp_path / "q", "--allow-overlap")
+    assert f"reports in {tmp_path / 'q'}" in " ".join(table.out.split()).replace("\n", "")
+    for odd, says in (
+        ((model_file,), "either a model"),
+        (("--precision", "bfloat16"), "--precision cannot be used with --features FILE"),
+        (("--num-shards", "2"), "--num-shards cannot be used"),
+        (("--recipe", "finetune_as20k"), "Use a recipe that probes"),
+        (("--features", tmp_path / "gone.npz"), "gone.npz does not exist"),
+    ):
+        refused = cli(
+            "probe", *odd, *(each for each in words[1:] if odd[0] != "--features" or each not in words[1:3])
+        )
+        assert (refused.code, refused.out) == (1, "")
+        assert says in " ".join(refused.err.split())
+    assert "or give --features FILE" in cli("probe", "--out", tmp_path / "x").err

@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cavmae_sync.data import PrepareConfig, PreparedDataset, prepare
 from cavmae_sync.embedding import read_embeddings
+from cavmae_sync.embedding.outside_features import open_features
 from cavmae_sync.evaluation import open_embeddings, retrieval_report
 from cavmae_sync.inputs import InputConfig
 from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig, save_model
@@ -35,6 +37,36 @@ def test_the_file_of_any_encoder_is_written_and_measured(prepared, tmp_path: Pat
     report = retrieval_report(vectors)
     assert report.counts["gallery"] == 14
     assert report.clip_list == prepared.list_sha256
+
+
+def test_the_features_of_any_model_are_written_and_probed(stage_folder: Path, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    files = sorted((stage_folder / "clips").iterdir())
+    small = PrepareConfig(clip_seconds=1.0, num_frames=4, frame_pixels=32)
+    for split, some in (("train", files[:10]), ("test", files[10:])):
+        (tmp_path / f"{split}.txt").write_text("".join(f"{file}\n" for file in some))
+        names = stage_folder / "labels.csv"
+        prepare(
+            tmp_path / f"{split}.txt",
+            out=tmp_path / "data" / split,
+            config=small,
+            labels=names,
+            num_workers=0,
+        )
+    names = {
+        "encode_clip": lambda waveform_S, frame_HWC: np.concatenate(
+            [np.abs(np.fft.rfft(waveform_S[:4096]))[:5], frame_HWC[4::10, 4::10].reshape(-1)[:4] / 255.0]
+        )
+    }
+    exec(block("features"), names)  # our own page
+    lists = {split: PreparedDataset.open(tmp_path / "data" / split) for split in ("train", "test")}
+    given = open_features(Path("features.npz"), **lists)
+    assert given.features_NTD.shape == (14, 4, 9)
+    assert (given.name, given.num_unused, given.rows) == (
+        "ImageBind",
+        0,
+        (tuple(range(10)), (10, 11, 12, 13)),
+    )
 
 
 def test_every_name_of_the_table_is_read(tmp_path: Path):

@@ -1,7 +1,7 @@
 """`cavmae-sync probe`: a model and labelled clips to a classifier and its report."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,23 +9,25 @@ from cyclopts import Parameter
 
 from cavmae_sync.choices import Precision
 from cavmae_sync.cli.open import check_folder, open_embedder, open_share
+from cavmae_sync.cli.probe_outside import is_file_of_features, probe_features, refuse_model_options
 from cavmae_sync.cli.progress import show_progress
 from cavmae_sync.cli.terminal import Terminal, print_line, print_lines
 from cavmae_sync.cli.types import Count, Json, Workers
+from cavmae_sync.errors import ConfigError
 
 if TYPE_CHECKING:
+    from cavmae_sync.embedding import Embedder
     from cavmae_sync.evaluation.classification import ClassificationReport
-    from cavmae_sync.recipes.probing import ProbingResult
-
+    from cavmae_sync.recipes.probing_config import ProbeConfig
 _MODEL = "model."
 
 
 def probe(
-    run_or_weights: Path,
+    run_or_weights: Path | None = None,
     /,
     *overrides: str,
-    train: Path,
-    test: Path,
+    train: Path | None = None,
+    test: Path | None = None,
     out: Path,
     recipe: str = "probe_as20k",
     features: Path | None = None,
@@ -47,18 +49,23 @@ def probe(
     Recipes: probe_as20k (any number of labels per clip), probe_vggsound (one label per clip), probe_stage
     (some hundred clips); finetune_as20k, finetune_as2m, finetune_vggsound train the model too.
 
+    With --features FILE the features are those that any other model made, and no model is named.
+
     Example: cavmae-sync probe my-run --train my-dataset --test my-test-dataset --out my-probe head=linear
+
+    Example: cavmae-sync probe --features imagebind.npz --train my-data --test my-test --out theirs
 
     Args:
         run_or_weights: Folder of a run, a weights file, or organisation/name on a hub.
         overrides: `key.path=value` words, for example `head=linear`, `features.modalities=audio`,
             `features.tokens=patch_mean`, `backbone=frozen augment.mixup_probability=0.5`; with `model.` in
             front for what no weight shows, `model.inputs.align_length=valid`.
-        train: Prepared dataset to learn from.
+        train: Prepared dataset to learn from; a file of features may say itself which clips these are.
         test: Prepared dataset to measure with.
         out: Folder of the probe.
         recipe: Name of a complete configuration.
         features: Folder where features are kept, to share them between probes; OUT/features unless given.
+            Or an .npz or Parquet file of features that any model made (docs/outside.md).
         precision: Precision of matrix products.
         device: cpu, cuda or mps; the best there is unless given.
         num_workers: Processes that read clips; 0 reads in this one.
@@ -66,25 +73,38 @@ def probe(
             same --features, and trains nothing. Run once more without when all have ended.
         num_shards: How many machines compute features.
         allow_overlap: Measure also on test clips that are among the training clips (told by their content).
-        with_controls: Report an untrained model, the truth and the frequency of classes too.
+        with_controls: Report an untrained model (of a file: features of other clips), the truth and the
+            frequency of classes too.
         as_json: Print the result as one JSON object.
     """
     from cavmae_sync.data import PreparedDataset
-    from cavmae_sync.evaluation import untrained
     from cavmae_sync.model import find_weights
-    from cavmae_sync.recipes.probing import run_probing
     from cavmae_sync.recipes.probing_config import find_probe_recipe
-    from cavmae_sync.recipes.probing_controls import control_reports
     from cavmae_sync.recipes.probing_features import cache_probing_share
 
     check_folder(out, option="--out")
+    if features is not None and is_file_of_features(features):
+        words = [*([] if run_or_weights is None else [str(run_or_weights)]), *overrides]
+        refuse_model_options(words, precision=precision, num_shards=num_shards, num_workers=num_workers)
+        config = find_probe_recipe(recipe).with_overrides(words)
+        datasets = {"train": train, "test": test, "allow_overlap": allow_overlap}
+        measured = probe_features(
+            features, config, out=out, device=device, with_controls=with_controls, **datasets
+        )
+        _print(*measured, out=out, as_json=as_json)
+        return
+    if run_or_weights is None or train is None or test is None:
+        raise ConfigError(
+            "name a run or weights, --train and --test; or give --features FILE, features in an .npz or "
+            "Parquet file."
+        )
     check_folder(features, option="--features")
     config = find_probe_recipe(recipe).with_overrides(_words(overrides, is_for_model=False))
     found = find_weights(run_or_weights)  # once: a name on a hub may mean others tomorrow
     embedder = open_embedder(found, _words(overrides, is_for_model=True), device=device, precision=precision)
-    clips = {"train": PreparedDataset.open(train), "test": PreparedDataset.open(test)}
     shared: dict[str, Any] = {
-        **clips,
+        "train": PreparedDataset.open(train),
+        "test": PreparedDataset.open(test),
         "features": features or out / "features",
         "num_workers": num_workers or 0,
         "show": show_progress,
@@ -94,13 +114,29 @@ def probe(
         is_complete = cache_probing_share(embedder, config, share=share, **shared)
         _print_share(shared["features"], is_complete=is_complete, as_json=as_json)
         return
-    shared["allow_overlap"] = allow_overlap
-    result = run_probing(embedder, config, out=out, model_path=found, **shared)
-    controls: dict[str, ClassificationReport] = {}
+    shared |= {"allow_overlap": allow_overlap, "model_path": found}
+    measured = _of_model(embedder, config, out=out, with_controls=with_controls, **shared)
+    _print(*measured, out=out, as_json=as_json)
+
+
+def _of_model(
+    embedder: "Embedder", config: "ProbeConfig", *, out: Path, with_controls: bool, **shared: Any
+) -> "tuple[Mapping[str, ClassificationReport], float, Mapping[float, float]]":
+    """Reports by name, the learning rate, and the scores by which it was chosen."""
+    from cavmae_sync.evaluation import untrained
+    from cavmae_sync.recipes.probing import run_probing
+    from cavmae_sync.recipes.probing_controls import control_reports
+
+    result = run_probing(embedder, config, out=out, **shared)
+    reports = {"last_epoch": result.report}
+    if result.averaged_report is not None:
+        reports["averaged"] = result.averaged_report
     if with_controls:
+        shared["model_path"] = None
         fresh = run_probing(untrained(embedder, seed=config.seed), config, out=out / "untrained", **shared)
-        controls = {"untrained": fresh.report, **control_reports(config, **clips)}
-    _print(result, controls, out=out, as_json=as_json)
+        reports["untrained"] = fresh.report
+        reports |= control_reports(config, train=shared["train"], test=shared["test"])
+    return reports, result.learning_rate, result.held_out_scores
 
 
 def _print_share(features: Path, *, is_complete: bool, as_json: bool) -> None:
@@ -120,17 +156,18 @@ def _words(overrides: Sequence[str], *, is_for_model: bool) -> list[str]:
 
 
 def _print(
-    result: "ProbingResult", controls: "dict[str, ClassificationReport]", *, out: Path, as_json: bool
+    reports: "Mapping[str, ClassificationReport]",
+    learning_rate: float,
+    held_out_scores: Mapping[float, float],
+    *,
+    out: Path,
+    as_json: bool,
 ) -> None:
-    reports = {"last_epoch": result.report}
-    if result.averaged_report is not None:
-        reports["averaged"] = result.averaged_report
-    reports |= controls
     if as_json:
         facts = {
             "out": str(out),
-            "learning_rate": result.learning_rate,
-            "held_out_scores": {f"{rate:g}": score for rate, score in result.held_out_scores.items()},
+            "learning_rate": learning_rate,
+            "held_out_scores": {f"{rate:g}": score for rate, score in held_out_scores.items()},
             "reports": {name: report.to_dict() for name, report in reports.items()},
         }
         print_lines(json.dumps(facts, indent=2, allow_nan=False, ensure_ascii=False))
@@ -139,9 +176,10 @@ def _print(
     for name, report in reports.items():
         console.print(name.replace("_", " ").upper(), style="bold")
         console.print(report.to_table())
-    scores = ", ".join(f"{rate:g}: {score:.3f}" for rate, score in result.held_out_scores.items())
+    scores = ", ".join(f"{rate:g}: {score:.3f}" for rate, score in held_out_scores.items())
     chosen = f" (held-out training clips: {scores})" if scores else ""
-    console.print(f"learning rate {result.learning_rate:g}{chosen}", soft_wrap=True)
-    if scores and result.learning_rate in (min(result.held_out_scores), max(result.held_out_scores)):
+    console.print(f"learning rate {learning_rate:g}{chosen}", soft_wrap=True)
+    if scores and learning_rate in (min(held_out_scores), max(held_out_scores)):
         console.print("It is at an end of those tried. Try more, for example learning_rates=1e-3,1e-2,1e-1.")
-    console.print(f"probe in {out}", soft_wrap=True)
+    what = "probe" if any(out.glob("probe.*")) else "reports"
+    console.print(f"{what} in {out}", soft_wrap=True)

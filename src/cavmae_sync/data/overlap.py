@@ -30,6 +30,7 @@ Shared = Literal[
     "same sound",
     "same pictures",
     "same sound, encoded again",
+    "same features",
 ]
 
 _NUM_NAMED: Final = 5
@@ -111,13 +112,29 @@ def check_apart(
         DatasetError: Clips are in both lists, and that is not allowed; names some.
     """
     shared = shared_clips(test, train, by_likeness=True)
-    if shared and not allow_overlap:
+    if not allow_overlap:
+        refuse_shared(shared, num_clips=len(test), test=str(test.folder), train=str(train.folder))
+    return shared
+
+
+def refuse_shared(shared: Sequence[SharedClip], *, num_clips: int, test: str, train: str) -> None:
+    """Refuse clips to measure with that were learned from.
+
+    Args:
+        shared: Those.
+        num_clips: Clips to measure with, in all.
+        test: Where these are, for the message.
+        train: Where those to learn from are.
+
+    Raises:
+        DatasetError: There are any; names some.
+    """
+    if shared:
         raise DatasetError(
-            f"{overlap_text(shared, num_clips=len(test))} of {test.folder} are also in {train.folder}: "
+            f"{len(shared)} of {num_clips} clips of {test} are also in {train}: "
             f"{named(map(str, shared))}. A score on clips that were learned from says what was remembered. "
             "Take them out of one of the two, or measure all the same with --allow-overlap."
         )
-    return shared
 
 
 def without_file(clips: PreparedDataset, file: Path) -> PreparedDataset:
@@ -125,11 +142,6 @@ def without_file(clips: PreparedDataset, file: Path) -> PreparedDataset:
     content_hash = content_hash_of(file)
     kept = [row for row, known in enumerate(clips.content_hashes) if known != content_hash]
     return clips if len(kept) == len(clips) else clips.subset(kept)
-
-
-def overlap_text(shared: Sequence[SharedClip], *, num_clips: int) -> str:
-    """How many of how many, in words."""
-    return f"{len(shared)} of {num_clips} clips"
 
 
 def named(names: Iterable[str]) -> str:

@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 
-from cavmae_sync.data.store import PreparedDataset
+from cavmae_sync.data.targets import LabelledClips
 from cavmae_sync.errors import DatasetError
 
 
@@ -15,14 +15,14 @@ class Slices:
     held_out: tuple[int, ...]
 
 
-def slice_by_file(clips: PreparedDataset, *, fraction: float, seed: int) -> Slices:
+def slice_by_file(clips: LabelledClips, *, fraction: float, seed: int) -> Slices:
     """Hold out the clips of about a fraction of the files.
 
     Which ones follows from the seed and the content of each file alone, so that clips cut from one file,
     or from copies of it, stay together, and other clips in the list change nothing.
 
     Args:
-        clips: Prepared clips.
+        clips: Clips.
         fraction: Share of files to hold out, between 0 and 1.
         seed: Another seed, other files.
 

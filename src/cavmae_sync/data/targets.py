@@ -4,18 +4,51 @@ N clips, C classes, any shape X before the classes.
 """
 
 from collections.abc import Sequence
-from typing import Final
+from pathlib import Path
+from typing import Final, Protocol
 
 import torch
 from torch import Tensor
 
-from cavmae_sync.data.store import PreparedDataset
 from cavmae_sync.errors import DatasetError
 
 _NUM_NAMED: Final = 5
 
 
-def class_names(clips: PreparedDataset) -> tuple[str, ...]:
+class LabelledClips(Protocol):
+    """Clips with names and labels, whatever else is known of them: `PreparedDataset`, or rows of a file."""
+
+    @property
+    def folder(self) -> Path:
+        """Where they are from."""
+        ...
+
+    @property
+    def clip_ids(self) -> Sequence[str]:
+        """Id of every clip."""
+        ...
+
+    @property
+    def labels(self) -> Sequence[tuple[str, ...]]:
+        """Labels of every clip."""
+        ...
+
+    @property
+    def content_hashes(self) -> Sequence[str]:
+        """What every clip was cut from: equal for clips of one file."""
+        ...
+
+    @property
+    def list_sha256(self) -> str:
+        """Fingerprint of which clips these are, in order."""
+        ...
+
+    def __len__(self) -> int:
+        """Number of clips."""
+        ...
+
+
+def class_names(clips: LabelledClips) -> tuple[str, ...]:
     """Every label of a dataset, sorted: the classes of a classifier trained on it.
 
     Raises:
@@ -25,7 +58,7 @@ def class_names(clips: PreparedDataset) -> tuple[str, ...]:
     return tuple(sorted({name for names in labels for name in names}))
 
 
-def label_vectors(clips: PreparedDataset, classes: Sequence[str]) -> Tensor:
+def label_vectors(clips: LabelledClips, classes: Sequence[str]) -> Tensor:
     """Which classes each clip belongs to.
 
     Args:
@@ -69,16 +102,16 @@ def smoothed(is_true_XC: Tensor, *, smoothing: float) -> Tensor:
     return torch.where(is_true_XC, 1 - smoothing, background).float()
 
 
-def _checked_labels(clips: PreparedDataset) -> list[tuple[str, ...]]:
+def _checked_labels(clips: LabelledClips) -> list[tuple[str, ...]]:
     labels = clips.labels
     bare = [clip for clip, names in enumerate(labels) if not names]
     if bare or not labels:
-        found = [clips.clip_id(clip) for clip in bare]
+        found = [clips.clip_ids[clip] for clip in bare]
         raise DatasetError(
             f"{len(bare)} of {len(labels)} clips of {clips.folder} have no label: {_some(found)}. Prepare "
             "the videos again with --labels FILE, a CSV file with the columns video_id,labels."
         )
-    return labels
+    return list(labels)
 
 
 def _some(names: Sequence[str]) -> str:

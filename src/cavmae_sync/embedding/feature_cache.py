@@ -47,11 +47,11 @@ class StoredFeatures:
     """Features of clips, read when asked for.
 
     Attributes:
-        parts: float16 `[N, T, D]` of each modality; a feature is them one after the other.
+        parts: Floats `[N, T, D]`, float16 of each modality; a feature is them one after the other.
         rows: Which clips of the parts, in which order; None for all.
     """
 
-    parts: tuple[NDArray[np.float16], ...]
+    parts: tuple[NDArray[np.floating[Any]], ...]
     rows: tuple[int, ...] | None = None
 
     def __len__(self) -> int:

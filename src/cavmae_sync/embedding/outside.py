@@ -19,11 +19,10 @@ from torch import Tensor
 from cavmae_sync.atomic import written_whole
 from cavmae_sync.embedding.library.open import open_library
 from cavmae_sync.embedding.outside_files import (
+    EMBEDDINGS,
     VECTORS,
     FileContent,
-    kind_of,
-    read_npz,
-    read_parquet,
+    read_outside,
     write_npz,
     write_parquet,
 )
@@ -66,7 +65,7 @@ def read_embeddings(path: str | os.PathLike[str]) -> DatasetEmbeddings:
     path = Path(path)
     if path.is_dir():
         return open_library(path).embeddings()
-    content = read_npz(path) if kind_of(path) == "npz" else read_parquet(path)
+    content = read_outside(path, EMBEDDINGS)
     shaped = {name: _three_axes(path, name, content.vectors[name]) for name in VECTORS}
     _check_together(path, shaped, content)
     audio_NTD, num_audio = _unit(shaped["audio"])

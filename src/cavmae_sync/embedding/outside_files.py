@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.untrusted import parse_json
 
-#: Arrays and columns with a meaning. The first two must be there.
+#: Arrays and columns with a meaning in a file of embeddings. The first two must be there.
 VECTORS: Final = ("audio", "visual")
 PER_CLIP: Final = ("ids", "labels")
 #: About the file as a whole: arrays of an .npz, or JSON under `METADATA_KEY` of a Parquet file.
@@ -38,24 +38,54 @@ _BATCH_ROWS: Final = 256
 _DAMAGE: Final = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FileKind:
+    """What a file of a kind holds.
+
+    Attributes:
+        vectors: Arrays of numbers that must be there.
+        per_clip: Of "ids", "labels" and "split", those that may be there.
+    """
+
+    vectors: tuple[str, ...]
+    per_clip: tuple[str, ...]
+
+
+#: Vectors to be compared; features for a classifier; maps over pictures.
+EMBEDDINGS: Final = FileKind(vectors=VECTORS, per_clip=PER_CLIP)
+FEATURES: Final = FileKind(vectors=("features",), per_clip=("ids", "labels", "split"))
+MAPS: Final = FileKind(vectors=("maps",), per_clip=("ids",))
+
+
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class FileContent:
     """What a file of vectors holds, not yet judged.
 
     Attributes:
-        vectors: `audio` and `visual`, arrays of any type and shape.
+        vectors: By name, arrays of any type and shape.
         ids: One per clip, or None.
         labels: Per clip, or None.
+        split: Per clip, or None.
         facts: Those of `FACTS` that the file has.
     """
 
     vectors: Mapping[str, NDArray[Any]]
     ids: tuple[str, ...] | None = None
     labels: tuple[tuple[str, ...], ...] | None = None
+    split: tuple[str, ...] | None = None
     facts: Mapping[str, Any]
 
 
-def read_npz(path: Path) -> FileContent:
+def read_outside(path: Path, kind: FileKind) -> FileContent:
+    """An .npz or Parquet file, told apart by its first bytes.
+
+    Raises:
+        DatasetError: It is missing, damaged, something else, or has names without a meaning.
+    """
+    return read_npz(path, kind) if kind_of(path) == "npz" else read_parquet(path, kind)
+
+
+def read_npz(path: Path, kind: FileKind = EMBEDDINGS) -> FileContent:
     """An .npz file.
 
     Raises:
@@ -64,13 +94,14 @@ def read_npz(path: Path) -> FileContent:
     try:
         with zipfile.ZipFile(path) as archive:
             members = {name.removesuffix(".npy"): name for name in archive.namelist()}
-            _check_names(path, members)
+            _check_names(path, kind, members)
             arrays = {name: _npz_array(archive, member, path) for name, member in members.items()}
     except _DAMAGE as error:
         raise DatasetError(f"{path} is damaged: {error}. Write it again with numpy.savez.") from error
     return FileContent(
-        vectors={name: arrays[name] for name in VECTORS},
+        vectors={name: arrays[name] for name in kind.vectors},
         ids=_texts(arrays["ids"], name="ids", path=path) if "ids" in arrays else None,
+        split=_texts(arrays["split"], name="split", path=path) if "split" in arrays else None,
         labels=_npz_labels(arrays["labels"], path) if "labels" in arrays else None,
         facts={name: arrays[name].tolist() for name in FACTS if name in arrays},
     )
@@ -136,7 +167,7 @@ def _texts(values: NDArray[Any], *, name: str, path: Path) -> tuple[str, ...]:
     return tuple(map(str, values.tolist()))
 
 
-def read_parquet(path: Path) -> FileContent:
+def read_parquet(path: Path, kind: FileKind = EMBEDDINGS) -> FileContent:
     """A Parquet file with one row per clip; vectors are lists of numbers, or lists of lists.
 
     Raises:
@@ -145,7 +176,7 @@ def read_parquet(path: Path) -> FileContent:
     try:
         with pq.ParquetFile(path) as file:
             names = [name for name in file.schema_arrow.names if not name.startswith("__")]
-            _check_names(path, names)
+            _check_names(path, kind, names)
             _check_declared(path, file)
             batches = list(file.iter_batches(batch_size=_BATCH_ROWS, columns=names))
             facts = _parquet_facts(path, file.schema_arrow.metadata or {})
@@ -154,8 +185,9 @@ def read_parquet(path: Path) -> FileContent:
     if not batches:
         raise DatasetError(f"{path} has no rows. One row per clip is needed.")
     return FileContent(
-        vectors={name: _parquet_vectors(batches, name, path) for name in VECTORS},
-        ids=_parquet_ids(batches, path) if "ids" in names else None,
+        vectors={name: _parquet_vectors(batches, name, path) for name in kind.vectors},
+        ids=_parquet_texts(batches, "ids", path) if "ids" in names else None,
+        split=_parquet_texts(batches, "split", path) if "split" in names else None,
         labels=_parquet_labels(batches, path) if "labels" in names else None,
         facts=facts,
     )
@@ -213,11 +245,11 @@ def _refuse_ragged(path: Path, name: str, found: object) -> NoReturn:
     )
 
 
-def _parquet_ids(batches: Sequence[pa.RecordBatch], path: Path) -> tuple[str, ...]:
-    ids = [value for batch in batches for value in batch["ids"].to_pylist()]
-    if not all(isinstance(value, str | int) for value in ids):
-        raise DatasetError(f"{path}: ids must be texts or whole numbers, one for each clip, without gaps.")
-    return tuple(map(str, ids))
+def _parquet_texts(batches: Sequence[pa.RecordBatch], name: str, path: Path) -> tuple[str, ...]:
+    texts = [value for batch in batches for value in batch[name].to_pylist()]
+    if not all(isinstance(value, str | int) for value in texts):
+        raise DatasetError(f"{path}: {name} must be texts or whole numbers, one for each clip, without gaps.")
+    return tuple(map(str, texts))
 
 
 def _parquet_labels(batches: Sequence[pa.RecordBatch], path: Path) -> tuple[tuple[str, ...], ...]:
@@ -249,13 +281,13 @@ def _check_declared(path: Path, file: pq.ParquetFile) -> None:
     check_fits(path, "its columns", num_values * np.dtype(np.float64).itemsize)
 
 
-def _check_names(path: Path, names: Mapping[str, str] | Sequence[str]) -> None:
-    known = (*VECTORS, *PER_CLIP, *(FACTS if isinstance(names, Mapping) else ()))
-    missing = [name for name in VECTORS if name not in names]
-    unknown = sorted(name for name in names if name not in known)
+def _check_names(path: Path, kind: FileKind, names: Mapping[str, str] | Sequence[str]) -> None:
+    optional = (*kind.per_clip, *(FACTS if isinstance(names, Mapping) else ()))
+    missing = [name for name in kind.vectors if name not in names]
+    unknown = sorted(name for name in names if name not in (*kind.vectors, *optional))
     if missing or unknown:
         raise DatasetError(
-            f"{path} must hold audio and visual, and may hold {', '.join(known[2:])}. "
+            f"{path} must hold {' and '.join(kind.vectors)}, and may hold {', '.join(optional)}. "
             f"Missing: {', '.join(missing) or 'nothing'}; without a meaning here: "
             f"{', '.join(unknown) or 'nothing'}. Rename or leave out."
         )

@@ -5,14 +5,13 @@ N clips, C classes.
 
 from collections.abc import Mapping
 
-from cavmae_sync.data import PreparedDataset
-from cavmae_sync.data.targets import class_names, label_vectors
+from cavmae_sync.data.targets import LabelledClips, class_names, label_vectors
 from cavmae_sync.evaluation.classification import ClassificationReport, classification_report
 from cavmae_sync.recipes.probing_config import ProbeConfig
 
 
 def control_reports(
-    config: ProbeConfig, *, train: PreparedDataset, test: PreparedDataset
+    config: ProbeConfig, *, train: LabelledClips, test: LabelledClips
 ) -> Mapping[str, ClassificationReport]:
     """What needs no model.
 

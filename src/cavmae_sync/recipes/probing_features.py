@@ -7,7 +7,7 @@ from cavmae_sync.data import PreparedDataset, Share
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.embedding.feature_cache import cache_share
 from cavmae_sync.errors import ConfigError
-from cavmae_sync.recipes.probing import Advance, Show
+from cavmae_sync.recipes.probing_bench import Advance, Show
 from cavmae_sync.recipes.probing_config import ProbeConfig
 
 

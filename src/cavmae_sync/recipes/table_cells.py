@@ -23,7 +23,8 @@ from cavmae_sync.evaluation.segmentation_stage import StageExamples
 from cavmae_sync.model import weights_fingerprint
 from cavmae_sync.paper import RECALL_AT
 from cavmae_sync.recipes.materials import ByFrames, Materials, OnProgress
-from cavmae_sync.recipes.probing import Advance, run_probing
+from cavmae_sync.recipes.probing import run_probing
+from cavmae_sync.recipes.probing_bench import Advance
 from cavmae_sync.recipes.probing_config import find_probe_recipe
 from cavmae_sync.recipes.tables import Measurement, Task
 from cavmae_sync.untrusted import read_json

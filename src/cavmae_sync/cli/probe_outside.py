@@ -1,0 +1,76 @@
+"""`cavmae-sync probe --features FILE`: a classifier on features that any model made."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cavmae_sync.choices import Precision
+from cavmae_sync.cli.progress import show_progress
+from cavmae_sync.errors import ConfigError
+
+if TYPE_CHECKING:
+    from cavmae_sync.evaluation.classification import ClassificationReport
+    from cavmae_sync.recipes.probing_config import ProbeConfig
+
+_SUFFIXES = (".npz", ".parquet")
+
+
+def is_file_of_features(path: Path) -> bool:
+    """Whether --features names a file, there or not, and no folder."""
+    return not path.is_dir() and (path.is_file() or path.suffix.lower() in _SUFFIXES)
+
+
+def refuse_model_options(
+    words: Sequence[str], *, precision: Precision, num_shards: int, num_workers: int | None
+) -> None:
+    """Refuse what needs a model where the features are made.
+
+    Raises:
+        ConfigError: A model, or an option for one.
+    """
+    models = [word for word in words if "=" not in word or word.startswith("model.")]
+    if models:
+        raise ConfigError(
+            f"either a model ({models[0]}) or --features FILE, not both: features of a file are made already."
+        )
+    given = {
+        "--precision": precision != "float32",
+        "--num-shards": num_shards > 1,
+        "--num-workers": bool(num_workers),
+    }
+    if odd := [name for name, is_given in given.items() if is_given]:
+        raise ConfigError(f"{', '.join(odd)} cannot be used with --features FILE: the features are made.")
+
+
+def probe_features(
+    path: Path,
+    config: "ProbeConfig",
+    *,
+    train: Path | None,
+    test: Path | None,
+    out: Path,
+    allow_overlap: bool,
+    device: str | None,
+    with_controls: bool,
+) -> "tuple[Mapping[str, ClassificationReport], float, Mapping[float, float]]":
+    """Reports by name, the learning rate, and the scores by which it was chosen."""
+    from cavmae_sync.data import PreparedDataset
+    from cavmae_sync.embedding.outside_features import open_features
+    from cavmae_sync.recipes.probing_controls import control_reports
+    from cavmae_sync.recipes.probing_outside import check_config_of_given, run_outside_probing, shuffled
+
+    check_config_of_given(config)
+    given = open_features(
+        path,
+        train=None if train is None else PreparedDataset.open(train),
+        test=None if test is None else PreparedDataset.open(test),
+        allow_overlap=allow_overlap,
+    )
+    done = run_outside_probing(given, config, out=out, device=device, show=show_progress)
+    reports = dict(done.reports)
+    if with_controls:
+        control = shuffled(given, seed=config.seed)
+        spoilt = run_outside_probing(control, config, out=out / "shuffled", device=device, show=show_progress)
+        reports |= {"shuffled": spoilt.reports["last_epoch"]}
+        reports |= control_reports(config, train=given.train, test=given.test)
+    return reports, done.learning_rate, done.held_out_scores
