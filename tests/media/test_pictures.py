@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from cavmae_sync.media import SamplingRule, read_clip, write_video
+from cavmae_sync.media.playback import playback
 
 from .conftest import noise, numbered_frames, read_numbers, remux
 
@@ -70,19 +71,35 @@ def test_a_rate_that_varies(tmp_path: Path):
     assert read_numbers(clip.frames_THWC) == [0, 2, 3, 4, 5]
 
 
-@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
-def test_turned_upright(film: Callable[..., Path], tmp_path: Path, degrees: int):
-    upright = film(1.0)
-    turned = tmp_path / "turned.mp4"
-    with av.open(str(upright)) as read, av.open(str(turned), "w") as write:
+# a, b, c, d of the matrix: (x, y) goes to (a x + c y, b x + d y); and the same of the array of pixels.
+ORIENTATIONS = {
+    (1, 0, 0, 1): lambda frames: frames,
+    (-1, 0, 0, 1): lambda frames: frames[:, :, ::-1],
+    (1, 0, 0, -1): lambda frames: frames[:, ::-1],
+    (-1, 0, 0, -1): lambda frames: frames[:, ::-1, ::-1],
+    (0, 1, 1, 0): lambda frames: frames.swapaxes(1, 2),
+    (0, -1, 1, 0): lambda frames: frames.swapaxes(1, 2)[:, ::-1],
+    (0, 1, -1, 0): lambda frames: frames.swapaxes(1, 2)[:, :, ::-1],
+    (0, -1, -1, 0): lambda frames: frames.swapaxes(1, 2)[:, ::-1, ::-1],
+}
+
+
+@pytest.mark.parametrize("signs", ORIENTATIONS)
+def test_all_eight_orientations_stand_upright(
+    film: Callable[..., Path], tmp_path: Path, signs: tuple[int, int, int, int]
+):
+    stored, turned = film(1.0), tmp_path / "turned.mp4"
+    a, b, c, d = (sign * 65_536 for sign in signs)
+    with av.open(str(stored)) as read, av.open(str(turned), "w") as write:
         streams = {s.index: write.add_stream_from_template(s) for s in read.streams}
-        streams[0].set_display_rotation(degrees)
+        streams[0].set_display_matrix([a, b, 0, c, d, 0, 0, 0, 1 << 30])
         for packet in read.demux():
             if packet.dts is not None:
                 packet.stream = streams[packet.stream_index]
                 write.mux(packet)
-    expected = np.rot90(read_clip(upright).frames_THWC, k=degrees // 90, axes=(1, 2))
+    expected = ORIENTATIONS[signs](read_clip(stored).frames_THWC)
     np.testing.assert_array_equal(read_clip(turned).frames_THWC, expected)
+    np.testing.assert_array_equal(next(playback(turned).pictures()), expected[0])
 
 
 def test_rotation_of_a_phone(odd: Callable[[str], Path]):

@@ -143,6 +143,18 @@ def clips_table(rows: Sequence[ClipRow]) -> pa.Table:
     return pa.Table.from_pylist([asdict(row) for row in rows], schema=CLIPS_SCHEMA)
 
 
+def notes_on(file: str, notes: Sequence[str]) -> list[Rejected]:
+    """A row of `rejected.parquet` for a file that was taken, if anything of it was passed over."""
+    if not notes:
+        return []
+    return [Rejected(file=file, reason=PASSED_OVER, message=f"{file}: {'; '.join(notes)}.")]
+
+
+def num_refused(rows: Sequence[Rejected]) -> int:
+    """How many rows are of files that gave nothing."""
+    return sum(row.reason != PASSED_OVER for row in rows)
+
+
 def rejected_table(rows: Sequence[Rejected]) -> pa.Table:
     """Rows as a table of `REJECTED_SCHEMA`."""
     return pa.Table.from_pylist([asdict(row) for row in rows], schema=REJECTED_SCHEMA)

@@ -21,6 +21,8 @@ from cavmae_sync.data.manifest import (
     ClipRow,
     Rejected,
     clips_table,
+    notes_on,
+    num_refused,
     rejected_table,
     write_table,
 )
@@ -43,6 +45,7 @@ class SourceClip:
         clip: Frames and sound.
         jpegs: The frames as they are to be stored, where they are JPEG of the right size already.
         is_resampled: The sound of an import was not at 16 kHz.
+        notes: What of its file was passed over; the same for all its clips.
     """
 
     id: str
@@ -50,6 +53,7 @@ class SourceClip:
     clip: Clip
     jpegs: tuple[bytes, ...] | None = None
     is_resampled: bool = False
+    notes: tuple[str, ...] = ()
 
 
 #: Gives the clips of a file below a root folder. A function of a module, so that workers can import it.
@@ -91,6 +95,7 @@ class _Taken:
 
     rows: list[ClipRow]
     num_resampled: int
+    notes: tuple[str, ...]
 
 
 def prepare_unit(unit: Unit) -> UnitResult:
@@ -112,6 +117,7 @@ def prepare_unit(unit: Unit) -> UnitResult:
                     rejected.append(found)
                 else:
                     rows += found.rows
+                    rejected += notes_on(found.rows[0].source, found.notes) if found.rows else ()
                     num_resampled += found.num_resampled
             sha256 = writer.finish()
         if len(rows) > num_before:
@@ -122,7 +128,7 @@ def prepare_unit(unit: Unit) -> UnitResult:
     write_table(rejected_table(rejected), unit.work_file("rejected.parquet"))
     write_text(unit.work_file("counts.json"), json.dumps({"num_resampled": num_resampled}))
     write_text(unit.work_file("json"), json.dumps([asdict(shard) for shard in shards]))
-    return UnitResult(num_files=len(unit.files), num_clips=len(rows), num_rejected=len(rejected))
+    return UnitResult(num_files=len(unit.files), num_clips=len(rows), num_rejected=num_refused(rejected))
 
 
 def _prepare_file(
@@ -134,10 +140,12 @@ def _prepare_file(
     try:
         rows: list[ClipRow] = []
         num_resampled = 0
+        notes: tuple[str, ...] = ()
         for clip in unit.read(unit.root, source, unit.config):
             rows.append(_write_clip(clip, writer=writer, config=unit.config, known=known))
             num_resampled += clip.is_resampled
-        return _Taken(rows=rows, num_resampled=num_resampled)
+            notes = clip.notes
+        return _Taken(rows=rows, num_resampled=num_resampled, notes=notes)
     except MediaError as error:
         writer.rewind(before)
         message = str(error).replace(f"{unit.root}{os.sep}", "")

@@ -10,19 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cavmae_sync.data.config import PrepareConfig
-from cavmae_sync.data.manifest import PASSED_OVER, Rejected
 from cavmae_sync.data.sources import SourceFile
 from cavmae_sync.data.unit import SourceClip
 from cavmae_sync.inputs import resize_and_crop
 from cavmae_sync.media import iterate_clips, passed_over
-
-
-def notes_on(root: Path, source: SourceFile) -> list[Rejected]:
-    """What of a file that can be used was passed over, as notes for its report."""
-    notes = passed_over(root / source.path)
-    if not notes:
-        return []
-    return [Rejected(file=source.path, reason=PASSED_OVER, message=f"{source.path}: {'; '.join(notes)}.")]
 
 
 def read_video(root: Path, source: SourceFile, config: PrepareConfig) -> Iterator[SourceClip]:
@@ -49,9 +40,10 @@ def read_video(root: Path, source: SourceFile, config: PrepareConfig) -> Iterato
     )
     first_two = list(islice(clips, 2))  # what is missing or no media is refused here, with a reason
     content_hash = content_hash_of(path)
+    notes = passed_over(path)
     for clip in chain(first_two, clips):
         start = f"@{clip.start_seconds:.3f}" if len(first_two) > 1 else ""
-        yield SourceClip(id=f"{source.id}{start}", content_hash=content_hash, clip=clip)
+        yield SourceClip(id=f"{source.id}{start}", content_hash=content_hash, clip=clip, notes=notes)
 
 
 def content_hash_of(path: Path) -> str:

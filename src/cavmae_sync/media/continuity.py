@@ -8,6 +8,7 @@ picture and sound alike.
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+from av.audio.stream import AudioStream
 from av.packet import Packet
 
 from cavmae_sync.errors import DecodeError
@@ -22,9 +23,11 @@ _LEAP_OF_JOINED_SECONDS: Final = 10.0
 # Packets of one stream are stored in the order of decoding, in which stamps rise, but for jitter.
 _BACK_SECONDS: Final = 1.0
 _BACK_OF_JOINED_SECONDS: Final = 0.1
+# Containers write the time to the next packet as the length of this one; what it holds is shorter.
+_FILLED_SECONDS: Final = 1.0
 # A slide show has long stretches without data; ten minutes of nothing beside a minute of material is a lie.
 _IDLE_SECONDS: Final = 600.0
-_IDLE_RATIO: Final = 10.0
+_IDLE_RATIO: Final = 3.0
 
 
 class Continuity:
@@ -46,6 +49,7 @@ class Continuity:
         self._last: dict[int, float] = {}
         self._first: float | None = None
         self._stop = 0.0  # of all streams
+        self._filled_until = 0.0
         self._idle = 0.0
         self.has_leapt = False
 
@@ -64,7 +68,7 @@ class Continuity:
         order = None if packet.dts is None else packet.dts * tick
         offset = self._offsets.get(index, 0.0)
         if self._first is None:
-            self._first = self._stop = stamp
+            self._first = self._stop = self._filled_until = stamp
         elif self._leaps(index, stamp, order, offset):
             if self._leaps(index, stamp, order, self._newest):
                 self._newest = self._stop - stamp
@@ -72,9 +76,12 @@ class Continuity:
         self._offsets[index] = offset
         if order is not None:
             self._last[index] = order + offset
-        seconds = stamp + offset
-        self._count_idle(seconds)
-        self._stop = max(self._stop, seconds + min((packet.duration or 0) * tick, self._leap))
+        seconds, length = stamp + offset, (packet.duration or 0) * tick
+        filled = min(length, _FILLED_SECONDS)
+        self._count_idle(seconds, filled)
+        # A still picture may fill a minute; sound goes on at once. A length that is a leap is none.
+        longest = filled if isinstance(packet.stream, AudioStream) or length > self._leap else length
+        self._stop = max(self._stop, seconds + longest)
         if offset:
             _move(packet, round(offset / tick))
 
@@ -90,9 +97,10 @@ class Continuity:
         goes_back = order is not None and last is not None and order + offset < last - self._back
         return goes_back or stamp + offset - self._stop > self._leap
 
-    def _count_idle(self, seconds: float) -> None:
-        self._idle += max(seconds - self._stop, 0.0)
-        span = seconds - (self._first or 0.0)
+    def _count_idle(self, seconds: float, filled: float) -> None:
+        self._idle += max(seconds - self._filled_until, 0.0)
+        self._filled_until = max(self._filled_until, seconds + filled)
+        span = self._filled_until - (self._first or 0.0)
         if self._idle > _IDLE_SECONDS and self._idle > _IDLE_RATIO * (span - self._idle):
             raise DecodeError(
                 f"{self._path} has data for {span - self._idle:.1f} s, but its time stamps spread them over "

@@ -28,14 +28,13 @@ _KNOT_SECONDS: Final = 5.0
 _CHANGE_SECONDS: Final = 0.005
 _ALMOST_ALL: Final = 0.9
 
-# A slope of the lag is a drift if it is this many standard errors off zero; no clock is wrong by more than a
-# percent.
+# A slope of the lag is a drift if it is this many standard errors off zero; no clock is wrong by more.
 _CLEAR_SLOPE: Final = 6.0
-_MAX_SLOPE: Final = 0.01
+_MAX_SLOPE: Final = 0.05
 _MIN_FITTED: Final = 8
 _MIN_SPAN_SECONDS: Final = 4.0
+# How far beyond almost all of the others a lag is no longer believed.
 _OUTLIER_SECONDS: Final = 0.005
-_OUTLIER_SPREADS: Final = 4.5  # median deviations: three standard deviations
 
 # Lags that differ by less are one lag: stamps rounded to a millisecond leave this much after smoothing.
 _INAUDIBLE_SECONDS: Final = 1e-4
@@ -150,8 +149,9 @@ def _lag_at(
         is_near[np.abs(counted_M + lags_M - moment).argmin()] = True
     x, y = counted_M[is_near], lags_M[is_near]
     middle = float(np.median(y))
-    spread = float(np.median(np.abs(y - middle)))
-    is_plain = np.abs(y - middle) <= _OUTLIER_SECONDS + _OUTLIER_SPREADS * spread
+    low, high = np.quantile(y, [1 - _ALMOST_ALL, _ALMOST_ALL])
+    away = _OUTLIER_SECONDS + (high - low) / 2
+    is_plain = (y >= low - away) & (y <= high + away)
     x, y = x[is_plain], y[is_plain]
     count = moment - middle
     return count, float(y.mean()) + _drift(x, y) * (count - float(x.mean()))

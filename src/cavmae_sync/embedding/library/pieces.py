@@ -21,10 +21,11 @@ from torch import Tensor
 
 from cavmae_sync.data import Rejected
 from cavmae_sync.data.flags import is_short, is_silent, is_still
+from cavmae_sync.data.manifest import notes_on
 from cavmae_sync.data.sources import SourceFile
 from cavmae_sync.data.unit import SourceClip
 from cavmae_sync.data.units import FilesUnit
-from cavmae_sync.data.videos import notes_on, read_video
+from cavmae_sync.data.videos import read_video
 from cavmae_sync.embedding.embedder import Embedder
 from cavmae_sync.embedding.library.config import LibraryConfig
 from cavmae_sync.embedding.library.schema import rows_table
@@ -123,6 +124,7 @@ def decode_unit(unit: LibraryUnit) -> Iterator[DecodedPiece]:
     number = num_files = 0
     clips = unit.config.clips().model_copy(update={"frame_pixels": unit.inputs.frame_pixels})
     for source in unit.files:
+        notes: tuple[str, ...] = ()
         try:
             for clip in read_video(unit.root, source, clips):
                 if len(waiting) == clips_per_piece:
@@ -131,7 +133,8 @@ def decode_unit(unit: LibraryUnit) -> Iterator[DecodedPiece]:
                     rejected.clear()
                     number, num_files = number + 1, 0
                 waiting.append(_ready(clip, source=source, unit=unit))
-            rejected += notes_on(unit.root, source)
+                notes = clip.notes
+            rejected += notes_on(source.path, notes)
         except MediaError as error:
             message = str(error).replace(f"{unit.root}{os.sep}", "")
             rejected.append(Rejected(file=source.path, reason=error.code, message=message))

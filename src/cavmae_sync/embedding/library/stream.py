@@ -17,6 +17,7 @@ import torch
 from torch import multiprocessing
 from torch.utils.data import DataLoader, IterableDataset
 
+from cavmae_sync.data.manifest import num_refused
 from cavmae_sync.data.units import UnitResult
 from cavmae_sync.data.workers import follow_parent, single_threaded
 from cavmae_sync.embedding.embedder import Embedder
@@ -140,7 +141,7 @@ class Meter:
     def pace_after(self, piece: EncodedPiece) -> Pace:
         """How far it is with this piece."""
         self.num_files += piece.num_files
-        self.num_rejected += len(piece.rejected)
+        self.num_rejected += num_refused(piece.rejected)
         self.num_clips += len(piece.rows)
         stops, starts = (piece.rows[name].to_numpy() for name in ("stop_seconds", "start_seconds"))
         self.footage_seconds += float((stops - starts).sum())

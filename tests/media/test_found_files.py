@@ -1,0 +1,202 @@
+"""Files that gave a wrong result once, after the situations of public bug reports: what is right for each."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from cavmae_sync.data import prepare
+from cavmae_sync.errors import MediaError, UnreadableFileError
+from cavmae_sync.media import decode, iterate_clips, probe, read_audio, read_clip
+from cavmae_sync.media.playback import playback
+
+FOUND = Path(__file__).parent / "found"
+ODD = Path(__file__).parent / "odd"
+FILES = sorted(
+    path for folder in (FOUND, ODD) for path in folder.iterdir() if path.suffix not in (".md", ".csv")
+)
+
+RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 128, 0), (0, 0, 255), (255, 255, 255)
+
+
+def flash_seconds(path: Path) -> NDArray[np.float64]:
+    """When pictures turn from dark to bright."""
+    shown = list(decode.pictures(path, from_seconds=0.0))
+    levels = np.array([picture.frame.to_ndarray(format="gray").mean() for picture in shown])
+    is_bright = levels > (levels.min() + levels.max()) / 2
+    return np.array([picture.seconds for picture in shown])[1:][is_bright[1:] & ~is_bright[:-1]]
+
+
+def click_seconds(waveform_S: NDArray[np.float32]) -> NDArray[np.float64]:
+    """When the sound becomes loud."""
+    loud = np.flatnonzero(np.abs(waveform_S) > 0.4 * np.abs(waveform_S).max())
+    return loud[np.r_[True, np.diff(loud) > 16_000 * 0.3]] / 16_000
+
+
+def frequency_hz(waveform_S: NDArray[np.float32]) -> float:
+    return float(np.abs(np.fft.rfft(waveform_S)).argmax() * 16_000 / waveform_S.size)
+
+
+def silent_fraction(waveform_S: NDArray[np.float32], *, longer_than: int = 16) -> float:
+    """Share of samples in stretches of zeros, which no tone has."""
+    edges = np.flatnonzero(np.diff(np.r_[0, np.abs(waveform_S) < 1e-5, 0]))
+    lengths = edges[1::2] - edges[::2]
+    return float(lengths[lengths > longer_than].sum() / waveform_S.size)
+
+
+@pytest.mark.parametrize(
+    ("name", "num_pictures", "first_flash"),
+    [
+        ("h264_nob_pcm.avi", 150, 1.0),  # the place in the index, not one later
+        ("h264_bframes.avi", 150, 1.0),  # pictures stored out of order
+        ("h264_bframes.asf", 150, 1.025),  # whose sound begins 25 ms early, at 0
+        ("wma_end.wmv", 150, 1.046),
+        ("ts_jump_97s.ts", 150, 1.021),
+        ("audio_clock_0.998.mkv", 1500, 1.021),
+    ],
+)
+def test_every_click_is_at_its_flash(name: str, num_pictures: int, first_flash: float):
+    flashes, clicks = flash_seconds(FOUND / name), click_seconds(read_audio(FOUND / name))
+    assert len(list(decode.pictures(FOUND / name, from_seconds=0.0))) == num_pictures
+    assert flashes[0] == pytest.approx(first_flash, abs=1e-3)
+    assert len(clicks) == len(flashes)
+    np.testing.assert_allclose(clicks, flashes, atol=5e-3)
+
+
+def test_a_drifting_clock_is_followed_without_holes():
+    """Samples 0.2 % slow: 120 ms after a minute, were they only counted."""
+    waveform_S = read_audio(FOUND / "audio_clock_0.998.mkv")
+    assert waveform_S.size / 16_000 == pytest.approx(60.04, abs=0.01)
+    parts = [
+        read_audio(FOUND / "audio_clock_0.998.mkv", start_seconds=start, duration_seconds=7.0)
+        for start in (0.0, 23.0, 27.5, 52.0)
+    ]
+    for start, part_S in zip((0.0, 23.0, 27.5, 52.0), parts, strict=True):
+        first = round(start * 16_000)
+        np.testing.assert_array_equal(part_S, waveform_S[first : first + part_S.size])
+
+
+def test_jitter_leaves_the_sound_whole():
+    waveform_S = read_audio(FOUND / "jitter15_opus60.webm")
+    assert silent_fraction(waveform_S) == 0.0
+    assert frequency_hz(waveform_S) == pytest.approx(440, abs=0.3)
+    assert waveform_S.size / 16_000 == pytest.approx(6.0, abs=0.01)
+    # Against a tone without a fault, piece by piece: a cut would turn the phase.
+    t = np.arange(8_000) / 16_000
+    for first in range(4_000, waveform_S.size - 12_000, 8_000):
+        piece_S = waveform_S[first : first + 8_000]
+        tone = np.exp(2j * np.pi * 440 * t)
+        explained = abs(np.vdot(tone, piece_S)) ** 2 * 2 / t.size / float(piece_S @ piece_S)
+        assert explained > 0.999
+
+
+def test_the_last_piece_of_sound_has_no_stamp():
+    waveform_S = read_audio(FOUND / "wma_end.wma")
+    assert frequency_hz(waveform_S) == pytest.approx(440, abs=0.3)
+    assert waveform_S.size / 16_000 == pytest.approx(3.0, abs=0.08)  # the codec's frames are 46 ms
+    assert read_clip(FOUND / "wma_end.wmv").duration_seconds == pytest.approx(6.0, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("name", "corners"),
+    [
+        ("mirror_hflip.mp4", (GREEN, RED, WHITE, BLUE)),
+        ("mirror_vflip.mp4", (BLUE, WHITE, RED, GREEN)),
+        ("mirror_transpose.mp4", (RED, BLUE, GREEN, WHITE)),
+    ],
+)
+def test_mirrored_pictures_stand_as_players_show_them(name: str, corners: tuple[tuple[int, int, int], ...]):
+    frames = [read_clip(FOUND / name, num_frames=1).frames_THWC[0], next(playback(FOUND / name).pictures())]
+    for frame_HWC in frames:
+        found = [frame_HWC[row, column].astype(int) for row in (8, -8) for column in (8, -8)]
+        np.testing.assert_allclose(found, corners, atol=6)
+    video = probe(FOUND / name).video
+    assert video is not None
+    assert video.is_mirrored
+
+
+def test_a_leap_of_all_stamps_is_closed():
+    clips = list(iterate_clips(FOUND / "ts_jump_97s.ts", clip_seconds=2.0, num_frames=2))
+    assert [clip.start_seconds for clip in clips] == pytest.approx([0.0, 2.0, 4.0], abs=0.03)
+    assert all(np.abs(clip.waveform_S).max() > 0.1 for clip in clips)  # each has a click
+    assert playback(FOUND / "ts_jump_97s.ts").duration_seconds == pytest.approx(6.0, abs=0.03)
+
+
+@pytest.mark.parametrize("name", ["gap1e4.mkv", "audiogap.mkv"])
+def test_a_stamp_that_lies_adds_nothing(name: str):
+    """A picture at 10,000 s, a piece of sound at 1,000,000 s."""
+    assert sum(clip.duration_seconds for clip in iterate_clips(FOUND / name)) == pytest.approx(3.0, abs=0.2)
+    assert read_audio(FOUND / name).size / 16_000 == pytest.approx(3.0, abs=0.2)
+    assert playback(FOUND / name).num_pictures <= 32
+
+
+@pytest.mark.parametrize(("name", "seconds"), [("mp3_lyr.mp3", 5.0), ("mp3_cat.mp3", 10.06)])
+def test_tags_inside_and_behind_sound_are_passed_over(name: str, seconds: float):
+    assert read_audio(FOUND / name).size / 16_000 == pytest.approx(seconds, abs=0.005)
+
+
+@pytest.mark.parametrize("tail", [bytes(100_000), b"TAG" + bytes(125), b"APETAGEX" + bytes(range(256)) * 40])
+def test_what_follows_an_mp3_does_not_matter(tmp_path: Path, tail: bytes):
+    path = tmp_path / "tail.mp3"
+    path.write_bytes((FOUND / "mp3_lyr.mp3").read_bytes() + tail)
+    found_S, expected_S = read_audio(path), read_audio(FOUND / "mp3_lyr.mp3")
+    assert found_S.size - expected_S.size in (
+        0,
+        265,
+    )  # the encoder's padding, as FFmpeg has it
+    np.testing.assert_array_equal(found_S[:79_900], expected_S[:79_900])
+
+
+def test_an_mp3_that_was_cut_off_inside_a_frame(tmp_path: Path):
+    path = tmp_path / "cut.mp3"
+    path.write_bytes((FOUND / "mp3_lyr.mp3").read_bytes()[:30_000])
+    assert read_audio(path).size / 16_000 == pytest.approx(3.7104, abs=1e-3)  # as FFmpeg has it
+
+
+def test_the_first_sound_that_can_be_decoded_is_read():
+    path = FOUND / "first_audio_unknown_codec.mp4"
+    assert frequency_hz(read_audio(path)) == pytest.approx(900, abs=0.3)
+    assert probe(path).passed_over == ("audio stream 1 is of a codec without decoder; stream 2 is read",)
+
+
+def test_a_still_that_is_not_marked_as_one_is_no_film():
+    path = FOUND / "thumbnail_first.mp4"
+    assert sum(clip.duration_seconds for clip in iterate_clips(path)) == pytest.approx(6.0, abs=0.01)
+    assert probe(path).passed_over == ("video stream 0 is a single picture; stream 1 is read",)
+
+
+def test_an_absurd_rate_of_sound_costs_only_its_file(tmp_path: Path):
+    with pytest.raises(UnreadableFileError, match=r"declares sound of 1 Hz in 1 channels; 1000 to 768000 Hz"):
+        read_audio(FOUND / "rate1.mkv")
+    videos = tmp_path / "videos"
+    videos.mkdir()
+    for path in (FOUND / "rate1.mkv", FOUND / "thumbnail_first.mp4", ODD / "00_base_ok.mp4"):
+        shutil.copy(path, videos)
+    report = prepare(videos, out=tmp_path / "out", num_workers=0, max_rejected_fraction=0.5)
+    assert (report.num_clips, report.rejected_by_reason) == (2, {"unreadable": 1})
+    assert report.num_files_passed_over == 1
+
+
+def test_a_label_finds_its_file_in_either_form_of_unicode(tmp_path: Path):
+    videos = tmp_path / "videos"
+    videos.mkdir()
+    shutil.copy(ODD / "00_base_ok.mp4", videos / "cafe\u0301.mp4")
+    report = prepare(videos, out=tmp_path / "out", labels=FOUND / "labels_nfc.csv", num_workers=0)
+    assert report.num_unlabelled == 0
+
+
+@pytest.mark.parametrize("path", FILES, ids=[path.name for path in FILES])
+def test_a_clip_is_the_same_by_itself_and_in_a_pass(path: Path):
+    """On every difficult file, to the last bit."""
+    try:
+        clips = list(iterate_clips(path, clip_seconds=2.5, num_frames=3))
+    except MediaError:
+        return  # another test says which are refused, and why
+    for clip in clips:
+        alone = read_clip(path, start_seconds=clip.start_seconds, clip_seconds=2.5, num_frames=3)
+        np.testing.assert_array_equal(alone.frames_THWC, clip.frames_THWC)
+        np.testing.assert_array_equal(alone.waveform_S, clip.waveform_S)
+        np.testing.assert_array_equal(alone.frame_seconds_T, clip.frame_seconds_T)
+        assert alone.duration_seconds == clip.duration_seconds
