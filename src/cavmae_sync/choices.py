@@ -22,7 +22,7 @@ AggregationName = Literal["diagonal_mean", "diagonal_max", "block_mean", "block_
 TieRule = Literal["mean", "optimistic", "pessimistic"]
 
 #: "official" counts ties and NaN as the published code does, wrongly; for parity checks only.
-Counting = TieRule | Literal["official"]
+Counting = Literal[TieRule, "official"]
 
 #: Which part of the generated objects may appear.
 Split = Literal["train", "validation", "test"]

@@ -4,6 +4,7 @@ A config stands beside the component it configures. `key.path=value` words are t
 """
 
 import difflib
+import re
 import reprlib
 from collections.abc import Iterable, Mapping
 from typing import Any, Self, get_args
@@ -11,6 +12,7 @@ from typing import Any, Self, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 
+from cavmae_sync.checks import Checks, did_you_mean
 from cavmae_sync.errors import ConfigError
 
 #: Faults that one message tells of, and letters of a value that is wrong.
@@ -40,6 +42,7 @@ class Config(BaseModel):
         Raises:
             ConfigError: A word has no `=`, names a field that does not exist (the nearest one is named),
                 or its value does not fit the field.
+            SeveralError: Several words are wrong.
         """
         tree = self._assigned(words)
         try:
@@ -56,13 +59,45 @@ class Config(BaseModel):
         self._assigned(words)
 
     def _assigned(self, words: Iterable[str]) -> dict[str, Any]:
-        tree = self.model_dump(mode="json")
+        tree, checks = self.model_dump(mode="json"), Checks()
         for word in words:
-            path, separator, text = word.partition("=")
-            if not separator:
-                raise ConfigError(f"{word!r} is not an override. Write key.path=value, for example seed=1.")
-            _assign(tree, self, path, text)
+            checks.of(lambda word=word: _override(tree, self, word))
+        checks.end()
         return tree
+
+
+def override_words(base: BaseModel, wanted: BaseModel, *, path: str = "") -> list[str]:
+    """The `key.path=value` words that turn one configuration into another of its kind.
+
+    >>> class Loop(Config):
+    ...     num_steps: int = 3
+    ...     rates: tuple[float, ...] | None = None
+    >>> override_words(Loop(), Loop(num_steps=5, rates=(0.5, 1)))
+    ['num_steps=5', 'rates=0.5,1.0']
+    """
+    words: list[str] = []
+    for name in type(wanted).model_fields:
+        old, new = getattr(base, name), getattr(wanted, name)
+        if old == new:
+            continue
+        if isinstance(old, BaseModel) and isinstance(new, BaseModel):
+            words += override_words(old, new, path=f"{path}{name}.")
+        else:
+            words.append(f"{path}{name}={_text(wanted.model_dump(mode='json')[name])}")
+    return words
+
+
+def _text(value: object) -> str:
+    if isinstance(value, list):
+        return ",".join(map(_text, value))
+    return "none" if value is None else str(value)
+
+
+def _override(tree: dict[str, Any], config: BaseModel, word: str) -> None:
+    path, separator, text = word.partition("=")
+    if not separator:
+        raise ConfigError(f"{word!r} is not an override. Write key.path=value, for example seed=1.")
+    _assign(tree, config, path, text)
 
 
 def _value(text: str, field: FieldInfo) -> str | list[str] | None:
@@ -120,6 +155,10 @@ def _fault(item: Mapping[str, Any]) -> str:
     says = item["msg"].removeprefix("Value error, ")
     if not item["loc"]:
         return says
+    if item["type"] == "literal_error":
+        choices = re.findall(r"'([^']*)'", item["ctx"]["expected"])
+        hint = did_you_mean(str(item["input"]), choices)
+        says += f". {hint.rstrip()}" if hint else ""
     place = ".".join(str(part)[:_MOST_LETTERS] for part in item["loc"])
     return f"{place}: {says}" + (
         "" if item["type"] == "missing" else f" (got {_Short().repr(item['input'])})"

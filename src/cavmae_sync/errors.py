@@ -10,6 +10,7 @@ CavMaeSyncError
 ├── DatasetError            a prepared dataset or label file is missing, incomplete or of another version
 │   └── TooManyRejectedError    preparation refused more files than the caller allows
 ├── ConfigError             a configuration contradicts itself or names a field that does not exist
+├── SeveralError            several of these at once
 ├── WeightsError            weights do not fit the model, or a file is not weights
 └── TrainingError           a run cannot go on
     └── NonFiniteLossError      the loss became NaN or infinite; names the batch
@@ -87,3 +88,15 @@ class TrainingError(CavMaeSyncError):
 
 class NonFiniteLossError(TrainingError):
     """The loss became NaN or infinite."""
+
+
+class SeveralError(CavMaeSyncError):
+    """Several things are wrong at once. The command line prints a line for each.
+
+    Attributes:
+        errors: Them, at least two.
+    """
+
+    def __init__(self, errors: list[Exception]) -> None:
+        self.errors = tuple(errors)
+        super().__init__(" ".join(map(str, self.errors)))

@@ -136,3 +136,32 @@ def test_features_of_any_model(cli, prepared_folder: Path, model_file: Path, tmp
         assert (refused.code, refused.out) == (1, "")
         assert says in " ".join(refused.err.split())
     assert "or give --features FILE" in cli("probe", "--out", tmp_path / "x").err
+
+
+def test_all_that_is_wrong_is_told_in_one_try(cli, tmp_path: Path):
+    ran = cli(
+        "probe", tmp_path / "no-model", "--train", tmp_path / "no-train", "--test", tmp_path / "no-test",
+        "--out", tmp_path / "x", "--recipe", "probe_as2k",
+    )  # fmt: skip
+    assert ran.code == 1
+    lines = [line for line in ran.err.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 4
+    for word, line in zip(
+        ("Did you mean 'probe_as20k'?", "no-train", "no-test", "no-model"), lines, strict=True
+    ):
+        assert word in line
+
+
+def test_labels_and_losses_that_do_not_fit_are_told_with_it(
+    cli, model_file: Path, prepared_folder: Path, tmp_path
+):
+    ran = cli(
+        "probe", model_file, "--train", prepared_folder, "--test", prepared_folder, "--out", tmp_path / "x",
+        "classifier.loss=ce", "held_out_fraction=0.0001",
+    )  # fmt: skip
+    said = " ".join(ran.err.split())
+    assert ran.code == 1
+    assert "classifier.loss=ce chooses one class" in said
+    assert "too few to hold out a share of 0.0001" in said
+    assert "14 of 14 clips of" in said
+    assert not (tmp_path / "x").exists()

@@ -8,6 +8,7 @@ from .package import PACKAGE, SOURCES, imports_of, name_of
 
 LAYERS = (
     "errors",
+    "checks",
     "paper",
     "config",
     "choices",

@@ -43,7 +43,7 @@ from cavmae_sync.cli.stage import stage
 from cavmae_sync.cli.submit import submit
 from cavmae_sync.cli.terminal import Terminal, accept_all_letters, readable_warnings
 from cavmae_sync.config import describe_invalid
-from cavmae_sync.errors import CavMaeSyncError
+from cavmae_sync.errors import CavMaeSyncError, SeveralError
 
 app = App(
     name="cavmae-sync",
@@ -112,7 +112,8 @@ def _run(words: list[str], exit_code: Callable[[], int]) -> int:
             messages.print(hint, soft_wrap=True)
         return 2
     except (CavMaeSyncError, ValidationError, OSError) as error:
-        messages.print(f"error: {_saying(error)}", style="red", soft_wrap=True)
+        for each in error.errors if isinstance(error, SeveralError) else (error,):
+            messages.print(f"error: {_saying(each)}", style="red", soft_wrap=True)
         return 1
     except KeyboardInterrupt as stop:
         saying = (
@@ -124,7 +125,7 @@ def _run(words: list[str], exit_code: Callable[[], int]) -> int:
     return code or 0
 
 
-def _saying(error: CavMaeSyncError | ValidationError | OSError) -> str:
+def _saying(error: Exception) -> str:
     if isinstance(error, ValidationError):
         return describe_invalid(error)
     if not isinstance(error, OSError) or error.strerror is None:

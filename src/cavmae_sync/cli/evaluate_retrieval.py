@@ -41,7 +41,7 @@ def retrieval(
     split: ListSplit | None = None,
     gallery_size: Count | None = None,
     frame: Frame = None,
-    aggregation: AggregationName | Literal["all"] = "diagonal_mean",
+    aggregation: Literal[AggregationName, "all"] = "diagonal_mean",
     ties: Counting = "mean",
     representation: Representation | None = None,
     precision: Precision | None = None,

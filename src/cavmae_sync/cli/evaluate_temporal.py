@@ -23,7 +23,7 @@ def temporal(
     *overrides: str,
     data: Path,
     stage: Path,
-    modality: Modalities | Literal["all"] = "both",
+    modality: Literal[Modalities, "all"] = "both",
     truth: Modalities | None = None,
     max_states: Annotated[int, Parameter(validator=Number(gte=2))] = 5,
     with_controls: Annotated[bool, Parameter(negative="")] = False,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from cavmae_sync.checks import did_you_mean
 from cavmae_sync.choices import Cluster
 from cavmae_sync.errors import CavMaeSyncError, ConfigError
 
@@ -66,8 +67,9 @@ def split_command(command: Sequence[str], *, num_jobs: int) -> list[tuple[str, .
     able = [" ".join(chain) for chain, each in _commands(app) if set(_SHARE) <= _options(each)]
     chain, apps, rest = app.parse_commands(list(command))
     if not set(_SHARE) <= _options(apps[-1]):
+        near = did_you_mean(command[0], able) if command and not chain else ""
         raise ConfigError(
-            f"{_name_fault(command, chain)}. Commands with --shard-index and --num-shards can: "
+            f"{_name_fault(command, chain)}. {near}Commands with --shard-index and --num-shards can: "
             f"{', '.join(able)}. For example: "
             "cavmae-sync submit --num-jobs 8 -- prepare my-videos --out my-dataset"
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from cavmae_sync.checks import Checks
 from cavmae_sync.choices import Precision
 from cavmae_sync.cli.open import check_folder, open_embedder, open_share
 from cavmae_sync.cli.probe_outside import is_file_of_features, probe_features, refuse_model_options
@@ -79,6 +80,7 @@ def probe(
     """
     from cavmae_sync.data import PreparedDataset
     from cavmae_sync.model import find_weights
+    from cavmae_sync.recipes.probing_checks import check_probing
     from cavmae_sync.recipes.probing_config import find_probe_recipe
     from cavmae_sync.recipes.probing_features import cache_probing_share
 
@@ -98,18 +100,31 @@ def probe(
             "name a run or weights, --train and --test; or give --features FILE, features in an .npz or "
             "Parquet file."
         )
-    check_folder(features, option="--features")
-    config = find_probe_recipe(recipe).with_overrides(_words(overrides, is_for_model=False))
-    found = find_weights(run_or_weights)  # once: a name on a hub may mean others tomorrow
-    embedder = open_embedder(found, _words(overrides, is_for_model=True), device=device, precision=precision)
+    is_share = num_shards > 1 or shard_index > 0
+    checks = Checks()
+    checks.of(lambda: check_folder(features, option="--features"))
+    words = {name: _words(overrides, is_for_model=name == "model") for name in ("probe", "model")}
+    config = checks.of(lambda: find_probe_recipe(recipe).with_overrides(words["probe"]))
+    clips = {
+        name: checks.of(lambda path=path: PreparedDataset.open(path))
+        for name, path in (("train", train), ("test", test))
+    }
+    if not is_share:
+        checks.of(lambda: check_probing(config, out=out, allow_overlap=allow_overlap, **clips))
+    found = checks.of(lambda: find_weights(run_or_weights))  # once: a name may mean others tomorrow
+    embedder = None
+    if found is not None:
+        embedder = checks.of(lambda: open_embedder(found, words["model"], device=device, precision=precision))
+    checks.end()
+    assert config  # or it had ended
+    assert embedder
     shared: dict[str, Any] = {
-        "train": PreparedDataset.open(train),
-        "test": PreparedDataset.open(test),
+        **clips,
         "features": features or out / "features",
         "num_workers": num_workers or 0,
         "show": show_progress,
     }
-    if num_shards > 1 or shard_index:
+    if is_share:
         share = open_share(shard_index, num_shards)
         is_complete = cache_probing_share(embedder, config, share=share, **shared)
         _print_share(shared["features"], is_complete=is_complete, as_json=as_json)

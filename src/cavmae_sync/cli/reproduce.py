@@ -1,6 +1,7 @@
 """`cavmae-sync reproduce`: the tables of the paper, run again."""
 
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from cavmae_sync.choices import Scale
 from cavmae_sync.cli.interrupt import stop_on_signal
 from cavmae_sync.cli.open import check_folder
 from cavmae_sync.cli.stages import show_stages
-from cavmae_sync.cli.terminal import Terminal, print_lines
+from cavmae_sync.cli.terminal import Terminal, print_line, print_lines
 from cavmae_sync.cli.types import Json
 from cavmae_sync.errors import ConfigError
 
@@ -68,7 +69,8 @@ def reproduce(
         init: Weights that pretraining starts from.
         allow_overlap: Measure also on clips that are among those to learn from (told by their content).
         show: Print what there is, run nothing.
-        plan: Print what would run: each training with its folder and the command that trains it alone.
+        plan: Print the commands that this one stands for, for a shell: clips, datasets, each training. Run
+            some of them elsewhere, if you like; what is there is used.
         as_json: Print the table as one JSON object.
     """
     from cavmae_sync.recipes.reproduce import Grid, GridReporter, ReproduceConfig
@@ -89,7 +91,7 @@ def reproduce(
             reporter=GridReporter(on_progress=on_progress, should_stop=should_stop),
         )
         if plan:
-            _print_plan(grid)
+            _print_plan(grid, table, overrides)
             return
         result = grid.result() if show else grid.run()
         is_stopped = should_stop()
@@ -151,10 +153,16 @@ def _named(word: str, option: str, *, count: int) -> tuple[str, list[Path]]:
     return name, parts
 
 
-def _print_plan(grid: "Grid") -> None:
-    console = Terminal()
-    for line in grid.plan():
-        console.print(line, soft_wrap=True, highlight=False)
+def _print_plan(grid: "Grid", table: str, overrides: Sequence[str]) -> None:
+    from cavmae_sync.recipes.reproduce_plan import plan
+
+    for line in plan(grid):
+        print_line(line)
+    print_line("# then all of it is measured, and put into the table, by this command without --plan")
+    if grid.makes_clips:
+        seeds = ",".join(map(str, grid.seeds))
+        words = ["cavmae-sync", "reproduce", table, *overrides, "--seeds", seeds, "--out", str(grid.out)]
+        print_line(shlex.join(words))
 
 
 def _write(result: "TableResult", out: Path, *, as_json: bool) -> None:

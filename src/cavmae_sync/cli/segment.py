@@ -27,7 +27,7 @@ def segment(
     video: Path,
     /,
     *overrides: str,
-    modality: Modalities | Literal["all"] = "all",
+    modality: Literal[Modalities, "all"] = "all",
     scope: Literal["file", "clip"] = "file",
     max_states: Annotated[int, Parameter(validator=Number(gte=2))] = 5,
     least_distance: Annotated[float, Parameter(validator=Number(gte=0, lte=1))] = 0.1,

@@ -10,6 +10,7 @@ from typing import Final, Protocol
 import torch
 from torch import Tensor
 
+from cavmae_sync.checks import did_you_mean
 from cavmae_sync.errors import DatasetError
 
 _NUM_NAMED: Final = 5
@@ -76,8 +77,9 @@ def label_vectors(clips: LabelledClips, classes: Sequence[str]) -> Tensor:
     unknown = sorted({name for names in labels for name in names} - index.keys())
     if unknown:
         raise DatasetError(
-            f"{clips.folder} has labels that no training clip has: {_some(unknown)}. A classifier cannot "
-            "know them. Take these clips or labels out, or train on clips that have them."
+            f"{clips.folder} has labels that no training clip has: {_some(unknown)}. "
+            f"{did_you_mean(unknown[0], classes)}A classifier cannot know them. Take these clips or labels "
+            "out, or train on clips that have them."
         )
     is_true_NC = torch.zeros(len(labels), len(classes), dtype=torch.bool)
     for row, names in enumerate(labels):

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from cavmae_sync import paper
+from cavmae_sync.checks import no_such
 from cavmae_sync.errors import ConfigError
 from cavmae_sync.inputs import InputConfig
 from cavmae_sync.inputs.augment import AugmentConfig
@@ -172,9 +173,10 @@ def find_recipe(name: str) -> PretrainConfig:
         return read_config(Path(name))
     original = name.removeprefix(TWIN_PREFIX)
     if original not in RECIPES:
+        prefix = TWIN_PREFIX if name.startswith(TWIN_PREFIX) else ""
         raise ConfigError(
-            f"There is no recipe {name!r}. There are: {', '.join(sorted(RECIPES))}; and {TWIN_PREFIX}NAME, "
-            "the small twin of each."
+            no_such("recipe", name, [f"{prefix}{each}" for each in sorted(RECIPES)])
+            + ("" if prefix else f" And {TWIN_PREFIX}NAME, the small twin of each.")
         )
     recipe = RECIPES[original]()
     return recipe if name == original else stage_twin(recipe)

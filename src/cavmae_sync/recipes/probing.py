@@ -15,10 +15,10 @@ from cavmae_sync.embedding import Embedder
 from cavmae_sync.embedding.feature_cache import StoredFeatures, cached_features
 from cavmae_sync.embedding.probe import PROBE_FILE, Probe
 from cavmae_sync.embedding.sources import Changes, ComputedSource, StoredSource
-from cavmae_sync.errors import TrainingError
 from cavmae_sync.evaluation.classification import ClassificationReport
 from cavmae_sync.model import save_model, weights_fingerprint
 from cavmae_sync.recipes.probing_bench import Bench, Show, Split, Trained, show_nothing
+from cavmae_sync.recipes.probing_checks import check_probing
 from cavmae_sync.recipes.probing_config import ProbeConfig
 from cavmae_sync.training import RunFolder
 from cavmae_sync.training.classifier import FeatureSource
@@ -92,11 +92,9 @@ def run_probing(  # noqa: PLR0913 - a model, a configuration, two lists of clips
     Source:
         Spec 4.2, 4.4.
     """
-    if (out / PROBE_FILE).exists():
-        raise TrainingError(f"{out} already holds a probe. Choose another --out, or delete it.")
+    check_probing(config, train=train, test=test, out=out, allow_overlap=allow_overlap)
     bench = _ModelBench(embedder, config, train, test, folder=features or out / FEATURES_FOLDER)
     bench.num_workers, bench.show = num_workers, show
-    bench.check()
     shared = check_apart(test, train, allow_overlap=allow_overlap)
     done = bench.run(out, {"test_clips_also_in_training": len(shared)})
     is_trained = config.backbone == "trained"

@@ -23,7 +23,7 @@ from cavmae_sync.data.split import slice_by_file
 from cavmae_sync.data.targets import LabelledClips, class_names, label_vectors
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.embedding.sources import Changes
-from cavmae_sync.errors import ConfigError, DatasetError
+from cavmae_sync.errors import DatasetError
 from cavmae_sync.evaluation.classification import ClassificationReport, classification_report
 from cavmae_sync.metrics.classification import classification_metrics, correct_shares
 from cavmae_sync.model.heads import Head, HeadConfig, make_head
@@ -131,23 +131,6 @@ class Bench(ABC):
     @abstractmethod
     def fingerprint(self, trained: Trained) -> str:
         """Of the weights or the file that features are from."""
-
-    def check(self) -> None:
-        """Refuse labels that do not fit the loss.
-
-        Raises:
-            ConfigError: One class is to be chosen, and clips have several.
-        """
-        if self.config.classifier.loss != "ce":
-            return
-        for split, clips in self.clips.items():
-            several = (self.is_true_NC[split].sum(dim=1) != 1).nonzero().flatten().tolist()
-            if several:
-                raise ConfigError(
-                    f"classifier.loss=ce chooses one class, but {len(several)} of {len(clips)} clips of "
-                    f"{clips.folder} have several labels ({clips.clip_ids[several[0]]} has "
-                    f"{', '.join(clips.labels[several[0]])}). Use classifier.loss=bce."
-                )
 
     def run(self, out: Path, about: Mapping[str, Any]) -> Outcome:
         """Choose a learning rate, train, and write config.json and metrics.jsonl.

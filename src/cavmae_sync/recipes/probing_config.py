@@ -7,6 +7,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from cavmae_sync import paper
+from cavmae_sync.checks import no_such
 from cavmae_sync.choices import BackboneUse, HeadKind
 from cavmae_sync.config import Config
 from cavmae_sync.embedding.features import FeatureConfig
@@ -172,5 +173,5 @@ def find_probe_recipe(name: str) -> ProbeConfig:
         ConfigError: There is none; lists all.
     """
     if name not in PROBE_RECIPES:
-        raise ConfigError(f"There is no recipe {name!r}. Recipes: {', '.join(PROBE_RECIPES)}.")
+        raise ConfigError(no_such("recipe", name, PROBE_RECIPES))
     return PROBE_RECIPES[name]()

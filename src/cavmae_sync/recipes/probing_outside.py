@@ -20,6 +20,7 @@ from cavmae_sync.embedding.sources import Changes, StoredSource
 from cavmae_sync.errors import ConfigError, TrainingError
 from cavmae_sync.evaluation.classification import ClassificationReport
 from cavmae_sync.recipes.probing_bench import Bench, Show, Split, Trained, show_nothing
+from cavmae_sync.recipes.probing_checks import check_labels
 from cavmae_sync.recipes.probing_config import ProbeConfig
 from cavmae_sync.training.classifier import FeatureSource
 
@@ -69,9 +70,9 @@ def run_outside_probing(
     check_config_of_given(config)
     if (out / REPORT_FILE).exists():
         raise TrainingError(f"{out} already holds a run. Choose another --out, or delete it.")
+    check_labels(config, train=given.train, test=given.test)
     bench = _GivenBench(given, config, device=device)
     bench.show = show
-    bench.check()
     about = {
         "features": given.name,
         "test_clips_also_in_training": len(given.shared),

@@ -10,7 +10,7 @@ Everything that is complete is used again, so a stop in the middle continues, an
 machines over one folder.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -168,23 +168,6 @@ class Grid:
                 for heading in named
             },
         )
-
-    def plan(self) -> Iterator[str]:
-        """What `run` would train, as text: state, folder, and a command that trains it by itself."""
-        for training in dict.fromkeys(row.training for row in self.table.rows):
-            for seed in self.seeds:
-                folder = self.run_folder(training, seed)
-                state = "begun" if (folder / "config.json").exists() else "to do"
-                if (folder / "weights.safetensors").exists():
-                    state = "has weights"
-                yield f"{training.name} seed {seed}: {state}, {folder}"
-                data, init = self.materials.train.get(training.num_frames), self.materials.init
-                if self.config.scale == "full" and data is not None:
-                    yield (
-                        f"  torchrun --nproc-per-node 8 -m cavmae_sync pretrain {training.recipe} "
-                        f"seed={seed} --data {data} --out {folder}"
-                        + ("" if init is None else f" --init {init}")
-                    )
 
     def run_folder(self, training: Training, seed: int) -> Path:
         """Where a training lies."""

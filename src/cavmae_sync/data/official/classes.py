@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from cavmae_sync.checks import did_you_mean
 from cavmae_sync.choices import LabelNames
 from cavmae_sync.data.official.files import CLASS_COLUMNS
 from cavmae_sync.data.official.rows import read_csv, read_text
@@ -61,7 +62,8 @@ class ClassLabels:
         if unknown:
             raise DatasetError(
                 f"{len(unknown)} labels are no class of {self.path}: {', '.join(map(repr, unknown[:5]))}. "
-                "Give the class list of this dataset, or leave it out to keep labels as they are written."
+                f"{did_you_mean(unknown[0], known)}Give the class list of this dataset, or leave it out to "
+                "keep labels as they are written."
             )
         return [tuple(known[label] for label in names) for names in labels]
 

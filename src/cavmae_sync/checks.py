@@ -1,0 +1,63 @@
+"""Checks of what somebody asked for: all that is wrong is told at once, and what was likely meant."""
+
+import difflib
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from cavmae_sync.errors import CavMaeSyncError, SeveralError
+
+T = TypeVar("T")
+
+
+class Checks:
+    """Checks made one after the other, whose errors are told together: nobody mends one thing a try."""
+
+    def __init__(self) -> None:
+        """Nothing is wrong yet."""
+        self._errors: list[Exception] = []
+
+    def of(self, check: Callable[[], T]) -> T | None:
+        """What a check gives; None where it raises one of our errors or one of the system, which is kept."""
+        try:
+            return check()
+        except SeveralError as error:
+            self._errors += error.errors
+        except (CavMaeSyncError, OSError) as error:
+            self._errors.append(error)
+        return None
+
+    def end(self) -> None:
+        """Raise what was found.
+
+        Raises:
+            Exception: The one error there is.
+            SeveralError: There are several.
+        """
+        if len(self._errors) == 1:
+            raise self._errors[0]
+        if self._errors:
+            raise SeveralError(self._errors)
+
+
+def no_such(what: str, name: str, names: Iterable[str]) -> str:
+    """That there is no such thing, which one was meant by all appearances, and which there are.
+
+    >>> no_such("table", "tabel8", ["table7", "table8"])
+    "There is no table 'tabel8'. Did you mean 'table8'? There are: table7, table8."
+    """
+    known = list(names)
+    hint = did_you_mean(name, known)
+    return f"There is no {what} {name!r}. {hint}There are: {', '.join(known)}."
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """A question with the nearest name, and a blank; nothing where none is near.
+
+    >>> did_you_mean("flaot32", ["float32", "bfloat16"])
+    "Did you mean 'float32'? "
+    >>> did_you_mean("xyz", ["float32", "bfloat16"])
+    ''
+    """
+    by_lower = {each.lower(): each for each in names}
+    near = difflib.get_close_matches(name.lower(), by_lower, n=1)
+    return f"Did you mean {by_lower[near[0]]!r}? " if near else ""
