@@ -395,7 +395,6 @@ def find_table(name: str, *, rows: Sequence[str] = ()) -> TableSpec:
         raise ConfigError(no_such("table", name, TABLES))
     table = TABLES[name]
     names = [row.name for row in table.rows]
-    unknown = [row for row in rows if row not in names]
-    if unknown:
+    if unknown := [row for row in rows if row not in names]:
         raise ConfigError(no_such(f"row of {name}", unknown[0], names))
     return replace(table, rows=[row for row in table.rows if row.name in rows]) if rows else table
