@@ -17,6 +17,7 @@ from cavmae_sync.cli.types import Count, Json, Workers
 from cavmae_sync.errors import ConfigError
 
 if TYPE_CHECKING:
+    from cavmae_sync.data import PreparedDataset
     from cavmae_sync.embedding import Embedder
     from cavmae_sync.evaluation.classification import ClassificationReport
     from cavmae_sync.recipes.probing_config import ProbeConfig
@@ -78,9 +79,6 @@ def probe(
             frequency of classes too.
         as_json: Print the result as one JSON object.
     """
-    from cavmae_sync.data import PreparedDataset
-    from cavmae_sync.model import find_weights
-    from cavmae_sync.recipes.probing_checks import check_probing
     from cavmae_sync.recipes.probing_config import find_probe_recipe
     from cavmae_sync.recipes.probing_features import cache_probing_share
 
@@ -101,23 +99,16 @@ def probe(
             "Parquet file."
         )
     is_share = num_shards > 1 or shard_index > 0
-    checks = Checks()
-    checks.of(lambda: check_folder(features, option="--features"))
-    words = {name: _words(overrides, is_for_model=name == "model") for name in ("probe", "model")}
-    config = checks.of(lambda: find_probe_recipe(recipe).with_overrides(words["probe"]))
-    clips = {
-        name: checks.of(lambda path=path: PreparedDataset.open(path))
-        for name, path in (("train", train), ("test", test))
-    }
-    if not is_share:
-        checks.of(lambda: check_probing(config, out=out, allow_overlap=allow_overlap, **clips))
-    found = checks.of(lambda: find_weights(run_or_weights))  # once: a name may mean others tomorrow
-    embedder = None
-    if found is not None:
-        embedder = checks.of(lambda: open_embedder(found, words["model"], device=device, precision=precision))
-    checks.end()
-    assert config  # or it had ended
-    assert embedder
+    check_folder(features, option="--features")
+    config, embedder, found, clips = _open(
+        run_or_weights,
+        (recipe, *overrides),
+        {"train": train, "test": test},
+        out=None if is_share else out,
+        allow_overlap=allow_overlap,
+        device=device,
+        precision=precision,
+    )
     shared: dict[str, Any] = {
         **clips,
         "features": features or out / "features",
@@ -132,6 +123,41 @@ def probe(
     shared |= {"allow_overlap": allow_overlap, "model_path": found}
     measured = _of_model(embedder, config, out=out, with_controls=with_controls, **shared)
     _print(*measured, out=out, as_json=as_json)
+
+
+def _open(
+    run_or_weights: Path,
+    recipe: Sequence[str],
+    datasets: Mapping[str, Path],
+    *,
+    out: Path | None,
+    allow_overlap: bool,
+    device: str | None,
+    precision: Precision,
+) -> "tuple[ProbeConfig, Embedder, Path, dict[str, PreparedDataset]]":
+    """Everything that is named, or all that is wrong with it; without `out` only features are made."""
+    from cavmae_sync.data import PreparedDataset
+    from cavmae_sync.model import find_weights
+    from cavmae_sync.recipes.probing_checks import check_probing
+    from cavmae_sync.recipes.probing_config import find_probe_recipe
+
+    checks, (name, *overrides) = Checks(), recipe
+    config = checks.of(lambda: find_probe_recipe(name).with_overrides(_words(overrides, is_for_model=False)))
+    opened = {
+        split: checks.of(lambda path=path: PreparedDataset.open(path)) for split, path in datasets.items()
+    }
+    if out is not None:
+        checks.of(lambda: check_probing(config, out=out, allow_overlap=allow_overlap, **opened))
+    found = checks.of(lambda: find_weights(run_or_weights))  # once: a name may mean others tomorrow
+    embedder = None
+    if found is not None:
+        words = _words(overrides, is_for_model=True)
+        embedder = checks.of(lambda: open_embedder(found, words, device=device, precision=precision))
+    checks.end()
+    assert config  # or it had ended
+    assert embedder
+    assert found
+    return config, embedder, found, {name: clips for name, clips in opened.items() if clips is not None}
 
 
 def _of_model(
