@@ -34,6 +34,9 @@ def test_one_error_stays_what_it_is():
     checks.of(refuse(DatasetError("only")))
     with pytest.raises(DatasetError, match="only"):
         checks.end()
+    checks.of(refuse(ConfigError("only")))  # twice the same is one
+    with pytest.raises(ConfigError, match="only"):
+        checks.end()
     Checks().end()
 
 

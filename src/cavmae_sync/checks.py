@@ -33,10 +33,11 @@ class Checks:
             Exception: The one error there is.
             SeveralError: There are several.
         """
-        if len(self._errors) == 1:
-            raise self._errors[0]
-        if self._errors:
-            raise SeveralError(self._errors)
+        different = list({str(error): error for error in self._errors}.values())
+        if len(different) == 1:
+            raise different[0]
+        if different:
+            raise SeveralError(different)
 
 
 def no_such(what: str, name: str, names: Iterable[str]) -> str:

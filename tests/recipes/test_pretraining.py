@@ -54,7 +54,8 @@ def test_a_recipe_carries_its_own_name(name: str):
 
 
 def test_an_unknown_recipe_is_answered_with_all_names():
-    with pytest.raises(ConfigError, match=r"There is no recipe 'sync'. There are: cavmae_base, .*sync_base"):
+    said = r"There is no recipe 'sync'. Did you mean 'sync_base'\? There are: cavmae_base, .*sync_base"
+    with pytest.raises(ConfigError, match=said):
         find_recipe("sync")
 
 

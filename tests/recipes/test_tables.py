@@ -94,7 +94,7 @@ def test_rows_can_be_picked():
     ("name", "rows", "says"),
     [
         ("table9", [], "There is no table 'table9'.*table8"),
-        ("table6", ["5"], "no row '5'. It has: 0, 4, 8, 16"),
+        ("table6", ["5"], "no row of table6 '5'. There are: 0, 4, 8, 16"),
     ],
 )
 def test_what_does_not_exist_is_answered_with_what_does(name: str, rows: list[str], says: str):

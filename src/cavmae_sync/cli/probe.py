@@ -93,11 +93,6 @@ def probe(
         )
         _print(*measured, out=out, as_json=as_json)
         return
-    if run_or_weights is None or train is None or test is None:
-        raise ConfigError(
-            "name a run or weights, --train and --test; or give --features FILE, features in an .npz or "
-            "Parquet file."
-        )
     is_share = num_shards > 1 or shard_index > 0
     check_folder(features, option="--features")
     config, embedder, found, clips = _open(
@@ -126,9 +121,9 @@ def probe(
 
 
 def _open(
-    run_or_weights: Path,
+    run_or_weights: Path | None,
     recipe: Sequence[str],
-    datasets: Mapping[str, Path],
+    datasets: Mapping[str, Path | None],
     *,
     out: Path | None,
     allow_overlap: bool,
@@ -141,10 +136,17 @@ def _open(
     from cavmae_sync.recipes.probing_checks import check_probing
     from cavmae_sync.recipes.probing_config import find_probe_recipe
 
+    if run_or_weights is None or None in datasets.values():
+        raise ConfigError(
+            "name a run or weights, --train and --test; or give --features FILE, features in an .npz or "
+            "Parquet file."
+        )
     checks, (name, *overrides) = Checks(), recipe
     config = checks.of(lambda: find_probe_recipe(name).with_overrides(_words(overrides, is_for_model=False)))
     opened = {
-        split: checks.of(lambda path=path: PreparedDataset.open(path)) for split, path in datasets.items()
+        split: checks.of(lambda path=path: PreparedDataset.open(path))
+        for split, path in datasets.items()
+        if path is not None
     }
     if out is not None:
         checks.of(lambda: check_probing(config, out=out, allow_overlap=allow_overlap, **opened))
