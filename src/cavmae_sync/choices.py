@@ -52,6 +52,11 @@ Scale = Literal["stage", "full"]
 #: Which sound asks in segmentation of generated clips: the frame's own, or that of another clip.
 StagePrompt = Literal["own", "other"]
 
+#: How a map is made of a sound and a picture. "cosine": of the sound's vector with every patch (the paper's
+#: paragraph). "denseav": what DenseAV did with CAV-MAE: dot products, not divided by lengths, of every patch
+#: of the sound with every patch of the picture, averaged over frequency and over the time that has sound.
+MapRule = Literal["cosine", "denseav"]
+
 #: Which names the tensors of a weights file have: ours, the authors' (Sync, plain CAV-MAE, a fine-tuned
 #: classifier), or those of an ImageNet MAE (the published one, timm's, Hugging Face's).
 Layout = Literal["ours", "sync", "cavmae", "finetuned", "mae", "timm", "huggingface"]

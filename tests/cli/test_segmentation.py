@@ -29,6 +29,46 @@ def test_a_stage_with_controls(cli, weights, prepared_folder, stage_folder, tmp_
     assert "oracle" in shown.out
 
 
+def test_maps_of_any_model_and_the_rule_of_denseav(
+    cli, weights, prepared, prepared_folder, stage_folder, tmp_path: Path
+):
+    import numpy as np
+
+    from cavmae_sync.data.stage import StageTruth
+    from cavmae_sync.evaluation.outside_maps import row_ids
+    from cavmae_sync.evaluation.segmentation_stage import StageExamples
+
+    examples = StageExamples(prepared, StageTruth(stage_folder))
+    maps = np.random.default_rng(0).random((len(examples.targets), 7, 7))
+    np.savez(tmp_path / "theirs.npz", maps=maps, ids=row_ids(examples), name="DenseAV")
+    words = ("evaluate", "segmentation", "--data", prepared_folder, "--stage", stage_folder)
+    of_file = (*words, "--maps", tmp_path / "theirs.npz")
+    ran = cli(*of_file, "--with-controls", "--picture", tmp_path / "x.png", "--json")
+    assert ran.code == 0, ran.err
+    report = json.loads(ran.out)
+    assert report["config"]["said_by"] == "DenseAV"
+    assert list(report["controls"])[:3] == ["oracle", "swapped_map", "mirrored_map"]
+    assert (tmp_path / "x.png").stat().st_size > 10_000
+    some = json.loads(cli(*of_file, "--num-clips", 5, "--json").out)
+    assert some["counts"]["maps_of_other_questions"] > 0
+    for odd, says in (
+        (("--rule", "denseav"), "with --maps the maps are made"),
+        (("--device", "cpu"), "with --maps the maps are made"),
+        ((weights,), "name either a run or weights, or --maps"),
+    ):
+        refused = cli("evaluate", "segmentation", *odd, *of_file[2:])
+        assert (refused.code, refused.out) == (1, "")
+        assert says in " ".join(refused.err.split())
+    assert "or --maps FILE" in cli(*words).err
+
+    ruled = cli("evaluate", "segmentation", weights, *words[2:], "--rule", "denseav", "--json")
+    assert ruled.code == 0, ruled.err
+    assert json.loads(ruled.out)["config"]["rule"] == "denseav"
+    usual = json.loads(cli("evaluate", "segmentation", weights, *words[2:], "--json").out)
+    assert usual["config"]["rule"] == "cosine"
+    assert usual["metrics"] != json.loads(ruled.out)["metrics"]
+
+
 @pytest.mark.parametrize(
     ("words", "saying"),
     [

@@ -2,16 +2,24 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from cavmae_sync.data import PrepareConfig, PreparedDataset, prepare
+from cavmae_sync.data.prompted import SoundPrompted
+from cavmae_sync.data.stage import StageTruth
 from cavmae_sync.embedding import read_embeddings
 from cavmae_sync.embedding.outside_features import open_features
 from cavmae_sync.evaluation import open_embeddings, retrieval_report
+from cavmae_sync.evaluation.outside_maps import read_maps, row_ids
+from cavmae_sync.evaluation.segmentation import segmentation_report
+from cavmae_sync.evaluation.segmentation_stage import StageExamples
 from cavmae_sync.inputs import InputConfig
 from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig, save_model
+
+from ..evaluation.test_segmentation_examples import prompted  # noqa: F401 (a fixture)
 
 PAGE = Path(__file__).parents[2] / "docs" / "outside.md"
 
@@ -67,6 +75,42 @@ def test_the_features_of_any_model_are_written_and_probed(stage_folder: Path, tm
         0,
         (tuple(range(10)), (10, 11, 12, 13)),
     )
+
+
+def test_the_maps_of_any_model_are_written_and_measured(prepared, stage_folder, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for link, folder in (("data/test", prepared.folder), ("stage/test", stage_folder)):
+        (tmp_path / link).parent.mkdir()
+        (tmp_path / link).symlink_to(folder)
+
+    def locate(picture_HWC, waveform_S, seconds):
+        assert picture_HWC.shape == (224, 224, 3)
+        assert 0 <= seconds <= len(waveform_S) / 16_000 == 1.0
+        return picture_HWC[::16, ::16].astype(np.float32).mean(axis=2)
+
+    exec(block("maps"), {"locate": locate})  # our own page
+    examples = StageExamples(prepared, StageTruth(stage_folder))
+    maps = read_maps(Path("maps.npz"), examples)
+    assert (maps.said_by, maps.maps[0].shape) == ("DenseAV", (14, 14))
+    assert segmentation_report(maps, examples, num_bootstrap=0).counts["maps_of_other_questions"] == 0
+
+
+def test_the_questions_of_ade20k_are_opened_as_written(
+    prompted: SoundPrompted,  # noqa: F811 (the fixture)
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch,
+):
+    here = tmp_path_factory.mktemp("here")
+    monkeypatch.chdir(here)
+    (here / "ADE20KSoundPrompted").symlink_to(prompted.folder)
+    names: dict[str, Any] = {"np": np, "row_ids": row_ids}
+    exec(block("ade20k"), names)  # our own page, both blocks of it
+    measuring = block("maps").split("maps = []")[1]
+    names["locate"] = lambda picture_HWC, *_: picture_HWC[:8, :8, 0] / 255
+    exec("maps = []" + measuring, names)
+    examples = names["examples"]
+    report = segmentation_report(read_maps(here / "maps.npz", examples), examples, num_bootstrap=0)
+    assert report.counts["rows"] == 3
 
 
 def test_every_name_of_the_table_is_read(tmp_path: Path):

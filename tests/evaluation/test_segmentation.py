@@ -20,7 +20,6 @@ from cavmae_sync.evaluation.pictures.segmentation import chosen_rows, segmentati
 from cavmae_sync.evaluation.segmentation import (
     ScoreMaps,
     evaluate_segmentation,
-    prompt_vectors,
     segmentation_report,
 )
 from cavmae_sync.evaluation.segmentation_controls import (
@@ -31,6 +30,7 @@ from cavmae_sync.evaluation.segmentation_controls import (
     unlike_background_maps,
 )
 from cavmae_sync.evaluation.segmentation_examples import Target
+from cavmae_sync.evaluation.segmentation_maps import prompt_vectors
 from cavmae_sync.evaluation.segmentation_stage import StageExamples
 from cavmae_sync.inputs import InputConfig
 
@@ -52,6 +52,12 @@ class Painted:
     def prompt(self, row: int, config: InputConfig) -> Tensor:
         generator = torch.Generator().manual_seed(row)
         return torch.randn(1 + row % 2, config.segment_length, 128, generator=generator)
+
+    def heard(self, row: int, config: InputConfig) -> Tensor:
+        return torch.ones(1 + row % 2, config.segment_length // 16, dtype=torch.bool)
+
+    def sound(self, row: int) -> tuple[NDArray[np.float32], float | None]:
+        return np.zeros(16_000, np.float32), 0.5 * row
 
     def salient(self, row: int) -> NDArray[np.bool_] | None:
         return self.targets[row].mask()

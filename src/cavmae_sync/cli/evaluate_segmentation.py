@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 from rich.table import Table
 
-from cavmae_sync.choices import Precision, Representation, StagePrompt
+from cavmae_sync.choices import MapRule, Precision, Representation, StagePrompt
 from cavmae_sync.cli.open import check_output, open_clips, open_for_score
 from cavmae_sync.cli.progress import show_progress
 from cavmae_sync.cli.terminal import Terminal, print_lines
@@ -16,14 +16,17 @@ from cavmae_sync.cli.types import Count, Json
 from cavmae_sync.errors import ConfigError
 
 if TYPE_CHECKING:
+    from cavmae_sync.embedding import Embedder
     from cavmae_sync.evaluation.segmentation import SegmentationReport
     from cavmae_sync.evaluation.segmentation_examples import Examples
+    from cavmae_sync.evaluation.segmentation_maps import ScoreMaps
 
 
 def segmentation(
-    run_or_weights: Path,
+    run_or_weights: Path | None = None,
     /,
     *overrides: str,
+    maps: Path | None = None,
     data: Path | None = None,
     stage: Path | None = None,
     ade20k: Path | None = None,
@@ -31,6 +34,7 @@ def segmentation(
     prompt_window: Literal["middle", "mean"] | int = "middle",
     num_clips: Count | None = None,
     with_controls: Annotated[bool, Parameter(negative="")] = False,
+    rule: MapRule = "cosine",
     representation: Representation = "global",
     precision: Precision = "float32",
     device: str | None = None,
@@ -42,12 +46,16 @@ def segmentation(
     The sound's vector is compared with every patch of the picture; the map is measured against the true mask,
     pixel by pixel, class by class: average precision, and IoU at each class's best threshold. Give either a
     generated stage with its truth (--data and --stage), or ADE20K with prompts of VGGSound (--ade20k).
+    With --maps the maps are those that any other model made, and no model is named.
 
     Example: cavmae-sync evaluate segmentation my-run --data my-dataset --stage my-stage --with-controls
+
+    Example: cavmae-sync evaluate segmentation --maps denseav.npz --ade20k ADE20KSoundPrompted
 
     Args:
         run_or_weights: Folder of a run, a weights file, or organisation/name on a hub.
         overrides: `key=value` words for what no weight shows, for example `registers_in_joint=true`.
+        maps: Instead of a model: an .npz or Parquet file of maps that any model made (docs/outside.md).
         data: Dataset prepared from a stage.
         stage: Folder of that stage.
         ade20k: Folder ADE20KSoundPrompted in the layout of DenseAV.
@@ -56,6 +64,8 @@ def segmentation(
             averaged, or one by its number from 0 to 15.
         num_clips: Of a stage, take the first clips only.
         with_controls: Also measure the truth itself, an untrained model, spoilt questions and simple maps.
+        rule: How maps are made: the cosine of sound and patch, or as DenseAV made them of CAV-MAE (dot
+            products of all patches, averaged over frequency and over the time that has sound).
         representation: What stands for the sound: its global token, or the mean of its patches.
         precision: Precision of matrix products.
         device: cpu, cuda or mps; the best there is unless given.
@@ -64,8 +74,6 @@ def segmentation(
     """
     from cavmae_sync.evaluation.pictures import save_picture
     from cavmae_sync.evaluation.pictures.segmentation import segmentation_picture
-    from cavmae_sync.evaluation.segmentation import evaluate_segmentation, segmentation_report
-    from cavmae_sync.evaluation.segmentation_controls import segmentation_controls
 
     check_output(picture, option="--picture", suffix=".png")
     if ade20k is not None and data is None and stage is None:
@@ -77,27 +85,68 @@ def segmentation(
             "Give either --data and --stage, for a generated stage with its truth, or --ade20k, for ADE20K "
             "with prompts of VGGSound."
         )
-    embedder = open_for_score(
-        run_or_weights,
-        overrides,
-        clips=None if data is None else open_clips(data, num_clips=num_clips),
-        device=device,
-        precision=precision,
-        representation=representation,
-    )
-    with show_progress("maps") as advance:
-        report = evaluate_segmentation(
-            embedder, examples, on_progress=lambda done, total: advance(done, total, "")
+    if (run_or_weights is None) == (maps is None):
+        raise ConfigError("name either a run or weights, or --maps FILE, maps in an .npz or Parquet file.")
+    if run_or_weights is None:
+        chosen = (rule, representation, precision, device) != ("cosine", "global", "float32", None)
+        if overrides or chosen:
+            raise ConfigError(
+                "--rule, --representation, --precision, --device and words are for a model: with --maps the "
+                "maps are made. Leave them out."
+            )
+        report, controls = _of_maps(maps, examples, with_controls=with_controls)
+    else:
+        embedder = open_for_score(
+            run_or_weights,
+            overrides,
+            clips=None if data is None else open_clips(data, num_clips=num_clips),
+            device=device,
+            precision=precision,
+            representation=representation,
         )
+        report, controls = _of_model(embedder, examples, rule=rule, with_controls=with_controls)
     if picture is not None:
         save_picture(segmentation_picture(report, examples), picture)
-    controls: list[SegmentationReport] = []
-    if with_controls:
-        with show_progress("controls") as advance:
-            for number, maps in enumerate(segmentation_controls(embedder, examples, report.maps), start=1):
-                controls.append(segmentation_report(maps, examples, num_bootstrap=0))
-                advance(number, max(number, 9), maps.said_by)
     _print(report, controls, as_json=as_json)
+
+
+def _of_model(
+    embedder: "Embedder", examples: "Examples", *, rule: "MapRule", with_controls: bool
+) -> "tuple[SegmentationReport, list[SegmentationReport]]":
+    from cavmae_sync.evaluation.segmentation import evaluate_segmentation
+    from cavmae_sync.evaluation.segmentation_controls import segmentation_controls
+
+    with show_progress("maps") as advance:
+        report = evaluate_segmentation(
+            embedder, examples, rule=rule, on_progress=lambda done, total: advance(done, total, "")
+        )
+    controls = segmentation_controls(embedder, examples, report.maps, rule=rule)
+    return report, _measured(controls, examples) if with_controls else []
+
+
+def _of_maps(
+    path: Path | None, examples: "Examples", *, with_controls: bool
+) -> "tuple[SegmentationReport, list[SegmentationReport]]":
+    from cavmae_sync.evaluation.outside_maps import read_maps
+    from cavmae_sync.evaluation.segmentation import segmentation_report
+    from cavmae_sync.evaluation.segmentation_controls import map_controls
+
+    if path is None:
+        raise AssertionError("A file of maps was named.")
+    maps = read_maps(path, examples)
+    report = segmentation_report(maps, examples)
+    return report, _measured(map_controls(examples, maps), examples) if with_controls else []
+
+
+def _measured(controls: "Iterable[ScoreMaps]", examples: "Examples") -> "list[SegmentationReport]":
+    from cavmae_sync.evaluation.segmentation import segmentation_report
+
+    reports: list[SegmentationReport] = []
+    with show_progress("controls") as advance:
+        for number, maps in enumerate(controls, start=1):
+            reports.append(segmentation_report(maps, examples, num_bootstrap=0))
+            advance(number, max(number, 9), maps.said_by)
+    return reports
 
 
 def _prompted(

@@ -114,9 +114,13 @@ class SoundPrompted:
         square = middle_square(labels.convert("RGB"), pixels=pixels, how=Image.Resampling.NEAREST)
         return classes_of_colours(np.asarray(square)) == row.class_id
 
+    def read_sound(self, index: int) -> NDArray[np.float32]:
+        """A prompt at 16 kHz: its first channel, cut to 164,200 samples."""
+        return read_audio(self.rows[index].sound, duration_seconds=None)[:PROMPT_SAMPLES]
+
     def read_log_mel(self, index: int) -> Tensor:
-        """Log-mel of a prompt, float32 [1024, M]: its first channel, cut or filled up with silence."""
-        sound_S = read_audio(self.rows[index].sound, duration_seconds=None)[:PROMPT_SAMPLES]
+        """Log-mel of a prompt, float32 [1024, M], filled up with silence."""
+        sound_S = self.read_sound(index)
         return log_mel(np.pad(sound_S, (0, PROMPT_SAMPLES - sound_S.size)))
 
 

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from cavmae_sync.data.overlap import SharedClip, check_apart, refuse_shared
 from cavmae_sync.data.targets import LabelledClips
 from cavmae_sync.embedding.outside import ids_fingerprint
 from cavmae_sync.embedding.outside_files import FEATURES, FileContent, read_outside
-from cavmae_sync.embedding.outside_rows import checked_numbers, rows_in_order
+from cavmae_sync.embedding.outside_rows import checked_numbers, name_of, rows_in_order
 from cavmae_sync.errors import ConfigError, DatasetError
 
 #: The two lists of a file that says itself which clips are learned from.
@@ -128,7 +128,7 @@ def open_features(
             refuse_shared(shared, num_clips=len(lists[1]), test=f"{path}, test", train="its training clips")
     rows = [rows_in_order(path, ids, clips.clip_ids, other=str(clips.folder)) for clips in lists]
     return GivenFeatures(
-        name=_name(path, content),
+        name=name_of(path, content.facts.get("name")),
         features_NTD=features_NTD,
         train=lists[0],
         test=lists[1],
@@ -175,10 +175,3 @@ def _equal_features(
         for row, digest in enumerate(digests)
         if split[row] == "test" and digest in learned
     )
-
-
-def _name(path: Path, content: FileContent) -> str:
-    name: Any = content.facts.get("name")
-    if name is not None and not (isinstance(name, str) and name):
-        raise DatasetError(f"{path}: name must be one text, got {name!r}.")
-    return name or path.stem

@@ -84,3 +84,14 @@ def rows_in_order(path: Path, ids: Sequence[str], wanted: Sequence[str], *, othe
             "all of them, with the same ids."
         )
     return [row for row in found if row is not None]
+
+
+def name_of(path: Path, name: object) -> str:
+    """Name of the model that made a file, or of the file.
+
+    Raises:
+        DatasetError: The file gives something else than a text as `name`.
+    """
+    if name is not None and not (isinstance(name, str) and name):
+        raise DatasetError(f"{path}: name must be one text, got {name!r}.")
+    return name or path.stem

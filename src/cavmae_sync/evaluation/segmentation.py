@@ -1,6 +1,6 @@
 """Sound-prompted segmentation: score maps (of a model, of the truth or of a baseline) in, a report out.
 
-Letters: R rows (questions), H W patches or pixels, C colours, D width, N patches, K windows of a prompt.
+Letters: R rows (questions), H W patches or pixels, N pixels.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,35 +13,18 @@ from numpy.typing import NDArray
 from rich.table import Table
 from torch import Tensor
 
+from cavmae_sync.choices import MapRule
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.embedding.embedder import Progress
-from cavmae_sync.embedding.heatmap import heat_maps, upscaled
-from cavmae_sync.embedding.rows import finite
+from cavmae_sync.embedding.heatmap import upscaled
 from cavmae_sync.evaluation.report import Report, Value
 from cavmae_sync.evaluation.segmentation_examples import Examples, Target
-from cavmae_sync.inputs import normalize_frames
+from cavmae_sync.evaluation.segmentation_maps import ScoreMaps, model_maps, prompt_vectors
 from cavmae_sync.metrics import Pixels, PooledScores, interval, pooled_scores, resampled_pools
-from cavmae_sync.model import weights_fingerprint
 from cavmae_sync.shown import text_of
 
 #: Stands for all rows where subsets are named; its metrics have no prefix.
 _EVERY: Final = ""
-_BATCH_SEGMENTS: Final = 64
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class ScoreMaps:
-    """What somebody says about where each answer is.
-
-    Attributes:
-        maps: One float32 [H, W] per row, of any size; brought to the size of the mask when it is measured.
-        said_by: "model", or the name of a control.
-        weights: Fingerprint of the model's weights; empty where there is no model.
-    """
-
-    maps: Sequence[Tensor]
-    said_by: str
-    weights: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,6 +87,7 @@ def evaluate_segmentation(
     embedder: Embedder,
     examples: Examples,
     *,
+    rule: MapRule = "cosine",
     num_bootstrap: int = 1000,
     seed: int = 0,
     on_progress: Progress | None = None,
@@ -113,6 +97,7 @@ def evaluate_segmentation(
     Args:
         embedder: The model and how it computes.
         examples: Questions and answers.
+        rule: How a map is made; see `choices.MapRule`.
         num_bootstrap: Resamples of pictures or clips behind the 95 % intervals; 0 gives none.
         seed: Of the resamples.
         on_progress: Called with rows done and rows in all.
@@ -123,59 +108,9 @@ def evaluate_segmentation(
     Source:
         Spec 4.5; paper Table 3.
     """
-    vectors_RD = prompt_vectors(embedder, examples)
-    maps = model_maps(embedder, examples, vectors_RD, on_progress=on_progress)
+    vectors_RD = prompt_vectors(embedder, examples, rule=rule)
+    maps = model_maps(embedder, examples, vectors_RD, rule=rule, on_progress=on_progress)
     return segmentation_report(maps, examples, num_bootstrap=num_bootstrap, seed=seed)
-
-
-def prompt_vectors(embedder: Embedder, examples: Examples) -> Tensor:
-    """One vector per row, float32 [R, D]: the mean of its windows' unit vectors, which averages maps."""
-    vectors: list[Tensor] = []
-    held: list[Tensor] = []
-    for row in range(len(examples.targets)):
-        held.append(examples.prompt(row, embedder.model.config.inputs))
-        if sum(map(len, held)) >= _BATCH_SEGMENTS:
-            vectors.append(_mean_vectors(embedder, held))
-            held = []
-    if held:
-        vectors.append(_mean_vectors(embedder, held))
-    return finite(torch.cat(vectors), precision=embedder.precision)
-
-
-def model_maps(
-    embedder: Embedder,
-    examples: Examples,
-    vectors_RD: Tensor,
-    *,
-    said_by: str = "model",
-    is_flipped: bool = False,
-    on_progress: Progress | None = None,
-) -> ScoreMaps:
-    """The cosine of each row's sound with every patch of its picture.
-
-    Args:
-        embedder: The model.
-        examples: Where the pictures come from.
-        vectors_RD: What asks, one per row.
-        said_by: Name of the maps.
-        is_flipped: Show the model every picture mirrored left to right, and mirror its maps back.
-        on_progress: Called with rows done and rows in all.
-    """
-    config = embedder.model.config
-    maps: list[Tensor] = []
-    pixels = config.inputs.frame_pixels
-    for rows in torch.arange(len(vectors_RD)).split(embedder.batch_size):
-        frames_RHWC = torch.from_numpy(np.stack([examples.picture(int(row), pixels=pixels) for row in rows]))
-        shown_RHWC = frames_RHWC.flip(2) if is_flipped else frames_RHWC
-        patches_RND = embedder.embed_frames(normalize_frames(shown_RHWC), with_patches=True).patches_PND
-        if patches_RND is None:
-            raise AssertionError("Patches were asked for.")
-        patches_RND = finite(patches_RND, precision=embedder.precision)
-        of_rows = heat_maps(vectors_RD[rows], patches_RND, grid=config.visual_grid)
-        maps.extend(of_rows.flip(2) if is_flipped else of_rows)
-        if on_progress is not None:
-            on_progress(len(maps), len(vectors_RD))
-    return ScoreMaps(maps=maps, said_by=said_by, weights=weights_fingerprint(embedder.model))
 
 
 def segmentation_report(
@@ -202,8 +137,14 @@ def segmentation_report(
     return SegmentationReport(
         name=f"sound-prompted segmentation, {maps.said_by}",
         metrics=metrics,
-        counts=_counts(examples, groups, num_excluded=len(excluded)),
-        config={**examples.config, "said_by": maps.said_by, "num_bootstrap": num_bootstrap, "seed": seed},
+        counts={**_counts(examples, groups, num_excluded=len(excluded)), **maps.counts},
+        config={
+            **examples.config,
+            **maps.made_with,
+            "said_by": maps.said_by,
+            "num_bootstrap": num_bootstrap,
+            "seed": seed,
+        },
         weights=maps.weights,
         clip_list=examples.clip_list,
         classes=classes,
@@ -294,8 +235,3 @@ def _scaled(maps: ScoreMaps) -> list[Tensor]:
     low = min(float(map_HW.min()) for map_HW in maps.maps)
     span = max(float(map_HW.max()) for map_HW in maps.maps) - low
     return [(map_HW - low) / (span or 1.0) for map_HW in maps.maps]
-
-
-def _mean_vectors(embedder: Embedder, prompts: Sequence[Tensor]) -> Tensor:
-    vectors = embedder.embed_segments(torch.cat(list(prompts)))
-    return torch.stack([windows.mean(dim=0) for windows in vectors.split([len(p) for p in prompts])])

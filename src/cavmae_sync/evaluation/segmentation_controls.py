@@ -4,22 +4,26 @@ Letters: R rows, H W patches or pixels, C colours, D width.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cavmae_sync.choices import MapRule
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.evaluation.controls import untrained
-from cavmae_sync.evaluation.segmentation import ScoreMaps, model_maps, prompt_vectors
 from cavmae_sync.evaluation.segmentation_examples import Examples, Target
+from cavmae_sync.evaluation.segmentation_maps import ScoreMaps, model_maps, prompt_vectors
 
 #: Standard deviation of the central blob, as a part of the picture's side.
 _BLOB_WIDTH = 0.25
 
 
-def segmentation_controls(embedder: Embedder, examples: Examples, maps: ScoreMaps) -> Iterator[ScoreMaps]:
+def segmentation_controls(
+    embedder: Embedder, examples: Examples, maps: ScoreMaps, *, rule: MapRule = "cosine"
+) -> Iterator[ScoreMaps]:
     """Every control, one after the other.
 
     - `oracle`: the masks themselves. Must give 1.
@@ -38,18 +42,40 @@ def segmentation_controls(embedder: Embedder, examples: Examples, maps: ScoreMap
         embedder: The model.
         examples: Questions and answers.
         maps: The model's own maps.
+        rule: By which they were made.
     """
     targets = examples.targets
     yield oracle_maps(targets)
     fresh = untrained(embedder)
-    yield model_maps(fresh, examples, prompt_vectors(fresh, examples), said_by="untrained")
-    vectors_RD = prompt_vectors(embedder, examples)
+    of_fresh_RD = prompt_vectors(fresh, examples, rule=rule)
+    yield model_maps(fresh, examples, of_fresh_RD, rule=rule, said_by="untrained")
+    vectors_RD = prompt_vectors(embedder, examples, rule=rule)
     swapped_RD = vectors_RD[torch.from_numpy(rows_of_other_classes(targets))]
-    yield model_maps(embedder, examples, swapped_RD, said_by="swapped_sound")
-    yield ScoreMaps(
-        maps=[map_HW.flip(1) for map_HW in maps.maps], said_by="mirrored_map", weights=maps.weights
-    )
-    yield model_maps(embedder, examples, vectors_RD, said_by="mirrored_picture", is_flipped=True)
+    yield model_maps(embedder, examples, swapped_RD, rule=rule, said_by="swapped_sound")
+    yield _mirrored(maps)
+    yield model_maps(embedder, examples, vectors_RD, rule=rule, said_by="mirrored_picture", is_flipped=True)
+    yield from _without_hearing(examples)
+
+
+def map_controls(examples: Examples, maps: ScoreMaps) -> Iterator[ScoreMaps]:
+    """The controls of maps that somebody else made, for which there is no model to ask again.
+
+    As `segmentation_controls`; in the place of a swapped sound stands `swapped_map`, the map of a row of
+    another class. It must fall; what is left says how alike all maps are.
+    """
+    yield oracle_maps(examples.targets)
+    others = rows_of_other_classes(examples.targets)
+    yield replace(maps, maps=[maps.maps[row] for row in others], said_by="swapped_map", counts={})
+    yield _mirrored(maps)
+    yield from _without_hearing(examples)
+
+
+def _mirrored(maps: ScoreMaps) -> ScoreMaps:
+    return replace(maps, maps=[map_HW.flip(1) for map_HW in maps.maps], said_by="mirrored_map", counts={})
+
+
+def _without_hearing(examples: Examples) -> Iterator[ScoreMaps]:
+    targets = examples.targets
     salient = [mask for mask in map(examples.salient, range(len(targets))) if mask is not None]
     if len(salient) == len(targets):
         yield ScoreMaps(maps=_as_maps(salient), said_by="every_object")

@@ -10,16 +10,21 @@ C colours.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Final, Literal, Protocol, Self
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from cavmae_sync.data.prompted import SoundPrompted
 from cavmae_sync.errors import ConfigError
 from cavmae_sync.inputs import InputConfig, cut_segments
-from cavmae_sync.paper import NUM_FRAMES
+from cavmae_sync.inputs.alignment import segment_spans
+from cavmae_sync.paper import NUM_FRAMES, PATCH_SIZE, PROMPT_SAMPLES, SPECTROGRAM_LENGTH
+
+#: A column of patches counts as sound from this share on (DenseAV).
+_LEAST_SOUND: Final = 0.01
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -94,6 +99,17 @@ class Examples(Protocol):
         """The sound of a row: normalised windows [K, L, M], whose maps are averaged."""
         ...
 
+    def heard(self, row: int, config: InputConfig) -> Tensor:
+        """Which columns of patches of a prompt's windows lie on real sound, not on padding: bool [K, C]."""
+        ...
+
+    def sound(self, row: int) -> tuple[NDArray[np.float32], float | None]:
+        """The sound of a row for other encoders: samples at 16 kHz, and the moment in it that asks.
+
+        The moment is in seconds; None where the whole sound asks.
+        """
+        ...
+
     def salient(self, row: int) -> NDArray[np.bool_] | None:
         """All that could sound in a picture, bool [H, W], for a baseline; None where that is not known."""
         ...
@@ -154,14 +170,42 @@ class PromptedExamples:
         """The middle square of a picture."""
         return self.prompted.read_picture(row, pixels=pixels)
 
+    @property
+    def _frames(self) -> list[int]:
+        """Numbers of the windows that ask."""
+        if self.window == "mean":
+            return list(range(NUM_FRAMES))
+        return [NUM_FRAMES // 2 if self.window == "middle" else self.window]
+
     def prompt(self, row: int, config: InputConfig) -> Tensor:
         """The windows of a prompt that ask."""
-        if self.window == "mean":
-            frames = list(range(NUM_FRAMES))
-        else:
-            frames = [NUM_FRAMES // 2 if self.window == "middle" else self.window]
         log_mel_NM = self.prompted.read_log_mel(row)
-        return cut_segments(log_mel_NM, frame_indices=frames, num_frames=NUM_FRAMES, config=config)
+        return cut_segments(log_mel_NM, frame_indices=self._frames, num_frames=NUM_FRAMES, config=config)
+
+    def heard(self, row: int, config: InputConfig) -> Tensor:
+        """Where the prompt itself sounds, not what it was filled up with.
+
+        As in DenseAV the mask of samples is brought to the columns by linear interpolation between samples,
+        and a column counts from 0.01 on.
+        """
+        spans = segment_spans(
+            SPECTROGRAM_LENGTH,
+            num_frames=NUM_FRAMES,
+            segment_length=config.segment_length,
+            align_length=config.align_length,
+        )
+        samples_per_row = PROMPT_SAMPLES / SPECTROGRAM_LENGTH
+        middles_C = np.arange(config.segment_length // PATCH_SIZE) * PATCH_SIZE + PATCH_SIZE / 2
+        starts_K = np.array([spans[frame].start for frame in self._frames])
+        places_KC = (starts_K[:, None] + middles_C) * samples_per_row - 0.5
+        is_sound_S = np.zeros(PROMPT_SAMPLES)
+        is_sound_S[: self.prompted.read_sound(row).size] = 1
+        weight_KC = np.interp(places_KC, np.arange(PROMPT_SAMPLES), is_sound_S)
+        return torch.from_numpy(weight_KC > _LEAST_SOUND)
+
+    def sound(self, row: int) -> tuple[NDArray[np.float32], None]:
+        """The whole prompt asks."""
+        return self.prompted.read_sound(row), None
 
     def salient(self, row: int) -> None:  # noqa: ARG002
         """Not known: ADE20K tells classes, not which of them make sounds."""

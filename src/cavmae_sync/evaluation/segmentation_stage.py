@@ -20,7 +20,8 @@ from cavmae_sync.data.stage import ClipTruth, ObjectTruth, StageTruth
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.evaluation.segmentation_examples import Target, unpacked
 from cavmae_sync.inputs import InputConfig, resize_and_crop
-from cavmae_sync.inputs.alignment import finish_segment, segment_span
+from cavmae_sync.inputs.alignment import Span, finish_segment, segment_span
+from cavmae_sync.paper import PATCH_SIZE
 
 #: Rows in whose picture something visible is not the answer: there, telling objects from the background is
 #: not enough.
@@ -91,13 +92,28 @@ class StageExamples:
         stored_HWC = self.clips.read_frame(moment.clip, moment.frame)
         return resize_and_crop(stored_HWC[None], pixels=pixels)[0].numpy()
 
-    def prompt(self, row: int, config: InputConfig) -> Tensor:
-        """The stretch of sound around the prompt's moment, [1, L, M]."""
+    def _span(self, row: int, config: InputConfig) -> Span:
+        """The rows of its log-mel that exist around the prompt's moment."""
         moment = self._questions[row].prompt
         length = self.clips.num_spectrogram_frames(moment.clip)
-        span = segment_span(
+        return segment_span(
             moment.frame, num_spectrogram_frames=length, num_frames=self.clips.num_frames, config=config
         ).clipped(length)
+
+    def heard(self, row: int, config: InputConfig) -> Tensor:
+        """Columns of patches whose middle lies before the end of the clip, bool [1, C]."""
+        middles_C = torch.arange(config.segment_length // PATCH_SIZE) * PATCH_SIZE + PATCH_SIZE // 2
+        return (middles_C < self._span(row, config).length)[None]
+
+    def sound(self, row: int) -> tuple[NDArray[np.float32], float]:
+        """The clip of the prompt, and the moment in it."""
+        moment = self._questions[row].prompt
+        clip = self.clips.row(moment.clip)
+        return self.clips.read_waveform(moment.clip), clip.frame_seconds[moment.frame]
+
+    def prompt(self, row: int, config: InputConfig) -> Tensor:
+        """The stretch of sound around the prompt's moment, [1, L, M]."""
+        moment, span = self._questions[row].prompt, self._span(row, config)
         rows_RM = self.clips.read_log_mel_rows(moment.clip, start=span.start, stop=span.stop)
         return finish_segment(torch.from_numpy(rows_RM), config=config)[None]
 

@@ -1,5 +1,6 @@
 """Truth on disk: one Parquet file, one row for each clip, and a reader of single clips."""
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -57,14 +58,14 @@ TRUTH_SCHEMA: Final = pa.schema(
 class StageTruth(Mapping[str, ClipTruth]):
     """Truth of all clips of a stage, by video id. Clips are read when asked for, one row group each."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
         """Opens `truth.parquet` in the folder of a stage.
 
         Raises:
             DatasetError: There is none, or it is not of this version.
         """
-        self._folder = folder
-        path = folder / "truth.parquet"
+        self._folder = Path(folder)
+        path = self._folder / "truth.parquet"
         if not path.is_file():
             raise DatasetError(
                 f"{folder} has no truth.parquet. Either it is no stage, or making it was interrupted: "
