@@ -144,9 +144,9 @@ class TestNamedForWhatTheyAre:
 
     def test_other_things_beside_tensors(self, tmp_path: Path):
         torch.save({"a": 1, "b": torch.zeros(2)}, tmp_path / "a.pth")
-        with pytest.raises(
-            WeightsError, match="holds a dictionary of Tensor, int, not a dictionary of tensors"
-        ):
+        assert (list((file := read_file(tmp_path / "a.pth")).tensors), file.left_behind) == (["b"], ("a",))
+        torch.save({"a": 1, "b": "x"}, tmp_path / "a.pth")
+        with pytest.raises(WeightsError, match="holds a dictionary of int, str, not a dictionary of tensors"):
             read_file(tmp_path / "a.pth")
 
 
@@ -178,7 +178,7 @@ class TestFilesMadeToFillTheMemory:
             else torch.nested.nested_tensor([torch.zeros(2), torch.zeros(3)])
         )
         torch.save({"weight": value}, tmp_path / "bomb.pth")
-        with pytest.raises(WeightsError, match="without holding that many values"):
+        with pytest.raises(WeightsError, match=r"weight \(torch\..*\) hold no floating-point numbers"):
             read_file(tmp_path / "bomb.pth")
 
     def test_a_key_whose_text_is_far_longer_than_the_file(self, tmp_path: Path):

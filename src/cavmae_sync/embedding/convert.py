@@ -21,6 +21,7 @@ from cavmae_sync.model.heads import Head, HeadConfig
 from cavmae_sync.model.layouts.check import CLASSIFIER_HEADS, TITLES
 from cavmae_sync.model.layouts.official import to_official
 from cavmae_sync.model.layouts.original import Original
+from cavmae_sync.model.layouts.recognize import bare_name
 from cavmae_sync.model.provenance import sha256_of
 from cavmae_sync.model.safe_file import write_safetensors
 from cavmae_sync.model.weights import LoadedWeights
@@ -132,7 +133,7 @@ class Conversion:
             shape = self.head
             heads = f"{shape.heads} attention heads"
             rows.append(("head", f"{shape.num_classes} classes, width {shape.width}, {heads}"))
-        elif any(name.removeprefix("module.").startswith("mlp_head.") for name in self.kept):
+        elif any(bare_name(name).startswith("mlp_head.") for name in self.kept):
             rows.append(("head", _CAVMAE_HEAD))
         if self.assumed:
             found = ", ".join(f"{name}={value}" for name, value in self.assumed.items())

@@ -10,6 +10,12 @@ from cavmae_sync.config import Config
 AlignLength = Literal["padded", "valid"]
 
 
+#: Positions are computed, so no tensor of a weights file shows how long a segment or how large a frame is. A
+#: header could ask for gigabytes of them. 163 s, and 16 times the published side.
+_MOST_SPECTROGRAM_FRAMES = 16384
+_MOST_PIXELS = 2048
+
+
 def _published_length(value: object) -> object:
     return paper.SEGMENT_LENGTHS.get(value, value) if isinstance(value, str) else value
 
@@ -17,10 +23,14 @@ def _published_length(value: object) -> object:
 class InputConfig(Config):
     """Sizes, alignment and normalisation of the model's inputs."""
 
-    frame_pixels: Annotated[int, Field(gt=0, multiple_of=paper.PATCH_SIZE)] = paper.FRAME_PIXELS
+    frame_pixels: Annotated[int, Field(gt=0, le=_MOST_PIXELS, multiple_of=paper.PATCH_SIZE)] = (
+        paper.FRAME_PIXELS
+    )
     """Side of a frame in pixels, a multiple of 16."""
     segment_length: Annotated[
-        int, BeforeValidator(_published_length), Field(gt=0, multiple_of=paper.PATCH_SIZE)
+        int,
+        BeforeValidator(_published_length),
+        Field(gt=0, le=_MOST_SPECTROGRAM_FRAMES, multiple_of=paper.PATCH_SIZE),
     ] = paper.SEGMENT_LENGTH
     """Spectrogram frames (10 ms) of a segment, a multiple of 16; or a published name: "1s" (96), "2s" (192),
     "3s" (304), "4s" (416, the published model), "5s" (512), "6s" (624), "7s" (720), "8s" (816), "9s" (912),

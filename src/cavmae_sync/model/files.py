@@ -1,45 +1,28 @@
 """Tensors out of files of any origin. Nothing that a file contains is ever executed.
 
-Pickles are read by torch's restricted reader (`weights_only=True`), safetensors by the safetensors library.
+Pickles are read by `torch_files`, which makes nothing but tensors, safetensors by the safetensors library.
 What a file seems to be instead (a web page, a git-lfs pointer, an empty file) is said.
 """
 
-import pickle
-import re
-import struct
 import tarfile
-import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from cavmae_sync.errors import WeightsError
+from cavmae_sync.model.pickles import Skipped, TensorPlace
+from cavmae_sync.model.torch_files import TorchFile, asks_for
 
 #: Under which keys people put tensors into a file.
-WRAPPERS: Final = ("model", "state_dict")
+WRAPPERS: Final = ("model", "state_dict", "model_state_dict")
 
-#: What the unpickler raises on files that are damaged, cut off or refused (found by flipping bytes).
-_DAMAGED = (
-    pickle.UnpicklingError,
-    struct.error,
-    RuntimeError,
-    EOFError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    AssertionError,
-    ImportError,
-    OSError,
-    MemoryError,
-    zipfile.BadZipFile,
-)
+#: What reading a file raises that is damaged, cut off or made to harm.
+_DAMAGED: Final = (ValueError, OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError)
 
 #: How files begin that people give by mistake: PDF, PNG, JPEG, GIF, Matroska, Ogg, FLAC, RIFF.
 _OTHER_FILES: Final = (
@@ -65,7 +48,8 @@ class WeightsFile:
         tensors: By name, in the order of the file.
         metadata: Header of a safetensors file; empty for others.
         wrapper: The key they lay under in a dictionary; None where they lay open.
-        left_behind: What else lay beside that key: the state of an optimiser, for example.
+        left_behind: What else lay beside the tensors: the state of an optimiser, for example. What is no
+            plain value is named with what it asks for.
     """
 
     tensors: dict[str, Tensor]
@@ -105,15 +89,9 @@ def read_plain(path: Path) -> Any:
         WeightsError: The file is damaged, or holds anything else.
     """
     try:
-        _check_archive(path)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about odd pickles; what matters becomes an error below
-            return torch.load(path, map_location="cpu", weights_only=True)
+        return _open_torch(path).plain()
     except _DAMAGED as error:
-        raise WeightsError(
-            f"{path} cannot be read as weights ({_reason(error)}). "
-            "Only files of plain tensors are opened; nothing in a file is executed."
-        ) from error
+        raise WeightsError(_unreadable(path, error)) from error
 
 
 def read_pth(path: Path) -> dict[str, Tensor]:
@@ -171,16 +149,19 @@ def _other_kind(path: Path, start: bytes) -> str | None:
     return next((saying for holds, saying in kinds if holds), None)
 
 
-def _reason(error: Exception) -> str:
-    """Why a pickle was not read, in one line. torch's own first line advises to execute the file."""
-    text = str(error) or type(error).__name__
+def _open_torch(path: Path) -> TorchFile:
+    _check_archive(path)
+    return TorchFile(path)
+
+
+def _unreadable(path: Path, error: Exception) -> str:
+    reason = str(error) or type(error).__name__
     if isinstance(error, zipfile.BadZipFile):
-        return "an archive without its end: it was cut off"
-    if match := re.search(r"GLOBAL ([\w.]+)", text):
-        return f"it asks for {match[1]}, which is no tensor: an object was saved whole, or it harms"
-    if isinstance(error, pickle.UnpicklingError):
-        return "its pickle is damaged or holds more than tensors"
-    return text.splitlines()[0]
+        reason = "an archive without its end, or damaged: it was cut off"
+    return (
+        f"{path} cannot be read as weights ({reason.splitlines()[0]}). Only tensors are read; nothing in a "
+        "file is executed."
+    )
 
 
 def _read_safetensors(path: Path) -> WeightsFile:
@@ -199,46 +180,55 @@ def _bad_safetensors(path: Path, error: Exception) -> str:
 
 
 def _read_pickle(path: Path) -> WeightsFile:
-    content = read_plain(path)
-    wrapper, left_behind = None, ()
+    try:
+        file = _open_torch(path)
+        wrapper, left_behind, content = _unwrapped(file.content)
+        tensors = {name: file.tensor(place) for name, place in content.items()}
+    except _DAMAGED as error:
+        raise WeightsError(_unreadable(path, error)) from error
+    return WeightsFile(tensors=tensors, metadata={}, wrapper=wrapper, left_behind=left_behind)
+
+
+def _unwrapped(content: Any) -> tuple[str | None, tuple[str, ...], dict[str, TensorPlace]]:
+    """The key that tensors lay under, what lies beside them, by name, and the tensors."""
+    wrapper: str | None = None
+    left_behind: list[str] = []
     if isinstance(content, dict):
         wrapper = next((key for key in WRAPPERS if isinstance(content.get(key), dict)), None)
     if wrapper is not None:
-        # A key can be a tuple of tuples of tuples ..., whose text would fill the memory.
-        left_behind = tuple(
-            key if isinstance(key, str) else type(key).__name__ for key in content if key != wrapper
-        )
+        left_behind += [_said(key, value) for key, value in content.items() if key != wrapper]
         content = content[wrapper]
-    if not isinstance(content, dict) or not all(
-        isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items()
-    ):
-        raise WeightsError(f"{path} holds {_kinds(content)}, not a dictionary of tensors.")
-    for name, value in content.items():
-        if not _holds_values(value):
-            shape = "nested" if value.is_nested else tuple(value.shape)
-            raise WeightsError(
-                f"{path} declares {name} as {shape} without holding that many values. "
-                "It is damaged or made to fill the memory."
-            )
-    return WeightsFile(
-        tensors={name: value.detach() for name, value in content.items()},
-        metadata={},
-        wrapper=wrapper,
-        left_behind=left_behind,
-    )
+    entries = content if isinstance(content, dict) else {}
+    tensors = {
+        name: value
+        for name, value in entries.items()
+        if isinstance(name, str) and isinstance(value, TensorPlace)
+    }
+    others = {name: value for name, value in entries.items() if name not in tensors}
+    for name, value in others.items():
+        if isinstance(value, Skipped) and value.name.startswith("torch."):
+            raise ValueError(f"{name} ({value.name}) hold no floating-point numbers of 16, 32 or 64 bits")
+    if not tensors:
+        skipped = [value for value in (content, *entries.values()) if isinstance(value, Skipped)]
+        what = f"it holds {_kinds(content)}, not a dictionary of tensors"
+        raise ValueError(asks_for(skipped[0]) if skipped else what)
+    return wrapper, (*left_behind, *(_said(key, value) for key, value in others.items())), tensors
 
 
-def _holds_values(value: Tensor) -> bool:
-    if value.is_nested or value.layout != torch.strided or value.device.type != "cpu":
-        return False
-    return value.nelement() * value.element_size() <= value.untyped_storage().nbytes()
+def _said(key: Any, value: Any) -> str:
+    name = key if isinstance(key, str) else key.name if isinstance(key, Skipped) else str(key)
+    return f"{name} ({value.name}, which is not made)" if isinstance(value, Skipped) else name
 
 
 def _kinds(content: object) -> str:
     if not isinstance(content, dict):
-        return type(content).__name__
-    kinds = sorted({type(value).__name__ for value in content.values()})
+        return _kind(content)
+    kinds = sorted({_kind(value) for value in content.values()})
     return f"a dictionary of {', '.join(kinds[:4])}" if kinds else "an empty dictionary"
+
+
+def _kind(value: object) -> str:
+    return "Tensor" if isinstance(value, TensorPlace) else type(value).__name__
 
 
 def _check_archive(path: Path) -> None:

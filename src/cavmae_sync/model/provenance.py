@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Self
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from cavmae_sync.choices import Layout
-from cavmae_sync.config import Config
+from cavmae_sync.config import Config, describe_invalid
 from cavmae_sync.errors import WeightsError
 from cavmae_sync.model.files import read_file, read_header
 from cavmae_sync.model.layouts.recognize import recognize
@@ -91,7 +91,8 @@ def parse_provenance(metadata: Mapping[str, str], path: Path) -> Provenance:
     try:
         return Provenance.model_validate(parse_json(metadata[PROVENANCE_KEY]))
     except ValueError as error:
-        raise WeightsError(f"{path} has no valid provenance in its header ({error}).") from error
+        says = describe_invalid(error) if isinstance(error, ValidationError) else error
+        raise WeightsError(f"{path} has no valid provenance in its header ({says}).") from error
 
 
 def sha256_of(path: Path) -> str:

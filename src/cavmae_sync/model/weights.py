@@ -188,6 +188,14 @@ def check_fits(
     depths += [] if config.decoder is None else [config.decoder.depth]
     if max(depths) > len(state):
         raise WeightsError(f"{source} does not fit the model: {max(depths)} blocks, {len(state)} tensors.")
+    sizes = [config.width * config.mlp_ratio, config.registers]
+    sizes += [] if config.decoder is None else [config.decoder.width * config.mlp_ratio]
+    largest = max((max(value.shape, default=1) for value in state.values()), default=1)
+    if max(sizes) > largest:
+        raise WeightsError(
+            f"{source} does not fit the model: it has a size of {max(sizes)}, the largest of a tensor is "
+            f"{largest}."
+        )
     with torch.device("meta"):
         shapes = {name: value.shape for name, value in CAVMAESync(config).state_dict().items()}
     needed = {

@@ -18,7 +18,7 @@ from cavmae_sync.model.layouts.names import (
     their_shapes,
     their_tensors,
 )
-from cavmae_sync.model.layouts.recognize import PREFIX, recognize
+from cavmae_sync.model.layouts.recognize import PREFIX, bare_name, recognize
 from cavmae_sync.paper import CONTRASTIVE_HEAD_DEPTH, NUM_MELS, PATCH_SIZE
 
 #: How far a stored table may be from the computed one, by its type: last bits, not training.
@@ -54,17 +54,22 @@ def to_official(model: CAVMAESync) -> dict[str, Tensor]:
 
 
 def bare(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors by their names without prefix.
+    """The tensors by their names without prefix; see `bare_name`.
 
     Raises:
-        WeightsError: A tensor does not hold floating-point numbers of 16, 32 or 64 bits.
+        WeightsError: A tensor holds no floating-point numbers of 16, 32 or 64 bits, or two have one name.
     """
     if odd := [f"{name} ({value.dtype})" for name, value in state.items() if value.dtype not in FLOAT_TYPES]:
         raise WeightsError(
             f"{', '.join(odd[:4])} hold no floating-point numbers of 16, 32 or 64 bits. "
             "Save the weights anew."
         )
-    return {name.removeprefix(PREFIX): value for name, value in state.items()}
+    found = {bare_name(name): value for name, value in state.items()}
+    if len(found) < len(state):
+        names = [bare_name(name) for name in state]
+        twice = next(name for name in found if names.count(name) > 1)
+        raise WeightsError(f"{twice} is there more than once. Two checkpoints were mixed; take one.")
+    return found
 
 
 def read_config(theirs: Mapping[str, Tensor], overrides: Sequence[str] = ()) -> ModelConfig:

@@ -23,7 +23,7 @@ from cavmae_sync.model.layouts.finetuned import head_to_official
 from cavmae_sync.model.layouts.huggingface import to_huggingface
 from cavmae_sync.model.layouts.mae import is_mae, to_published
 from cavmae_sync.model.layouts.names import their_tensors
-from cavmae_sync.model.layouts.recognize import PREFIX
+from cavmae_sync.model.layouts.recognize import bare_name
 from cavmae_sync.untrusted import parse_json
 
 #: Start of the names of kept tensors in our files.
@@ -102,12 +102,11 @@ def _following(
     layout: Layout, types: Mapping[str, torch.dtype], model: CAVMAESync, head: Head | None
 ) -> dict[str, Tensor]:
     """The tensors of a foreign file that follow from ours, in its names and types."""
-    prefix = PREFIX if next(iter(types), "").startswith(PREFIX) else ""
-    names = [name.removeprefix(prefix) for name in types]
+    theirs = {name: bare_name(name) for name in types}
     if is_mae(layout):
         found = to_published(model)
         if layout == "huggingface":
-            found = to_huggingface(found, names)
+            found = to_huggingface(found, theirs.values())
         found |= {
             name.replace("norm.", "fc_norm.", 1): found[name] for name in found if name.startswith("norm.")
         }
@@ -116,9 +115,9 @@ def _following(
         if head is not None:
             found |= head_to_official(head)
     return {
-        prefix + name: found[name].detach().cpu().to(types[prefix + name]).clone()
-        for name in names
-        if name in found
+        name: found[bare].detach().cpu().to(types[name]).clone()
+        for name, bare in theirs.items()
+        if bare in found
     }
 
 

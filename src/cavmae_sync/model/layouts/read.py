@@ -1,24 +1,28 @@
 """A file of any layout: what model it is, its tensors by our names, and what it had besides."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from pydantic import ValidationError
 from torch import Tensor
 
 from cavmae_sync.choices import Layout
+from cavmae_sync.config import describe_invalid
 from cavmae_sync.errors import WeightsError
 from cavmae_sync.model.config import ModelConfig
 from cavmae_sync.model.files import WeightsFile, read_file
 from cavmae_sync.model.layouts.finetuned import HeadWeights, from_finetuned
 from cavmae_sync.model.layouts.mae import from_mae, is_mae, mae_config
-from cavmae_sync.model.layouts.official import from_official
+from cavmae_sync.model.layouts.official import bare, from_official
 from cavmae_sync.model.layouts.original import KEPT, ORIGINAL_KEY, Original
 from cavmae_sync.model.layouts.recognize import recognize
 from cavmae_sync.model.layouts.said import said_words
 from cavmae_sync.model.provenance import FORMAT, Provenance, parse_provenance
 from cavmae_sync.untrusted import parse_json
+
+_MOST_SHOWN: Final = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,16 +80,42 @@ def interpret(
         ConfigError: A word does not fit.
     """
     try:
-        if is_ours(file):
-            return _read_ours(path, file, config, overrides)
-        layout = recognize(file.tensors)
-        said = [] if config is not None or layout == "ours" else said_words(file, path, layout)
-        return _read_foreign(file, layout, config, [*said, *overrides])
+        read = _read(file, path, config, overrides)
+        check_finite(read.state | (read.head.state if read.head else {}), file)
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
         raise WeightsError(f"{path}: its tensors show an impossible model ({first})") from error
+    return read
+
+
+def check_finite(state: Mapping[str, Tensor], file: WeightsFile) -> None:
+    """Refuse weights that are no numbers: whatever they are used for comes out as none.
+
+    Args:
+        state: Those that are used, by our names.
+        file: Where they come from, for its names.
+
+    Raises:
+        WeightsError: Some are NaN or infinite; names them.
+    """
+    if not (bad := [name for name, value in state.items() if not bool(value.isfinite().all())]):
+        return
+    theirs = [name for name, value in file.tensors.items() if not bool(value.isfinite().all())] or bad
+    more = f" and {len(theirs) - _MOST_SHOWN} more" if len(theirs) > _MOST_SHOWN else ""
+    raise WeightsError(
+        f"{', '.join(theirs[:_MOST_SHOWN])}{more} hold NaN or infinity: training went wrong, or the file is "
+        "damaged. Take an earlier checkpoint."
+    )
+
+
+def _read(file: WeightsFile, path: Path, config: ModelConfig | None, overrides: Sequence[str]) -> ReadWeights:
+    if is_ours(file):
+        return _read_ours(path, file, config, overrides)
+    layout = recognize(file.tensors)
+    said = [] if config is not None or layout == "ours" else said_words(file, path, layout)
+    return _read_foreign(file, layout, config, [*said, *overrides])
 
 
 def _read_foreign(
@@ -93,6 +123,7 @@ def _read_foreign(
 ) -> ReadWeights:
     state, head = file.tensors, None
     if layout == "ours":
+        state = bare(state)
         if config is None:
             raise WeightsError(
                 "our tensors without a configuration: `torch.save(model.state_dict())` loses it. Write them "
@@ -117,12 +148,13 @@ def _read_ours(
     try:
         stored = ModelConfig.model_validate(parse_json(metadata["config"]))
     except (KeyError, ValueError) as error:
-        raise WeightsError(f"no valid configuration in its header ({error}).") from error
+        says = describe_invalid(error) if isinstance(error, ValidationError) else error
+        raise WeightsError(f"no valid configuration in its header ({says}).") from error
     kept = {name.removeprefix(KEPT): value for name, value in file.tensors.items() if name.startswith(KEPT)}
     return ReadWeights(
         layout="ours",
         config=(config or stored).with_overrides(overrides),
-        state={name: value for name, value in file.tensors.items() if not name.startswith(KEPT)},
+        state=bare({name: value for name, value in file.tensors.items() if not name.startswith(KEPT)}),
         file=file,
         original=Original.from_header(metadata[ORIGINAL_KEY], kept) if ORIGINAL_KEY in metadata else None,
         provenance=parse_provenance(metadata, path),

@@ -5,29 +5,43 @@ from collections.abc import Iterable
 from cavmae_sync.choices import Layout
 from cavmae_sync.errors import WeightsError
 
-#: What DataParallel puts before every name.
+#: What DataParallel puts before every name, and torch.compile into names.
 PREFIX = "module."
+_COMPILED = "_orig_mod."
+
+
+def bare_name(name: str) -> str:
+    """A tensor's name without what DataParallel and torch.compile put into it, once or several times.
+
+    >>> bare_name("module._orig_mod.module.blocks.0._orig_mod.norm1.weight")
+    'blocks.0.norm1.weight'
+    """
+    name = name.replace(_COMPILED, "")
+    while name.startswith(PREFIX):
+        name = name.removeprefix(PREFIX)
+    return name
 
 
 def recognize(names: Iterable[str]) -> Layout:
     """The layout of a file with tensors of these names.
 
     Args:
-        names: With or without the `module.` prefix of DataParallel.
+        names: With or without what DataParallel and torch.compile put into them.
 
     Raises:
         WeightsError: It is none of those that can be read; the first names are shown. Or only some of the
             names have the prefix.
     """
     given = list(names)
-    prefixed = sum(name.startswith(PREFIX) for name in given)
+    starts = [name.replace(_COMPILED, "").startswith(PREFIX) for name in given]
+    prefixed = sum(starts)
     if prefixed not in (0, len(given)):
-        odd = next(name for name in given if name.startswith(PREFIX) == (prefixed < len(given) / 2))
+        odd = given[starts.index(prefixed < len(given) / 2)]
         raise WeightsError(
             f"{prefixed} of {len(given)} names begin with {PREFIX!r}, the others do not ({odd}). "
             "Two checkpoints were mixed; take one."
         )
-    found = {name.removeprefix(PREFIX) for name in given}
+    found = {bare_name(name) for name in given}
 
     def has(start: str) -> bool:
         return any(name.startswith(start) for name in found)
