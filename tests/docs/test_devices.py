@@ -19,6 +19,7 @@ ON_CPU = {
     "model/heads.py": "parameters",
     "model/positions.py": "a table in float64, registered as a buffer",
     "model/layouts/mae.py": "weights of a file",
+    "model/torch_files.py": "weights of a file",
     "training/averaging.py": "sums in float64",
     "training/pretrain.py": "a row of the log in float64",
     "training/validation.py": "rows of the log in float64",

@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from cavmae_sync.errors import WeightsError
-from cavmae_sync.model.pickles import Skipped, TensorPlace
+from cavmae_sync.model.described import Skipped, TensorPlace
 from cavmae_sync.model.torch_files import TorchFile, asks_for
 
 #: Under which keys people put tensors into a file.

@@ -10,68 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
-import torch
+from cavmae_sync.model.described import DamagedPickleError, Name, Skipped, StoragePlace, made, storage_of
 
 #: Instructions of one pickle: bounds time and memory. A ViT-B with its optimiser has some 50,000.
 _MOST_STEPS: Final = 2_000_000
 #: Bytes of a whole number.
 _LONGEST_NUMBER: Final = 32
-
-#: How torch names the types of storages -> their numbers.
-_STORAGES: Final = {
-    "DoubleStorage": torch.float64,
-    "FloatStorage": torch.float32,
-    "HalfStorage": torch.float16,
-    "BFloat16Storage": torch.bfloat16,
-    "LongStorage": torch.int64,
-    "IntStorage": torch.int32,
-    "ShortStorage": torch.int16,
-    "CharStorage": torch.int8,
-    "ByteStorage": torch.uint8,
-    "BoolStorage": torch.bool,
-    "ComplexFloatStorage": torch.complex64,
-    "ComplexDoubleStorage": torch.complex128,
-}
-
-
-class DamagedPickleError(ValueError):
-    """It is no pickle that torch.save writes, or goes beyond what is allowed."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Skipped:
-    """Something that is no tensor and no plain value.
-
-    Attributes:
-        name: Function or class it asks for, or its type.
-    """
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class StoragePlace:
-    """Numbers of a file, by the key that it has for them."""
-
-    key: str
-    dtype: torch.dtype
-    num_values: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TensorPlace:
-    """A tensor: a view of numbers of a file. Whether they are there is not checked here."""
-
-    storage: StoragePlace
-    offset: int
-    shape: tuple[int, ...]
-    strides: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Name:
-    text: str
-
 
 _MARK: Final = object()
 
@@ -196,69 +140,14 @@ def _dict(machine: _Machine) -> None:
 
 def _reduce(machine: _Machine) -> None:
     arguments, function = machine.stack.pop(), machine.stack.pop()
-    machine.push(_made(function, arguments))
-
-
-def _made(function: Any, arguments: Any) -> Any:
-    """What a call would give, where it is one of those that describe tensors."""
-    if not (isinstance(function, _Name) and isinstance(arguments, tuple)):
-        return Skipped("something that is called")
-    known = _MADE.get(function.text)
-    return Skipped(function.text) if known is None else known(*arguments)
-
-
-def _dictionary(*pairs: Any) -> dict[Any, Any] | Skipped:
-    return Skipped("a dictionary of pairs") if pairs else {}
-
-
-def _shape(*sizes: Any) -> Any:
-    return sizes[0] if sizes and isinstance(sizes[0], tuple) else Skipped("a shape")
-
-
-def _of_type(function: Any, _: Any, arguments: Any, *__: Any) -> Any:
-    return _made(function, arguments)
-
-
-def _parameter(tensor: Any, *_: Any) -> Any:
-    return tensor
-
-
-def _newer_tensor(*arguments: Any) -> Skipped:
-    kind = arguments[6]  # one that has no storage of its own
-    return Skipped(kind.text if isinstance(kind, _Name) else "a tensor of another kind")
-
-
-def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> TensorPlace | Skipped:
-    numbers = (offset, *shape, *strides)
-    if not isinstance(storage, StoragePlace) or not all(type(each) is int and each >= 0 for each in numbers):
-        return Skipped("torch.Tensor of another kind")
-    if len(shape) != len(strides):
-        raise DamagedPickleError(f"a tensor of shape {shape} has strides {strides}")
-    return TensorPlace(storage, offset, tuple(shape), tuple(strides))
-
-
-_MADE: Final[dict[str, Callable[..., Any]]] = {
-    "collections.OrderedDict": _dictionary,
-    "torch.Size": _shape,
-    "torch._utils._rebuild_tensor": _tensor,
-    "torch._utils._rebuild_tensor_v2": _tensor,
-    "torch._utils._rebuild_tensor_v3": _newer_tensor,
-    "torch._utils._rebuild_parameter": _parameter,
-    "torch._utils._rebuild_parameter_with_state": _parameter,
-    "torch._tensor._rebuild_from_type_v2": _of_type,
-}
+    machine.push(made(function, arguments))
 
 
 def _storage(machine: _Machine) -> None:
-    said = machine.stack.pop()
-    machine.push(Skipped("a storage of another kind"))
-    if not isinstance(said, tuple) or said[0] != "storage" or said[5:] not in ((), (None,)):
-        return
-    _, kind, key, _, num_values = said[:5]
-    module, _, name = kind.text.rpartition(".") if isinstance(kind, _Name) else ("", "", "")
-    is_known = module in ("torch", "torch.storage", "torch.cuda") and name in _STORAGES
-    if is_known and isinstance(key, str) and type(num_values) is int and num_values >= 0:
-        machine.stack[-1] = machine.storages[key] = StoragePlace(key, _STORAGES[name], num_values)
+    found = storage_of(machine.stack.pop())
+    machine.push(found)
+    if isinstance(found, StoragePlace):
+        machine.storages[found.key] = found
 
 
 def _build(machine: _Machine) -> None:
@@ -286,18 +175,18 @@ def _instance(machine: _Machine) -> None:
 
 
 def _skip_class(machine: _Machine, kind: Any) -> None:
-    machine.push(Skipped(kind.text if isinstance(kind, _Name) else "an object"))
+    machine.push(Skipped(kind.text if isinstance(kind, Name) else "an object"))
 
 
 def _extension(form: str) -> "Step":
-    return lambda machine: machine.push(_Name(f"extension {machine.number(form)}"))
+    return lambda machine: machine.push(Name(f"extension {machine.number(form)}"))
 
 
 def _stack_global(machine: _Machine) -> None:
     name, module = machine.stack.pop(), machine.stack.pop()
     if not (isinstance(name, str) and isinstance(module, str)):
         raise DamagedPickleError("its pickle names a function by something else than text")
-    machine.push(_Name(f"{module}.{name}"))
+    machine.push(Name(f"{module}.{name}"))
 
 
 def _skip_set(machine: _Machine) -> None:
@@ -392,7 +281,7 @@ _STEPS: Final[dict[bytes, Step]] = {
     b"q": lambda m: _put(m, m.number("<B")),
     b"r": lambda m: _put(m, m.number("<I")),
     b"\x94": lambda m: _put(m, len(m.memo)),
-    b"c": lambda m: m.push(_Name(f"{m.line()}.{m.line()}")),
+    b"c": lambda m: m.push(Name(f"{m.line()}.{m.line()}")),
     b"\x93": _stack_global,
     b"R": _reduce,
     b"\x81": _new,

@@ -8,7 +8,8 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-from cavmae_sync.model.pickles import DamagedPickleError, Skipped, StoragePlace, TensorPlace, describe
+from cavmae_sync.model.described import DamagedPickleError, Skipped, StoragePlace, TensorPlace
+from cavmae_sync.model.pickles import describe
 
 #: Bytes of a description. That of a ViT-B with its optimiser takes half a million.
 _MOST_BYTES: Final = 1 << 24

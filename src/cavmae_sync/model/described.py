@@ -1,0 +1,130 @@
+"""What a pickle of torch describes: tensors as places in a file, and what is none by its name.
+
+The few functions by which torch describes tensors are known here by name. None of them is called.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import torch
+
+#: How torch names the types of storages -> their numbers.
+_STORAGES: Final = {
+    "DoubleStorage": torch.float64,
+    "FloatStorage": torch.float32,
+    "HalfStorage": torch.float16,
+    "BFloat16Storage": torch.bfloat16,
+    "LongStorage": torch.int64,
+    "IntStorage": torch.int32,
+    "ShortStorage": torch.int16,
+    "CharStorage": torch.int8,
+    "ByteStorage": torch.uint8,
+    "BoolStorage": torch.bool,
+    "ComplexFloatStorage": torch.complex64,
+    "ComplexDoubleStorage": torch.complex128,
+}
+
+
+class DamagedPickleError(ValueError):
+    """It is no pickle that torch.save writes, or goes beyond what is allowed."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Skipped:
+    """Something that is no tensor and no plain value.
+
+    Attributes:
+        name: Function or class it asks for, or its type.
+    """
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoragePlace:
+    """Numbers of a file, by the key that it has for them."""
+
+    key: str
+    dtype: torch.dtype
+    num_values: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TensorPlace:
+    """A tensor: a view of numbers of a file. Whether they are there is not checked here."""
+
+    storage: StoragePlace
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Name:
+    """A function or class that a pickle names."""
+
+    text: str
+
+
+def storage_of(said: Any) -> StoragePlace | Skipped:
+    """The storage that a pickle refers to, as torch writes it."""
+    skipped = Skipped("a storage of another kind")
+    if not isinstance(said, tuple) or said[0] != "storage" or said[5:] not in ((), (None,)):
+        return skipped
+    _, kind, key, _, num_values = said[:5]
+    module, _, name = kind.text.rpartition(".") if isinstance(kind, Name) else ("", "", "")
+    is_known = module in ("torch", "torch.storage", "torch.cuda") and name in _STORAGES
+    if is_known and isinstance(key, str) and type(num_values) is int and num_values >= 0:
+        return StoragePlace(key, _STORAGES[name], num_values)
+    return skipped
+
+
+def made(function: Any, arguments: Any) -> Any:
+    """What a call would give, where it is one of those that describe tensors."""
+    if not (isinstance(function, Name) and isinstance(arguments, tuple)):
+        return Skipped("something that is called")
+    known = _MADE.get(function.text)
+    return Skipped(function.text) if known is None else known(*arguments)
+
+
+def _dictionary(*pairs: Any) -> dict[Any, Any] | Skipped:
+    return Skipped("a dictionary of pairs") if pairs else {}
+
+
+def _shape(*sizes: Any) -> Any:
+    return sizes[0] if sizes and isinstance(sizes[0], tuple) else Skipped("a shape")
+
+
+def _of_type(function: Any, _: Any, arguments: Any, *__: Any) -> Any:
+    return made(function, arguments)
+
+
+def _parameter(tensor: Any, *_: Any) -> Any:
+    return tensor
+
+
+def _newer_tensor(*arguments: Any) -> Skipped:
+    kind = arguments[6]  # one that has no storage of its own
+    return Skipped(kind.text if isinstance(kind, Name) else "a tensor of another kind")
+
+
+def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> TensorPlace | Skipped:
+    numbers = (offset, *shape, *strides)
+    if not isinstance(storage, StoragePlace) or not all(type(each) is int and each >= 0 for each in numbers):
+        return Skipped("torch.Tensor of another kind")
+    if len(shape) != len(strides):
+        raise DamagedPickleError(f"a tensor of shape {shape} has strides {strides}")
+    return TensorPlace(storage, offset, tuple(shape), tuple(strides))
+
+
+_MADE: Final[dict[str, Callable[..., Any]]] = {
+    "collections.OrderedDict": _dictionary,
+    "torch.Size": _shape,
+    "torch._utils._rebuild_tensor": _tensor,
+    "torch._utils._rebuild_tensor_v2": _tensor,
+    "torch._utils._rebuild_tensor_v3": _newer_tensor,
+    "torch._utils._rebuild_parameter": _parameter,
+    "torch._utils._rebuild_parameter_with_state": _parameter,
+    "torch._tensor._rebuild_from_type_v2": _of_type,
+}
