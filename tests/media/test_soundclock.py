@@ -9,10 +9,9 @@ CHUNK = 0.02
 TRUE = np.arange(3000) * CHUNK  # a minute
 
 
-def runs(stamps: np.ndarray) -> list[Run]:
-    return runs_of(
-        [None if np.isnan(stamp) else float(stamp) for stamp in stamps], np.full(len(stamps), CHUNK)
-    )
+def runs(stamps: np.ndarray, *, from_start: bool = False) -> list[Run]:
+    given = [None if np.isnan(stamp) else float(stamp) for stamp in stamps]
+    return runs_of(given, np.full(len(given), CHUNK), from_start=from_start)
 
 
 def heard(found: list[Run]) -> np.ndarray:
@@ -31,7 +30,7 @@ def test_stamps_that_are_right_are_kept():
 def test_stamps_rounded_to_a_tick_are_one_steady_run():
     length = 1024 / 44_100
     stamps = np.round(np.arange(2500) * length, 3)
-    (run,) = runs_of(stamps.tolist(), np.full(2500, length))
+    (run,) = runs_of(stamps.tolist(), np.full(2500, length), from_start=True)
     assert run.is_steady
     assert run.seconds_of(0.0) == pytest.approx(0.0, abs=5e-5)
 
@@ -102,6 +101,20 @@ def test_a_moment_is_the_same_from_wherever_stamps_are_looked_at():
     whole, part = heard(runs(stamps)), heard(runs(stamps[1000:2200]))
     inner = slice(700, 720)  # more than ten seconds from both ends of the part
     np.testing.assert_allclose(part[inner], whole[1000:2200][inner], atol=1e-4)
+
+
+def test_a_track_begins_at_its_first_stamp_and_forgets_it():
+    """As players do; later, what is nearest to all stamps."""
+    stamps = TRUE + np.where(np.arange(TRUE.size) // 12 % 2, 0.015, -0.015)
+    moments = heard(runs(stamps, from_start=True))
+    np.testing.assert_allclose(moments[:700], TRUE[:700] - 0.015, atol=1e-9)
+    assert np.abs(moments[1600:] - TRUE[1600:]).max() < 0.002
+    assert np.abs(np.diff(moments) - CHUNK).max() < CHUNK / 500  # a fifth of a percent
+
+
+def test_a_drift_is_followed_from_the_first_stamp_on():
+    stamps = TRUE * 0.998 + np.random.default_rng(0).uniform(-5e-4, 5e-4, TRUE.size)
+    assert np.abs(heard(runs(stamps, from_start=True)) - TRUE * 0.998).max() < 1.5e-3
 
 
 def test_a_single_chunk():

@@ -26,11 +26,11 @@ from cavmae_sync.media.decode import (
     resample,
     sound_packets,
 )
-from cavmae_sync.media.soundclock import LASTING_SECONDS, SMOOTHING_SECONDS, Run, runs_of
+from cavmae_sync.media.soundclock import HELD_SECONDS, LASTING_SECONDS, SMOOTHING_SECONDS, Run, runs_of
 from cavmae_sync.media.warp import read_between
 from cavmae_sync.paper import SAMPLE_RATE_HZ
 
-_BLOCK_SECONDS: Final = 30.0
+_BLOCK_SECONDS: Final = HELD_SECONDS[1]
 # What the clock looks at around a block, and what a decoder needs to get going.
 _AROUND_SECONDS: Final = SMOOTHING_SECONDS + LASTING_SECONDS
 _PREROLL_SECONDS: Final = 1.0
@@ -110,7 +110,7 @@ class SoundTrack:
             error = self._packets_error
         rate = chunks[0].rate_hz if chunks else SAMPLE_RATE_HZ
         lengths_N = np.array([chunk.samples_S.size / rate for chunk in chunks])
-        runs = runs_of([chunk.seconds for chunk in chunks], lengths_N)
+        runs = runs_of([chunk.seconds for chunk in chunks], lengths_N, from_start=number == 0)
         if chunks and not runs:
             raise DecodeError(
                 f"{self._path} has sound without times, so that it cannot be matched with its picture. "

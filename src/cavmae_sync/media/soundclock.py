@@ -12,7 +12,7 @@ Shapes: N chunks, M chunks with a stamp, K knots, S samples.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
@@ -23,6 +23,9 @@ from numpy.typing import NDArray
 SMOOTHING_SECONDS: Final = 10.0
 LASTING_SECONDS: Final = 2.0
 _KNOT_SECONDS: Final = 5.0
+
+#: Until when, and from when on no longer, a track stands where its first stamp says.
+HELD_SECONDS: Final = (20.0, 30.0)
 
 # A change for good: almost all lags after it are above (or below) almost all before it, by this much.
 _CHANGE_SECONDS: Final = 0.005
@@ -38,6 +41,7 @@ _OUTLIER_SECONDS: Final = 0.005
 
 # Lags that differ by less are one lag: stamps rounded to a millisecond leave this much after smoothing.
 _INAUDIBLE_SECONDS: Final = 1e-4
+_TICK_SECONDS: Final = 1e-3
 _ROUNDING_SECONDS: Final = 1e-9
 
 
@@ -71,12 +75,15 @@ class Run:
         return np.interp(seconds_S, self.seconds_K, self.counts_K, left=-np.inf, right=np.inf)
 
 
-def runs_of(stamps: Sequence[float | None], lengths_N: NDArray[np.float64]) -> list[Run]:
+def runs_of(stamps: Sequence[float | None], lengths_N: NDArray[np.float64], *, from_start: bool) -> list[Run]:
     """Runs of sound and when each of their moments was heard.
 
     Args:
         stamps: When each chunk begins by its stamp, seconds; None without one.
         lengths_N: Length of each chunk, seconds.
+        from_start: The first chunk is the first one of its track. Jitter leaves open where a track begins;
+            players take its first stamp, and for a while so does this. It is given up from
+            `HELD_SECONDS[0]` to `HELD_SECONDS[1]` on the file's timeline, where nobody remembers it.
 
     Returns:
         Runs in order, every chunk in one of them; none where no chunk has a stamp.
@@ -87,7 +94,10 @@ def runs_of(stamps: Sequence[float | None], lengths_N: NDArray[np.float64]) -> l
     counted_N = np.concatenate([[0.0], np.cumsum(lengths_N)[:-1]])
     lags_N = np.array([np.nan if stamp is None else stamp for stamp in stamps]) - counted_N
     starts = [0, *_changes(counted_N, lags_N), len(stamps)]
-    return [_run(first, stop, counted_N, lags_N, lengths_N) for first, stop in pairwise(starts)]
+    runs = [_run(first, stop, counted_N, lags_N, lengths_N) for first, stop in pairwise(starts)]
+    if from_start and has_N[0]:
+        runs[0] = _begun_at(float(lags_N[0]), runs[0])
+    return runs
 
 
 def _changes(counted_N: NDArray[np.float64], lags_N: NDArray[np.float64]) -> list[int]:
@@ -140,20 +150,35 @@ def _run(
     return Run(first=first, stop=stop, counts_K=counts_K, seconds_K=counts_K + lags_K)
 
 
+def _begun_at(lag: float, run: Run) -> Run:
+    """The run, held at its first stamp as long as its lag does not change."""
+    lags_K = run.seconds_K - run.counts_K
+    held_K = np.clip((HELD_SECONDS[1] - run.seconds_K) / (HELD_SECONDS[1] - HELD_SECONDS[0]), 0, 1)
+    early_K = lags_K[held_K == 1]
+    late = lag - run.seconds_of(0.0)
+    if not early_K.size or abs(late) <= _TICK_SECONDS:
+        return run
+    changes = float(np.abs(early_K - early_K.mean()).max()) > _CHANGE_SECONDS
+    begun_K = lags_K + late if changes else np.full_like(lags_K, lag)
+    lags_K += held_K * (begun_K - lags_K)
+    return replace(run, seconds_K=run.counts_K + lags_K)
+
+
 def _lag_at(
     moment: float, counted_M: NDArray[np.float64], lags_M: NDArray[np.float64]
 ) -> tuple[float, float]:
     """The count of a moment, and the lag there, by the stamps around it."""
-    is_near = np.abs(counted_M + lags_M - moment) <= SMOOTHING_SECONDS
+    stamps_M = counted_M + lags_M
+    middle = float(np.clip(moment, stamps_M[0], stamps_M[-1]))  # a moment outside is judged by the nearer end
+    is_near = np.abs(stamps_M - middle) <= SMOOTHING_SECONDS
     if not is_near.any():
-        is_near[np.abs(counted_M + lags_M - moment).argmin()] = True
+        is_near[np.abs(stamps_M - middle).argmin()] = True
     x, y = counted_M[is_near], lags_M[is_near]
-    middle = float(np.median(y))
     low, high = np.quantile(y, [1 - _ALMOST_ALL, _ALMOST_ALL])
     away = _OUTLIER_SECONDS + (high - low) / 2
     is_plain = (y >= low - away) & (y <= high + away)
     x, y = x[is_plain], y[is_plain]
-    count = moment - middle
+    count = moment - float(np.median(y))
     return count, float(y.mean()) + _drift(x, y) * (count - float(x.mean()))
 
 
