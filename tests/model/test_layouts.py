@@ -304,6 +304,23 @@ class TestSaidByTheFile:
         with pytest.raises(WeightsError, match="Say how many: heads=N"):
             load_weights(tmp_path / "b.safetensors")
 
+    @pytest.mark.parametrize(
+        "beside",
+        [
+            {"num_heads": 4, "decoder_num_heads": 2},
+            {"args": {"num_heads": 4, "decoder_num_heads": 2, "lr": 1e-4}, "epoch": 3},
+        ],
+    )
+    def test_plain_values_beside_the_tensors(self, tmp_path: Path, beside: dict):
+        torch.save({"model": files.sync_file(), **beside}, tmp_path / "a.pth")
+        config = load_weights(tmp_path / "a.pth").model.config
+        assert (config.heads, config.decoder.heads) == (4, 2)
+        torch.save(files.sync_file() | beside, tmp_path / "open.pth")
+        assert load_weights(tmp_path / "open.pth").model.config == config
+        torch.save({"model": files.sync_file(), "args": {"num_heads": -4}}, tmp_path / "b.pth")
+        with pytest.raises(WeightsError, match=r"Say how many: heads=N decoder\.heads=N"):
+            load_weights(tmp_path / "b.pth")
+
 
 class TestRefused:
     def test_mixed_prefixes(self):

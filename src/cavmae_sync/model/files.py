@@ -7,7 +7,7 @@ What a file seems to be instead (a web page, a git-lfs pointer, an empty file) i
 import tarfile
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,12 +50,14 @@ class WeightsFile:
         wrapper: The key they lay under in a dictionary; None where they lay open.
         left_behind: What else lay beside the tensors: the state of an optimiser, for example. What is no
             plain value is named with what it asks for.
+        said: Plain texts and numbers that lay beside the tensors, also those in a dictionary of arguments.
     """
 
     tensors: dict[str, Tensor]
     metadata: Mapping[str, str]
     wrapper: str | None = None
     left_behind: tuple[str, ...] = ()
+    said: Mapping[str, str | int | float] = field(default_factory=dict)
 
 
 def read_file(path: Path) -> WeightsFile:
@@ -186,7 +188,24 @@ def _read_pickle(path: Path) -> WeightsFile:
         tensors = {name: file.tensor(place) for name, place in content.items()}
     except _DAMAGED as error:
         raise WeightsError(_unreadable(path, error)) from error
-    return WeightsFile(tensors=tensors, metadata={}, wrapper=wrapper, left_behind=left_behind)
+    return WeightsFile(
+        tensors=tensors,
+        metadata={},
+        wrapper=wrapper,
+        left_behind=left_behind,
+        said=_plain_values(file.content) if isinstance(file.content, dict) else {},
+    )
+
+
+def _plain_values(content: Mapping[Any, Any]) -> dict[str, str | int | float]:
+    """Texts and numbers of a dictionary and of dictionaries in it; what stands outermost wins."""
+    inner = [value for value in content.values() if isinstance(value, dict)]
+    return {
+        name: value
+        for part in (*inner, content)
+        for name, value in part.items()
+        if isinstance(name, str) and isinstance(value, str | int | float)
+    }
 
 
 def _unwrapped(content: Any) -> tuple[str | None, tuple[str, ...], dict[str, TensorPlace]]:

@@ -25,12 +25,13 @@ _MOST_BYTES: Final = 1 << 20
 def said_words(file: WeightsFile, path: Path, layout: Layout) -> list[str]:
     """Numbers of heads as `key=value` words.
 
-    From the header of a safetensors file, and for Hugging Face's layout from the config.json beside it.
+    From the header of a safetensors file, from plain values beside the tensors of a `.pth` (a dictionary of
+    arguments too), and for Hugging Face's layout from the config.json beside the file.
 
     Raises:
         WeightsError: That config.json is no JSON object.
     """
-    said = dict(file.metadata)
+    said: dict[str, Any] = {**file.said, **file.metadata}
     if layout == "huggingface" and (about := path.with_name("config.json")).is_file():
         said |= _config_beside(about)
     has_decoder = any("decoder" in name for name in file.tensors)
