@@ -191,7 +191,7 @@ def test_one_thing_has_one_name(cli):
 def test_a_plan_leaves_no_trace(cli, tmp_path: Path):
     out = tmp_path / "tables"
     planned = cli("reproduce", "table7", "--plan", "--seeds", "0", "--out", out, "num_epochs=2")
-    assert (planned.code, planned.out.count("to do")) == (0, 2)
+    assert (planned.code, planned.out.count("seed 0: to do")) == (0, 2)
     assert not out.exists()
     shown = cli("reproduce", "table7", "--show", "--seeds", "0", "--out", out, "--json")
     assert (shown.code, json.loads(shown.out)["is_complete"]) == (0, False), shown.err
