@@ -12,7 +12,7 @@ import torch
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.errors import MediaError
 from cavmae_sync.evaluation.localize import Localization, localize, recording_vector
-from cavmae_sync.evaluation.overlay import overlaid, write_overlay
+from cavmae_sync.evaluation.overlay import overlaid, overlay_frames, write_overlay
 from cavmae_sync.evaluation.pictures.localize import moment_picture
 from cavmae_sync.inputs import InputConfig
 from cavmae_sync.media import probe, write_video
@@ -57,6 +57,7 @@ def made(maps_MHW: torch.Tensor, *, strength=None, silent=None, scale=(0.0, 1.0)
         is_silent_M=np.asarray(silent if silent is not None else np.zeros(num, bool)),
         scale=scale,
         asked_by="own sound",
+        whole_seconds=(0.0, float(num)),
     )
 
 
@@ -187,6 +188,24 @@ class TestVideo:
         played_S, own_S = again.sound(), video.sound()
         assert np.corrcoef(played_S, own_S[: len(played_S)])[0, 1] > 0.9  # no shift: the noise is white
         assert len(moment_picture(found, moments[0], frame).axes) == 4
+
+    @pytest.mark.parametrize("seconds", [1.0, 2.3, 12.0])
+    def test_the_curve_of_the_strip_goes_from_end_to_end(self, looker, tmp_path: Path, seconds: float):
+        video = playback(film(tmp_path / "a.mp4", width=300, seconds=seconds, loud=(0, 99)))
+        found = localize(looker, video)
+        strips = [frame.strip_HWC for frame in overlay_frames(found, video)]
+        is_head_HW = (strips[-1] == 255).all(axis=2)
+        for strip_HWC in (strips[0], strips[-1]):
+            is_line_HW = (strip_HWC == (86, 180, 233)).all(axis=2) | is_head_HW
+            assert is_line_HW[:, -12:-4].any(axis=0).all(), "right to the end"
+        step = (300 - np.flatnonzero(is_head_HW.all(axis=0))[0]) / 300
+        assert step < 0.02 + 0.1 / seconds, "the last picture stands one picture before the end"
+
+    def test_one_moment_is_a_line(self):
+        times, strength, silent = made(torch.zeros(1, 2, 2), strength=[0.4], silent=[True]).curve()
+        assert times.tolist() == [0.0, 0.0, 1.0]
+        assert strength.tolist() == pytest.approx([0.4, 0.4, 0.4])
+        assert silent.tolist() == [True, True]
 
     @pytest.mark.parametrize(
         ("name", "size"),

@@ -48,6 +48,8 @@ class Localization:
         scale: Least and greatest cosine of the colours, for the whole video: the median over all maps, and
             what one value in 500 exceeds, but at least 0.2 more.
         asked_by: "own sound", or the name of the recording.
+        whole_seconds: Where the video starts and ends; moments begin at its start and end a step before its
+            end.
     """
 
     seconds_M: NDArray[np.float64]
@@ -56,6 +58,19 @@ class Localization:
     is_silent_M: NDArray[np.bool_]
     scale: tuple[float, float]
     asked_by: str
+    whole_seconds: tuple[float, float]
+
+    def curve(self) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.bool_]]:
+        """Strength over the whole video, from its start to its end, as maps and numbers are shown there.
+
+        Returns:
+            Times, strength at each, and for each piece between two of them whether it is silent. Before the
+            first moment and after the last, what was found at it holds.
+        """
+        start, stop = self.whole_seconds
+        seconds = np.concatenate([[min(start, self.seconds_M[0])], self.seconds_M, [stop]])
+        strength = self.strength_M[[0, *range(len(self.strength_M)), -1]]
+        return seconds, strength, self.is_silent_M[[0, *range(len(self.is_silent_M))]]
 
     def map_at(self, seconds: float) -> Tensor:
         """The map of a time, [H, W]: on a line between the two moments around it."""
@@ -171,6 +186,7 @@ def localize(
         is_silent_M=np.concatenate(is_silent),
         scale=_scale(maps_MHW),
         asked_by="own sound" if sound is None else Path(sound).name,
+        whole_seconds=(video.start_seconds, video.start_seconds + video.duration_seconds),
     )
 
 

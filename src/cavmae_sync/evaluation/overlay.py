@@ -174,15 +174,15 @@ class _Strip:
 
     def _draw_curve(self, draw: ImageDraw.ImageDraw) -> None:
         """Strength from 0 (bottom) to 1 (top); grey where the sound is silent."""
-        where = self._localization
+        times, strengths, silent = self._localization.curve()
         points = [
             (self._across(seconds), self._down(strength))
-            for seconds, strength in zip(where.seconds_M, where.strength_M, strict=True)
+            for seconds, strength in zip(times, strengths, strict=True)
         ]
         for level in (0.0, 0.5, 1.0):
             down = self._down(level)
             draw.line([(self._left, down), (self._right, down)], fill=(70, 70, 70))
-        for first, second, is_silent in zip(points, points[1:], where.is_silent_M, strict=False):
+        for first, second, is_silent in zip(points, points[1:], silent, strict=False):
             draw.line([first, second], fill=(110, 110, 110) if is_silent else _LINE, width=2)
 
     def _draw_scale(self, draw: ImageDraw.ImageDraw) -> None:
