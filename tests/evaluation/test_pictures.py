@@ -68,6 +68,20 @@ def test_in_a_large_gallery_own_pairs_are_not_drowned_by_the_mean_of_their_cell(
     assert any("cells are means, own pairs on the diagonal" in text for text in saved(figure))
 
 
+def test_the_clips_of_a_gallery_have_names(saved):
+    axes = gallery_picture(torch.eye(3), clip_ids=["a/dog", "a/cat", f"a/{'long' * 9}@20.000"]).axes[0]
+    for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
+        assert [text.get_text() for text in labels] == ["dog", "cat", "longlonglo…ng@20.000"]
+    assert axes.get_xticks().tolist() == [1, 2, 3]
+    figure = gallery_picture(torch.eye(100), clip_ids=[f"clip{n}" for n in range(100)])
+    texts = saved(figure)
+    assert {"clip0", "clip99", "picture of (40 of 100 are named)"} <= set(texts)
+
+
+def test_equal_names_in_other_folders_keep_their_folders():
+    assert short_names(["a/dog", "b/dog"]) == ["a/dog", "b/dog"]
+
+
 @pytest.mark.parametrize("matrix", [torch.full((3, 3), torch.nan), torch.ones(1, 1)])
 def test_odd_galleries_are_still_drawn(saved, matrix):
     saved(gallery_picture(matrix))

@@ -120,7 +120,9 @@ def retrieval(
         )
         reports = {"model": _of_model(embedder, clips, num_workers=num_workers or 0, **count)}
     if picture is not None:
-        save_picture(gallery_picture(next(iter(reports.values()))["model"].similarity_QG), picture)
+        shown = next(iter(reports.values()))["model"]
+        ids = shown.embeddings.clip_ids if shown.embeddings.has_ids else None
+        save_picture(gallery_picture(shown.similarity_QG, clip_ids=ids), picture)
     _print(reports, names, replace(gallery, size=gallery_size), as_json=as_json)
 
 

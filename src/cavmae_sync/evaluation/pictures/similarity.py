@@ -3,6 +3,7 @@
 Letters: Q queries, G gallery, T frames per clip, H W pixels, C colours, N spectrogram frames, M mel bins.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -22,6 +23,7 @@ from cavmae_sync.evaluation.pictures.style import (
     ORANGE,
     SCORES,
     SMALL,
+    drawable,
     label,
     new_figure,
     show_spectrogram,
@@ -29,26 +31,58 @@ from cavmae_sync.evaluation.pictures.style import (
 
 #: Cells along a side of the matrix; more would be smaller than a dot of the picture.
 _MAX_CELLS: Final = 256
+#: Names along a side, letters of each, their size in points, and the room that one takes.
+_MAX_NAMES: Final = 40
+_MAX_LETTERS: Final = 20
+_NAME_SIZE: Final = 8
+_INCHES_OF_NAME: Final = 0.14
 
 
-def gallery_picture(similarity_QG: Tensor, *, title: str = "Similarity of sounds and pictures") -> Figure:
+def gallery_picture(
+    similarity_QG: Tensor,
+    *,
+    clip_ids: Sequence[str] | None = None,
+    title: str = "Similarity of sounds and pictures",
+) -> Figure:
     """All scores of a gallery, and how those of own pairs differ from the rest.
 
     Args:
         similarity_QG: Square, row = sound, column = picture, own pairs on the diagonal. Above 256 clips, a
             cell is the mean of several scores, but on the diagonal the mean of own pairs only.
+        clip_ids: Names of the clips, written along both sides: all of them up to 40, of more some evenly
+            spread; None numbers them.
         title: Printed above.
     """
     similarity_QG = similarity_QG.detach().cpu().float()
     num_clips = len(similarity_QG)
     if similarity_QG.shape != (num_clips, num_clips) or num_clips == 0:
         raise ValueError(f"A gallery picture needs a square matrix, got {tuple(similarity_QG.shape)}.")
-    figure = new_figure(width_inches=10.5, height_inches=5)
+    names = None if clip_ids is None else short_names(clip_ids)
+    side = 5.0 if names is None else 3.4 + _INCHES_OF_NAME * max(min(num_clips, _MAX_NAMES), 14)
+    figure = new_figure(width_inches=5.5 + side, height_inches=side)
     figure.suptitle(f"{title} ({num_clips} clips)", fontsize=LARGE)
-    left, right = figure.subplots(1, 2, width_ratios=(1.25, 1))
+    left, right = figure.subplots(1, 2, width_ratios=(side, 4.2))
     _draw_matrix(left, _condensed(similarity_QG), num_clips)
+    if names is not None:
+        _name_clips(left, names)
     _draw_distributions(right, similarity_QG)
     return figure
+
+
+def short_names(clip_ids: Sequence[str]) -> list[str]:
+    """Names of clips for a picture: without their folder where that leaves them different, and not too long.
+
+    >>> short_names(["videos/dog.mp4", "videos/a-very-long-name-of-a-clip@20.000"])
+    ['dog.mp4', 'a-very-lon…ip@20.000']
+    """
+    last = [clip_id.rpartition("/")[2] for clip_id in clip_ids]
+    names = last if len(set(last)) == len(set(clip_ids)) else clip_ids
+    half = _MAX_LETTERS // 2
+    short = [
+        name if len(name) <= _MAX_LETTERS else f"{name[:half]}…{name[half + 1 - _MAX_LETTERS :]}"
+        for name in names
+    ]
+    return [drawable(name) for name in short]
 
 
 def gallery_pictures(similarity_QG: Tensor) -> tuple[Figure, Figure]:
@@ -85,6 +119,16 @@ def _draw_matrix(axes: Axes, cells: Tensor, num_clips: int) -> None:
     bar = axes.figure.colorbar(image, ax=axes, shrink=0.85)
     bar.set_label("cosine", fontsize=NORMAL)
     bar.ax.tick_params(labelsize=SMALL)
+
+
+def _name_clips(axes: Axes, names: Sequence[str]) -> None:
+    places = np.unique(np.linspace(0, len(names) - 1, min(len(names), _MAX_NAMES)).round().astype(int))
+    shown = [names[place] for place in places]
+    axes.set_xticks(places + 1, shown, rotation=90, fontsize=_NAME_SIZE)
+    axes.set_yticks(places + 1, shown, fontsize=_NAME_SIZE)
+    some = "" if len(places) == len(names) else f" ({len(places)} of {len(names)} are named)"
+    axes.set_xlabel(f"picture of{some}", fontsize=NORMAL)
+    axes.set_ylabel("sound of", fontsize=NORMAL)
 
 
 def _draw_distributions(axes: Axes, similarity_QG: Tensor) -> None:
