@@ -111,7 +111,7 @@ def test_one_that_was_overtaken_is_content(tmp_path: Path) -> None:
 
 def test_other_work_is_not_mixed_in(tmp_path: Path) -> None:
     run_units(work_on(tmp_path), here, share=Share(index=0, count=2))
-    with pytest.raises(DatasetError, match=r"begun with other name \(.+ then, \"cubes\" now\)"):
+    with pytest.raises(DatasetError, match=r"made with name=squares, and now name=cubes is asked for"):
         run_units(work_on(tmp_path, name="cubes"), here, share=Share(index=1, count=2))
 
 

@@ -21,6 +21,7 @@ from cavmae_sync.evaluation.pictures import (
     training_curves,
 )
 from cavmae_sync.evaluation.pictures.matches import nearest
+from cavmae_sync.evaluation.pictures.similarity import short_names
 from cavmae_sync.evaluation.pictures.style import new_figure, time_axis
 from cavmae_sync.evaluation.pictures.tables import Series, table_picture
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from cavmae_sync.atomic import PART_SUFFIX, locked, write_text
+from cavmae_sync.data.plan_words import differences
 from cavmae_sync.data.sources import SourceFile
 from cavmae_sync.data.workers import num_cores, run_in_workers, single_threaded
 from cavmae_sync.errors import DatasetError
@@ -28,10 +29,6 @@ from cavmae_sync.untrusted import read_object
 WORK_FOLDER: Final = "work"
 PLAN_FILE: Final = "plan.json"
 _WAY_OUT: Final = "Choose another folder, or remove this one."
-#: Field of a plan for what is worked on: SHA-256 of paths and sizes.
-_SOURCES: Final = "sources_sha256"
-#: Of SHA-256, in digits.
-_LENGTH_OF_HASH: Final = 64
 #: Into how many units files are split, unless units would become larger than `_MOST_FILES`.
 _NUM_UNITS: Final = 64
 _MOST_FILES: Final = 1024
@@ -300,28 +297,12 @@ def _perform(
 
 
 def _check_plan(out: Path, found: Any, plan: dict[str, Any]) -> None:
-    different = ["plan"] if not isinstance(found, dict) else list(_differences(found, plan))
-    if different:
-        changed = "Files were added, removed, renamed or changed in size since. "
+    others = differences(found, plan) if isinstance(found, dict) else ["its plan is damaged"]
+    if others:
         raise DatasetError(
-            f"{out} was begun with other {', '.join(different)}. "
-            f"{changed if _SOURCES in different else ''}"
-            "Choose another folder, or go on with what it was begun with."
+            f"{out} was begun otherwise: {'; '.join(others)}. To go on, run the command as then; or choose "
+            "another folder."
         )
-
-
-def _differences(found: dict[str, Any], plan: dict[str, Any], prefix: str = "") -> Iterator[str]:
-    """Fields of a plan that are others, with both values where a person can read them."""
-    for name, now in plan.items():
-        then = found.get(name)
-        if then == now:
-            continue
-        if isinstance(then, dict) and isinstance(now, dict):
-            yield from _differences(then, now, f"{prefix}{name}.")
-        elif name in found and not any(len(str(value)) == _LENGTH_OF_HASH for value in (then, now)):
-            yield f"{prefix}{name} ({json.dumps(then)} then, {json.dumps(now)} now)"
-        else:
-            yield f"{prefix}{name}"
 
 
 def _describe_death(units: Sequence[UnitT]) -> str:

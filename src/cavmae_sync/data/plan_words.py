@@ -1,0 +1,88 @@
+"""In which way a command differs from the one that began a folder, in words that say what to do.
+
+A plan is what a later run must agree with to go on (`units.Work`).
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+#: Fields that say the same as another one, less well.
+_FOLLOWS_FROM: Final[Mapping[str, tuple[str, ...]]] = {
+    "sources_sha256": ("num_files", "num_units"),
+    "read": ("sources_sha256", "num_files", "num_units"),
+    "schema_version": (),
+}
+_READERS: Final = {"read_video": "prepare", "read_cavmae_entry": "import-cavmae"}
+
+
+def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """A sentence for each thing that is other now; none where the plans are equal.
+
+    Args:
+        then: The plan that a folder was begun with.
+        now: That of this command.
+    """
+    other = [name for name in now if then.get(name) != now[name]]
+    told = [name for name in other if not any(name in _FOLLOWS_FROM.get(each, ()) for each in other)]
+    return [sentence for name in told for sentence in _of_field(name, then, now)]
+
+
+def _of_field(name: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    if name in _SENTENCES:
+        yield _SENTENCES[name](then, now)
+    elif isinstance(then.get(name), Mapping) and isinstance(now[name], Mapping):
+        prefix = "" if name in ("config", "made_with") else f"{name}."
+        for part, value in now[name].items():
+            if then[name].get(part) != value:
+                yield _values(f"{prefix}{part}", then[name].get(part), value)
+    else:
+        yield _values(name, then.get(name), now[name])
+
+
+def _values(name: str, then: object, now: object) -> str:
+    return f"it was made with {name}={_text(then)}, and now {name}={_text(now)} is asked for"
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else "none" if value is None else json.dumps(value)
+
+
+def _files(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    before, after = then.get("num_files"), now.get("num_files")
+    counts = f"{before} then, {after} now" if before != after else f"{after}, as many as then"
+    return f"the files are others ({counts}): added, removed, renamed or changed in size since"
+
+
+def _labels(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    if then.get("labels_sha256") is None:
+        return "labels are given now and were not then: leave out --labels"
+    if now.get("labels_sha256") is None:
+        return "labels were given then and are not now: give the same --labels again"
+    return "the labels are others: give --labels, --split and --classes as then"
+
+
+def _reader(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    before, after = (_READERS.get(str(plan.get("read")), str(plan.get("read"))) for plan in (then, now))
+    return f"it was begun by {before}, not by {after}"
+
+
+def _version(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    return (
+        f"another version of cavmae-sync began it (format {then.get('schema_version')}, now "
+        f"{now.get('schema_version')})"
+    )
+
+
+def _weights(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    before, after = (str(plan.get("weights"))[:12] for plan in (then, now))
+    return f"the weights are others (fingerprint {before} then, {after} now)"
+
+
+_SENTENCES: Final[Mapping[str, Callable[[Mapping[str, Any], Mapping[str, Any]], str]]] = {
+    "sources_sha256": _files,
+    "labels_sha256": _labels,
+    "read": _reader,
+    "schema_version": _version,
+    "weights": _weights,
+}
