@@ -109,6 +109,20 @@ def test_one_that_was_overtaken_is_content(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "squares").iterdir()) == ["0", "1", "2", "3"]
 
 
+def test_one_whose_half_file_another_removes_to_finish_is_content(tmp_path: Path) -> None:
+    """The other has all records, cleans up, and has not written the whole yet."""
+    work = work_on(tmp_path)
+
+    def overtaken(units: Sequence[Square]) -> Iterator[UnitResult]:
+        for unit in units:
+            square(unit)
+        raise FileNotFoundError("squares/3.0.part")
+        yield
+
+    assert run_units(work, overtaken, share=Share())
+    assert work.has_record()
+
+
 def test_other_work_is_not_mixed_in(tmp_path: Path) -> None:
     run_units(work_on(tmp_path), here, share=Share(index=0, count=2))
     with pytest.raises(DatasetError, match=r"made with name=squares, and now name=cubes is asked for"):

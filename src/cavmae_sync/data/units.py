@@ -212,8 +212,13 @@ def run_units(
         return True
     busy = f"Another process works on this share of {work.out}. Wait for it to end."
     try:
-        with locked(work.out / WORK_FOLDER / f"share-{share.index}-of-{share.count}.lock", busy=busy):
-            _perform(work.units[share.index :: share.count], perform, on_progress)
+        try:
+            with locked(work.out / WORK_FOLDER / f"share-{share.index}-of-{share.count}.lock", busy=busy):
+                _perform(work.units[share.index :: share.count], perform, on_progress)
+        except FileNotFoundError:
+            # Another process did the same units, was first, and removes what is left over, to finish.
+            if not work.are_units_done():
+                raise
         if not work.are_units_done():
             return False
         with locked(work.out / WORK_FOLDER / "finish.lock"):
