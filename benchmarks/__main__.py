@@ -18,10 +18,10 @@ from benchmarks.machine import described, environment, num_cores
 from benchmarks.part import Part, Setting
 from benchmarks.picture import draw_cost
 from benchmarks.result import PartResult
-from benchmarks.table import markdown, part_text, summary, with_table
+from benchmarks.table import SUMMARY_MARKERS, markdown, part_text, summary, with_table
 
 ROOT = Path(__file__).parents[1]
-README, PAGE, PICTURE = ROOT / "README.md", ROOT / "docs" / "speed.md", ROOT / "docs" / "cost.png"
+PAGE, PICTURE = ROOT / "docs" / "speed.md", ROOT / "docs" / "cost.png"
 
 
 def main() -> int:
@@ -98,13 +98,13 @@ def _write_docs(results: Sequence[PartResult], facts: Mapping[str, object], *, i
     table = markdown(results, facts, is_quick=False)
     if draw_cost(results, PICTURE):
         table += f"\n\n![Time, storage and memory against the number of clips]({PICTURE.name})"
-    for path, text in ((README, summary(results, facts, is_quick=False)), (PAGE, table)):
-        try:
-            written = with_table(path.read_text(encoding="utf-8"), text)
-        except ValueError as error:
-            raise SystemExit(f"{path}: {error}") from error
-        write_text(path, written)
-        print(f"written: {path}")
+    short = summary(results, facts, is_quick=False)
+    try:
+        written = with_table(PAGE.read_text(encoding="utf-8"), short, markers=SUMMARY_MARKERS)
+        write_text(PAGE, with_table(written, table))
+    except ValueError as error:
+        raise SystemExit(f"{PAGE}: {error}") from error
+    print(f"written: {PAGE}")
 
 
 def _earlier(path: Path) -> dict[str, Any]:
@@ -157,9 +157,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--from", dest="results", type=Path, help="take an earlier run's --out, measure nothing"
     )
-    parser.add_argument(
-        "--write-docs", action="store_true", help="put the tables into README.md and docs/speed.md"
-    )
+    parser.add_argument("--write-docs", action="store_true", help="put the tables into docs/speed.md")
     parser.add_argument("--device", default="cpu", help="where models compute: cpu, cuda, mps")
     parser.add_argument("--threads", type=int, default=num_cores(), help="threads of processes that compute")
     return parser.parse_args()

@@ -6,7 +6,9 @@ from benchmarks.machine import described
 from benchmarks.part import Limit
 from benchmarks.result import PartResult, Row
 
+#: Between these lines the documentation has all figures, and the short table of what was aimed at.
 MARKERS = ("<!-- benchmarks -->", "<!-- /benchmarks -->")
+SUMMARY_MARKERS = ("<!-- summary -->", "<!-- /summary -->")
 
 
 def part_text(result: PartResult) -> str:
@@ -104,16 +106,16 @@ def _limit(limit: Limit, value: float) -> str:
     return f"{limit.says}: {value:.3g}, aim at most {limit.most:g}, {verdict}."
 
 
-def with_table(text: str, table: str) -> str:
+def with_table(text: str, table: str, *, markers: tuple[str, str] = MARKERS) -> str:
     """A document with the table between its markers.
 
     Raises:
         ValueError: The document has no such markers.
     """
-    start, stop = (text.find(marker) for marker in MARKERS)
+    start, stop = (text.find(marker) for marker in markers)
     if start < 0 or stop < start:
-        raise ValueError(f"there are no lines {MARKERS[0]} and {MARKERS[1]}, between which the table goes")
-    return f"{text[: start + len(MARKERS[0])]}\n{table.strip()}\n{text[stop:]}"
+        raise ValueError(f"there are no lines {markers[0]} and {markers[1]}, between which the table goes")
+    return f"{text[: start + len(markers[0])]}\n{table.strip()}\n{text[stop:]}"
 
 
 def limits_met(result: PartResult) -> Iterable[tuple[Limit, float]]:

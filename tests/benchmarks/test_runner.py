@@ -14,7 +14,7 @@ from benchmarks.part import Part, Setting, Variant, Work
 from benchmarks.process import Sample
 from benchmarks.result import PartResult, compare, make_row, with_bound
 from benchmarks.runner import run_part
-from benchmarks.table import MARKERS, markdown, part_text, with_table
+from benchmarks.table import MARKERS, SUMMARY_MARKERS, markdown, part_text, with_table
 
 from cavmae_sync.errors import ConfigError
 
@@ -154,6 +154,12 @@ def test_the_table_goes_between_its_markers():
     assert with_table(written, table) == written
     with pytest.raises(ValueError, match="no lines"):
         with_table("no markers", table)
+
+
+def test_the_page_of_speed_has_places_for_both_tables():
+    page = (ROOT / "docs" / "speed.md").read_text("utf-8")
+    for markers, name in ((MARKERS, "all figures"), (SUMMARY_MARKERS, "the short table")):
+        assert name in with_table(page, name, markers=markers)
 
 
 def test_the_command_runs_its_smallest_part(tmp_path):

@@ -93,7 +93,10 @@ class TestPlan:
         return time.seconds - 100 + closing_pace * 23 - 600
 
     def test_the_first_plan_fits_the_pace_of_the_trial(self, plan: TrainingPlan):
-        """588 s of a second each, less 23 steps for the end and six validations of 80 / 64 / 2 steps."""
+        """588 s of a second each, less 23 steps for the end and six validations of 80 / 64 / 2 steps.
+
+        The slowest of the trial is left out.
+        """
         assert plan.try_pace([1.0, 1.0, 5.0, 1.0]) == 588 - 23 - 4
 
     def test_at_an_even_pace_it_is_kept_but_for_validations_that_are_dearer_than_thought(self, plan, time):

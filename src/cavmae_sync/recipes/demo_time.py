@@ -8,7 +8,6 @@ where it is to its end in the steps that still fit. Each plan becomes a piece of
 
 import statistics
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
@@ -27,8 +26,10 @@ NUM_VALIDATIONS: Final = 6
 #: Part of the steps with rising learning rate, and the least of them: the first plan may be far too short.
 _WARMUP_SHARE: Final = 0.1
 _MIN_WARMUP: Final = 10
-#: Steps whose median is the pace, and the least number of them: one slow step is no slow machine.
-_NEWEST, _FEWEST = 15, 8
+#: The pace is that of this part of the minutes, the newest, and of no fewer steps: what was busy for a moment
+#: only should change little, and what stays slow should be seen in time.
+_PACE_SHARE: Final = 0.1
+_FEWEST: Final = 8
 #: A plan that is off by less is kept: part of the steps left, and steps.
 _TOLERANCE: Final = 0.1
 _TOLERANCE_STEPS: Final = 4
@@ -71,17 +72,17 @@ class DemoClock:
         began: float | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._path, self._promised_seconds, self.now = path, minutes * 60, now
+        self._path, self.promised_seconds, self.now = path, minutes * 60, now
         self._spent = Spent.model_validate_json(path.read_text("utf-8")) if path.exists() else Spent()
         self._began, self._kept = now() if began is None else began, now()
 
     def seconds_left(self) -> float:
         """Seconds until the promised time is over; below 0 when it is."""
-        return self._promised_seconds * (1 - _MARGIN) - self._seconds()
+        return self.promised_seconds * (1 - _MARGIN) - self._seconds()
 
     def timer(self, *, share: float) -> Callable[[], bool]:
         """A question whether a share of the promised time is over, counted from now."""
-        until = self.seconds_left() - self._promised_seconds * share
+        until = self.seconds_left() - self.promised_seconds * share
         return lambda: self.seconds_left() < until
 
     def keep(self) -> None:
@@ -119,7 +120,7 @@ class TrainingPlan:
         self._clock = clock
         self._steps_per_pass = num_test_clips / batch_size
         self._validation_seconds: float | None = None
-        self._gaps: deque[float] = deque(maxlen=_NEWEST)
+        self._gaps: list[float] = []
         self._num_steps, self._validate_every, self._validations_left = 0, 0, NUM_VALIDATIONS
         self._step, self._at, self._seen = 0, 0.0, 0
 
@@ -141,13 +142,13 @@ class TrainingPlan:
         if self._seen and not is_after_validation:
             self._gaps.append(gap)
         elif self._seen and self._gaps:
-            self._validation_seconds = max(gap - statistics.median(self._gaps), 0.0)
+            self._validation_seconds = max(gap - self._pace(), 0.0)
         self._step, self._at, self._seen = report.step, self._clock.now(), self._seen + 1
         self._validations_left = 1 + (self._num_steps - self._step) // self._validate_every
 
     def fitting_steps(self) -> int:
         """The length of the whole run that fits, by the newest pace."""
-        pace = statistics.median(self._gaps)
+        pace = self._pace()
         validation = self._validation_seconds
         if validation is None:
             validation = pace * self._steps_per_pass * _PAIRS_PER_VALIDATED_CLIP
@@ -155,6 +156,15 @@ class TrainingPlan:
         seconds = self._clock.seconds_left() - closing - self._validations_left * validation
         fitting = int(seconds / pace)
         return max(self._step + fitting, self._step + 1, MIN_STEPS)
+
+    def _pace(self) -> float:
+        """Seconds of a step, by the newest but the slowest of them: one slow step is no slow machine."""
+        newest: list[float] = []
+        for gap in reversed(self._gaps):
+            if len(newest) >= _FEWEST and sum(newest) + gap > _PACE_SHARE * self._clock.promised_seconds:
+                break
+            newest.append(gap)
+        return statistics.fmean(sorted(newest)[:-1] or newest)
 
     def is_off(self) -> bool:
         """Whether the plan no longer fits. Asked after each step; a new plan is given some steps first."""
