@@ -24,12 +24,13 @@ p { margin: .4rem 0; max-width: 46rem; }
 .pictures { display: flex; flex-wrap: wrap; gap: .75rem; justify-content: center; margin-top: .75rem; }
 img { max-width: 100%; height: auto; display: block; }
 table { border-collapse: collapse; margin: .75rem 0; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; padding: .3rem 1.2rem .3rem 0; border-bottom: 1px solid #e8eaee; }
+th, td { text-align: left; padding: .3rem .9rem .3rem 0; border-bottom: 1px solid #e8eaee; }
 th { vertical-align: bottom; }
-.number { text-align: right; white-space: nowrap; }
+.number { text-align: right; }
+td.number { white-space: nowrap; }
 code { font: .92em ui-monospace, monospace; background: #eef0f3; padding: .1em .35em; border-radius: 4px; }
 footer { color: #596172; font-size: .9rem; overflow-wrap: anywhere; }
-@media (max-width: 44rem) {
+@media (max-width: 46rem) {
   main { padding: 1rem .75rem 2rem; }
   section { padding: .9rem .9rem 1.1rem; }
   h1 { font-size: 1.5rem; }
