@@ -217,3 +217,15 @@ def test_marks_of_time_are_those_of_a_player(stop, marks):
 def test_a_table_shows_its_last_row_also_without_a_bar():
     figure = table_picture([Series(name="R@1", values=[[0.2], []])], rows=["a", "b"], title="t")
     assert figure.axes[0].get_ylim() == (1.5, -0.5)
+
+
+@pytest.mark.parametrize("name", ["$\\frac$", "cost $5 and $6", "$x_{", "a$b", "\\alpha"])
+def test_names_with_dollar_signs_are_no_formulas(saved, name: str):
+    figure = new_figure(width_inches=3, height_inches=2)
+    axes = figure.subplots()
+    axes.bar([0, 1], [1, 2], label=name)
+    axes.set_xticks([0, 1], labels=[name, "b"])
+    axes.set_title(name)
+    axes.legend()
+    figure.suptitle(name)
+    assert saved(figure).count(name) >= 4

@@ -44,7 +44,7 @@ class ClipList:
             raise ValueError("the ids of a list must all be different")
         for text in (*self.ids, *(label for labels in self.labels for label in labels)):
             if not text or not text.isprintable():
-                raise ValueError(f"ids and labels must be printable and not empty, got {text!r}")
+                raise ValueError(f"ids and labels must be printable and not empty, got {text!r:.80}")
 
     def __len__(self) -> int:
         """Number of clips."""

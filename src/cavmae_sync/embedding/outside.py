@@ -166,7 +166,7 @@ def _check_together(path: Path, vectors: Mapping[str, NDArray[Any]], content: Fi
             raise DatasetError(f"{path}: {len(values)} {name} for {audio[0]} clips. Give one for each.")
     if content.ids is not None and len(set(content.ids)) < len(content.ids):
         twice = next(clip_id for i, clip_id in enumerate(content.ids) if clip_id in content.ids[:i])
-        raise DatasetError(f"{path}: id {twice!r} stands for several clips. Ids must differ.")
+        raise DatasetError(f"{path}: id {twice!r:.80} stands for several clips. Ids must differ.")
 
 
 def _unit(vectors_NTD: NDArray[Any]) -> tuple[Tensor, int]:
@@ -195,7 +195,7 @@ def _fingerprint_of_vectors(*parts: Tensor) -> str:
 def _text(path: Path, content: FileContent, name: str) -> str | None:
     value = content.facts.get(name)
     if value is not None and not (isinstance(value, str) and value):
-        raise DatasetError(f"{path}: {name} must be one text, got {value!r}.")
+        raise DatasetError(f"{path}: {name} must be one text, got {value!r:.80}.")
     return value
 
 
@@ -207,7 +207,7 @@ def _made_with(path: Path, content: FileContent, num_frames: int) -> dict[str, A
     except ValueError as error:
         raise DatasetError(f"{path}: made_with must be the text of a JSON object: {error}.") from error
     if not isinstance(made_with, dict):
-        raise DatasetError(f"{path}: made_with must be the text of a JSON object, got {text!r}.")
+        raise DatasetError(f"{path}: made_with must be the text of a JSON object, got {text!r:.80}.")
     if name is not None or text is None:
         made_with["name"] = name or path.stem
     times = content.facts.get("frame_seconds")
@@ -231,6 +231,6 @@ def _times(path: Path, times: Any, num_frames: int) -> list[float]:
     ):
         raise DatasetError(
             f"{path}: frame_seconds must be the times of the {num_frames} frames of a clip, in order, the "
-            f"same for all clips; got {times}."
+            f"same for all clips; got {times!s:.80}."
         )
     return found.astype(np.float64).tolist()

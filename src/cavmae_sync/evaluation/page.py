@@ -10,6 +10,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from cavmae_sync.atomic import write_text
+from cavmae_sync.evaluation.pictures.style import without_formulas
 
 _STYLE = """
 :root { color-scheme: light; }
@@ -119,5 +120,6 @@ def _are_numbers(cells: Sequence[str]) -> bool:
 
 def _png(figure: Figure, dots_per_inch: int) -> str:
     buffer = io.BytesIO()
+    without_formulas(figure)
     figure.savefig(buffer, format="png", dpi=dots_per_inch)
     return base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -88,11 +88,11 @@ def read_class_labels(path: Path) -> ClassLabels:
         index, mid, name = _cells(cells, where)
         if index != str(len(mids)):
             raise DatasetError(
-                f"{where}: the index is {index!r}, it must be {len(mids)}: classes are numbered from 0."
+                f"{where}: the index is {index!r:.80}, it must be {len(mids)}: classes are numbered from 0."
             )
         for text in (mid, name):
             if text in lines:
-                raise DatasetError(f"{where}: {text!r} is on line {lines[text]} already.")
+                raise DatasetError(f"{where}: {text!r:.80} is on line {lines[text]} already.")
         lines[mid] = lines[name] = line
         mids.append(mid)
         names.append(name)
@@ -125,6 +125,6 @@ def _check_whole(path: Path, mids: Sequence[str], names: Sequence[str]) -> None:
     with_comma = [name for name in names if "," in name]
     if with_comma and all(_VGGSOUND_MID.fullmatch(text) for text in mids):
         raise DatasetError(
-            f"{path}: the name {with_comma[0]!r} has a comma. In VGGSound's class list it is written "
-            f"{class_name(with_comma[0])!r}, so that labels can be separated by commas."
+            f"{path}: the name {with_comma[0]!r:.80} has a comma. In VGGSound's class list it is written "
+            f"{class_name(with_comma[0])!r:.80}, so that labels can be separated by commas."
         )

@@ -117,10 +117,10 @@ def _node(item: Any, where: str) -> OntologyNode:
         raise DatasetError(f"{where} is not an object.")
     for key in ("id", "name"):
         if not isinstance(item.get(key), str) or not item[key]:
-            raise DatasetError(f"{where}: {key!r} is {item.get(key)!r}, it must be a text.")
+            raise DatasetError(f"{where}: {key!r} is {item.get(key)!r:.80}, it must be a text.")
     for key in ("child_ids", "restrictions"):
         if not isinstance(item.get(key), list) or not all(isinstance(entry, str) for entry in item[key]):
-            raise DatasetError(f"{where}: {key!r} is {item.get(key)!r}, it must be a list of texts.")
+            raise DatasetError(f"{where}: {key!r} is {item.get(key)!r:.80}, it must be a list of texts.")
     return OntologyNode(
         mid=item["id"],
         name=form_of(item["name"]),

@@ -75,7 +75,7 @@ def check_youtube_id(text: str, *, where: str) -> str:
         DatasetError: It has another form.
     """
     if not is_youtube_id(text):
-        raise DatasetError(f"{where}: {text!r} is no id of a video, which has 11 characters.")
+        raise DatasetError(f"{where}: {text!r:.80} is no id of a video, which has 11 characters.")
     return text
 
 
@@ -153,7 +153,7 @@ def parse_seconds(text: str, *, what: str, where: str) -> float:
     except ValueError:
         seconds = -1.0
     if not 0 <= seconds < float("inf"):
-        raise DatasetError(f"{where}: {what} is {text!r}, it must be a number of seconds, 0 or more.")
+        raise DatasetError(f"{where}: {what} is {text!r:.80}, it must be a number of seconds, 0 or more.")
     return seconds
 
 
@@ -165,5 +165,5 @@ def check_labels(labels: tuple[str, ...], *, where: str) -> tuple[str, ...]:
     """
     labels = tuple(map(form_of, labels))
     if not all(labels) or len(set(labels)) != len(labels):
-        raise DatasetError(f"{where}: the labels {','.join(labels)!r} contain an empty or repeated one.")
+        raise DatasetError(f"{where}: the labels {','.join(labels)!r:.80} contain an empty or repeated one.")
     return labels

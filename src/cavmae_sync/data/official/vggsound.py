@@ -76,9 +76,9 @@ def _clip(line: int, cells: list[str], where: str) -> tuple[str, ListedClip]:
     check_youtube_id(video, where=where)
     start_seconds = parse_seconds(start, what="the start", where=where)
     if start_seconds != int(start_seconds):
-        raise DatasetError(f"{where}: the start is {start!r}, it must be a whole second.")
+        raise DatasetError(f"{where}: the start is {start!r:.80}, it must be a whole second.")
     if split not in get_args(ListSplit):
-        raise DatasetError(f'{where}: the split is {split!r}, it must be "train" or "test".')
+        raise DatasetError(f'{where}: the split is {split!r:.80}, it must be "train" or "test".')
     if not label:
         raise DatasetError(f"{where}: the label of {video} is empty.")
     clip = ListedClip(

@@ -13,6 +13,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 from numpy.typing import NDArray
 
@@ -53,8 +54,15 @@ def new_figure(*, width_inches: float, height_inches: float) -> Figure:
 
 def save_picture(figure: Figure, path: str | PathLike[str]) -> None:
     """Write a figure as PNG, whole or not at all."""
+    without_formulas(figure)
     with written_whole(Path(path)) as part:
         figure.savefig(part, format="png")
+
+
+def without_formulas(figure: Figure) -> None:
+    """Every text is drawn as it is: names with dollar signs are no formulas, and cannot be wrong ones."""
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
 
 
 def label(axes: Axes, *, x: str = "", y: str = "", title: str = "") -> None:
