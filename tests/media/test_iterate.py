@@ -11,7 +11,7 @@ import pytest
 from cavmae_sync.errors import ClipTooShortError
 from cavmae_sync.media import Clip, iterate_clips, read_clip, write_video
 
-from .conftest import lag_samples, noise, numbered_frames, read_numbers, remux
+from .conftest import noise, numbered_frames, read_numbers, remux
 
 
 def check_equal(one: Clip, other: Clip) -> None:
@@ -38,23 +38,15 @@ def test_equal_clips_read_one_by_one(film: Callable[..., Path], hop_seconds: flo
         check_equal(clip, alone)
 
 
-@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts", "mov", "flv"])
 def test_far_into_a_file(film: Callable[..., Path], tmp_path: Path, suffix: str):
-    """Read one by one these are sought; AAC begun in the middle differs in the last bits."""
-    path = film(26.0)
+    """Read one by one these are sought, or read from the start without decoding; over two blocks of sound."""
+    path = film(64.0)
     if suffix != "mp4":
-        path = remux(
-            path, tmp_path / f"film.{suffix}", container_format={"mkv": "matroska", "ts": "mpegts"}[suffix]
-        )
-    for clip in list(iterate_clips(path, clip_seconds=4.0, num_frames=4))[3:]:
-        alone = read_clip(path, start_seconds=clip.start_seconds, clip_seconds=4.0, num_frames=4)
-        assert alone.start_seconds == clip.start_seconds
-        np.testing.assert_array_equal(alone.frames_THWC, clip.frames_THWC)
-        np.testing.assert_array_equal(alone.frame_seconds_T, clip.frame_seconds_T)
-        if suffix == "mp4":
-            np.testing.assert_allclose(alone.waveform_S, clip.waveform_S, atol=1e-3)
-        else:  # time stamps are rounded to a tick, so the place of the sound is known to a millisecond
-            assert abs(lag_samples(alone.waveform_S, clip.waveform_S)) <= 16
+        name = {"mkv": "matroska", "ts": "mpegts"}.get(suffix, suffix)
+        path = remux(path, tmp_path / f"film.{suffix}", container_format=name)
+    for clip in list(iterate_clips(path, clip_seconds=7.0, num_frames=4))[2:]:
+        check_equal(clip, read_clip(path, start_seconds=clip.start_seconds, clip_seconds=7.0, num_frames=4))
 
 
 def test_a_rest_shorter_than_a_second_is_left_out(film: Callable[..., Path]):

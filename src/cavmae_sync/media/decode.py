@@ -42,7 +42,6 @@ class PictureTime:
 
     seconds: float
     stop_seconds: float
-    is_key: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,7 +88,7 @@ def picture_times(path: Path, *, from_seconds: float) -> Generator[PictureTime]:
             seconds = _known(packets.seconds_of(packet), path)
             held = float((packet.duration or 0) * packet.time_base)
             stop = max(stop, seconds + (held if 0 < held < LEAP_SECONDS else period))
-            yield PictureTime(seconds=seconds, stop_seconds=stop, is_key=packet.is_keyframe)
+            yield PictureTime(seconds=seconds, stop_seconds=stop)
         packets.check_complete("pictures", stop_seconds=stop)
 
 

@@ -117,13 +117,17 @@ class Packets:
         if from_seconds > _SEEK_AFTER_SECONDS and not (self._may_begin_again or self.is_bare):
             for preroll in _PREROLL_SECONDS:
                 packets = self._after_seek(max(from_seconds - preroll, 0.0))
-                first = next(packets, None)
+                try:
+                    first = next(packets, None)
+                except DecodeError:
+                    continue  # a bad landing is not yet a bad file; reading from the start tells
                 seconds = None if first is None else self.seconds_of(first)
                 if first is not None and seconds is not None and seconds <= from_seconds:
                     yield first
                     yield from packets
                     return
-            self._seek(0.0)
+            with suppress(DecodeError):  # where it could not be sought before, nothing was read
+                self._seek(0.0)
         yield from self._without_past(self._packets(), from_seconds - _PREROLL_SECONDS[0])
 
     def check_complete(self, kind: str, *, stop_seconds: float) -> None:
@@ -146,9 +150,9 @@ class Packets:
     def _index_is_steady(self, until_seconds: float) -> bool:
         """Whether the index leaves no room for a leap before a time."""
         for stream in _read_streams(self._container, self.path):
-            last = 0.0
+            last, tick = 0.0, float(stream.time_base or 0)
             for entry in stream.index_entries:
-                seconds = float(entry.timestamp * (stream.time_base or 0)) - self.zero
+                seconds = entry.timestamp * tick - self.zero
                 if abs(seconds - last) > LEAP_SECONDS:
                     break
                 last = max(last, seconds)
