@@ -102,7 +102,7 @@ def test_localize(cli, weights, stage_folder, tmp_path: Path):
     info = probe(out)
     assert info.video is not None
     assert len(info.audio) == 1
-    shown = cli("localize", weights, video, "--out", out, "--device", "cpu")
+    shown = cli("localize", weights, video, "--out", out, "--device", "cpu", "--overwrite")
     assert "colours from cosine" in shown.out
 
 

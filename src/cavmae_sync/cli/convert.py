@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Literal
 from rich.table import Table
 
 from cavmae_sync.choices import ClassLoss
-from cavmae_sync.cli.open import check_output
+from cavmae_sync.cli.open import check_new, check_output
 from cavmae_sync.cli.progress import show_progress
 from cavmae_sync.cli.terminal import Terminal, print_lines
-from cavmae_sync.cli.types import Count, Json
+from cavmae_sync.cli.types import Count, Json, Overwrite
 from cavmae_sync.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def convert(
     licence: str | None = None,
     num_frames: Count | None = None,
     seed: int = 0,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Turn weights of any layout into ours, or back, and say what they are.
@@ -55,11 +56,14 @@ def convert(
         licence: Note on the licence, instead of what is known of the layout.
         num_frames: Frames of each clip in training, instead of the layout's 16 or 10.
         seed: Seed of the parts that an ImageNet MAE does not have.
+        overwrite: Replace what is at --out.
         as_json: Print what was read and written as one JSON object.
     """
-    from cavmae_sync.embedding.convert import HeadOptions, convert_back
+    from cavmae_sync.embedding.convert import WEIGHTS_FILE, HeadOptions, convert_back
     from cavmae_sync.embedding.convert import convert as convert_to_ours
+    from cavmae_sync.embedding.probe import PROBE_FILE
 
+    check_new(out, option="--out", overwrite=overwrite, files=(WEIGHTS_FILE, PROBE_FILE))
     if layout == "official":
         check_output(out, option="--out", suffix=(".pth", ".safetensors"))
         if any(

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from cavmae_sync.choices import Precision, Representation
-from cavmae_sync.cli.open import check_output
+from cavmae_sync.cli.open import check_new, check_output
 from cavmae_sync.cli.progress import show_progress
 from cavmae_sync.cli.terminal import Terminal, print_lines
-from cavmae_sync.cli.types import Count, Json
+from cavmae_sync.cli.types import Count, Json, Overwrite
 from cavmae_sync.errors import CavMaeSyncError
 
 _LOG_WIDTH = 500
@@ -27,6 +27,7 @@ def doctor(
     representation: Representation = "global",
     precision: Precision = "float32",
     device: str | None = None,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> int:
     """Check that weights, preprocessing and data are right. Exit code 1 when a check fails.
@@ -50,6 +51,7 @@ def doctor(
         representation: What stands for a frame or segment: its global token, or the mean of its patches.
         precision: Precision of matrix products.
         device: cpu, cuda or mps; the best there is unless given.
+        overwrite: Replace the file at --write-clip.
         as_json: Print the findings as one JSON object.
     """
     from cavmae_sync.data import PreparedDataset
@@ -58,6 +60,7 @@ def doctor(
     from cavmae_sync.evaluation.doctor import Examination, examine, open_subject
 
     check_output(write_clip, option="--write-clip", suffix=".mp4")
+    check_new(write_clip, option="--write-clip", overwrite=overwrite)
     if write_clip is not None:
         write_proof_clip(write_clip)
         Terminal(stderr=True).print(f"wrote {write_clip}: 10 s, stereo at 44.1 kHz", soft_wrap=True)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from cavmae_sync.choices import Representation
-from cavmae_sync.cli.open import check_folder
+from cavmae_sync.cli.open import check_folder, check_new
 from cavmae_sync.cli.progress import show_progress
 from cavmae_sync.cli.terminal import Terminal, print_lines
-from cavmae_sync.cli.types import Json
+from cavmae_sync.cli.types import Json, Overwrite
 
 if TYPE_CHECKING:
     from cavmae_sync.embedding.onnx_export import OnnxExport
@@ -24,6 +24,7 @@ def export(
     out: Path,
     representation: Representation = "global",
     video: Path | None = None,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Write both encoders as ONNX files, and check them against the model in ONNX Runtime.
@@ -38,6 +39,7 @@ def export(
         out: Folder for audio.onnx, visual.onnx and config.json.
         representation: What stands for a frame or segment: its global token, or the mean of its patches.
         video: Also compare on the first clip of this file, beside random inputs.
+        overwrite: Replace what was exported to --out before.
         as_json: Print what was written, and every comparison, as one JSON object.
     """
     from cavmae_sync.embedding.onnx_export import check_onnx_installed, export_onnx
@@ -47,6 +49,7 @@ def export(
 
     check_onnx_installed()
     check_folder(out, option="--out")
+    check_new(out, option="--out", overwrite=overwrite, files=("audio.onnx", "visual.onnx"))
     weights = weights_of(run_or_weights)
     model = load_model(weights)
     if overrides:

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cavmae_sync.choices import LabelNames, ListFormat, ListSplit
+from cavmae_sync.cli.open import check_new
 from cavmae_sync.cli.progress import show_progress
 from cavmae_sync.cli.terminal import Terminal, print_lines
-from cavmae_sync.cli.types import Count, Json
+from cavmae_sync.cli.types import Count, Json, Overwrite
 
 if TYPE_CHECKING:
     from cavmae_sync.data.make_list import MadeList
@@ -28,6 +29,7 @@ def list_clips(
     format: ListFormat | None = None,  # noqa: A002  what people type
     weights: Path | None = None,
     write_weights: Path | None = None,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Show what a list of clips holds, and make a list for retrieval of it, with its fingerprint.
@@ -49,6 +51,7 @@ def list_clips(
         format: Of that file; unless given, csv or text where OUT ends in .csv or .txt, and json elsewhere.
         weights: File of sampling weights (one number a line) to check against the list.
         write_weights: File for the weights that follow from the labels.
+        overwrite: Replace the files at --out and --write-weights.
         as_json: Print everything as one JSON object.
     """
     from cavmae_sync.data.clip_weights import read_weights
@@ -56,6 +59,8 @@ def list_clips(
     from cavmae_sync.data.make_list import ListPlan, make_list, write_list
     from cavmae_sync.data.prompted import TABLE_FILE
 
+    check_new(out, option="--out", overwrite=overwrite)
+    check_new(write_weights, option="--write-weights", overwrite=overwrite)
     if (source / TABLE_FILE).is_file():
         _show_prompted(source, as_json=as_json)
         return

@@ -8,10 +8,10 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from cavmae_sync.choices import Precision, Representation
-from cavmae_sync.cli.open import check_folder, check_output, open_embedder
+from cavmae_sync.cli.open import check_folder, check_new, check_output, open_embedder
 from cavmae_sync.cli.progress import show_progress
 from cavmae_sync.cli.terminal import Terminal, print_lines
-from cavmae_sync.cli.types import Count, Json
+from cavmae_sync.cli.types import Count, Json, Overwrite
 from cavmae_sync.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def localize(
     representation: Representation = "global",
     precision: Precision = "float32",
     device: str | None = None,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Show where in a video the model sees what it hears.
@@ -55,16 +56,18 @@ def localize(
         representation: What stands for sound and picture: global tokens, or means of patches.
         precision: Precision of matrix products.
         device: cpu, cuda or mps; the best there is unless given.
+        overwrite: Replace the video at --out.
         as_json: Print what was found as one JSON object.
     """
     from cavmae_sync.evaluation.localize import localize as maps_of
     from cavmae_sync.evaluation.overlay import write_overlay
     from cavmae_sync.media.playback import playback
 
-    check_output(out, option="--out", suffix=".mp4")
-    check_folder(pictures, option="--pictures")
+    check_output(out, option="--out", suffix=".mp4", inputs=(sound,))
     if out.exists() and video.exists() and out.samefile(video):
         raise ConfigError(f"--out {out} is the video itself. Write to another file.")
+    check_new(out, option="--out", overwrite=overwrite)
+    check_folder(pictures, option="--pictures")
     embedder = open_embedder(
         run_or_weights, overrides, device=device, precision=precision, representation=representation
     )

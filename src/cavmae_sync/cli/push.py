@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from cavmae_sync.cli.open import check_folder
+from cavmae_sync.cli.open import check_folder, check_new
 from cavmae_sync.cli.terminal import Terminal, print_line, print_lines
+from cavmae_sync.cli.types import Overwrite
 from cavmae_sync.errors import ConfigError
 from cavmae_sync.untrusted import parse_json
 
@@ -24,6 +25,7 @@ def push(
     base_model: str | None = None,
     report: Path | None = None,
     dry_run: Path | None = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Publish weights on the Hugging Face hub: weights, configuration and a model card, in one commit.
 
@@ -40,11 +42,15 @@ def push(
         base_model: organisation/name of the weights that training started from.
         report: What an evaluate command printed with --json for these weights, for the card.
         dry_run: Write everything into this folder and print the card; nothing is sent.
+        overwrite: Replace what is in the folder of --dry-run.
     """
     from cavmae_sync.model import load_model, push_to_hub, read_provenance, save_pretrained
+    from cavmae_sync.model.hub import MODEL_FILE
+    from cavmae_sync.model.publish import CARD_FILE
     from cavmae_sync.training import weights_of
 
     check_folder(dry_run, option="--dry-run")
+    check_new(dry_run, option="--dry-run", overwrite=overwrite, files=(MODEL_FILE, CARD_FILE))
     weights = weights_of(run_or_weights)
     model = load_model(weights)
     provenance = read_provenance(weights)

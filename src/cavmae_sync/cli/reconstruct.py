@@ -9,9 +9,9 @@ from cyclopts.validators import Number
 from rich.table import Table
 
 from cavmae_sync.choices import Precision
-from cavmae_sync.cli.open import check_output, open_embedder
+from cavmae_sync.cli.open import check_new, check_output, open_embedder
 from cavmae_sync.cli.terminal import Terminal, print_lines
-from cavmae_sync.cli.types import Json
+from cavmae_sync.cli.types import Json, Overwrite
 from cavmae_sync.shown import notes_of
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def reconstruct(
     device: str | None = None,
     picture: Path | None = None,
     sound: Path | None = None,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Hide most of a frame and of the sound around it, and see what the model fills in.
@@ -59,6 +60,7 @@ def reconstruct(
         picture: PNG file for the panel.
         sound: WAV file for the sound with its gaps filled, and beside it, as NAME.original.wav, the original
             made from its spectrogram in the same way. Both are approximate: a spectrogram holds no phases.
+        overwrite: Replace the sound at --sound.
         as_json: Print the errors as one JSON object.
     """
     from cavmae_sync.evaluation.inpaint import HidingConfig, inpaint_video, trained_on_normalized_pixels
@@ -67,7 +69,8 @@ def reconstruct(
     from cavmae_sync.model import weights_fingerprint
 
     check_output(picture, option="--picture", suffix=".png")
-    check_output(sound, option="--sound", suffix=".wav")
+    check_output(sound, option="--sound", suffix=".wav", inputs=(video,))
+    check_new(sound, option="--sound", overwrite=overwrite)
     if normalized_pixels is None:
         normalized_pixels = trained_on_normalized_pixels(run_or_weights)
     embedder = open_embedder(run_or_weights, overrides, device=device, precision=precision)

@@ -78,7 +78,7 @@ def segment(
     from cavmae_sync.media import probe
     from cavmae_sync.model import weights_fingerprint
 
-    check_output(csv, option="--csv", suffix=".csv")
+    check_output(csv, option="--csv", suffix=".csv", inputs=(truth,))
     check_output(picture, option="--picture", suffix=".png")
     known = None if truth is None else segment_text.read_truth(truth)
     total = round(probe(video).duration_seconds or 0)

@@ -8,6 +8,9 @@ from cyclopts.validators import Number
 #: A switch for programs: one JSON object on standard output.
 Json = Annotated[bool, Parameter(name="--json", negative="")]
 
+#: Leave to write over what is there (`cli.open.check_new`).
+Overwrite = Annotated[bool, Parameter(negative="")]
+
 #: A count of things, at least one.
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
 
