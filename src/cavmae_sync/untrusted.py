@@ -155,14 +155,14 @@ def read_picture(
     return image
 
 
-def check_plain_name(name: str) -> None:
+def check_plain_name(name: str, *, folder: str) -> None:
     """Refuse a name that could lead out of the folder it is looked up in.
 
     Raises:
         DatasetError: It is empty, has a slash or a zero byte in it, or is `..`.
     """
     if name in ("", ".", "..") or "/" in name or os.sep in name or "\0" in name:
-        raise DatasetError(f"{name!r} is no name of a file in a folder, but a path or nothing.")
+        raise DatasetError(f"{folder}: {name!r:.80} is no name of a file in it, but a path or nothing.")
 
 
 def size_inside(folder: str, name: str) -> int:
@@ -175,7 +175,7 @@ def size_inside(folder: str, name: str) -> int:
         DatasetError: The name is a path, or what goes by it is no such file.
         FileNotFoundError: There is none.
     """
-    check_plain_name(name)
+    check_plain_name(name, folder=folder)
     path = os.path.join(folder, name)  # noqa: PTH118 (a hundred thousand shards: five times faster than Path)
     found = os.lstat(path)
     if stat.S_ISLNK(found.st_mode):
