@@ -7,6 +7,7 @@ import pytest
 
 from cavmae_sync.cli import run
 from cavmae_sync.data import PrepareConfig, PreparedDataset, prepare, read_clip_list, select
+from cavmae_sync.errors import DatasetError
 from cavmae_sync.evaluation.audit_page import write_audit_page
 from cavmae_sync.evaluation.survivors import audit_videos, write_audit
 from cavmae_sync.media import write_video
@@ -83,6 +84,12 @@ def test_the_other_dataset_has_the_clips_that_leak(audited):
     leaks = {(names[pair.first], report.other[pair.second].id) for pair in report.overlap}
     assert {(name, name) for name in "abcd"} <= leaks
     assert ("a", "b") not in leaks
+
+
+def test_another_dataset_that_is_not_there_is_refused_before_anything_is_read(videos, tmp_path):
+    with pytest.raises(DatasetError, match="nowhere is neither"):
+        audit_videos(videos, out=tmp_path / "out", against=tmp_path / "nowhere", num_workers=0)
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_page_shows_counts_classes_and_pairs(audited):

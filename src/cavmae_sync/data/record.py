@@ -53,9 +53,10 @@ def read_record(folder: Path) -> dict[str, Any]:
     """
     path = folder / DATASET_FILE
     if not path.is_file():
+        why = f"it has no {DATASET_FILE}" if folder.exists() else "there is no such folder"
         raise DatasetError(
-            f"{folder} is not a complete prepared dataset: it has no {DATASET_FILE}. "
-            'Run "cavmae-sync prepare" on it, again if it was interrupted.'
+            f"{folder} is not a complete prepared dataset: {why}. "
+            'Run "cavmae-sync prepare" on your videos, again if it was interrupted.'
         )
     record = read_object(path, way_out=_WAY_OUT)
     found = record.get("schema_version")

@@ -30,6 +30,7 @@ from cavmae_sync.embedding.video import EmbeddedClip, embed_video
 from cavmae_sync.errors import ConfigError
 from cavmae_sync.inputs.frames import resize
 from cavmae_sync.inputs.spectrogram import log_mel
+from cavmae_sync.media import probe
 from cavmae_sync.paper import CLIP_SECONDS, MAX_STATES, NUM_FRAMES
 
 #: Frames that are clustered at once; distances of all pairs take 8 bytes each, 134 MB.
@@ -136,16 +137,13 @@ def segment_video(
     Source:
         Spec 4.6; paper Figure 6.
     """
+    # Known before an hour is read, where the file says its length; where it does not, or lies, on the way.
+    _check_frames(path, int((probe(path).duration_seconds or 0) / config.clip_seconds), config)
     parts: list[_Part] = []
     clips = embed_video(embedder, path, clip_seconds=config.clip_seconds, num_frames=config.num_frames)
     for clip in clips:
         parts.append(_part(clip))
-        if config.scope == "file" and len(parts) * config.num_frames > MAX_FRAMES_AT_ONCE:
-            raise ConfigError(
-                f"{path} has more than {MAX_FRAMES_AT_ONCE} frames at {config.num_frames} for each clip of "
-                f"{config.clip_seconds:g} s, too many to compare all. Take --scope "
-                "clip, or fewer --num-frames."
-            )
+        _check_frames(path, len(parts), config)
         if on_clip is not None:
             on_clip(clip)
     return VideoStates(
@@ -156,6 +154,14 @@ def segment_video(
         thumbnails_THWC=np.concatenate([part.thumbnails_THWC for part in parts]),
         log_mel_NM=np.concatenate([part.log_mel_NM for part in parts]),
     )
+
+
+def _check_frames(path: str | os.PathLike[str], num_clips: int, config: SegmentingConfig) -> None:
+    if config.scope == "file" and num_clips * config.num_frames > MAX_FRAMES_AT_ONCE:
+        raise ConfigError(
+            f"{path} has more than {MAX_FRAMES_AT_ONCE} frames at {config.num_frames} for each clip of "
+            f"{config.clip_seconds:g} s, too many to compare all. Take --scope clip, or fewer --num-frames."
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

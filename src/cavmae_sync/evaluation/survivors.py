@@ -23,7 +23,7 @@ from cavmae_sync.data.inventory import (
     judge,
     take_inventory,
 )
-from cavmae_sync.data.inventory.scan import Progress
+from cavmae_sync.data.inventory.scan import Progress, check_source
 from cavmae_sync.shown import notes_of
 
 FACTS_FILE: Final = "facts.jsonl"
@@ -197,6 +197,8 @@ def audit_videos(
         on_progress: Called as things are read.
     """
     config = config or PrepareConfig()
+    if against is not None:
+        check_source(against)
     out.mkdir(parents=True, exist_ok=True)
 
     def read(what: str | os.PathLike[str], name: str) -> Inventory:

@@ -112,6 +112,18 @@ def take_inventory(
     )
 
 
+def check_source(source: Path) -> None:
+    """Refuse what `take_inventory` could not read, before hours are spent on something else.
+
+    Raises:
+        DatasetError: There is no such source.
+    """
+    if (source / DATASET_FILE).is_file():
+        PreparedDataset.open(source)
+    else:
+        list_sources(source)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class _Plan:
     """What is to be read, and how."""
