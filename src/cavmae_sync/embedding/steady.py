@@ -32,7 +32,7 @@ LEAST_DISTANCE: Final = STATE_THRESHOLD_LIMITS[0]
 #: Made-up series. A border is sharp when at most one of these has a sharper one: 5 % by chance.
 _NUM_SERIES: Final = 39
 #: More frames are not asked about: each series is clustered as the real one was.
-MOST_FRAMES: Final = 256
+MOST_FRAMES: Final = 128
 
 
 def join_near(vectors_TD: Tensor, found: Clustering, *, least_distance: float = LEAST_DISTANCE) -> Clustering:
