@@ -2,31 +2,40 @@
 
 import csv
 import fcntl
+import functools
+import hashlib
 import io
 import os
+import platform
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from cavmae_sync.errors import DatasetError
 
 PART_SUFFIX = ".part"
+_DIGITS = 16
 
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
     """A temporary name in the same folder; on success it is flushed to disk and renamed to `path`.
 
-    On an exception the temporary file is removed. After a kill it stays behind, ending in `.part`.
+    On an exception the temporary file is removed. After a kill it stays behind, ending in `.part`, until a
+    process of the same machine writes into that folder.
     """
-    part = path.with_name(f"{path.name}.{uuid.uuid4().hex}{PART_SUFFIX}")
+    _remove_left_by_kills(path.parent)
+    part = path.with_name(f"{path.name}.{_machine()}{uuid.uuid4().hex[:_DIGITS]}{PART_SUFFIX}")
     try:
-        yield part
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())
-        part.replace(path)
-        _flush_folder(path.parent)
+        with part.open("wb") as held:
+            _try_lock(held)
+            yield part
+            with part.open("rb+") as file:
+                os.fsync(file.fileno())
+            part.replace(path)
+            _flush_folder(path.parent)
     finally:
         part.unlink(missing_ok=True)
 
@@ -67,6 +76,32 @@ def locked(path: Path, *, busy: str | None = None) -> Iterator[None]:
         except BlockingIOError as error:
             raise DatasetError(str(busy)) from error
         yield
+
+
+@functools.cache
+def _remove_left_by_kills(folder: Path) -> None:
+    """Remove unfinished files that nobody writes any more; looked for once, since folders may be large.
+
+    Those of other machines are left alone: not every network file system tells of their locks.
+    """
+    for part in folder.glob(f"*.{_machine()}{'?' * _DIGITS}{PART_SUFFIX}"):
+        with suppress(FileNotFoundError), part.open("rb") as file:
+            if _try_lock(file):
+                part.unlink()
+
+
+@functools.cache
+def _machine() -> str:
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:_DIGITS]
+
+
+def _try_lock(file: IO[bytes]) -> bool:
+    """Whether nobody held it. The lock ends when the file is closed or the process ends, however it ends."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # held, or a file system without locks
+        return False
+    return True
 
 
 def _flush_folder(folder: Path) -> None:

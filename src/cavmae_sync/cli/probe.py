@@ -166,19 +166,24 @@ def _of_model(
     embedder: "Embedder", config: "ProbeConfig", *, out: Path, with_controls: bool, **shared: Any
 ) -> "tuple[Mapping[str, ClassificationReport], float, Mapping[float, float]]":
     """Reports by name, the learning rate, and the scores by which it was chosen."""
+    from cavmae_sync.embedding.probe import PROBE_FILE
     from cavmae_sync.evaluation import untrained
     from cavmae_sync.recipes.probing import run_probing
-    from cavmae_sync.recipes.probing_controls import control_reports
+    from cavmae_sync.recipes.probing_controls import begin_again, control_reports
 
+    controls: dict[str, ClassificationReport] = {}
+    if with_controls:  # first: a kill after OUT has its probe would leave it without them
+        place = out / "untrained"
+        begin_again(place, config, last_file=PROBE_FILE)
+        fresh = untrained(embedder, seed=config.seed)
+        control = run_probing(fresh, config, out=place, **shared | {"model_path": None})
+        controls["untrained"] = control.report
+        controls |= control_reports(config, train=shared["train"], test=shared["test"])
     result = run_probing(embedder, config, out=out, **shared)
     reports = {"last_epoch": result.report}
     if result.averaged_report is not None:
         reports["averaged"] = result.averaged_report
-    if with_controls:
-        shared["model_path"] = None
-        fresh = run_probing(untrained(embedder, seed=config.seed), config, out=out / "untrained", **shared)
-        reports["untrained"] = fresh.report
-        reports |= control_reports(config, train=shared["train"], test=shared["test"])
+    reports |= controls
     return reports, result.learning_rate, result.held_out_scores
 
 

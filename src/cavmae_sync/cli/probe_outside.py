@@ -56,21 +56,30 @@ def probe_features(
     """Reports by name, the learning rate, and the scores by which it was chosen."""
     from cavmae_sync.data import PreparedDataset
     from cavmae_sync.embedding.outside_features import open_features
-    from cavmae_sync.recipes.probing_controls import control_reports
-    from cavmae_sync.recipes.probing_outside import check_config_of_given, run_outside_probing, shuffled
+    from cavmae_sync.recipes.probing_controls import begin_again, control_reports
+    from cavmae_sync.recipes.probing_outside import (
+        REPORT_FILE,
+        check_config_of_given,
+        check_free,
+        run_outside_probing,
+        shuffled,
+    )
 
     check_config_of_given(config)
+    check_free(out)
     given = open_features(
         path,
         train=None if train is None else PreparedDataset.open(train),
         test=None if test is None else PreparedDataset.open(test),
         allow_overlap=allow_overlap,
     )
-    done = run_outside_probing(given, config, out=out, device=device, show=show_progress)
-    reports = dict(done.reports)
-    if with_controls:
-        control = shuffled(given, seed=config.seed)
-        spoilt = run_outside_probing(control, config, out=out / "shuffled", device=device, show=show_progress)
-        reports |= {"shuffled": spoilt.reports["last_epoch"]}
-        reports |= control_reports(config, train=given.train, test=given.test)
-    return reports, done.learning_rate, done.held_out_scores
+    shared = {"device": device, "show": show_progress}
+    controls: dict[str, ClassificationReport] = {}
+    if with_controls:  # first: a kill after OUT has its report would leave it without them
+        place = out / "shuffled"
+        begin_again(place, config, last_file=REPORT_FILE)
+        spoilt = run_outside_probing(shuffled(given, seed=config.seed), config, out=place, **shared)
+        controls["shuffled"] = spoilt.reports["last_epoch"]
+        controls |= control_reports(config, train=given.train, test=given.test)
+    done = run_outside_probing(given, config, out=out, **shared)
+    return {**done.reports, **controls}, done.learning_rate, done.held_out_scores

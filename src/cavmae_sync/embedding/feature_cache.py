@@ -224,7 +224,7 @@ def _files(
 
 
 def _missing(files: "Mapping[Modality, _PartFile]") -> "dict[Modality, _PartFile]":
-    return {part: file for part, file in files.items() if not file.path.exists()}
+    return {part: file for part, file in files.items() if not file.is_finished()}
 
 
 def _batch_clips(embedder: Embedder, clips: PreparedDataset) -> int:
@@ -277,6 +277,13 @@ class _PartFile:
             )
         return values
 
+    def is_finished(self) -> bool:
+        """Whether it is there; then no note of how far it is may stay, as one does after a kill."""
+        if not self.path.exists():
+            return False
+        self._note.unlink(missing_ok=True)
+        return True
+
     def num_done(self) -> int:
         """Clips that are surely in the unfinished file."""
         if not (self._note.exists() and self._unfinished.exists()):
@@ -299,7 +306,7 @@ class _PartFile:
         with self._unfinished.open("rb+") as file:
             os.fsync(file.fileno())
         self._unfinished.replace(self.path)
-        self._note.unlink()
+        self._note.unlink(missing_ok=True)
 
     def join(self, parts: "Sequence[_PartFile]") -> None:
         """Become all of them, one after the other; they are removed."""

@@ -99,15 +99,16 @@ def run_probing(  # noqa: PLR0913 - a model, a configuration, two lists of clips
     done = bench.run(out, {"test_clips_also_in_training": len(shared)})
     is_trained = config.backbone == "trained"
     about = {**done.chosen, "weights_of": "last epoch"}
-    probe, report = bench.finish(done.trained, about, out=out, model_path=out if is_trained else model_path)
     averaged = done.trained.averaged()
     averaged_probe = averaged_report = None
     if averaged is not None:
         folder = out / AVERAGED_FOLDER
         folder.mkdir(exist_ok=True)
         place = folder if is_trained else model_path
-        about = {**about, "weights_of": f"mean of {averaged.training.head_average.count} epochs"}
-        averaged_probe, averaged_report = bench.finish(averaged, about, out=folder, model_path=place)
+        of_mean = {**about, "weights_of": f"mean of {averaged.training.head_average.count} epochs"}
+        averaged_probe, averaged_report = bench.finish(averaged, of_mean, out=folder, model_path=place)
+    # Last: its presence says that the run is complete.
+    probe, report = bench.finish(done.trained, about, out=out, model_path=out if is_trained else model_path)
     return ProbingResult(
         probe=probe,
         report=report,
@@ -185,7 +186,7 @@ class _ModelBench(Bench):
         if self.config.backbone == "trained":
             save_model((trained.embedder or self._own).model, out / "weights.safetensors")
         write_text(out / "report.json", report.to_json())
-        probe.save(out / PROBE_FILE)  # last: its presence says that the run is complete
+        probe.save(out / PROBE_FILE)
         return probe, report
 
     def _features(self, clips: PreparedDataset) -> StoredFeatures:

@@ -1,9 +1,10 @@
-"""Scores of a probe that need no model.
+"""Controls of a probe: scores that need no model, and what a kill left of one that is trained.
 
 N clips, C classes.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from cavmae_sync.data.targets import LabelledClips, class_names, label_vectors
 from cavmae_sync.evaluation.classification import ClassificationReport, classification_report
@@ -37,3 +38,18 @@ def control_reports(
         )
         for name, scores_NC in scores.items()
     }
+
+
+def begin_again(out: Path, config: ProbeConfig, *, last_file: str) -> None:
+    """Let a control be made again that was complete when its command was killed.
+
+    Controls are made before what they belong to: only that counts as done. The same words, the same files.
+
+    Args:
+        out: Folder of the control.
+        config: What it is made by; one of another configuration is left alone, and refused.
+        last_file: Name of the file that says that it is complete.
+    """
+    stored = out / "config.json"
+    if stored.exists() and stored.read_text("utf-8") == config.model_dump_json(indent=2) + "\n":
+        (out / last_file).unlink(missing_ok=True)

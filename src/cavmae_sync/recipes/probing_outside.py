@@ -68,8 +68,7 @@ def run_outside_probing(
         DatasetError: Clips have no labels, or test clips have labels that training clips do not have.
     """
     check_config_of_given(config)
-    if (out / REPORT_FILE).exists():
-        raise TrainingError(f"{out} already holds a run. Choose another --out, or delete it.")
+    check_free(out)
     check_labels(config, train=given.train, test=given.test)
     bench = _GivenBench(given, config, device=device)
     bench.show = show
@@ -91,6 +90,16 @@ def run_outside_probing(
     return OutsideResult(
         reports=reports, learning_rate=done.learning_rate, held_out_scores=done.held_out_scores
     )
+
+
+def check_free(out: Path) -> None:
+    """Refuse a folder that holds a run.
+
+    Raises:
+        TrainingError: It does.
+    """
+    if (out / REPORT_FILE).exists():
+        raise TrainingError(f"{out} already holds a run. Choose another --out, or delete it.")
 
 
 def shuffled(given: GivenFeatures, *, seed: int) -> GivenFeatures:

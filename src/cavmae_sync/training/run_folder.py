@@ -133,8 +133,9 @@ class RunFolder:
     def save_checkpoint(self, state: dict[str, Any], *, step: int, keep: int) -> Path:
         """Write a checkpoint, whole or not at all, then delete all but the newest `keep`."""
         path = self.path / "checkpoints" / f"step_{step:08d}.pt"
-        for left_by_a_kill in path.parent.glob(f"*{PART_SUFFIX}"):
-            left_by_a_kill.unlink()
+        for folder in (self.path, path.parent):  # what a kill left, on another machine too
+            for left in folder.glob(f"*{PART_SUFFIX}"):
+                left.unlink(missing_ok=True)
         with written_whole(path) as part:
             torch.save(state | {"version": CHECKPOINT_VERSION, "step": step}, part)
         for old in self.checkpoints()[:-keep]:

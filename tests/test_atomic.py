@@ -1,0 +1,60 @@
+"""Files that are there whole or not at all, and what a kill leaves of them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cavmae_sync.atomic import write_text, written_whole
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from cavmae_sync.atomic import written_whole
+with written_whole(Path(sys.argv[1])) as part:
+    part.write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def killed_while_writing(path: Path) -> Path:
+    """What is left of a file whose process was killed."""
+    before = set(path.parent.iterdir())
+    assert subprocess.run([sys.executable, "-c", KILLED, path], check=False).returncode == -9
+    (left,) = set(path.parent.iterdir()) - before
+    assert left.suffix == ".part"
+    return left
+
+
+def test_what_a_kill_left_goes_with_the_next_file_of_the_folder(tmp_path: Path):
+    left = killed_while_writing(tmp_path / "a.txt")
+    write_text(tmp_path / "b.txt", "whole")
+    assert not left.exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["b.txt"]
+
+
+def test_what_others_write_at_this_moment_stays(tmp_path: Path):
+    script = "import sys\nfrom pathlib import Path\nfrom cavmae_sync.atomic import write_text\n"
+    script += "write_text(Path(sys.argv[1]), 'theirs')"
+    with written_whole(tmp_path / "a.txt") as part:
+        part.write_text("mine")
+        subprocess.run([sys.executable, "-c", script, tmp_path / "b.txt"], check=True)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "a.txt": "mine",
+        "b.txt": "theirs",
+    }
+
+
+def test_what_another_machine_left_stays(tmp_path: Path):
+    """Nobody here can know whether it still writes."""
+    left = tmp_path / f"a.txt.{'0' * 32}.part"
+    left.touch()
+    write_text(tmp_path / "b.txt", "whole")
+    assert left.exists()
+
+
+def test_an_error_leaves_nothing(tmp_path: Path):
+    with pytest.raises(ZeroDivisionError), written_whole(tmp_path / "a.txt"):
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
