@@ -66,13 +66,13 @@ def probe_features(
     )
 
     check_config_of_given(config)
-    check_free(out)
     given = open_features(
         path,
         train=None if train is None else PreparedDataset.open(train),
         test=None if test is None else PreparedDataset.open(test),
         allow_overlap=allow_overlap,
     )
+    check_free(out)
     shared = {"device": device, "show": show_progress}
     controls: dict[str, ClassificationReport] = {}
     if with_controls:  # first: a kill after OUT has its report would leave it without them
