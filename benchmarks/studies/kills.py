@@ -131,7 +131,7 @@ def trials(material: Material, folder: Path) -> dict[str, Trial]:
             words=["reproduce", "table7", "--row", "with", "--seeds", 0, "num_epochs=1", *clips],
         ),
         "demo": Trial(
-            words=["demo", "--minutes", 0.5, "num_train_clips=32", "num_test_clips=32"],
+            words=["demo", "--minutes", 0.5, "num_train_clips=32", "num_test_clips=8", "frame_pixels=64"],
             may_differ={
                 "plan.json": "the time spent",
                 **dict.fromkeys(("run/*", "retrieval.json", "report.html"), by_clock),
@@ -150,7 +150,7 @@ def differences_of_repetition(out: Path, folder: Path) -> list[str]:
     places = {"environment.json": "paths, and that it is a repetition", "checkpoints/*": "see weights"}
     found = differences(contents(out / "run"), contents(again), may_differ=places)
     report = folder / "again.json"
-    run(["evaluate", "retrieval", again, out / "data-test", "--json"], folder, said=report)
+    run(["evaluate", "retrieval", again, "--data", out / "data-test", "--json"], folder, said=report)
     values = [json.loads(path.read_text("utf-8"))["metrics"] for path in (out / "retrieval.json", report)]
     return found + ([] if values[0] == values[1] else ["retrieval.json: numbers differ"])
 
