@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -37,6 +37,16 @@ def stopped(words: list[object], number: int, *, when: Callable[[], bool], group
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
     return process.returncode, said
+
+
+@pytest.fixture(autouse=True)
+def handlers_of_a_terminal() -> Iterator[None]:
+    """A shell starts what runs in the background with Ctrl-C ignored, and `nohup` with a closed terminal."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in SIGNALS}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="module")

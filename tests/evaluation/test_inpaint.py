@@ -130,5 +130,5 @@ def test_the_command(embedder: Embedder, video: Path, tmp_path: Path, capsys: py
     assert set(errors) == {"audio", "visual"}
     assert panel.stat().st_size > 10_000
     assert len(read_audio(sound)) == len(read_audio(tmp_path / "sound.original.wav")) == 160 * 31
-    assert run(words) == 0
+    assert run([*words, "--overwrite"]) == 0
     assert "mean of seen" in capsys.readouterr().out

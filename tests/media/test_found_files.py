@@ -1,8 +1,10 @@
 """Files that gave a wrong result once, after the situations of public bug reports: what is right for each."""
 
 import shutil
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -200,3 +202,63 @@ def test_a_clip_is_the_same_by_itself_and_in_a_pass(path: Path):
         np.testing.assert_array_equal(alone.waveform_S, clip.waveform_S)
         np.testing.assert_array_equal(alone.frame_seconds_T, clip.frame_seconds_T)
         assert alone.duration_seconds == clip.duration_seconds
+
+
+def encoded(path: Path, *, container_format: str, video: str, audio: str, seconds: int = 16) -> Path:
+    """A film of ten pictures a second, stored out of order, with a tone."""
+    with av.open(str(path), "w", format=container_format) as container:
+        pictures = container.add_stream(video, rate=10, options={"g": "12", "bf": "2"})
+        pictures.width, pictures.height, pictures.pix_fmt = 64, 48, "yuv420p"
+        pictures.bit_rate = 4_000_000
+        sound = container.add_stream(audio, rate=44_100, layout="mono")
+        sound.bit_rate = 64_000
+        for number in range(10 * seconds):
+            grey = np.full((48, 64, 3), 40 + 9 * (number % 20), np.uint8)
+            frame = av.VideoFrame.from_ndarray(grey, format="rgb24").reformat(format="yuv420p")
+            frame.pts, frame.time_base = number, Fraction(1, 10)
+            container.mux(pictures.encode(frame))
+        tone = 0.3 * np.sin(2 * np.pi * 440 * np.arange(44_100 * seconds) / 44_100)
+        frame = av.AudioFrame.from_ndarray(tone.astype(np.float32)[None], format="fltp", layout="mono")
+        frame.sample_rate, frame.pts = 44_100, 0
+        container.mux(sound.encode(frame))
+        container.mux([*pictures.encode(None), *sound.encode(None)])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("container_format", "video", "audio", "shown_first"),
+    [("avi", "mpeg4", "mp3", 0.0), ("avi", "mpeg2video", "mp2", 0.0), ("asf", "mpeg4", "wmav2", None)],
+)
+def test_pictures_out_of_order_are_in_place_inside_a_file_too(
+    tmp_path: Path, container_format: str, video: str, audio: str, shown_first: float | None
+):
+    """Pictures before a key picture lean on ones before them, which whoever begins there lacks."""
+    name = f"film.{container_format}"
+    path = encoded(tmp_path / name, container_format=container_format, video=video, audio=audio)
+    clips = list(iterate_clips(path, clip_seconds=2.0, num_frames=4, sampling="uniform_center"))
+    assert len(clips) == 8
+    if shown_first is None:
+        shown_first = next(decode.picture_times(path, from_seconds=0.0)).seconds
+    for clip in clips:
+        alone = read_clip(
+            path, start_seconds=clip.start_seconds, clip_seconds=2.0, num_frames=4, sampling="uniform_center"
+        )
+        np.testing.assert_array_equal(alone.frames_THWC, clip.frames_THWC)
+        numbers = np.rint((clip.frames_THWC.mean(axis=(1, 2, 3)) - 40) / 9)
+        seconds_T = clip.start_seconds + clip.frame_seconds_T - shown_first
+        np.testing.assert_array_equal(numbers, np.floor(seconds_T * 10 + 0.01) % 20)
+
+
+@pytest.mark.parametrize("tail", [b"", bytes(10_000), b"TAG" + bytes(125)])
+def test_bare_frames_of_aac(tmp_path: Path, tail: bytes):
+    path = tmp_path / "tone.aac"
+    with av.open(str(path), "w", format="adts") as container:
+        stream = container.add_stream("aac", rate=44_100, layout="mono")
+        tone = 0.3 * np.sin(2 * np.pi * 440 * np.arange(44_100 * 5) / 44_100)
+        frame = av.AudioFrame.from_ndarray(tone.astype(np.float32)[None], format="fltp", layout="mono")
+        frame.sample_rate, frame.pts = 44_100, 0
+        container.mux([*stream.encode(frame), *stream.encode(None)])
+    path.write_bytes(path.read_bytes() + tail)
+    waveform_S = read_audio(path)
+    assert waveform_S.size / 16_000 == pytest.approx(5.02, abs=0.03)
+    assert frequency_hz(waveform_S) == pytest.approx(440, abs=0.3)

@@ -25,6 +25,7 @@ _BACK_SECONDS: Final = 1.0
 _BACK_OF_JOINED_SECONDS: Final = 0.1
 # Containers write the time to the next packet as the length of this one; what it holds is shorter.
 _FILLED_SECONDS: Final = 1.0
+_MOST_AHEAD: Final = 16  # pictures
 # A slide show has long stretches without data; ten minutes of nothing beside a minute of material is a lie.
 _IDLE_SECONDS: Final = 600.0
 _IDLE_RATIO: Final = 3.0
@@ -69,8 +70,8 @@ class Continuity:
         offset = self._offsets.get(index, 0.0)
         if self._first is None:
             self._first = self._stop = self._filled_until = stamp
-        elif self._leaps(index, stamp, order, offset):
-            if self._leaps(index, stamp, order, self._newest):
+        elif self._leaps(packet, stamp, order, offset):
+            if self._leaps(packet, stamp, order, self._newest):
                 self._newest = self._stop - stamp
             offset, self.has_leapt = self._newest, True
         self._offsets[index] = offset
@@ -92,10 +93,12 @@ class Continuity:
             tick = self._ticks[packet.stream_index] = float(packet.time_base)
         return tick
 
-    def _leaps(self, index: int, stamp: float, order: float | None, offset: float) -> bool:
-        last = self._last.get(index)
+    def _leaps(self, packet: AnyPacket, stamp: float, order: float | None, offset: float) -> bool:
+        last = self._last.get(packet.stream_index)
         goes_back = order is not None and last is not None and order + offset < last - self._back
-        return goes_back or stamp + offset - self._stop > self._leap
+        # A picture out of order is shown some pictures later, which in a slide show are minutes.
+        ahead = _MOST_AHEAD * (packet.duration or 0) * self._tick_seconds(packet)
+        return goes_back or stamp + offset - self._stop > self._leap + ahead
 
     def _count_idle(self, seconds: float, filled: float) -> None:
         self._idle += max(seconds - self._filled_until, 0.0)

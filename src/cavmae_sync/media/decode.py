@@ -34,6 +34,7 @@ Channel = Literal["first", "mix"]
 
 _NUM_HEAD = 32  # packets that show whether a stream is stored out of order: codecs move one by 16 at most
 _MAX_BAD_FRACTION = 0.01
+_STEP_BACK_SECONDS = 0.5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,6 +82,7 @@ def picture_times(path: Path, *, from_seconds: float) -> Generator[PictureTime]:
     with packets_of(path, "video") as packets:
         rate = packets.declared_rate
         period = float(1 / rate) if rate else 0.0
+        period = period if period < LEAP_SECONDS else 0.0  # the declared rate follows from stamps that lie
         stop = 0.0
         for packet in packets.read(from_seconds=from_seconds):
             if packet.is_discard:
@@ -102,11 +104,13 @@ def pictures(path: Path, *, from_seconds: float) -> Generator[Picture]:
         decoder = video_stream(container, path).codec_context
         decoder.options = {"max_pixels": str(MAX_PIXELS)}
         decoder.thread_count = 1  # many files are read in parallel processes
-        shown = _ShowingTimes(packets, has_reordering=decoder.reorder_depth > 0)
+        shown = _ShowingTimes(packets, num_held_back=decoder.reorder_depth)
         first: float | None = None
         last = -float("inf")
         for frame in _decoded(decoder, shown.noted(packets.read(from_seconds=from_seconds)), packets):
             seconds = _known(shown.of(frame), path)
+            if last - _STEP_BACK_SECONDS < seconds < last:
+                seconds = last  # a stamp that a parser filled in, or a join: shown at once
             if seconds < last:
                 raise DecodeError(
                     f"{path}: the time of pictures goes back from {last:.3f} to {seconds:.3f} s. "
@@ -127,27 +131,36 @@ class _ShowingTimes:
     decoded, the first one shown therefore takes the first stamp, the second the second, and so on.
     """
 
-    def __init__(self, packets: Packets, *, has_reordering: bool) -> None:
+    def __init__(self, packets: Packets, *, num_held_back: int) -> None:
         self._packets = packets
-        self._has_reordering = has_reordering
+        self._num_held_back = num_held_back
+        self._num_sent = 0
+        self._begins_inside = False
         self._stamps: list[float] | None = None if packets.has_showing_times else []
 
     def noted(self, packets: Iterator[AnyPacket]) -> Iterator[AnyPacket]:
         """The packets, while their stamps are noted."""
         head = list(islice(packets, _NUM_HEAD))
         stamps = [packet.pts for packet in head if packet.pts is not None]
-        is_suspect = self._stamps is None and self._has_reordering and stamps == sorted(stamps)
+        is_suspect = self._stamps is None and self._num_held_back and stamps == sorted(stamps)
         if is_suspect and _is_shown_out_of_order(self._packets.path, head):
             self._stamps = []  # these are times of decoding, whatever the container calls them
         for packet in chain(head, packets):
             seconds = self._packets.seconds_of(packet)
             if self._stamps is not None and seconds is not None and not packet.is_discard:
                 heapq.heappush(self._stamps, seconds)
+                self._begins_inside = self._begins_inside or (self._num_sent == 0 and seconds > 0)
+            self._num_sent += 1
             yield packet
 
     def of(self, frame: VideoFrame) -> float | None:
         """When the next picture is shown, on the file's timeline."""
         if self._stamps is not None:
+            if self._begins_inside:
+                self._begins_inside = False
+                # Inside a file, a decoder drops pictures that lean on ones before the key picture.
+                for _ in range(self._num_sent - 1 - self._num_held_back):
+                    heapq.heappop(self._stamps)
             return heapq.heappop(self._stamps) if self._stamps else None
         return self._packets.seconds_of_frame(frame)
 
@@ -217,11 +230,13 @@ def sound_packets(path: Path, *, from_seconds: float) -> Generator[TimedPacket]:
         DecodeError: The file cannot be read on, or the track ends long before its header says.
     """
     with packets_of(path, "audio") as packets:
-        stop = last = 0.0
+        stop = last = seconds = 0.0
         for packet in packets.read(from_seconds=from_seconds):
-            known = packets.seconds_of(packet)
+            known, before = packets.seconds_of(packet), seconds
             seconds = stop if known is None else known
-            stop = seconds + float((packet.duration or 0) * packet.time_base)
+            # Without a length, that of the packet before.
+            length = float(packet.duration * packet.time_base) if packet.duration else seconds - before
+            stop = seconds + max(length, 0.0)
             last = max(last, stop)
             yield TimedPacket(seconds=seconds, stop_seconds=stop, packet=packet)
         packets.check_complete("sound", stop_seconds=last)

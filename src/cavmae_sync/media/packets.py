@@ -56,7 +56,8 @@ def packets_of(path: Path, kind: Literal["video", "audio"]) -> Generator["Packet
     choose = video_stream if kind == "video" else audio_stream
     with ExitStack() as stack:
         container = stack.enter_context(opened(path, decoders="none"))
-        if container.format.flags & _MAY_BEGIN_AGAIN:  # stamps of several packets in one: a parser is needed
+        # Several frames in one packet, or no container at all: only a parser knows times and lengths.
+        if container.format.flags & _MAY_BEGIN_AGAIN or container.format.name in _FIRST_BITS:
             container = stack.enter_context(opened(path))
         yield Packets(container, choose(container, path), path)
 
@@ -84,6 +85,8 @@ class Packets:
         self._numerator, self._denominator = tick.numerator, tick.denominator
         self._may_begin_again = bool(container.format.flags & _MAY_BEGIN_AGAIN)
         self._first_bits = _FIRST_BITS.get(container.format.name)
+        # After a seek in ASF, packets have no time of decoding.
+        self._may_seek = not (self._may_begin_again or self.is_bare or container.format.name == "asf")
         self._has_leapt = False
         is_held_back = container.format.name == "asf" and isinstance(stream, VideoStream)
         self._shift = self.zero - (_held_back_seconds(path) if is_held_back else 0.0)
@@ -114,7 +117,7 @@ class Packets:
         Raises:
             DecodeError: The file cannot be read on, or its stamps lie.
         """
-        if from_seconds > _SEEK_AFTER_SECONDS and not (self._may_begin_again or self.is_bare):
+        if from_seconds > _SEEK_AFTER_SECONDS and self._may_seek:
             for preroll in _PREROLL_SECONDS:
                 packets = self._after_seek(max(from_seconds - preroll, 0.0))
                 try:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from cavmae_sync.errors import DecodeError
 from cavmae_sync.media import decode
 from cavmae_sync.media.container import check_streams
 from cavmae_sync.media.probe import probe
@@ -101,6 +102,10 @@ def playback(path: str | os.PathLike[str]) -> Playback:
         timeline = Timeline(times, path=file)
         start = timeline.first_seconds
         duration = timeline.stretch(start_seconds=start, length_seconds=float("inf")).duration_seconds
+    if duration <= 0:
+        raise DecodeError(
+            f"{file} shows no picture for any time by its time stamps. Convert it, or remove it."
+        )
     seconds = _picture_seconds(file)
     rate = _rate(file, seconds, duration)
     return Playback(

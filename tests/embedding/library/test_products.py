@@ -29,5 +29,5 @@ def test_a_share_that_decided_otherwise_is_refused(videos: Path, embedder: Embed
     medium = Embedder(embedder.model, device="cpu", float32_products="medium")
     first, second = (Share(index=index, count=2) for index in range(2))
     embed_library(highest, videos, out=tmp_path, config=SMALL, num_workers=0, share=first)
-    with pytest.raises(DatasetError, match="made_with"):
+    with pytest.raises(DatasetError, match="float32_products=highest, and now float32_products=medium"):
         embed_library(medium, videos, out=tmp_path, config=SMALL, num_workers=0, share=second)
