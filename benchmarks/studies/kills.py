@@ -30,6 +30,9 @@ from pathlib import Path
 from cavmae_sync.atomic import PART_SUFFIX
 from cavmae_sync.inputs import InputConfig
 from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig, save_model
+from cavmae_sync.paper import NUM_FRAMES
+from cavmae_sync.recipes.materials import make_stage_materials, stage_materials
+from cavmae_sync.recipes.stage_twin import FRAME_PIXELS
 
 #: What a row of a log says about the clock, and not about the run.
 TIMES = ("clips_per_second", "waiting_fraction", "started")
@@ -54,6 +57,7 @@ class Material:
     videos: Path
     train: Path
     test: Path
+    tables: Path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,11 +66,13 @@ class Trial:
 
     Attributes:
         words: The command without `--out`.
+        given: What a folder is begun with, by name: what takes long, and is killed elsewhere.
         may_differ: Files that may, by pattern, and why.
         also: Further comparisons of a finished folder; gives what differs.
     """
 
     words: Sequence[object]
+    given: Mapping[str, Path] = field(default_factory=dict)
     may_differ: Mapping[str, str] = field(default_factory=dict)
     also: Callable[[Path], list[str]] = lambda _: []
 
@@ -99,6 +105,7 @@ def make_material(folder: Path) -> Material:
         videos=folder / "stage-train" / "clips",
         train=folder / "train",
         test=folder / "test",
+        tables=folder / "tables",
     )
     if made.weights.exists():  # it is written last
         return made
@@ -108,6 +115,10 @@ def make_material(folder: Path) -> Material:
         run(["stage", stage, "--num-clips", count, "--seed", seed, *words], folder)
         labels = ["--labels", stage / "labels.csv"]
         run(["prepare", stage / "clips", *labels, "frame_pixels=64", "--out", folder / name], folder)
+    materials, num_clips = stage_materials(made.tables, frame_counts=[NUM_FRAMES]), {"train": 40, "test": 2}
+    make_stage_materials(
+        made.tables, materials, num_clips=num_clips, frame_pixels=FRAME_PIXELS, on_progress=lambda *_: None
+    )
     inputs = InputConfig(frame_pixels=64, segment_length=96, align_length="valid")
     small = DecoderConfig(width=32, depth=1, heads=2)
     model = CAVMAESync(ModelConfig(inputs=inputs, width=128, depth=3, heads=4, registers=4, decoder=small))
@@ -129,6 +140,7 @@ def trials(material: Material, folder: Path) -> dict[str, Trial]:
         "probe": Trial(words=["probe", material.weights, *lists]),
         "reproduce": Trial(
             words=["reproduce", "table7", "--row", "with", "--seeds", 0, "num_epochs=1", *clips],
+            given={"materials": material.tables},
         ),
         "demo": Trial(
             words=["demo", "--minutes", 0.5, "num_train_clips=32", "num_test_clips=8", "frame_pixels=64"],
@@ -273,9 +285,16 @@ def run_killed(trial: Trial, out: Path, found: Found, *, kills: int, generator: 
         return
 
 
+def begin(out: Path, trial: Trial) -> None:
+    """Put into a new folder what it is begun with."""
+    for name, path in trial.given.items():
+        shutil.copytree(path, out / name)
+
+
 def judge(name: str, trial: Trial, folder: Path, *, kills: int, seed: int) -> Found:
     """Run a command undisturbed and disturbed, and compare."""
     out, generator = folder / "out", random.Random(f"{seed}/{name}")
+    begin(out, trial)
     began = time.monotonic()
     run([*trial.words, "--out", out], folder)
     found = Found(straight_seconds=time.monotonic() - began)
@@ -283,6 +302,7 @@ def judge(name: str, trial: Trial, folder: Path, *, kills: int, seed: int) -> Fo
     found.differences += trial.also(out)
     while sum(found.kills.values()) < kills:
         shutil.rmtree(out)  # always the same name: some files name their folder
+        begin(out, trial)
         run_killed(trial, out, found, kills=kills, generator=generator)
         found.folders += 1
         words = differences(expected, contents(out), may_differ=trial.may_differ) + trial.also(out)
