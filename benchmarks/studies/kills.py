@@ -14,6 +14,7 @@ same clips by OUT/run/config.json, undisturbed.
 
 import argparse
 import fnmatch
+import hashlib
 import json
 import os
 import random
@@ -26,6 +27,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+import torch
 
 from cavmae_sync.atomic import PART_SUFFIX
 from cavmae_sync.inputs import InputConfig
@@ -170,18 +173,35 @@ def differences_of_repetition(out: Path, folder: Path) -> list[str]:
 def contents(folder: Path) -> dict[str, bytes]:
     """What every file says, without times and speeds; names relative to the folder."""
     return {
-        str(path.relative_to(folder)): _without_times(path)
+        str(path.relative_to(folder)): _what_it_says(path)
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
 
 
-def _without_times(path: Path) -> bytes:
+def _what_it_says(path: Path) -> bytes:
+    if path.suffix == ".pt":
+        # The random state is of torch's own generator: of another seed in each process, and never drawn from.
+        # The archive itself holds the name that the file had while it was written.
+        state = torch.load(path, weights_only=True)
+        return _plain({name: value for name, value in state.items() if name != "random_state"}).encode()
     if path.name not in ("metrics.jsonl", "environment.json"):
         return path.read_bytes()
     text = path.read_text("utf-8")
     rows = [json.loads(line) for line in text.splitlines()] if path.suffix == ".jsonl" else [json.loads(text)]
     return json.dumps([{k: v for k, v in row.items() if k not in TIMES} for row in rows]).encode()
+
+
+def _plain(value: object) -> str:
+    """A state as text in which equal bits are equal."""
+    if isinstance(value, torch.Tensor):
+        bits = value.contiguous().numpy().tobytes()
+        return f"{value.dtype} {tuple(value.shape)} {hashlib.sha256(bits).hexdigest()}"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{key!r}: {_plain(each)}' for key, each in value.items())}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_plain, value))}]"
+    return repr(value)
 
 
 def differences(
