@@ -146,7 +146,7 @@ def trials(material: Material, folder: Path) -> dict[str, Trial]:
             given={"materials": material.tables},
         ),
         "demo": Trial(
-            words=["demo", "--minutes", 0.5, "num_train_clips=32", "num_test_clips=8", "frame_pixels=64"],
+            words=["demo", "--minutes", 0.3, "num_train_clips=32", "num_test_clips=8", "frame_pixels=32"],
             may_differ={
                 "plan.json": "the time spent",
                 **dict.fromkeys(("run/*", "retrieval.json", "report.html"), by_clock),
