@@ -1,6 +1,8 @@
 """Files that gave a wrong result once, after the situations of public bug reports: what is right for each."""
 
 import shutil
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -262,3 +264,21 @@ def test_bare_frames_of_aac(tmp_path: Path, tail: bytes):
     waveform_S = read_audio(path)
     assert waveform_S.size / 16_000 == pytest.approx(5.02, abs=0.03)
     assert frequency_hz(waveform_S) == pytest.approx(440, abs=0.3)
+
+
+@pytest.mark.parametrize("ending", ["mov", "caf"])
+def test_eight_channels_named_one_by_one_do_not_end_the_process(tmp_path: Path, ending: str):
+    """In a process of its own: PyAV 18 frees such a layout twice, and the C library then aborts."""
+    path = tmp_path / f"eight.{ending}"
+    with av.open(str(path), "w", format=ending) as container:
+        stream = container.add_stream("pcm_s16le", rate=16_000, layout="7.1")
+        samples = np.arange(8 * 16_000, dtype=np.int16).reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="7.1")
+        frame.sample_rate, frame.pts = 16_000, 0
+        container.mux([*stream.encode(frame), *stream.encode(None)])
+    script = (
+        "import sys; from cavmae_sync.media import probe, read_audio; "
+        "print(probe(sys.argv[1]).audio[0].num_channels, read_audio(sys.argv[1]).size)"
+    )
+    ran = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout) == (0, "8 16000\n"), ran.stderr

@@ -3,6 +3,7 @@
 Files are opened by path and nothing else: no network, no playlist, no image sequence, no second file.
 """
 
+import ctypes
 import os
 import re
 from collections.abc import Generator
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import av
+from av.audio.layout import AudioLayout
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Disposition
@@ -177,11 +179,28 @@ def audio_stream(container: InputContainer, path: Path) -> AudioStream:
     stream = _first_decoded([s for s in streams if not _is_absurd(s)] or streams, path)
     if _is_absurd(stream):
         raise UnreadableFileError(
-            f"{path} declares sound of {stream.rate} Hz in {stream.channels} channels; "
+            f"{path} declares sound of {stream.rate} Hz in {num_channels(stream)} channels; "
             f"{_MIN_SAMPLE_RATE_HZ} to {_MAX_SAMPLE_RATE_HZ} Hz and at most {_MAX_CHANNELS} channels are "
             "read. The header is damaged: convert the file again, or remove it."
         )
     return stream
+
+
+def num_channels(stream: AudioStream) -> int:
+    """Channels of a sound track."""
+    layout = stream.codec_context.layout
+    keep_layout(layout)
+    return layout.nb_channels
+
+
+def keep_layout(layout: AudioLayout) -> None:
+    """Never free a layout that names its channels one by one; to be called with every one that is met.
+
+    PyAV 18 copies such a layout without the list of its channels and frees that list twice, which ends the
+    process. Such layouts are rare (7 or 8 channels in MOV and CAF), and one is a few dozen bytes.
+    """
+    if "channels (" in layout.name:  # "8 channels (FL+FR+...)"; others are "7.1", "5.1(side)"
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(layout))
 
 
 def _is_absurd(stream: AudioStream) -> bool:
@@ -189,7 +208,7 @@ def _is_absurd(stream: AudioStream) -> bool:
         return False
     # A rate that the header leaves open (0) is told by the decoder.
     has_rate = not stream.rate or _MIN_SAMPLE_RATE_HZ <= stream.rate <= _MAX_SAMPLE_RATE_HZ
-    return not has_rate or stream.channels > _MAX_CHANNELS
+    return not has_rate or num_channels(stream) > _MAX_CHANNELS
 
 
 def passed_over(container: InputContainer, path: Path) -> tuple[str, ...]:

@@ -24,7 +24,14 @@ from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 from cavmae_sync.errors import DecodeError
-from cavmae_sync.media.container import MAX_ASPECT, MAX_PIXELS, audio_stream, opened, video_stream
+from cavmae_sync.media.container import (
+    MAX_ASPECT,
+    MAX_PIXELS,
+    audio_stream,
+    keep_layout,
+    opened,
+    video_stream,
+)
 from cavmae_sync.media.continuity import LEAP_SECONDS, AnyPacket
 from cavmae_sync.media.orientation import Orientation, orientation_of, upright
 from cavmae_sync.media.packets import Packets, packets_of
@@ -260,6 +267,7 @@ def decode_sound(path: Path, packets: Iterable[TimedPacket], *, channel: Channel
         stream = audio_stream(container, path)
         about = Packets(container, stream, path)
         for frame in _decoded(stream.codec_context, (timed.packet for timed in packets), about):
+            keep_layout(frame.layout)
             yield SoundChunk(
                 seconds=about.seconds_of_frame(frame),
                 rate_hz=frame.sample_rate,

@@ -104,6 +104,6 @@ def _audio_info(stream: files.AudioStream, zero: float) -> AudioInfo:
     return AudioInfo(
         codec=stream.codec_context.name,
         sample_rate_hz=stream.rate,
-        num_channels=stream.channels,
+        num_channels=files.num_channels(stream),
         start_seconds=files.stream_start_seconds(stream, zero),
     )
