@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from benchmarks.part import Setting
 from cavmae_sync.data import PrepareConfig, PreparedDataset, prepare
-from cavmae_sync.data.stage import StageConfig, make_stage
 from cavmae_sync.media import write_video
+from cavmae_sync.stage import StageConfig, make_stage
 
 SECONDS, FRAMES_PER_SECOND, RATE = 10, 25, 44_100
 #: Width and height by name.

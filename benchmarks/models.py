@@ -8,7 +8,7 @@ from cavmae_sync.inputs import cut_segments
 from cavmae_sync.losses import ContrastConfig, LossConfig
 from cavmae_sync.model import CAVMAESync, ModelConfig
 from cavmae_sync.paper import NUM_FRAMES, NUM_MELS
-from cavmae_sync.recipes.demo_config import DemoConfig, demo_pretraining
+from cavmae_sync.recipes.demo.config import DemoConfig, demo_pretraining
 from cavmae_sync.training import LoopConfig, OptimConfig, PretrainConfig
 
 _SPECTROGRAM_FRAMES = 998  # of ten seconds

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from cavmae_sync.data import PrepareConfig, PreparedDataset, prepare
-from cavmae_sync.data.stage import StageConfig, make_stage
+from cavmae_sync.stage import StageConfig, make_stage
 
 # Tests run side by side (pytest -n auto): threads that wait for each other on shared cores cost far more
 # than they give. Processes that tests start inherit the setting.

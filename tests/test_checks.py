@@ -4,11 +4,11 @@ import pytest
 
 from cavmae_sync.checks import Checks, did_you_mean, no_such
 from cavmae_sync.config import Config
-from cavmae_sync.data.official.classes import ClassLabels
+from cavmae_sync.data.lists.classes import ClassLabels
 from cavmae_sync.errors import CavMaeSyncError, ConfigError, DatasetError, SeveralError
 from cavmae_sync.recipes.pretraining import find_recipe
-from cavmae_sync.recipes.probing_config import find_probe_recipe
-from cavmae_sync.recipes.tables import find_table
+from cavmae_sync.recipes.probing import find_probe_recipe
+from cavmae_sync.recipes.tables.grids import find_table
 
 
 def refuse(error: Exception):

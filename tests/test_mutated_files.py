@@ -17,9 +17,10 @@ import torch
 
 from cavmae_sync.embedding import DatasetEmbeddings, write_embeddings
 from cavmae_sync.inputs import InputConfig
-from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig, save_model
+from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig
+from cavmae_sync.weights import save_model
 
-from .model.official_files import sync_file
+from .weights.official_files import sync_file
 
 #: What a process may take in all; torch and the commands, without anything done, take 400.
 MOST_MEGABYTES = 900
@@ -32,7 +33,7 @@ warnings.simplefilter("ignore")
 from cavmae_sync.cli import run as run_cli  # imports what commands import
 from cavmae_sync.data import PreparedDataset, read_clip_list
 from cavmae_sync.errors import CavMaeSyncError
-from cavmae_sync.embedding.outside import read_embeddings
+from cavmae_sync.embedding.vector_files import read_embeddings
 from cavmae_sync.model import load_model
 
 kind, source, folder, count = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])

@@ -15,10 +15,10 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from cavmae_sync.audit.duplicates import PICTURES, SOUNDS
+from cavmae_sync.audit.fingerprint import picture_code, sound_code
+from cavmae_sync.audit.matching import Kind, matches
 from cavmae_sync.data import PrepareConfig, PreparedDataset
-from cavmae_sync.data.inventory.duplicates import PICTURES, SOUNDS
-from cavmae_sync.data.inventory.fingerprint import picture_code, sound_code
-from cavmae_sync.data.inventory.matching import Kind, matches
 from cavmae_sync.inputs import log_mel, resize_and_crop
 from cavmae_sync.media import probe, read_clip
 

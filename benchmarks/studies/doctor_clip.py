@@ -12,10 +12,10 @@ import av
 import numpy as np
 from scipy.signal import resample_poly
 
-from cavmae_sync.data.stage import StageConfig
-from cavmae_sync.data.stage.generate import generate_clip
-from cavmae_sync.data.stage.procedural import ProceduralPack
 from cavmae_sync.paper import SAMPLE_RATE_HZ
+from cavmae_sync.stage import StageConfig
+from cavmae_sync.stage.generate import generate_clip
+from cavmae_sync.stage.procedural import ProceduralPack
 
 RATE_HZ = 44_100
 FRAMES_PER_SECOND = 8

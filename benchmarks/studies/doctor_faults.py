@@ -18,9 +18,9 @@ sys.path.insert(0, str(Path(__file__).parents[2]))  # the faults are those of th
 from tests.evaluation.doctor.planted import SPOILT, RawClip, change_log_mel, write_dataset
 
 from cavmae_sync.data import PreparedDataset
-from cavmae_sync.evaluation.doctor import Examination, Subject, examine, open_subject
-from cavmae_sync.evaluation.doctor.diagnosis import trials
-from cavmae_sync.evaluation.doctor.material import Material
+from cavmae_sync.doctor import Examination, Subject, examine, open_subject
+from cavmae_sync.doctor.diagnosis import trials
+from cavmae_sync.doctor.fault_probe import Material
 from cavmae_sync.paper import SPECTROGRAM_MEAN, SPECTROGRAM_STD
 
 LOG_MEL: dict[str, Callable[[np.ndarray], np.ndarray]] = {

@@ -32,10 +32,11 @@ import torch
 
 from cavmae_sync.atomic import PART_SUFFIX
 from cavmae_sync.inputs import InputConfig
-from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig, save_model
+from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig
 from cavmae_sync.paper import NUM_FRAMES
-from cavmae_sync.recipes.materials import make_stage_materials, stage_materials
 from cavmae_sync.recipes.stage_twin import FRAME_PIXELS
+from cavmae_sync.recipes.tables.datasets import make_stage_materials, stage_materials
+from cavmae_sync.weights import save_model
 
 #: What a row of a log says about the clock, and not about the run.
 TIMES = ("clips_per_second", "waiting_fraction", "started")

@@ -17,7 +17,7 @@ import onnxruntime
 import torch
 
 from cavmae_sync.embedding import Embedder
-from cavmae_sync.embedding.onnx_export import export_onnx
+from cavmae_sync.exchange.onnx_export import export_onnx
 from cavmae_sync.model import CAVMAESync, ModelConfig
 from cavmae_sync.training import load_run_or_weights
 

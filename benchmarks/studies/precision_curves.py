@@ -19,7 +19,7 @@ import torch
 
 from cavmae_sync.atomic import write_text
 from cavmae_sync.choices import TrainingPrecision
-from cavmae_sync.evaluation.pictures.style import label, new_figure, save_picture
+from cavmae_sync.figures.style import label, new_figure, save_picture
 from cavmae_sync.inputs import InputConfig
 from cavmae_sync.losses import ContrastConfig, LossConfig
 from cavmae_sync.model import DecoderConfig, MaskingConfig, ModelConfig

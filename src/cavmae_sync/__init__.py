@@ -4,7 +4,7 @@ The path of a video, which is also the order of the folders:
 
     video file ──media──> Clip ──inputs──> frames and log-mel segments, one centred on each frame
         ──data──> prepared dataset, batches ──model──> tokens ──losses, training──> weights
-        ──embedding──> ClipEmbedding ──metrics, evaluation──> Report
+        ──embedding──> ClipEmbedding ──metrics, tasks──> Report
 
 Names are loaded when first used, so importing the package is instant.
 """
@@ -16,13 +16,15 @@ if TYPE_CHECKING:
     from cavmae_sync.data import PreparedDataset, prepare
     from cavmae_sync.embedding import ClipEmbedding, Embedder
     from cavmae_sync.errors import CavMaeSyncError
-    from cavmae_sync.evaluation import Report, evaluate_retrieval
     from cavmae_sync.inputs import log_mel
     from cavmae_sync.losses import PretrainLosses, pretrain_losses
     from cavmae_sync.media import Clip, read_clip
-    from cavmae_sync.model import CAVMAESync, Mask, ModelConfig, load_model, save_model
+    from cavmae_sync.model import CAVMAESync, Mask, ModelConfig
     from cavmae_sync.recipes import find_recipe, run_pretraining
+    from cavmae_sync.tasks import Report
+    from cavmae_sync.tasks.retrieval import evaluate_retrieval
     from cavmae_sync.training import PretrainConfig
+    from cavmae_sync.weights import load_model, save_model
 
 __all__ = [
     "CAVMAESync",
@@ -51,13 +53,15 @@ _FOLDERS = {
     "data": ("PreparedDataset", "prepare"),
     "embedding": ("ClipEmbedding", "Embedder"),
     "errors": ("CavMaeSyncError",),
-    "evaluation": ("Report", "evaluate_retrieval"),
     "inputs": ("log_mel",),
     "losses": ("PretrainLosses", "pretrain_losses"),
     "media": ("Clip", "read_clip"),
-    "model": ("CAVMAESync", "Mask", "ModelConfig", "load_model", "save_model"),
+    "model": ("CAVMAESync", "Mask", "ModelConfig"),
     "recipes": ("find_recipe", "run_pretraining"),
+    "tasks": ("Report",),
+    "tasks.retrieval": ("evaluate_retrieval",),
     "training": ("PretrainConfig",),
+    "weights": ("load_model", "save_model"),
 }
 _HOMES = {name: folder for folder, names in _FOLDERS.items() for name in names}
 

@@ -7,11 +7,11 @@ import torch
 from cavmae_sync.data import Draw
 from cavmae_sync.data.draws import Purpose
 from cavmae_sync.embedding import similarity_matrix
-from cavmae_sync.evaluation.retrieval import find_matches
 from cavmae_sync.inputs import InputConfig, cut_segments, log_mel, normalize_frames, resize_and_crop
 from cavmae_sync.losses import ContrastConfig, LossConfig, gather_nothing
 from cavmae_sync.media import read_clip, write_video
 from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig
+from cavmae_sync.tasks.retrieval.evaluate import find_matches
 from cavmae_sync.training import OptimConfig, PretrainConfig
 from cavmae_sync.training.masks import MaskSource
 from cavmae_sync.training.optim import Updater

@@ -9,7 +9,8 @@ import torch
 
 from cavmae_sync.cli import run
 from cavmae_sync.inputs import InputConfig
-from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig, save_model
+from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig
+from cavmae_sync.weights import save_model
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from cavmae_sync.embedding.features import FeatureConfig
-from cavmae_sync.embedding.probe import Probe
 from cavmae_sync.inputs import InputConfig
-from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig, save_model, weights_fingerprint
+from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig
 from cavmae_sync.model.heads import HeadConfig, make_head
+from cavmae_sync.tasks.classification.features import FeatureConfig
+from cavmae_sync.tasks.classification.probe import Probe
+from cavmae_sync.weights import save_model, weights_fingerprint
 
 CLASSES = ("drum", "flute [b]", "音")
 

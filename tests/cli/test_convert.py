@@ -9,7 +9,7 @@ import torch
 from cavmae_sync.cli import run
 from cavmae_sync.training import load_run_or_weights
 
-from ..model import official_files as files
+from ..weights import official_files as files
 
 HEADS = ("heads=1", "decoder.heads=1")
 GOLDEN = Path(__file__).parents[1] / "golden"

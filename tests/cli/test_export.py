@@ -16,7 +16,8 @@ import cavmae_sync as cs
 from cavmae_sync.cli import run
 from cavmae_sync.inputs import InputConfig
 from cavmae_sync.media import write_video
-from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig, save_model
+from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig
+from cavmae_sync.weights import save_model
 
 PAGE = Path(__file__).parents[2] / "docs" / "hub-and-onnx.md"
 

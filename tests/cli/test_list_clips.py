@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from cavmae_sync.data import PreparedDataset, read_clip_list, read_weights
-from cavmae_sync.data.official import read_list_file
-from cavmae_sync.data.prompted import TABLE_FILE
+from cavmae_sync.data.lists import read_list_file
+from cavmae_sync.tasks.localization.ade20k import TABLE_FILE
 
 VGGSOUND = (
     "---g-f_I2yQ,1,people marching,test\n"

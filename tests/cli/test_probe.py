@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cavmae_sync.embedding.probe import Probe
+from cavmae_sync.tasks.classification.probe import Probe
 
 QUICK = (
     "learning_rates=1e-3,1e-2",
@@ -22,7 +22,8 @@ def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
 
     from cavmae_sync.inputs import InputConfig
-    from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig, save_model
+    from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig
+    from cavmae_sync.weights import save_model
 
     config = ModelConfig(
         inputs=InputConfig(frame_pixels=32, segment_length=32),

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 import torch
 
-from cavmae_sync.model import CAVMAESync, load_model, save_model, weights_fingerprint
+from cavmae_sync.model import CAVMAESync
 from cavmae_sync.training import load_run_or_weights
+from cavmae_sync.weights import load_model, save_model, weights_fingerprint
 
 from ..model.conftest import tiny_config
-from ..model.local_hub import LocalHub
+from ..weights.local_hub import LocalHub
 
 
 @pytest.fixture

@@ -34,9 +34,9 @@ def test_maps_of_any_model_and_the_rule_of_denseav(
 ):
     import numpy as np
 
-    from cavmae_sync.data.stage import StageTruth
-    from cavmae_sync.evaluation.outside_maps import row_ids
-    from cavmae_sync.evaluation.segmentation_stage import StageExamples
+    from cavmae_sync.stage import StageTruth
+    from cavmae_sync.tasks.localization.map_files import row_ids
+    from cavmae_sync.tasks.localization.stage_examples import StageExamples
 
     examples = StageExamples(prepared, StageTruth(stage_folder))
     maps = np.random.default_rng(0).random((len(examples.targets), 7, 7))

@@ -7,7 +7,8 @@ import torch
 
 from cavmae_sync.cli import run
 from cavmae_sync.inputs import InputConfig
-from cavmae_sync.model import CAVMAESync, ModelConfig, save_model
+from cavmae_sync.model import CAVMAESync, ModelConfig
+from cavmae_sync.weights import save_model
 
 
 @pytest.fixture(scope="module")

@@ -7,16 +7,16 @@ import pytest
 import torch
 
 from cavmae_sync.data import PrepareConfig, PreparedDataset, prepare, read_clip_list, select
-from cavmae_sync.data.labels import read_labels
-from cavmae_sync.data.official import WantedClip, match_names
-from cavmae_sync.data.official.classes import ClassLabels
-from cavmae_sync.data.official.files import read_list_file
-from cavmae_sync.data.prompted import read_rows
+from cavmae_sync.data.lists import WantedClip, match_names
+from cavmae_sync.data.lists.classes import ClassLabels
+from cavmae_sync.data.lists.files import read_list_file
+from cavmae_sync.data.preparing.labels import read_labels
+from cavmae_sync.data.preparing.sources import list_sources
 from cavmae_sync.data.same_name import Disk, Spellings
-from cavmae_sync.data.sources import list_sources
 from cavmae_sync.embedding import DatasetEmbeddings
 from cavmae_sync.errors import DatasetError
-from cavmae_sync.evaluation.comparison import in_order_of
+from cavmae_sync.tasks.localization.ade20k import read_rows
+from cavmae_sync.tasks.retrieval.comparison import in_order_of
 
 ONE_PIECE, TWO_PIECES = "caf\u00e9", "cafe\u0301"
 #: An o with two marks has three spellings.

@@ -15,29 +15,31 @@ import torch
 from torch import Tensor
 
 from cavmae_sync.data import PairDataset, PreparedDataset
-from cavmae_sync.data.stage import StageTruth
 from cavmae_sync.embedding import Embedder, embed_video, similarity_matrix
-from cavmae_sync.embedding.features import FeatureConfig, embed_features
-from cavmae_sync.embedding.heatmap import heat_maps, upscaled
-from cavmae_sync.embedding.proof import check_proof, make_proof
-from cavmae_sync.embedding.video_states import SegmentingConfig, segment_video
-from cavmae_sync.evaluation import evaluate_retrieval, untrained
-from cavmae_sync.evaluation.inpaint import inpaint_video
-from cavmae_sync.evaluation.localize import localize
-from cavmae_sync.evaluation.segmentation import evaluate_segmentation
-from cavmae_sync.evaluation.segmentation_stage import StageExamples
-from cavmae_sync.evaluation.temporal import TemporalTask, evaluate_temporal
+from cavmae_sync.exchange.proof import check_proof, make_proof
 from cavmae_sync.inputs import log_mel, normalize_frames
 from cavmae_sync.inputs.frames import denormalize_frames
 from cavmae_sync.losses import ContrastConfig, LossConfig, contrastive_loss
 from cavmae_sync.media.playback import playback
 from cavmae_sync.metrics.retrieval import recall_at_k, true_match_ranks
-from cavmae_sync.model import CAVMAESync, MaskingConfig, load_model, save_model, weights_fingerprint
+from cavmae_sync.model import CAVMAESync, MaskingConfig
 from cavmae_sync.model.masking import Mask, structured_noise
-from cavmae_sync.recipes.probing import run_probing
-from cavmae_sync.recipes.probing_config import find_probe_recipe
+from cavmae_sync.recipes.probing import find_probe_recipe
 from cavmae_sync.recipes.run import _with_retrieval
+from cavmae_sync.stage import StageTruth
+from cavmae_sync.tasks import untrained
+from cavmae_sync.tasks.classification.features import FeatureConfig, embed_features
+from cavmae_sync.tasks.classification.probing import run_probing
+from cavmae_sync.tasks.localization.evaluate import evaluate_segmentation
+from cavmae_sync.tasks.localization.heat_maps import heat_maps, upscaled
+from cavmae_sync.tasks.localization.localize_video import localize
+from cavmae_sync.tasks.localization.stage_examples import StageExamples
+from cavmae_sync.tasks.reconstruction.reconstruct_video import inpaint_video
+from cavmae_sync.tasks.retrieval import evaluate_retrieval
+from cavmae_sync.tasks.temporal.evaluate import TemporalTask, evaluate_temporal
+from cavmae_sync.tasks.temporal.segment_video import SegmentingConfig, segment_video
 from cavmae_sync.training import PretrainConfig, Pretraining, RunFolder, Watchers, World, read_metrics
+from cavmae_sync.weights import load_model, save_model, weights_fingerprint
 
 if __name__ == "__main__":
     sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "training")]

@@ -8,18 +8,19 @@ import numpy as np
 import pytest
 
 from cavmae_sync.data import PrepareConfig, PreparedDataset, prepare
-from cavmae_sync.data.prompted import SoundPrompted
-from cavmae_sync.data.stage import StageTruth
 from cavmae_sync.embedding import read_embeddings
-from cavmae_sync.embedding.outside_features import open_features
-from cavmae_sync.evaluation import open_embeddings, retrieval_report
-from cavmae_sync.evaluation.outside_maps import read_maps, row_ids
-from cavmae_sync.evaluation.segmentation import segmentation_report
-from cavmae_sync.evaluation.segmentation_stage import StageExamples
 from cavmae_sync.inputs import InputConfig
-from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig, save_model
+from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig
+from cavmae_sync.stage import StageTruth
+from cavmae_sync.tasks.classification.feature_files import open_features
+from cavmae_sync.tasks.localization.ade20k import SoundPrompted
+from cavmae_sync.tasks.localization.evaluate import segmentation_report
+from cavmae_sync.tasks.localization.map_files import read_maps, row_ids
+from cavmae_sync.tasks.localization.stage_examples import StageExamples
+from cavmae_sync.tasks.retrieval import open_embeddings, retrieval_report
+from cavmae_sync.weights import save_model
 
-from ..evaluation.test_segmentation_examples import prompted  # noqa: F401 (a fixture)
+from ..tasks.localization.test_examples import prompted  # noqa: F401 (a fixture)
 
 PAGE = Path(__file__).parents[2] / "docs" / "outside.md"
 
@@ -117,7 +118,7 @@ def test_every_name_of_the_table_is_read(tmp_path: Path):
     table = PAGE.read_text("utf-8").split("## The file")[1].split("## ")[0].split("| what is in it")[0]
     rows = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
     found = re.findall(r"`(\w+)`", "".join(rows))
-    from cavmae_sync.embedding.outside_files import FACTS, PER_CLIP, VECTORS
+    from cavmae_sync.embedding.vector_formats import FACTS, PER_CLIP, VECTORS
 
     assert sorted(found) == sorted((*VECTORS, *PER_CLIP, *FACTS))
     np.savez(tmp_path / "x.npz", audio=np.eye(3), visual=np.eye(3))

@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 import cavmae_sync as cs
-from cavmae_sync.data.stage import StageConfig, make_stage
 from cavmae_sync.inputs import InputConfig
 from cavmae_sync.model import DecoderConfig
+from cavmae_sync.stage import StageConfig, make_stage
 
 ROOT = Path(__file__).parents[2]
 

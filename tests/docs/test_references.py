@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from cavmae_sync.data import PrepareConfig
 from cavmae_sync.training import PretrainConfig
 
-from .package import PACKAGE
+from ..house.package import PACKAGE
 
 TESTS = Path(__file__).parents[1]
 ROOT = TESTS.parent

@@ -11,14 +11,8 @@ from cavmae_sync.embedding.rows import differs_from_previous, unit_rows
 from cavmae_sync.errors import WeightsError
 from cavmae_sync.inputs.model_input import model_input
 from cavmae_sync.media import Clip
-from cavmae_sync.model import (
-    CAVMAESync,
-    DecoderConfig,
-    ModelConfig,
-    from_official,
-    load_exactly,
-    weights_fingerprint,
-)
+from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig
+from cavmae_sync.weights import from_official, load_exactly, weights_fingerprint
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 

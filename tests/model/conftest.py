@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from cavmae_sync.inputs import InputConfig
-from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig, from_official, load_exactly
+from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig
+from cavmae_sync.weights import from_official, load_exactly
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 

@@ -1,4 +1,4 @@
-"""What compiling makes of a block; that it changes no result is in tests/training/test_settle.py."""
+"""What compiling makes of a block; that it changes no result is in tests/training/test_auto_values.py."""
 
 import pytest
 import torch

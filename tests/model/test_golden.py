@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from cavmae_sync.losses import PretrainLosses, pretrain_losses
-from cavmae_sync.model import Mask, from_official, to_official, unpatchify
+from cavmae_sync.model import Mask, unpatchify
+from cavmae_sync.weights import from_official, to_official
 
 from .conftest import Golden
 

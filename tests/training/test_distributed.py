@@ -13,8 +13,9 @@ import torch
 
 from cavmae_sync.data import ClipOrder, ClipSampler, PairDataset, PreparedDataset, make_loader
 from cavmae_sync.errors import ConfigError, TrainingError
-from cavmae_sync.model import CAVMAESync, load_model
+from cavmae_sync.model import CAVMAESync
 from cavmae_sync.training import open_world, read_metrics
+from cavmae_sync.weights import load_model
 
 from . import processes
 from .conftest import CPU

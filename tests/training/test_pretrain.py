@@ -10,8 +10,9 @@ import torch
 
 from cavmae_sync.data.draws import Purpose
 from cavmae_sync.errors import DatasetError, NonFiniteLossError, TrainingError
-from cavmae_sync.model import MaskingConfig, load_model, read_provenance
+from cavmae_sync.model import MaskingConfig
 from cavmae_sync.training import OptimConfig, PretrainConfig, Watchers, learning_rate_at, read_metrics
+from cavmae_sync.weights import load_model, read_provenance
 
 from .conftest import Bench
 from .tiny import tiny_run

@@ -17,10 +17,10 @@ from cavmae_sync.cli.types import Count, Json
 
 if TYPE_CHECKING:
     from cavmae_sync.embedding import Embedder
-    from cavmae_sync.embedding.agreement import Agreement
-    from cavmae_sync.embedding.chance import Reference, ReferenceClips
-    from cavmae_sync.embedding.track import Moments, Track
-    from cavmae_sync.evaluation.pictures import Storyboard
+    from cavmae_sync.tasks.agreement.chance import Reference, ReferenceClips
+    from cavmae_sync.tasks.agreement.figure import Storyboard
+    from cavmae_sync.tasks.agreement.judge import Agreement
+    from cavmae_sync.tasks.agreement.track import Moments, Track
 
 PositiveFloat = Annotated[float, Parameter(validator=Number(gt=0))]
 
@@ -73,8 +73,9 @@ def agreement(
         picture: PNG file: curve, chance, states, frames, sound and lags.
         as_json: Print everything as one JSON object.
     """
-    from cavmae_sync.embedding.agreement import AgreementConfig, agreement_of
-    from cavmae_sync.evaluation.pictures import Storyboard, agreement_picture, save_picture
+    from cavmae_sync.figures import save_picture
+    from cavmae_sync.tasks.agreement.figure import Storyboard, agreement_picture
+    from cavmae_sync.tasks.agreement.judge import AgreementConfig, agreement_of
 
     check_output(csv, option="--csv", suffix=".csv")
     check_output(picture, option="--picture", suffix=".png")
@@ -107,8 +108,8 @@ def agreement(
 
 
 def _embed(embedder: "Embedder", video: Path, frames_per_second: float, storyboard: "Storyboard") -> "Track":
-    from cavmae_sync.embedding.track import embed_track
     from cavmae_sync.media import probe
+    from cavmae_sync.tasks.agreement.track import embed_track
 
     total = round(probe(video).duration_seconds or 0)
     with show_progress("seconds of video") as advance:
@@ -130,8 +131,8 @@ def _write(
     as_json: bool,
 ) -> None:
     from cavmae_sync.atomic import write_text
-    from cavmae_sync.embedding.agreement_text import to_csv, to_dict
-    from cavmae_sync.model import weights_fingerprint
+    from cavmae_sync.tasks.agreement.text import to_csv, to_dict
+    from cavmae_sync.weights import weights_fingerprint
 
     if csv is not None:
         write_text(csv, to_csv(result))
@@ -145,7 +146,7 @@ def _write(
 def _choose_reference(folder: Path | None, num_clips: int, video: Path) -> "ReferenceClips | None":
     """Before any work is done: a reference that is too small is refused at once."""
     from cavmae_sync.data import PreparedDataset
-    from cavmae_sync.embedding.chance import choose_reference
+    from cavmae_sync.tasks.agreement.chance import choose_reference
 
     if folder is None:
         return None
@@ -159,15 +160,15 @@ def _choose_reference(folder: Path | None, num_clips: int, video: Path) -> "Refe
 
 
 def _embed_reference(embedder: "Embedder", chosen: "ReferenceClips") -> "Reference":
-    from cavmae_sync.embedding.chance import embed_reference
+    from cavmae_sync.tasks.agreement.chance import embed_reference
 
     with show_progress("embedding the reference") as advance:
         return embed_reference(embedder, chosen, on_progress=lambda done, total: advance(done, total, ""))
 
 
 def _print(result: "Agreement") -> None:
-    from cavmae_sync.embedding.agreement_text import verdict
     from cavmae_sync.media.clock import clock
+    from cavmae_sync.tasks.agreement.text import verdict
 
     console = Terminal()
     console.print(verdict(result), highlight=False)

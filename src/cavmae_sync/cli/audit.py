@@ -50,9 +50,9 @@ def audit(
         num_workers: Processes; one per core unless given.
         as_json: Print the result as one JSON object.
     """
+    from cavmae_sync.audit.page import write_audit_page
+    from cavmae_sync.audit.report import audit_videos, write_audit
     from cavmae_sync.data import PrepareConfig, read_clip_list
-    from cavmae_sync.evaluation.audit_page import write_audit_page
-    from cavmae_sync.evaluation.survivors import audit_videos, write_audit
 
     check_folder(out, option="--out")
     wanted = None if list_file is None else read_clip_list(list_file, split=split)

@@ -16,7 +16,7 @@ from cavmae_sync.cli.types import Count, Json
 from cavmae_sync.errors import ConfigError
 
 if TYPE_CHECKING:
-    from cavmae_sync.evaluation.predictions import VideoClasses
+    from cavmae_sync.tasks.classification.classify_video import VideoClasses
 
 _Seconds = Annotated[float, Parameter(validator=Number(gt=0))]
 _Fraction = Annotated[float, Parameter(validator=Number(gt=0, lt=1))]
@@ -61,10 +61,10 @@ def classify(
         as_json: Print everything as one JSON object.
     """
     from cavmae_sync.atomic import write_text
-    from cavmae_sync.embedding.probe import Probe
-    from cavmae_sync.evaluation.pictures.classification import classes_over_time_picture
-    from cavmae_sync.evaluation.pictures.style import save_picture
-    from cavmae_sync.evaluation.predictions import classify_video
+    from cavmae_sync.figures.style import save_picture
+    from cavmae_sync.tasks.classification.classify_video import classify_video
+    from cavmae_sync.tasks.classification.figures import classes_over_time_picture
+    from cavmae_sync.tasks.classification.probe import Probe
 
     check_output(picture, option="--picture", suffix=".png")
     check_output(csv, option="--csv", suffix=".csv")

@@ -14,7 +14,7 @@ from cavmae_sync.cli.types import Count, Json, Overwrite
 from cavmae_sync.errors import ConfigError
 
 if TYPE_CHECKING:
-    from cavmae_sync.embedding.convert import Conversion
+    from cavmae_sync.exchange.convert import Conversion
 
 
 def convert(
@@ -59,9 +59,9 @@ def convert(
         overwrite: Replace what is at --out.
         as_json: Print what was read and written as one JSON object.
     """
-    from cavmae_sync.embedding.convert import WEIGHTS_FILE, HeadOptions, convert_back
-    from cavmae_sync.embedding.convert import convert as convert_to_ours
-    from cavmae_sync.embedding.probe import PROBE_FILE
+    from cavmae_sync.exchange.convert import WEIGHTS_FILE, HeadOptions, convert_back
+    from cavmae_sync.exchange.convert import convert as convert_to_ours
+    from cavmae_sync.tasks.classification.probe import PROBE_FILE
 
     check_new(out, option="--out", overwrite=overwrite, files=(WEIGHTS_FILE, PROBE_FILE))
     if layout == "official":

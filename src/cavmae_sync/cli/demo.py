@@ -36,8 +36,8 @@ def demo(
     # Read when torch is loaded. Threads that spin while they wait make each other wait where other programs
     # run too: a step then took 2.9 s instead of 0.8 s on two busy cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from cavmae_sync.recipes.demo import DemoReporter, run_demo
-    from cavmae_sync.recipes.demo_config import DemoConfig
+    from cavmae_sync.recipes.demo.config import DemoConfig
+    from cavmae_sync.recipes.demo.run import DemoReporter, run_demo
 
     config = DemoConfig(
         minutes=minutes, seed=seed, videos=None if videos is None else str(videos.absolute())

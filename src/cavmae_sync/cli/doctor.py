@@ -55,9 +55,9 @@ def doctor(
         as_json: Print the findings as one JSON object.
     """
     from cavmae_sync.data import PreparedDataset
-    from cavmae_sync.embedding.outside import read_embeddings
-    from cavmae_sync.embedding.proof import write_proof_clip
-    from cavmae_sync.evaluation.doctor import Examination, examine, open_subject
+    from cavmae_sync.doctor import Examination, examine, open_subject
+    from cavmae_sync.embedding.vector_files import read_embeddings
+    from cavmae_sync.exchange.proof import write_proof_clip
 
     check_output(write_clip, option="--write-clip", suffix=".mp4")
     check_new(write_clip, option="--write-clip", overwrite=overwrite)

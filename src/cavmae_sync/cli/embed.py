@@ -22,9 +22,9 @@ from cavmae_sync.cli.types import Count, Json, Workers
 from cavmae_sync.errors import ConfigError
 
 if TYPE_CHECKING:
-    from cavmae_sync.data import RayCluster, Share
     from cavmae_sync.embedding import Embedder
     from cavmae_sync.embedding.library import LibraryConfig, Pace
+    from cavmae_sync.work import RayCluster, Share
 
 _CLIPS = "clips."
 

@@ -13,7 +13,7 @@ from cavmae_sync.cli.terminal import Terminal, print_lines
 from cavmae_sync.cli.types import Count, Json
 
 if TYPE_CHECKING:
-    from cavmae_sync.evaluation.agreement import AgreementReport
+    from cavmae_sync.tasks.agreement.evaluate import AgreementReport
 
 
 def agreement(
@@ -57,11 +57,11 @@ def agreement(
         picture: PNG file: scores, offsets, and what was said of videos with a planted span.
         as_json: Print the reports as one JSON object.
     """
-    from cavmae_sync.data.stage import StageTruth
-    from cavmae_sync.evaluation.agreement import evaluate_agreement
-    from cavmae_sync.evaluation.pictures import save_picture
-    from cavmae_sync.evaluation.pictures.planted import planted_picture
-    from cavmae_sync.evaluation.planted_plan import PlantedSize
+    from cavmae_sync.figures import save_picture
+    from cavmae_sync.stage import StageTruth
+    from cavmae_sync.tasks.agreement.evaluate import evaluate_agreement
+    from cavmae_sync.tasks.agreement.planted_figure import planted_picture
+    from cavmae_sync.tasks.agreement.planted_plan import PlantedSize
 
     check_output(picture, option="--picture", suffix=".png")
     clips = open_clips(data, num_clips=num_clips)

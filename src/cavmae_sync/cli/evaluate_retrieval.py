@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
     from cavmae_sync.data import ClipList, PreparedDataset
     from cavmae_sync.embedding import Embedder
-    from cavmae_sync.evaluation import Report, RetrievalReport
-    from cavmae_sync.evaluation.gallery import Gallery
+    from cavmae_sync.tasks import Report
+    from cavmae_sync.tasks.retrieval import RetrievalReport
+    from cavmae_sync.tasks.retrieval.gallery_size import Gallery
 
 
 def retrieval(
@@ -91,8 +92,9 @@ def retrieval(
         as_json: Print the report as one JSON object.
     """
     from cavmae_sync.data import read_clip_list
-    from cavmae_sync.evaluation.gallery import check_gallery
-    from cavmae_sync.evaluation.pictures import gallery_picture, save_picture
+    from cavmae_sync.figures import save_picture
+    from cavmae_sync.tasks.retrieval.gallery_size import check_gallery
+    from cavmae_sync.tasks.retrieval.similarity_figure import gallery_picture
 
     check_output(picture, option="--picture", suffix=".png")
     wanted = None if list_file is None else read_clip_list(list_file, split=split)
@@ -138,7 +140,7 @@ def _check_files(files: list[Path], run_or_weights: Path | None, *, picture: Pat
 
 def _on_list(clips: "PreparedDataset", wanted: "ClipList | None") -> "tuple[PreparedDataset, Gallery]":
     from cavmae_sync.data import select
-    from cavmae_sync.evaluation.gallery import Gallery
+    from cavmae_sync.tasks.retrieval.gallery_size import Gallery
 
     if wanted is None:
         return clips, Gallery()
@@ -164,7 +166,8 @@ def _of_model(
     num_workers: int,
     with_controls: bool,
 ) -> "dict[str, RetrievalReport]":
-    from cavmae_sync.evaluation import evaluate_retrieval, retrieval_oracle, untrained
+    from cavmae_sync.tasks import untrained
+    from cavmae_sync.tasks.retrieval import evaluate_retrieval, retrieval_oracle
 
     with show_progress("embedding clips") as advance:
 
@@ -199,13 +202,13 @@ def _of_files(
 ) -> "tuple[dict[str, dict[str, RetrievalReport]], Gallery]":
     """By the name of the encoder, then by what was measured; and the gallery to compare with."""
     from cavmae_sync.embedding import first_clips
-    from cavmae_sync.evaluation import (
+    from cavmae_sync.tasks.retrieval import (
         open_embeddings,
         retrieval_oracle,
         retrieval_report,
         retrieval_shuffled,
     )
-    from cavmae_sync.evaluation.gallery import Gallery, on_list
+    from cavmae_sync.tasks.retrieval.gallery_size import Gallery, on_list
 
     gallery = Gallery()
     clips = None if data is None else open_clips(data, num_clips=None)
@@ -235,8 +238,8 @@ def _print(
     as_json: bool,
 ) -> None:
     """By source, then by what was measured, then by aggregation; a level with one entry is left out."""
-    from cavmae_sync.evaluation import compare_retrieval
-    from cavmae_sync.evaluation.gallery import missing_text, with_gallery
+    from cavmae_sync.tasks.retrieval import compare_retrieval
+    from cavmae_sync.tasks.retrieval.gallery_size import missing_text, with_gallery
 
     found = {
         source: {

@@ -17,9 +17,9 @@ from cavmae_sync.errors import ConfigError
 
 if TYPE_CHECKING:
     from cavmae_sync.embedding import Embedder
-    from cavmae_sync.evaluation.segmentation import SegmentationReport
-    from cavmae_sync.evaluation.segmentation_examples import Examples
-    from cavmae_sync.evaluation.segmentation_maps import ScoreMaps
+    from cavmae_sync.tasks.localization.evaluate import SegmentationReport
+    from cavmae_sync.tasks.localization.examples import Examples
+    from cavmae_sync.tasks.localization.maps import ScoreMaps
 
 
 def segmentation(
@@ -72,8 +72,8 @@ def segmentation(
         picture: PNG file for some questions with maps and answers.
         as_json: Print the report as one JSON object.
     """
-    from cavmae_sync.evaluation.pictures import save_picture
-    from cavmae_sync.evaluation.pictures.segmentation import segmentation_picture
+    from cavmae_sync.figures import save_picture
+    from cavmae_sync.tasks.localization.figure import segmentation_picture
 
     check_output(picture, option="--picture", suffix=".png")
     if ade20k is not None and data is None and stage is None:
@@ -113,8 +113,8 @@ def segmentation(
 def _of_model(
     embedder: "Embedder", examples: "Examples", *, rule: "MapRule", with_controls: bool
 ) -> "tuple[SegmentationReport, list[SegmentationReport]]":
-    from cavmae_sync.evaluation.segmentation import evaluate_segmentation
-    from cavmae_sync.evaluation.segmentation_controls import segmentation_controls
+    from cavmae_sync.tasks.localization.controls import segmentation_controls
+    from cavmae_sync.tasks.localization.evaluate import evaluate_segmentation
 
     with show_progress("maps") as advance:
         report = evaluate_segmentation(
@@ -127,9 +127,9 @@ def _of_model(
 def _of_maps(
     path: Path | None, examples: "Examples", *, with_controls: bool
 ) -> "tuple[SegmentationReport, list[SegmentationReport]]":
-    from cavmae_sync.evaluation.outside_maps import read_maps
-    from cavmae_sync.evaluation.segmentation import segmentation_report
-    from cavmae_sync.evaluation.segmentation_controls import map_controls
+    from cavmae_sync.tasks.localization.controls import map_controls
+    from cavmae_sync.tasks.localization.evaluate import segmentation_report
+    from cavmae_sync.tasks.localization.map_files import read_maps
 
     if path is None:
         raise AssertionError("A file of maps was named.")
@@ -139,7 +139,7 @@ def _of_maps(
 
 
 def _measured(controls: "Iterable[ScoreMaps]", examples: "Examples") -> "list[SegmentationReport]":
-    from cavmae_sync.evaluation.segmentation import segmentation_report
+    from cavmae_sync.tasks.localization.evaluate import segmentation_report
 
     reports: list[SegmentationReport] = []
     with show_progress("controls") as advance:
@@ -156,8 +156,8 @@ def _prompted(
     num_clips: int | None,
     prompt: StagePrompt,
 ) -> "Examples":
-    from cavmae_sync.data.prompted import SoundPrompted
-    from cavmae_sync.evaluation.segmentation_examples import PromptedExamples
+    from cavmae_sync.tasks.localization.ade20k import SoundPrompted
+    from cavmae_sync.tasks.localization.examples import PromptedExamples
 
     if num_clips is not None or prompt != "own":
         raise ConfigError("--num-clips and --prompt are for a stage; --ade20k takes every row as it is.")
@@ -172,8 +172,8 @@ def _stage(
     num_clips: int | None,
     window: Literal["middle", "mean"] | int,
 ) -> "Examples":
-    from cavmae_sync.data.stage import StageTruth
-    from cavmae_sync.evaluation.segmentation_stage import StageExamples
+    from cavmae_sync.stage import StageTruth
+    from cavmae_sync.tasks.localization.stage_examples import StageExamples
 
     if window != "middle":
         raise ConfigError("--prompt-window is for --ade20k; on a stage the sound around each frame asks.")

@@ -14,7 +14,7 @@ from cavmae_sync.cli.terminal import Terminal, print_lines
 from cavmae_sync.cli.types import Count, Json
 
 if TYPE_CHECKING:
-    from cavmae_sync.evaluation.temporal import TemporalReport
+    from cavmae_sync.tasks.temporal.evaluate import TemporalReport
 
 
 def temporal(
@@ -61,9 +61,9 @@ def temporal(
         picture: PNG file for the bars of one clip, the one in the middle by agreement with the truth.
         as_json: Print the reports as one JSON object.
     """
-    from cavmae_sync.data.stage import StageTruth
-    from cavmae_sync.evaluation.pictures import save_picture
-    from cavmae_sync.evaluation.temporal import TemporalTask, measure_temporal, picture_of_reports
+    from cavmae_sync.figures import save_picture
+    from cavmae_sync.stage import StageTruth
+    from cavmae_sync.tasks.temporal.evaluate import TemporalTask, measure_temporal, picture_of_reports
 
     check_output(picture, option="--picture", suffix=".png")
     clips = open_clips(data, num_clips=num_clips)

@@ -14,7 +14,7 @@ from cavmae_sync.cli.terminal import Terminal, print_lines
 from cavmae_sync.cli.types import Json, Overwrite
 
 if TYPE_CHECKING:
-    from cavmae_sync.embedding.onnx_export import OnnxExport
+    from cavmae_sync.exchange.onnx_export import OnnxExport
 
 
 def export(
@@ -42,10 +42,10 @@ def export(
         overwrite: Replace what was exported to --out before.
         as_json: Print what was written, and every comparison, as one JSON object.
     """
-    from cavmae_sync.embedding.onnx_export import check_onnx_installed, export_onnx
     from cavmae_sync.embedding.video import video_inputs
-    from cavmae_sync.model import load_model, read_provenance, reconfigured
+    from cavmae_sync.exchange.onnx_export import check_onnx_installed, export_onnx
     from cavmae_sync.training import weights_of
+    from cavmae_sync.weights import load_model, read_provenance, reconfigured
 
     check_onnx_installed()
     check_folder(out, option="--out")
@@ -73,7 +73,7 @@ def export(
 
 
 def _table(result: "OnnxExport") -> Table:
-    from cavmae_sync.embedding.onnx_parity import MAX_DIFFERENCE, MAX_ONE_MINUS_COSINE
+    from cavmae_sync.exchange.onnx_parity import MAX_DIFFERENCE, MAX_ONE_MINUS_COSINE
 
     table = Table(
         title="ONNX Runtime against the model",

@@ -11,7 +11,7 @@ from cavmae_sync.cli.terminal import Terminal, print_lines
 from cavmae_sync.cli.types import Count, Json, Overwrite
 
 if TYPE_CHECKING:
-    from cavmae_sync.data.make_list import MadeList
+    from cavmae_sync.data.lists.make_list import MadeList
 
 _FORMAT_BY_SUFFIX: Final[dict[str, ListFormat]] = {".csv": "csv", ".txt": "text"}
 
@@ -54,10 +54,10 @@ def list_clips(
         overwrite: Replace the files at --out and --write-weights.
         as_json: Print everything as one JSON object.
     """
-    from cavmae_sync.data.clip_weights import read_weights
-    from cavmae_sync.data.clip_weights import write_weights as write
-    from cavmae_sync.data.make_list import ListPlan, make_list, write_list
-    from cavmae_sync.data.prompted import TABLE_FILE
+    from cavmae_sync.data.lists.clip_weights import read_weights
+    from cavmae_sync.data.lists.clip_weights import write_weights as write
+    from cavmae_sync.data.lists.make_list import ListPlan, make_list, write_list
+    from cavmae_sync.tasks.localization.ade20k import TABLE_FILE
 
     check_new(out, option="--out", overwrite=overwrite)
     check_new(write_weights, option="--write-weights", overwrite=overwrite)
@@ -92,7 +92,7 @@ def _print(made: "MadeList", written: dict[str, Any], *, as_json: bool) -> None:
 
 
 def _show_prompted(folder: Path, *, as_json: bool) -> None:
-    from cavmae_sync.data.prompted_audit import audit_prompted
+    from cavmae_sync.tasks.localization.ade20k_audit import audit_prompted
 
     with show_progress("looking at files") as advance:
         audit = audit_prompted(folder, on_progress=lambda done, total: advance(done, total, ""))

@@ -15,8 +15,8 @@ from cavmae_sync.cli.types import Count, Json, Overwrite
 from cavmae_sync.errors import ConfigError
 
 if TYPE_CHECKING:
-    from cavmae_sync.evaluation.localize import Localization
-    from cavmae_sync.evaluation.overlay import OverlayFrame
+    from cavmae_sync.tasks.localization.localize_video import Localization
+    from cavmae_sync.tasks.localization.overlay import OverlayFrame
 
 
 def localize(
@@ -59,9 +59,9 @@ def localize(
         overwrite: Replace the video at --out.
         as_json: Print what was found as one JSON object.
     """
-    from cavmae_sync.evaluation.localize import localize as maps_of
-    from cavmae_sync.evaluation.overlay import write_overlay
     from cavmae_sync.media.playback import playback
+    from cavmae_sync.tasks.localization.localize_video import localize as maps_of
+    from cavmae_sync.tasks.localization.overlay import write_overlay
 
     check_output(out, option="--out", suffix=".mp4", inputs=(sound,))
     if out.exists() and video.exists() and out.samefile(video):
@@ -94,8 +94,8 @@ def localize(
 
 
 def _save(found: "Localization", kept: "list[OverlayFrame]", moments: list[int], folder: Path) -> list[str]:
-    from cavmae_sync.evaluation.pictures import save_picture
-    from cavmae_sync.evaluation.pictures.localize import moment_picture
+    from cavmae_sync.figures import save_picture
+    from cavmae_sync.tasks.localization.localize_figure import moment_picture
 
     folder.mkdir(parents=True, exist_ok=True)
     saved: list[str] = []

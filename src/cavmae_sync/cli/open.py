@@ -10,8 +10,9 @@ from cavmae_sync.errors import ConfigError, DatasetError
 
 if TYPE_CHECKING:
     from cavmae_sync.compute import Float32Products
-    from cavmae_sync.data import PreparedDataset, RayCluster, Share
+    from cavmae_sync.data import PreparedDataset
     from cavmae_sync.embedding import Embedder
+    from cavmae_sync.work import RayCluster, Share
 
 
 def open_embedder(
@@ -70,7 +71,7 @@ def open_for_score(
         ConfigError: A check fails, so that a score would not be what it says.
     """
     from cavmae_sync.compute import keep_freed_memory
-    from cavmae_sync.evaluation.doctor import check_ready, open_subject
+    from cavmae_sync.doctor import check_ready, open_subject
 
     keep_freed_memory()
     subject = open_subject(
@@ -84,9 +85,9 @@ def open_for_score(
 
 def _tell_shared(run: Path, clips: "PreparedDataset") -> None:
     """Say which clips a run has learned from, where it is known and its dataset is still there."""
+    from cavmae_sync.audit.overlap import named, shared_clips
     from cavmae_sync.cli.terminal import Terminal
     from cavmae_sync.data import PreparedDataset
-    from cavmae_sync.data.overlap import named, shared_clips
     from cavmae_sync.training import training_data
 
     data = training_data(run)
@@ -116,7 +117,7 @@ def open_share(shard_index: int, num_shards: int) -> "Share":
     Raises:
         ConfigError: There is no such part.
     """
-    from cavmae_sync.data import Share
+    from cavmae_sync.work import Share
 
     if not 0 <= shard_index < num_shards:
         raise ConfigError(
@@ -138,7 +139,7 @@ def open_workers(
     Raises:
         ConfigError: An address without Ray.
     """
-    from cavmae_sync.data import RayCluster
+    from cavmae_sync.work import RayCluster
 
     if engine == "ray":
         return RayCluster(address=ray_address, num_cpus=num_workers)

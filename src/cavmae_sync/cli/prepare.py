@@ -13,7 +13,8 @@ from cavmae_sync.cli.types import Count, Json, Workers
 from cavmae_sync.errors import ConfigError
 
 if TYPE_CHECKING:
-    from cavmae_sync.data import PrepareReport, Progress
+    from cavmae_sync.data import PrepareReport
+    from cavmae_sync.work import Progress
 
 
 def prepare(
@@ -62,7 +63,7 @@ def prepare(
     """
     from cavmae_sync.data import PrepareConfig
     from cavmae_sync.data import prepare as prepare_videos
-    from cavmae_sync.data.labels import LabelFile
+    from cavmae_sync.data.preparing.labels import LabelFile
 
     share = open_share(shard_index, num_shards)
     workers = open_workers(num_workers, engine=engine, ray_address=ray_address)

@@ -19,8 +19,8 @@ from cavmae_sync.errors import ConfigError
 if TYPE_CHECKING:
     from cavmae_sync.data import PreparedDataset
     from cavmae_sync.embedding import Embedder
-    from cavmae_sync.evaluation.classification import ClassificationReport
-    from cavmae_sync.recipes.probing_config import ProbeConfig
+    from cavmae_sync.tasks.classification.evaluate import ClassificationReport
+    from cavmae_sync.tasks.classification.probe_config import ProbeConfig
 _MODEL = "model."
 
 
@@ -79,8 +79,8 @@ def probe(
             frequency of classes too.
         as_json: Print the result as one JSON object.
     """
-    from cavmae_sync.recipes.probing_config import find_probe_recipe
-    from cavmae_sync.recipes.probing_features import cache_probing_share
+    from cavmae_sync.recipes.probing import find_probe_recipe
+    from cavmae_sync.tasks.classification.probing_features import cache_probing_share
 
     check_folder(out, option="--out")
     if features is not None and is_file_of_features(features):
@@ -132,9 +132,9 @@ def _open(
 ) -> "tuple[ProbeConfig, Embedder, Path, dict[str, PreparedDataset]]":
     """Everything that is named, or all that is wrong with it; without `out` only features are made."""
     from cavmae_sync.data import PreparedDataset
-    from cavmae_sync.model import find_weights
-    from cavmae_sync.recipes.probing_checks import check_probing
-    from cavmae_sync.recipes.probing_config import find_probe_recipe
+    from cavmae_sync.recipes.probing import find_probe_recipe
+    from cavmae_sync.tasks.classification.probing_checks import check_probing
+    from cavmae_sync.weights import find_weights
 
     if run_or_weights is None or None in datasets.values():
         raise ConfigError(
@@ -166,10 +166,10 @@ def _of_model(
     embedder: "Embedder", config: "ProbeConfig", *, out: Path, with_controls: bool, **shared: Any
 ) -> "tuple[Mapping[str, ClassificationReport], float, Mapping[float, float]]":
     """Reports by name, the learning rate, and the scores by which it was chosen."""
-    from cavmae_sync.embedding.probe import PROBE_FILE
-    from cavmae_sync.evaluation import untrained
-    from cavmae_sync.recipes.probing import run_probing
-    from cavmae_sync.recipes.probing_controls import begin_again, control_reports
+    from cavmae_sync.tasks import untrained
+    from cavmae_sync.tasks.classification.probe import PROBE_FILE
+    from cavmae_sync.tasks.classification.probing import run_probing
+    from cavmae_sync.tasks.classification.probing_controls import begin_again, control_reports
 
     controls: dict[str, ClassificationReport] = {}
     if with_controls:  # first: a kill after OUT has its probe would leave it without them

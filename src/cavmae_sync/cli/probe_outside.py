@@ -9,8 +9,8 @@ from cavmae_sync.cli.progress import show_progress
 from cavmae_sync.errors import ConfigError
 
 if TYPE_CHECKING:
-    from cavmae_sync.evaluation.classification import ClassificationReport
-    from cavmae_sync.recipes.probing_config import ProbeConfig
+    from cavmae_sync.tasks.classification.evaluate import ClassificationReport
+    from cavmae_sync.tasks.classification.probe_config import ProbeConfig
 
 _SUFFIXES = (".npz", ".parquet")
 
@@ -55,9 +55,9 @@ def probe_features(
 ) -> "tuple[Mapping[str, ClassificationReport], float, Mapping[float, float]]":
     """Reports by name, the learning rate, and the scores by which it was chosen."""
     from cavmae_sync.data import PreparedDataset
-    from cavmae_sync.embedding.outside_features import open_features
-    from cavmae_sync.recipes.probing_controls import begin_again, control_reports
-    from cavmae_sync.recipes.probing_outside import (
+    from cavmae_sync.tasks.classification.feature_files import open_features
+    from cavmae_sync.tasks.classification.probing_controls import begin_again, control_reports
+    from cavmae_sync.tasks.classification.probing_feature_files import (
         REPORT_FILE,
         check_config_of_given,
         check_free,

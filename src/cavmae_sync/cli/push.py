@@ -44,10 +44,10 @@ def push(
         dry_run: Write everything into this folder and print the card; nothing is sent.
         overwrite: Replace what is in the folder of --dry-run.
     """
-    from cavmae_sync.model import load_model, push_to_hub, read_provenance, save_pretrained
-    from cavmae_sync.model.hub import MODEL_FILE
-    from cavmae_sync.model.publish import CARD_FILE
     from cavmae_sync.training import weights_of
+    from cavmae_sync.weights import load_model, push_to_hub, read_provenance, save_pretrained
+    from cavmae_sync.weights.hub import MODEL_FILE
+    from cavmae_sync.weights.publish import CARD_FILE
 
     check_folder(dry_run, option="--dry-run")
     check_new(dry_run, option="--dry-run", overwrite=overwrite, files=(MODEL_FILE, CARD_FILE))
@@ -71,8 +71,8 @@ def push(
 
 
 def _results(path: Path, model: "CAVMAESync") -> str:
-    from cavmae_sync.evaluation.card_results import results_markdown
-    from cavmae_sync.model import weights_fingerprint
+    from cavmae_sync.tasks.card_results import results_markdown
+    from cavmae_sync.weights import weights_fingerprint
 
     try:
         content = parse_json(path.read_text("utf-8"))

@@ -15,7 +15,7 @@ from cavmae_sync.cli.types import Json, Overwrite
 from cavmae_sync.shown import notes_of
 
 if TYPE_CHECKING:
-    from cavmae_sync.evaluation.inpaint import Inpainted
+    from cavmae_sync.tasks.reconstruction.reconstruct_video import Inpainted
 
 Ratio = Annotated[float, Parameter(validator=Number(gt=0, lt=1))]
 
@@ -63,10 +63,14 @@ def reconstruct(
         overwrite: Replace the sound at --sound.
         as_json: Print the errors as one JSON object.
     """
-    from cavmae_sync.evaluation.inpaint import HidingConfig, inpaint_video, trained_on_normalized_pixels
-    from cavmae_sync.evaluation.pictures import save_picture
+    from cavmae_sync.figures import save_picture
     from cavmae_sync.media.wav import write_wav
-    from cavmae_sync.model import weights_fingerprint
+    from cavmae_sync.tasks.reconstruction.reconstruct_video import (
+        HidingConfig,
+        inpaint_video,
+        trained_on_normalized_pixels,
+    )
+    from cavmae_sync.weights import weights_fingerprint
 
     check_output(picture, option="--picture", suffix=".png")
     check_output(sound, option="--sound", suffix=".wav", inputs=(video,))

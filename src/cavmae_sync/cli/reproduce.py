@@ -18,8 +18,8 @@ from cavmae_sync.cli.types import Json
 from cavmae_sync.errors import ConfigError
 
 if TYPE_CHECKING:
-    from cavmae_sync.recipes.materials import Materials
-    from cavmae_sync.recipes.reproduce import Grid, TableResult
+    from cavmae_sync.recipes.tables.datasets import Materials
+    from cavmae_sync.recipes.tables.reproduce import Grid, TableResult
 
 Paths = Annotated[list[Path] | None, Parameter(negative="")]
 Words = Annotated[list[str] | None, Parameter(negative="")]
@@ -73,8 +73,8 @@ def reproduce(
             some of them elsewhere, if you like; what is there is used.
         as_json: Print the table as one JSON object.
     """
-    from cavmae_sync.recipes.reproduce import Grid, GridReporter, ReproduceConfig
-    from cavmae_sync.recipes.tables import find_table
+    from cavmae_sync.recipes.tables.grids import find_table
+    from cavmae_sync.recipes.tables.reproduce import Grid, GridReporter, ReproduceConfig
 
     check_folder(out, option="--out")
     given = None
@@ -116,7 +116,7 @@ def _materials(
     ade20k: Path | None,
     init: Path | None,
 ) -> "Materials":
-    from cavmae_sync.recipes.materials import Materials, ProbingLists, by_frames
+    from cavmae_sync.recipes.tables.datasets import Materials, ProbingLists, by_frames
 
     if not train:
         raise ConfigError(
@@ -154,7 +154,7 @@ def _named(word: str, option: str, *, count: int) -> tuple[str, list[Path]]:
 
 
 def _print_plan(grid: "Grid", table: str, overrides: Sequence[str]) -> None:
-    from cavmae_sync.recipes.reproduce_plan import plan
+    from cavmae_sync.recipes.tables.plan import plan
 
     for line in plan(grid):
         print_line(line)
@@ -167,8 +167,8 @@ def _print_plan(grid: "Grid", table: str, overrides: Sequence[str]) -> None:
 
 def _write(result: "TableResult", out: Path, *, as_json: bool) -> None:
     from cavmae_sync.atomic import write_text
-    from cavmae_sync.evaluation.pictures import save_picture
-    from cavmae_sync.recipes.table_text import to_dict, to_markdown, to_picture, to_tables
+    from cavmae_sync.figures import save_picture
+    from cavmae_sync.recipes.tables.text import to_dict, to_markdown, to_picture, to_tables
 
     name = result.table.name
     text = json.dumps(to_dict(result), indent=2, ensure_ascii=False) + "\n"

@@ -15,7 +15,7 @@ from cavmae_sync.cli.types import Count, Json
 
 if TYPE_CHECKING:
     from cavmae_sync.embedding import EmbeddedClip
-    from cavmae_sync.embedding.video_states import SegmentingConfig, VideoStates
+    from cavmae_sync.tasks.temporal.segment_video import SegmentingConfig, VideoStates
 
 
 #: So many segments are too many to read.
@@ -72,11 +72,11 @@ def segment(
         as_json: Print everything as one JSON object.
     """
     from cavmae_sync.atomic import write_text
-    from cavmae_sync.embedding.video_states import SegmentingConfig, segment_video
-    from cavmae_sync.evaluation import segment_text
-    from cavmae_sync.evaluation.pictures import save_picture
+    from cavmae_sync.figures import save_picture
     from cavmae_sync.media import probe
-    from cavmae_sync.model import weights_fingerprint
+    from cavmae_sync.tasks.temporal import text as segment_text
+    from cavmae_sync.tasks.temporal.segment_video import SegmentingConfig, segment_video
+    from cavmae_sync.weights import weights_fingerprint
 
     check_output(csv, option="--csv", suffix=".csv", inputs=(truth,))
     check_output(picture, option="--picture", suffix=".png")
@@ -114,7 +114,7 @@ def segment(
 
 
 def _print(found: "VideoStates", config: "SegmentingConfig", *, title: str) -> None:
-    from cavmae_sync.evaluation.segment_text import states_notes, states_table
+    from cavmae_sync.tasks.temporal.text import states_notes, states_table
 
     console = Terminal(highlight=False)
     console.print(states_table(found, title=title))

@@ -13,7 +13,7 @@ from cavmae_sync.cli.types import Json
 from cavmae_sync.shown import notes_of
 
 if TYPE_CHECKING:
-    from cavmae_sync.embedding.speed import PrecisionSpeed, SpeedReport
+    from cavmae_sync.doctor.speed import PrecisionSpeed, SpeedReport
 
 
 def speed(run_or_weights: Path | None = None, /, *, device: str | None = None, as_json: Json = False) -> None:
@@ -35,7 +35,7 @@ def speed(run_or_weights: Path | None = None, /, *, device: str | None = None, a
     import torch
 
     from cavmae_sync.compute import choose_device, keep_freed_memory
-    from cavmae_sync.embedding.speed import measure_speed
+    from cavmae_sync.doctor.speed import measure_speed
     from cavmae_sync.model import CAVMAESync, ModelConfig
     from cavmae_sync.training import load_run_or_weights
 

@@ -38,7 +38,7 @@ def stage(
         num_workers: Processes; one per core unless given.
         as_json: Print one JSON object.
     """
-    from cavmae_sync.data.stage import StageConfig, make_stage
+    from cavmae_sync.stage import StageConfig, make_stage
 
     config = StageConfig(split=split, seed=seed).with_overrides(overrides)
     with show_progress("making clips") as advance:

@@ -10,20 +10,18 @@ read_clip_list   a published list of clips, whatever its format; select: the pre
 """
 
 from cavmae_sync.data.batch import Batch, concatenate
-from cavmae_sync.data.clip_list import ClipList, Selection, read_clip_list, select
-from cavmae_sync.data.clip_weights import read_weights
 from cavmae_sync.data.config import PrepareConfig
 from cavmae_sync.data.dataset import ClipDataset, PairDataset
 from cavmae_sync.data.draws import Draw
-from cavmae_sync.data.import_cavmae import import_cavmae
+from cavmae_sync.data.lists.clip_list import ClipList, Selection, read_clip_list, select
+from cavmae_sync.data.lists.clip_weights import read_weights
 from cavmae_sync.data.loader import make_loader
 from cavmae_sync.data.manifest import ClipRow, Rejected
-from cavmae_sync.data.prepare import prepare
-from cavmae_sync.data.ray_units import RayCluster
-from cavmae_sync.data.report import PrepareReport
+from cavmae_sync.data.preparing.import_cavmae import import_cavmae
+from cavmae_sync.data.preparing.prepare import prepare
+from cavmae_sync.data.preparing.report import PrepareReport
 from cavmae_sync.data.sampler import ClipOrder, ClipSampler, balanced_weights
 from cavmae_sync.data.store import PreparedDataset
-from cavmae_sync.data.units import Progress, Share
 
 __all__ = [
     "Batch",
@@ -37,11 +35,8 @@ __all__ = [
     "PrepareConfig",
     "PrepareReport",
     "PreparedDataset",
-    "Progress",
-    "RayCluster",
     "Rejected",
     "Selection",
-    "Share",
     "balanced_weights",
     "concatenate",
     "import_cavmae",

@@ -10,7 +10,7 @@ from cavmae_sync.compute import keep_freed_memory
 from cavmae_sync.data.batch import Batch, concatenate
 from cavmae_sync.data.dataset import ClipDataset, PairDataset
 from cavmae_sync.data.draws import Draw
-from cavmae_sync.data.workers import follow_parent
+from cavmae_sync.work.workers import follow_parent
 
 
 def make_loader(

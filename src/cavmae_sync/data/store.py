@@ -17,10 +17,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cavmae_sync.data.audit import find_problems
 from cavmae_sync.data.clips_table import open_table
 from cavmae_sync.data.config import PrepareConfig
 from cavmae_sync.data.encode import decode_jpeg
+from cavmae_sync.data.integrity import find_problems
 from cavmae_sync.data.manifest import (
     CLIPS_FILE,
     CLIPS_SCHEMA,

@@ -24,7 +24,8 @@ from cavmae_sync.embedding.rows import differs_from_previous, finite, unit_rows
 from cavmae_sync.embedding.types import ClipEmbedding, DatasetEmbeddings
 from cavmae_sync.inputs.model_input import ModelInput, model_input
 from cavmae_sync.media import Clip
-from cavmae_sync.model import CAVMAESync, Encoded, weights_fingerprint
+from cavmae_sync.model import CAVMAESync, Encoded
+from cavmae_sync.weights import weights_fingerprint
 
 Progress = Callable[[int, int], None]
 

@@ -27,7 +27,7 @@ from cavmae_sync.model.tokens import Encoded, EncodedPair
 from cavmae_sync.paper import NUM_MELS
 
 if TYPE_CHECKING:
-    from cavmae_sync.model.provenance import Provenance
+    from cavmae_sync.weights.provenance import Provenance
 
 
 #: Which patches are predicted: all, those that the encoder did not see, or none.
@@ -203,16 +203,16 @@ class CAVMAESync(nn.Module):
             folder_or_id: What `save_pretrained` wrote, or `organisation/name` on a hub.
             revision: Branch, tag or commit on the hub.
         """
-        from cavmae_sync.model.hub import find_weights
-        from cavmae_sync.model.weights import load_model
+        from cavmae_sync.weights.hub import find_weights
+        from cavmae_sync.weights.load import load_model
 
         return load_model(find_weights(folder_or_id, revision=revision))
 
     def save_pretrained(
         self, folder: str | Path, *, provenance: "Provenance | None" = None, results: str | None = None
     ) -> Path:
-        """Write weights, configuration and model card into a folder; see `model/publish.py`."""
-        from cavmae_sync.model.publish import save_pretrained
+        """Write weights, configuration and model card into a folder; see `weights/publish.py`."""
+        from cavmae_sync.weights.publish import save_pretrained
 
         return save_pretrained(self, folder, provenance=provenance, results=results)
 
@@ -224,8 +224,8 @@ class CAVMAESync(nn.Module):
         provenance: "Provenance | None" = None,
         results: str | None = None,
     ) -> str:
-        """Publish on a hub in one commit, and return its address; see `model/publish.py`."""
-        from cavmae_sync.model.publish import push_to_hub
+        """Publish on a hub in one commit, and return its address; see `weights/publish.py`."""
+        from cavmae_sync.weights.publish import push_to_hub
 
         return push_to_hub(self, repository, private=private, provenance=provenance, results=results)
 

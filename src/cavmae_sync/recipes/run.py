@@ -10,16 +10,16 @@ from typing import Any
 
 import torch
 
+from cavmae_sync.audit.overlap import shared_clips
 from cavmae_sync.choices import Representation
 from cavmae_sync.compute import float32_products_in, keep_freed_memory
 from cavmae_sync.data import PairDataset, PreparedDataset
-from cavmae_sync.data.overlap import shared_clips
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.embedding.device import device_of
 from cavmae_sync.errors import TrainingError
-from cavmae_sync.evaluation import evaluate_retrieval
-from cavmae_sync.evaluation.reconstruct import picture_of_reconstruction, rasterize
-from cavmae_sync.model import CAVMAESync, find_weights
+from cavmae_sync.model import CAVMAESync
+from cavmae_sync.tasks.reconstruction.reconstruct import picture_of_reconstruction, rasterize
+from cavmae_sync.tasks.retrieval import evaluate_retrieval
 from cavmae_sync.training import (
     PretrainConfig,
     Pretraining,
@@ -28,8 +28,8 @@ from cavmae_sync.training import (
     check_can_compile,
     open_world,
     settle,
-    start_from,
 )
+from cavmae_sync.weights import find_weights, start_from
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,5 +1,6 @@
 """The loop: batches, masks, losses, updates, checkpoints."""
 
+from cavmae_sync.training.auto_values import check_can_compile, is_settled_from, settle
 from cavmae_sync.training.config import LoopConfig, OptimConfig, PretrainConfig, RatePiece
 from cavmae_sync.training.distributed import World, open_world
 from cavmae_sync.training.log import read_metrics
@@ -13,8 +14,6 @@ from cavmae_sync.training.run_folder import (
     weights_of,
 )
 from cavmae_sync.training.schedule import learning_rate_at
-from cavmae_sync.training.settle import check_can_compile, is_settled_from, settle
-from cavmae_sync.training.start import start_from
 from cavmae_sync.training.step import PretrainStep
 
 __all__ = [
@@ -40,7 +39,6 @@ __all__ = [
     "read_config",
     "read_metrics",
     "settle",
-    "start_from",
     "training_data",
     "weights_of",
 ]

@@ -20,7 +20,7 @@ from cavmae_sync.data import Batch, ClipOrder, ClipSampler, Draw, PairDataset, m
 from cavmae_sync.data.draws import Purpose
 from cavmae_sync.errors import NonFiniteLossError, TrainingError
 from cavmae_sync.losses import ContrastConfig
-from cavmae_sync.model import CAVMAESync, Provenance, save_model
+from cavmae_sync.model import CAVMAESync
 from cavmae_sync.model.block import compile_blocks
 from cavmae_sync.training.cached import PartContrast, contrast_of_parts
 from cavmae_sync.training.config import PretrainConfig
@@ -33,6 +33,7 @@ from cavmae_sync.training.run_folder import RunFolder
 from cavmae_sync.training.schedule import learning_rate_at
 from cavmae_sync.training.step import PretrainStep
 from cavmae_sync.training.validation import LOSS_NAMES, validate
+from cavmae_sync.weights import Provenance, save_model
 
 #: Numbers about a model, by name: retrieval on held-out clips, for example.
 Evaluator = Callable[[CAVMAESync], Mapping[str, float]]

@@ -23,9 +23,10 @@ from pydantic import ValidationError
 from cavmae_sync.atomic import PART_SUFFIX, write_text, written_whole
 from cavmae_sync.config import describe_invalid
 from cavmae_sync.errors import ConfigError, TrainingError, WeightsError
-from cavmae_sync.model import CAVMAESync, find_weights, load_model, read_plain
+from cavmae_sync.model import CAVMAESync
 from cavmae_sync.training.config import PretrainConfig
 from cavmae_sync.untrusted import parse_json, read_object
+from cavmae_sync.weights import find_weights, load_model, read_plain
 
 CHECKPOINT_VERSION = 3
 

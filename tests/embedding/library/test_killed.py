@@ -12,7 +12,7 @@ import pytest
 
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.embedding.library import embed_library
-from cavmae_sync.model import save_model
+from cavmae_sync.weights import save_model
 
 from .conftest import SMALL
 

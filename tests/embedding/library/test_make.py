@@ -10,10 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from cavmae_sync.data import PrepareConfig, PreparedDataset, Share, prepare
+from cavmae_sync.data import PrepareConfig, PreparedDataset, prepare
 from cavmae_sync.embedding import Embedder, VisualEmbedding, embed_video
 from cavmae_sync.embedding.library import Pace, embed_library, open_library
 from cavmae_sync.errors import DatasetError, TooManyRejectedError, WeightsError
+from cavmae_sync.work import Share
 
 from .conftest import SMALL, make_video
 

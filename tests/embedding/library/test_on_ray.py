@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from cavmae_sync.data import RayCluster
-from cavmae_sync.data.ray_units import ray_started
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.embedding.library import Pace, embed_library, library_work
 from cavmae_sync.embedding.library.on_ray import _pipeline
 from cavmae_sync.errors import WeightsError
 from cavmae_sync.model import CAVMAESync
+from cavmae_sync.work import RayCluster
+from cavmae_sync.work.on_ray import ray_started
 
 from .conftest import SMALL
 

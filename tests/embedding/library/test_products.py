@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from cavmae_sync.data import Share
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.embedding.library import embed_library, products_of_library
 from cavmae_sync.errors import DatasetError
+from cavmae_sync.work import Share
 
 from .conftest import SMALL
 

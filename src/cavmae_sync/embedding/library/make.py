@@ -19,12 +19,9 @@ import pyarrow as pa
 
 from cavmae_sync.atomic import PART_SUFFIX, write_text
 from cavmae_sync.compute import Float32Products
-from cavmae_sync.data import RayCluster, Share
-from cavmae_sync.data.finish import check_ids, check_rejected
 from cavmae_sync.data.manifest import REJECTED_SCHEMA, list_hash, read_table, rejected_table, write_table
-from cavmae_sync.data.sources import SourceList, list_sources
-from cavmae_sync.data.units import PLAN_FILE, WORK_FOLDER, UnitResult, Work, files_per_unit, run_units
-from cavmae_sync.data.workers import num_cores
+from cavmae_sync.data.preparing.finish import check_ids, check_rejected
+from cavmae_sync.data.preparing.sources import SourceList, list_sources
 from cavmae_sync.embedding.embedder import Embedder
 from cavmae_sync.embedding.library.config import LibraryConfig
 from cavmae_sync.embedding.library.on_ray import encode_on_ray
@@ -39,8 +36,11 @@ from cavmae_sync.embedding.library.schema import (
     SCHEMA_VERSION,
 )
 from cavmae_sync.embedding.library.stream import Pace, encode_units
-from cavmae_sync.model import weights_fingerprint
 from cavmae_sync.untrusted import checked, read_json, read_object
+from cavmae_sync.weights import weights_fingerprint
+from cavmae_sync.work import RayCluster, Share
+from cavmae_sync.work.units import PLAN_FILE, WORK_FOLDER, UnitResult, Work, files_per_unit, run_units
+from cavmae_sync.work.workers import num_cores
 
 _WAY_OUT: Final = "Choose another folder, or remove this one."
 

@@ -17,9 +17,6 @@ import torch
 
 from cavmae_sync.choices import Precision, Representation
 from cavmae_sync.compute import Float32Products
-from cavmae_sync.data.ray_units import COLUMN, RayCluster, failure, ray_started, results_of
-from cavmae_sync.data.units import UnitResult
-from cavmae_sync.data.workers import single_threaded
 from cavmae_sync.embedding.embedder import Embedder
 from cavmae_sync.embedding.library.parts import UnitParts
 from cavmae_sync.embedding.library.pieces import (
@@ -30,6 +27,9 @@ from cavmae_sync.embedding.library.pieces import (
     encode_piece,
 )
 from cavmae_sync.embedding.library.stream import Meter, Pace
+from cavmae_sync.work.on_ray import COLUMN, RayCluster, failure, ray_started, results_of
+from cavmae_sync.work.units import UnitResult
+from cavmae_sync.work.workers import single_threaded
 
 #: Of the cores of a cluster without accelerators one in so many encodes; the rest decode.
 _CORES_PER_ENCODER: Final = 2

@@ -28,9 +28,9 @@ from cavmae_sync.embedding.library.schema import (
     VECTORS,
     vectors_type,
 )
-from cavmae_sync.embedding.outside_files import check_fits
 from cavmae_sync.embedding.rows import unit_rows
 from cavmae_sync.embedding.types import DatasetEmbeddings
+from cavmae_sync.embedding.vector_formats import check_fits
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.untrusted import check_subfolder, checked, read_object, size_inside
 

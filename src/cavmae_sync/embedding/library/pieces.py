@@ -22,10 +22,8 @@ from torch import Tensor
 from cavmae_sync.data import Rejected
 from cavmae_sync.data.flags import is_short, is_silent, is_still
 from cavmae_sync.data.manifest import notes_on
-from cavmae_sync.data.sources import SourceFile
-from cavmae_sync.data.unit import SourceClip
-from cavmae_sync.data.units import FilesUnit
-from cavmae_sync.data.videos import read_video
+from cavmae_sync.data.preparing.prepare_unit import SourceClip
+from cavmae_sync.data.preparing.videos import read_video
 from cavmae_sync.embedding.embedder import Embedder
 from cavmae_sync.embedding.library.config import LibraryConfig
 from cavmae_sync.embedding.library.schema import rows_table
@@ -34,6 +32,8 @@ from cavmae_sync.embedding.video import alignment_of
 from cavmae_sync.errors import MediaError
 from cavmae_sync.inputs import InputConfig, cut_segments, log_mel, normalize_frames, resize_and_crop
 from cavmae_sync.paper import NUM_MELS
+from cavmae_sync.work.source_file import SourceFile
+from cavmae_sync.work.units import FilesUnit
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -18,8 +18,6 @@ from torch import multiprocessing
 from torch.utils.data import DataLoader, IterableDataset
 
 from cavmae_sync.data.manifest import num_refused
-from cavmae_sync.data.units import UnitResult
-from cavmae_sync.data.workers import follow_parent, single_threaded
 from cavmae_sync.embedding.embedder import Embedder
 from cavmae_sync.embedding.library.parts import UnitParts
 from cavmae_sync.embedding.library.pieces import (
@@ -30,6 +28,8 @@ from cavmae_sync.embedding.library.pieces import (
     encode_piece,
 )
 from cavmae_sync.errors import DatasetError
+from cavmae_sync.work.units import UnitResult
+from cavmae_sync.work.workers import follow_parent, single_threaded
 
 #: Pieces that wait for the encoder, for each worker.
 _PIECES_AHEAD: Final = 2

@@ -1,0 +1,145 @@
+"""The page of an audit: what is wrong with how many clips, and the pairs for a person to judge."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from cavmae_sync.audit.duplicates import Pair
+from cavmae_sync.audit.facts import ClipFacts
+from cavmae_sync.audit.figures import Thumbnail, classes_picture, counts_picture, pairs_picture
+from cavmae_sync.audit.report import MEANING, AuditReport
+from cavmae_sync.data import PreparedDataset
+from cavmae_sync.data.manifest import DATASET_FILE
+from cavmae_sync.data.preparing.sources import list_sources
+from cavmae_sync.errors import MediaError
+from cavmae_sync.figures.page import Section, write_page
+from cavmae_sync.inputs import log_mel, resize_and_crop
+from cavmae_sync.media import read_clip
+
+_MOST_PAIRS: Final = 24
+_MOST_ROWS: Final = 60
+_FRAMES: Final = 16
+_PIXELS: Final = 160
+
+
+def write_audit_page(report: AuditReport, path: Path) -> None:
+    """Write one HTML file with everything in it. The least sure pairs come first; they are read again."""
+    audit = report.audit
+    alike = "Left and right should be the same clip. If they are not, keep both: --keep duplicate."
+    sections = [_counts(report)]
+    survival = report.survival_by_class()
+    if survival:
+        sections.append(
+            Section(
+                title="Classes",
+                paragraphs=[
+                    f"{sum(not kept for kept, _ in survival.values())} of {len(survival)} classes have "
+                    "no clip left. Those of which the least is left:"
+                ],
+                pictures=[(classes_picture(survival), "clips that survive by class")],
+            )
+        )
+    if audit.pairs:
+        sections.append(_pairs("Clips that are there twice", alike, audit.pairs, report, same_source=True))
+    if report.against is not None:
+        text = f"Clips that are also in {report.against} (right). One must not train on what one tests on."
+        sections.append(_pairs("Clips of the other dataset", text, report.overlap, report, same_source=False))
+    wrong = [clip for clip in audit.expected if clip.state != "ok"]
+    if wrong:
+        sections.append(
+            Section(
+                title="What is wrong, clip by clip",
+                paragraphs=[
+                    f"The first {min(len(wrong), _MOST_ROWS)} of {len(wrong)}; all are in audit.csv."
+                ],
+                header=("clip", "state", "details"),
+                rows=[(clip.id, clip.state, clip.details[:120]) for clip in wrong[:_MOST_ROWS]],
+            )
+        )
+    write_page(
+        path,
+        title="What is left of the videos",
+        lead=". ".join(report.caption()) + ".",
+        sections=sections,
+        footer=f"Made by cavmae-sync audit of {report.inventory.root}.",
+    )
+
+
+def _counts(report: AuditReport) -> Section:
+    counts, having = report.counts(), report.audit.with_problem()
+    total = max(len(report.audit.expected), 1)
+    return Section(
+        title="Clips by state",
+        paragraphs=[
+            'A clip with several problems counts as the first of them in this order. The column "with it" '
+            "counts every clip that has the problem."
+        ],
+        header=("state", "clips", "of all", "with it", "meaning"),
+        rows=[
+            (state, str(n), f"{n / total:.1%}", str(having[state]), MEANING[state])
+            for state, n in counts.items()
+        ],
+        pictures=[(counts_picture({**counts}), "clips by state")],
+    )
+
+
+def _pairs(
+    title: str, text: str, pairs: Sequence[Pair], report: AuditReport, *, same_source: bool
+) -> Section:
+    clips = report.audit.clips
+    others = clips if same_source else report.other
+    other_root = report.inventory.root if same_source else Path(str(report.against))
+    # The least sure first: those are to be judged.
+    by_doubt = sorted(pairs, key=lambda pair: ("file" in pair.same, len(pair.same), _surest(pair)))
+    if not pairs:
+        return Section(title=title, paragraphs=[text, "There is none."])
+    shown = []
+    for pair in by_doubt[:_MOST_PAIRS]:
+        clip, twin = clips[pair.first], others[pair.second]
+        middle = min(clip.duration_seconds, twin.duration_seconds) / 2
+        one = _thumbnail(clip, report.inventory.root, at_seconds=middle)
+        other = _thumbnail(twin, other_root, at_seconds=middle)
+        if one is not None and other is not None:
+            shown.append((one, other, _how(pair)))
+    note = f"Pairs: {len(pairs)}. Shown, the least sure first: {len(shown)}, each as picture and spectrogram."
+    pictures = [(pairs_picture(shown), title)] if shown else []
+    return Section(title=title, paragraphs=[text, note], pictures=pictures)
+
+
+def _surest(pair: Pair) -> float:
+    return max(likeness for likeness in (pair.sound, pair.picture, 0.0) if likeness is not None)
+
+
+def _how(pair: Pair) -> str:
+    lines = ["same file"] if "file" in pair.same else []
+    lines += [
+        f"{name} {likeness:.2f}"
+        for name, likeness in (("sound", pair.sound), ("picture", pair.picture))
+        if likeness is not None
+    ]
+    return "\n".join(lines)
+
+
+def _thumbnail(clip: ClipFacts, root: Path, *, at_seconds: float) -> Thumbnail | None:
+    """The clip, read again, and its frame at a time; None when it cannot be read any more."""
+    if (root / DATASET_FILE).is_file():
+        with PreparedDataset.open(root) as dataset:
+            index = dataset.clip_ids.index(clip.id)
+            times_T = np.array(dataset.row(index).frame_seconds)
+            frame_HWC = dataset.read_frame(index, int(np.abs(times_T - at_seconds).argmin()))
+            stop = dataset.num_spectrogram_frames(index)
+            log_mel_NM = dataset.read_log_mel_rows(index, start=0, stop=stop)
+            return Thumbnail(title=clip.id, frame_HWC=frame_HWC, log_mel_NM=log_mel_NM)
+    folder = root if root.is_dir() else list_sources(root).root
+    try:
+        read = read_clip(folder / clip.source, start_seconds=clip.start_seconds, num_frames=_FRAMES)
+    except MediaError:
+        return None
+    nearest = int(np.abs(read.frame_seconds_T - at_seconds).argmin())
+    return Thumbnail(
+        title=clip.id,
+        frame_HWC=resize_and_crop(read.frames_THWC[nearest : nearest + 1], pixels=_PIXELS).numpy()[0],
+        log_mel_NM=np.asarray(log_mel(read.waveform_S)),
+    )

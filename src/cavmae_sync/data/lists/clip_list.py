@@ -1,0 +1,170 @@
+"""Lists of clips, and the prepared clips that are on them."""
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+from cavmae_sync.choices import ListSplit
+from cavmae_sync.data.lists.files import read_list_file
+from cavmae_sync.data.lists.names import WantedClip, match_names
+from cavmae_sync.data.lists.rows import ListFile
+from cavmae_sync.data.store import PreparedDataset
+from cavmae_sync.errors import DatasetError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClipList:
+    """Which clips, in which order, with which labels.
+
+    Attributes:
+        ids: Clips as their layout names them: `<11 characters>_<6 digits>` in VGGSound, 11 characters in
+            AudioSet, anything else in other data. All different.
+        labels: Labels of each, as the file writes them; none where it has none.
+        name: What to call the list, for example the name of its file.
+        source: Where it came from, in words.
+        start_seconds: Where each clip starts in its video, where the file says so; empty where it does not.
+            By it, other stretches of the same video are told apart.
+    """
+
+    ids: tuple[str, ...]
+    labels: tuple[tuple[str, ...], ...]
+    name: str
+    source: str
+    start_seconds: tuple[float | None, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.ids) != len(self.labels):
+            raise ValueError(f"{len(self.ids)} ids need as many tuples of labels, got {len(self.labels)}")
+        if self.start_seconds and len(self.start_seconds) != len(self.ids):
+            raise ValueError(f"{len(self.ids)} ids need as many starts, got {len(self.start_seconds)}")
+        if not self.ids:
+            raise ValueError("a list needs one clip at least")
+        if len(set(self.ids)) != len(self.ids):
+            raise ValueError("the ids of a list must all be different")
+        for text in (*self.ids, *(label for labels in self.labels for label in labels)):
+            if not text or not text.isprintable():
+                raise ValueError(f"ids and labels must be printable and not empty, got {text!r:.80}")
+
+    def __len__(self) -> int:
+        """Number of clips."""
+        return len(self.ids)
+
+    def take(self, numbers: Sequence[int]) -> Self:
+        """Some of the clips, by their places, in the order given."""
+        return replace(
+            self,
+            ids=tuple(self.ids[number] for number in numbers),
+            labels=tuple(self.labels[number] for number in numbers),
+            start_seconds=tuple(self.start_seconds[number] for number in numbers if self.start_seconds),
+        )
+
+    @property
+    def wanted_clips(self) -> list[WantedClip]:
+        """The clips as `match_names` looks for them."""
+        starts = self.start_seconds or (None,) * len(self)
+        clips = zip(self.ids, starts, strict=True)
+        return [WantedClip(id=clip, start_seconds=start) for clip, start in clips]
+
+    @property
+    def sha256(self) -> str:
+        """Fingerprint of ids and labels, in order.
+
+        SHA-256 of, for each clip, `id <tab> label <tab> label ... <newline>` in UTF-8. Name, source, starts
+        and the format of the file do not matter.
+        """
+        digest = hashlib.sha256()
+        for clip, labels in zip(self.ids, self.labels, strict=True):
+            digest.update(("\t".join((clip, *labels)) + "\n").encode())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Selection:
+    """The prepared clips that are on a list.
+
+    Attributes:
+        clips: Them, in the order of the list.
+        missing: Ids of the list that no prepared clip is, in the order of the list.
+        by_rule: How many each rule of `cavmae_sync.data.lists.names` found.
+        num_spare: Prepared clips left out because another one is the same clip by a better rule.
+    """
+
+    clips: PreparedDataset
+    missing: tuple[str, ...]
+    by_rule: Mapping[str, int]
+    num_spare: int
+
+
+def read_clip_list(path: str | os.PathLike[str], *, split: ListSplit | None = None) -> ClipList:
+    """Read a list of clips of any known format, told apart by its content.
+
+    Known are the JSON manifest of CAV-MAE, AudioSet's segments, VGGSound's list, a CSV with the header
+    `video_id,labels`, and text with one id a line; see `cavmae_sync.data.lists.files`.
+
+    Args:
+        path: The file.
+        split: Which rows of VGGSound's list; None takes all.
+
+    Raises:
+        DatasetError: It is missing, of no known format, malformed (names the line), or lists a clip twice.
+    """
+    return as_clip_list(read_list_file(Path(path), split=split))
+
+
+def as_clip_list(file: ListFile) -> ClipList:
+    """A file's clips as a list.
+
+    Raises:
+        DatasetError: The file lists a clip twice, or has an id or label that cannot be printed.
+    """
+    first: dict[str, int] = {}
+    for clip in file.clips:
+        if first.setdefault(clip.id, clip.line) != clip.line:
+            raise DatasetError(
+                f"{file.path} {file.unit} {clip.line}: {clip.id} is on {file.unit} {first[clip.id]} "
+                "already. A list names a clip once; remove one."
+            )
+    starts = tuple(clip.start_seconds for clip in file.clips)
+    try:
+        return ClipList(
+            ids=tuple(first),
+            labels=tuple(clip.labels for clip in file.clips),
+            name=file.path.stem,
+            source=f"{file.path.name} ({file.kind})",
+            start_seconds=() if all(start is None for start in starts) else starts,
+        )
+    except ValueError as error:
+        raise DatasetError(f"{file.path}: {error}.") from error
+
+
+def select(clips: PreparedDataset, wanted: ClipList) -> Selection:
+    """The prepared clips that a list names, in its order.
+
+    Which clip is which listed one, `cavmae_sync.data.lists.names` says. Of a file that gave several clips
+    (`NAME@START`) one counts only where name and list tell which.
+
+    Args:
+        clips: Prepared clips.
+        wanted: The list.
+
+    Raises:
+        DatasetError: Not one is there, or two clips are one of the list, by one rule.
+    """
+    ids = clips.clip_ids
+    matches = match_names(ids, wanted.wanted_clips)
+    row_of = {number: row for row, number in enumerate(matches.wanted_of) if number is not None}
+    if not row_of:
+        raise DatasetError(
+            f"Not one clip of {wanted.name} ({len(wanted)} clips, the first {wanted.ids[0]!r}) is in "
+            f"{clips.folder}, whose clips are called {', '.join(map(repr, ids[:3]))}. A file is found by "
+            "the id of its clip; docs/official-data.md has the rules."
+        )
+    return Selection(
+        clips=clips.subset([row_of[number] for number in sorted(row_of)]),
+        missing=tuple(clip for number, clip in enumerate(wanted.ids) if number not in row_of),
+        by_rule=matches.by_rule,
+        num_spare=matches.num_spare,
+    )

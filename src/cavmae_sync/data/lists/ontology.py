@@ -1,0 +1,149 @@
+"""AudioSet's ontology, `ontology.json`: names of sounds, and which sound is a kind of which."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cavmae_sync.data.lists.classes import ClassLabels, read_class_labels
+from cavmae_sync.data.lists.rows import read_text
+from cavmae_sync.data.same_name import form_of
+from cavmae_sync.errors import DatasetError
+from cavmae_sync.untrusted import parse_json
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OntologyNode:
+    """One sound.
+
+    Attributes:
+        mid: Its id, for example "/m/09x0r".
+        name: Its name, for example "Speech".
+        children: Ids of the kinds of it.
+        is_abstract: It only groups others, and is no label of a clip.
+        is_blacklisted: Left out of AudioSet because it is hard to tell.
+    """
+
+    mid: str
+    name: str
+    children: tuple[str, ...]
+    is_abstract: bool
+    is_blacklisted: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ontology:
+    """All sounds. A sound may be a kind of several others; none is a kind of itself, however indirectly.
+
+    Attributes:
+        path: Where it comes from.
+        nodes: Id -> sound, in the order of the file.
+    """
+
+    path: Path
+    nodes: Mapping[str, OntologyNode]
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """Sounds that are a kind of nothing else."""
+        children = {child for node in self.nodes.values() for child in node.children}
+        return tuple(mid for mid in self.nodes if mid not in children)
+
+    def name_of(self, label: str) -> str:
+        """Name of a label; the label itself where it is no id of the ontology."""
+        node = self.nodes.get(label)
+        return label if node is None else node.name
+
+    def ancestors(self, mid: str) -> frozenset[str]:
+        """Everything that a sound is a kind of, itself left out.
+
+        Raises:
+            KeyError: There is no such sound.
+        """
+        parents: dict[str, set[str]] = {name: set() for name in self.nodes}
+        for node in self.nodes.values():
+            for child in node.children:
+                parents[child].add(node.mid)
+        found: set[str] = set()
+        waiting = [mid]
+        while waiting:
+            new = parents[waiting.pop()] - found
+            found |= new
+            waiting.extend(new)
+        return frozenset(found)
+
+
+def read_ontology(path: Path) -> Ontology:
+    """Read the ontology.
+
+    Raises:
+        DatasetError: It is missing or malformed (names the entry), names a child that is not there, or goes
+            in a circle.
+    """
+    try:
+        parsed = parse_json(read_text(path))
+    except ValueError as error:
+        raise DatasetError(f"{path} is not JSON: {error}. Fetch it again.") from error
+    if not isinstance(parsed, list) or not parsed:
+        raise DatasetError(f"{path} must be a list of sounds. Give AudioSet's ontology.json.")
+    nodes: dict[str, OntologyNode] = {}
+    for number, item in enumerate(parsed):
+        node = _node(item, f"{path}, entry {number}")
+        if node.mid in nodes:
+            raise DatasetError(f"{path}, entry {number}: {node.mid} is there already.")
+        nodes[node.mid] = node
+    for node in nodes.values():
+        absent = [child for child in node.children if child not in nodes]
+        if absent:
+            raise DatasetError(f"{path}: {node.name} has the child {absent[0]}, which is no sound of it.")
+    _check_no_circle(nodes, path)
+    return Ontology(path=path, nodes=nodes)
+
+
+def read_classes(path: Path) -> ClassLabels:
+    """Read a class list, or an ontology, all of whose sounds are then classes.
+
+    Raises:
+        DatasetError: It is missing or malformed.
+    """
+    if read_text(path).lstrip()[0] != "[":
+        return read_class_labels(path)
+    nodes = read_ontology(path).nodes
+    return ClassLabels(path=path, mids=tuple(nodes), names=tuple(node.name for node in nodes.values()))
+
+
+def _node(item: Any, where: str) -> OntologyNode:
+    if not isinstance(item, dict):
+        raise DatasetError(f"{where} is not an object.")
+    for key in ("id", "name"):
+        if not isinstance(item.get(key), str) or not item[key]:
+            raise DatasetError(f"{where}: {key!r} is {item.get(key)!r:.80}, it must be a text.")
+    for key in ("child_ids", "restrictions"):
+        if not isinstance(item.get(key), list) or not all(isinstance(entry, str) for entry in item[key]):
+            raise DatasetError(f"{where}: {key!r} is {item.get(key)!r:.80}, it must be a list of texts.")
+    return OntologyNode(
+        mid=item["id"],
+        name=form_of(item["name"]),
+        children=tuple(item["child_ids"]),
+        is_abstract="abstract" in item["restrictions"],
+        is_blacklisted="blacklist" in item["restrictions"],
+    )
+
+
+def _check_no_circle(nodes: Mapping[str, OntologyNode], path: Path) -> None:
+    """Take away what has no parent, again and again: what is left goes in a circle."""
+    num_parents = dict.fromkeys(nodes, 0)
+    for node in nodes.values():
+        for child in node.children:
+            num_parents[child] += 1
+    free = [mid for mid, count in num_parents.items() if count == 0]
+    num_taken = 0
+    while free:
+        num_taken += 1
+        for child in nodes[free.pop()].children:
+            num_parents[child] -= 1
+            if num_parents[child] == 0:
+                free.append(child)
+    if num_taken < len(nodes):
+        left = [nodes[mid].name for mid, count in num_parents.items() if count > 0]
+        raise DatasetError(f"{path}: these sounds are kinds of themselves, in a circle: {left[:5]}.")

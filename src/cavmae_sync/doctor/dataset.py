@@ -1,0 +1,258 @@
+"""Checks on a prepared dataset, without a model's vectors.
+
+Letters: N clips, T frames of a clip, H W pixels, C channels.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from cavmae_sync.data import PreparedDataset
+from cavmae_sync.data.manifest import ClipRow
+from cavmae_sync.doctor.diagnosis import standard_score
+from cavmae_sync.doctor.finding import Finding
+from cavmae_sync.doctor.known import PUBLISHED_NUM_FRAMES
+from cavmae_sync.doctor.subject import Subject
+from cavmae_sync.inputs.spectrogram import num_spectrogram_frames
+from cavmae_sync.paper import CAVMAE_NUM_FRAMES, SAMPLE_RATE_HZ
+
+#: Rates that recordings have; a clip whose length is off by the ratio of one to ours was read wrongly.
+_OTHER_RATES_HZ: Final = (8_000, 11_025, 22_050, 24_000, 32_000, 44_100, 48_000)
+#: Pictures are compared at this size.
+_SMALL_PIXELS: Final = 12
+#: Clips whose pictures are looked at.
+_MOST_CLIPS: Final = 50
+_LEAST_CLIPS: Final = 8
+#: A picture that differs by less, in grey levels, has one colour; a log-mel that does, one sound.
+_ONE_COLOUR: Final = 1.0
+_ONE_SOUND: Final = 0.1
+#: One recording may be black and silent; several stand for something.
+_LEAST_DEAD: Final = 2
+#: Frames that cover less than this share of what they should are not spread over the clip.
+_LEAST_SPREAD: Final = 0.8
+#: Frames further apart need not look alike: in healthy generated clips, neighbours 0.67 s apart differed by
+#: 74 % of what any two frames do, neighbours 1.3 s apart by 100 %.
+_MOST_APART_SECONDS: Final = 0.8
+#: Frames in order gain more than this; fewer clips than needed to exclude it allow no claim.
+_LEAST_ORDER_GAIN: Final = 0.1
+#: A last picture shown so often in a row, in most clips that move, is a filler.
+_LEAST_COPIES: Final = 3
+
+
+def check_sound(_subject: Subject, clips: PreparedDataset) -> Finding:
+    """Lengths of sound are those of the clips, and no length betrays a wrong sample rate."""
+    rows = [clips.row(i) for i in range(len(clips))]
+    odd = [row.id for row in rows if num_spectrogram_frames(row.num_samples) != row.num_spectrogram_frames]
+    if odd:
+        return Finding(
+            check="sound",
+            status="FAIL",
+            measured=f"{len(odd)} of {len(rows)} clips have a log-mel of another length than their sound: "
+            f"{odd[0]}",
+            needed="one row for each 10 ms",
+            advice="Prepare the dataset again",
+        )
+    seconds_N = np.array([row.num_samples for row in rows]) / SAMPLE_RATE_HZ
+    shape = f"16 kHz; sound of {seconds_N.min():.2f} to {seconds_N.max():.2f} s"
+    clip_seconds = clips.config.clip_seconds
+    if (rate := _betrayed_rate(seconds_N, rows, clip_seconds)) is not None:
+        kilohertz, median = rate / 1000, float(np.median(seconds_N))
+        true, read = (16, kilohertz) if (median < clip_seconds) == (kilohertz > 16) else (kilohertz, 16)
+        return Finding(
+            check="sound",
+            status="FAIL",
+            measured=f"{shape}; most last {median:.2f} s, as {clip_seconds:g} s at {true:g} kHz do when they "
+            f"are read as {read:g} kHz",
+            needed=f"{clip_seconds:g} s",
+            advice="Look at the rates in the headers of the sound files, resample to 16 kHz, prepare again",
+        )
+    flags = {
+        name: sum(getattr(row, f"is_{name}") for row in rows)
+        for name in ("silent", "still", "short", "duplicate")
+    }
+    counted = ", ".join(f"{count} {name}" for name, count in flags.items() if count)
+    return Finding(
+        check="sound",
+        status="note" if counted else "ok",
+        measured=f"{shape}{'; ' + counted if counted else ''}",
+    )
+
+
+def _betrayed_rate(
+    seconds_N: NDArray[np.float64], rows: Sequence[ClipRow], clip_seconds: float
+) -> int | None:
+    pictures_N = np.array([row.stop_seconds - row.start_seconds for row in rows])
+    for rate in _OTHER_RATES_HZ:
+        for ratio in (SAMPLE_RATE_HZ / rate, rate / SAMPLE_RATE_HZ):
+            near_clip = np.abs(seconds_N / clip_seconds / ratio - 1) < 0.005
+            near_picture = np.abs(seconds_N / pictures_N / ratio - 1) < 0.005
+            if len(rows) >= _LEAST_CLIPS and max(near_clip.mean(), near_picture.mean()) > 0.5:
+                return rate
+    return None
+
+
+def check_num_frames(subject: Subject, clips: PreparedDataset) -> Finding:
+    """Clips have as many frames as the model was trained with."""
+    recorded = subject.provenance.num_frames
+    trained = recorded or PUBLISHED_NUM_FRAMES.get(subject.provenance.layout)
+    if trained is None:
+        return Finding(
+            check="frame count",
+            status="note",
+            measured=f"{clips.num_frames} frames; the weights do not say how many they were trained with",
+        )
+    source = "the header" if recorded else "published"
+    if clips.num_frames == trained:
+        return Finding(
+            check="frame count", status="ok", measured=f"{trained} frames, as in training ({source})"
+        )
+    ten = clips.num_frames == CAVMAE_NUM_FRAMES
+    why = "; ten is what CAV-MAE's extractor writes, to which the README of Sync points" if ten else ""
+    return Finding(
+        check="frame count",
+        status="FAIL",
+        measured=f"{clips.num_frames} frames{why}",
+        needed=f"{trained} ({source})",
+        advice=f"Prepare the videos again with num_frames={trained}",
+    )
+
+
+def check_times(_subject: Subject, clips: PreparedDataset) -> Finding:
+    """Frames are in order, inside their clip and spread over it (spec 1.10)."""
+    count = clips.num_frames
+    spreads: list[float] = []
+    for row in (clips.row(i) for i in range(len(clips))):
+        times_T, length = np.array(row.frame_seconds), row.stop_seconds - row.start_seconds
+        if (np.diff(times_T) < 0).any() or times_T[0] < 0 or times_T[-1] > length + 1e-3:
+            return Finding(
+                check="frame times",
+                status="FAIL",
+                measured=f"{row.id}: times {times_T[0]:.2f} to {times_T[-1]:.2f} s of {length:.2f} s",
+                needed="ascending, inside the clip",
+                advice="Prepare the dataset again",
+            )
+        spreads.append(float(times_T[-1] - times_T[0]) / min(length, clips.config.clip_seconds))
+    needed = (count - 1) / count
+    median = float(np.median(spreads))
+    measured = f"ascending, inside the clip, spread over {median:.0%} of it"
+    if median >= _LEAST_SPREAD * needed:
+        return Finding(check="frame times", status="ok", measured=measured)
+    return Finding(
+        check="frame times",
+        status="FAIL",
+        measured=f"{measured}: the frames show a part of the clip, the sound is spread over all of it",
+        needed=f"at least {_LEAST_SPREAD * needed:.0%}",
+        advice="Extract the frames over the whole clip, or import them with the rule they were extracted by",
+    )
+
+
+def check_pictures(_subject: Subject, clips: PreparedDataset) -> list[Finding]:
+    """Filled-up frames, and frames in no order: both can be told from the pictures alone."""
+    small_NTHW = small_pictures(clips)
+    return [_copies(small_NTHW), _order(clips, small_NTHW)]
+
+
+def small_pictures(clips: PreparedDataset) -> Tensor:
+    """Grey and small, float32 in grey levels, of the first clips: [N, T, 12, 12]."""
+    clips = clips.head(_MOST_CLIPS)
+    shown = [[_small(clips.read_frame(i, t)) for t in range(clips.num_frames)] for i in range(len(clips))]
+    return torch.stack([torch.stack(frames) for frames in shown])
+
+
+def _small(frame_HWC: NDArray[np.uint8]) -> Tensor:
+    grey_HW = torch.from_numpy(frame_HWC).float().mean(dim=-1)
+    return F.adaptive_avg_pool2d(grey_HW[None, None], _SMALL_PIXELS)[0, 0]
+
+
+def check_substitutes(_subject: Subject, clips: PreparedDataset) -> Finding:
+    """No clips are one colour and one constant sound: nothing was put in the place of broken files."""
+    still = [index for index in range(len(clips)) if clips.row(index).is_still]
+    blank = [index for index in still if _spread(_small(clips.read_frame(index, 0))) < _ONE_COLOUR]
+    dead = [clips.clip_id(index) for index in blank if _spread(_log_mel(clips, index)) < _ONE_SOUND]
+    if len(dead) >= _LEAST_DEAD:
+        return Finding(
+            check="substitutions",
+            status="FAIL",
+            measured=f"{len(dead)} of {len(clips)} clips have one colour and constant sound: {dead[0]}",
+            needed="none",
+            advice="They stand for files that could not be read. `cavmae-sync audit` of the dataset lists "
+            "the others in survivors.txt; `evaluate retrieval --list` takes it",
+        )
+    extra = f"; {len(blank)} with pictures of one colour" if blank else ""
+    extra += f", one of them with constant sound: {dead[0]}" if dead else ""
+    return Finding(
+        check="substitutions",
+        status="note" if blank else "ok",
+        measured=f"0 in {len(clips)} clips{extra}",
+    )
+
+
+def _log_mel(clips: PreparedDataset, index: int) -> Tensor:
+    stop = clips.num_spectrogram_frames(index)
+    return torch.from_numpy(clips.read_log_mel_rows(index, start=0, stop=stop)).float()
+
+
+def _spread(values: Tensor) -> float:
+    return float(values.max() - values.min())
+
+
+def _copies(small_NTHW: Tensor) -> Finding:
+    same_NT = (small_NTHW[:, 1:] == small_NTHW[:, :-1]).flatten(2).all(-1)
+    moving = ~same_NT.all(dim=1)
+    if small_NTHW.shape[1] < 2 or int(moving.sum()) < _LEAST_CLIPS:
+        return Finding(check="copied frames", status="skipped", measured="too few clips whose picture moves")
+    last = same_NT[moving].int().flip(1).cumprod(1).sum(1)
+    median = int(last.median())
+    if median < _LEAST_COPIES:
+        return Finding(check="copied frames", status="ok", measured="the last frames are different pictures")
+    count = small_NTHW.shape[1]
+    return Finding(
+        check="copied frames",
+        status="FAIL",
+        measured=f"in most clips the last {median + 1} of {count} frames are one picture: {count - median} "
+        f"frames were filled up to {count}, as the official loader does",
+        needed=f"{count} different pictures",
+        advice=f"Extract {count} frames over the whole clip",
+    )
+
+
+def _order(clips: PreparedDataset, small_NTHW: Tensor) -> Finding:
+    """Neighbours in time look more alike than distant frames, where they are not far apart."""
+    num_frames = small_NTHW.shape[1]
+    flat_NTP = small_NTHW.flatten(2)
+    distances_NTT = torch.cdist(flat_NTP, flat_NTP, p=1) / flat_NTP.shape[-1]
+    near_N = distances_NTT.diagonal(offset=1, dim1=1, dim2=2).mean(-1)
+    mean_N = distances_NTT.sum((1, 2)) / (num_frames * max(1, num_frames - 1))
+    moving = mean_N > 0.5
+    if num_frames < 4 or int(moving.sum()) < _LEAST_CLIPS:
+        return Finding(check="frame order", status="skipped", measured="too few frames or clips that move")
+    gains_N = 1 - near_N[moving] / mean_N[moving]
+    z, gain = standard_score(gains_N), float(gains_N.mean())
+    measured = f"neighbouring frames differ by {1 - gain:.0%} of what any two frames do (z = {z:.1f})"
+    if z >= 3:
+        return Finding(check="frame order", status="ok", measured=measured)
+    highest = gain + 3 * float(gains_N.std()) / len(gains_N) ** 0.5
+    if (apart := _seconds_apart(clips)) > _MOST_APART_SECONDS or highest >= _LEAST_ORDER_GAIN:
+        return Finding(
+            check="frame order",
+            status="note",
+            measured=f"{measured}: {int(moving.sum())} clips that move, frames {apart:.2g} s apart, allow no "
+            "claim",
+        )
+    return Finding(
+        check="frame order",
+        status="FAIL",
+        measured=f"{measured}: the frames seem to be shuffled in time",
+        needed="less than 100 % beyond noise",
+        advice="Sort the frames by their time, and number them so that they stay sorted",
+    )
+
+
+def _seconds_apart(clips: PreparedDataset) -> float:
+    times = [clips.row(i).frame_seconds for i in range(min(len(clips), _MOST_CLIPS))]
+    return float(np.median([(times_T[-1] - times_T[0]) / (len(times_T) - 1) for times_T in times]))

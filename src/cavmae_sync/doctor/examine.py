@@ -1,0 +1,203 @@
+"""The whole examination: every check in order, and the cheap ones that go before every score."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import chain
+from typing import Final
+
+import numpy as np
+import torch
+
+from cavmae_sync.data import ClipDataset, PreparedDataset
+from cavmae_sync.doctor.behaviour import check_behaviour, check_inputs
+from cavmae_sync.doctor.dataset import (
+    check_num_frames,
+    check_pictures,
+    check_sound,
+    check_substitutes,
+    check_times,
+)
+from cavmae_sync.doctor.diagnosis import num_parts
+from cavmae_sync.doctor.fault_probe import Material
+from cavmae_sync.doctor.finding import DoctorReport, Finding
+from cavmae_sync.doctor.installation import check_decoder, check_known_vectors
+from cavmae_sync.doctor.outside import check_outside
+from cavmae_sync.doctor.pairs import check_faults, check_matched, check_shuffled, check_within
+from cavmae_sync.doctor.subject import Subject
+from cavmae_sync.doctor.weights import check_constants, check_file, check_finite, check_layout, check_trained
+from cavmae_sync.embedding import DatasetEmbeddings
+from cavmae_sync.errors import ConfigError
+from cavmae_sync.inputs import ModelInput
+from cavmae_sync.weights import weights_fingerprint
+
+#: Clips that are read unless somebody says otherwise: enough to see a mild fault.
+NUM_CLIPS: Final = 100
+
+Progress = Callable[[int, int], None]
+_Check = Callable[[], Finding | list[Finding]]
+
+#: Neighbours that are drawn together.
+_RUN: Final = 10
+#: Clips whose times are looked at before a score.
+_READY_ROWS: Final = 50
+
+#: Without finite weights and vectors the checks behind them would only fail in other words.
+_STOPS: Final = frozenset({"finite weights", "finite vectors"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Examination:
+    """What is examined beside the weights.
+
+    Attributes:
+        clips: A prepared dataset, or None.
+        num_clips: Take so many of its clips, drawn at random.
+        seed: Of the draw and of the permutations.
+        embeddings: Vectors of the package's clip, of an outside pipeline, or None.
+    """
+
+    clips: PreparedDataset | None = None
+    num_clips: int = NUM_CLIPS
+    seed: int = 0
+    embeddings: DatasetEmbeddings | None = None
+
+
+def examine(
+    subject: Subject, examination: Examination | None = None, *, on_progress: Progress | None = None
+) -> DoctorReport:
+    """Make every check and say what was found.
+
+    Args:
+        subject: The weights, opened by `open_subject`.
+        examination: Data and vectors to examine too.
+        on_progress: Called with parts done and parts in all.
+    """
+    examination = examination or Examination()
+    began = time.monotonic()
+    clips = _drawn(examination)
+    findings: list[Finding] = []
+    for check in _checks(subject, examination, clips, on_progress):
+        found = check()
+        findings += [found] if isinstance(found, Finding) else found
+        if any(finding.status == "FAIL" and finding.check in _STOPS for finding in findings):
+            break
+    where = f" on {examination.clips.folder}" if examination.clips is not None else ""
+    return DoctorReport(
+        findings=tuple(findings),
+        subject=f"{subject.path}{where}",
+        weights=weights_fingerprint(subject.model),
+        num_clips=0 if clips is None else len(clips),
+        seconds=time.monotonic() - began,
+    )
+
+
+def check_ready(subject: Subject, clips: PreparedDataset | None) -> None:
+    """The cheap checks, which go before every score: structure, constants, frames, substitutes, vectors.
+
+    Args:
+        subject: The weights, opened by `open_subject`.
+        clips: What they will be measured on; None where that is no prepared dataset.
+
+    Raises:
+        ConfigError: A check fails, so that a score would not be what it says.
+    """
+    checks: list[_Check] = [
+        lambda: check_constants(subject),
+        lambda: check_layout(subject),
+        lambda: check_finite(subject),
+        lambda: check_trained(subject),
+    ]
+    if clips is not None and len(clips) > 0:
+        checks += [
+            lambda: check_num_frames(subject, clips),
+            lambda: check_times(subject, clips.head(_READY_ROWS)),
+            lambda: check_substitutes(subject, clips),
+            lambda: check_inputs(subject, _first_inputs(subject, clips), of=clips.folder.name),
+        ]
+    for check in checks:
+        found = check()
+        for finding in [found] if isinstance(found, Finding) else found:
+            if finding.status == "FAIL":
+                on = "" if clips is None else f" --data {clips.folder}"
+                raise ConfigError(
+                    f"no score, because a check fails. {finding.check}: {finding.text()}. "
+                    f"All checks: cavmae-sync doctor {subject.path}{on}"
+                )
+
+
+def _first_inputs(subject: Subject, clips: PreparedDataset) -> ModelInput:
+    """One frame of each of the first two clips (or two of one) and their segments."""
+    dataset = ClipDataset(clips, inputs=subject.model.config.inputs)
+    first = dataset[0]
+    if len(clips) == 1:
+        return ModelInput(frames_TCHW=first.frames_PCHW[:2], segments_TLM=first.segments_PLM[:2])
+    both = [first, dataset[len(clips) - 1]]
+    return ModelInput(
+        frames_TCHW=torch.cat([batch.frames_PCHW[:1] for batch in both]),
+        segments_TLM=torch.cat([batch.segments_PLM[:1] for batch in both]),
+    )
+
+
+def _drawn(examination: Examination) -> PreparedDataset | None:
+    """Some clips, in runs of neighbours: whose sound is its neighbour's shows only among neighbours."""
+    clips, wanted = examination.clips, examination.num_clips
+    if clips is None:
+        return None
+    if len(clips) == 0:
+        raise ConfigError(f"{clips.folder} has no clips, so there is nothing to examine.")
+    if len(clips) <= wanted:
+        return clips
+    starts = np.random.default_rng(examination.seed).permutation(np.arange(0, len(clips), _RUN))
+    runs = (starts[:, None] + np.arange(_RUN)).flatten()
+    return clips.subset(np.sort(runs[runs < len(clips)][:wanted]))
+
+
+def _checks(
+    subject: Subject,
+    examination: Examination,
+    clips: PreparedDataset | None,
+    on_progress: Progress | None,
+) -> list[_Check]:
+    of_weights: list[_Check] = [
+        lambda: check_file(subject),
+        lambda: check_layout(subject),
+        lambda: check_finite(subject),
+        lambda: check_trained(subject),
+        lambda: check_constants(subject),
+        lambda: check_decoder(subject),
+        lambda: check_behaviour(subject),
+        lambda: check_known_vectors(subject),
+    ]
+    outside = examination.embeddings
+    of_outside: list[_Check] = [] if outside is None else [lambda: check_outside(subject, outside)]
+    if clips is None:
+        none = Finding(check="data", status="skipped", measured="no dataset given; add --data DATASET")
+        return [*of_weights, *of_outside, lambda: none]
+    return list(chain(of_weights, of_outside, _checks_of_data(subject, clips, examination.seed, on_progress)))
+
+
+def _checks_of_data(
+    subject: Subject, clips: PreparedDataset, seed: int, on_progress: Progress | None
+) -> list[_Check]:
+    parts = num_parts(subject.model, clips.num_frames)
+    done = 0
+
+    def on_part() -> None:
+        nonlocal done
+        done += 1
+        if on_progress is not None:
+            on_progress(min(done, parts), parts)
+
+    material = Material(subject.embedder, clips, on_part=on_part)
+    return [
+        lambda: check_sound(subject, clips),
+        lambda: check_num_frames(subject, clips),
+        lambda: check_times(subject, clips),
+        lambda: check_substitutes(subject, clips),
+        lambda: check_pictures(subject, clips),
+        lambda: check_matched(material, seed=seed),
+        lambda: check_shuffled(material, seed=seed),
+        lambda: check_within(material),
+        lambda: check_faults(material),
+    ]

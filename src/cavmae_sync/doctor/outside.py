@@ -1,0 +1,195 @@
+"""Vectors of the package's clip that something else computed with the same weights: how do they differ?
+
+Sound and picture are compared apart, so that one fault in each is found as two.
+
+Letters: F frames looked at, T frames of the clip, D width.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from cavmae_sync.doctor.fault_probe import like
+from cavmae_sync.doctor.faults import FAULTS, Change
+from cavmae_sync.doctor.finding import Finding
+from cavmae_sync.doctor.subject import Subject
+from cavmae_sync.embedding import DatasetEmbeddings, Embedder
+from cavmae_sync.exchange.proof import read_proof_clip
+from cavmae_sync.inputs import cut_segments, log_mel, normalize_frames, resize_and_crop
+from cavmae_sync.inputs.arrays import as_tensor
+from cavmae_sync.inputs.frames import resize
+from cavmae_sync.media import Clip
+from cavmae_sync.paper import NUM_FRAMES, SPECTROGRAM_LENGTH
+
+#: Vectors this close are the same but for decoder, resizing and rounding.
+_EQUAL: Final = 0.05
+#: A fault explains a difference when it leaves at most this share of it.
+_EXPLAINS: Final = 0.5
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClipVectors:
+    """Vectors of some frames of the clip.
+
+    Attributes:
+        audio_FD: float32, unit rows.
+        visual_FD: float32, unit rows.
+        frames: Which frames of the clip they are.
+    """
+
+    audio_FD: Tensor
+    visual_FD: Tensor
+    frames: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Way:
+    """A way from the clip to vectors, right or with a fault."""
+
+    name: str
+    change: Change = field(default_factory=Change)
+    is_squashed: bool = False
+    is_patch_mean: bool = False
+
+
+def check_outside(subject: Subject, found: DatasetEmbeddings) -> Finding:
+    """Compare vectors of an outside pipeline with ours, and with ours under each fault.
+
+    Args:
+        subject: The weights that the pipeline used.
+        found: Its vectors of the one clip that `--write-clip` hands out, one for each of 16 frames.
+    """
+    shape, width = tuple(found.audio_NTD.shape), subject.model.config.width
+    if shape != (1, NUM_FRAMES, width):
+        reason = (
+            "The clip has 16 frames; ten are what CAV-MAE's extractor writes"
+            if shape[1:2] == (10,)
+            else "Write audio and visual as [1, 16, width] for the one clip, unit length or not"
+        )
+        return Finding(
+            check="outside vectors",
+            status="FAIL",
+            measured=f"audio and visual are {list(shape)}",
+            needed=f"[1, {NUM_FRAMES}, {width}]",
+            advice=reason,
+        )
+    theirs = ClipVectors(
+        audio_FD=found.audio_NTD[0], visual_FD=found.visual_NTD[0], frames=tuple(range(NUM_FRAMES))
+    )
+    ours = _vectors(subject.embedder, read_proof_clip(), _Way(name="ours"), theirs.frames)
+    worst = max(_distance(ours.audio_FD, theirs.audio_FD), _distance(ours.visual_FD, theirs.visual_FD))
+    if worst <= _EQUAL:
+        return Finding(
+            check="outside vectors",
+            status="ok",
+            measured=f"equal to ours, the mean distance is {worst:.2g}",
+        )
+    return Finding(
+        check="outside vectors",
+        status="FAIL",
+        measured=explain(subject.embedder, theirs),
+        needed=f"a mean distance of at most {_EQUAL:g}",
+        advice="Mend the pipeline and compare again",
+    )
+
+
+def explain(embedder: Embedder, theirs: ClipVectors, *, equal: float = _EQUAL) -> str:
+    """Say of each side what its vectors are equal to, or nearest to.
+
+    Args:
+        embedder: The model that they should be of.
+        theirs: Vectors of the clip.
+        equal: Mean distance up to which vectors are the same.
+    """
+    clip = read_proof_clip()
+    ours = {way.name: _vectors(embedder, clip, way, theirs.frames) for way in _ways(embedder)}
+    return "; ".join(
+        f"{side}: {_nearest(theirs_FD, {name: pick(vectors) for name, vectors in ours.items()}, equal)}"
+        for side, theirs_FD, pick in (
+            ("sound", theirs.audio_FD, _audio),
+            ("pictures", theirs.visual_FD, _visual),
+        )
+    )
+
+
+def _audio(vectors: ClipVectors) -> Tensor:
+    return vectors.audio_FD
+
+
+def _visual(vectors: ClipVectors) -> Tensor:
+    return vectors.visual_FD
+
+
+def _nearest(theirs_FD: Tensor, ours: dict[str, Tensor], equal: float) -> str:
+    distances = {name: _distance(vectors_FD, theirs_FD) for name, vectors_FD in ours.items()}
+    right = distances.pop("ours")
+    if right <= equal:
+        return "equal to ours"
+    name = min(distances, key=distances.__getitem__)
+    if distances[name] <= equal:
+        return f"equal to ours with this fault: {name}"
+    if distances[name] <= _EXPLAINS * right:
+        return (
+            f"nearest to ours with this fault: {name} (distance {distances[name]:.2g} instead of {right:.2g})"
+        )
+    return f"distance {right:.2g} from ours, and no fault of the catalogue explains it"
+
+
+def _ways(embedder: Embedder) -> list[_Way]:
+    has_choice = embedder.model.config.global_token and embedder.representation == "global"
+    planted = [
+        _Way(name=fault.name.replace("_", " "), change=fault.planted)
+        for fault in FAULTS
+        if fault.planted is not None
+        and not fault.planted.clip_shift
+        and fault.applies(embedder.model, NUM_FRAMES)
+    ]
+    extra = [_Way(name="pictures squashed, not cropped", is_squashed=True)]
+    if has_choice:
+        extra.append(_Way(name="mean of the patches instead of the global token", is_patch_mean=True))
+    return [_Way(name="ours"), *planted, *extra]
+
+
+def _vectors(embedder: Embedder, clip: Clip, way: _Way, frames: tuple[int, ...]) -> ClipVectors:
+    change, inputs = way.change, embedder.model.config.inputs
+    if change.model is not None:
+        embedder = like(embedder, change.model(embedder.model))
+    if way.is_patch_mean:
+        embedder = Embedder(
+            embedder.model,
+            device=embedder.device,
+            precision=embedder.precision,
+            representation="patch_mean",
+        )
+    order = change.picture_order
+    places = frames if order is None else [order(NUM_FRAMES)[frame] for frame in frames]
+    shown_FHWC = as_tensor(clip.frames_THWC)[list(places)]
+    side = inputs.frame_pixels
+    fit: Callable[[Tensor], Tensor] = (
+        (lambda pictures: resize(pictures, height=side, width=side, mode="bicubic"))
+        if way.is_squashed
+        else (lambda pictures: resize_and_crop(pictures, pixels=side))
+    )
+    frames_FCHW = normalize_frames(fit(shown_FHWC))
+    if change.pictures is not None:
+        frames_FCHW = change.pictures(frames_FCHW)
+    waveform_S = clip.waveform_S if change.waveform is None else change.waveform(clip.waveform_S)
+    segments_FLM = cut_segments(
+        log_mel(waveform_S)[:SPECTROGRAM_LENGTH], frame_indices=frames, num_frames=NUM_FRAMES, config=inputs
+    )
+    if change.segments is not None:
+        segments_FLM = change.segments(segments_FLM, inputs)
+    return ClipVectors(
+        audio_FD=embedder.embed_segments(segments_FLM),
+        visual_FD=embedder.embed_frames(frames_FCHW).visual_PD,
+        frames=frames,
+    )
+
+
+def _distance(ours_FD: Tensor, theirs_FD: Tensor) -> float:
+    distance = float(torch.linalg.vector_norm(ours_FD - theirs_FD, dim=-1).mean())
+    return math.inf if math.isnan(distance) else distance  # what has no direction is far from everything

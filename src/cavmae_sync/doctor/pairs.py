@@ -1,0 +1,153 @@
+"""Checks on the vectors of a dataset: do a clip's sound and picture belong together?
+
+Letters: N clips, F frames looked at, R permutations.
+"""
+
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from cavmae_sync.doctor.diagnosis import LEAST_Z, Trial, margins, standard_score, trials, wins
+from cavmae_sync.doctor.fault_probe import Material, Vectors
+from cavmae_sync.doctor.finding import Finding
+from cavmae_sync.embedding import similarity_matrix
+
+#: Fewer clips allow no claim.
+LEAST_CLIPS: Final = 20
+_NUM_PERMUTATIONS: Final = 1000
+#: Largest probability by which matched pairs may be above mismatched ones by chance.
+_MOST_CHANCE: Final = 0.01
+
+
+def too_few(material: Material, check: str) -> Finding | None:
+    """The finding of a check that is not made on few clips."""
+    count = len(material.clips)
+    if count >= LEAST_CLIPS:
+        return None
+    return Finding(
+        check=check,
+        status="unknown",
+        measured=f"{count} {'clip' if count == 1 else 'clips'}; {LEAST_CLIPS} allow a claim",
+    )
+
+
+def check_matched(material: Material, *, seed: int = 0) -> Finding:
+    """The sound of a clip is nearer to its own picture than to others, beyond chance."""
+    if (skipped := too_few(material, "matched pairs")) is not None:
+        return skipped
+    vectors = material.vectors()
+    broken = sum(int((~rows.isfinite()).any(-1).sum()) for rows in (vectors.audio_NFD, vectors.visual_NFD))
+    if broken:
+        return Finding(
+            check="matched pairs",
+            status="FAIL",
+            measured=f"{broken} vectors of {vectors.audio_NFD.shape[:2].numel() * 2} are not finite",
+            advice="Use float32; if that does not help, the weights are damaged",
+        )
+    share, margin, p = float(wins(vectors).mean()), float(margins(vectors).mean()), _chance(vectors, seed)
+    measured = (
+        f"a clip's own partner beats {share:.1%} of the others, margin {margin:+.3f}, p = {p:.2g} "
+        f"({len(vectors.audio_NFD)} clips)"
+    )
+    if p <= _MOST_CHANCE:
+        return Finding(check="matched pairs", status="ok", measured=measured)
+    return Finding(
+        check="matched pairs",
+        status="FAIL",
+        measured=measured,
+        needed=f"above 50 %, p at most {_MOST_CHANCE:g}",
+        advice="The model tells nothing about these clips: see the other failures; if there are none, the "
+        "weights are untrained or were trained on something else",
+    )
+
+
+def check_shuffled(material: Material, *, seed: int = 0) -> Finding:
+    """Pictures with the sounds of other clips are at chance: nothing tells the place in list or batch.
+
+    The sounds are encoded anew in the order of the shuffled pairs, so that whatever vectors tell of their
+    place, and not of the clip, makes the shuffled pairs agree.
+    """
+    if (skipped := too_few(material, "shuffled pairs")) is not None:
+        return skipped
+    count = len(material.clips)
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
+    others = torch.empty_like(order)
+    others[order] = order.roll(1)  # everybody gets another's
+    shares_N = wins(material.shuffled(others.tolist()))
+    z = standard_score(shares_N - 0.5)
+    measured = f"a foreign partner beats {float(shares_N.mean()):.1%} of the others (z = {z:.1f})"
+    if abs(z) < LEAST_Z:
+        return Finding(check="shuffled pairs", status="ok", measured=measured)
+    return Finding(
+        check="shuffled pairs",
+        status="FAIL",
+        measured=measured,
+        needed="50 % within noise",
+        advice="Vectors depend on the place in the list or in the batch, or clips occur more than once",
+    )
+
+
+def check_within(material: Material) -> Finding:
+    """Within a clip, a frame is nearest to the sound of its own moment."""
+    if (skipped := too_few(material, "within clips")) is not None:
+        return skipped
+    if material.num_frames < 2:
+        return Finding(check="within clips", status="skipped", measured="clips of one frame")
+    vectors = material.vectors()
+    cosines_NFF = vectors.audio_NFD @ vectors.visual_NFD.transpose(1, 2)
+    num_looks = cosines_NFF.shape[1]
+    own_N = cosines_NFF.diagonal(dim1=1, dim2=2).mean(-1)
+    others_N = (cosines_NFF.sum((1, 2)) - own_N * num_looks) / (num_looks * (num_looks - 1))
+    z = standard_score(own_N - others_N)
+    measured = f"same moment above other moments by {float((own_N - others_N).mean()):+.3f} (z = {z:.1f})"
+    if z >= 3:
+        return Finding(check="within clips", status="ok", measured=measured)
+    return Finding(
+        check="within clips",
+        status="note",
+        measured=f"{measured}: time within a clip is not told from these vectors",
+        advice="A weak model, clips in which nothing changes, or frames in another order",
+    )
+
+
+def check_faults(material: Material) -> Finding:
+    """No fault of the catalogue, undone, makes sound and picture agree better."""
+    if (skipped := too_few(material, "known faults")) is not None:
+        return skipped
+    tried = trials(material)
+    helpful = sorted((trial for trial in tried if trial.helps), key=lambda trial: trial.after, reverse=True)
+    if not helpful:
+        nearest = max(tried, key=lambda trial: trial.z)
+        return Finding(
+            check="known faults",
+            status="ok",
+            measured=f"none of {len(tried)}, undone, is better than things are (nearest: "
+            f"{nearest.fault.name.replace('_', ' ')}, z = {nearest.z:.1f})",
+        )
+    best = helpful[0]
+    also = ", ".join(trial.fault.name.replace("_", " ") for trial in helpful[1:4])
+    return Finding(
+        check="known faults",
+        status="FAIL",
+        measured=f"{best.fault.seems}: {_what_undoing_does(best)}{'; less so: ' + also if also else ''}",
+        advice=best.fault.advice,
+    )
+
+
+def _what_undoing_does(trial: Trial) -> str:
+    return (
+        f"undoing it raises the margin from {trial.margin_before:+.3f} to {trial.margin_after:+.3f} and the "
+        f"others that a partner beats from {trial.before:.1%} to {trial.after:.1%} (z = {trial.z:.1f})"
+    )
+
+
+def _chance(vectors: Vectors, seed: int) -> float:
+    """How often pairs that are dealt at random have a mean score as high as the true ones."""
+    similarity_NN = similarity_matrix(vectors.audio_NFD, vectors.visual_NFD)
+    count = len(similarity_NN)
+    generator = torch.Generator().manual_seed(seed)
+    deals_RN = torch.stack([torch.randperm(count, generator=generator) for _ in range(_NUM_PERMUTATIONS)])
+    means_R: Tensor = similarity_NN[torch.arange(count), deals_RN].mean(-1)
+    as_high = int((means_R >= similarity_NN.diag().mean()).sum())
+    return (1 + as_high) / (1 + _NUM_PERMUTATIONS)

@@ -1,0 +1,1 @@
+"""The model in other forms: weights of other layouts, proofs of conversion, ONNX files."""

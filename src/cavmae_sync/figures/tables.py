@@ -1,0 +1,72 @@
+"""Tables as pictures: the values of a row's seeds as dots, their mean as a bar or a curve."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from cavmae_sync.figures.style import BLUE, GREY, LARGE, ORANGE, SMALL, label, new_figure
+
+_PLOTS_A_LINE: Final = 3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Series:
+    """One column of a table.
+
+    Attributes:
+        name: Its heading.
+        values: For each row the fractions measured, one for each seed; none where nothing was run.
+    """
+
+    name: str
+    values: Sequence[Sequence[float]]
+
+
+def table_picture(
+    columns: Sequence[Series], *, rows: Sequence[str], title: str, is_curve: bool = False
+) -> Figure:
+    """One plot for each column.
+
+    Args:
+        columns: What was measured.
+        rows: Names of the rows, along the axis.
+        title: Printed above.
+        is_curve: Whether rows are points of a curve, in order.
+    """
+    num_lines = -(-len(columns) // _PLOTS_A_LINE)
+    figure = new_figure(width_inches=11, height_inches=0.7 + num_lines * (0.9 + 0.33 * len(rows)))
+    figure.suptitle(title, fontsize=LARGE)
+    grid = figure.subplots(num_lines, min(len(columns), _PLOTS_A_LINE), squeeze=False)
+    for axes, series in zip(grid.flat, columns, strict=False):
+        _draw(axes, series, rows, is_curve=is_curve)
+    for axes in list(grid.flat)[len(columns) :]:
+        axes.set_visible(False)
+    return figure
+
+
+def _draw(axes: Axes, series: Series, rows: Sequence[str], *, is_curve: bool) -> None:
+    places = np.arange(len(rows))
+    means = np.array([100 * np.mean(values) if len(values) else np.nan for values in series.values])
+    if is_curve:
+        axes.plot(places, means, color=BLUE, marker="o", zorder=2)
+    else:
+        axes.barh(places, means, color=BLUE, alpha=0.6, height=0.7, zorder=2)
+    for place, values in zip(places, series.values, strict=True):
+        percent = [100 * value for value in values]
+        along = [place] * len(percent)
+        axes.scatter(*((along, percent) if is_curve else (percent, along)), color=ORANGE, s=18, zorder=3)
+        if not percent and not is_curve:
+            axes.text(0, float(place), " not run", va="center", fontsize=SMALL, color=GREY)
+    if is_curve:
+        axes.set_xticks(places, rows)
+        axes.set_ylim(bottom=0)
+        label(axes, x="length of the sound", y="percent", title=series.name)
+    else:
+        axes.set_yticks(places, rows)
+        axes.set_ylim(len(rows) - 0.5, -0.5)  # also where the first or last row has no bar
+        axes.set_xlim(left=0)
+        label(axes, x="percent; dots are seeds", title=series.name)

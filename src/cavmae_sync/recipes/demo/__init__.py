@@ -1,0 +1,1 @@
+"""Everything once, small: clips, training, measures, one page."""

@@ -1,0 +1,58 @@
+"""What a demo is made of, and the small model that it trains."""
+
+from pydantic import Field
+
+from cavmae_sync.config import Config
+from cavmae_sync.inputs import InputConfig
+from cavmae_sync.losses import ContrastConfig, LossConfig
+from cavmae_sync.model import DecoderConfig, MaskingConfig, ModelConfig
+from cavmae_sync.recipes.demo.time import NUM_VALIDATIONS
+from cavmae_sync.training import LoopConfig, OptimConfig, PretrainConfig
+
+
+class DemoConfig(Config):
+    """What a demo is made of; stored at its first start, so that a later start continues the same one."""
+
+    minutes: float = Field(10.0, gt=0)
+    """How long it may take altogether, on the machine it runs on."""
+    seed: int = Field(0, ge=0)
+    """Seed of the clips and of training."""
+    num_train_clips: int = Field(800, gt=0)
+    """Generated clips to learn from; fewer where there is no time for them (`plan.json` tells)."""
+    num_test_clips: int = Field(500, gt=0)
+    """Generated clips to measure with; they show other objects than the training clips. Fewer as above."""
+    frame_pixels: int = Field(96, ge=32, multiple_of=16)
+    """Side of a frame."""
+    videos: str | None = None
+    """Somebody's own files instead of generated clips."""
+
+
+def demo_pretraining(config: DemoConfig, *, num_steps: int, batch_size: int) -> PretrainConfig:
+    """A small CAV-MAE Sync for small pictures: the method of the paper at a size for two cores.
+
+    What differs from the published recipe, and why, is in docs/demo.md.
+    """
+    return PretrainConfig(
+        name="demo",
+        seed=config.seed,
+        model=ModelConfig(
+            inputs=InputConfig(frame_pixels=config.frame_pixels, segment_length=96, align_length="valid"),
+            width=128,
+            depth=4,
+            heads=4,
+            registers=4,
+            decoder=DecoderConfig(width=64, depth=1, heads=4),
+        ),
+        masking=MaskingConfig(ratio=0.5),
+        losses=LossConfig(
+            contrastive_weight=1.0, contrast=ContrastConfig(negatives="local", direction="both")
+        ),
+        optim=OptimConfig(learning_rate=1e-3, clip_gradient_norm=1.0, betas=(0.9, 0.98), final_fraction=0.02),
+        loop=LoopConfig(
+            batch_size=batch_size,
+            num_steps=num_steps,
+            num_workers=0,
+            validate_every_steps=max(1, num_steps // NUM_VALIDATIONS),
+            num_retrieval_clips=0,  # costs as much as training; the page measures at the end
+        ),
+    )

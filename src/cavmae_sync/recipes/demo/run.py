@@ -1,0 +1,270 @@
+"""The whole path in minutes: clips -> dataset -> model -> numbers -> a page to look at.
+
+Each stage writes its own folder and is skipped when it is complete, so a stop in the middle continues. How
+the minutes are kept is in `recipes/demo/time.py`.
+
+    OUT/stage-train, OUT/stage-test     generated clips (not with --videos)
+    OUT/data-train, OUT/data-test       prepared datasets
+    OUT/run                             the pretraining run
+    OUT/demo.json, OUT/plan.json        what was asked for; the time spent and what it sufficed for
+    OUT/report.html                     the result
+"""
+
+import itertools
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from cavmae_sync.atomic import write_text
+from cavmae_sync.data import PairDataset, PrepareConfig, PreparedDataset, prepare
+from cavmae_sync.data.preparing.sources import list_sources
+from cavmae_sync.errors import DatasetError
+from cavmae_sync.model import CAVMAESync
+from cavmae_sync.recipes.demo.config import DemoConfig, demo_pretraining
+from cavmae_sync.recipes.demo.report import write_report
+from cavmae_sync.recipes.demo.time import DemoClock, TrainingPlan, planned
+from cavmae_sync.recipes.run import continue_pretraining, run_pretraining
+from cavmae_sync.recipes.tables.datasets import OnProgress, StageSplit, make_split, prepare_split
+from cavmae_sync.tasks.retrieval import RetrievalReport
+from cavmae_sync.training import (
+    PretrainConfig,
+    Pretraining,
+    RunFolder,
+    StepReport,
+    Watchers,
+    open_world,
+)
+from cavmae_sync.untrusted import read_json
+
+#: Every this many of somebody's own files is held out.
+TEST_EVERY = 5
+#: Clips of a training step, where there are enough.
+BATCH_SIZE = 64
+#: Steps, thrown away, whose pace gives the first plan of training.
+TRIAL_STEPS = 8
+#: Parts of the minutes that making clips may take, by list.
+CLIPS_SHARE: Mapping[StageSplit, float] = MappingProxyType({"train": 0.18, "test": 0.11})
+#: Generated clips of a list that are made even where that takes longer.
+FEWEST_CLIPS = 32
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DemoReporter:
+    """Who looks on.
+
+    Attributes:
+        on_progress: Called with what is being done, what is done and what there is in all.
+        should_stop: Asked after each training step.
+    """
+
+    on_progress: Callable[[str, int, int], None] = lambda *_: None
+    should_stop: Callable[[], bool] = lambda: False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DemoResult:
+    """The page, the weights, and what they can do on the test clips."""
+
+    page: Path
+    weights: Path
+    retrieval: RetrievalReport
+
+
+def run_demo(
+    out: Path, *, config: DemoConfig, reporter: DemoReporter | None = None, began: float | None = None
+) -> DemoResult | None:
+    """Run or continue a demo.
+
+    Args:
+        out: Folder of the demo.
+        config: What it is made of; must equal the stored one where `out` holds a demo.
+        reporter: Who looks on.
+        began: When the minutes of this start began, by `time.monotonic()`; now unless given.
+
+    Returns:
+        The result, or None when it was asked to stop during training.
+
+    Raises:
+        DatasetError: `out` holds another demo, or there are too few videos.
+    """
+    reporter = reporter or DemoReporter()
+    _claim(out, config)
+    clock = DemoClock(out / "plan.json", minutes=config.minutes, began=began)
+    train, test = _datasets(out, config, clock, reporter)
+    if min(len(train), len(test)) < 2:
+        raise DatasetError(
+            f"there are {len(train)} clips to learn from and {len(test)} to measure with; to tell what "
+            "belongs together from what does not takes two of each at least. Add videos, or longer ones."
+        )
+    run = _train(out / "run", config, train=train, test=test, clock=clock, reporter=reporter)
+    if run is None:
+        return None
+    reporter.on_progress("measuring", 0, 1)
+    retrieval = write_report(out / "report.html", run=run, config=config, test=test, train=train)
+    reporter.on_progress("measuring", 1, 1)
+    return DemoResult(page=out / "report.html", weights=run.weights, retrieval=retrieval)
+
+
+def _claim(out: Path, config: DemoConfig) -> None:
+    stored = out / "demo.json"
+    out.mkdir(parents=True, exist_ok=True)
+    if stored.exists() and read_json(stored, DemoConfig, way_out="Use another --out.") != config:
+        raise DatasetError(
+            f"{out} holds a demo with other settings ({stored}). Use the same ones to go on, "
+            "or another --out."
+        )
+    write_text(stored, config.model_dump_json(indent=2) + "\n")
+
+
+def _datasets(
+    out: Path, config: DemoConfig, clock: DemoClock, reporter: DemoReporter
+) -> tuple[PreparedDataset, PreparedDataset]:
+    folders = {split: out / f"data-{split}" for split in ("train", "test")}
+    if config.videos is None:
+        num_clips: dict[StageSplit, int] = {"train": config.num_train_clips, "test": config.num_test_clips}
+        for split, wanted in num_clips.items():
+            _make_dataset(out, split, wanted, config=config, clock=clock, reporter=reporter)
+    else:
+        for split, names in _split_files(Path(config.videos), out).items():
+            _prepare_files(names, folders[split], config, reporter)
+    return PreparedDataset.open(folders["train"]), PreparedDataset.open(folders["test"])
+
+
+def _make_dataset(
+    out: Path, split: StageSplit, wanted: int, *, config: DemoConfig, clock: DemoClock, reporter: DemoReporter
+) -> None:
+    def make(num_clips: int, on_progress: OnProgress) -> Path:
+        return make_split(
+            out,
+            split,
+            num_clips=num_clips,
+            frame_pixels=config.frame_pixels,
+            seed=config.seed,
+            on_progress=on_progress,
+        )
+
+    decided = clock.num_clips(split)
+    if decided is None:
+        decided = _make_while_there_is_time(make, out, split, wanted, clock=clock, reporter=reporter)
+        clock.decide(split, decided)
+    stage = make(decided, reporter.on_progress)
+    prepare_split(stage, out / f"data-{split}", config.frame_pixels, on_progress=reporter.on_progress)
+
+
+def _make_while_there_is_time(
+    make: Callable[[int, OnProgress], Path],
+    out: Path,
+    split: StageSplit,
+    wanted: int,
+    *,
+    clock: DemoClock,
+    reporter: DemoReporter,
+) -> int:
+    """Make clips 0 to N - 1. Returns N: what is wanted, or less where the time is over before."""
+    is_over = clock.timer(share=CLIPS_SHARE[split])
+
+    def watch(what: str, num_done: int, num_all: int) -> None:
+        reporter.on_progress(what, num_done, num_all)
+        clock.keep()
+        if num_done >= FEWEST_CLIPS and is_over():
+            raise _TimeIsOverError
+
+    with suppress(_TimeIsOverError):
+        make(wanted, watch)
+        return wanted
+    names = (path.stem for path in (out / f"stage-{split}" / "clips").glob("*.mp4"))
+    return 1 + max(int(name.rsplit("-", 1)[1]) for name in names)  # the last one; gaps before it are filled
+
+
+class _TimeIsOverError(Exception):
+    """Ends the making of clips from inside; those that are finished stay."""
+
+
+def _split_files(videos: Path, out: Path) -> dict[str, Path]:
+    """Lists of the files to learn from and of those held out: every fifth, in the order of their names."""
+    listing = list_sources(videos)
+    files = [str(listing.root / file.path) for file in listing.files]
+    if not files:
+        raise DatasetError(f"{videos} holds no video files. Name a folder that does.")
+    has_enough = len(files) >= 2 * TEST_EVERY
+    test = files[::TEST_EVERY] if has_enough else files
+    train = [file for k, file in enumerate(files) if k % TEST_EVERY] if has_enough else files
+    lists = {"train": train, "test": test}
+    for split, names in lists.items():
+        write_text(out / f"{split}.txt", "".join(f"{name}\n" for name in names))
+    return {split: out / f"{split}.txt" for split in lists}
+
+
+def _prepare_files(names: Path, out: Path, config: DemoConfig, reporter: DemoReporter) -> None:
+    prepare(
+        names,
+        out=out,
+        config=PrepareConfig(frame_pixels=config.frame_pixels),
+        on_progress=lambda progress: reporter.on_progress(
+            f"preparing {out.name}", progress.num_done, progress.num_files
+        ),
+    )
+
+
+def _train(
+    folder: Path,
+    config: DemoConfig,
+    *,
+    train: PreparedDataset,
+    test: PreparedDataset,
+    clock: DemoClock,
+    reporter: DemoReporter,
+) -> RunFolder | None:
+    """Train until the time for it is over. None when asked to stop."""
+    run, batch_size = RunFolder(folder), min(BATCH_SIZE, 1 << (len(train).bit_length() - 1))
+    plan = TrainingPlan(clock, batch_size=batch_size, num_test_clips=len(test))
+
+    def on_step(report: StepReport) -> None:
+        reporter.on_progress("pretraining", report.step, report.num_steps)
+        plan.note(report)
+        clock.keep()
+
+    watchers = Watchers(on_step=on_step, should_stop=lambda: reporter.should_stop() or plan.is_off())
+    if (folder / "config.json").exists():
+        plan.follow(run.config())
+        result = continue_pretraining(folder, watchers=watchers)
+    else:
+        trial = demo_pretraining(config, num_steps=TRIAL_STEPS, batch_size=batch_size)
+        num_steps = plan.try_pace(_seconds_of_steps(trial, train))
+        recipe = demo_pretraining(config, num_steps=num_steps, batch_size=batch_size)
+        recipe = planned(recipe, num_steps=num_steps)
+        plan.follow(recipe)
+        result = run_pretraining(
+            recipe, data=train.folder, validation=test.folder, out=folder, watchers=watchers
+        )
+    while not result.is_complete:
+        if reporter.should_stop():
+            return None
+        renewed = plan.renewed(run.config())
+        run.replace_config(renewed)
+        plan.follow(renewed)
+        result = continue_pretraining(folder, watchers=watchers)
+    return run
+
+
+def _seconds_of_steps(config: PretrainConfig, train: PreparedDataset) -> list[float]:
+    """How long a few steps take that are thrown away, the first ones left out."""
+    times: list[float] = []
+    with tempfile.TemporaryDirectory() as folder, open_world() as world:
+        Pretraining(
+            config.model_copy(
+                update={"loop": config.loop.model_copy(update={"validate_every_steps": TRIAL_STEPS + 1})}
+            ),
+            model=CAVMAESync(config.model),
+            train=PairDataset(train, inputs=config.model.inputs),
+            validation=None,
+            world=world,
+            run=RunFolder.create(Path(folder), config, {}),
+            watchers=Watchers(on_step=lambda _: times.append(time.monotonic())),
+        ).run()
+    gaps = [after - before for before, after in itertools.pairwise(times)]
+    return gaps[len(gaps) // 2 :]

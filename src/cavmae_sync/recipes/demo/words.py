@@ -1,0 +1,96 @@
+"""What the page of a demo says about its numbers and pictures: it follows from them, and promises no more."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from cavmae_sync.metrics import RetrievalMetrics
+from cavmae_sync.metrics.moments import has_diagonal, own_frame_is_best, shift_means
+from cavmae_sync.tasks.retrieval import RetrievalReport
+from cavmae_sync.tasks.retrieval.matches_figure import Direction
+
+NAMES: Final[Mapping[Direction, str]] = {
+    "audio_to_visual": "sound finds picture",
+    "visual_to_audio": "picture finds sound",
+}
+#: A line is seen where it is outside of what the cells around it are.
+_VISIBLE_DEVIATIONS: Final = 2.0
+
+
+def percents(fractions: Sequence[float]) -> str:
+    """For example "26 % and 20 %"."""
+    return " and ".join(f"{fraction:.0%}".replace("%", " %") for fraction in fractions)
+
+
+def words_about_result(
+    report: RetrievalReport,
+    rule: Mapping[str, RetrievalMetrics],
+    *,
+    num_train: int,
+    num_test: int,
+) -> str:
+    """What the model can, beside what guessing and a rule without learning can.
+
+    Args:
+        report: Retrieval of the model.
+        rule: The same clips by `loudness_against_brightness`.
+        num_train: Clips it learned from.
+        num_test: Clips among which it looked.
+    """
+    model = [report.metrics[f"{direction}/recall_at_1"].value for direction in NAMES]
+    guess = [rule[direction].recall_at[1] for direction in NAMES]
+    is_beaten = sum(guess) >= sum(model)
+    return (
+        f"The model learned from {num_train} clips without any label. Then it looked for the picture of a "
+        f"sound among {num_test} other clips, and for the sound of a picture. Its first answer is right in "
+        f"{percents(model)} of the cases; guessing is right in {100 / num_test:.1f} %. A rule that has "
+        f"learned nothing (the picture that gets brighter when the sound gets louder) is right in "
+        f"{percents(guess)}. "
+        + (
+            "So the first number does not show that the model knows what belongs together."
+            if is_beaten
+            else "What the model has above both, it learned."
+        )
+    )
+
+
+def words_about_diagonal(audio_NTD: Tensor, visual_NTD: Tensor) -> str:
+    """What the diagonal of the first clip shows, and how it is in all clips.
+
+    It is there if sound and picture fit better unshifted than by any shift, which keeps all but the time. It
+    is clear to the eye if most rows have their brightest cell on it.
+    """
+    num_frames = audio_NTD.shape[1]
+    if num_frames < 2:
+        return "With one frame a clip there is no other moment to compare with."
+    means_NT, best_N = shift_means(audio_NTD, visual_NTD), own_frame_is_best(audio_NTD, visual_NTD)
+    own, shifted = float(means_NT[0, 0]), float(means_NT[0, 1:].max())
+    rows = f"{round(float(best_N[0]) * num_frames)} of {num_frames} sounds fit their own frame best"
+    if not has_diagonal(means_NT)[0]:
+        found = (
+            f"Here it is not: its mean is {own:.3f}, but {shifted:.3f} with the sound shifted by "
+            f"{int(means_NT[0, 1:].argmax()) + 1} frames. For this clip the model does not tell when."
+        )
+    else:
+        by = (
+            f"its mean is {own:.3f}, and at most {shifted:.3f} with the sound shifted by any number of frames"
+        )
+        is_clear = float(best_N[0]) > 1 / 2
+        found = f"Here it is: {by}; {rows}." if is_clear else f"Here it is faint: {by}, but only {rows}."
+    return (
+        f"{found} In all test clips together {percents([float(best_N.mean())])} of the sounds do; guessing "
+        f"gives {percents([1 / num_frames])}."
+    )
+
+
+def words_about_gallery(similarity_QG: Tensor) -> str:
+    """How far own pairs stand out from all others, in deviations of those: what makes a line visible."""
+    is_own = torch.eye(len(similarity_QG), dtype=torch.bool)
+    own, others = similarity_QG[is_own], similarity_QG[~is_own]
+    above = float((own.mean() - others.mean()) / others.std().clamp_min(1e-9))
+    seen = (
+        "so the diagonal can be seen." if above >= _VISIBLE_DEVIATIONS else "too little to see it as a line."
+    )
+    return f"On the average own pairs are {above:.1f} standard deviations closer than other pairs: {seen}"

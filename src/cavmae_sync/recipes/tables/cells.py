@@ -1,0 +1,240 @@
+"""One model, one kind of measurement: the cells of a row, kept so that no cell is measured twice."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+from cavmae_sync.atomic import write_text
+from cavmae_sync.data import PreparedDataset
+from cavmae_sync.embedding import Embedder
+from cavmae_sync.paper import RECALL_AT
+from cavmae_sync.recipes.probing import find_probe_recipe
+from cavmae_sync.recipes.tables.datasets import ByFrames, Materials, OnProgress
+from cavmae_sync.recipes.tables.grids import Measurement, Task
+from cavmae_sync.stage import StageTruth
+from cavmae_sync.tasks.classification.features import FeatureConfig
+from cavmae_sync.tasks.classification.probing import run_probing
+from cavmae_sync.tasks.classification.probing_bench import Advance
+from cavmae_sync.tasks.localization.ade20k import SoundPrompted
+from cavmae_sync.tasks.localization.evaluate import evaluate_segmentation
+from cavmae_sync.tasks.localization.examples import Examples, PromptedExamples
+from cavmae_sync.tasks.localization.stage_examples import StageExamples
+from cavmae_sync.tasks.retrieval import retrieval_report
+from cavmae_sync.untrusted import read_json
+from cavmae_sync.weights import weights_fingerprint
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cells:
+    """What one measurement of one model gave.
+
+    Attributes:
+        values: Fraction by heading, in the order of columns.
+        report: The reports it was read from, by dataset, as JSON values.
+        weights: Fingerprint of the model.
+    """
+
+    values: Mapping[str, float]
+    report: Mapping[str, Any]
+    weights: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bench:
+    """A model on the table, and where what is learned about it is kept."""
+
+    embedder: Embedder
+    folder: Path
+    materials: Materials
+    on_progress: OnProgress
+
+
+def measure(task: Task, measurement: Measurement, bench: Bench) -> Cells:
+    """The cells of one task, read from the folder where they were measured before.
+
+    They are measured again where the weights are others, or a dataset is another or was not given before.
+    """
+    weights = weights_fingerprint(bench.embedder.model)
+    known = stored_cells(bench.folder, task, measurement)
+    if known is not None and known.weights == weights:
+        measured = {
+            name: (report["clip_list"], report.get("train_clip_list"))
+            for name, report in known.report.items()
+        }
+        if measured == _clip_lists(task, measurement, bench.materials):
+            return known
+    values, report = _TASKS[task](measurement, bench)
+    cells = Cells(values=values, report=report, weights=weights)
+    bench.folder.mkdir(parents=True, exist_ok=True)
+    write_text(_file(bench.folder, task, measurement), json.dumps(asdict(cells), indent=2) + "\n")
+    return cells
+
+
+def stored_cells(folder: Path, task: Task, measurement: Measurement) -> Cells | None:
+    """What was measured before; None where nothing was."""
+    path = _file(folder, task, measurement)
+    way_out = "Delete it; it is measured again."
+    return read_json(path, Cells, way_out=way_out) if path.exists() else None
+
+
+def headings(task: Task, materials: Materials) -> list[str]:
+    """Headings of the columns that a task fills with these materials."""
+    if task == "retrieval":
+        return [f"{gallery} R@{k}" for gallery in materials.galleries for k in RECALL_AT]
+    if task == "segmentation":
+        return [f"{name} {metric}" for name in _segmented(materials) for metric in ("mAP", "mIoU")]
+    return [_probing_heading(name) for name in materials.probing]
+
+
+def lacking(task: Task, measurement: Measurement, materials: Materials) -> str | None:
+    """What a measurement needs and was not given, in words; None where nothing lacks."""
+    datasets: dict[str, ByFrames] = {}
+    if task == "retrieval":
+        datasets = {f"gallery {name}": folders for name, folders in materials.galleries.items()}
+    elif task == "probing":
+        for name, lists in materials.probing.items():
+            datasets |= {f"training list {name}": lists.train, f"test list {name}": lists.test}
+    elif materials.stage is not None:
+        datasets = {"gallery stage": materials.galleries["stage"]}
+    for what, folders in datasets.items():
+        if measurement.num_frames not in folders:
+            return f"no {what} with {measurement.num_frames} frames a clip"
+    return None
+
+
+def _clip_lists(
+    task: Task, measurement: Measurement, materials: Materials
+) -> dict[str, tuple[str, str | None]]:
+    """Fingerprint of each dataset that a task is measured on, and of the one that a probe learns from."""
+
+    def list_of(folders: ByFrames) -> str:
+        return PreparedDataset.open(folders[measurement.num_frames]).list_sha256
+
+    if task == "retrieval":
+        return {name: (list_of(folders), None) for name, folders in materials.galleries.items()}
+    if task == "probing":
+        return {
+            name: (list_of(lists.test), list_of(lists.train)) for name, lists in materials.probing.items()
+        }
+    lists: dict[str, tuple[str, str | None]] = {}
+    if materials.stage is not None:
+        lists["stage"] = (list_of(materials.galleries["stage"]), None)
+    if materials.ade20k is not None:
+        lists["ADE20K"] = (SoundPrompted(materials.ade20k).fingerprint, None)
+    return lists
+
+
+def _segmented(materials: Materials) -> list[str]:
+    folders = {"stage": materials.stage, "ADE20K": materials.ade20k}
+    return [name for name, folder in folders.items() if folder is not None]
+
+
+Measured = tuple[dict[str, float], dict[str, Any]]
+
+
+def _retrieval(measurement: Measurement, bench: Bench) -> Measured:
+    values: dict[str, float] = {}
+    reports: dict[str, Any] = {}
+    for name, folders in bench.materials.galleries.items():
+        embeddings = bench.embedder.embed_dataset(
+            PreparedDataset.open(folders[measurement.num_frames]),
+            on_progress=lambda done, total: bench.on_progress("embedding clips", done, total),
+        )
+        if measurement.only_frame is not None:
+            embeddings = embeddings.at_frame(measurement.only_frame)
+        report = retrieval_report(embeddings, aggregation=measurement.aggregation, num_bootstrap=0)
+        reports[name] = report.to_dict()
+        for k in RECALL_AT:
+            values[f"{name} R@{k}"] = report.metrics[f"visual_to_audio/recall_at_{k}"].value
+    return values, reports
+
+
+def _segmentation(measurement: Measurement, bench: Bench) -> Measured:
+    values: dict[str, float] = {}
+    reports: dict[str, Any] = {}
+    for name in _segmented(bench.materials):
+        report = evaluate_segmentation(
+            bench.embedder,
+            _examples(name, measurement, bench.materials),
+            num_bootstrap=0,
+            on_progress=lambda done, total: bench.on_progress("segmenting pictures", done, total),
+        )
+        reports[name] = report.to_dict()
+        values[f"{name} mAP"] = report.metrics["mean_average_precision"].value
+        values[f"{name} mIoU"] = report.metrics["mean_iou"].value
+    return values, reports
+
+
+def _examples(name: str, measurement: Measurement, materials: Materials) -> Examples:
+    if name == "stage" and materials.stage is not None:
+        clips = PreparedDataset.open(materials.galleries["stage"][measurement.num_frames])
+        return StageExamples(clips, StageTruth(materials.stage))
+    assert materials.ade20k is not None
+    return PromptedExamples(SoundPrompted(materials.ade20k))
+
+
+def _probing(measurement: Measurement, bench: Bench) -> Measured:
+    values: dict[str, float] = {}
+    reports: dict[str, Any] = {}
+    for name, lists in bench.materials.probing.items():
+        out = _file(bench.folder, "probing", measurement).with_suffix("") / name
+        shutil.rmtree(out, ignore_errors=True)  # begun, but never finished: a finished one has its cells
+        recipe = find_probe_recipe(_probing_recipe(name))
+        train = PreparedDataset.open(lists.train[measurement.num_frames])
+        result = run_probing(
+            bench.embedder,
+            recipe.model_copy(
+                update={
+                    "features": FeatureConfig(tokens=measurement.tokens, modalities=measurement.modalities),
+                    "num_bootstrap": 0,
+                }
+            ),
+            train=train,
+            test=PreparedDataset.open(lists.test[measurement.num_frames]),
+            out=out,
+            features=bench.folder / "features" / name,
+            allow_overlap=bench.materials.allow_overlap,
+            show=partial(_shown, bench.on_progress),
+        )
+        report = result.averaged_report or result.report
+        reports[name] = {**report.to_dict(), "train_clip_list": train.list_sha256}
+        metric = "mean_average_precision" if _probing_heading(name).endswith("mAP") else "accuracy"
+        values[_probing_heading(name)] = report.metrics[metric].value
+    return values, reports
+
+
+@contextmanager
+def _shown(on_progress: OnProgress, title: str) -> Iterator[Advance]:
+    yield lambda done, total, _note: on_progress(title, done, total)
+
+
+def _probing_recipe(name: str) -> str:
+    if name == "stage":
+        return "probe_stage"
+    return "probe_vggsound" if name.startswith("VGG") else "probe_as20k"
+
+
+def _probing_heading(name: str) -> str:
+    return f"{name} probe {'accuracy' if name.startswith('VGG') else 'mAP'}"
+
+
+def _file(folder: Path, task: Task, measurement: Measurement) -> Path:
+    """Named by what tells measurements of one task apart."""
+    parts = [task, f"{measurement.num_frames}-frames"]
+    if task == "retrieval":
+        parts += [] if measurement.only_frame is None else [f"frame-{measurement.only_frame}"]
+        parts += [measurement.aggregation]
+    elif task == "probing":
+        parts += [measurement.modalities, measurement.tokens]
+    return folder / f"{'-'.join(parts)}.json"
+
+
+_TASKS: Final[Mapping[Task, Callable[[Measurement, Bench], Measured]]] = MappingProxyType(
+    {"retrieval": _retrieval, "segmentation": _segmentation, "probing": _probing}
+)

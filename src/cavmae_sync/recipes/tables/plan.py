@@ -1,0 +1,87 @@
+"""What running a table would do, as commands for a shell: each is one step of it, and may be run elsewhere.
+
+Lines that begin with `#` say what is there already. What was run by its command, `reproduce` uses.
+"""
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+from cavmae_sync.config import override_words
+from cavmae_sync.data import PrepareConfig
+from cavmae_sync.data.manifest import DATASET_FILE
+from cavmae_sync.recipes.pretraining import find_recipe
+from cavmae_sync.recipes.stage_twin import FRAME_PIXELS, TWIN_PREFIX
+from cavmae_sync.recipes.tables.datasets import (
+    StageSplit,
+    config_of_split,
+    is_made,
+    preparation_of_split,
+    stage_folder,
+)
+from cavmae_sync.recipes.tables.grids import Training
+from cavmae_sync.recipes.tables.reproduce import Grid
+from cavmae_sync.stage import StageConfig
+
+
+def plan(grid: Grid) -> Iterator[str]:
+    """The commands that `Grid.run` stands for, in its order, but for measuring."""
+    if grid.makes_clips:
+        yield from _clips(grid)
+    for training in dict.fromkeys(row.training for row in grid.table.rows):
+        for seed in grid.seeds:
+            yield from _training(grid, training, seed)
+
+
+def _clips(grid: Grid) -> Iterator[str]:
+    folder = grid.out / "materials"
+    numbers: dict[StageSplit, int] = {
+        "train": grid.config.num_train_clips,
+        "test": grid.config.num_test_clips,
+    }
+    datasets = {"train": grid.materials.train, "test": grid.materials.galleries["stage"]}
+    for split, num_clips in numbers.items():
+        stage = stage_folder(folder, split)
+        done = is_made(stage, num_clips=num_clips)
+        yield f"# {num_clips} generated clips, {split}: {f'in {stage}' if done else 'to do'}"
+        if not done:
+            words = override_words(
+                StageConfig(split=split), config_of_split(split, frame_pixels=FRAME_PIXELS)
+            )
+            yield _command("stage", stage, "--num-clips", num_clips, "--split", split, *words)
+        for num_frames, data in datasets[split].items():
+            done = (data / DATASET_FILE).exists()
+            yield f"# the same prepared with {num_frames} frames: {f'in {data}' if done else 'to do'}"
+            if not done:
+                config = preparation_of_split(FRAME_PIXELS, num_frames=num_frames)
+                words = override_words(PrepareConfig(), config)
+                labels = stage / "labels.csv"
+                yield _command("prepare", stage / "clips", "--out", data, "--labels", labels, *words)
+
+
+def _training(grid: Grid, training: Training, seed: int) -> Iterator[str]:
+    folder, recipe = grid.run_folder(training, seed), grid.recipe(training, seed)
+    about = f"# {training.name}, seed {seed}"
+    data, init = grid.materials.train.get(training.num_frames), grid.materials.init
+    if (folder / "weights.safetensors").exists():
+        yield f"{about}: has weights, {folder}"
+    elif data is None:
+        yield f"{about}: no training set with {training.num_frames} frames a clip"
+    elif (folder / "config.json").exists():
+        yield f"{about}: begun, {folder}"
+        yield _command("pretrain", "--resume", folder)
+    else:
+        yield f"{about}: to do"
+        prefix = TWIN_PREFIX if grid.makes_clips else ""
+        name = f"{prefix}{training.recipe}"
+        words = override_words(find_recipe(name), recipe)
+        start = () if init is None else ("--init", init)
+        command = _command("pretrain", name, *words, "--data", data, "--out", folder, *start)
+        if grid.makes_clips:
+            yield command
+        else:  # of the published size: eight devices, as published; set the number of yours
+            yield command.replace("cavmae-sync", "torchrun --nproc-per-node 8 -m cavmae_sync", 1)
+
+
+def _command(*words: str | int | Path) -> str:
+    return shlex.join(["cavmae-sync", *map(str, words)])

@@ -1,0 +1,273 @@
+"""Runs the grid of a table: trains what is missing, measures what is missing, gathers what there is.
+
+    OUT/reproduce.json                       the settings; another command with other settings is refused
+    OUT/materials/                           generated clips and datasets, shared by all (scale "stage")
+    OUT/runs/RECIPE-16-frames/seed-0/        a pretraining run, shared by all tables that need it
+    OUT/cells/RECIPE-16-frames/seed-0/*.json what was measured with it
+    OUT/table6.json, .md, .png               the table
+
+Everything that is complete is used again, so a stop in the middle continues, and seeds can run on different
+machines over one folder.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from pydantic import Field
+
+from cavmae_sync.atomic import write_text
+from cavmae_sync.choices import Scale
+from cavmae_sync.config import Config
+from cavmae_sync.embedding import Embedder
+from cavmae_sync.errors import ConfigError, TrainingError
+from cavmae_sync.recipes.pretraining import find_recipe
+from cavmae_sync.recipes.run import continue_pretraining, run_pretraining
+from cavmae_sync.recipes.stage_twin import FRAME_PIXELS, NUM_CLIPS, NUM_EPOCHS, stage_twin
+from cavmae_sync.recipes.tables.cells import Bench, headings, lacking, measure, stored_cells
+from cavmae_sync.recipes.tables.datasets import Materials, OnProgress, make_stage_materials, stage_materials
+from cavmae_sync.recipes.tables.grids import Row, TableSpec, Task, Training
+from cavmae_sync.training import PretrainConfig, RunFolder, Watchers, is_settled_from
+from cavmae_sync.untrusted import read_json
+from cavmae_sync.weights import load_model
+
+_SETTINGS: Final = "reproduce.json"
+
+
+class ReproduceConfig(Config):
+    """What the rows of a table are run with; stored, so that all cells of a folder belong together."""
+
+    scale: Scale = "stage"
+    """"stage": generated clips and small models on two cores; "full": the published sizes on given data."""
+    num_train_clips: int = Field(NUM_CLIPS, gt=0)
+    """Generated clips to learn from (scale "stage")."""
+    num_test_clips: int = Field(300, gt=0)
+    """Generated clips to measure with; they show other objects (scale "stage")."""
+    num_epochs: int = Field(NUM_EPOCHS, gt=0)
+    """Passes over the generated clips in each training (scale "stage")."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GridReporter:
+    """Who looks on.
+
+    Attributes:
+        on_progress: Called with what is being done, what is done and what there is in all.
+        should_stop: Asked between the steps of training and between cells.
+    """
+
+    on_progress: OnProgress = lambda *_: None
+    should_stop: Callable[[], bool] = lambda: False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cell:
+    """One place of a table.
+
+    Attributes:
+        by_seed: Fraction measured for each seed.
+        reason: Why there is none, where there is none.
+    """
+
+    by_seed: Mapping[int, float] = field(default_factory=dict)
+    reason: str = "not run"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TableResult:
+    """A table as far as it was run.
+
+    Attributes:
+        table: What was asked for.
+        config: What it was run with.
+        columns: Headings of measured cells.
+        cells: By row and heading.
+    """
+
+    table: TableSpec
+    config: ReproduceConfig
+    columns: tuple[str, ...]
+    cells: Mapping[tuple[str, str], Cell]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every cell has a number."""
+        return all(cell.by_seed for cell in self.cells.values())
+
+
+class Grid:
+    """The trainings and measurements of one table.
+
+    Args:
+        table: Which table.
+        out: Folder of everything; other tables may share it.
+        config: What the rows are run with; must equal the stored one where `out` holds a grid.
+        seeds: Seeds of training, each row once for each.
+        given: Datasets of scale "full"; None for "stage", which makes its own.
+        reporter: Who looks on.
+
+    Raises:
+        ConfigError: `out` was made with other settings, or datasets are missing or of no use.
+    """
+
+    def __init__(
+        self,
+        table: TableSpec,
+        out: Path,
+        *,
+        config: ReproduceConfig,
+        seeds: Sequence[int],
+        given: Materials | None = None,
+        reporter: GridReporter | None = None,
+    ) -> None:
+        if (given is None) != (config.scale == "stage"):
+            raise ConfigError(
+                'Scale "full" needs datasets (--train, --gallery, ...); scale "stage" makes its own.'
+            )
+        self.table, self.out, self.config, self.seeds = table, out, config, tuple(seeds)
+        self.reporter = reporter or GridReporter()
+        self.materials = given or stage_materials(out / "materials", frame_counts=_frame_counts(table))
+        self.makes_clips = given is None
+        _check_claim(out, config)
+
+    def run(self) -> TableResult:
+        """Train and measure what is missing. Asked to stop, it returns what there is by then.
+
+        Raises:
+            DatasetError: Clips to measure with are among those to learn from.
+        """
+        if not self.makes_clips:
+            self.materials.check_apart()  # now, not after days of training
+        _claim(self.out, self.config)
+        if self.makes_clips:
+            make_stage_materials(
+                self.out / "materials",
+                self.materials,
+                num_clips={"train": self.config.num_train_clips, "test": self.config.num_test_clips},
+                frame_pixels=FRAME_PIXELS,
+                on_progress=self.reporter.on_progress,
+            )
+        for seed in self.seeds:  # a whole table early, its deviations later
+            for row in self.table.rows:
+                if not self._fill(row, seed):
+                    return self.result()
+        return self.result()
+
+    def result(self) -> TableResult:
+        """What there is by now for the seeds asked for; nothing is run."""
+        columns = {task: headings(task, self.materials) for task in self.table.tasks}
+        return TableResult(
+            table=self.table,
+            config=self.config,
+            columns=tuple(heading for named in columns.values() for heading in named),
+            cells={
+                (row.name, heading): self._cell(row, task, heading)
+                for row in self.table.rows
+                for task, named in columns.items()
+                for heading in named
+            },
+        )
+
+    def run_folder(self, training: Training, seed: int) -> Path:
+        """Where a training lies."""
+        return self.out / "runs" / training.name / f"seed-{seed}"
+
+    def recipe(self, training: Training, seed: int) -> PretrainConfig:
+        """What a training is."""
+        recipe = find_recipe(training.recipe)
+        if self.config.scale == "stage":
+            return stage_twin(
+                recipe,
+                num_clips=self.config.num_train_clips,
+                num_epochs=self.config.num_epochs,
+                seed=seed,
+            )
+        return recipe.model_copy(update={"seed": seed})
+
+    def _fill(self, row: Row, seed: int) -> bool:
+        """Train and measure one row. False when asked to stop."""
+        tasks = [task for task in self.table.tasks if lacking(task, row.measurement, self.materials) is None]
+        if not tasks or row.training.num_frames not in self.materials.train:
+            return True
+        weights = self._weights(row.training, seed)
+        if weights is None:
+            return False
+        bench = Bench(
+            embedder=Embedder(load_model(weights)),
+            folder=self._cells_folder(row.training, seed),
+            materials=self.materials,
+            on_progress=self.reporter.on_progress,
+        )
+        for task in tasks:
+            if self.reporter.should_stop():
+                return False
+            measure(task, row.measurement, bench)
+        return True
+
+    def _weights(self, training: Training, seed: int) -> Path | None:
+        """The weights of a training, which begins, goes on, or is complete. None when asked to stop."""
+        folder, recipe = self.run_folder(training, seed), self.recipe(training, seed)
+        title = f"pretraining {training.name}, seed {seed}"
+        watchers = Watchers(
+            on_step=lambda report: self.reporter.on_progress(title, report.step, report.num_steps),
+            should_stop=self.reporter.should_stop,
+        )
+        data, init = self.materials.train[training.num_frames], self.materials.init
+        if (folder / "config.json").exists():
+            _check_same(RunFolder.open(folder), recipe, init=init)
+            result = continue_pretraining(folder, data=data, watchers=watchers)
+        else:
+            result = run_pretraining(recipe, data=data, out=folder, init=init, watchers=watchers)
+        return result.run.weights if result.is_complete else None
+
+    def _cell(self, row: Row, task: Task, heading: str) -> Cell:
+        found: dict[int, float] = {}
+        for seed in self.seeds:
+            cells = stored_cells(self._cells_folder(row.training, seed), task, row.measurement)
+            if cells is not None and heading in cells.values:
+                found[seed] = cells.values[heading]
+        reason = lacking(task, row.measurement, self.materials)
+        if row.training.num_frames not in self.materials.train:
+            reason = f"no training set with {row.training.num_frames} frames a clip"
+        return Cell(by_seed=found, reason=reason or "not run")
+
+    def _cells_folder(self, training: Training, seed: int) -> Path:
+        return self.out / "cells" / training.name / f"seed-{seed}"
+
+
+def _frame_counts(table: TableSpec) -> list[int]:
+    counts = {row.training.num_frames for row in table.rows}
+    return sorted(counts | {row.measurement.num_frames for row in table.rows})
+
+
+def _check_same(run: RunFolder, recipe: PretrainConfig, *, init: Path | None) -> None:
+    """Refuse a run that began in another way. Weights are compared by name, folders may move."""
+    began_with = run.environment()["init"]
+    names = [path and Path(path).name for path in (began_with, init)]
+    is_same = is_settled_from(run.config(), recipe)
+    if is_same and names[0] == names[1]:
+        return
+    what = (
+        f"began with the weights {began_with}, not {init}"
+        if is_same
+        else f"has another configuration than {recipe.name} has now"
+    )
+    raise TrainingError(f"{run.path} holds a run that {what}. Move it away, or use another --out.")
+
+
+def _claim(out: Path, config: ReproduceConfig) -> None:
+    _check_claim(out, config)
+    out.mkdir(parents=True, exist_ok=True)
+    write_text(out / _SETTINGS, config.model_dump_json(indent=2) + "\n")
+
+
+def _check_claim(out: Path, config: ReproduceConfig) -> None:
+    stored = out / _SETTINGS
+    if stored.exists():
+        known = read_json(stored, ReproduceConfig, way_out="Use another --out.")
+        if known != config:
+            raise ConfigError(
+                f"{out} was made with other settings ({known.model_dump_json()}). Use the same ones, or "
+                "another --out."
+            )

@@ -1,0 +1,140 @@
+"""A table as people and programs read it: measured cells with deviations, published ones beside them."""
+
+import statistics
+from typing import Any
+
+from matplotlib.figure import Figure
+from rich.table import Table
+
+from cavmae_sync.figures.tables import Series, table_picture
+from cavmae_sync.recipes.tables.reproduce import Cell, TableResult
+from cavmae_sync.shown import notes_of, title_of
+
+_NO_SOURCE = "·"
+
+
+def to_tables(result: TableResult) -> tuple[Table, Table]:
+    """For a terminal: what was measured, and what the paper gives for the same rows. Print with rich."""
+    measured = Table(title=title_of(result.table.title, "measured"), title_justify="left")
+    published = Table(
+        title="the paper",
+        caption=notes_of(_notes(result)),
+        title_justify="left",
+        caption_justify="left",
+    )
+    for table, headings, cells in (
+        (measured, result.columns, _measured),
+        (published, result.table.published_columns, _published),
+    ):
+        table.add_column("", no_wrap=True)
+        for heading in headings:
+            table.add_column(heading, justify="right")
+        for row in result.table.rows:
+            table.add_row(row.name, *cells(result, row.name))
+    return measured, published
+
+
+def to_markdown(result: TableResult) -> str:
+    """For a document: title, table, notes."""
+    headings = ["", *result.columns, *(f"paper: {name}" for name in result.table.published_columns)]
+    lines = [
+        f"# {result.table.title}",
+        "",
+        _line(headings),
+        _line(["---", *("---:" for _ in headings[1:])]),
+        *(
+            _line([row.name, *_measured(result, row.name), *_published(result, row.name)])
+            for row in result.table.rows
+        ),
+    ]
+    return "\n".join([*lines, "", *(f"{note}  " for note in _notes(result))]) + "\n"
+
+
+def to_dict(result: TableResult) -> dict[str, Any]:
+    """JSON values; measured ones are fractions for each seed, published ones percent as printed."""
+    return {
+        "table": result.table.name,
+        "title": result.table.title,
+        "note": result.table.note,
+        "config": result.config.model_dump(mode="json"),
+        "is_complete": result.is_complete,
+        "rows": [
+            {
+                "name": row.name,
+                "recipe": row.training.recipe,
+                "num_training_frames": row.training.num_frames,
+                "measured": {
+                    heading: _cell_values(result.cells[row.name, heading]) for heading in result.columns
+                },
+                "published_percent": dict(row.published),
+            }
+            for row in result.table.rows
+        ],
+    }
+
+
+def to_picture(result: TableResult) -> Figure:
+    """Bars for each row with the values of single seeds, or a curve where rows are lengths."""
+    return table_picture(
+        [
+            Series(
+                name=heading,
+                values=[tuple(result.cells[row.name, heading].by_seed.values()) for row in result.table.rows],
+            )
+            for heading in result.columns
+        ],
+        rows=[row.name for row in result.table.rows],
+        title=result.table.title,
+        is_curve=result.table.is_curve,
+    )
+
+
+def _measured(result: TableResult, row: str) -> list[str]:
+    return [_cell_text(result.cells[row, heading]) for heading in result.columns]
+
+
+def _published(result: TableResult, row: str) -> list[str]:
+    published = next(each.published for each in result.table.rows if each.name == row)
+    columns = result.table.published_columns
+    return [f"{published[name]:.1f}" if name in published else _NO_SOURCE for name in columns]
+
+
+def _cell_text(cell: Cell) -> str:
+    values = [100 * value for value in cell.by_seed.values()]
+    if not values:
+        return cell.reason
+    mean = f"{statistics.fmean(values):.1f}"
+    return f"{mean} ± {statistics.stdev(values):.1f}" if len(values) > 1 else mean
+
+
+def _cell_values(cell: Cell) -> dict[str, Any]:
+    values = list(cell.by_seed.values())
+    if not values:
+        return {"reason": cell.reason}
+    return {
+        "mean": statistics.fmean(values),
+        "deviation": statistics.stdev(values) if len(values) > 1 else None,
+        "by_seed": dict(cell.by_seed),
+    }
+
+
+def _notes(result: TableResult) -> list[str]:
+    seeds = sorted({seed for cell in result.cells.values() for seed in cell.by_seed})
+    counts = {len(cell.by_seed) for cell in result.cells.values()}
+    what = (
+        f"Measured: {result.config.num_train_clips} generated clips, small twins, "
+        f"{result.config.num_epochs} epochs, {result.config.num_test_clips} test clips of other objects; "
+        "not comparable with the paper's numbers, only row with row."
+        if result.config.scale == "stage"
+        else "Measured: the published sizes on the given data."
+    )
+    spread = "Mean ± deviation over seeds" if len(seeds) > 1 else "Seeds"
+    uneven = "; cells have different numbers of seeds" if len(counts - {0}) > 1 else ""
+    return [
+        f"{what} {spread}: {', '.join(map(str, seeds)) or 'none yet'}{uneven}.",
+        f"Percent. {_NO_SOURCE} = no source at hand gives the paper's number. {result.table.note}".strip(),
+    ]
+
+
+def _line(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"

@@ -1,0 +1,83 @@
+"""Which clips of a dataset are reference, and what is planted in the videos made of the others."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from cavmae_sync.data import PreparedDataset
+from cavmae_sync.errors import DatasetError
+from cavmae_sync.tasks.agreement.planted_videos import FAULTS, PlantedVideo, plant
+
+_LEAST_VIDEOS: Final = 4
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlantedSize:
+    """How large a test is.
+
+    Attributes:
+        num_videos: Rows of clips; each is judged with every fault.
+        clips_per_video: Clips of a row.
+    """
+
+    num_videos: int = 30
+    clips_per_video: int = 6
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlantedTest:
+    """Which clips are reference, and what is planted in the videos made of the others.
+
+    Attributes:
+        reference_clips: Numbers of the clips of the reference.
+        videos: All faults of each row of clips, in the order of `FAULTS`.
+        clip_list: Fingerprint of all clips.
+    """
+
+    reference_clips: tuple[int, ...]
+    videos: tuple[tuple[PlantedVideo, ...], ...]
+    clip_list: str
+
+
+def plan_test(clips: PreparedDataset, *, size: PlantedSize, seed: int = 0) -> PlantedTest:
+    """Deal the clips at random: some to the videos, all others to the reference. No file is in both.
+
+    Args:
+        clips: Prepared clips of one length.
+        size: How many videos, and of how many clips.
+        seed: Of the plan.
+
+    Raises:
+        DatasetError: There are too few clips.
+    """
+    num_videos, clips_per_video = size.num_videos, size.clips_per_video
+    needed = num_videos * clips_per_video
+    if num_videos < _LEAST_VIDEOS or needed > len(clips) * 2 // 3:
+        raise DatasetError(
+            f"{clips.folder} has {len(clips)} clips. {num_videos} videos of {clips_per_video} clips need "
+            f"{needed}, and a third of all clips is kept as reference; at least {_LEAST_VIDEOS} videos are "
+            "needed. Ask for fewer or shorter videos, or prepare more clips."
+        )
+    generator = np.random.default_rng(seed)
+    order = generator.permutation(len(clips))
+    rows = order[:needed].reshape(num_videos, clips_per_video).tolist()
+    hashes = clips.content_hashes
+    tested = {hashes[clip] for row in rows for clip in row}
+    reference = tuple(clip for clip in order[needed:].tolist() if hashes[clip] not in tested)
+    if not reference:
+        raise DatasetError(
+            f"Every file of {clips.folder} is in one of the videos, so that none is left as reference. Ask "
+            "for fewer or shorter videos, or prepare more files."
+        )
+    length = clips.config.clip_seconds
+    videos = tuple(
+        tuple(
+            plant(
+                row, clip_seconds=length, foreign=rows[(n + 1) % num_videos], fault=fault, generator=generator
+            )
+            for fault in FAULTS
+        )
+        for n, row in enumerate(rows)
+    )
+    return PlantedTest(reference_clips=reference, videos=videos, clip_list=clips.list_sha256)

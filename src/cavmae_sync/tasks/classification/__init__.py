@@ -1,0 +1,9 @@
+"""What is heard and seen: heads on features of the model, fine-tuning, and naming what is in a video."""
+
+from cavmae_sync.tasks.classification.evaluate import ClassificationReport, ClassScore, classification_report
+
+__all__ = [
+    "ClassScore",
+    "ClassificationReport",
+    "classification_report",
+]

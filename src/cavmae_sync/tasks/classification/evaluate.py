@@ -1,0 +1,281 @@
+"""Classification of clips: scores and truth in, a report out, whoever made the scores.
+
+Letters: N clips, C classes.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from rich.table import Table
+from torch import Tensor
+
+from cavmae_sync.metrics import Interval, interval
+from cavmae_sync.metrics.classification import (
+    ClassificationMetrics,
+    chance_average_precision,
+    check_predictions,
+    classification_metrics,
+    correct_shares,
+    d_prime,
+    resampled_means,
+)
+from cavmae_sync.shown import text_of, title_of
+from cavmae_sync.tasks.report import Report, Value
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClassScore:
+    """One class of a report.
+
+    Attributes:
+        name: Of the class.
+        average_precision: In [0, 1]; None without positives.
+        auc: In [0, 1]; None without positives or without negatives.
+        num_positives: Clips of this class.
+    """
+
+    name: str
+    average_precision: float | None
+    auc: float | None
+    num_positives: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ClassificationReport(Report):
+    """A report, the scores of each class, and what they were computed from.
+
+    Attributes:
+        class_scores: One for each class, in the order of the scores' columns.
+        scores_NC: Larger = surer.
+        is_true_NC: bool.
+    """
+
+    class_scores: tuple[ClassScore, ...]
+    scores_NC: Tensor
+    is_true_NC: Tensor
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `Report.to_dict`, and under `class_scores` those of each class."""
+        return {**Report.to_dict(self), "class_scores": [asdict(score) for score in self.class_scores]}
+
+    def to_class_table(self) -> Table:
+        """For people: one row per class, the best first, classes without positives last."""
+        table = Table(title=title_of(f"{self.name} by class"), title_justify="left")
+        table.add_column("class")
+        for heading in ("average precision", "AUC", "clips"):
+            table.add_column(heading, justify="right")
+        for score in sorted(self.class_scores, key=_best_first):
+            table.add_row(
+                text_of(score.name),
+                _percent(score.average_precision),
+                _percent(score.auc),
+                str(score.num_positives),
+            )
+        return table
+
+    def _caption(self) -> list[str]:
+        lines = Report._caption(self)
+        for key, says in (
+            ("classes_excluded", "no clip belongs to, left out"),
+            ("classes_without_negatives", "every clip belongs to, left out of AUC"),
+        ):
+            if self.config[key]:
+                lines.append(f"classes that {says}: {', '.join(self.config[key])}")
+        if self.config["undefined"]:
+            lines.append(f"not defined for these clips: {', '.join(self.config['undefined'])}")
+        if "majority" in self.config:
+            majority = self.config["majority"]
+            lines.append(
+                f"always {majority['class']!r} is right in {majority['accuracy'] * 100:.1f} % "
+                "(chance is one in as many as there are classes)"
+            )
+        return lines
+
+
+def classification_report(  # noqa: PLR0913 - scores and truth, how to judge them, where they come from
+    scores_NC: Tensor,
+    is_true_NC: Tensor,
+    *,
+    classes: Sequence[str],
+    is_single_label: bool,
+    num_bootstrap: int = 1000,
+    seed: int = 0,
+    config: Mapping[str, Any],
+    weights: str,
+    clip_list: str,
+) -> ClassificationReport:
+    """Mean average precision, AUC and d' (any number of classes per clip), or accuracy (exactly one).
+
+    Chance is a random order of the clips for mean average precision (its exact expected value), 0.5 for AUC,
+    0 for d', and one in C for accuracy; the caption says what always guessing the commonest class gives.
+
+    Args:
+        scores_NC: Floats, larger = surer: logits, probabilities, or the truth for an oracle.
+        is_true_NC: bool.
+        classes: Name of each column.
+        is_single_label: Whether every clip has exactly one class.
+        num_bootstrap: Resamples of the clips behind the 95 % intervals; 0 gives none.
+        seed: Of the resamples.
+        config: Everything that was chosen, as JSON values.
+        weights: Fingerprint of the weights.
+        clip_list: Fingerprint of which clips were scored.
+
+    Returns:
+        Metrics `accuracy` and `mean_average_precision` for a single label, otherwise
+        `mean_average_precision`, `auc` and `d_prime`. What is not defined is left out and named in
+        `config["undefined"]`: means where no class has positives, d' where AUC is 0 or 1 (it is infinite).
+
+    Raises:
+        ValueError: Scores and truth do not fit, a score is not finite, or a clip has not exactly one class.
+
+    Source:
+        Spec 4.2.
+    """
+    check_predictions(scores_NC, is_true_NC, classes=classes)
+    metrics = classification_metrics(scores_NC, is_true_NC)
+    seeds = {"num_bootstrap": num_bootstrap, "seed": seed}
+    values = _ranking_values(scores_NC, is_true_NC, metrics, **seeds)
+    if is_single_label:
+        accuracy = {"accuracy": _accuracy(scores_NC, is_true_NC, **seeds)}
+        values = accuracy | {"mean_average_precision": values["mean_average_precision"]}
+    names = tuple(classes)
+    return ClassificationReport(
+        name="classification",
+        metrics={key: value for key, value in values.items() if value is not None},
+        counts={
+            "clips": len(scores_NC),
+            "classes": len(names),
+            "classes_excluded": len(metrics.without_positives),
+            "substitutions": 0,
+        },
+        config={
+            **config,
+            **seeds,
+            "classes_excluded": [names[c] for c in metrics.without_positives],
+            "classes_without_negatives": [names[c] for c in metrics.without_negatives],
+            "undefined": [key for key, value in values.items() if value is None],
+            **(_majority(metrics, names, len(scores_NC)) if is_single_label else {}),
+        },
+        weights=weights,
+        clip_list=clip_list,
+        class_scores=_class_scores(metrics, names),
+        scores_NC=scores_NC,
+        is_true_NC=is_true_NC,
+    )
+
+
+def _ranking_values(
+    scores_NC: Tensor, is_true_NC: Tensor, metrics: ClassificationMetrics, *, num_bootstrap: int, seed: int
+) -> dict[str, Value | None]:
+    precision, auc = metrics.mean_average_precision, metrics.mean_auc
+    precision_ends = auc_ends = None
+    if num_bootstrap:
+        means = resampled_means(
+            scores_NC,
+            is_true_NC,
+            num_resamples=num_bootstrap,
+            generator=torch.Generator().manual_seed(seed),
+        )
+        precision_ends = _interval(means.mean_average_precision_X, precision)
+        auc_ends = _interval(means.mean_auc_X, auc)
+    chances = [
+        chance_average_precision(count, len(scores_NC)) for count in metrics.num_positives_C.tolist() if count
+    ]
+    return {
+        "mean_average_precision": None
+        if precision is None
+        else _value(precision, precision_ends, chance=sum(chances) / len(chances)),
+        "auc": None if auc is None else _value(auc, auc_ends, chance=0.5),
+        "d_prime": None if auc is None else _d_prime(auc, auc_ends),
+    }
+
+
+def _d_prime(auc: float, auc_ends: Interval | None) -> Value | None:
+    """It grows with AUC, so that the ends of its interval are those of AUC; infinite ones are left out."""
+    if auc in (0, 1):
+        return None
+    ends = None
+    if auc_ends is not None and 0 < auc_ends.low <= auc_ends.high < 1:
+        ends = Interval(low=d_prime(auc_ends.low), high=d_prime(auc_ends.high))
+    return Value(
+        value=d_prime(auc),
+        low=None if ends is None else ends.low,
+        high=None if ends is None else ends.high,
+        chance=0.0,
+        unit="score",
+    )
+
+
+def _accuracy(scores_NC: Tensor, is_true_NC: Tensor, *, num_bootstrap: int, seed: int) -> Value:
+    correct_N = correct_shares(scores_NC, is_true_NC)
+    value = float(correct_N.mean())
+    ends = None
+    if num_bootstrap:
+        generator = torch.Generator().manual_seed(seed)
+        num_clips = len(correct_N)
+        draws = (torch.randint(num_clips, (num_clips,), generator=generator) for _ in range(num_bootstrap))
+        ends = _interval(torch.stack([correct_N[draw_N].mean() for draw_N in draws]), value)
+    return _value(value, ends, chance=1 / scores_NC.shape[1])
+
+
+def _interval(samples_X: Tensor, value: float | None) -> Interval | None:
+    """Percentiles of the resamples, moved so that their mean is the value.
+
+    A positive that is drawn twice counts as two found at one place, which lifts average precision: with few
+    positives all resamples may lie above the value. How far they spread is what they tell.
+    """
+    defined = samples_X[~samples_X.isnan()].double()
+    if value is None or len(defined) == 0:
+        return None
+    ends = interval(defined - defined.mean() + value)
+    return Interval(low=min(max(ends.low, 0.0), 1.0), high=min(max(ends.high, 0.0), 1.0))
+
+
+def _value(value: float, ends: Interval | None, *, chance: float) -> Value:
+    return Value(
+        value=min(value, 1.0),  # a mean of ones may round up
+        low=None if ends is None else ends.low,
+        high=None if ends is None else ends.high,
+        chance=chance,
+    )
+
+
+def _majority(metrics: ClassificationMetrics, names: Sequence[str], num_clips: int) -> dict[str, Any]:
+    best = int(metrics.num_positives_C.argmax())
+    return {
+        "majority": {"class": names[best], "accuracy": int(metrics.num_positives_C[best]) / num_clips},
+    }
+
+
+def _class_scores(metrics: ClassificationMetrics, names: Sequence[str]) -> tuple[ClassScore, ...]:
+    columns = zip(
+        names,
+        metrics.average_precision_C.tolist(),
+        metrics.auc_C.tolist(),
+        metrics.num_positives_C.tolist(),
+        strict=True,
+    )
+    return tuple(
+        ClassScore(
+            name=name,
+            average_precision=_defined(precision),
+            auc=_defined(auc),
+            num_positives=count,
+        )
+        for name, precision, auc, count in columns
+    )
+
+
+def _defined(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _best_first(score: ClassScore) -> tuple[float, str]:
+    return (2.0 if score.average_precision is None else -score.average_precision, score.name)
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value * 100:.1f} %"

@@ -1,0 +1,241 @@
+"""Pictures of classification: how well each class is told, what is taken for what, and classes over time.
+
+Letters: N clips or stretches, C classes, K drawn columns, H W pixels.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from cavmae_sync.figures.style import (
+    BLUE,
+    GREY,
+    LARGE,
+    MISSING,
+    NORMAL,
+    SCORES,
+    SMALL,
+    VERMILION,
+    drawable,
+    label,
+    new_figure,
+    time_axis,
+    without_ticks,
+)
+from cavmae_sync.figures.training import training_curves
+from cavmae_sync.media.clock import clock
+from cavmae_sync.metrics.classification import chance_average_precision, confusion_matrix
+from cavmae_sync.tasks.classification.classify_video import VideoClasses
+from cavmae_sync.tasks.classification.evaluate import ClassificationReport, ClassScore
+
+#: Bars of one picture; of more classes only the best and the worst are drawn.
+_MAX_BARS: Final = 60
+#: Rows of a confusion matrix that still have names and numbers.
+_MAX_NAMED: Final = 40
+_MAX_NUMBERED: Final = 25
+#: Rows and columns of classes over time.
+_NUM_ROWS: Final = 10
+_MAX_COLUMNS: Final = 600
+_NUM_PICTURES: Final = 12
+#: Longer names of classes are cut.
+_MAX_LETTERS: Final = 32
+
+
+def class_scores_picture(
+    report: ClassificationReport, *, title: str = "Average precision by class"
+) -> Figure:
+    """A bar for each class, the best on top, with the number of its clips and what chance would give.
+
+    Args:
+        report: Its classes without positives are named below. Above 60 classes, the best and the worst 30 are
+            drawn.
+        title: Printed above.
+
+    Raises:
+        ValueError: No class has positives.
+    """
+    scores = sorted(
+        (score for score in report.class_scores if score.average_precision is not None), key=_precision
+    )[::-1]
+    if not scores:
+        raise ValueError("No class has positives, so there is no average precision to draw.")
+    left_out = len(scores) - _MAX_BARS
+    if left_out > 0:
+        scores = [*scores[: _MAX_BARS // 2], *scores[-_MAX_BARS // 2 :]]
+    figure = new_figure(width_inches=8.5, height_inches=1.6 + 0.24 * len(scores))
+    mean = report.metrics["mean_average_precision"].value
+    figure.suptitle(f"{title}: mean {mean * 100:.1f} %", fontsize=LARGE, x=0.01, ha="left")
+    axes = figure.subplots()
+    _draw_bars(axes, scores, num_clips=len(report.scores_NC))
+    axes.axvline(mean * 100, color=GREY, linestyle="--", linewidth=1, label="mean over classes")
+    figure.legend(loc="outside lower center", ncols=3, fontsize=SMALL)
+    notes = []
+    if left_out > 0:
+        axes.axhline(_MAX_BARS / 2 - 0.5, color=GREY, linewidth=1)
+        notes.append(f"the best and the worst {_MAX_BARS // 2} classes; not drawn: {left_out} between them")
+    if report.config["classes_excluded"]:
+        notes.append(f"classes without clips, left out: {len(report.config['classes_excluded'])}")
+    label(axes, x="average precision (%)", title="\n".join(notes))
+    return figure
+
+
+def _precision(score: ClassScore) -> tuple[float, str]:
+    return score.average_precision or 0.0, score.name
+
+
+def _draw_bars(axes: Axes, scores: Sequence[ClassScore], *, num_clips: int) -> None:
+    places = np.arange(len(scores))
+    values = [100 * _precision(score)[0] for score in scores]
+    axes.barh(places, values, color=BLUE, height=0.75, label="average precision")
+    chances = [100 * chance_average_precision(score.num_positives, num_clips) for score in scores]
+    axes.plot(chances, places, "|", color=VERMILION, markersize=9, markeredgewidth=2, label="chance")
+    axes.set_yticks(places, [_short(score.name) for score in scores], fontsize=SMALL)
+    axes.set_ylim(len(scores) - 0.4, -0.6)
+    axes.set_xlim(0, 100)
+    right = axes.secondary_yaxis("right")
+    right.set_yticks(places, [str(score.num_positives) for score in scores], fontsize=SMALL)
+    right.set_ylabel(f"clips of the class, of {num_clips}", fontsize=NORMAL)
+    right.tick_params(length=0)
+    axes.grid(axis="x", alpha=0.25)
+    axes.set_axisbelow(True)
+
+
+def confusion_picture(report: ClassificationReport, *, title: str = "What is taken for what") -> Figure:
+    """How often clips of a class (rows) are taken for each class (columns), in percent of the row.
+
+    Args:
+        report: Of clips with exactly one class each.
+        title: Printed above.
+
+    Raises:
+        ValueError: A clip has not exactly one class.
+    """
+    counts_CC = confusion_matrix(report.scores_NC, report.is_true_NC).numpy()
+    sums_C = counts_CC.sum(axis=1, keepdims=True)
+    shares_CC = np.divide(counts_CC, sums_C, out=np.full_like(counts_CC, np.nan), where=sums_C > 0) * 100
+    num_classes = len(shares_CC)
+    side = float(np.clip(0.34 * num_classes, 3.5, 11))
+    figure = new_figure(width_inches=side + 3.2, height_inches=side + 2.2)
+    accuracy = counts_CC.trace() / counts_CC.sum()
+    figure.suptitle(f"{title}: {accuracy * 100:.1f} % right", fontsize=LARGE, x=0.01, ha="left")
+    axes = figure.subplots()
+    image = axes.imshow(np.ma.masked_invalid(shares_CC), cmap=SCORES, vmin=0, vmax=100)
+    if num_classes <= _MAX_NAMED:
+        names = [_short(score.name) for score in report.class_scores]
+        rows = [f"{name} ({int(total)})" for name, total in zip(names, sums_C[:, 0], strict=True)]
+        axes.set_xticks(np.arange(num_classes), names, rotation=90)
+        axes.set_yticks(np.arange(num_classes), rows)
+    if num_classes <= _MAX_NUMBERED:
+        _write_numbers(axes, shares_CC)
+    note = "grey rows have no clips" if (sums_C == 0).any() else ""
+    has_names = num_classes <= _MAX_NAMED
+    label(
+        axes,
+        x="taken for" if has_names else "taken for class number",
+        y="class (and how many clips)" if has_names else "class number",
+        title=note,
+    )
+    bar = figure.colorbar(image, ax=axes, shrink=0.8)
+    bar.set_label("percent of the clips of a class", fontsize=NORMAL)
+    bar.ax.tick_params(labelsize=SMALL)
+    return figure
+
+
+def _write_numbers(axes: Axes, shares_CC: NDArray[np.float64]) -> None:
+    for row, column in zip(*np.nonzero(np.nan_to_num(shares_CC) >= 0.5), strict=True):
+        value = shares_CC[row, column]
+        colour = "black" if value > 60 else "white"
+        axes.text(column, row, f"{value:.0f}", ha="center", va="center", fontsize=SMALL, color=colour)
+
+
+def classifier_curves(
+    rows: Sequence[Mapping[str, Any]], *, title: str = "Training of the classifier"
+) -> Figure:
+    """Loss and score of each epoch, one line per learning rate that was tried and one for the last training.
+
+    Args:
+        rows: Rows of the `metrics.jsonl` of `cavmae-sync probe`; their step is the epoch.
+        title: Printed above.
+
+    Raises:
+        ValueError: There is no number to draw.
+    """
+    figure = training_curves(rows, title=title)
+    for axes in figure.axes:
+        if axes.get_xlabel():
+            axes.set_xlabel("epoch")
+            axes.set_ylabel("")
+    return figure
+
+
+def classes_over_time_picture(found: VideoClasses, *, title: str = "Classes over time") -> Figure:
+    """The surest classes (rows) over time (columns), with frames of the video below.
+
+    Rows are the ten classes that reach the highest probability in any clip. Where there are more moments than
+    dots, a column is the highest of several.
+
+    Args:
+        found: What a probe finds in a video.
+        title: Printed above.
+    """
+    peaks_C = found.clips.probabilities_NC.max(axis=0)
+    rows = np.argsort(-peaks_C, kind="stable")[:_NUM_ROWS]
+    figure = new_figure(width_inches=11, height_inches=2.9 + 0.34 * len(rows))
+    figure.suptitle(title, fontsize=LARGE, x=0.01, ha="left")
+    upper, lower = figure.subplots(2, 1, height_ratios=(0.34 * len(rows), 1.05))
+    num_merged = _draw_heat(upper, found, rows)
+    merged = "" if num_merged == 1 else f"; a column is the highest of {num_merged} moments"
+    label(
+        upper,
+        title=f"each moment by its ten seconds and a window of {found.window_seconds:g} s around it{merged}",
+    )
+    _draw_strip(lower, found)
+    return figure
+
+
+def _draw_heat(axes: Axes, found: VideoClasses, rows: NDArray[np.intp]) -> int:
+    values_NC = found.moments.probabilities_NC[:, rows]
+    num_merged = -(-len(values_NC) // _MAX_COLUMNS)
+    starts = np.arange(0, len(values_NC), num_merged)
+    values_KC = np.maximum.reduceat(values_NC, starts, axis=0)
+    edges = np.append(found.moments.start_seconds_N[starts], found.moments.stop_seconds_N[-1])
+    mesh = axes.pcolormesh(
+        edges, np.arange(len(rows) + 1), 100 * values_KC.T, cmap=SCORES, vmin=0, vmax=100, edgecolors="none"
+    )
+    for border in range(1, len(rows)):
+        axes.axhline(border, color="white", linewidth=1.5)
+    axes.invert_yaxis()
+    axes.set_yticks(
+        np.arange(len(rows)) + 0.5,
+        [_short(found.classes[c]) for c in rows],
+        fontsize=NORMAL,
+    )
+    axes.tick_params(axis="y", length=0)
+    time_axis(axes, float(found.moments.start_seconds_N[0]), float(found.moments.stop_seconds_N[-1]))
+    bar = axes.figure.colorbar(mesh, ax=axes, pad=0.01)
+    bar.set_label("probability (%)", fontsize=NORMAL)
+    bar.ax.tick_params(labelsize=SMALL)
+    return num_merged
+
+
+def _draw_strip(axes: Axes, found: VideoClasses) -> None:
+    """Frames side by side below the times they were taken at, as far as there is room."""
+    chosen = np.unique(np.linspace(0, len(found.pictures_THWC) - 1, _NUM_PICTURES).round().astype(int))
+    width = 1 / max(len(chosen), 8)
+    for place, frame in enumerate(chosen.tolist()):
+        left = (place + 0.5) / len(chosen) - width / 2
+        inset = axes.inset_axes((left + 0.02 * width, 0, 0.96 * width, 0.85))
+        inset.imshow(found.pictures_THWC[frame], interpolation="antialiased")
+        inset.set_title(clock(found.picture_seconds_T[frame], with_tenths=True), fontsize=SMALL, pad=2)
+        inset.axis("off")
+    axes.set_frame_on(False)
+    without_ticks(axes)
+    axes.set_facecolor(MISSING)
+
+
+def _short(name: str) -> str:
+    return drawable(name, max_letters=_MAX_LETTERS)

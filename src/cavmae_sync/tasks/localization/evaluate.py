@@ -1,0 +1,237 @@
+"""Sound-prompted segmentation: score maps (of a model, of the truth or of a baseline) in, a report out.
+
+Letters: R rows (questions), H W patches or pixels, N pixels.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.table import Table
+from torch import Tensor
+
+from cavmae_sync.choices import MapRule
+from cavmae_sync.embedding import Embedder
+from cavmae_sync.embedding.embedder import Progress
+from cavmae_sync.metrics import Pixels, PooledScores, interval, pooled_scores, resampled_pools
+from cavmae_sync.shown import text_of
+from cavmae_sync.tasks.localization.examples import Examples, Target
+from cavmae_sync.tasks.localization.heat_maps import upscaled
+from cavmae_sync.tasks.localization.maps import ScoreMaps, model_maps, prompt_vectors
+from cavmae_sync.tasks.report import Report, Value
+
+#: Stands for all rows where subsets are named; its metrics have no prefix.
+_EVERY: Final = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClassScore:
+    """One class of a report.
+
+    Attributes:
+        name: Its name.
+        average_precision: In (0, 1].
+        iou: At the best threshold, in [0, 1].
+        threshold: That threshold, on maps brought to [0, 1].
+        positive_share: Share of pixels where the class is: average precision by guessing.
+        num_rows: Questions.
+    """
+
+    name: str
+    average_precision: float
+    iou: float
+    threshold: float
+    positive_share: float
+    num_rows: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SegmentationReport(Report):
+    """A report with its classes, and what it was computed from: enough for pictures.
+
+    Attributes:
+        classes: Measures of each class over all rows, by name.
+        excluded_classes: Classes of which no pixel is in any picture: nothing is defined for them.
+        maps: The score maps.
+        targets: The answers.
+    """
+
+    classes: tuple[ClassScore, ...]
+    excluded_classes: tuple[str, ...]
+    maps: ScoreMaps
+    targets: Sequence[Target]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As a report, and the classes."""
+        classes = [asdict(score) for score in self.classes]
+        return {**super().to_dict(), "classes": classes, "excluded_classes": list(self.excluded_classes)}
+
+    def class_table(self) -> Table:
+        """One row per class, for people."""
+        table = Table(title="classes", title_justify="left")
+        table.add_column("class")
+        for heading in ("average precision", "IoU", "share of pixels", "rows"):
+            table.add_column(heading, justify="right")
+        for score in self.classes:
+            parts = (score.average_precision, score.iou, score.positive_share)
+            table.add_row(
+                text_of(score.name), *(f"{part * 100:.1f} %" for part in parts), str(score.num_rows)
+            )
+        return table
+
+
+def evaluate_segmentation(
+    embedder: Embedder,
+    examples: Examples,
+    *,
+    rule: MapRule = "cosine",
+    num_bootstrap: int = 1000,
+    seed: int = 0,
+    on_progress: Progress | None = None,
+) -> SegmentationReport:
+    """How well the map of a sound over a picture agrees with what it tells of.
+
+    Args:
+        embedder: The model and how it computes.
+        examples: Questions and answers.
+        rule: How a map is made; see `choices.MapRule`.
+        num_bootstrap: Resamples of pictures or clips behind the 95 % intervals; 0 gives none.
+        seed: Of the resamples.
+        on_progress: Called with rows done and rows in all.
+
+    Raises:
+        WeightsError: The model gives vectors that are not finite.
+
+    Source:
+        Spec 4.5; paper Table 3.
+    """
+    vectors_RD = prompt_vectors(embedder, examples, rule=rule)
+    maps = model_maps(embedder, examples, vectors_RD, rule=rule, on_progress=on_progress)
+    return segmentation_report(maps, examples, num_bootstrap=num_bootstrap, seed=seed)
+
+
+def segmentation_report(
+    maps: ScoreMaps, examples: Examples, *, num_bootstrap: int = 1000, seed: int = 0
+) -> SegmentationReport:
+    """As `evaluate_segmentation`, from maps already made."""
+    targets = examples.targets
+    if len(maps.maps) != len(targets):
+        raise ValueError(f"Every row needs a map, got {len(maps.maps)} maps for {len(targets)} rows.")
+    scaled = _scaled(maps)
+    groups = [_EVERY, *sorted({group for target in targets for group in target.groups})]
+    metrics: dict[str, Value] = {}
+    classes: tuple[ClassScore, ...] = ()
+    excluded: list[str] = []
+    for group in groups:
+        scores = _by_class(scaled, targets, group)
+        defined = {name: score for name, score in scores.items() if score is not None}
+        if group == _EVERY:
+            excluded = [name for name, score in scores.items() if score is None]
+            classes = tuple(_class_score(name, score, targets) for name, score in defined.items())
+        if defined:
+            values = _values(list(defined.values()), num_bootstrap=num_bootstrap, seed=seed)
+            metrics |= {f"{group}/{name}" if group else name: value for name, value in values.items()}
+    return SegmentationReport(
+        name=f"sound-prompted segmentation, {maps.said_by}",
+        metrics=metrics,
+        counts={**_counts(examples, groups, num_excluded=len(excluded)), **maps.counts},
+        config={
+            **examples.config,
+            **maps.made_with,
+            "said_by": maps.said_by,
+            "num_bootstrap": num_bootstrap,
+            "seed": seed,
+        },
+        weights=maps.weights,
+        clip_list=examples.clip_list,
+        classes=classes,
+        excluded_classes=tuple(excluded),
+        maps=maps,
+        targets=targets,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Pool:
+    """The pixels of some rows, made anew each time: maps are small, pixels are many."""
+
+    maps: Sequence[Tensor]
+    targets: Sequence[Target]
+
+    def __iter__(self) -> Iterator[Pixels]:
+        for map_HW, target in zip(self.maps, self.targets, strict=True):
+            yield Pixels(
+                scores_N=scores_at(map_HW, target.shape).reshape(-1),
+                truth_N=target.mask().reshape(-1),
+                unit=target.unit,
+            )
+
+
+def scores_at(map_HW: Tensor, shape: tuple[int, int]) -> NDArray[np.float32]:
+    """A map at the size of a mask."""
+    return upscaled(map_HW[None], height=shape[0], width=shape[1])[0].numpy()
+
+
+def _by_class(
+    maps: Sequence[Tensor], targets: Sequence[Target], group: str
+) -> dict[str, PooledScores | None]:
+    rows_of: dict[str, list[int]] = {}
+    for row, target in enumerate(targets):
+        if group == _EVERY or group in target.groups:
+            rows_of.setdefault(target.class_name, []).append(row)
+    return {
+        name: pooled_scores(_Pool(maps=[maps[r] for r in rows], targets=[targets[r] for r in rows]))
+        for name, rows in sorted(rows_of.items())
+    }
+
+
+def _values(scores: Sequence[PooledScores], *, num_bootstrap: int, seed: int) -> dict[str, Value]:
+    guessed = float(np.mean([score.positive_share for score in scores]))
+    means = {
+        "mean_average_precision": float(np.mean([score.average_precision for score in scores])),
+        "mean_iou": float(np.mean([score.best_iou for score in scores])),
+    }
+    if num_bootstrap == 0:
+        return {name: Value(value=value, chance=guessed) for name, value in means.items()}
+    samples = resampled_pools(scores, num_resamples=num_bootstrap, generator=np.random.default_rng(seed))
+    values: dict[str, Value] = {}
+    for (name, value), sample_X in zip(means.items(), samples, strict=True):
+        ends = interval(torch.from_numpy(sample_X))
+        values[name] = Value(value=value, chance=guessed, low=ends.low, high=ends.high)
+    return values
+
+
+def _counts(examples: Examples, groups: Sequence[str], *, num_excluded: int) -> dict[str, int]:
+    targets = examples.targets
+    of_groups = {
+        f"rows_{group}": sum(group in target.groups for target in targets) for group in groups if group
+    }
+    return {
+        "rows": len(targets),
+        **of_groups,
+        "units": len({target.unit for target in targets}),
+        "substitutions": 0,
+        "classes_without_pixels": num_excluded,
+        **examples.counts,
+    }
+
+
+def _class_score(name: str, score: PooledScores, targets: Sequence[Target]) -> ClassScore:
+    return ClassScore(
+        name=name,
+        average_precision=score.average_precision,
+        iou=score.best_iou,
+        threshold=score.threshold,
+        positive_share=score.positive_share,
+        num_rows=sum(target.class_name == name for target in targets),
+    )
+
+
+def _scaled(maps: ScoreMaps) -> list[Tensor]:
+    """All maps brought to [0, 1] by one and the same line; constant maps become 0."""
+    low = min(float(map_HW.min()) for map_HW in maps.maps)
+    span = max(float(map_HW.max()) for map_HW in maps.maps) - low
+    return [(map_HW - low) / (span or 1.0) for map_HW in maps.maps]

@@ -1,0 +1,237 @@
+"""Where in a video what is heard is seen: maps at regular moments.
+
+Letters: M moments, T of them in a clip, H W patches, K windows of a recording, L spectrogram frames of each,
+N patches in a row, D width, S samples.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cavmae_sync.embedding import Embedder, embed_video
+from cavmae_sync.embedding.embedder import Progress
+from cavmae_sync.embedding.rows import finite
+from cavmae_sync.errors import MediaError
+from cavmae_sync.inputs import log_mel
+from cavmae_sync.inputs.alignment import finish_segment
+from cavmae_sync.media import read_audio
+from cavmae_sync.media.playback import Playback
+from cavmae_sync.paper import CLIP_SECONDS, HOP_MILLISECONDS, NUM_FRAMES, SAMPLE_RATE_HZ, WINDOW_MILLISECONDS
+from cavmae_sync.tasks.localization.heat_maps import heat_maps
+
+#: Below this loudness of its stretch of sound, a moment asks for nothing. -60 dBFS counts as silent in
+#: preparation too.
+SILENT_DECIBELS: Final = -60.0
+#: Windows of a recording that are quieter than its loudest by more than this do not ask.
+_QUIETER_DECIBELS: Final = 20.0
+_HOP_SAMPLES: Final = SAMPLE_RATE_HZ * HOP_MILLISECONDS // 1000
+_WINDOW_SAMPLES: Final = SAMPLE_RATE_HZ * WINDOW_MILLISECONDS // 1000
+#: The colours span at least this much of cosine, so that the noise of an even map stays without colour.
+_LEAST_SPAN: Final = 0.2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Localization:
+    """Maps of a video.
+
+    Attributes:
+        seconds_M: float64, rising, on the file's timeline.
+        maps_MHW: float32 [M, H, W]: cosine of the sound with each patch of the middle square of the picture.
+        strength_M: float32: cosine of the sound with the picture as a whole.
+        is_silent_M: bool: the stretch of sound around the moment is silent, so that nothing is asked.
+        scale: Least and greatest cosine of the colours, for the whole video: the median over all maps, and
+            what one value in 500 exceeds, but at least 0.2 more.
+        asked_by: "own sound", or the name of the recording.
+        whole_seconds: Where the video starts and ends; moments begin at its start and end a step before its
+            end.
+    """
+
+    seconds_M: NDArray[np.float64]
+    maps_MHW: Tensor
+    strength_M: NDArray[np.float32]
+    is_silent_M: NDArray[np.bool_]
+    scale: tuple[float, float]
+    asked_by: str
+    whole_seconds: tuple[float, float]
+
+    def curve(self) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.bool_]]:
+        """Strength over the whole video, from its start to its end, as maps and numbers are shown there.
+
+        Returns:
+            Times, strength at each, and for each piece between two of them whether it is silent. Before the
+            first moment and after the last, what was found at it holds.
+        """
+        start, stop = self.whole_seconds
+        seconds = np.concatenate([[min(start, self.seconds_M[0])], self.seconds_M, [stop]])
+        strength = self.strength_M[[0, *range(len(self.strength_M)), -1]]
+        return seconds, strength, self.is_silent_M[[0, *range(len(self.is_silent_M))]]
+
+    def map_at(self, seconds: float) -> Tensor:
+        """The map of a time, [H, W]: on a line between the two moments around it."""
+        return torch.lerp(*self._around(seconds))
+
+    def strength_at(self, seconds: float) -> float:
+        """Cosine of sound and picture at a time, on a line between moments."""
+        return float(np.interp(seconds, self.seconds_M, self.strength_M))
+
+    def is_silent_at(self, seconds: float) -> bool:
+        """Whether the nearest moment is silent."""
+        return bool(self.is_silent_M[np.abs(self.seconds_M - seconds).argmin()])
+
+    def strongest(self, num: int, *, apart_seconds: float = 1.0) -> list[int]:
+        """Moments of greatest strength that are not silent, best first, none too near to a better one."""
+        chosen: list[int] = []
+        for moment in np.argsort(-self.strength_M, kind="stable"):
+            gaps = [abs(self.seconds_M[moment] - self.seconds_M[other]) for other in chosen]
+            if not self.is_silent_M[moment] and all(gap >= apart_seconds for gap in gaps):
+                chosen.append(int(moment))
+        return chosen[:num]
+
+    def peak(self, moment: int) -> tuple[float, float]:
+        """Middle of the strongest patch of a moment: right and down, each in [0, 1] of the middle square."""
+        height, width = self.maps_MHW.shape[1:]
+        down, right = divmod(int(self.maps_MHW[moment].argmax()), width)
+        return (right + 0.5) / width, (down + 0.5) / height
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values: the moments, not their maps."""
+        moments = [
+            {
+                "seconds": float(self.seconds_M[moment]),
+                "strength": float(self.strength_M[moment]),
+                "is_silent": bool(self.is_silent_M[moment]),
+                "peak_in_square": self.peak(moment),
+                "peak_cosine": float(self.maps_MHW[moment].max()),
+            }
+            for moment in range(len(self.seconds_M))
+        ]
+        return {"asked_by": self.asked_by, "colours_from_to": list(self.scale), "moments": moments}
+
+    def _around(self, seconds: float) -> tuple[Tensor, Tensor, float]:
+        after = int(np.clip(np.searchsorted(self.seconds_M, seconds), 1, max(len(self.seconds_M) - 1, 1)))
+        before = after - 1
+        if after >= len(self.seconds_M):
+            return self.maps_MHW[before], self.maps_MHW[before], 0.0
+        span = self.seconds_M[after] - self.seconds_M[before]
+        part = float(np.clip((seconds - self.seconds_M[before]) / span, 0, 1))
+        return self.maps_MHW[before], self.maps_MHW[after], part
+
+
+def localize(
+    embedder: Embedder,
+    video: Playback,
+    *,
+    sound: str | os.PathLike[str] | None = None,
+    maps_per_second: float = NUM_FRAMES / CLIP_SECONDS,
+    on_progress: Progress | None = None,
+) -> Localization:
+    """Maps of a whole video, in one pass; what is kept grows by one small map per moment.
+
+    The video is read in clips of equal length, as near to ten seconds as they come out even.
+
+    Args:
+        embedder: The model and how it computes.
+        video: What to look at.
+        sound: A sound or video file that asks instead of the video's own sound; see `recording_vector`.
+        maps_per_second: Moments; the published data have 1.6.
+        on_progress: Called with clips done and clips in all.
+
+    Raises:
+        MediaError: A file cannot be read, the video lasts less than a second, or the recording is silent.
+        ValueError: `maps_per_second` is not positive.
+    """
+    if not maps_per_second > 0:
+        raise ValueError(f"maps_per_second must be positive, got {maps_per_second}.")
+    asked = None if sound is None else recording_vector(embedder, sound)
+    num_clips = max(1, round(video.duration_seconds / CLIP_SECONDS))
+    clip_seconds = video.duration_seconds / num_clips + 1e-6  # or else a last clip of nothing
+    seconds: list[NDArray[np.float64]] = []
+    maps: list[Tensor] = []
+    strength: list[Tensor] = []
+    is_silent: list[NDArray[np.bool_]] = []
+    for done, part in enumerate(
+        embed_video(
+            embedder,
+            video.path,
+            clip_seconds=clip_seconds,
+            num_frames=max(1, round(clip_seconds * maps_per_second)),
+            sampling="uniform_left",  # evenly, as segments are
+            with_patches=True,
+        ),
+        start=1,
+    ):
+        patches_TND = part.embedding.visual_patches_TND
+        if patches_TND is None:
+            raise AssertionError("Patches were asked for.")
+        audio_TD = part.embedding.audio_TD if asked is None else asked.expand_as(part.embedding.audio_TD)
+        times_T = part.clip.frame_seconds_T
+        seconds.append(part.clip.start_seconds + times_T)
+        maps.append(heat_maps(audio_TD, patches_TND, grid=embedder.model.config.visual_grid))
+        strength.append((audio_TD * part.embedding.visual_TD).sum(dim=1))
+        half = embedder.model.config.inputs.segment_length * _HOP_SAMPLES // 2
+        is_silent.append(_silent(part.clip.waveform_S, times_T, half) & (asked is None))
+        if on_progress is not None:
+            on_progress(done, num_clips)
+    maps_MHW = torch.cat(maps)
+    return Localization(
+        seconds_M=np.concatenate(seconds),
+        maps_MHW=maps_MHW,
+        strength_M=torch.cat(strength).numpy(),
+        is_silent_M=np.concatenate(is_silent),
+        scale=_scale(maps_MHW),
+        asked_by="own sound" if sound is None else Path(sound).name,
+        whole_seconds=(video.start_seconds, video.start_seconds + video.duration_seconds),
+    )
+
+
+def recording_vector(embedder: Embedder, path: str | os.PathLike[str]) -> Tensor:
+    """What stands for a recording of any length: the mean of its windows' unit vectors, float32 [D].
+
+    Windows are as long as the model's segments and overlap by half. Those more than 20 dB quieter than the
+    loudest are left out, so that a bark in a minute of silence asks for the bark. The map of a mean is the
+    mean of the maps.
+
+    Raises:
+        MediaError: The file has no sound, is silent or shorter than 25 ms.
+        WeightsError: The model gives vectors that are not finite.
+    """
+    sound_S = read_audio(path)
+    if len(sound_S) < _WINDOW_SAMPLES:
+        raise MediaError(
+            f"{path} has {len(sound_S)} samples of sound; at least {_WINDOW_SAMPLES} are needed."
+        )
+    length = embedder.model.config.inputs.segment_length
+    num_samples = (length - 1) * _HOP_SAMPLES + _WINDOW_SAMPLES
+    last = max(len(sound_S) - num_samples, 0)
+    starts = range(0, last + 1, num_samples // 2)
+    windows = [sound_S[start : start + num_samples] for start in starts]
+    decibels = np.array([_decibels(window_S) for window_S in windows])
+    if decibels.max() < SILENT_DECIBELS:
+        raise MediaError(f"{path} is silent (below {SILENT_DECIBELS:.0f} dBFS), so it asks for nothing.")
+    loud = [windows[k] for k in np.flatnonzero(decibels > decibels.max() - _QUIETER_DECIBELS)]
+    config = embedder.model.config.inputs
+    segments_KLM = torch.stack([finish_segment(log_mel(window_S), config=config) for window_S in loud])
+    return finite(embedder.embed_segments(segments_KLM), precision=embedder.precision).mean(dim=0)
+
+
+def _silent(sound_S: NDArray[np.float32], times_T: NDArray[np.float64], half: int) -> NDArray[np.bool_]:
+    middles = np.round(times_T * SAMPLE_RATE_HZ).astype(int)
+    levels = [_decibels(sound_S[max(middle - half, 0) : middle + half]) for middle in middles]
+    return np.array(levels) < SILENT_DECIBELS
+
+
+def _decibels(sound_S: NDArray[np.float32]) -> float:
+    power = float(np.mean(np.square(sound_S, dtype=np.float64))) if sound_S.size else 0.0
+    return 10 * float(np.log10(max(power, 1e-20)))
+
+
+def _scale(maps_MHW: Tensor) -> tuple[float, float]:
+    values = maps_MHW.flatten().numpy()
+    low = float(np.median(values))
+    return low, max(float(np.quantile(values, 0.998)), low + _LEAST_SPAN)

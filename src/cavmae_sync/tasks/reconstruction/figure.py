@@ -1,0 +1,126 @@
+"""What was hidden and what the model made of it.
+
+Letters: H W pixels, C colours, L spectrogram frames, M mel bins.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from cavmae_sync.figures.style import (
+    LARGE,
+    MISSING,
+    NORMAL,
+    SMALL,
+    drawable,
+    label,
+    new_figure,
+    show_spectrogram,
+    without_ticks,
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reconstruction:
+    """One picture or spectrogram before hiding, and after prediction.
+
+    Attributes:
+        original: A frame [H, W, 3], uint8; or log-mel [L, M], natural logarithm.
+        hidden: Bool [H, W] or [L, M]: True = the encoder did not see it.
+        predicted: As `original`, hidden places filled with what the model says; shown as it is.
+        alone: As `original`, what the model says everywhere; where nothing was hidden it was never trained to
+            be right. None where that is not shown.
+
+    Raises:
+        ValueError: Shapes do not agree.
+    """
+
+    original: NDArray[Any]
+    hidden: NDArray[np.bool_]
+    predicted: NDArray[Any]
+    alone: NDArray[Any] | None = None
+
+    def __post_init__(self) -> None:
+        if self.alone is not None and self.alone.shape != self.original.shape:
+            raise ValueError(f"original is {self.original.shape}, but alone {self.alone.shape}.")
+        if self.original.shape != self.predicted.shape or self.original.shape[:2] != self.hidden.shape:
+            raise ValueError(
+                "original, predicted and hidden must be of one size, got "
+                f"{self.original.shape}, {self.predicted.shape} and {self.hidden.shape}."
+            )
+
+
+def reconstruction_picture(
+    *,
+    frame: Reconstruction,
+    segment: Reconstruction,
+    title: str = "Reconstruction",
+    note: str = "",
+    column_inches: float = 3.5,
+) -> Figure:
+    """Original, what the encoder saw, and prediction: of a frame above, of its segment of sound below.
+
+    Args:
+        frame: uint8 pictures [H, W, 3].
+        segment: Log-mel [L, M].
+        title: Printed above.
+        note: Printed below.
+        column_inches: Width of a picture.
+    """
+    seen_HWC = np.where(frame.hidden[:, :, None], _grey(), frame.original)
+    pictures = _columns(frame, seen_HWC)
+    figure = new_figure(
+        width_inches=column_inches * len(pictures),
+        height_inches=1.65 * column_inches + 1 + 0.3 * bool(note),
+    )
+    figure.suptitle(drawable(title), fontsize=LARGE)
+    if note:
+        figure.supxlabel(note, fontsize=NORMAL, x=0.01, ha="left")
+    above, below = figure.subplots(2, len(pictures), height_ratios=(1.25, 1))
+    for axes, picture_HWC, name in zip(above, pictures, _names(frame, "frame"), strict=True):
+        axes.imshow(picture_HWC.astype(np.uint8))
+        without_ticks(axes)
+        axes.set_title(name, fontsize=NORMAL)
+    _draw_segments(below, segment)
+    return figure
+
+
+def _draw_segments(row: NDArray[Any], segment: Reconstruction) -> None:
+    seen_LM = np.where(segment.hidden, np.nan, segment.original)
+    limits = {"vmin": float(segment.original.min()), "vmax": float(segment.original.max())}
+    image = None
+    for k, (axes, values_LM, name) in enumerate(
+        zip(row, _columns(segment, seen_LM), _names(segment, "sound"), strict=True)
+    ):
+        image = show_spectrogram(axes, values_LM, **limits)
+        label(axes, x="time (s)", y="mel bin" if k == 0 else "")
+        axes.set_title(name, fontsize=NORMAL)
+    _add_scale(row, image)
+
+
+def _add_scale(row: NDArray[Any], image: Any) -> None:
+    last: Axes = row[-1]
+    bar = last.figure.colorbar(image, ax=list(row), aspect=12)
+    bar.set_label("log energy", fontsize=NORMAL)
+    bar.ax.tick_params(labelsize=SMALL)
+
+
+def _columns(one: Reconstruction, seen: NDArray[Any]) -> list[NDArray[Any]]:
+    parts = [one.original, seen, one.alone, one.predicted]
+    return [part for part in parts if part is not None]
+
+
+def _names(one: Reconstruction, kind: str) -> list[str]:
+    seen = f"what the encoder\nsaw ({one.hidden.mean() * 100:.0f} % hidden)"
+    if one.alone is None:
+        return [kind, seen, "prediction"]
+    return [kind, seen, "prediction of everything", "seen, and hidden as predicted"]
+
+
+def _grey() -> NDArray[np.float64]:
+    return np.array(to_rgb(MISSING)) * 255

@@ -1,0 +1,216 @@
+"""A model's predictions of what was hidden, put back into pictures.
+
+P pairs (here one), L spectrogram frames, M mel bins, C H W a frame, N patches, X values of a patch.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cavmae_sync.choices import Precision
+from cavmae_sync.data import Batch, PairDataset, PreparedDataset
+from cavmae_sync.data.draws import Draw, Purpose
+from cavmae_sync.embedding.device import device_of, inference
+from cavmae_sync.inputs import InputConfig
+from cavmae_sync.inputs.frames import denormalize_frames
+from cavmae_sync.inputs.spectrogram import denormalize_spectrogram
+from cavmae_sync.model import CAVMAESync, Mask, MaskingConfig, patchify, segment_picture, unpatchify
+from cavmae_sync.paper import PATCH_SIZE, PIXEL_NORM_EPSILON
+from cavmae_sync.tasks.reconstruction.figure import Reconstruction, reconstruction_picture
+from cavmae_sync.training import MaskSource, StepMasks
+
+
+def reconstruct(
+    model: CAVMAESync,
+    pair: Batch,
+    *,
+    masks: StepMasks,
+    normalize_pixels: bool,
+    precision: Precision = "float32",
+) -> tuple[Reconstruction, Reconstruction]:
+    """What a model predicts for the hidden patches of one (frame, segment) pair.
+
+    A model trained with `normalize_pixels` predicts standardised patches; for looking at them they get the
+    mean and deviation of the true patch back, which the model did not predict.
+
+    Args:
+        model: The model.
+        pair: A batch of one pair.
+        masks: What is hidden.
+        normalize_pixels: Whether the model was trained to predict standardised patches.
+        precision: Precision of matrix products.
+
+    Returns:
+        The frame (uint8) and its segment (log-mel).
+
+    Source:
+        Spec 4.7.
+    """
+    visual, audio = predict_hidden(
+        model, pair, masks=masks, normalize_pixels=normalize_pixels, precision=precision
+    )
+    return visual.frame(), audio.segment(model.config.inputs)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prediction:
+    """What a model says about one picture, in the scale it works in.
+
+    Attributes:
+        truth_PNX: Patches of the picture.
+        predicted_PNX: Patches as predicted, all of them, brought to the scale of the truth.
+        hidden_PN: Which of them the encoder did not see.
+        grid: Rows and columns of patches.
+    """
+
+    truth_PNX: Tensor
+    predicted_PNX: Tensor
+    hidden_PN: Tensor
+    grid: tuple[int, int]
+
+    def frame(self, *, with_alone: bool = False) -> Reconstruction:
+        """As a frame, uint8 [H, W, 3]."""
+        return self._reconstruction(
+            lambda patches_PNX: denormalize_frames(unpatchify(patches_PNX, grid=self.grid))[0].numpy(),
+            hidden=self._hidden_pixels(),
+            with_alone=with_alone,
+        )
+
+    def segment(self, config: InputConfig, *, with_alone: bool = False) -> Reconstruction:
+        """As a segment, log-mel [L, M]."""
+
+        def log_mel_of(patches_PNX: Tensor) -> NDArray[np.float32]:
+            picture_P1ML = unpatchify(patches_PNX, grid=self.grid)
+            return denormalize_spectrogram(picture_P1ML[0, 0].T, config=config).numpy()
+
+        return self._reconstruction(log_mel_of, hidden=self._hidden_pixels().T, with_alone=with_alone)
+
+    def errors(self) -> dict[str, float]:
+        """Mean squared errors on hidden patches, in the scale of the model; {} where nothing is hidden.
+
+        "model" is the prediction; "mean_of_seen" gives every hidden patch the mean of all that was seen;
+        "own_mean" gives it its own true mean, which a model with standardised patches is told as well.
+        """
+        if not bool(self.hidden_PN.any()):
+            return {}
+        truth_QX = self.truth_PNX[self.hidden_PN]
+        guesses = {
+            "model": self.predicted_PNX[self.hidden_PN],
+            "mean_of_seen": self.truth_PNX[~self.hidden_PN].mean(),
+            "own_mean": truth_QX.mean(dim=1, keepdim=True),
+        }
+        return {name: float((guess - truth_QX).square().mean()) for name, guess in guesses.items()}
+
+    def _reconstruction(
+        self,
+        picture_of: Callable[[Tensor], NDArray[Any]],
+        *,
+        hidden: NDArray[np.bool_],
+        with_alone: bool,
+    ) -> Reconstruction:
+        filled_PNX = torch.where(self.hidden_PN.unsqueeze(-1), self.predicted_PNX, self.truth_PNX)
+        return Reconstruction(
+            original=picture_of(self.truth_PNX),
+            hidden=hidden,
+            predicted=picture_of(filled_PNX),
+            alone=picture_of(self.predicted_PNX) if with_alone else None,
+        )
+
+    def _hidden_pixels(self) -> NDArray[np.bool_]:
+        hidden = self.hidden_PN[0].view(self.grid)
+        return hidden.repeat_interleave(PATCH_SIZE, 0).repeat_interleave(PATCH_SIZE, 1).numpy()
+
+
+def predict_hidden(
+    model: CAVMAESync,
+    pair: Batch,
+    *,
+    masks: StepMasks,
+    normalize_pixels: bool,
+    precision: Precision = "float32",
+) -> tuple[Prediction, Prediction]:
+    """As `reconstruct`, before it becomes pictures: of the frame and of its segment."""
+    device = device_of(model)
+    moved, moved_masks = pair.to(device), masks.to(device)
+    with inference(model, precision=precision):
+        output = model(
+            moved.segments_PLM,
+            moved.frames_PCHW,
+            audio_mask=moved_masks.audio,
+            visual_mask=moved_masks.visual,
+        )
+    visual = _prediction(
+        output.visual_reconstruction_PNX,
+        pair.frames_PCHW,
+        masks.visual,
+        model.config.visual_grid,
+        normalize_pixels=normalize_pixels,
+    )
+    audio = _prediction(
+        output.audio_reconstruction_PNX,
+        segment_picture(pair.segments_PLM),
+        masks.audio,
+        model.config.audio_grid,
+        normalize_pixels=normalize_pixels,
+    )
+    return visual, audio
+
+
+def picture_of_reconstruction(
+    model: CAVMAESync,
+    clips: PreparedDataset,
+    *,
+    row: int,
+    masking: MaskingConfig,
+    normalize_pixels: bool,
+    column_inches: float = 3.5,
+) -> Figure:
+    """What a model predicts for one clip's middle frame and its segment, under a mask that never changes.
+
+    Args:
+        model: The model.
+        clips: Prepared clips.
+        row: Which of them.
+        masking: What to hide.
+        normalize_pixels: Whether the model was trained to predict standardised patches.
+        column_inches: Width of each picture.
+    """
+    config = model.config
+    source = MaskSource(config, masking, seed=0, purpose=Purpose.VALIDATION_MASK)
+    frame, segment = reconstruct(
+        model,
+        PairDataset(clips, inputs=config.inputs, frame="middle")[row],
+        masks=source.draw([Draw(0, row)]),
+        normalize_pixels=normalize_pixels,
+    )
+    return reconstruction_picture(frame=frame, segment=segment, column_inches=column_inches)
+
+
+def rasterize(figure: Figure) -> NDArray[np.uint8]:
+    """A figure as uint8 `[H, W, 3]` pixels."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def _prediction(
+    prediction_PNX: Tensor,
+    pictures_PCHW: Tensor,
+    mask: Mask,
+    grid: tuple[int, int],
+    *,
+    normalize_pixels: bool,
+) -> Prediction:
+    truth_PNX = patchify(pictures_PCHW)
+    values_PNX = prediction_PNX.float().cpu()
+    if normalize_pixels:
+        deviation = (truth_PNX.var(dim=-1, keepdim=True) + PIXEL_NORM_EPSILON).sqrt()
+        values_PNX = values_PNX * deviation + truth_PNX.mean(dim=-1, keepdim=True)
+    return Prediction(truth_PNX=truth_PNX, predicted_PNX=values_PNX, hidden_PN=mask.hidden_PN, grid=grid)

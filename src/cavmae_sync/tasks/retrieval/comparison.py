@@ -1,0 +1,148 @@
+"""Several models on the same clips: what each reaches, and how sure the differences are.
+
+Letters: N clips, D directions, M models, X resamples.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+from cavmae_sync.data.same_name import Spellings
+from cavmae_sync.embedding import DatasetEmbeddings
+from cavmae_sync.embedding.vector_files import ids_fingerprint
+from cavmae_sync.errors import ConfigError, DatasetError
+from cavmae_sync.metrics import bootstrap_metrics, interval, retrieval_metrics
+from cavmae_sync.tasks.report import Report, Value
+from cavmae_sync.tasks.retrieval.evaluate import DIRECTIONS, RetrievalReport
+
+#: Ids named in a message.
+_SHOWN: Final = 3
+#: Choices that must agree, or differences would be those of the choices.
+_CHOICES: Final = ("aggregation", "ties", "frame")
+
+
+def in_order_of(
+    embeddings: DatasetEmbeddings, clip_ids: tuple[str, ...], *, name: str, other: str
+) -> DatasetEmbeddings:
+    """The same vectors in the order of other clips of the same ids, and with ids spelled like theirs.
+
+    Args:
+        embeddings: Vectors of clips.
+        clip_ids: Ids in the order wanted.
+        name: What has these vectors, for the message.
+        other: What has those ids.
+
+    Raises:
+        DatasetError: The vectors have no ids, or the two lists do not hold the same clips.
+    """
+    if not embeddings.has_ids:
+        raise DatasetError(
+            f"{name} has no ids, so nobody can tell whether its clips are those of {other}. Add ids."
+        )
+    if embeddings.clip_ids == clip_ids:
+        return embeddings
+    spellings = Spellings(clip_ids)
+    respelled = tuple(spellings.find(clip_id) or clip_id for clip_id in embeddings.clip_ids)
+    if len(set(respelled)) == len(respelled):
+        embeddings = replace(embeddings, clip_ids=respelled)
+    missing, extra = set(clip_ids) - set(embeddings.clip_ids), set(embeddings.clip_ids) - set(clip_ids)
+    if missing or extra:
+        raise DatasetError(
+            f"{name} and {other} do not hold the same clips, and recall depends on which clips there are: "
+            f"{_some(missing)} only in {other}, {_some(extra)} only in {name}. Evaluate both on one list."
+        )
+    places = {clip_id: i for i, clip_id in enumerate(embeddings.clip_ids)}
+    # Of the new order no more than the ids is known.
+    return embeddings.take([places[clip_id] for clip_id in clip_ids], clip_list=ids_fingerprint(clip_ids))
+
+
+def _some(ids: set[str]) -> str:
+    shown = ", ".join(repr(clip_id) for clip_id in sorted(ids)[:_SHOWN])
+    return f"{len(ids)} clips" + (f" ({shown}{', ...' if len(ids) > _SHOWN else ''})" if ids else "")
+
+
+def compare_retrieval(
+    reports: Mapping[str, RetrievalReport], *, num_bootstrap: int = 1000, seed: int = 0
+) -> Report:
+    """Each model minus the first, on the same queries and the same gallery.
+
+    The resamples of clips are the same for all models, so that an interval is that of the difference, which
+    is narrower than two intervals side by side suggest. Where it holds 0, the two are not told apart.
+
+    Args:
+        reports: By name, at least two, of the same clips in the same order, aggregated in the same way.
+        num_bootstrap: Resamples of the clips, at least 1.
+        seed: Of the resamples.
+
+    Returns:
+        Metrics `<name> minus <first name>/<direction>/<metric>`; recall in [-1, 1], larger is better for
+        the model named first; a negative difference of median ranks is better for it.
+
+    Raises:
+        DatasetError: The clips differ.
+        ConfigError: Places were counted as the published code does, which loses and repeats queries.
+        ValueError: Fewer than two reports, or other choices were made for one than for the others.
+    """
+    first, *others = reports
+    _check_comparable(reports)
+    reference = reports[first]
+    ranks = {name: _ranks(report) for name, report in reports.items()}
+    samples = bootstrap_metrics(
+        torch.cat(list(ranks.values())),
+        num_resamples=num_bootstrap,
+        generator=torch.Generator().manual_seed(seed),
+    )
+    num_clips = reference.counts["queries"]
+    metrics: dict[str, Value] = {}
+    for m, name in enumerate(others, start=1):
+        for d, direction in enumerate(DIRECTIONS):
+            own, base = (
+                retrieval_metrics(ranks[which][d], num_gallery=num_clips).named() for which in (name, first)
+            )
+            for metric, value in own.items():
+                row_of_model = samples[metric][m * len(DIRECTIONS) + d]
+                ends = interval(row_of_model - samples[metric][d])
+                metrics[f"{name} minus {first}/{direction}/{metric}"] = Value(
+                    value=value - base[metric],
+                    low=ends.low,
+                    high=ends.high,
+                    unit="rank" if metric == "median_rank" else "points",
+                )
+    return Report(
+        name="comparison on the same clips",
+        metrics=metrics,
+        counts={"models": len(reports), "queries": num_clips, "gallery": num_clips, "substitutions": 0},
+        config={**_choices(reference), "num_bootstrap": num_bootstrap, "seed": seed, "reference": first},
+        weights=reference.weights,
+        clip_list=reference.clip_list,
+    )
+
+
+def _ranks(report: RetrievalReport) -> Tensor:
+    by_direction = report.ranks()
+    return torch.stack([by_direction[direction] for direction in DIRECTIONS])
+
+
+def _choices(report: RetrievalReport) -> dict[str, Any]:
+    return {name: report.config[name] for name in _CHOICES if name in report.config}
+
+
+def _check_comparable(reports: Mapping[str, RetrievalReport]) -> None:
+    if len(reports) < 2:
+        raise ValueError(f"A comparison needs two reports at least, got {list(reports)}.")
+    (first, reference), *others = reports.items()
+    if reference.config["ties"] == "official":
+        raise ConfigError(
+            "the published counting loses and repeats queries, so that models cannot be compared query by "
+            "query. Choose other ties to compare files."
+        )
+    for name, report in others:
+        if not report.embeddings.has_ids or report.embeddings.clip_ids != reference.embeddings.clip_ids:
+            raise DatasetError(
+                f"{name} and {first} have other clips, or the same in another order. See in_order_of."
+            )
+        if _choices(report) != _choices(reference):
+            raise ValueError(f"{name} was measured with {_choices(report)}, {first} otherwise.")

@@ -1,0 +1,266 @@
+"""Sound-to-picture and picture-to-sound retrieval: a model and a dataset in, a report out.
+
+Letters: N clips (all are queries and gallery), Q queries, G gallery, D directions.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from types import MappingProxyType
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from cavmae_sync.choices import AggregationName, Counting
+from cavmae_sync.data import PreparedDataset
+from cavmae_sync.embedding import DatasetEmbeddings, Embedder, similarity_blocks, similarity_matrix
+from cavmae_sync.embedding.embedder import Progress
+from cavmae_sync.metrics import (
+    MatchCounts,
+    PairedMatchCounter,
+    bootstrap_metrics,
+    chance_metrics,
+    interval,
+    retrieval_metrics,
+)
+from cavmae_sync.tasks.report import Report, Value
+
+DIRECTIONS: Final = ("audio_to_visual", "visual_to_audio")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Matches:
+    """Where the own clip of every clip stands, in both directions.
+
+    Attributes:
+        by_direction: Counts of larger and equal scores, by the names of `DIRECTIONS`.
+        num_nan: Scores that are not a number.
+    """
+
+    by_direction: Mapping[str, MatchCounts]
+    num_nan: int
+
+    def ranks(self, ties: Counting) -> dict[str, Tensor]:
+        """Ranks (0 = best) of all queries, by direction; see `MatchCounts.ranks`."""
+        return {name: counts.ranks(ties) for name, counts in self.by_direction.items()}
+
+
+def find_matches(
+    audio_NTD: Tensor,
+    visual_NTD: Tensor,
+    *,
+    aggregation: AggregationName = "diagonal_mean",
+    on_progress: Progress | None = None,
+) -> Matches:
+    """Compare all clips with all, in both directions at once, in bounded memory.
+
+    The matrix of scores is never there: each block of it is counted and dropped. The ranks are those of
+    `true_match_ranks(similarity_matrix(...))`, bit for bit.
+
+    Args:
+        audio_NTD: Unit rows, one per clip and frame; half precision and memory-mapped files are read
+            block by block.
+        visual_NTD: Unit rows of the same clips.
+        aggregation: How the cosines of two clips' frames become one score.
+        on_progress: Called with scores done and scores in all.
+
+    Raises:
+        ValueError: Shapes do not fit.
+    """
+    if len(audio_NTD) != len(visual_NTD):
+        raise ValueError(f"Each clip needs both, got {len(audio_NTD)} sounds, {len(visual_NTD)} pictures.")
+    counter = PairedMatchCounter(len(audio_NTD), device=audio_NTD.device)
+    num_done = 0
+    for block in similarity_blocks(audio_NTD, visual_NTD, aggregation=aggregation):
+        counter.add(block.scores_QG, rows=block.rows, columns=block.columns)
+        num_done += block.scores_QG.numel()
+        if on_progress is not None:
+            on_progress(num_done, len(audio_NTD) ** 2)
+    by_direction = MappingProxyType(dict(zip(DIRECTIONS, counter.counts(), strict=True)))
+    return Matches(by_direction=by_direction, num_nan=counter.num_nan)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RetrievalReport(Report):
+    """A report, and what it was computed from: enough for pictures and for another aggregation.
+
+    Attributes:
+        matches: Where the own clip of every clip stands.
+        embeddings: Vectors of all clips.
+    """
+
+    matches: Matches
+    embeddings: DatasetEmbeddings
+
+    @cached_property
+    def similarity_QG(self) -> Tensor:  # noqa: N802
+        """float32 [N, N], row = sound, column = picture; computed when a picture of it is wanted."""
+        vectors = self.embeddings
+        return similarity_matrix(
+            vectors.audio_NTD, vectors.visual_NTD, aggregation=self.config["aggregation"]
+        )
+
+    def ranks(self) -> dict[str, Tensor]:
+        """Ranks (0 = best) of all queries, by direction, with the report's rule of ties."""
+        return self.matches.ranks(self.config["ties"])
+
+    def aggregated(self, aggregation: AggregationName) -> "RetrievalReport":
+        """The report of another aggregation, from the same vectors: nothing is read or encoded again."""
+        if aggregation == self.config["aggregation"]:
+            return self
+        choices = {name: self.config[name] for name in ("ties", "num_bootstrap", "seed")}
+        return retrieval_report(self.embeddings, aggregation=aggregation, **choices)
+
+
+def evaluate_retrieval(
+    embedder: Embedder,
+    clips: PreparedDataset,
+    *,
+    frame: int | None = None,
+    aggregation: AggregationName = "diagonal_mean",
+    ties: Counting = "mean",
+    num_bootstrap: int = 1000,
+    num_workers: int = 0,
+    on_progress: Progress | None = None,
+) -> RetrievalReport:
+    """Recall at 1, 5 and 10 and median rank in both directions, every clip being query and gallery item.
+
+    Args:
+        embedder: The model and how it computes, including which tokens represent a frame.
+        clips: Prepared clips; `clips.head(n)` for the first n.
+        frame: Compare this frame of each clip alone: 5 of 10 is the protocol of CAV-MAE. None compares all.
+        aggregation: How the cosines of two clips' frames become one score.
+        ties: Which of the places shared with equal scores a query's own clip takes.
+        num_bootstrap: Resamples of the clips behind the 95 % intervals, the same for both directions;
+            0 gives none.
+        num_workers: Processes that read clips.
+        on_progress: Called with clips done and clips in all.
+
+    Returns:
+        Metrics `audio_to_visual/recall_at_1` and so on, with chance and intervals (none for "official").
+
+    Source:
+        Spec 4.1; paper Table 1 (visual to audio) and Table 11 (aggregations).
+    """
+    embeddings = embedder.embed_dataset(clips, num_workers=num_workers, on_progress=on_progress)
+    return retrieval_report(
+        embeddings if frame is None else embeddings.at_frame(frame),
+        aggregation=aggregation,
+        ties=ties,
+        num_bootstrap=num_bootstrap,
+    )
+
+
+def retrieval_oracle(report: RetrievalReport) -> RetrievalReport:
+    """The report of a model that knows: each picture has the very vectors of its sound. Must be perfect.
+
+    Clips with equal sound share a place, as they would for anybody.
+    """
+    known = replace(report.embeddings, visual_NTD=report.embeddings.audio_NTD, weights="oracle")
+    choices = {name: report.config[name] for name in ("aggregation", "ties", "num_bootstrap", "seed")}
+    return retrieval_report(known, **choices)
+
+
+def retrieval_shuffled(report: RetrievalReport, *, seed: int = 0) -> RetrievalReport:
+    """The report of the same vectors, each sound with the picture of a clip at random: must be at chance.
+
+    More than chance says that places, and not vectors, decide: equal scores counted as found, for example.
+    """
+    order = torch.randperm(len(report.embeddings.clip_ids), generator=torch.Generator().manual_seed(seed))
+    shuffled = replace(report.embeddings, visual_NTD=report.embeddings.visual_NTD[order], weights="shuffled")
+    choices = {name: report.config[name] for name in ("aggregation", "ties", "num_bootstrap", "seed")}
+    return retrieval_report(shuffled, **choices)
+
+
+def retrieval_report(
+    embeddings: DatasetEmbeddings,
+    *,
+    aggregation: AggregationName = "diagonal_mean",
+    ties: Counting = "mean",
+    num_bootstrap: int = 1000,
+    seed: int = 0,
+) -> RetrievalReport:
+    """As `evaluate_retrieval`, from vectors already made."""
+    matches = find_matches(embeddings.audio_NTD, embeddings.visual_NTD, aggregation=aggregation)
+    num_clips = len(embeddings.clip_ids)
+    choices = {"aggregation": aggregation, "ties": ties, "num_bootstrap": num_bootstrap, "seed": seed}
+    return RetrievalReport(
+        name="retrieval",
+        metrics=_metrics(
+            matches.ranks(ties), num_gallery=num_clips, ties=ties, num_bootstrap=num_bootstrap, seed=seed
+        ),
+        counts={
+            "queries": num_clips,
+            "gallery": num_clips,
+            "substitutions": 0,
+            "broken_vectors": embeddings.num_broken_rows,
+            "scores_not_a_number": matches.num_nan,
+            **_repeated(embeddings),
+        },
+        config={**choices, **embeddings.made_with},
+        weights=embeddings.weights,
+        clip_list=embeddings.clip_list,
+        matches=matches,
+        embeddings=embeddings,
+    )
+
+
+def _repeated(embeddings: DatasetEmbeddings) -> dict[str, int]:
+    """Clips that nobody can tell from an earlier one, and clips whose sound and picture are one vector.
+
+    The first rank by chance among each other. The second are a leak: a vector of both has seen the answer.
+    """
+    audio_NTD, visual_NTD = embeddings.audio_NTD, embeddings.visual_NTD
+    sounds, pictures = _contents(audio_NTD), _contents(visual_NTD)
+    return {
+        "repeated_sounds": len(sounds) - len(set(sounds)),
+        "repeated_pictures": len(pictures) - len(set(pictures)),
+        "sounds_equal_to_their_picture": sum(
+            torch.equal(audio_TD, visual_TD)
+            for audio_TD, visual_TD in zip(audio_NTD, visual_NTD, strict=True)
+        ),
+    }
+
+
+def _contents(clips_NTD: Tensor) -> list[bytes]:
+    """A fingerprint of each clip's vectors, equal where they are equal."""
+    contents: list[bytes] = []
+    for index, clip_TD in enumerate(clips_NTD.cpu()):
+        clip_TD = clip_TD.contiguous() + 0  # -0 becomes 0: they are equal
+        content = clip_TD.view(torch.uint8).numpy().data
+        # What is not a number equals nothing.
+        own = b"" if clip_TD.isfinite().all() else index.to_bytes(8)
+        contents.append(hashlib.blake2b(content, digest_size=16, key=own).digest())
+    return contents
+
+
+def _metrics(
+    ranks: Mapping[str, Tensor], *, num_gallery: int, ties: Counting, num_bootstrap: int, seed: int
+) -> dict[str, Value]:
+    if num_bootstrap == 0 or ties == "official":
+        return _values(ranks, num_gallery=num_gallery)
+    samples = bootstrap_metrics(
+        torch.stack([ranks[name] for name in DIRECTIONS]),
+        num_resamples=num_bootstrap,
+        generator=torch.Generator().manual_seed(seed),
+    )
+    values = _values(ranks, num_gallery=num_gallery)
+    for d, direction in enumerate(DIRECTIONS):
+        for metric, samples_DX in samples.items():
+            ends = interval(samples_DX[d])
+            name = f"{direction}/{metric}"
+            values[name] = replace(values[name], low=ends.low, high=ends.high)
+    return values
+
+
+def _values(ranks: Mapping[str, Tensor], *, num_gallery: int) -> dict[str, Value]:
+    chance = chance_metrics(num_gallery).named()
+    return {
+        f"{direction}/{metric}": Value(
+            value=value, chance=chance[metric], unit="rank" if metric == "median_rank" else "fraction"
+        )
+        for direction in DIRECTIONS
+        for metric, value in retrieval_metrics(ranks[direction], num_gallery=num_gallery).named().items()
+    }

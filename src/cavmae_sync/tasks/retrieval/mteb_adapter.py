@@ -1,0 +1,223 @@
+"""A model behind the interface of MTEB (`mteb.evaluate`), for its retrieval between sound and video.
+
+MTEB compares one vector per item by a dot product. With x_k and y_k the unit vectors of simultaneous frames,
+the frames side by side, divided by the root of T, give exactly the mean cosine of simultaneous frames:
+(x / sqrt T) . (y / sqrt T) = (1/T) sum_k x_k . y_k, the score `diagonal_mean`, and have unit length.
+
+MTEB itself is needed only for running; install it with `pip install 'cavmae-sync[mteb]'`.
+
+Letters: B items, T frames per clip, D width, E = T x D.
+"""
+
+import dataclasses
+import importlib
+from collections.abc import Iterator
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cavmae_sync.embedding import Embedder, similarity_matrix
+from cavmae_sync.embedding.rows import finite
+from cavmae_sync.embedding.video import alignment_of
+from cavmae_sync.errors import ConfigError
+from cavmae_sync.inputs import cut_segments, normalize_frames, resize_and_crop
+from cavmae_sync.inputs.spectrogram import log_mel
+from cavmae_sync.media import SamplingRule
+from cavmae_sync.paper import CLIP_SECONDS, NUM_FRAMES, SAMPLE_RATE_HZ
+from cavmae_sync.tasks.retrieval.mteb_media import frames_of, waveform_of
+from cavmae_sync.weights import weights_fingerprint
+
+Vectors = NDArray[np.floating[Any]] | Tensor
+
+#: What the model can make vectors of, by MTEB's names.
+MODALITIES: Final = ("audio", "video")
+
+
+class MTEBAdapter:
+    """An encoder as MTEB wants it: `mteb.evaluate(MTEBAdapter(embedder), tasks=[...])`.
+
+    Sound is read at any rate and resampled; videos are decoded as everywhere here, also where torchcodec is
+    not installed. Of each item the first `clip_seconds` count, in `num_frames` frames. Both sides of a task
+    must be cut in the same way, so use one adapter for queries and documents.
+
+    Args:
+        embedder: The model and how it computes.
+        name: `organisation/model` under which MTEB keeps results.
+        num_frames: T, frames of a clip, each with the segment of sound around it.
+        clip_seconds: Length taken of each item.
+        sampling: Which moments become frames.
+
+    Source:
+        Spec 4.1; mteb 2.26, `mteb.models.EncoderProtocol`.
+    """
+
+    def __init__(
+        self,
+        embedder: Embedder,
+        *,
+        name: str = "cavmae-sync/model",
+        num_frames: int = NUM_FRAMES,
+        clip_seconds: float = CLIP_SECONDS,
+        sampling: SamplingRule = "linspace_inclusive",
+    ) -> None:
+        self.embedder = embedder
+        self.name = name
+        self.num_frames = num_frames
+        self.clip_seconds = clip_seconds
+        self.sampling: SamplingRule = sampling
+
+    @property
+    def mteb_model_meta(self) -> Any:
+        """What MTEB files results under: weights, and everything that changes vectors.
+
+        Raises:
+            ConfigError: MTEB is not installed.
+        """
+        return _mteb("mteb.models.model_meta").ModelMeta(
+            loader=None,
+            name=self.name,
+            revision=weights_fingerprint(self.embedder.model),
+            release_date=None,
+            languages=None,
+            n_parameters=sum(each.numel() for each in self.embedder.model.parameters()),
+            memory_usage_mb=None,
+            max_tokens=None,
+            embed_dim=self.num_frames * self.embedder.model.config.width,
+            license=None,
+            open_weights=None,
+            public_training_code=None,
+            public_training_data=None,
+            framework=["PyTorch"],
+            similarity_fn_name="dot",
+            use_instructions=False,
+            training_datasets=None,
+            modalities=list(MODALITIES),
+            experiment_kwargs={
+                "num_frames": self.num_frames,
+                "clip_seconds": self.clip_seconds,
+                "sampling": self.sampling,
+                "representation": self.embedder.representation,
+                "precision": self.embedder.precision,
+            },
+        )
+
+    def encode(
+        self,
+        inputs: Any,
+        *,
+        task_metadata: Any,
+        hf_split: str,
+        hf_subset: str,
+        prompt_type: Any = None,
+        **_: Any,
+    ) -> NDArray[np.float32]:
+        """One unit vector per item.
+
+        Args:
+            inputs: MTEB's loader over items with a column `audio` or `video`.
+            task_metadata: Says which of the two this side of the task is.
+            hf_split: For messages.
+            hf_subset: For messages.
+            prompt_type: Whether these are queries or documents; None where a task has no sides.
+
+        Returns:
+            float32 [B, E].
+
+        Raises:
+            ConfigError: This side is not one of sound and video alone.
+            MediaError: A file cannot be read, or lacks the sound or picture asked for.
+            DatasetError: An item is not sound, or not a video.
+            WeightsError: The model gives vectors that are not finite.
+        """
+        kind = _kind_of(task_metadata.get_modalities(prompt_type), task=task_metadata.name)
+        encode = {"audio": self._audio, "video": self._video}[kind]
+        place = f"{task_metadata.name}-{hf_subset}-{hf_split}-{kind}"
+        rows = [encode(item, f"{place}-{i}") for i, item in enumerate(_items(inputs, kind))]
+        return torch.stack(rows).numpy()
+
+    def similarity(self, embeddings1: Vectors, embeddings2: Vectors) -> Tensor:
+        """Dot products of all pairs, float32 [B1, B2]: the mean cosine of simultaneous frames."""
+        first_BE, second_BE = _rows(embeddings1), _rows(embeddings2)
+        return similarity_matrix(first_BE[:, None], second_BE[:, None])
+
+    def similarity_pairwise(self, embeddings1: Vectors, embeddings2: Vectors) -> Tensor:
+        """Dot products of row i with row i, float32 [B]."""
+        return (_rows(embeddings1) * _rows(embeddings2)).sum(dim=-1)
+
+    def _audio(self, item: Any, name: str) -> Tensor:
+        waveform_S = waveform_of(item, max_seconds=self.clip_seconds, name=name)
+        config = alignment_of(len(waveform_S) / SAMPLE_RATE_HZ, self.embedder.model.config.inputs)
+        segments_TLM = cut_segments(
+            log_mel(waveform_S),
+            frame_indices=range(self.num_frames),
+            num_frames=self.num_frames,
+            config=config,
+        )
+        return self._vector(self.embedder.embed_segments(segments_TLM))
+
+    def _video(self, item: Any, name: str) -> Tensor:
+        frames_THWC = frames_of(
+            item,
+            num_frames=self.num_frames,
+            max_seconds=self.clip_seconds,
+            sampling=self.sampling,
+            name=name,
+        )
+        pixels = self.embedder.model.config.inputs.frame_pixels
+        frames_TCHW = normalize_frames(resize_and_crop(frames_THWC, pixels=pixels))
+        return self._vector(self.embedder.embed_frames(frames_TCHW).visual_PD)
+
+    def _vector(self, vectors_TD: Tensor) -> Tensor:
+        return clip_vectors(finite(vectors_TD, precision=self.embedder.precision)[None])[0]
+
+
+def clip_vectors(vectors_BTD: Tensor) -> Tensor:
+    """One unit vector per clip, whose dot products are the scores `diagonal_mean`.
+
+    Args:
+        vectors_BTD: Unit rows.
+
+    Returns:
+        float32 [B, E].
+    """
+    return vectors_BTD.flatten(1) / vectors_BTD.shape[1] ** 0.5
+
+
+def _kind_of(modalities: list[str], *, task: str) -> str:
+    if len(modalities) != 1 or modalities[0] not in MODALITIES:
+        raise ConfigError(
+            f"{task} asks for one vector of {' and '.join(modalities)}, but this model makes vectors of "
+            "sound alone or of pictures alone, and knows no words. Choose tasks between audio and video, "
+            "such as VGGSoundAVA2VRetrieval."
+        )
+    return modalities[0]
+
+
+def _items(inputs: Any, kind: str) -> Iterator[Any]:
+    """Items of a loader; files are left as they are where a dataset of Hugging Face would decode them."""
+    dataset = inputs.dataset
+    feature = getattr(dataset, "features", {}).get(kind)
+    if feature is None:
+        for batch in inputs:
+            yield from batch[kind]
+        return
+    if getattr(feature, "decode", False):
+        dataset = dataset.cast_column(kind, dataclasses.replace(feature, decode=False))
+    for row in dataset:
+        yield row[kind]
+
+
+def _rows(vectors: Vectors) -> Tensor:
+    return torch.atleast_2d(torch.as_tensor(vectors).float())
+
+
+def _mteb(module: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"MTEB is not installed ({error.name} is missing). Run pip install 'cavmae-sync[mteb]'."
+        ) from error

@@ -1,0 +1,252 @@
+"""A video file of any length in; stretches of one state out, by sound, by picture and by both.
+
+Letters: T frames of the file, H W pixels, C colours, D width, N spectrogram frames, M mel bins.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from cavmae_sync.choices import Modalities
+from cavmae_sync.embedding.embedder import Embedder
+from cavmae_sync.embedding.video import EmbeddedClip, embed_video
+from cavmae_sync.errors import ConfigError
+from cavmae_sync.inputs.frames import resize
+from cavmae_sync.inputs.spectrogram import log_mel
+from cavmae_sync.media import probe
+from cavmae_sync.paper import CLIP_SECONDS, MAX_STATES, NUM_FRAMES
+from cavmae_sync.tasks.temporal.clustering import (
+    Clustering,
+    Segment,
+    cluster_states,
+    cosine_distances,
+    runs_of_labels,
+    state_vectors,
+    without_short,
+)
+from cavmae_sync.tasks.temporal.steady import LEAST_DISTANCE, MOST_FRAMES, has_sharp_border, join_near
+
+#: Frames that are clustered at once; distances of all pairs take 8 bytes each, 134 MB.
+MAX_FRAMES_AT_ONCE: Final = 4096
+#: Spectrogram frames that are kept for pictures, per second.
+_SOUND_ROWS_PER_SECOND: Final = 20
+_THUMBNAIL_PIXELS: Final = 72
+
+#: Which frames are compared with each other: all of the file, or only those of a clip, as published.
+Scope = Literal["file", "clip"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StatesOfModality:
+    """What one modality says.
+
+    Attributes:
+        segments: Without gaps, over the whole file; a label is a state, wherever it appears.
+        clusterings: How labels were found: one for the file, or one for each clip.
+        farthest: Largest cosine distance of two frames that were compared.
+        is_sharp: Whether a border is sharper than steady noise or a slow drift would give
+            (`has_sharp_border`); None where there is no border, or nothing was asked because there are too
+            many frames.
+    """
+
+    segments: tuple[Segment, ...]
+    clusterings: tuple[Clustering, ...]
+    farthest: float
+    is_sharp: bool | None
+
+    @property
+    def num_labels(self) -> int:
+        """Different states."""
+        return len({segment.label for segment in self.segments})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VideoStates:
+    """A video file as stretches of one state, and enough of it for a picture.
+
+    Attributes:
+        states: By modality.
+        frame_seconds_T: float64, time of every frame that was looked at, from the start of the file.
+        start_seconds: Where the first clip starts.
+        stop_seconds: Where the last one stops.
+        thumbnails_THWC: uint8, small pictures of the frames.
+        log_mel_NM: Natural logarithm of energies, 20 a second, spread evenly over the time.
+    """
+
+    states: Mapping[Modalities, StatesOfModality]
+    frame_seconds_T: NDArray[np.float64]
+    start_seconds: float
+    stop_seconds: float
+    thumbnails_THWC: NDArray[np.uint8]
+    log_mel_NM: NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SegmentingConfig:
+    """How a file is divided.
+
+    Attributes:
+        modalities: Whose vectors are clustered, each by itself.
+        scope: "file" compares all frames, so that a state that comes back has its letter again; "clip"
+            divides every clip of 10 s by itself, as published, and no letter appears in two clips.
+        max_states: Most states, of the file or of each clip.
+        least_distance: Frames nearer than this cosine distance are one state; 0 is the published rule alone,
+            which always finds two.
+        min_seconds: Shorter segments are given to their neighbours; 0 keeps all, as published.
+        clip_seconds: Length of the clips that are decoded and embedded.
+        num_frames: Frames of a clip.
+        seed: Of k-means.
+    """
+
+    modalities: Sequence[Modalities] = get_args(Modalities)
+    scope: Scope = "file"
+    max_states: int = MAX_STATES
+    least_distance: float = LEAST_DISTANCE
+    min_seconds: float = 0.0
+    clip_seconds: float = CLIP_SECONDS
+    num_frames: int = NUM_FRAMES
+    seed: int = 0
+
+
+def segment_video(
+    embedder: Embedder,
+    path: str | os.PathLike[str],
+    *,
+    config: SegmentingConfig,
+    on_clip: Callable[[EmbeddedClip], None] | None = None,
+) -> VideoStates:
+    """When does what is heard, or seen, in a video change?
+
+    Args:
+        embedder: The model and how it computes.
+        path: Video file with sound, at least 1 s long.
+        config: How it is divided.
+        on_clip: Called with each clip, for showing progress.
+
+    Raises:
+        MediaError: The file cannot be read, or has no picture or no sound, or is shorter than 1 s.
+        ConfigError: It has more frames than can be compared at once.
+
+    Source:
+        Spec 4.6; paper Figure 6.
+    """
+    # Known before an hour is read, where the file says its length; where it does not, or lies, on the way.
+    _check_frames(path, int((probe(path).duration_seconds or 0) / config.clip_seconds), config)
+    parts: list[_Part] = []
+    clips = embed_video(embedder, path, clip_seconds=config.clip_seconds, num_frames=config.num_frames)
+    for clip in clips:
+        parts.append(_part(clip))
+        _check_frames(path, len(parts), config)
+        if on_clip is not None:
+            on_clip(clip)
+    return VideoStates(
+        states={modality: _states(parts, modality, config) for modality in config.modalities},
+        frame_seconds_T=np.concatenate([part.seconds_T for part in parts]),
+        start_seconds=parts[0].start_seconds,
+        stop_seconds=parts[-1].stop_seconds,
+        thumbnails_THWC=np.concatenate([part.thumbnails_THWC for part in parts]),
+        log_mel_NM=np.concatenate([part.log_mel_NM for part in parts]),
+    )
+
+
+def _check_frames(path: str | os.PathLike[str], num_clips: int, config: SegmentingConfig) -> None:
+    if config.scope == "file" and num_clips * config.num_frames > MAX_FRAMES_AT_ONCE:
+        raise ConfigError(
+            f"{path} has more than {MAX_FRAMES_AT_ONCE} frames at {config.num_frames} for each clip of "
+            f"{config.clip_seconds:g} s, too many to compare all. Take --scope clip, or fewer --num-frames."
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Part:
+    """What is kept of a clip."""
+
+    audio_TD: Tensor
+    visual_TD: Tensor
+    seconds_T: NDArray[np.float64]
+    start_seconds: float
+    stop_seconds: float
+    thumbnails_THWC: NDArray[np.uint8]
+    log_mel_NM: NDArray[np.float32]
+
+
+def _part(clip: EmbeddedClip) -> _Part:
+    start, duration = clip.clip.start_seconds, clip.clip.duration_seconds
+    num_rows = max(round(duration * _SOUND_ROWS_PER_SECOND), 1)
+    rows_1MN = F.adaptive_avg_pool1d(log_mel(clip.clip.waveform_S).T[None], num_rows)
+    frames_THWC = torch.from_numpy(clip.clip.frames_THWC)
+    height, width = frames_THWC.shape[1:3]
+    pixels = min(_THUMBNAIL_PIXELS, height)
+    small_THWC = resize(
+        frames_THWC, height=pixels, width=max(round(width * pixels / height), 1), mode="bilinear"
+    )
+    return _Part(
+        audio_TD=clip.embedding.audio_TD,
+        visual_TD=clip.embedding.visual_TD,
+        seconds_T=start + clip.clip.frame_seconds_T,
+        start_seconds=start,
+        stop_seconds=start + duration,
+        thumbnails_THWC=small_THWC.numpy(),
+        log_mel_NM=rows_1MN[0].T.numpy(),
+    )
+
+
+def _states(parts: Sequence[_Part], modality: Modalities, config: SegmentingConfig) -> StatesOfModality:
+    groups = [list(parts)] if config.scope == "file" else [[part] for part in parts]
+    segments: list[Segment] = []
+    clusterings: list[Clustering] = []
+    sharp: list[bool] = []
+    farthest = 0.0
+    for group in groups:
+        vectors_TD = state_vectors(
+            torch.cat([part.audio_TD for part in group]),
+            torch.cat([part.visual_TD for part in group]),
+            modality=modality,
+        )
+        found = cluster_states(vectors_TD, max_states=config.max_states, seed=config.seed)
+        found = join_near(vectors_TD, found, least_distance=config.least_distance)
+        farthest = max(farthest, float(cosine_distances(vectors_TD).max()))
+        if found.num_labels > 1 and len(vectors_TD) <= MOST_FRAMES:
+            sharp.append(
+                has_sharp_border(
+                    vectors_TD,
+                    found.labels_T,
+                    max_states=config.max_states,
+                    least_distance=config.least_distance,
+                    seed=config.seed,
+                )
+            )
+        num_before = sum(clustering.num_labels for clustering in clusterings)
+        clusterings.append(found)
+        found_segments = runs_of_labels(
+            found.labels_T + num_before,
+            np.concatenate([part.seconds_T for part in group]),
+            start_seconds=group[0].start_seconds,
+            stop_seconds=group[-1].stop_seconds,
+        )
+        segments += _long_enough(found_segments, min_seconds=config.min_seconds)
+    return StatesOfModality(
+        segments=tuple(segments),
+        clusterings=tuple(clusterings),
+        farthest=farthest,
+        is_sharp=any(sharp) if sharp else None,
+    )
+
+
+def _long_enough(segments: Sequence[Segment], *, min_seconds: float) -> list[Segment]:
+    edges = np.array([segments[0].start_seconds, *(segment.stop_seconds for segment in segments)])
+    labels_K = np.array([segment.label for segment in segments])
+    edges, labels_K = without_short(edges, labels_K, min_seconds=min_seconds)
+    return [
+        Segment(start_seconds=start, stop_seconds=stop, label=number)
+        for start, stop, number in zip(
+            edges[:-1].tolist(), edges[1:].tolist(), labels_K.tolist(), strict=True
+        )
+    ]

@@ -1,0 +1,59 @@
+"""What a file says of its model beside its tensors: numbers of attention heads, which no shape shows."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from cavmae_sync.choices import Layout
+from cavmae_sync.errors import WeightsError
+from cavmae_sync.untrusted import parse_json
+from cavmae_sync.weights.files import WeightsFile
+
+#: Names that people give to numbers of heads -> the field of a model.
+_NAMES: Final[Mapping[str, str]] = {
+    "heads": "heads",
+    "num_heads": "heads",
+    "num_attention_heads": "heads",
+    "decoder_heads": "decoder.heads",
+    "decoder_num_heads": "decoder.heads",
+    "decoder_num_attention_heads": "decoder.heads",
+}
+_MOST_HEADS: Final = 1024
+_MOST_BYTES: Final = 1 << 20
+
+
+def said_words(file: WeightsFile, path: Path, layout: Layout) -> list[str]:
+    """Numbers of heads as `key=value` words.
+
+    From the header of a safetensors file, from plain values beside the tensors of a `.pth` (a dictionary of
+    arguments too), and for Hugging Face's layout from the config.json beside the file.
+
+    Raises:
+        WeightsError: That config.json is no JSON object.
+    """
+    said: dict[str, Any] = {**file.said, **file.metadata}
+    if layout == "huggingface" and (about := path.with_name("config.json")).is_file():
+        said |= _config_beside(about)
+    has_decoder = any("decoder" in name for name in file.tensors)
+    found = {field: number for field, number in _numbers(said) if has_decoder or field == "heads"}
+    return [f"{field}={number}" for field, number in found.items()]
+
+
+def _numbers(said: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    for name, field in _NAMES.items():
+        text = str(said.get(name, ""))
+        if text.isdecimal() and 0 < int(text[:9]) <= _MOST_HEADS:
+            yield field, int(text)
+
+
+def _config_beside(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            about = parse_json(file.read(_MOST_BYTES))
+    except ValueError as error:
+        raise WeightsError(
+            f"{path}, which tells of these weights, is no JSON ({error}). Fetch it again."
+        ) from error
+    if not isinstance(about, dict):
+        raise WeightsError(f"{path}, which tells of these weights, is no JSON object. Fetch it again.")
+    return {name: about[name] for name in _NAMES if isinstance(about.get(name), int)}

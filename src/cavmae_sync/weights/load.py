@@ -1,0 +1,218 @@
+"""Models out of weights files of any layout, and into ours (safetensors with a header).
+
+Nothing here executes what a file contains.
+"""
+
+import re
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from cavmae_sync.atomic import written_whole
+from cavmae_sync.errors import WeightsError
+from cavmae_sync.model.cavmae_sync import CAVMAESync
+from cavmae_sync.model.config import ModelConfig
+from cavmae_sync.weights.hub import find_weights
+from cavmae_sync.weights.layouts.check import differences
+from cavmae_sync.weights.layouts.mae import is_mae
+from cavmae_sync.weights.layouts.official import to_official
+from cavmae_sync.weights.layouts.original import KEPT, ORIGINAL_KEY, Original
+from cavmae_sync.weights.layouts.read import ReadWeights, read_weights
+from cavmae_sync.weights.provenance import FORMAT, PROVENANCE_KEY, Provenance
+from cavmae_sync.weights.safetensors_file import write_safetensors
+
+#: What no ImageNet MAE has, hence stays fresh in a model that starts from one (spec 3.5).
+FRESH_FROM_MAE: Final = re.compile(
+    r"(audio|visual)\.(global_token|registers|modality)|joint\.head_[av]\..+|decoder\.modality_[av]"
+)
+#: The same for its encoder alone.
+FRESH_FROM_MAE_ENCODER: Final = re.compile(FRESH_FROM_MAE.pattern + r"|decoder\..+")
+_NOTHING: Final = re.compile(r"(?!)")
+
+
+def save_model(
+    model: CAVMAESync,
+    path: str | Path,
+    *,
+    provenance: Provenance | None = None,
+    original: Original | None = None,
+) -> None:
+    """Write weights to one file, whole or not at all.
+
+    Args:
+        model: The model.
+        path: `.safetensors` carries the configuration too; `.pth` is in the authors' key layout, with the
+            norms and position tables that their code stores.
+        provenance: Where the weights come from, for the header of a `.safetensors`.
+        original: What lets a `.safetensors` be turned back into the foreign file it was made from.
+    """
+    path = Path(path)
+    if path.suffix == ".pth":
+        with written_whole(path) as part:
+            torch.save(to_official(model), part)
+        return
+    tensors = {name: value.detach().cpu() for name, value in model.state_dict().items()}
+    metadata = {"format": FORMAT, "config": model.config.model_dump_json()}
+    if provenance is not None:
+        metadata[PROVENANCE_KEY] = provenance.model_dump_json(exclude_none=True)
+    if original is not None:
+        metadata[ORIGINAL_KEY] = original.to_header()
+        tensors |= {KEPT + name: value for name, value in original.kept.items()}
+    write_safetensors(path, tensors, metadata=metadata)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoadedWeights:
+    """A model, and what became of the file it was read from.
+
+    Attributes:
+        model: On the CPU, in evaluation mode.
+        read: What the file holds.
+        fresh: Names of the parameters that the file does not have, drawn anew from the seed.
+    """
+
+    model: CAVMAESync
+    read: ReadWeights
+    fresh: tuple[str, ...]
+
+
+def load_model(
+    path: str | Path, *, config: ModelConfig | None = None, overrides: Sequence[str] = (), seed: int = 0
+) -> CAVMAESync:
+    """A model with weights from a file of any known layout, on the CPU, in evaluation mode.
+
+    Warns where an ImageNet MAE leaves parts of the model fresh; `load_weights` returns their names.
+
+    Args:
+        path: `.safetensors` written by `save_model`; a file of the authors (pretrained or fine-tuned), or of
+            an ImageNet MAE (published, timm's or Hugging Face's names), which gives the start that training
+            begins with; a folder that `save_pretrained` wrote; or what is on a hub: `organisation/name`,
+            `organisation/name@revision`, `hf://organisation/name/file.pth`. A path that exists wins.
+        config: Shape of the model. Ours carry it; for foreign files it is read off the tensors, except what
+            no tensor shows (attention heads, whether registers entered the joint layer, alignment).
+        overrides: `key=value` words for that, in place of a whole configuration.
+        seed: Seed of the parts that an ImageNet MAE does not have.
+
+    Raises:
+        ConfigError: A word does not fit.
+        WeightsError: The file is missing, is not weights, or its keys and shapes are not exactly the
+            model's. Differences are listed.
+    """
+    loaded = load_weights(path, config=config, overrides=overrides, seed=seed)
+    if loaded.fresh:
+        warnings.warn(
+            f"{path} is the start of a model, not a trained one: fresh from seed {seed} are "
+            f"{', '.join(_groups(loaded.fresh))}.",
+            stacklevel=2,
+        )
+    return loaded.model
+
+
+def load_weights(
+    path: str | Path, *, config: ModelConfig | None = None, overrides: Sequence[str] = (), seed: int = 0
+) -> LoadedWeights:
+    """As `load_model`, with what the file holds and what stayed fresh.
+
+    Args:
+        path: As for `load_model`.
+        config: As for `load_model`.
+        overrides: `key=value` words for what no tensor shows.
+        seed: Seed of the parts that an ImageNet MAE does not have.
+
+    Raises:
+        WeightsError: As for `load_model`.
+        ConfigError: A word does not fit.
+    """
+    ModelConfig().check_fields(overrides)
+    path = find_weights(path)
+    if not path.is_file():
+        raise WeightsError(
+            f"{path} does not exist. Give a .safetensors file, a .pth of the authors, or the name of a "
+            "repository on the hub: organisation/name."
+        )
+    read = read_weights(path, config=config, overrides=overrides)
+    check_fits(read.config, read.state, source=str(path), may_be_fresh=may_be_fresh(read))
+    model = CAVMAESync(read.config, generator=torch.Generator().manual_seed(seed))
+    own = model.state_dict()
+    model.load_state_dict(own | read.state)
+    return LoadedWeights(model=model.eval(), read=read, fresh=tuple(sorted(own.keys() - read.state.keys())))
+
+
+def may_be_fresh(read: ReadWeights) -> re.Pattern[str]:
+    """The parameters that a file of this kind does not have."""
+    if not is_mae(read.layout):
+        return _NOTHING
+    has_decoder = any(name.startswith("decoder.") for name in read.state)
+    return FRESH_FROM_MAE if has_decoder else FRESH_FROM_MAE_ENCODER
+
+
+def reconfigured(model: CAVMAESync, config: ModelConfig) -> CAVMAESync:
+    """The same weights under another configuration, for what no tensor shows.
+
+    Raises:
+        WeightsError: The configuration asks for other tensors.
+    """
+    other = CAVMAESync(config)
+    load_exactly(other, model.state_dict(), source="the weights")
+    return other.eval()
+
+
+def load_exactly(model: CAVMAESync, state: Mapping[str, Tensor], *, source: str) -> None:
+    """Copy `state` into `model`; every key and shape must match.
+
+    Raises:
+        WeightsError: Keys are missing or unknown, or shapes differ. They are listed.
+    """
+    _check({name: value.shape for name, value in model.state_dict().items()}, state, source=source)
+    model.load_state_dict(dict(state), strict=True)
+
+
+def check_fits(
+    config: ModelConfig,
+    state: Mapping[str, Tensor],
+    *,
+    source: str,
+    may_be_fresh: re.Pattern[str] = _NOTHING,
+) -> None:
+    """Refuse tensors that are not those of a model of this shape, before memory is taken for the model.
+
+    Raises:
+        WeightsError: Keys are missing or unknown, or shapes differ. They are listed.
+    """
+    depths = [config.depth, config.joint_depth, config.contrastive_head_depth]
+    depths += [] if config.decoder is None else [config.decoder.depth]
+    if max(depths) > len(state):
+        raise WeightsError(f"{source} does not fit the model: {max(depths)} blocks, {len(state)} tensors.")
+    sizes = [config.width * config.mlp_ratio, config.registers]
+    sizes += [] if config.decoder is None else [config.decoder.width * config.mlp_ratio]
+    largest = max((max(value.shape, default=1) for value in state.values()), default=1)
+    if max(sizes) > largest:
+        raise WeightsError(
+            f"{source} does not fit the model: it has a size of {max(sizes)}, the largest of a tensor is "
+            f"{largest}."
+        )
+    with torch.device("meta"):
+        shapes = {name: value.shape for name, value in CAVMAESync(config).state_dict().items()}
+    needed = {
+        name: shape for name, shape in shapes.items() if name in state or not may_be_fresh.fullmatch(name)
+    }
+    _check(needed, state, source=source)
+
+
+def _check(shapes: Mapping[str, torch.Size], state: Mapping[str, Tensor], *, source: str) -> None:
+    if problems := differences({name: value.shape for name, value in state.items()}, shapes):
+        raise WeightsError(
+            f"{source} does not fit the model. {problems}. Use the configuration it was made with."
+        )
+
+
+def _groups(names: Sequence[str]) -> list[str]:
+    """Names of parameters with whole stacks as one."""
+    return sorted(
+        {re.sub(r"^(decoder\.(?!modality|mask)|joint\.head_[av]\.).+", r"\1*", name) for name in names}
+    )

@@ -1,0 +1,178 @@
+"""What `torch.save` wrote, read without an unpickler: the description first, then the numbers it names."""
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+from cavmae_sync.weights.described import DamagedPickleError, Skipped, StoragePlace, TensorPlace
+from cavmae_sync.weights.pickles import describe
+
+#: Bytes of a description. That of a ViT-B with its optimiser takes half a million.
+_MOST_BYTES: Final = 1 << 24
+#: Values inside each other.
+_MOST_NESTED: Final = 64
+#: First number of a file without an archive around it, as torch wrote until 2020.
+_MAGIC: Final = 0x1950A86A20F9469CFC6C
+_LENGTH_BYTES: Final = 8
+
+#: Gives the bytes of a storage.
+_Fetch = Callable[[StoragePlace], bytearray]
+
+
+class TorchFile:
+    """A file of `torch.save`, described.
+
+    Attributes:
+        content: Tensors are `TensorPlace`; what is neither tensor nor plain is `Skipped`.
+    """
+
+    content: Any
+
+    def __init__(self, path: Path) -> None:
+        """Reads the description; the numbers stay in the file.
+
+        Raises:
+            ValueError: It is damaged, no file of torch.save, or made to fill the memory.
+            OSError: It cannot be read.
+        """
+        self._storages: dict[tuple[str, torch.dtype], Tensor] = {}
+        with path.open("rb") as file:
+            is_archive = file.read(4) == b"PK\x03\x04"
+        self.content, self._fetch = _open_archive(path) if is_archive else _open_legacy(path)
+
+    def tensor(self, place: TensorPlace) -> Tensor:
+        """The tensor that lies there. Tensors that share numbers share memory.
+
+        Raises:
+            ValueError: Its numbers are not all there.
+        """
+        storage = place.storage
+        num_values = 1
+        last = place.offset
+        for size, stride in zip(place.shape, place.strides, strict=True):
+            num_values *= size
+            last += (size - 1) * stride
+        if num_values and (last >= storage.num_values or num_values > storage.num_values):
+            raise ValueError(
+                f"it declares a tensor of shape {place.shape} without holding that many values: damaged, or "
+                "made to fill the memory"
+            )
+        if not num_values:
+            return torch.empty(place.shape, dtype=storage.dtype)
+        key = (storage.key, storage.dtype)
+        if key not in self._storages:
+            self._storages[key] = torch.frombuffer(self._fetch(storage), dtype=storage.dtype)
+        return self._storages[key].as_strided(place.shape, place.strides, place.offset)
+
+    def plain(self) -> Any:
+        """All of the content, tensors read.
+
+        Raises:
+            ValueError: Something is neither a tensor nor a plain value; names it.
+        """
+        return self._resolved(self.content, {}, _MOST_NESTED)
+
+    def _resolved(self, value: Any, known: dict[int, Any], depth: int) -> Any:
+        if isinstance(value, TensorPlace):
+            return self.tensor(value)
+        if isinstance(value, Skipped):
+            raise ValueError(asks_for(value))  # noqa: TRY004 (the file is wrong, not the caller)
+        if not isinstance(value, (dict, list, tuple)):
+            return value
+        if depth == 0:
+            raise ValueError("its values are nested too deeply")
+        if id(value) not in known:  # what is named many times is read once
+            known[id(value)] = self._inside(value, known, depth - 1)
+        return known[id(value)]
+
+    def _inside(self, value: Any, known: dict[int, Any], depth: int) -> Any:
+        if isinstance(value, dict):
+            if odd := next((key for key in value if isinstance(key, Skipped)), None):
+                raise ValueError(asks_for(odd))
+            return {key: self._resolved(each, known, depth) for key, each in value.items()}
+        return type(value)(self._resolved(each, known, depth) for each in value)
+
+
+def asks_for(skipped: Skipped) -> str:
+    """Why something is not read."""
+    return f"it asks for {skipped.name}, which is no tensor: an object was saved whole, or it harms"
+
+
+def _open_archive(path: Path) -> tuple[Any, _Fetch]:
+    with zipfile.ZipFile(path) as archive:
+        members = {member.filename: member for member in archive.infolist()}
+        descriptions = [name for name in members if name.rpartition("/")[2] == "data.pkl"]
+        if len(descriptions) != 1 or len(members) != len(archive.infolist()):
+            raise ValueError("it is an archive, but none that torch.save wrote")
+        folder = descriptions[0].removesuffix("data.pkl")
+        order = f"{folder}byteorder"
+        if order in members and archive.read(order)[:8].strip() != b"little":
+            raise ValueError(
+                "its numbers have the most significant byte first; save it anew on another machine"
+            )
+        if members[descriptions[0]].file_size > _MOST_BYTES:
+            raise ValueError(f"its description has {members[descriptions[0]].file_size} bytes")
+        content = describe(archive.read(descriptions[0])).content
+
+    def fetch(place: StoragePlace) -> bytearray:
+        name = f"{folder}data/{place.key}"
+        needed = place.num_values * place.dtype.itemsize
+        if name not in members or members[name].file_size < needed:
+            found = members[name].file_size if name in members else 0
+            raise ValueError(f"{name} has {found} bytes, {needed} are needed")
+        numbers = bytearray(needed)
+        with zipfile.ZipFile(path) as archive, archive.open(name) as file:
+            _fill(numbers, file)
+        return numbers
+
+    return content, fetch
+
+
+def _open_legacy(path: Path) -> tuple[Any, _Fetch]:
+    with path.open("rb") as file:
+        head = file.read(_MOST_BYTES)
+        parts = [describe(head)]
+        if parts[0].content != _MAGIC:
+            raise DamagedPickleError(f"it holds {_kind_of(parts[0].content)} and is no file of torch.save")
+        for _ in ("protocol", "system", "content", "keys"):
+            parts.append(describe(head, start=parts[-1].stop))
+        described, keys = parts[3], parts[4].content
+        places: dict[str, tuple[int, int]] = {}
+        position, num_bytes = parts[4].stop, path.stat().st_size
+        for key in keys if isinstance(keys, list) else ():
+            file.seek(position)
+            count = int.from_bytes(file.read(_LENGTH_BYTES), "little", signed=True)
+            position += _LENGTH_BYTES
+            if not isinstance(key, str) or key not in described.storages:
+                raise ValueError(f"nothing says of what kind the numbers {key!s:.20} are")
+            length = count * described.storages[key].dtype.itemsize
+            if not 0 <= length <= num_bytes - position:
+                raise ValueError(f"it is cut off: {length} bytes of numbers are missing")
+            places[key] = (position, length)
+            position += length
+
+    def fetch(place: StoragePlace) -> bytearray:
+        start, length = places.get(place.key, (0, 0))
+        needed = place.num_values * place.dtype.itemsize
+        if length < needed:
+            raise ValueError(f"storage {place.key} has {length} bytes, {needed} are needed")
+        numbers = bytearray(needed)
+        with path.open("rb") as file:
+            file.seek(start)
+            _fill(numbers, file)
+        return numbers
+
+    return described.content, fetch
+
+
+def _fill(numbers: bytearray, file: Any) -> None:
+    if file.readinto(numbers) != len(numbers):
+        raise ValueError("it is cut off in the middle of its numbers")
+
+
+def _kind_of(value: Any) -> str:
+    return value.name if isinstance(value, Skipped) else type(value).__name__

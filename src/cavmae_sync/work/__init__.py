@@ -1,0 +1,10 @@
+"""Long work in units that can be resumed: one process, many processes, many machines, Ray."""
+
+from cavmae_sync.work.on_ray import RayCluster
+from cavmae_sync.work.units import Progress, Share
+
+__all__ = [
+    "Progress",
+    "RayCluster",
+    "Share",
+]

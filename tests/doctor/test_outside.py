@@ -1,0 +1,69 @@
+"""Vectors of another pipeline: equal, or the fault is named."""
+
+import pytest
+import torch
+
+from cavmae_sync.doctor import Finding, Subject
+from cavmae_sync.doctor.fault_probe import like
+from cavmae_sync.doctor.faults import drop_registers
+from cavmae_sync.doctor.outside import check_outside
+from cavmae_sync.embedding import DatasetEmbeddings
+from cavmae_sync.exchange.proof import read_proof_clip
+from cavmae_sync.inputs import model_input
+from cavmae_sync.media import Clip
+
+
+def outside(subject: Subject, audio_TD: torch.Tensor, visual_TD: torch.Tensor) -> Finding:
+    return check_outside(
+        subject,
+        DatasetEmbeddings(
+            audio_NTD=audio_TD[None],
+            visual_NTD=visual_TD[None],
+            clip_ids=("clip",),
+            labels=((),),
+            clip_list="a" * 64,
+            weights="b" * 64,
+            made_with={},
+        ),
+    )
+
+
+@pytest.fixture(scope="module")
+def clip() -> Clip:
+    return read_proof_clip()
+
+
+def test_equal_vectors_are_ok(subject: Subject, clip: Clip):
+    ours = subject.embedder.embed(clip)
+    assert outside(subject, ours.audio_TD, ours.visual_TD).status == "ok"
+
+
+def test_two_faults_are_named_each_on_its_side(subject: Subject, clip: Clip):
+    inputs = model_input(clip, subject.model.config.inputs)
+    found = outside(
+        subject,
+        subject.embedder.embed_segments(inputs.segments_TLM / 2),
+        subject.embedder.embed_frames(inputs.frames_TCHW.flip(1)).visual_PD,
+    )
+    assert found.status == "FAIL"
+    assert "sound: equal to ours with this fault: twice the deviation" in found.measured
+    assert "pictures: equal to ours with this fault: colours swapped" in found.measured
+
+
+def test_dropped_registers_are_named(subject: Subject, clip: Clip):
+    theirs = like(subject.embedder, drop_registers(subject.model)).embed(clip)
+    found = outside(subject, theirs.audio_TD, theirs.visual_TD)
+    assert "equal to ours with this fault: registers dropped" in found.measured
+
+
+def test_what_no_fault_explains_is_said(subject: Subject):
+    noise = torch.nn.functional.normalize(
+        torch.randn(16, subject.model.config.width, generator=torch.Generator().manual_seed(0)), dim=-1
+    )
+    assert "no fault of the catalogue explains it" in outside(subject, noise, noise).measured
+
+
+def test_ten_frames_are_told(subject: Subject, clip: Clip):
+    ours = subject.embedder.embed(clip)
+    found = outside(subject, ours.audio_TD[:10], ours.visual_TD[:10])
+    assert (found.status, "extractor writes" in found.advice) == ("FAIL", True)

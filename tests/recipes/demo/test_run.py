@@ -1,0 +1,77 @@
+"""The demo, small: it ends with a page, a stop continues, and other settings are refused."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from cavmae_sync.errors import DatasetError
+from cavmae_sync.recipes import find_recipe, run_pretraining
+from cavmae_sync.recipes.demo.config import DemoConfig
+from cavmae_sync.recipes.demo.run import DemoReporter, run_demo
+
+SMALL = DemoConfig(minutes=0.001, num_train_clips=10, num_test_clips=6, frame_pixels=32)
+
+
+@pytest.fixture(scope="module")
+def videos(prepared_folder: Path) -> Path:
+    """A folder of 14 video files: the clips that the shared dataset was prepared from."""
+    return prepared_folder.parent / "stage" / "clips"
+
+
+def test_own_videos_stop_continue_and_end_with_a_page(tmp_path: Path, videos: Path):
+    config = SMALL.model_copy(update={"videos": str(videos)})
+    stopped = run_demo(tmp_path, config=config, reporter=DemoReporter(should_stop=lambda: True))
+    assert stopped is None
+    result = run_demo(tmp_path, config=config)
+    assert result is not None
+    assert result.retrieval.counts["queries"] == 3, "every fifth of 14 files is held out"
+    rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows if row["kind"] == "train"] == sorted(
+        {row["step"] for row in rows if row["kind"] == "train"}
+    )
+    page = result.page.read_text()
+    assert page.count("data:image/png;base64,") >= 6
+    assert "http://" not in page
+    assert "https://" not in page
+    assert "None of the test clips was trained on." in page
+    assert "louder is brighter" in page, "what needs no learning stands beside what was learned"
+
+
+def test_a_demo_that_planned_anew_is_repeated_by_its_configuration(tmp_path: Path, videos: Path):
+    """Stopped at step 16 of many; at the second start hardly any time is left. Same steps, same bytes."""
+    asked = iter([False] * 15)
+    config = SMALL.model_copy(update={"videos": str(videos), "minutes": 5})
+    stopping = DemoReporter(should_stop=lambda: next(asked, True))
+    assert run_demo(tmp_path / "demo", config=config, reporter=stopping) is None
+    result = run_demo(tmp_path / "demo", config=config, began=time.monotonic() - 292)
+    assert result is not None
+    recipe = find_recipe(str(tmp_path / "demo" / "run" / "config.json"))
+    assert recipe.optim.pieces[-1].after_step > 16, "it planned anew"
+    datasets = {"data": tmp_path / "demo" / "data-train", "validation": tmp_path / "demo" / "data-test"}
+    repeated = run_pretraining(recipe, out=tmp_path / "again", **datasets)
+    assert 16 < repeated.num_steps == recipe.loop.num_steps < 60
+    assert repeated.run.weights.read_bytes() == result.weights.read_bytes()
+
+
+def test_a_folder_of_few_files_says_that_nothing_was_held_out(tmp_path: Path, videos: Path):
+    few = tmp_path / "few"
+    few.mkdir()
+    for video in sorted(videos.iterdir())[:4]:
+        (few / video.name).write_bytes(video.read_bytes())
+    result = run_demo(tmp_path / "demo", config=SMALL.model_copy(update={"videos": str(few)}))
+    assert result is not None
+    assert "how well it remembers" in result.page.read_text()
+
+
+def test_a_folder_with_another_demo_is_refused(tmp_path: Path):
+    (tmp_path / "demo.json").write_text(SMALL.model_dump_json())
+    with pytest.raises(DatasetError, match="other settings"):
+        run_demo(tmp_path, config=SMALL.model_copy(update={"seed": 1}))
+
+
+def test_an_empty_folder_is_refused(tmp_path: Path):
+    (tmp_path / "videos").mkdir()
+    with pytest.raises(DatasetError):
+        run_demo(tmp_path / "demo", config=SMALL.model_copy(update={"videos": str(tmp_path / "videos")}))

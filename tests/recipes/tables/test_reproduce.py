@@ -1,0 +1,186 @@
+"""A grid runs, stops, continues and is measured once; the smallest clips and one step of training."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cavmae_sync.data import PreparedDataset
+from cavmae_sync.embedding import Embedder
+from cavmae_sync.errors import ConfigError, DatasetError, TrainingError
+from cavmae_sync.recipes.tables.cells import Bench, Cells, measure
+from cavmae_sync.recipes.tables.datasets import Materials, ProbingLists
+from cavmae_sync.recipes.tables.grids import TABLES, Measurement, find_table
+from cavmae_sync.recipes.tables.reproduce import Cell, Grid, GridReporter, ReproduceConfig, TableResult
+from cavmae_sync.recipes.tables.text import to_dict, to_markdown, to_picture
+from cavmae_sync.tasks.retrieval import evaluate_retrieval
+from cavmae_sync.weights import load_model
+
+TINY = ReproduceConfig(num_train_clips=4, num_test_clips=4, num_epochs=1)
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("tables")
+
+
+@pytest.fixture(scope="module")
+def aggregations(out: Path) -> TableResult:
+    """Table 11: one training, measured in four ways."""
+    return Grid(find_table("table11"), out, config=TINY, seeds=[0]).run()
+
+
+def test_all_rows_of_one_model_share_its_training(aggregations: TableResult, out: Path):
+    assert aggregations.is_complete
+    assert [folder.name for folder in (out / "runs").iterdir()] == ["sync_base-16-frames"]
+
+
+def test_cells_are_what_retrieval_gives_by_itself(aggregations: TableResult, out: Path):
+    embedder = Embedder(load_model(out / "runs/sync_base-16-frames/seed-0/weights.safetensors"))
+    clips = PreparedDataset.open(out / "materials" / "data-test-16-frames")
+    for row in aggregations.table.rows:
+        report = evaluate_retrieval(embedder, clips, aggregation=row.measurement.aggregation, num_bootstrap=0)
+        for k in (1, 5, 10):
+            expected = report.metrics[f"visual_to_audio/recall_at_{k}"].value
+            assert aggregations.cells[row.name, f"stage R@{k}"].by_seed == {0: expected}
+
+
+def test_what_is_complete_is_not_run_again(aggregations: TableResult, out: Path):
+    seen: list[str] = []
+    reporter = GridReporter(on_progress=lambda title, *_: seen.append(title))
+    again = Grid(find_table("table11"), out, config=TINY, seeds=[0], reporter=reporter).run()
+    assert again.cells == aggregations.cells
+    assert not [title for title in seen if title.startswith(("pretraining", "embedding"))]
+
+
+def test_a_table_can_be_shown_before_it_is_complete(aggregations: TableResult, out: Path):
+    result = Grid(find_table("table7"), out, config=TINY, seeds=[0]).result()
+    assert not result.is_complete
+    assert result.cells["without", "stage R@1"] == Cell(reason="not run")
+    assert "| without | not run |" in to_markdown(result)
+
+
+def test_asked_to_stop_it_keeps_what_it_has_and_goes_on_later(aggregations: TableResult, out: Path):
+    table = find_table("table6", rows=["0"])
+    table = replace(table, tasks=("retrieval",))
+    stopped = Grid(table, out, config=TINY, seeds=[0], reporter=GridReporter(should_stop=lambda: True)).run()
+    assert not stopped.is_complete
+    assert Grid(table, out, config=TINY, seeds=[0]).run().is_complete
+
+
+def test_cells_are_measured_again_on_other_datasets(aggregations: TableResult, out: Path, tmp_path: Path):
+    first, second = ({16: out / "materials" / f"data-{split}-16-frames"} for split in ("test", "train"))
+    embedder = Embedder(load_model(out / "runs/sync_base-16-frames/seed-0/weights.safetensors"))
+
+    def cells(**galleries: dict[int, Path]) -> Cells:
+        bench = Bench(
+            embedder=embedder,
+            folder=tmp_path,
+            materials=Materials(train=first, galleries=galleries),
+            on_progress=lambda *_: None,
+        )
+        return measure("retrieval", Measurement(), bench)
+
+    def lists(found: Cells) -> dict[str, str]:
+        return {name: report["clip_list"] for name, report in found.report.items()}
+
+    assert list(cells(AS=first).values) == ["AS R@1", "AS R@5", "AS R@10"]
+    both = cells(AS=first, VGG=second)
+    assert list(lists(both)) == ["AS", "VGG"]
+    assert lists(both)["AS"] != lists(both)["VGG"]
+    assert lists(cells(AS=second))["AS"] == lists(both)["VGG"]
+
+
+def test_a_training_set_or_first_weights_that_changed_are_refused(
+    aggregations: TableResult, out: Path, tmp_path: Path
+):
+    shutil.copytree(out / "runs", tmp_path / "runs")
+    materials = replace(
+        Grid(find_table("table11"), tmp_path, config=TINY, seeds=[0]).materials, galleries={}, probing={}
+    )
+    test_set = out / "materials" / "data-test-16-frames"
+    for changed, says in (
+        (replace(materials, train={16: test_set}), "other clips than the run began with"),
+        (replace(materials, init=tmp_path / "mae.pth"), "began with the weights None"),
+    ):
+        grid = Grid(find_table("table11"), tmp_path, config=TINY, seeds=[0])
+        grid.materials, grid.makes_clips = changed, False
+        with pytest.raises(TrainingError, match=says):
+            grid.run()
+
+
+def test_clips_to_learn_from_are_not_measured_on(out: Path, aggregations: TableResult, tmp_path: Path):
+    """Before anything is trained: a gallery of training clips, a probe's list in its own test list."""
+    train, test = ({16: out / "materials" / f"data-{split}-16-frames"} for split in ("train", "test"))
+    for materials in (
+        Materials(train=train, galleries={"AS": train}),
+        Materials(train=train, probing={"AS20k": ProbingLists(train=test, test=test)}),
+    ):
+        grid = Grid(
+            find_table("table11"), tmp_path, config=ReproduceConfig(scale="full"), seeds=[0], given=materials
+        )
+        with pytest.raises(DatasetError, match="are also in"):
+            grid.run()
+        assert list(tmp_path.iterdir()) == []
+        replace(materials, allow_overlap=True).check_apart()
+    lists = {"AS20k": ProbingLists(train=train, test=test)}
+    Materials(train=train, galleries={"AS": test}, probing=lists).check_apart()
+
+
+def test_other_settings_are_refused(aggregations: TableResult, out: Path):
+    with pytest.raises(ConfigError, match="other settings"):
+        Grid(find_table("table11"), out, config=TINY.model_copy(update={"num_epochs": 2}), seeds=[0])
+
+
+def test_full_scale_needs_data(tmp_path: Path):
+    with pytest.raises(ConfigError, match="needs datasets"):
+        Grid(find_table("table11"), tmp_path, config=ReproduceConfig(scale="full"), seeds=[0])
+
+
+def test_cells_without_material_say_what_lacks(tmp_path: Path):
+    given = Materials(train={16: tmp_path}, galleries={"AS": {16: tmp_path}})
+    grid = Grid(find_table("table5"), tmp_path, config=ReproduceConfig(scale="full"), seeds=[0], given=given)
+    cells = grid.result().cells
+    assert cells["10 / 16", "AS R@1"].reason == "no training set with 10 frames a clip"
+    assert cells["16 / 10", "AS R@1"].reason == "no gallery AS with 10 frames a clip"
+    assert cells["16 / 16", "AS R@1"].reason == "not run"
+
+
+def with_values(result: TableResult, **rows: dict[int, float]) -> TableResult:
+    cells = {(row, "stage R@1"): Cell(by_seed=values) for row, values in rows.items()}
+    table = find_table("table7")
+    return replace(
+        result, table=table, columns=("stage R@1",), cells={**cells, ("without", "stage R@1"): Cell()}
+    )
+
+
+def test_means_and_deviations_by_hand(aggregations: TableResult):
+    """10, 20 and 30 %: mean 20, sample deviation 10."""
+    result = with_values(aggregations, **{"with": {0: 0.1, 1: 0.2, 2: 0.3}})
+    text = to_markdown(result)
+    assert "| with | 20.0 ± 10.0 | 35.2 | 58.3 |" in text
+    assert "| without | not run | · |" in text
+    found = to_dict(result)
+    json.dumps(found, allow_nan=False)
+    measured = {row["name"]: row["measured"]["stage R@1"] for row in found["rows"]}
+    assert measured["with"]["mean"] == pytest.approx(0.2)
+    assert measured["with"]["deviation"] == pytest.approx(0.1)
+    assert measured["without"] == {"reason": "not run"}
+
+
+def test_one_seed_has_no_deviation(aggregations: TableResult):
+    assert "| with | 10.0 | 35.2 |" in to_markdown(with_values(aggregations, **{"with": {0: 0.1}}))
+
+
+def test_a_table_is_drawn_with_missing_rows(aggregations: TableResult):
+    figure = to_picture(with_values(aggregations, **{"with": {0: 0.1, 1: 0.3}}))
+    texts = [text.get_text() for axes in figure.axes for text in axes.texts]
+    assert texts == [" not run"]
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_no_two_columns_have_one_heading(name: str, tmp_path: Path):
+    columns = Grid(find_table(name), tmp_path, config=TINY, seeds=[0]).result().columns
+    assert len(set(columns)) == len(columns) > 0

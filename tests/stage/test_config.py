@@ -1,0 +1,45 @@
+"""A stage's configuration refuses what contradicts itself, and says how to get out."""
+
+import pytest
+from pydantic import ValidationError
+
+from cavmae_sync.stage import StageConfig
+
+
+def test_training_may_not_see_the_unknown_classes():
+    with pytest.raises(ValidationError, match='Use split="validation" or split="test"'):
+        StageConfig(variant="unknown_classes", split="train")
+
+
+def test_fewest_objects_may_not_be_more_than_most_objects():
+    with pytest.raises(ValidationError, match="min_objects=4 is more than max_objects=3"):
+        StageConfig(min_objects=4)
+
+
+def test_a_clip_has_a_whole_number_of_frames():
+    with pytest.raises(ValidationError, match="number of frames"):
+        StageConfig(clip_seconds=2.05, frames_per_second=10)
+    assert StageConfig(clip_seconds=2.5, frames_per_second=10).num_frames == 25
+
+
+def test_frames_have_an_even_side_as_the_codec_needs():
+    with pytest.raises(ValidationError, match="multiple of 2"):
+        StageConfig(frame_pixels=97)
+
+
+@pytest.mark.parametrize(
+    ("changes", "pulse"),
+    [
+        ({}, "loudness"),
+        ({"variant": "no_pulse"}, "none"),
+        ({"variant": "unknown_classes", "split": "test"}, "loudness"),
+        ({"control": "silent"}, "loudness"),
+        ({"control": "both_silent_moving"}, "none"),
+    ],
+)
+def test_who_pulses(changes, pulse):
+    assert StageConfig(**changes).pulse == pulse
+
+
+def test_a_spoilt_clip_keeps_the_name_of_the_clip_it_spoils():
+    assert StageConfig(control="silent", seed=3, split="test").video_id(7) == "test-3-000007"

@@ -1,0 +1,129 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from cavmae_sync.data import PrepareConfig, PreparedDataset, prepare
+from cavmae_sync.embedding import Embedder
+from cavmae_sync.errors import WeightsError
+from cavmae_sync.tasks.agreement.chance import (
+    choose_reference,
+    draws_within,
+    embed_clips,
+    embed_reference,
+    glance,
+    smoothed,
+    standing,
+)
+
+from .tracks import matched, reference, scenes, track
+
+
+def slow_mean(values, valid, width):
+    out = []
+    for place in range(len(values)):
+        near = [p for p in range(place - width // 2, place + width // 2 + 1) if 0 <= p < len(values)]
+        kept = [values[p] for p in near if valid[p]]
+        out.append(np.mean(kept) if 2 * len(kept) >= len(near) else np.nan)
+    return np.array(out)
+
+
+@pytest.mark.parametrize("width", [1, 3, 7, 31])
+def test_the_running_mean_equals_a_slow_one(width):
+    generator = np.random.default_rng(width)
+    values, valid = generator.normal(size=20), generator.random(20) > 0.4
+    np.testing.assert_allclose(smoothed(values, valid, width=width), slow_mean(values, valid, width))
+
+
+def test_foreign_sounds_of_a_video_keep_their_distance_on_both_sides():
+    own = matched(seconds=20)
+    heard_T = np.ones(40, bool)
+    places = torch.arange(40, dtype=torch.float32)
+    for audio_TD, _ in draws_within(own, heard_T=heard_T, gap_seconds=2.0, num_draws=500):
+        origin = torch.cdist(audio_TD, own.audio_TD).argmin(dim=1).float()
+        assert ((origin - places).abs() >= 4).all()
+    assert len(list(draws_within(own, heard_T=heard_T, gap_seconds=2.0, num_draws=500))) == 33
+    assert len(list(draws_within(own, heard_T=heard_T, gap_seconds=2.0, num_draws=20))) == 20
+
+
+def test_foreign_sounds_of_a_reference_leave_out_the_clip_itself():
+    known = reference(num_clips=21)
+    own = known.tracks[4]
+    draws = list(
+        known.draws(own, silent_below_dbfs=-60, num_draws=50, generator=np.random.default_rng(0), without=4)
+    )
+    assert len(draws) == 50
+    assert all(not torch.equal(audio_TD, own.audio_TD) for audio_TD, _ in draws)
+
+
+def test_clips_of_the_video_that_is_judged_are_left_out(model, stage_folder: Path, tmp_path: Path):
+    """Files of 1 s give two clips each."""
+    config = PrepareConfig(frame_pixels=32, num_frames=4, clip_seconds=0.5, min_seconds=0.3)
+    prepare(stage_folder / "clips", out=tmp_path, config=config, num_workers=0)
+    clips, embedder = PreparedDataset.open(tmp_path), Embedder(model, device="cpu")
+    video = stage_folder / "clips" / clips.row(6).source
+    known = embed_reference(embedder, choose_reference(clips, video=video))
+    rest = [row for row in range(len(clips)) if clips.row(row).source != video.name]
+    assert (len(known.tracks), known.num_left_out) == (26, 2)
+    assert known.clip_list == clips.subset(rest).list_sha256
+    assert choose_reference(clips).num_left_out == 0
+
+
+def test_broken_weights_make_no_reference(model, clips):
+    with torch.no_grad():
+        model.joint.norm_v.weight.fill_(torch.nan)
+    with pytest.raises(WeightsError, match="not finite in precision float32"):
+        embed_clips(Embedder(model, device="cpu"), clips)
+
+
+def test_the_standing_of_a_moment_is_its_place_among_the_draws():
+    own = matched(seconds=4)
+    heard_T = np.ones(8, bool)
+    draws = [(scenes(seconds=4, seed=seed), heard_T) for seed in range(30)]
+    place = standing(own, heard_T=heard_T, draws=draws, width=1)
+    cosines_RT = np.stack([(audio * own.visual_TD).sum(1).numpy() for audio, _ in draws])
+    own_T = (own.audio_TD * own.visual_TD).sum(1).numpy()
+    np.testing.assert_allclose(place.agreement_T, own_T, atol=1e-6)
+    np.testing.assert_allclose(place.percentile_T, (cosines_RT < own_T).mean(axis=0))
+    np.testing.assert_allclose(place.mid_T, np.median(cosines_RT, axis=0), atol=1e-6)
+    expected = (own_T - cosines_RT.mean(0)) / cosines_RT.std(0)
+    np.testing.assert_allclose(place.score_T, expected, rtol=1e-4)
+
+
+def test_chance_is_chance_for_sound_that_is_foreign():
+    """Over many foreign videos, percentiles are spread evenly and p-values are as rare as they say."""
+    percentiles, p_values = [], []
+    for seed in range(40):
+        video = track(scenes(seconds=30, seed=seed), scenes(seconds=30, seed=seed + 5000))
+        heard_T = np.ones(60, bool)
+        draws = draws_within(video, heard_T=heard_T, gap_seconds=2.0, num_draws=200)
+        place = standing(video, heard_T=heard_T, draws=draws, width=5)
+        percentiles.append(place.percentile_T.mean())
+        p_values.append(place.p_value)
+    assert np.mean(percentiles) == pytest.approx(0.5, abs=0.06)
+    assert np.mean(np.array(p_values) <= 0.1) <= 0.2
+
+
+def test_silence_leaves_no_value():
+    own = matched(seconds=10)
+    heard_T = np.arange(20) < 10
+    draws = [(scenes(seconds=10, seed=seed), np.ones(20, bool)) for seed in range(30)]
+    place = standing(own, heard_T=heard_T, draws=draws, width=3)
+    assert np.isfinite(place.agreement_T[:9]).all()
+    assert np.isnan(place.agreement_T[12:]).all()
+
+
+def test_a_glance_is_the_mean_among_all_places_of_the_sound():
+    """Six moments of six things: the own place agrees fully, every other one not at all."""
+    track = matched(seconds=6)
+    heard_T = np.ones(len(track.seconds_T), dtype=bool)
+    draws = list(draws_within(track, heard_T=heard_T, gap_seconds=2.0, num_draws=200))
+    found = glance(track, heard_T=heard_T, draws=draws)
+    assert found is not None
+    means = [float((audio_TD * track.visual_TD).sum(1).mean()) for audio_TD, _ in draws]
+    assert found.agreement == pytest.approx(float((track.audio_TD * track.visual_TD).sum(1).mean()))
+    assert (found.lowest, found.highest) == pytest.approx((min(means), max(means)))
+    assert (found.num_ways, found.num_as_good) == (len(draws), 0)
+    assert glance(track, heard_T=~heard_T, draws=draws) is None
+    assert glance(track, heard_T=heard_T, draws=[]) is None

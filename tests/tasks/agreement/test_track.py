@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+import torch
+
+from cavmae_sync.embedding import Embedder
+from cavmae_sync.errors import ClipTooShortError
+from cavmae_sync.inputs import InputConfig
+from cavmae_sync.media import write_video
+from cavmae_sync.tasks.agreement.track import embed_track, read_moments, sound_windows
+
+from ...embedding.conftest import small_model
+
+CONFIG = InputConfig(frame_pixels=16, segment_length=96)
+
+
+def write_clock(path, *, seconds, rate=10):
+    """Brightness is the time of a picture; a click at every full second of sound."""
+    count = round(seconds * rate)
+    levels = (np.arange(count) * 200 / count).astype(np.uint8)
+    frames = np.broadcast_to(levels[:, None, None, None], (count, 16, 16, 3)).copy()
+    sound = np.zeros(round(seconds * 16000), np.float32)
+    sound[::16000] = 0.9
+    write_video(path, frames, frames_per_second=rate, waveform_S=sound)
+
+
+@pytest.mark.parametrize("seconds", [0.6, 7.0, 8.5, 9.0, 20.3])
+def test_moments_follow_in_equal_steps_whatever_the_length(tmp_path, seconds):
+    write_clock(tmp_path / "v.mp4", seconds=seconds)
+    blocks = list(read_moments(tmp_path / "v.mp4", config=CONFIG, frames_per_second=2))
+    seconds_T = np.concatenate([block.seconds_T for block in blocks])
+    expected = (np.arange(int(seconds * 2 + 0.5)) + 0.5) / 2
+    np.testing.assert_allclose(seconds_T, expected, atol=1e-6)
+
+
+def test_a_moment_is_the_same_wherever_blocks_meet(tmp_path):
+    """Pictures show their time, and windows are those of the whole sound, also at 8 s where a block ends."""
+    write_clock(tmp_path / "v.mp4", seconds=20)
+    blocks = list(read_moments(tmp_path / "v.mp4", config=CONFIG, frames_per_second=2))
+    assert len(blocks) == 3
+    shown = np.concatenate([block.pictures_THWC.mean(axis=(1, 2, 3)) for block in blocks])
+    np.testing.assert_allclose(shown, (np.arange(40) + 0.5) * 5, atol=4)
+    energies = torch.cat([block.segments_TLM.mean(dim=2) for block in blocks])[2:-2]
+    # 10 ms after a click, hence the same place in every window: a moment is 0.25 or 0.75 s after a second.
+    assert energies[::2].argmax(dim=1).unique().numel() <= 2
+    assert energies[1::2].argmax(dim=1).unique().numel() <= 2
+
+
+def test_loudness_is_that_of_the_window():
+    wave = np.full(32000, 0.1, np.float32)
+    wave[16000:] = 0
+    _, loudness_T = sound_windows(wave, np.array([0.5, 1.5]), config=CONFIG)
+    assert loudness_T == pytest.approx([-20, -120], abs=0.1)
+
+
+def test_a_file_becomes_one_track(tmp_path):
+    write_clock(tmp_path / "v.mp4", seconds=10)
+    embedder = Embedder(small_model(segment_length=96), device="cpu")
+    seen = []
+    track = embed_track(embedder, tmp_path / "v.mp4", on_moments=lambda m: seen.append(m.seconds_T[-1]))
+    assert track.audio_TD.shape == track.visual_TD.shape == (20, 16)
+    assert (track.step_seconds, track.window_seconds) == (0.5, 0.96)
+    assert not track.is_still_T.any()
+    assert seen[-1] == 9.75
+
+
+def test_too_short_a_file_is_refused(tmp_path):
+    write_clock(tmp_path / "v.mp4", seconds=0.2)
+    with pytest.raises(ClipTooShortError, match=r"v\.mp4"):
+        list(read_moments(tmp_path / "v.mp4", config=CONFIG, frames_per_second=2))

@@ -1,0 +1,226 @@
+"""Classes over time of a video: the arithmetic by hand, and real files through a model and a head."""
+
+import csv
+import json
+import wave
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import torch
+
+from cavmae_sync.embedding import Embedder, embed_video
+from cavmae_sync.errors import ClipTooShortError, NoAudioStreamError, NoVideoStreamError, WeightsError
+from cavmae_sync.media import write_video
+from cavmae_sync.model.heads import HeadConfig, make_head
+from cavmae_sync.tasks.classification.classify_video import Stretches, VideoClasses, classify_video
+from cavmae_sync.tasks.classification.features import FeatureConfig, features_of_inputs
+from cavmae_sync.tasks.classification.probe import Probe
+from cavmae_sync.weights import weights_fingerprint
+
+CLASSES = ("drum", "flute", "dog")
+
+
+def stretches(seconds, *rows):
+    times = np.array(seconds, dtype=np.float64)
+    return Stretches(
+        start_seconds_N=times[:-1],
+        stop_seconds_N=times[1:],
+        probabilities_NC=np.array(rows, dtype=np.float32),
+    )
+
+
+def found_by_hand(*, loss="bce"):
+    """Ten seconds and two, in four moments."""
+    return VideoClasses(
+        classes=CLASSES,
+        loss=loss,
+        clips=stretches((0, 10, 12), (0.9, 0.3, 0.0), (0.3, 0.9, 0.0)),
+        moments=stretches((0, 5, 6, 10, 12), (0.8, 0.6, 0), (0.6, 0.1, 0), (0.2, 0.3, 0), (0.7, 0.9, 0)),
+        window_seconds=2.0,
+        picture_seconds_T=np.array([1.0]),
+        pictures_THWC=np.zeros((1, 4, 4, 3), dtype=np.uint8),
+        weights="a" * 64,
+    )
+
+
+def test_the_whole_file_is_the_mean_over_its_clips_by_length():
+    found = found_by_hand()
+    assert found.whole() == pytest.approx([0.8, 0.4, 0.0])
+    assert [name for name, _ in found.top(2)] == ["drum", "flute"]
+    assert found.top_of_clip(1, 1) == [("flute", pytest.approx(0.9))]
+
+
+def test_spans_are_runs_of_moments_above_the_threshold():
+    spans = found_by_hand().spans(threshold=0.5)
+    assert [(span.name, span.start_seconds, span.stop_seconds) for span in spans] == [
+        ("drum", 0, 6),
+        ("flute", 0, 5),
+        ("flute", 10, 12),
+        ("drum", 10, 12),
+    ]
+    assert spans[0].mean_probability == pytest.approx((5 * 0.8 + 0.6) / 6)
+    assert spans[0].peak_probability == pytest.approx(0.8)
+    assert found_by_hand().spans(threshold=0.95) == ()
+
+
+def test_where_one_class_is_chosen_the_surest_is_present_all_the_time():
+    spans = found_by_hand(loss="ce").spans()
+    assert [(span.name, span.start_seconds, span.stop_seconds) for span in spans] == [
+        ("drum", 0, 6),
+        ("flute", 6, 12),
+    ]
+
+
+def test_json_and_csv_are_complete():
+    decoded = json.loads(found_by_hand().to_json())
+    assert decoded["whole"] == pytest.approx({"drum": 0.8, "flute": 0.4, "dog": 0.0})
+    assert [len(row["probabilities"]) for row in decoded["clips"] + decoded["moments"]] == [3] * 6
+    assert decoded["spans"][0]["name"] == "drum"
+    header, *rows = csv.reader(found_by_hand().to_csv().splitlines())
+    assert header == ["kind", "start_seconds", "stop_seconds", *CLASSES]
+    assert rows[1] == ["clip", "10.000", "12.000", "0.3", "0.9", "0.0"]
+    assert [row[0] for row in rows] == ["clip"] * 2 + ["moment"] * 4
+
+
+def test_stretches_refuse_what_does_not_belong_together():
+    with pytest.raises(ValueError, match="got 2, 2 and"):
+        stretches((0, 1, 2), (0.1, 0.2))
+    with pytest.raises(ValueError, match="after it starts"):
+        stretches((1, 1), (0.1, 0.2))
+
+
+@pytest.fixture
+def make_probe(embedder: Embedder):
+    def make(*, modalities="both", loss="bce", kind="transformer"):
+        features = FeatureConfig(modalities=modalities)
+        config = HeadConfig(kind=kind, width=features.width(embedder.model.config), num_classes=3)
+        head = make_head(config, generator=torch.Generator().manual_seed(0))
+        return Probe(
+            head=head,
+            head_config=config,
+            classes=CLASSES,
+            features=features,
+            loss=loss,
+            weights=weights_fingerprint(embedder.model),
+        )
+
+    return make
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    """2.6 s, in which every frame is another picture and every tenth another sound."""
+    generator = np.random.default_rng(0)
+    tiles = generator.integers(0, 256, (26, 4, 4, 3), dtype=np.uint8)
+    loudness = generator.uniform(0.01, 0.5, 26).repeat(1600)
+    write_video(
+        tmp_path / "some film.mp4",
+        tiles.repeat(8, axis=1).repeat(8, axis=2),
+        frames_per_second=10,
+        waveform_S=(generator.uniform(-1, 1, 26 * 1600) * loudness).astype(np.float32),
+    )
+    return tmp_path / "some film.mp4"
+
+
+@pytest.mark.parametrize("modalities", ["both", "audio", "visual"])
+def test_a_clip_is_judged_by_its_frames_and_a_moment_by_those_around_it_and_its_clip(
+    embedder, make_probe, video, modalities
+):
+    probe = make_probe(modalities=modalities)
+    found = classify_video(embedder, probe, video, clip_seconds=1.2, num_frames=4, window_seconds=0.9)
+    parts = list(embed_video(embedder, video, clip_seconds=1.2, num_frames=4))
+    assert found.clips.stop_seconds_N.tolist() == pytest.approx([1.2, 2.4])  # 0.2 s are left out
+    assert len(found.moments.start_seconds_N) == 8
+    for n, part in enumerate(parts):
+        features_TD = features_of_inputs(embedder, part.inputs, probe.features)
+        whole_C = probe.probabilities(features_TD[None])[0]
+        assert found.clips.probabilities_NC[n] == pytest.approx(whole_C.numpy(), abs=1e-6)
+        seconds = part.clip.frame_seconds_T
+        for t in range(4):
+            near = [i for i in range(4) if abs(seconds[i] - seconds[t]) <= 0.45]
+            repeated = [i for i in near for _ in range(round(4 / len(near)))]
+            window_C = probe.probabilities(features_TD[repeated][None])[0]
+            expected_C = (window_C * whole_C).sqrt().numpy()
+            assert found.moments.probabilities_NC[4 * n + t] == pytest.approx(expected_C, abs=1e-6)
+
+
+def test_moments_follow_one_another_without_gaps_and_cover_the_clips(embedder, make_probe, video):
+    found = classify_video(embedder, make_probe(), video, clip_seconds=1.2, num_frames=4)
+    moments, clips = found.moments, found.clips
+    assert moments.start_seconds_N[1:] == pytest.approx(moments.stop_seconds_N[:-1])
+    assert moments.start_seconds_N[0] == clips.start_seconds_N[0]
+    assert moments.stop_seconds_N[-1] == pytest.approx(clips.stop_seconds_N[-1])
+
+
+@pytest.mark.parametrize("loss", ["bce", "ce"])
+def test_a_window_as_long_as_the_clip_says_what_the_clip_says(embedder, make_probe, video, loss):
+    found = classify_video(embedder, make_probe(loss=loss), video, num_frames=5, window_seconds=100)
+    assert len(found.clips.probabilities_NC) == 1
+    for row_C in found.moments.probabilities_NC:
+        assert row_C == pytest.approx(found.clips.probabilities_NC[0], abs=1e-6)
+
+
+def test_where_one_class_is_chosen_probabilities_of_a_moment_sum_to_one(embedder, make_probe, video):
+    found = classify_video(embedder, make_probe(loss="ce"), video, clip_seconds=1.2, num_frames=4)
+    assert found.moments.probabilities_NC.sum(axis=1) == pytest.approx(1)
+
+
+def test_progress_ends_at_the_end_and_few_pictures_are_kept(embedder, make_probe, video):
+    calls = []
+    found = classify_video(
+        embedder, make_probe(), video, clip_seconds=1.0, num_frames=40, on_progress=lambda *c: calls.append(c)
+    )
+    assert calls == [(1, 3), (2, 3), (2, 2)]
+    assert 16 <= len(found.pictures_THWC) <= 32
+    assert found.pictures_THWC.dtype == np.uint8
+    assert np.diff(found.picture_seconds_T).max() < 0.2
+
+
+def test_another_backbone_is_refused(embedder, make_probe, video):
+    probe = make_probe()
+    with torch.no_grad():
+        next(embedder.model.parameters()).add_(1)
+    with pytest.raises(WeightsError, match="The probe was trained on weights"):
+        classify_video(embedder, probe, video)
+
+
+def test_files_without_sound_or_picture_say_what_the_probe_needs(embedder, make_probe, tmp_path):
+    mute, voice = tmp_path / "mute.mp4", tmp_path / "voice.wav"
+    _write_pictures(mute)
+    with wave.open(str(voice), "wb") as sound:
+        sound.setparams((1, 2, 16000, 0, "NONE", ""))
+        sound.writeframes(bytes(64000))
+    with pytest.raises(NoAudioStreamError, match=r"mute\.mp4.*The probe needs sound and picture"):
+        classify_video(embedder, make_probe(), mute)
+    with pytest.raises(NoAudioStreamError, match="The probe only sees, but"):
+        classify_video(embedder, make_probe(modalities="visual"), mute)
+    with pytest.raises(NoAudioStreamError, match="The probe needs sound"):
+        classify_video(embedder, make_probe(modalities="audio"), mute)
+    with pytest.raises(NoVideoStreamError, match=r"voice\.wav.*The probe only hears, but"):
+        classify_video(embedder, make_probe(modalities="audio"), voice)
+
+
+def _write_pictures(path: Path) -> None:
+    with av.open(path, "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width = stream.height = 32
+        for _ in range(20):
+            frame = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), dtype=np.uint8))
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+def test_what_is_too_short_or_asks_for_nonsense_is_refused(embedder, make_probe, tmp_path):
+    short = tmp_path / "short.mp4"
+    write_video(
+        short,
+        np.zeros((3, 16, 16, 3), dtype=np.uint8),
+        frames_per_second=10,
+        waveform_S=np.zeros(4800, dtype=np.float32),
+    )
+    with pytest.raises(ClipTooShortError, match=r"short\.mp4 has 0.300 s"):
+        classify_video(embedder, make_probe(), short)
+    with pytest.raises(ValueError, match="must be positive, got 0"):
+        classify_video(embedder, make_probe(), short, window_seconds=0)

@@ -1,0 +1,81 @@
+"""Workers end with the one they work for, however it is stopped, and say nothing about it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+LONG = """
+import os, signal, sys, time
+from pathlib import Path
+from cavmae_sync.work.workers import run_in_workers
+
+def work(path):
+    Path(path).write_text(str(os.getpid()))
+    time.sleep(60)
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start jobs behind them without it
+    print("begun", flush=True)
+    list(run_in_workers(work, sys.argv[1:], num_workers=2))
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "everybody", "when"),
+    [
+        pytest.param(signal.SIGINT, True, "at work", id="Ctrl-C"),
+        pytest.param(signal.SIGINT, True, "starting", id="Ctrl-C while workers start"),
+        pytest.param(signal.SIGINT, False, "at work", id="SIGINT to the parent"),
+        pytest.param(signal.SIGTERM, False, "at work", id="SIGTERM to the parent"),
+    ],
+)
+def test_workers_end_at_once(number: int, everybody: bool, when: str, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(LONG)
+    marks = [tmp_path / name for name in "ab"]
+    with subprocess.Popen(
+        [sys.executable, script, *marks],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        if when == "at work":
+            wait_for(lambda: all(mark.exists() and mark.read_text() for mark in marks))
+        else:
+            time.sleep(0.3)
+        begun = time.monotonic()
+        (os.killpg if everybody else os.kill)(process.pid, number)
+        _, said = process.communicate(timeout=30)  # ends when nobody holds stderr, workers included
+    assert time.monotonic() - begun < 30
+    assert process.returncode == -number
+    expected = 1 if number == signal.SIGINT else 0  # the parent's own; `cavmae-sync` turns it into a line
+    assert said.count("Traceback") == said.count("KeyboardInterrupt\n") == expected, said
+    assert "Process" not in said.replace("ProcessPool", "")
+
+
+def test_an_exception_comes_through_and_ends_the_rest(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(LONG.replace("time.sleep(60)", "path.endswith('a') or time.sleep(60); int('no')"))
+    done = subprocess.run(
+        [sys.executable, script, tmp_path / "a", tmp_path / "b"],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=50,
+    )
+    assert "ValueError: invalid literal for int() with base 10: 'no'" in done.stderr
+
+
+def wait_for(condition) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
