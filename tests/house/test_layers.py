@@ -1,10 +1,11 @@
 """A folder imports only from those above it, and some libraries only in one place."""
 
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-from .package import PACKAGE, SOURCES, imports_of, name_of
+from .package import PACKAGE, SOURCES, imports_of, module_of, name_of
 
 LAYERS = (
     "errors",
@@ -39,6 +40,9 @@ LAYERS = (
 )
 
 
+MODULES = {module_of(source): source for source in SOURCES}
+
+
 def layer_of(source: Path) -> str:
     return source.relative_to(PACKAGE).with_suffix("").parts[0]
 
@@ -46,6 +50,11 @@ def layer_of(source: Path) -> str:
 def layers_imported(source: Path) -> set[str]:
     names = (name.split(".") for name in imports_of(source))
     return {parts[1] for parts in names if parts[0] == "cavmae_sync" and len(parts) > 1} & set(LAYERS)
+
+
+def modules_imported(source: Path) -> set[str]:
+    """Modules of the package that a source imports; a name from an `__init__` is its package."""
+    return {name for name in imports_of(source) if name in MODULES}
 
 
 def importers(module: str) -> list[str]:
@@ -75,6 +84,23 @@ def test_metrics_see_no_model_and_no_file(source: Path):
 @pytest.mark.parametrize("source", [s for s in SOURCES if layer_of(s) == "data"], ids=name_of)
 def test_data_see_no_model(source: Path):
     assert "model" not in layers_imported(source)
+
+
+def test_no_import_runs_in_a_circle():
+    """Packages aside: an `__init__` gathers the names of its own modules, which may import its siblings."""
+    graph = {
+        name: {other for other in modules_imported(source) if MODULES[other].name != "__init__.py"}
+        for name, source in MODULES.items()
+        if source.name != "__init__.py"
+    }
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
+
+
+@pytest.mark.parametrize("source", [s for s in SOURCES if layer_of(s) == "tasks"], ids=name_of)
+def test_no_task_imports_another(source: Path):
+    own = source.relative_to(PACKAGE).parts[1]
+    rooms = {name.split(".")[2] for name in modules_imported(source) if name.startswith("cavmae_sync.tasks.")}
+    assert rooms - {own} <= {"report", "controls"}
 
 
 def test_only_one_file_talks_to_other_processes():

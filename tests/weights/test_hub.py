@@ -99,7 +99,7 @@ class TestAddress:
 class TestRoundTrip:
     def test_what_is_published_is_loaded(self, hub: LocalHub):
         model = make_model()
-        url = model.push_to_hub("org/name")
+        url = push_to_hub(model, "org/name")
         loaded = load_model("org/name")
         assert weights_fingerprint(loaded) == weights_fingerprint(model)
         assert loaded.config == model.config
@@ -110,7 +110,7 @@ class TestRoundTrip:
         assert set(files) == {"model.safetensors", "config.json", "README.md"}
 
     def test_it_is_fetched_once(self, hub: LocalHub):
-        make_model().push_to_hub("org/name")
+        push_to_hub(make_model(), "org/name")
         paths = {find_weights(text) for text in ("org/name", "hf://org/name", Path("org/name"))}
         assert len(paths) == 1
         assert hub.downloads() == ["model.safetensors"]
@@ -128,7 +128,7 @@ class TestRoundTrip:
             "hf://org/name@v1/model.safetensors",
         ):
             assert weights_fingerprint(load_model(text)) == expected
-        assert weights_fingerprint(CAVMAESync.from_pretrained("org/name", revision="v1")) == expected
+        assert weights_fingerprint(load_model(find_weights("org/name", revision="v1"))) == expected
         assert weights_fingerprint(load_model("org/name")) == weights_fingerprint(second)
 
     @pytest.mark.usefixtures("hub")
@@ -137,7 +137,7 @@ class TestRoundTrip:
             layout="sync", source_name="cav_mae_sync.pth", source_sha256="a" * 64, source_num_bytes=7,
             licence="BSD-2-Clause (code)", num_frames=16,
         )  # fmt: skip
-        make_model().push_to_hub("org/name", provenance=provenance)
+        push_to_hub(make_model(), "org/name", provenance=provenance)
         assert read_provenance(find_weights("org/name")) == provenance
 
     def test_weights_of_the_authors_on_a_hub(self, hub: LocalHub, tmp_path: Path):
@@ -150,11 +150,11 @@ class TestRoundTrip:
         assert hub.downloads() == ["best.pth"]
 
     def test_a_local_path_wins(self, hub: LocalHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-        make_model(seed=1).push_to_hub("org/name")
+        push_to_hub(make_model(seed=1), "org/name")
         hub.requests.clear()
         monkeypatch.chdir(tmp_path)
         local = make_model(seed=2)
-        local.save_pretrained("org/name")
+        save_pretrained(local, "org/name")
         assert weights_fingerprint(load_model("org/name")) == weights_fingerprint(local)
         assert hub.requests == []
 
@@ -198,7 +198,7 @@ class TestRefused:
 
     @pytest.mark.usefixtures("hub")
     def test_a_file_that_is_not_there(self):
-        make_model().push_to_hub("org/name")
+        push_to_hub(make_model(), "org/name")
         with pytest.raises(WeightsError, match=r"has no best\.pth\. Its files: .*model\.safetensors"):
             load_model("hf://org/name/best.pth")
 
@@ -209,20 +209,20 @@ class TestRefused:
 
     @pytest.mark.usefixtures("hub")
     def test_no_such_revision(self):
-        make_model().push_to_hub("org/name")
+        push_to_hub(make_model(), "org/name")
         with pytest.raises(WeightsError, match="org/name has no revision 'v9'"):
             load_model("org/name@v9")
 
     @pytest.mark.usefixtures("hub")
     def test_a_private_repository_without_login(self, monkeypatch: pytest.MonkeyPatch):
-        make_model().push_to_hub("org/name", private=True)
+        push_to_hub(make_model(), "org/name", private=True)
         load_model("org/name")
         monkeypatch.setenv("HF_TOKEN", "hf_somebody_else")
         with pytest.raises(WeightsError, match="hf auth login"):
             find_weights("org/name@main")
 
     def test_a_gated_repository(self, hub: LocalHub):
-        make_model().push_to_hub("org/name")
+        push_to_hub(make_model(), "org/name")
         hub.repositories["org/name"].gated = True
         with pytest.raises(WeightsError, match=r"gated\. Ask for access at"):
             load_model("org/name")
@@ -235,7 +235,7 @@ class TestRefused:
 
     def test_a_revision_of_a_path(self, tmp_path: Path):
         with pytest.raises(WeightsError, match="is a path, which has no revision 'v1'"):
-            CAVMAESync.from_pretrained(tmp_path, revision="v1")
+            find_weights(tmp_path, revision="v1")
 
     @pytest.mark.usefixtures("hub")
     def test_a_name_that_no_hub_takes(self):
@@ -246,7 +246,7 @@ class TestRefused:
 class TestWithoutConnection:
     def test_what_was_fetched_is_used_and_said(self, hub: LocalHub, caplog: pytest.LogCaptureFixture):
         model = make_model()
-        model.push_to_hub("org/name")
+        push_to_hub(model, "org/name")
         load_model("org/name")
         hub.stop()
         with caplog.at_level(logging.WARNING, logger="cavmae_sync"):
@@ -262,7 +262,7 @@ class TestWithoutConnection:
         assert time.perf_counter() - start < 10  # the client's own way takes 23 s
 
     def test_offline_asks_nobody(self, hub: LocalHub, monkeypatch: pytest.MonkeyPatch):
-        make_model().push_to_hub("org/name")
+        push_to_hub(make_model(), "org/name")
         load_model("org/name")
         hub.requests.clear()
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
@@ -270,27 +270,27 @@ class TestWithoutConnection:
         with pytest.raises(WeightsError, match=r"HF_HUB_OFFLINE is set.*not fetched before"):
             load_model("org/other")
         with pytest.raises(WeightsError, match="HF_HUB_OFFLINE is set"):
-            make_model().push_to_hub("org/name")
+            push_to_hub(make_model(), "org/name")
         assert hub.requests == []
 
 
 class TestPublishing:
     def test_a_private_push_does_not_go_to_a_public_repository(self, hub: LocalHub):
-        make_model(seed=1).push_to_hub("org/name")
+        push_to_hub(make_model(seed=1), "org/name")
         with pytest.raises(WeightsError, match="exists and is public, so that nothing was sent"):
-            make_model(seed=2).push_to_hub("org/name", private=True)
+            push_to_hub(make_model(seed=2), "org/name", private=True)
         assert len(hub.repositories["org/name"].commits) == 1
 
     def test_without_login(self, hub: LocalHub, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setenv("HF_TOKEN", "hf_wrong")
         with pytest.raises(WeightsError, match=r"Publishing org/name failed.*hf auth login"):
-            make_model().push_to_hub("org/name")
+            push_to_hub(make_model(), "org/name")
         assert hub.repositories == {}
 
     @pytest.mark.parametrize("name", ["name", "a/b/c", "org/name@v1", "hf://org/name"])
     def test_a_name_that_is_none(self, hub: LocalHub, name: str):
         with pytest.raises(WeightsError, match="no name for a repository"):
-            make_model().push_to_hub(name)
+            push_to_hub(make_model(), name)
         assert hub.requests == []
 
     def test_a_name_that_is_none_gets_no_card(self, tmp_path: Path):
@@ -302,13 +302,13 @@ class TestPublishing:
         first, second = make_model(seed=1), make_model(seed=2)
         for model in (first, second):
             assert save_pretrained(model, tmp_path / "out") == tmp_path / "out" / "model.safetensors"
-            for loaded in (load_model(tmp_path / "out"), CAVMAESync.from_pretrained(str(tmp_path / "out"))):
+            for loaded in (load_model(tmp_path / "out"), load_model(find_weights(str(tmp_path / "out")))):
                 assert weights_fingerprint(loaded) == weights_fingerprint(model)
 
     def test_the_configuration_of_a_run_is_not_overwritten(self, tmp_path: Path):
         (tmp_path / "config.json").write_text("{}")
         with pytest.raises(WeightsError, match="it is a run or another model"):
-            make_model().save_pretrained(tmp_path)
+            save_pretrained(make_model(), tmp_path)
         assert (tmp_path / "config.json").read_text() == "{}"
 
 

@@ -65,25 +65,21 @@ def reconstruct(
     """
     from cavmae_sync.figures import save_picture
     from cavmae_sync.media.wav import write_wav
-    from cavmae_sync.tasks.reconstruction.reconstruct_video import (
-        HidingConfig,
-        inpaint_video,
-        trained_on_normalized_pixels,
-    )
+    from cavmae_sync.tasks.reconstruction import reconstruct_video as task
     from cavmae_sync.weights import weights_fingerprint
 
     check_output(picture, option="--picture", suffix=".png")
     check_output(sound, option="--sound", suffix=".wav", inputs=(video,))
     check_new(sound, option="--sound", overwrite=overwrite)
     if normalized_pixels is None:
-        normalized_pixels = trained_on_normalized_pixels(run_or_weights)
+        normalized_pixels = task.trained_on_normalized_pixels(run_or_weights)
     embedder = open_embedder(run_or_weights, overrides, device=device, precision=precision)
-    found = inpaint_video(
+    found = task.inpaint_video(
         embedder,
         video,
         normalize_pixels=normalized_pixels,
         at_seconds=at,
-        hiding=HidingConfig(ratio=mask_ratio, mode=mode, hide=hide, seed=seed),
+        hiding=task.HidingConfig(ratio=mask_ratio, mode=mode, hide=hide, seed=seed),
     )
     if picture is not None:
         save_picture(found.picture(title=f"{video.name} at {found.seconds:.2f} s"), picture)

@@ -9,8 +9,7 @@ are predicted), X values of a patch.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -25,10 +24,6 @@ from cavmae_sync.model.masking import Mask, MaskPair
 from cavmae_sync.model.patches import segment_picture
 from cavmae_sync.model.tokens import Encoded, EncodedPair
 from cavmae_sync.paper import NUM_MELS
-
-if TYPE_CHECKING:
-    from cavmae_sync.weights.provenance import Provenance
-
 
 #: Which patches are predicted: all, those that the encoder did not see, or none.
 Predicted = Literal["all", "hidden", "none"]
@@ -194,40 +189,6 @@ class CAVMAESync(nn.Module):
             visual_mask=masks.visual,
             only_hidden=only_hidden,
         )
-
-    @staticmethod
-    def from_pretrained(folder_or_id: str | Path, *, revision: str | None = None) -> "CAVMAESync":
-        """A model from a folder, a weights file or a hub, in evaluation mode; as `load_model`.
-
-        Args:
-            folder_or_id: What `save_pretrained` wrote, or `organisation/name` on a hub.
-            revision: Branch, tag or commit on the hub.
-        """
-        from cavmae_sync.weights.hub import find_weights
-        from cavmae_sync.weights.load import load_model
-
-        return load_model(find_weights(folder_or_id, revision=revision))
-
-    def save_pretrained(
-        self, folder: str | Path, *, provenance: "Provenance | None" = None, results: str | None = None
-    ) -> Path:
-        """Write weights, configuration and model card into a folder; see `weights/publish.py`."""
-        from cavmae_sync.weights.publish import save_pretrained
-
-        return save_pretrained(self, folder, provenance=provenance, results=results)
-
-    def push_to_hub(
-        self,
-        repository: str,
-        *,
-        private: bool = False,
-        provenance: "Provenance | None" = None,
-        results: str | None = None,
-    ) -> str:
-        """Publish on a hub in one commit, and return its address; see `weights/publish.py`."""
-        from cavmae_sync.weights.publish import push_to_hub
-
-        return push_to_hub(self, repository, private=private, provenance=provenance, results=results)
 
     def _segment_pictures(self, segments_PLM: Tensor) -> Tensor:
         expected = (self.config.inputs.segment_length, NUM_MELS)

@@ -6,8 +6,7 @@ within the video   its own sound, moved round by so much that no window overlaps
                    the track as a whole keeps how slowly sounds change; else a smoothed band is too narrow.
 from a reference   sounds of other videos, one after the other.
 
-The first cannot see sound that is foreign from beginning to end: moved about, it is as foreign as before. It
-also cannot see anything where every moment is like every other. Then only a reference can tell.
+Only a reference shows sound that is foreign from beginning to end, or a video that never changes.
 
 Letters: T moments, D width, R draws, N clips of a reference, K moments of such a clip.
 """
@@ -39,7 +38,7 @@ from cavmae_sync.weights import weights_fingerprint
 
 #: One foreign sound track: vectors [T, D], and where they are sound and not silence [T].
 Draw = tuple[Tensor, NDArray[np.bool_]]
-#: Fewer clips than this say little about the ends of what chance gives.
+#: Fewer clips say little about the ends of what chance gives.
 MIN_REFERENCE_CLIPS: Final = 20
 
 
