@@ -23,7 +23,7 @@ def draw_cost(results: Sequence[PartResult], path: Path) -> bool:
     lines = {name: rows for result in results if len(rows := _sizes(result)) > 1 and (name := result.name)}
     if not lines:
         return False
-    from cavmae_sync.figures.style import BLUE, SMALL, VERMILION, label, new_figure, save_picture
+    from cavmae_sync.figures.style import BLUE, SMALL, VERMILION, label, new_figure, save_figure
 
     figure = new_figure(width_inches=10.5, height_inches=3.4)
     for axes, (title, value) in zip(figure.subplots(1, len(_PANELS)), _PANELS, strict=True):
@@ -47,7 +47,7 @@ def draw_cost(results: Sequence[PartResult], path: Path) -> bool:
         x=0.01,
         ha="left",
     )
-    save_picture(figure, path)
+    save_figure(figure, path)
     return True
 
 

@@ -20,7 +20,7 @@ from tests.evaluation.doctor.planted import SPOILT, RawClip, change_log_mel, wri
 from cavmae_sync.data import PreparedDataset
 from cavmae_sync.doctor import Examination, Subject, examine, open_subject
 from cavmae_sync.doctor.diagnosis import trials
-from cavmae_sync.doctor.fault_probe import Material
+from cavmae_sync.doctor.fault_probe import FaultProbe
 from cavmae_sync.paper import SPECTROGRAM_MEAN, SPECTROGRAM_STD
 
 LOG_MEL: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -53,7 +53,7 @@ def row(subject: Subject, name: str, folder: Path) -> str:
     clips = PreparedDataset.open(folder)
     report = examine(subject, Examination(clips=clips, num_clips=len(clips)))
     failed = [finding.check for finding in report.findings if finding.status == "FAIL"]
-    undone = [each for each in trials(Material(subject.embedder, clips)) if each.fault.name == name]
+    undone = [each for each in trials(FaultProbe(subject.embedder, clips)) if each.fault.name == name]
     figures = "".join(
         f"{each.before:.1%} | {each.after:.1%} | {each.z:.1f} | "
         f"{each.margin_before:.3f} | {each.margin_after:.3f} |"

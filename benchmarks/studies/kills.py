@@ -35,7 +35,7 @@ from cavmae_sync.inputs import InputConfig
 from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig
 from cavmae_sync.paper import NUM_FRAMES
 from cavmae_sync.recipes.stage_twin import FRAME_PIXELS
-from cavmae_sync.recipes.tables.datasets import make_stage_materials, stage_materials
+from cavmae_sync.recipes.tables.datasets import make_stage_datasets, stage_datasets
 from cavmae_sync.weights import save_model
 
 #: What a row of a log says about the clock, and not about the run.
@@ -119,8 +119,8 @@ def make_material(folder: Path) -> Material:
         run(["stage", stage, "--num-clips", count, "--seed", seed, *words], folder)
         labels = ["--labels", stage / "labels.csv"]
         run(["prepare", stage / "clips", *labels, "frame_pixels=64", "--out", folder / name], folder)
-    materials, num_clips = stage_materials(made.tables, frame_counts=[NUM_FRAMES]), {"train": 40, "test": 2}
-    make_stage_materials(
+    materials, num_clips = stage_datasets(made.tables, frame_counts=[NUM_FRAMES]), {"train": 40, "test": 2}
+    make_stage_datasets(
         made.tables, materials, num_clips=num_clips, frame_pixels=FRAME_PIXELS, on_progress=lambda *_: None
     )
     inputs = InputConfig(frame_pixels=64, segment_length=96, align_length="valid")

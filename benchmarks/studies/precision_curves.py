@@ -19,7 +19,7 @@ import torch
 
 from cavmae_sync.atomic import write_text
 from cavmae_sync.choices import TrainingPrecision
-from cavmae_sync.figures.style import label, new_figure, save_picture
+from cavmae_sync.figures.style import label, new_figure, save_figure
 from cavmae_sync.inputs import InputConfig
 from cavmae_sync.losses import ContrastConfig, LossConfig
 from cavmae_sync.model import DecoderConfig, MaskingConfig, ModelConfig
@@ -127,7 +127,7 @@ def draw(curves: dict[str, dict[int, list[float]]], verdict: dict[str, object], 
     below.legend(fontsize=8, ncols=2)
     label(above, y="loss", title=f"Loss of a small model, mean over {DRAWN_STEPS} steps")
     label(below, x="step", y="loss", title="Difference to float32 of the same seed")
-    save_picture(figure, path)
+    save_figure(figure, path)
 
 
 def _smooth(curve: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:

@@ -13,7 +13,7 @@ from cavmae_sync.data import PreparedDataset
 from cavmae_sync.doctor import FAULTS, Examination, Finding, Subject, check_ready, examine
 from cavmae_sync.doctor.dataset import check_pictures, check_substitutes
 from cavmae_sync.doctor.diagnosis import num_parts
-from cavmae_sync.doctor.fault_probe import Material, looks
+from cavmae_sync.doctor.fault_probe import FaultProbe, looks
 from cavmae_sync.doctor.pairs import check_faults, check_matched, check_shuffled, check_within
 from cavmae_sync.doctor.weights import check_trained
 from cavmae_sync.embedding import Embedder
@@ -31,21 +31,21 @@ Write = Callable[[list[RawClip]], PreparedDataset]
 
 
 def faults_found(subject: Subject, clips: PreparedDataset) -> Finding:
-    return check_faults(Material(subject.embedder, clips))
+    return check_faults(FaultProbe(subject.embedder, clips))
 
 
 @pytest.fixture(scope="module")
-def healthy(subject: Subject, healthy_clips: PreparedDataset) -> Material:
-    return Material(subject.embedder, healthy_clips)
+def healthy(subject: Subject, healthy_clips: PreparedDataset) -> FaultProbe:
+    return FaultProbe(subject.embedder, healthy_clips)
 
 
 class TestHealthyClips:
-    def test_no_fault_is_named_and_progress_foresees_the_parts(self, subject: Subject, healthy: Material):
+    def test_no_fault_is_named_and_progress_foresees_the_parts(self, subject: Subject, healthy: FaultProbe):
         assert check_faults(healthy).status == "ok"
         parts = num_parts(subject.model, healthy.num_frames)
         assert 0.8 * parts <= healthy.num_encoded <= parts
 
-    def test_pairs_belong_together_and_foreign_ones_are_at_chance(self, healthy: Material):
+    def test_pairs_belong_together_and_foreign_ones_are_at_chance(self, healthy: FaultProbe):
         for check in (check_matched, check_shuffled, check_within):
             assert check(healthy).status == "ok"
 
@@ -146,7 +146,7 @@ def test_clips_put_in_the_place_of_others_give_no_score(
 
 class TestUntrainedModel:
     def test_it_tells_nothing_and_no_fault_is_blamed(self, subject: Subject, healthy_clips: PreparedDataset):
-        material = Material(untrained(subject.embedder), healthy_clips)
+        material = FaultProbe(untrained(subject.embedder), healthy_clips)
         assert check_matched(material).status == "FAIL"
         assert check_faults(material).status == "ok"
 
@@ -176,13 +176,13 @@ class Placed(Embedder):
 def test_vectors_that_tell_their_place_make_shuffled_pairs_agree(
     subject: Subject, healthy_clips: PreparedDataset
 ):
-    leaking = Material(Placed(subject.model, device="cpu"), healthy_clips)
+    leaking = FaultProbe(Placed(subject.model, device="cpu"), healthy_clips)
     assert check_matched(leaking).status == "ok"
     assert check_shuffled(leaking).status == "FAIL"
 
 
 def test_few_clips_allow_no_claim(subject: Subject, healthy_clips: PreparedDataset):
-    material = Material(subject.embedder, healthy_clips.head(10))
+    material = FaultProbe(subject.embedder, healthy_clips.head(10))
     for check in (check_matched, check_shuffled, check_within, check_faults):
         found = check(material)
         assert found.status == "unknown"

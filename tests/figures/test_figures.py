@@ -8,16 +8,16 @@ from PIL import Image
 from torch.nn import functional as F
 
 from cavmae_sync.embedding import ClipEmbedding
-from cavmae_sync.figures import curve_picture, save_picture, training_curves
+from cavmae_sync.figures import curve_figure, save_figure, training_curves
 from cavmae_sync.figures.style import new_figure, time_axis
-from cavmae_sync.figures.tables import Series, table_picture
-from cavmae_sync.tasks.reconstruction.figure import Reconstruction, reconstruction_picture
+from cavmae_sync.figures.tables import Series, table_figure
+from cavmae_sync.tasks.reconstruction.figure import Reconstruction, reconstruction_figure
 from cavmae_sync.tasks.retrieval import evaluate_retrieval
-from cavmae_sync.tasks.retrieval.matches_figure import matches_picture, nearest
+from cavmae_sync.tasks.retrieval.matches_figure import matches_figure, nearest
 from cavmae_sync.tasks.retrieval.similarity_figure import (
-    clip_picture,
-    gallery_picture,
-    gallery_pictures,
+    clip_figure,
+    gallery_figure,
+    gallery_figures,
     short_names,
 )
 
@@ -28,7 +28,7 @@ def saved(tmp_path):
 
     def save(figure):
         path = tmp_path / "picture.png"
-        save_picture(figure, path)
+        save_figure(figure, path)
         assert plt.get_fignums() == []
         assert [file.name for file in tmp_path.iterdir()] == ["picture.png"]
         with Image.open(path) as picture:
@@ -47,7 +47,7 @@ def unit_rows(*shape):
 
 
 def test_a_small_gallery_is_drawn_cell_by_cell(saved):
-    figure = gallery_picture(torch.eye(4))
+    figure = gallery_figure(torch.eye(4))
     cells = figure.axes[0].images[0].get_array()
     np.testing.assert_array_equal(cells, np.eye(4))
     texts = saved(figure)
@@ -57,7 +57,7 @@ def test_a_small_gallery_is_drawn_cell_by_cell(saved):
 
 
 def test_in_a_large_gallery_own_pairs_are_not_drowned_by_the_mean_of_their_cell(saved):
-    figure = gallery_picture(torch.eye(600))
+    figure = gallery_figure(torch.eye(600))
     cells = figure.axes[0].images[0].get_array()
     assert cells.shape == (256, 256)
     np.testing.assert_array_equal(cells.diagonal(), 1)
@@ -66,11 +66,11 @@ def test_in_a_large_gallery_own_pairs_are_not_drowned_by_the_mean_of_their_cell(
 
 
 def test_the_clips_of_a_gallery_have_names(saved):
-    axes = gallery_picture(torch.eye(3), clip_ids=["a/dog", "a/cat", f"a/{'long' * 9}@20.000"]).axes[0]
+    axes = gallery_figure(torch.eye(3), clip_ids=["a/dog", "a/cat", f"a/{'long' * 9}@20.000"]).axes[0]
     for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
         assert [text.get_text() for text in labels] == ["dog", "cat", "longlonglo…ng@20.000"]
     assert axes.get_xticks().tolist() == [1, 2, 3]
-    figure = gallery_picture(torch.eye(100), clip_ids=[f"clip{n}" for n in range(100)])
+    figure = gallery_figure(torch.eye(100), clip_ids=[f"clip{n}" for n in range(100)])
     texts = saved(figure)
     assert {"clip0", "clip99", "picture of (40 of 100 are named)"} <= set(texts)
 
@@ -81,11 +81,11 @@ def test_equal_names_in_other_folders_keep_their_folders():
 
 @pytest.mark.parametrize("matrix", [torch.full((3, 3), torch.nan), torch.ones(1, 1)])
 def test_odd_galleries_are_still_drawn(saved, matrix):
-    saved(gallery_picture(matrix))
+    saved(gallery_figure(matrix))
 
 
 def test_a_gallery_in_two_small_pictures_shows_the_same(saved):
-    matrix, spread = gallery_pictures(torch.eye(4))
+    matrix, spread = gallery_figures(torch.eye(4))
     np.testing.assert_array_equal(matrix.axes[0].images[0].get_array(), np.eye(4))
     assert max(figure.get_figwidth() for figure in (matrix, spread)) < 5
     assert "own pairs: mean 1.000" in saved(spread)
@@ -94,7 +94,7 @@ def test_a_gallery_in_two_small_pictures_shows_the_same(saved):
 
 def test_a_gallery_that_is_not_square_is_refused():
     with pytest.raises(ValueError, match=r"square matrix, got \(2, 3\)"):
-        gallery_picture(torch.zeros(2, 3))
+        gallery_figure(torch.zeros(2, 3))
 
 
 def clip_embedding(num_frames=16):
@@ -107,7 +107,7 @@ def clip_embedding(num_frames=16):
 
 def test_a_clip_is_drawn_against_time_with_frames_and_spectrogram(saved):
     frames = np.random.default_rng(0).integers(0, 256, (16, 8, 8, 3), dtype=np.uint8)
-    figure = clip_picture(clip_embedding(), frames_THWC=frames, log_mel_NM=np.zeros((998, 128), np.float16))
+    figure = clip_figure(clip_embedding(), frames_THWC=frames, log_mel_NM=np.zeros((998, 128), np.float16))
     heat = figure.axes[0]
     np.testing.assert_allclose(heat.get_xlim(), (-1 / 3, 10 + 1 / 3))
     assert len(figure.axes[-1].images) == 16
@@ -118,7 +118,7 @@ def test_a_clip_is_drawn_against_time_with_frames_and_spectrogram(saved):
 
 @pytest.mark.parametrize("num_frames", [1, 2, 16])
 def test_a_clip_is_drawn_without_frames_and_spectrogram_too(saved, num_frames):
-    texts = saved(clip_picture(clip_embedding(num_frames)))
+    texts = saved(clip_figure(clip_embedding(num_frames)))
     assert {"time of the frame (s)", "time of the sound (s)"} <= set(texts)
 
 
@@ -132,7 +132,7 @@ def test_nearest_items_come_first_and_broken_scores_last():
 @pytest.mark.parametrize("direction", ["audio_to_visual", "visual_to_audio"])
 def test_matches_outline_the_own_clip_in_words_too(saved, embedder, clips, direction):
     report = evaluate_retrieval(embedder, clips, num_bootstrap=2)
-    texts = saved(matches_picture(report, clips, queries=[0, 1], direction=direction))
+    texts = saved(matches_figure(report, clips, queries=[0, 1], direction=direction))
     assert sum(text.endswith("own clip") for text in texts) == 2
     assert sum("own clip at\nplace" in text for text in texts) == 2
     assert "clip0" in texts
@@ -141,9 +141,9 @@ def test_matches_outline_the_own_clip_in_words_too(saved, embedder, clips, direc
 def test_matches_refuse_other_clips_and_no_query(embedder, clips):
     report = evaluate_retrieval(embedder, clips, num_bootstrap=2)
     with pytest.raises(ValueError, match="not the clips of the report"):
-        matches_picture(report, clips.head(1), queries=[0])
+        matches_figure(report, clips.head(1), queries=[0])
     with pytest.raises(ValueError, match="at least one query"):
-        matches_picture(report, clips, queries=[])
+        matches_figure(report, clips, queries=[])
 
 
 # ---- training and reconstruction ---------------------------------------------------------------------------
@@ -166,7 +166,7 @@ def test_curves_have_a_panel_per_number_and_a_line_per_kind(saved):
 
 def test_one_curve_is_small_enough_for_a_telephone(saved):
     rows = [{"kind": "train", "step": 1, "total": 2.0}, {"kind": "validation", "step": 2, "total": 1.5}]
-    figure = curve_picture(rows, "total", title="All losses")
+    figure = curve_figure(rows, "total", title="All losses")
     assert figure.get_figwidth() < 5
     assert {"All losses", "train", "validation"} <= set(saved(figure))
 
@@ -186,7 +186,7 @@ def reconstruction(*shape):
 
 
 def test_a_reconstruction_shows_what_was_hidden_in_grey(saved):
-    figure = reconstruction_picture(frame=reconstruction(32, 32, 3), segment=reconstruction(48, 128))
+    figure = reconstruction_figure(frame=reconstruction(32, 32, 3), segment=reconstruction(48, 128))
     seen = np.asarray(figure.axes[1].images[0].get_array())
     assert (seen[:16] == 0xBD).all()
     assert figure.axes[4].images[0].get_array().mask[:, :24].all()
@@ -211,7 +211,7 @@ def test_marks_of_time_are_those_of_a_player(stop, marks):
 
 
 def test_a_table_shows_its_last_row_also_without_a_bar():
-    figure = table_picture([Series(name="R@1", values=[[0.2], []])], rows=["a", "b"], title="t")
+    figure = table_figure([Series(name="R@1", values=[[0.2], []])], rows=["a", "b"], title="t")
     assert figure.axes[0].get_ylim() == (1.5, -0.5)
 
 

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cavmae_sync.model import patchify, segment_picture, unpatchify
+from cavmae_sync.model import patchify, segment_image, unpatchify
 from cavmae_sync.model.patches import PatchEmbedding
 
 SMALL = st.integers(1, 3)
@@ -29,7 +29,7 @@ def test_a_patch_lists_rows_then_columns_then_channels():
 
 def test_a_segment_becomes_a_picture_with_time_across():
     segments = torch.rand(2, 48, 128)
-    picture = segment_picture(segments)
+    picture = segment_image(segments)
     assert picture.shape == (2, 1, 128, 48)
     assert picture[1, 0, 100, 7] == segments[1, 7, 100]
 
@@ -40,7 +40,7 @@ def test_audio_token_f_times_columns_plus_t_covers_band_f_and_time_t():
     click = silent.clone()
     click[0, 16 * 2 : 16 * 3, 16 * 5 : 16 * 6] = 1  # third of four time columns, sixth of eight bands
     with torch.no_grad():
-        change = embedding(segment_picture(click)) - embedding(segment_picture(silent))
+        change = embedding(segment_image(click)) - embedding(segment_image(silent))
     assert change.abs().sum(dim=2)[0].nonzero().flatten().tolist() == [5 * 4 + 2]
 
 

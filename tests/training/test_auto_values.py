@@ -13,7 +13,7 @@ from cavmae_sync.errors import ConfigError, TrainingError
 from cavmae_sync.model import MaskingConfig
 from cavmae_sync.model.block import Block, compile_blocks
 from cavmae_sync.recipes import continue_pretraining, run_pretraining
-from cavmae_sync.training import RunFolder, is_settled_from, settle
+from cavmae_sync.training import RunFolder, is_resolved_from, resolve_auto
 
 from .tiny import tiny_run
 
@@ -25,19 +25,19 @@ CPU = torch.device("cpu")
 
 def test_what_is_decided_is_never_auto_and_the_rest_stays():
     config = tiny_run(loop={"float32_products": "auto"})
-    settled, facts = settle(config, choose_device("cpu"))
-    assert settled.loop.float32_products in ("highest", "medium")
-    assert settled.loop.model_copy(update={"float32_products": "auto"}) == config.loop
+    resolved, facts = resolve_auto(config, choose_device("cpu"))
+    assert resolved.loop.float32_products in ("highest", "medium")
+    assert resolved.loop.model_copy(update={"float32_products": "auto"}) == config.loop
     assert facts == {}
-    assert settle(settled, CPU) == (settled, {})
+    assert resolve_auto(resolved, CPU) == (resolved, {})
 
 
 def test_what_was_decided_agrees_with_auto_and_with_nothing_else():
     asked = tiny_run(loop={"float32_products": "auto", "compile": "off"})
     found = asked.model_copy(update={"loop": asked.loop.model_copy(update={"float32_products": "medium"})})
-    assert is_settled_from(found, asked)
-    assert not is_settled_from(found.model_copy(update={"seed": 5}), asked)
-    assert not is_settled_from(found, tiny_run(loop={"float32_products": "highest", "compile": "off"}))
+    assert is_resolved_from(found, asked)
+    assert not is_resolved_from(found.model_copy(update={"seed": 5}), asked)
+    assert not is_resolved_from(found, tiny_run(loop={"float32_products": "highest", "compile": "off"}))
 
 
 def test_a_run_writes_down_what_it_decided_and_puts_the_process_back(
@@ -67,8 +67,8 @@ def test_a_run_goes_on_with_the_weights_of_clips_that_it_began_with(
 def test_without_a_compiler_a_run_does_without(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.warns(UserWarning, match=r"no C\+\+ compiler.* set loop\.compile=off"):
-        settled, facts = settle(tiny_run(loop={"compile": "auto"}), CPU)
-    assert settled.loop.compile == "off"
+        resolved, facts = resolve_auto(tiny_run(loop={"compile": "auto"}), CPU)
+    assert resolved.loop.compile == "off"
     assert facts == {"compile": "there is no C++ compiler"}
 
 
@@ -77,8 +77,8 @@ def test_without_a_compiler_a_run_that_must_be_compiled_is_refused(
 ):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ConfigError, match=r"no C\+\+ compiler\. Install g\+\+"):
-        settle(tiny_run(loop={"compile": "on"}), CPU)
-    settle(tiny_run(loop={"compile": "off"}), CPU)
+        resolve_auto(tiny_run(loop={"compile": "on"}), CPU)
+    resolve_auto(tiny_run(loop={"compile": "off"}), CPU)
 
 
 @pytest.mark.slow
@@ -91,15 +91,15 @@ def test_a_compiler_that_fails_is_named_and_not_used(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))
     torch.compiler.reset()
     with pytest.warns(UserWarning, match=r"torch\.compile fails here"):
-        settled, facts = settle(tiny_run(loop={"compile": "auto"}), CPU)
-    assert settled.loop.compile == "off"
+        resolved, facts = resolve_auto(tiny_run(loop={"compile": "auto"}), CPU)
+    assert resolved.loop.compile == "off"
     assert "torch.compile failed" in str(facts["compile"])
 
 
 def test_masks_of_changing_size_are_not_compiled():
     masking = MaskingConfig(ratio_range=(0.2, 0.6))
-    settled, _ = settle(tiny_run(masking=masking, loop={"compile": "auto"}), CPU)
-    assert settled.loop.compile == "off"
+    resolved, _ = resolve_auto(tiny_run(masking=masking, loop={"compile": "auto"}), CPU)
+    assert resolved.loop.compile == "off"
     with pytest.raises(ValidationError, match=r"Set loop\.compile=off"):
         tiny_run(masking=masking, loop={"compile": "on"})
 

@@ -44,7 +44,7 @@ class Thumbnail:
     log_mel_NM: NDArray[np.floating]
 
 
-def counts_picture(counts: Mapping[Any, int]) -> Figure:
+def counts_figure(counts: Mapping[Any, int]) -> Figure:
     """Clips by state, as bars with their numbers."""
     figure = new_figure(width_inches=8, height_inches=0.6 + 0.36 * len(counts))
     axes = figure.subplots()
@@ -60,7 +60,7 @@ def counts_picture(counts: Mapping[Any, int]) -> Figure:
     return figure
 
 
-def classes_picture(survival: Mapping[str, tuple[int, int]]) -> Figure:
+def classes_figure(survival: Mapping[str, tuple[int, int]]) -> Figure:
     """The classes of which the least is left, worst above: how many clips of how many."""
     shown = list(survival.items())[:_MOST_CLASSES][::-1]
     figure = new_figure(width_inches=8, height_inches=0.8 + 0.27 * len(shown))
@@ -78,7 +78,7 @@ def classes_picture(survival: Mapping[str, tuple[int, int]]) -> Figure:
     return figure
 
 
-def pairs_picture(pairs: Sequence[tuple[Thumbnail, Thumbnail, str]]) -> Figure:
+def pairs_figure(pairs: Sequence[tuple[Thumbnail, Thumbnail, str]]) -> Figure:
     """Pairs of clips, one a row: left the one, right the other, each as picture and spectrogram."""
     figure = new_figure(width_inches=10, height_inches=1.75 * len(pairs))
     rows = figure.subplots(len(pairs), 4, squeeze=False, width_ratios=[1, 1.9, 1, 1.9])

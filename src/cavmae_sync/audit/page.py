@@ -8,7 +8,7 @@ import numpy as np
 
 from cavmae_sync.audit.duplicates import Pair
 from cavmae_sync.audit.facts import ClipFacts
-from cavmae_sync.audit.figures import Thumbnail, classes_picture, counts_picture, pairs_picture
+from cavmae_sync.audit.figures import Thumbnail, classes_figure, counts_figure, pairs_figure
 from cavmae_sync.audit.report import MEANING, AuditReport
 from cavmae_sync.data import PreparedDataset
 from cavmae_sync.data.manifest import DATASET_FILE
@@ -38,7 +38,7 @@ def write_audit_page(report: AuditReport, path: Path) -> None:
                     f"{sum(not kept for kept, _ in survival.values())} of {len(survival)} classes have "
                     "no clip left. Those of which the least is left:"
                 ],
-                pictures=[(classes_picture(survival), "clips that survive by class")],
+                pictures=[(classes_figure(survival), "clips that survive by class")],
             )
         )
     if audit.pairs:
@@ -81,7 +81,7 @@ def _counts(report: AuditReport) -> Section:
             (state, str(n), f"{n / total:.1%}", str(having[state]), MEANING[state])
             for state, n in counts.items()
         ],
-        pictures=[(counts_picture({**counts}), "clips by state")],
+        pictures=[(counts_figure({**counts}), "clips by state")],
     )
 
 
@@ -104,7 +104,7 @@ def _pairs(
         if one is not None and other is not None:
             shown.append((one, other, _how(pair)))
     note = f"Pairs: {len(pairs)}. Shown, the least sure first: {len(shown)}, each as picture and spectrogram."
-    pictures = [(pairs_picture(shown), title)] if shown else []
+    pictures = [(pairs_figure(shown), title)] if shown else []
     return Section(title=title, paragraphs=[text, note], pictures=pictures)
 
 

@@ -17,9 +17,9 @@ from cavmae_sync.cli.types import Count, Json
 
 if TYPE_CHECKING:
     from cavmae_sync.embedding import Embedder
-    from cavmae_sync.tasks.agreement.chance import Reference, ReferenceClips
     from cavmae_sync.tasks.agreement.figure import Storyboard
     from cavmae_sync.tasks.agreement.judge import Agreement
+    from cavmae_sync.tasks.agreement.reference import Reference, ReferenceClips
     from cavmae_sync.tasks.agreement.track import Moments, Track
 
 PositiveFloat = Annotated[float, Parameter(validator=Number(gt=0))]
@@ -73,8 +73,8 @@ def agreement(
         picture: PNG file: curve, chance, states, frames, sound and lags.
         as_json: Print everything as one JSON object.
     """
-    from cavmae_sync.figures import save_picture
-    from cavmae_sync.tasks.agreement.figure import Storyboard, agreement_picture
+    from cavmae_sync.figures import save_figure
+    from cavmae_sync.tasks.agreement.figure import Storyboard, agreement_figure
     from cavmae_sync.tasks.agreement.judge import AgreementConfig, agreement_of
 
     check_output(csv, option="--csv", suffix=".csv")
@@ -95,7 +95,7 @@ def agreement(
     known = None if chosen is None else _embed_reference(embedder, chosen)
     result = agreement_of(track, reference=known, config=config)
     if picture is not None:
-        save_picture(agreement_picture(result, storyboard=storyboard, title=video.name), picture)
+        save_figure(agreement_figure(result, storyboard=storyboard, title=video.name), picture)
     made_with = {
         "video": str(video),
         "reference": None
@@ -146,7 +146,7 @@ def _write(
 def _choose_reference(folder: Path | None, num_clips: int, video: Path) -> "ReferenceClips | None":
     """Before any work is done: a reference that is too small is refused at once."""
     from cavmae_sync.data import PreparedDataset
-    from cavmae_sync.tasks.agreement.chance import choose_reference
+    from cavmae_sync.tasks.agreement.reference import choose_reference
 
     if folder is None:
         return None
@@ -160,7 +160,7 @@ def _choose_reference(folder: Path | None, num_clips: int, video: Path) -> "Refe
 
 
 def _embed_reference(embedder: "Embedder", chosen: "ReferenceClips") -> "Reference":
-    from cavmae_sync.tasks.agreement.chance import embed_reference
+    from cavmae_sync.tasks.agreement.reference import embed_reference
 
     with show_progress("embedding the reference") as advance:
         return embed_reference(embedder, chosen, on_progress=lambda done, total: advance(done, total, ""))

@@ -61,9 +61,9 @@ def classify(
         as_json: Print everything as one JSON object.
     """
     from cavmae_sync.atomic import write_text
-    from cavmae_sync.figures.style import save_picture
+    from cavmae_sync.figures.style import save_figure
     from cavmae_sync.tasks.classification.classify_video import classify_video
-    from cavmae_sync.tasks.classification.figures import classes_over_time_picture
+    from cavmae_sync.tasks.classification.figures import classes_over_time_figure
     from cavmae_sync.tasks.classification.probe import Probe
 
     check_output(picture, option="--picture", suffix=".png")
@@ -82,7 +82,7 @@ def classify(
             on_progress=lambda done, total: advance(done, total, ""),
         )
     if picture is not None:
-        save_picture(classes_over_time_picture(found), picture)
+        save_figure(classes_over_time_figure(found), picture)
     if csv is not None:
         write_text(csv, found.to_csv())
     if as_json:

@@ -57,10 +57,10 @@ def agreement(
         picture: PNG file: scores, offsets, and what was said of videos with a planted span.
         as_json: Print the reports as one JSON object.
     """
-    from cavmae_sync.figures import save_picture
+    from cavmae_sync.figures import save_figure
     from cavmae_sync.stage import StageTruth
     from cavmae_sync.tasks.agreement.evaluate import evaluate_agreement
-    from cavmae_sync.tasks.agreement.planted_figure import planted_picture
+    from cavmae_sync.tasks.agreement.planted_figure import planted_figure
     from cavmae_sync.tasks.agreement.planted_plan import PlantedSize
 
     check_output(picture, option="--picture", suffix=".png")
@@ -84,7 +84,7 @@ def agreement(
             on_progress=lambda done, total: advance(done, total, ""),
         )
     if picture is not None:
-        save_picture(planted_picture(reports), picture)
+        save_figure(planted_figure(reports), picture)
     _print(reports, as_json=as_json)
 
 

@@ -92,9 +92,9 @@ def retrieval(
         as_json: Print the report as one JSON object.
     """
     from cavmae_sync.data import read_clip_list
-    from cavmae_sync.figures import save_picture
+    from cavmae_sync.figures import save_figure
     from cavmae_sync.tasks.retrieval.gallery_size import check_gallery
-    from cavmae_sync.tasks.retrieval.similarity_figure import gallery_picture
+    from cavmae_sync.tasks.retrieval.similarity_figure import gallery_figure
 
     check_output(picture, option="--picture", suffix=".png")
     wanted = None if list_file is None else read_clip_list(list_file, split=split)
@@ -124,7 +124,7 @@ def retrieval(
     if picture is not None:
         shown = next(iter(reports.values()))["model"]
         ids = shown.embeddings.clip_ids if shown.embeddings.has_ids else None
-        save_picture(gallery_picture(shown.similarity_QG, clip_ids=ids), picture)
+        save_figure(gallery_figure(shown.similarity_QG, clip_ids=ids), picture)
     _print(reports, names, replace(gallery, size=gallery_size), as_json=as_json)
 
 

@@ -72,8 +72,8 @@ def segmentation(
         picture: PNG file for some questions with maps and answers.
         as_json: Print the report as one JSON object.
     """
-    from cavmae_sync.figures import save_picture
-    from cavmae_sync.tasks.localization.figure import segmentation_picture
+    from cavmae_sync.figures import save_figure
+    from cavmae_sync.tasks.localization.figure import segmentation_figure
 
     check_output(picture, option="--picture", suffix=".png")
     if ade20k is not None and data is None and stage is None:
@@ -106,7 +106,7 @@ def segmentation(
         )
         report, controls = _of_model(embedder, examples, rule=rule, with_controls=with_controls)
     if picture is not None:
-        save_picture(segmentation_picture(report, examples), picture)
+        save_figure(segmentation_figure(report, examples), picture)
     _print(report, controls, as_json=as_json)
 
 

@@ -61,9 +61,9 @@ def temporal(
         picture: PNG file for the bars of one clip, the one in the middle by agreement with the truth.
         as_json: Print the reports as one JSON object.
     """
-    from cavmae_sync.figures import save_picture
+    from cavmae_sync.figures import save_figure
     from cavmae_sync.stage import StageTruth
-    from cavmae_sync.tasks.temporal.evaluate import TemporalTask, measure_temporal, picture_of_reports
+    from cavmae_sync.tasks.temporal.evaluate import TemporalTask, figure_of_reports, measure_temporal
 
     check_output(picture, option="--picture", suffix=".png")
     clips = open_clips(data, num_clips=num_clips)
@@ -89,7 +89,7 @@ def temporal(
             on_progress=lambda done, total: advance(done, total, ""),
         )
     if picture is not None:
-        save_picture(picture_of_reports(clips, [of_task["model"] for of_task in reports]), picture)
+        save_figure(figure_of_reports(clips, [of_task["model"] for of_task in reports]), picture)
     _print(dict(zip(modalities, reports, strict=True)), as_json=as_json)
 
 

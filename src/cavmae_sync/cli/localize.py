@@ -94,14 +94,14 @@ def localize(
 
 
 def _save(found: "Localization", kept: "list[OverlayFrame]", moments: list[int], folder: Path) -> list[str]:
-    from cavmae_sync.figures import save_picture
-    from cavmae_sync.tasks.localization.localize_figure import moment_picture
+    from cavmae_sync.figures import save_figure
+    from cavmae_sync.tasks.localization.localize_figure import moment_figure
 
     folder.mkdir(parents=True, exist_ok=True)
     saved: list[str] = []
     for place, (moment, frame) in enumerate(zip(moments, kept, strict=True), start=1):
         path = folder / f"{place}-at-{found.seconds_M[moment]:.2f}s.png"
-        save_picture(moment_picture(found, moment, frame), path)
+        save_figure(moment_figure(found, moment, frame), path)
         saved.append(str(path))
     return saved
 

@@ -63,7 +63,7 @@ def reconstruct(
         overwrite: Replace the sound at --sound.
         as_json: Print the errors as one JSON object.
     """
-    from cavmae_sync.figures import save_picture
+    from cavmae_sync.figures import save_figure
     from cavmae_sync.media.wav import write_wav
     from cavmae_sync.tasks.reconstruction import reconstruct_video as task
     from cavmae_sync.weights import weights_fingerprint
@@ -82,7 +82,7 @@ def reconstruct(
         hiding=task.HidingConfig(ratio=mask_ratio, mode=mode, hide=hide, seed=seed),
     )
     if picture is not None:
-        save_picture(found.picture(title=f"{video.name} at {found.seconds:.2f} s"), picture)
+        save_figure(found.picture(title=f"{video.name} at {found.seconds:.2f} s"), picture)
     if sound is not None:
         inpainted_S, original_S = found.waveforms(seed=seed)
         write_wav(sound, inpainted_S)

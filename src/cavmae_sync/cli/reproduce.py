@@ -18,7 +18,7 @@ from cavmae_sync.cli.types import Json
 from cavmae_sync.errors import ConfigError
 
 if TYPE_CHECKING:
-    from cavmae_sync.recipes.tables.datasets import Materials
+    from cavmae_sync.recipes.tables.datasets import TableDatasets
     from cavmae_sync.recipes.tables.reproduce import Grid, TableResult
 
 Paths = Annotated[list[Path] | None, Parameter(negative="")]
@@ -115,8 +115,8 @@ def _materials(
     probing: Sequence[str],
     ade20k: Path | None,
     init: Path | None,
-) -> "Materials":
-    from cavmae_sync.recipes.tables.datasets import Materials, ProbingLists, by_frames
+) -> "TableDatasets":
+    from cavmae_sync.recipes.tables.datasets import ProbingLists, TableDatasets, by_frames
 
     if not train:
         raise ConfigError(
@@ -130,7 +130,7 @@ def _materials(
     for word in probing:
         name, paths = _named(word, "--probing", count=2)
         lists.setdefault(name, []).append(paths)
-    return Materials(
+    return TableDatasets(
         train=by_frames(train),
         galleries={name: by_frames(paths) for name, paths in galleries.items()},
         probing={
@@ -167,7 +167,7 @@ def _print_plan(grid: "Grid", table: str, overrides: Sequence[str]) -> None:
 
 def _write(result: "TableResult", out: Path, *, as_json: bool) -> None:
     from cavmae_sync.atomic import write_text
-    from cavmae_sync.figures import save_picture
+    from cavmae_sync.figures import save_figure
     from cavmae_sync.recipes.tables.text import to_dict, to_markdown, to_picture, to_tables
 
     name = result.table.name
@@ -175,7 +175,7 @@ def _write(result: "TableResult", out: Path, *, as_json: bool) -> None:
     out.mkdir(parents=True, exist_ok=True)
     write_text(out / f"{name}.json", text)
     write_text(out / f"{name}.md", to_markdown(result))
-    save_picture(to_picture(result), out / f"{name}.png")
+    save_figure(to_picture(result), out / f"{name}.png")
     if as_json:
         print_lines(text)
         return

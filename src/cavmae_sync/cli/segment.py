@@ -72,7 +72,7 @@ def segment(
         as_json: Print everything as one JSON object.
     """
     from cavmae_sync.atomic import write_text
-    from cavmae_sync.figures import save_picture
+    from cavmae_sync.figures import save_figure
     from cavmae_sync.media import probe
     from cavmae_sync.tasks.temporal import text as segment_text
     from cavmae_sync.tasks.temporal.segment_video import SegmentingConfig, segment_video
@@ -104,7 +104,7 @@ def segment(
     if csv is not None:
         write_text(csv, segment_text.states_csv(found))
     if picture is not None:
-        save_picture(segment_text.states_picture_of(found, name=video.name, truth=known), picture)
+        save_figure(segment_text.states_figure_of(found, name=video.name, truth=known), picture)
     if as_json:
         made_with = {"video": str(video), "weights": weights_fingerprint(embedder.model)}
         content = made_with | segment_text.states_dict(found, config=config)

@@ -15,7 +15,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from cavmae_sync.doctor.fault_probe import Material, Vectors, looks
+from cavmae_sync.doctor.fault_probe import FaultProbe, Vectors, looks
 from cavmae_sync.doctor.faults import FAULTS, Fault
 from cavmae_sync.embedding import similarity_matrix
 from cavmae_sync.model import CAVMAESync
@@ -69,7 +69,7 @@ def margins(vectors: Vectors) -> Tensor:
     return own_N - others_N
 
 
-def trials(material: Material, faults: Sequence[Fault] = FAULTS) -> list[Trial]:
+def trials(material: FaultProbe, faults: Sequence[Fault] = FAULTS) -> list[Trial]:
     """Undo each fault of the catalogue that the model can have, one at a time."""
     return [
         _trial(material, fault) for fault in applicable(faults, material.embedder.model, material.num_frames)
@@ -111,7 +111,7 @@ def standard_score(gains_N: Tensor) -> float:
     return math.copysign(z, ratio)
 
 
-def _trial(material: Material, fault: Fault) -> Trial:
+def _trial(material: FaultProbe, fault: Fault) -> Trial:
     if fault.undone is None:
         raise ValueError(f"{fault.name} cannot be undone.")
     frames = looks(material.num_frames, covered=fault.undone.covered)

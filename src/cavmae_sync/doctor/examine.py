@@ -19,7 +19,7 @@ from cavmae_sync.doctor.dataset import (
     check_times,
 )
 from cavmae_sync.doctor.diagnosis import num_parts
-from cavmae_sync.doctor.fault_probe import Material
+from cavmae_sync.doctor.fault_probe import FaultProbe
 from cavmae_sync.doctor.finding import DoctorReport, Finding
 from cavmae_sync.doctor.installation import check_decoder, check_known_vectors
 from cavmae_sync.doctor.outside import check_outside
@@ -189,7 +189,7 @@ def _checks_of_data(
         if on_progress is not None:
             on_progress(min(done, parts), parts)
 
-    material = Material(subject.embedder, clips, on_part=on_part)
+    material = FaultProbe(subject.embedder, clips, on_part=on_part)
     return [
         lambda: check_sound(subject, clips),
         lambda: check_num_frames(subject, clips),

@@ -52,7 +52,7 @@ class Vectors:
     visual_NFD: Tensor
 
 
-class Material:
+class FaultProbe:
     """Clips that were read once. Pictures and sounds are encoded when first asked for, and kept.
 
     Args:

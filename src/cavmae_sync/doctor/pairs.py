@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from cavmae_sync.doctor.diagnosis import LEAST_Z, Trial, margins, standard_score, trials, wins
-from cavmae_sync.doctor.fault_probe import Material, Vectors
+from cavmae_sync.doctor.fault_probe import FaultProbe, Vectors
 from cavmae_sync.doctor.finding import Finding
 from cavmae_sync.embedding import similarity_matrix
 
@@ -20,7 +20,7 @@ _NUM_PERMUTATIONS: Final = 1000
 _MOST_CHANCE: Final = 0.01
 
 
-def too_few(material: Material, check: str) -> Finding | None:
+def too_few(material: FaultProbe, check: str) -> Finding | None:
     """The finding of a check that is not made on few clips."""
     count = len(material.clips)
     if count >= LEAST_CLIPS:
@@ -32,7 +32,7 @@ def too_few(material: Material, check: str) -> Finding | None:
     )
 
 
-def check_matched(material: Material, *, seed: int = 0) -> Finding:
+def check_matched(material: FaultProbe, *, seed: int = 0) -> Finding:
     """The sound of a clip is nearer to its own picture than to others, beyond chance."""
     if (skipped := too_few(material, "matched pairs")) is not None:
         return skipped
@@ -62,7 +62,7 @@ def check_matched(material: Material, *, seed: int = 0) -> Finding:
     )
 
 
-def check_shuffled(material: Material, *, seed: int = 0) -> Finding:
+def check_shuffled(material: FaultProbe, *, seed: int = 0) -> Finding:
     """Pictures with the sounds of other clips are at chance: nothing tells the place in list or batch.
 
     The sounds are encoded anew in the order of the shuffled pairs, so that whatever vectors tell of their
@@ -88,7 +88,7 @@ def check_shuffled(material: Material, *, seed: int = 0) -> Finding:
     )
 
 
-def check_within(material: Material) -> Finding:
+def check_within(material: FaultProbe) -> Finding:
     """Within a clip, a frame is nearest to the sound of its own moment."""
     if (skipped := too_few(material, "within clips")) is not None:
         return skipped
@@ -111,7 +111,7 @@ def check_within(material: Material) -> Finding:
     )
 
 
-def check_faults(material: Material) -> Finding:
+def check_faults(material: FaultProbe) -> Finding:
     """No fault of the catalogue, undone, makes sound and picture agree better."""
     if (skipped := too_few(material, "known faults")) is not None:
         return skipped

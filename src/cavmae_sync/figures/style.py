@@ -52,7 +52,7 @@ def new_figure(*, width_inches: float, height_inches: float) -> Figure:
     )
 
 
-def save_picture(figure: Figure, path: str | PathLike[str]) -> None:
+def save_figure(figure: Figure, path: str | PathLike[str]) -> None:
     """Write a figure as PNG, whole or not at all."""
     without_formulas(figure)
     with written_whole(Path(path)) as part:

@@ -26,7 +26,7 @@ class Series:
     values: Sequence[Sequence[float]]
 
 
-def table_picture(
+def table_figure(
     columns: Sequence[Series], *, rows: Sequence[str], title: str, is_curve: bool = False
 ) -> Figure:
     """One plot for each column.

@@ -61,7 +61,7 @@ def training_curves(rows: Sequence[Mapping[str, Any]], *, title: str = "Training
     return figure
 
 
-def curve_picture(rows: Sequence[Mapping[str, Any]], name: str, *, title: str) -> Figure:
+def curve_figure(rows: Sequence[Mapping[str, Any]], name: str, *, title: str) -> Figure:
     """One logged number over steps, small enough for a telephone.
 
     Args:

@@ -23,7 +23,7 @@ from cavmae_sync.losses.contrastive import (
 from cavmae_sync.losses.reconstruction import reconstruction_loss
 from cavmae_sync.model.cavmae_sync import PretrainOutput
 from cavmae_sync.model.masking import take_tokens
-from cavmae_sync.model.patches import patchify, segment_picture
+from cavmae_sync.model.patches import patchify, segment_image
 
 
 class LossConfig(Config):
@@ -132,7 +132,7 @@ def combine_losses(
                 normalize_pixels=normalize_pixels,
             )
             for prediction, picture, mask in (
-                (output.audio_reconstruction_PNX, segment_picture(segments_PLM), output.audio_mask),
+                (output.audio_reconstruction_PNX, segment_image(segments_PLM), output.audio_mask),
                 (output.visual_reconstruction_PNX, frames_PCHW, output.visual_mask),
             )
         )

@@ -4,7 +4,7 @@ from cavmae_sync.model.block import Modality
 from cavmae_sync.model.cavmae_sync import CAVMAESync, PretrainOutput, Wanted
 from cavmae_sync.model.config import DecoderConfig, ModelConfig
 from cavmae_sync.model.masking import Mask, MaskingConfig, MaskPair, structured_noise, take_tokens
-from cavmae_sync.model.patches import patchify, segment_picture, unpatchify
+from cavmae_sync.model.patches import patchify, segment_image, unpatchify
 from cavmae_sync.model.tokens import Encoded, EncodedPair
 
 __all__ = [
@@ -20,7 +20,7 @@ __all__ = [
     "PretrainOutput",
     "Wanted",
     "patchify",
-    "segment_picture",
+    "segment_image",
     "structured_noise",
     "take_tokens",
     "unpatchify",

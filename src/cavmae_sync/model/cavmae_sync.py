@@ -21,7 +21,7 @@ from cavmae_sync.model.decoder import Decoder
 from cavmae_sync.model.encoder import ModalityEncoder
 from cavmae_sync.model.joint import JointLayer
 from cavmae_sync.model.masking import Mask, MaskPair
-from cavmae_sync.model.patches import segment_picture
+from cavmae_sync.model.patches import segment_image
 from cavmae_sync.model.tokens import Encoded, EncodedPair
 from cavmae_sync.paper import NUM_MELS
 
@@ -94,7 +94,7 @@ class CAVMAESync(nn.Module):
             mask: What to hide; None shows everything.
             with_patches: False gives the global token only, and no patches, where the model has one.
         """
-        tokens = self.audio(self._segment_pictures(segments_PLM), mask)
+        tokens = self.audio(self._segment_images(segments_PLM), mask)
         return self.joint.align(tokens, "audio", with_patches=with_patches)
 
     def encode_visual(
@@ -117,7 +117,7 @@ class CAVMAESync(nn.Module):
     def trunk(self, segments_PLM: Tensor, frames_PCHW: Tensor, masks: MaskPair) -> EncodedPair:
         """Tokens of both encoders before the joint layer, registers included."""
         return EncodedPair(
-            audio=self.audio(self._segment_pictures(segments_PLM), masks.audio),
+            audio=self.audio(self._segment_images(segments_PLM), masks.audio),
             visual=self.visual(self._checked_frames(frames_PCHW), masks.visual),
         )
 
@@ -190,13 +190,13 @@ class CAVMAESync(nn.Module):
             only_hidden=only_hidden,
         )
 
-    def _segment_pictures(self, segments_PLM: Tensor) -> Tensor:
+    def _segment_images(self, segments_PLM: Tensor) -> Tensor:
         expected = (self.config.inputs.segment_length, NUM_MELS)
         if segments_PLM.ndim != 3 or tuple(segments_PLM.shape[1:]) != expected:
             raise ValueError(
                 f"segments must be [P, {expected[0]}, {expected[1]}], got {tuple(segments_PLM.shape)}"
             )
-        return segment_picture(segments_PLM)
+        return segment_image(segments_PLM)
 
     def _checked_frames(self, frames_PCHW: Tensor) -> Tensor:
         side = self.config.inputs.frame_pixels

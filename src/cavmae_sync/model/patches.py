@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from cavmae_sync.paper import PATCH_SIZE
 
 
-def segment_picture(segments_PLM: Tensor) -> Tensor:
+def segment_image(segments_PLM: Tensor) -> Tensor:
     """A segment as a one-channel picture, frequency down and time across: `[P, 1, M, L]`."""
     return segments_PLM.transpose(1, 2).unsqueeze(1)
 

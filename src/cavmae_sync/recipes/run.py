@@ -18,7 +18,7 @@ from cavmae_sync.embedding import Embedder
 from cavmae_sync.embedding.device import device_of
 from cavmae_sync.errors import TrainingError
 from cavmae_sync.model import CAVMAESync
-from cavmae_sync.tasks.reconstruction.reconstruct import picture_of_reconstruction, rasterize
+from cavmae_sync.tasks.reconstruction.reconstruct import figure_of_reconstruction, rasterize
 from cavmae_sync.tasks.retrieval import evaluate_retrieval
 from cavmae_sync.training import (
     PretrainConfig,
@@ -27,7 +27,7 @@ from cavmae_sync.training import (
     Watchers,
     check_can_compile,
     open_world,
-    settle,
+    resolve_auto,
 )
 from cavmae_sync.weights import find_weights, start_from
 
@@ -87,8 +87,8 @@ def run_pretraining(
                 "device": str(world.device),
                 "num_processes": world.num_processes,
             }
-            settled, reasons = settle(config, world.device)
-            RunFolder.create(out, settled, environment | facts | reasons)
+            resolved, reasons = resolve_auto(config, world.device)
+            RunFolder.create(out, resolved, environment | facts | reasons)
 
         world.from_main(begin)
     return continue_pretraining(out, device=device, watchers=watchers)
@@ -226,7 +226,7 @@ def _with_retrieval(watchers: Watchers, held_out: PreparedDataset | None, config
         evaluators=({"retrieval": retrieval} if len(gallery) else {}) | dict(watchers.evaluators),
         painters={
             "reconstruction": lambda model: rasterize(
-                picture_of_reconstruction(
+                figure_of_reconstruction(
                     model,
                     held_out,
                     row=0,

@@ -1,6 +1,6 @@
 """The loop: batches, masks, losses, updates, checkpoints."""
 
-from cavmae_sync.training.auto_values import check_can_compile, is_settled_from, settle
+from cavmae_sync.training.auto_values import check_can_compile, is_resolved_from, resolve_auto
 from cavmae_sync.training.config import LoopConfig, OptimConfig, PretrainConfig, RatePiece
 from cavmae_sync.training.distributed import World, open_world
 from cavmae_sync.training.log import read_metrics
@@ -32,13 +32,13 @@ __all__ = [
     "Watchers",
     "World",
     "check_can_compile",
-    "is_settled_from",
+    "is_resolved_from",
     "learning_rate_at",
     "load_run_or_weights",
     "open_world",
     "read_config",
     "read_metrics",
-    "settle",
+    "resolve_auto",
     "training_data",
     "weights_of",
 ]

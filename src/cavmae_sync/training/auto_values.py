@@ -26,7 +26,7 @@ _REPEATS = 7
 _NUM_PAIRS = 2
 
 
-def settle(config: PretrainConfig, device: torch.device) -> tuple[PretrainConfig, dict[str, object]]:
+def resolve_auto(config: PretrainConfig, device: torch.device) -> tuple[PretrainConfig, dict[str, object]]:
     """Put what was decided where a configuration says "auto".
 
     Args:
@@ -51,7 +51,7 @@ def settle(config: PretrainConfig, device: torch.device) -> tuple[PretrainConfig
     return config.model_copy(update={"loop": loop}), facts
 
 
-def is_settled_from(found: PretrainConfig, asked: PretrainConfig) -> bool:
+def is_resolved_from(found: PretrainConfig, asked: PretrainConfig) -> bool:
     """Whether a run's configuration is what was asked for; "auto" agrees with whatever was decided."""
     decided = {
         name: getattr(found.loop, name)

@@ -9,7 +9,7 @@ from cavmae_sync.config import override_words
 from cavmae_sync.data import PrepareConfig
 from cavmae_sync.recipes.pretraining import RECIPES, find_recipe
 from cavmae_sync.recipes.stage_twin import FRAME_PIXELS, stage_twin
-from cavmae_sync.recipes.tables.datasets import Materials, config_of_split, preparation_of_split
+from cavmae_sync.recipes.tables.datasets import TableDatasets, config_of_split, preparation_of_split
 from cavmae_sync.recipes.tables.grids import TABLES, find_table
 from cavmae_sync.recipes.tables.plan import plan
 from cavmae_sync.recipes.tables.reproduce import Grid, ReproduceConfig
@@ -73,7 +73,7 @@ def test_what_is_there_is_told_and_not_done_again(tmp_path: Path):
 
 
 def test_of_the_published_size_each_training_is_for_several_devices(tmp_path: Path):
-    given = Materials(train={16: tmp_path / "train"}, galleries={}, probing={}, init=tmp_path / "mae.pth")
+    given = TableDatasets(train={16: tmp_path / "train"}, galleries={}, probing={}, init=tmp_path / "mae.pth")
     grid = Grid(find_table("table7"), tmp_path, config=ReproduceConfig(scale="full"), seeds=[1], given=given)
     last = commands(grid)[-1]
     assert last[:6] == ["torchrun", "--nproc-per-node", "8", "-m", "cavmae_sync", "pretrain"]

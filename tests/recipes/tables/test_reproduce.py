@@ -11,7 +11,7 @@ from cavmae_sync.data import PreparedDataset
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.errors import ConfigError, DatasetError, TrainingError
 from cavmae_sync.recipes.tables.cells import Bench, Cells, measure
-from cavmae_sync.recipes.tables.datasets import Materials, ProbingLists
+from cavmae_sync.recipes.tables.datasets import ProbingLists, TableDatasets
 from cavmae_sync.recipes.tables.grids import TABLES, Measurement, find_table
 from cavmae_sync.recipes.tables.reproduce import Cell, Grid, GridReporter, ReproduceConfig, TableResult
 from cavmae_sync.recipes.tables.text import to_dict, to_markdown, to_picture
@@ -78,7 +78,7 @@ def test_cells_are_measured_again_on_other_datasets(aggregations: TableResult, o
         bench = Bench(
             embedder=embedder,
             folder=tmp_path,
-            materials=Materials(train=first, galleries=galleries),
+            materials=TableDatasets(train=first, galleries=galleries),
             on_progress=lambda *_: None,
         )
         return measure("retrieval", Measurement(), bench)
@@ -115,8 +115,8 @@ def test_clips_to_learn_from_are_not_measured_on(out: Path, aggregations: TableR
     """Before anything is trained: a gallery of training clips, a probe's list in its own test list."""
     train, test = ({16: out / "materials" / f"data-{split}-16-frames"} for split in ("train", "test"))
     for materials in (
-        Materials(train=train, galleries={"AS": train}),
-        Materials(train=train, probing={"AS20k": ProbingLists(train=test, test=test)}),
+        TableDatasets(train=train, galleries={"AS": train}),
+        TableDatasets(train=train, probing={"AS20k": ProbingLists(train=test, test=test)}),
     ):
         grid = Grid(
             find_table("table11"), tmp_path, config=ReproduceConfig(scale="full"), seeds=[0], given=materials
@@ -126,7 +126,7 @@ def test_clips_to_learn_from_are_not_measured_on(out: Path, aggregations: TableR
         assert list(tmp_path.iterdir()) == []
         replace(materials, allow_overlap=True).check_apart()
     lists = {"AS20k": ProbingLists(train=train, test=test)}
-    Materials(train=train, galleries={"AS": test}, probing=lists).check_apart()
+    TableDatasets(train=train, galleries={"AS": test}, probing=lists).check_apart()
 
 
 def test_other_settings_are_refused(aggregations: TableResult, out: Path):
@@ -140,7 +140,7 @@ def test_full_scale_needs_data(tmp_path: Path):
 
 
 def test_cells_without_material_say_what_lacks(tmp_path: Path):
-    given = Materials(train={16: tmp_path}, galleries={"AS": {16: tmp_path}})
+    given = TableDatasets(train={16: tmp_path}, galleries={"AS": {16: tmp_path}})
     grid = Grid(find_table("table5"), tmp_path, config=ReproduceConfig(scale="full"), seeds=[0], given=given)
     cells = grid.result().cells
     assert cells["10 / 16", "AS R@1"].reason == "no training set with 10 frames a clip"

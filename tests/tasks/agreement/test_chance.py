@@ -7,15 +7,8 @@ import torch
 from cavmae_sync.data import PrepareConfig, PreparedDataset, prepare
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.errors import WeightsError
-from cavmae_sync.tasks.agreement.chance import (
-    choose_reference,
-    draws_within,
-    embed_clips,
-    embed_reference,
-    glance,
-    smoothed,
-    standing,
-)
+from cavmae_sync.tasks.agreement.chance import draws_within, glance, null_percentiles, smoothed
+from cavmae_sync.tasks.agreement.reference import choose_reference, embed_clips, embed_reference
 
 from .tracks import matched, reference, scenes, track
 
@@ -81,7 +74,7 @@ def test_the_standing_of_a_moment_is_its_place_among_the_draws():
     own = matched(seconds=4)
     heard_T = np.ones(8, bool)
     draws = [(scenes(seconds=4, seed=seed), heard_T) for seed in range(30)]
-    place = standing(own, heard_T=heard_T, draws=draws, width=1)
+    place = null_percentiles(own, heard_T=heard_T, draws=draws, width=1)
     cosines_RT = np.stack([(audio * own.visual_TD).sum(1).numpy() for audio, _ in draws])
     own_T = (own.audio_TD * own.visual_TD).sum(1).numpy()
     np.testing.assert_allclose(place.agreement_T, own_T, atol=1e-6)
@@ -98,7 +91,7 @@ def test_chance_is_chance_for_sound_that_is_foreign():
         video = track(scenes(seconds=30, seed=seed), scenes(seconds=30, seed=seed + 5000))
         heard_T = np.ones(60, bool)
         draws = draws_within(video, heard_T=heard_T, gap_seconds=2.0, num_draws=200)
-        place = standing(video, heard_T=heard_T, draws=draws, width=5)
+        place = null_percentiles(video, heard_T=heard_T, draws=draws, width=5)
         percentiles.append(place.percentile_T.mean())
         p_values.append(place.p_value)
     assert np.mean(percentiles) == pytest.approx(0.5, abs=0.06)
@@ -109,7 +102,7 @@ def test_silence_leaves_no_value():
     own = matched(seconds=10)
     heard_T = np.arange(20) < 10
     draws = [(scenes(seconds=10, seed=seed), np.ones(20, bool)) for seed in range(30)]
-    place = standing(own, heard_T=heard_T, draws=draws, width=3)
+    place = null_percentiles(own, heard_T=heard_T, draws=draws, width=3)
     assert np.isfinite(place.agreement_T[:9]).all()
     assert np.isnan(place.agreement_T[12:]).all()
 

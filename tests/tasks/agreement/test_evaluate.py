@@ -8,7 +8,7 @@ from cavmae_sync.errors import DatasetError
 from cavmae_sync.stage import StageTruth
 from cavmae_sync.tasks.agreement.evaluate import evaluate_agreement
 from cavmae_sync.tasks.agreement.judge import AgreementConfig
-from cavmae_sync.tasks.agreement.planted_figure import planted_picture
+from cavmae_sync.tasks.agreement.planted_figure import planted_figure
 from cavmae_sync.tasks.agreement.planted_plan import PlantedSize, plan_test
 
 SHORT = AgreementConfig(
@@ -73,4 +73,4 @@ def test_from_clips_to_reports_and_a_picture(prepared: PreparedDataset, stage_fo
             0 <= value["value"] <= 1 for value in content["metrics"].values() if value["unit"] == "fraction"
         )
         assert "reference/fitting/called_foreign" in content["metrics"]
-    assert planted_picture(reports).axes
+    assert planted_figure(reports).axes

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from cavmae_sync.tasks.agreement.chance import Reference
+from cavmae_sync.tasks.agreement.reference import Reference
 from cavmae_sync.tasks.agreement.track import Track
 
 STEP = 0.5

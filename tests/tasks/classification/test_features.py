@@ -7,7 +7,7 @@ from cavmae_sync.data import ClipDataset, PreparedDataset
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.errors import ConfigError
 from cavmae_sync.inputs.model_input import ModelInput
-from cavmae_sync.model import CAVMAESync, segment_picture
+from cavmae_sync.model import CAVMAESync, segment_image
 from cavmae_sync.tasks.classification.features import (
     FeatureConfig,
     embed_features,
@@ -31,7 +31,7 @@ def pairs() -> tuple[torch.Tensor, torch.Tensor]:
 @torch.no_grad()
 def test_published_features_are_the_global_tokens_before_the_joint_layer(model: CAVMAESync, pairs):
     """Spec 2.10: concat(a[:, 0], v[:, 0]), before the joint layer, not normalised."""
-    audio = model.audio(segment_picture(pairs[0]))
+    audio = model.audio(segment_image(pairs[0]))
     visual = model.visual(pairs[1])
     by_hand = torch.cat([audio.in_a_row()[:, 0], visual.in_a_row()[:, 0]], dim=1)
     torch.testing.assert_close(features_of(model, *pairs, FeatureConfig()), by_hand)
@@ -59,7 +59,7 @@ def test_features_behind_the_joint_layer_are_what_retrieval_compares(model: CAVM
 @torch.no_grad()
 def test_the_released_code_for_one_modality(model: CAVMAESync, pairs):
     """Spec 2.10: joint block with the norms of the joint pass, `norm`, mean over all tokens, global too."""
-    row = model.audio(segment_picture(pairs[0])).without_registers().in_a_row()
+    row = model.audio(segment_image(pairs[0])).without_registers().in_a_row()
     for block in model.joint.blocks:
         row = row + block.attn(block.norm1(row))
         row = row + block.mlp(block.norm2(row))

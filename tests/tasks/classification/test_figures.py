@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 import torch
 
-from cavmae_sync.figures.style import drawable, save_picture
+from cavmae_sync.figures.style import drawable, save_figure
 from cavmae_sync.tasks.classification.classify_video import Stretches, VideoClasses
 from cavmae_sync.tasks.classification.evaluate import classification_report
 from cavmae_sync.tasks.classification.figures import (
-    class_scores_picture,
-    classes_over_time_picture,
+    class_scores_figure,
+    classes_over_time_figure,
     classifier_curves,
-    confusion_picture,
+    confusion_figure,
 )
 
 
@@ -21,7 +21,7 @@ def saved(tmp_path):
     """Draws a figure to a file, with warnings as errors, and returns the texts in it."""
 
     def save(figure):
-        save_picture(figure, tmp_path / "picture.png")
+        save_figure(figure, tmp_path / "picture.png")
         assert plt.get_fignums() == []
         return [text.get_text() for text in figure.findobj(match=plt.Text) if text.get_text()]
 
@@ -44,7 +44,7 @@ def report_of(scores_NC, is_true_NC, *, names=None, is_single_label=False):
 def test_bars_are_sorted_and_say_how_many_clips_there_are(saved):
     is_true_NC = torch.tensor([[1, 1, 0], [0, 1, 0], [1, 0, 0], [0, 0, 0]]).bool()
     scores_NC = torch.tensor([[0.1, 0.9, 0], [0.9, 0.8, 0], [0.5, 0.1, 0], [0.4, 0.2, 0]])
-    figure = class_scores_picture(report_of(scores_NC, is_true_NC, names=("drum", "音", "dog")))
+    figure = class_scores_figure(report_of(scores_NC, is_true_NC, names=("drum", "音", "dog")))
     bars = [bar.get_width() for bar in figure.axes[0].patches]
     assert bars == pytest.approx([100.0, 50.0])
     assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["?", "drum"]
@@ -57,20 +57,20 @@ def test_bars_are_sorted_and_say_how_many_clips_there_are(saved):
 def test_of_many_classes_the_best_and_the_worst_are_drawn(saved):
     generator = torch.Generator().manual_seed(0)
     is_true_NC = torch.rand(50, 70, generator=generator) < 0.3
-    figure = class_scores_picture(report_of(torch.randn(50, 70, generator=generator), is_true_NC))
+    figure = class_scores_figure(report_of(torch.randn(50, 70, generator=generator), is_true_NC))
     assert len(figure.axes[0].patches) == 60
     assert "the best and the worst 30 classes; not drawn: 10 between them" in saved(figure)
 
 
 def test_no_class_with_clips_is_no_picture():
     with pytest.raises(ValueError, match="No class has positives"):
-        class_scores_picture(report_of(torch.rand(3, 2), torch.zeros(3, 2, dtype=torch.bool)))
+        class_scores_figure(report_of(torch.rand(3, 2), torch.zeros(3, 2, dtype=torch.bool)))
 
 
 def test_a_confusion_matrix_has_percent_of_rows_and_grey_for_no_clips(saved):
     is_true_NC = torch.eye(3, dtype=torch.bool)[[0, 0, 0, 0, 1]]
     scores_NC = torch.eye(3)[[0, 0, 0, 1, 1]]
-    figure = confusion_picture(report_of(scores_NC, is_true_NC, is_single_label=True))
+    figure = confusion_figure(report_of(scores_NC, is_true_NC, is_single_label=True))
     shares = figure.axes[0].images[0].get_array()
     np.testing.assert_allclose(shares[:2], [[75, 25, 0], [0, 100, 0]])
     assert shares.mask[2].all()
@@ -81,7 +81,7 @@ def test_a_confusion_matrix_has_percent_of_rows_and_grey_for_no_clips(saved):
 
 def test_a_confusion_matrix_of_many_classes_has_numbers_instead_of_names(saved):
     is_true_NC = torch.eye(45, dtype=torch.bool)
-    texts = saved(confusion_picture(report_of(is_true_NC.float(), is_true_NC, is_single_label=True)))
+    texts = saved(confusion_figure(report_of(is_true_NC.float(), is_true_NC, is_single_label=True)))
     assert "class number" in texts
     assert "class 0 (1)" not in texts
 
@@ -108,7 +108,7 @@ def video_classes(num_moments, *, num_classes=12):
 
 
 def test_classes_over_time_are_ten_rows_with_clock_times_and_frames(saved):
-    figure = classes_over_time_picture(video_classes(90))
+    figure = classes_over_time_figure(video_classes(90))
     heat = figure.axes[0].collections[0].get_array()
     assert heat.shape == (10, 90)
     assert heat[0, 45] == 100.0  # the surest class is the first row
@@ -118,7 +118,7 @@ def test_classes_over_time_are_ten_rows_with_clock_times_and_frames(saved):
 
 
 def test_a_short_event_is_not_lost_in_a_long_video(saved):
-    figure = classes_over_time_picture(video_classes(2000))
+    figure = classes_over_time_figure(video_classes(2000))
     heat = figure.axes[0].collections[0].get_array()
     assert heat.shape == (10, 500)
     assert heat[0].max() == 100.0

@@ -26,7 +26,7 @@ from cavmae_sync.tasks.localization.controls import (
 )
 from cavmae_sync.tasks.localization.evaluate import ScoreMaps, evaluate_segmentation, segmentation_report
 from cavmae_sync.tasks.localization.examples import Target
-from cavmae_sync.tasks.localization.figure import chosen_rows, segmentation_picture
+from cavmae_sync.tasks.localization.figure import chosen_rows, segmentation_figure
 from cavmae_sync.tasks.localization.maps import prompt_vectors
 from cavmae_sync.tasks.localization.stage_examples import StageExamples
 
@@ -254,4 +254,4 @@ class TestStage:
         assert sum(score.num_rows for score in report.classes) == len(examples.targets)
         rows = chosen_rows(report, 5)
         assert len(set(rows)) == len(rows) == min(5, len(examples.targets))
-        assert len(segmentation_picture(report, examples, num_questions=5).axes) == 2 * 4 * 2 + 1
+        assert len(segmentation_figure(report, examples, num_questions=5).axes) == 2 * 4 * 2 + 1

@@ -15,7 +15,7 @@ from cavmae_sync.inputs import InputConfig
 from cavmae_sync.media import probe, write_video
 from cavmae_sync.media.playback import playback
 from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig
-from cavmae_sync.tasks.localization.localize_figure import moment_picture
+from cavmae_sync.tasks.localization.localize_figure import moment_figure
 from cavmae_sync.tasks.localization.localize_video import Localization, localize, recording_vector
 from cavmae_sync.tasks.localization.overlay import overlaid, overlay_frames, write_overlay
 
@@ -187,7 +187,7 @@ class TestVideo:
         assert abs(frame.seconds - found.seconds_M[moments[0]]) <= 0.05
         played_S, own_S = again.sound(), video.sound()
         assert np.corrcoef(played_S, own_S[: len(played_S)])[0, 1] > 0.9  # no shift: the noise is white
-        assert len(moment_picture(found, moments[0], frame).axes) == 4
+        assert len(moment_figure(found, moments[0], frame).axes) == 4
 
     @pytest.mark.parametrize("seconds", [1.0, 2.3, 12.0])
     def test_the_curve_of_the_strip_goes_from_end_to_end(self, looker, tmp_path: Path, seconds: float):

@@ -20,8 +20,8 @@ from cavmae_sync.tasks.temporal.clustering import Segment, without_short
 from cavmae_sync.tasks.temporal.evaluate import (
     TemporalTask,
     evaluate_temporal,
+    figure_of_reports,
     measure_temporal,
-    picture_of_reports,
     states_of_clips,
     temporal_baselines,
     temporal_report,
@@ -135,7 +135,7 @@ def test_a_model_is_measured_beside_its_controls(
     for report in reports.values():
         for value in report.metrics.values():
             assert value.low is None or value.low <= value.high
-    assert len(picture_of_reports(clips, [alone]).axes) >= 4
+    assert len(figure_of_reports(clips, [alone]).axes) >= 4
 
 
 def test_no_resamples_give_no_intervals(embedder: Embedder, prepared: PreparedDataset, stage_folder: Path):

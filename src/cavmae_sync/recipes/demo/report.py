@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from cavmae_sync.atomic import write_text
 from cavmae_sync.data import PreparedDataset
 from cavmae_sync.embedding import ClipEmbedding, Embedder
-from cavmae_sync.figures import curve_picture
+from cavmae_sync.figures import curve_figure
 from cavmae_sync.figures.page import Section, write_page
 from cavmae_sync.metrics import RetrievalMetrics
 from cavmae_sync.model import CAVMAESync
@@ -24,11 +24,11 @@ from cavmae_sync.recipes.demo.words import (
     words_about_result,
 )
 from cavmae_sync.tasks import untrained
-from cavmae_sync.tasks.reconstruction.reconstruct import picture_of_reconstruction
+from cavmae_sync.tasks.reconstruction.reconstruct import figure_of_reconstruction
 from cavmae_sync.tasks.retrieval import RetrievalReport, evaluate_retrieval
 from cavmae_sync.tasks.retrieval.loudness_baseline import loudness_against_brightness
-from cavmae_sync.tasks.retrieval.matches_figure import matches_picture
-from cavmae_sync.tasks.retrieval.similarity_figure import clip_picture, gallery_pictures
+from cavmae_sync.tasks.retrieval.matches_figure import matches_figure
+from cavmae_sync.tasks.retrieval.similarity_figure import clip_figure, gallery_figures
 from cavmae_sync.training import PretrainConfig, RunFolder, read_metrics
 from cavmae_sync.weights import load_model
 
@@ -131,7 +131,7 @@ def _curves(run: RunFolder) -> Section:
             "Losses and errors should fall and the part of right pairs should rise, on held-out clips "
             "(validation) too. More numbers are in run/metrics.jsonl."
         ],
-        pictures=[(curve_picture(rows, name, title=title), title) for name, title in _CURVES.items()],
+        pictures=[(curve_figure(rows, name, title=title), title) for name, title in _CURVES.items()],
     )
 
 
@@ -139,7 +139,7 @@ def _matches(report: RetrievalReport, test: PreparedDataset) -> Section:
     queries = [row for row in _QUERIES if row < len(test)]
     pictures: list[tuple[Figure, str]] = [
         (
-            matches_picture(report, test, queries=[query], direction=direction),
+            matches_figure(report, test, queries=[query], direction=direction),
             f"Clip {query} and its nearest clips, {NAMES[direction]}",
         )
         for query in queries
@@ -164,7 +164,7 @@ def _one_clip(report: RetrievalReport, test: PreparedDataset) -> Section:
     )
     frames = np.stack([test.read_frame(row, t) for t in range(test.num_frames)])
     log_mel = test.read_log_mel_rows(row, start=0, stop=test.num_spectrogram_frames(row))
-    picture = clip_picture(embedding, frames_THWC=frames, log_mel_NM=log_mel, title="The first test clip")
+    picture = clip_figure(embedding, frames_THWC=frames, log_mel_NM=log_mel, title="The first test clip")
     return Section(
         title="One clip, moment by moment",
         paragraphs=[
@@ -177,7 +177,7 @@ def _one_clip(report: RetrievalReport, test: PreparedDataset) -> Section:
 
 
 def _gallery(report: RetrievalReport) -> Section:
-    matrix, spread = gallery_pictures(report.similarity_QG)
+    matrix, spread = gallery_figures(report.similarity_QG)
     return Section(
         title="All clips against all clips",
         paragraphs=[
@@ -193,7 +193,7 @@ def _gallery(report: RetrievalReport) -> Section:
 
 
 def _reconstruction(model: CAVMAESync, recipe: PretrainConfig, test: PreparedDataset) -> Section:
-    figure = picture_of_reconstruction(
+    figure = figure_of_reconstruction(
         model,
         test,
         row=0,

@@ -15,7 +15,7 @@ from cavmae_sync.data import PreparedDataset
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.paper import RECALL_AT
 from cavmae_sync.recipes.probing import find_probe_recipe
-from cavmae_sync.recipes.tables.datasets import ByFrames, Materials, OnProgress
+from cavmae_sync.recipes.tables.datasets import ByFrames, OnProgress, TableDatasets
 from cavmae_sync.recipes.tables.grids import Measurement, Task
 from cavmae_sync.stage import StageTruth
 from cavmae_sync.tasks.classification.features import FeatureConfig
@@ -51,7 +51,7 @@ class Bench:
 
     embedder: Embedder
     folder: Path
-    materials: Materials
+    materials: TableDatasets
     on_progress: OnProgress
 
 
@@ -83,7 +83,7 @@ def stored_cells(folder: Path, task: Task, measurement: Measurement) -> Cells | 
     return read_json(path, Cells, way_out=way_out) if path.exists() else None
 
 
-def headings(task: Task, materials: Materials) -> list[str]:
+def headings(task: Task, materials: TableDatasets) -> list[str]:
     """Headings of the columns that a task fills with these materials."""
     if task == "retrieval":
         return [f"{gallery} R@{k}" for gallery in materials.galleries for k in RECALL_AT]
@@ -92,7 +92,7 @@ def headings(task: Task, materials: Materials) -> list[str]:
     return [_probing_heading(name) for name in materials.probing]
 
 
-def lacking(task: Task, measurement: Measurement, materials: Materials) -> str | None:
+def lacking(task: Task, measurement: Measurement, materials: TableDatasets) -> str | None:
     """What a measurement needs and was not given, in words; None where nothing lacks."""
     datasets: dict[str, ByFrames] = {}
     if task == "retrieval":
@@ -109,7 +109,7 @@ def lacking(task: Task, measurement: Measurement, materials: Materials) -> str |
 
 
 def _clip_lists(
-    task: Task, measurement: Measurement, materials: Materials
+    task: Task, measurement: Measurement, materials: TableDatasets
 ) -> dict[str, tuple[str, str | None]]:
     """Fingerprint of each dataset that a task is measured on, and of the one that a probe learns from."""
 
@@ -130,7 +130,7 @@ def _clip_lists(
     return lists
 
 
-def _segmented(materials: Materials) -> list[str]:
+def _segmented(materials: TableDatasets) -> list[str]:
     folders = {"stage": materials.stage, "ADE20K": materials.ade20k}
     return [name for name, folder in folders.items() if folder is not None]
 
@@ -171,7 +171,7 @@ def _segmentation(measurement: Measurement, bench: Bench) -> Measured:
     return values, reports
 
 
-def _examples(name: str, measurement: Measurement, materials: Materials) -> Examples:
+def _examples(name: str, measurement: Measurement, materials: TableDatasets) -> Examples:
     if name == "stage" and materials.stage is not None:
         clips = PreparedDataset.open(materials.galleries["stage"][measurement.num_frames])
         return StageExamples(clips, StageTruth(materials.stage))

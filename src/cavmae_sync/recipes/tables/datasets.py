@@ -31,7 +31,7 @@ class ProbingLists:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Materials:
+class TableDatasets:
     """Everything a grid may need; what is absent makes cells that say so.
 
     Attributes:
@@ -87,13 +87,13 @@ def by_frames(folders: Sequence[Path]) -> dict[int, Path]:
     return found
 
 
-def stage_materials(folder: Path, *, frame_counts: Sequence[int]) -> Materials:
+def stage_datasets(folder: Path, *, frame_counts: Sequence[int]) -> TableDatasets:
     """Where generated clips lie, and their datasets, one for each number of frames of a clip."""
     train, test = (
         {count: folder / f"data-{split}-{count}-frames" for count in frame_counts}
         for split in ("train", "test")
     )
-    return Materials(
+    return TableDatasets(
         train=train,
         galleries={"stage": test},
         probing={"stage": ProbingLists(train=train, test=test)},
@@ -101,15 +101,15 @@ def stage_materials(folder: Path, *, frame_counts: Sequence[int]) -> Materials:
     )
 
 
-def make_stage_materials(
+def make_stage_datasets(
     folder: Path,
-    materials: Materials,
+    materials: TableDatasets,
     *,
     num_clips: Mapping[StageSplit, int],
     frame_pixels: int,
     on_progress: OnProgress,
 ) -> None:
-    """Make what `stage_materials` names; what is complete is used again.
+    """Make what `stage_datasets` names; what is complete is used again.
 
     Args:
         folder: Where it lies.

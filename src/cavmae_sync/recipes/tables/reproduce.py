@@ -26,9 +26,9 @@ from cavmae_sync.recipes.pretraining import find_recipe
 from cavmae_sync.recipes.run import continue_pretraining, run_pretraining
 from cavmae_sync.recipes.stage_twin import FRAME_PIXELS, NUM_CLIPS, NUM_EPOCHS, stage_twin
 from cavmae_sync.recipes.tables.cells import Bench, headings, lacking, measure, stored_cells
-from cavmae_sync.recipes.tables.datasets import Materials, OnProgress, make_stage_materials, stage_materials
+from cavmae_sync.recipes.tables.datasets import OnProgress, TableDatasets, make_stage_datasets, stage_datasets
 from cavmae_sync.recipes.tables.grids import Row, TableSpec, Task, Training
-from cavmae_sync.training import PretrainConfig, RunFolder, Watchers, is_settled_from
+from cavmae_sync.training import PretrainConfig, RunFolder, Watchers, is_resolved_from
 from cavmae_sync.untrusted import read_json
 from cavmae_sync.weights import load_model
 
@@ -118,7 +118,7 @@ class Grid:
         *,
         config: ReproduceConfig,
         seeds: Sequence[int],
-        given: Materials | None = None,
+        given: TableDatasets | None = None,
         reporter: GridReporter | None = None,
     ) -> None:
         if (given is None) != (config.scale == "stage"):
@@ -127,7 +127,7 @@ class Grid:
             )
         self.table, self.out, self.config, self.seeds = table, out, config, tuple(seeds)
         self.reporter = reporter or GridReporter()
-        self.materials = given or stage_materials(out / "materials", frame_counts=_frame_counts(table))
+        self.materials = given or stage_datasets(out / "materials", frame_counts=_frame_counts(table))
         self.makes_clips = given is None
         _check_claim(out, config)
 
@@ -141,7 +141,7 @@ class Grid:
             self.materials.check_apart()  # now, not after days of training
         _claim(self.out, self.config)
         if self.makes_clips:
-            make_stage_materials(
+            make_stage_datasets(
                 self.out / "materials",
                 self.materials,
                 num_clips={"train": self.config.num_train_clips, "test": self.config.num_test_clips},
@@ -245,7 +245,7 @@ def _check_same(run: RunFolder, recipe: PretrainConfig, *, init: Path | None) ->
     """Refuse a run that began in another way. Weights are compared by name, folders may move."""
     began_with = run.environment()["init"]
     names = [path and Path(path).name for path in (began_with, init)]
-    is_same = is_settled_from(run.config(), recipe)
+    is_same = is_resolved_from(run.config(), recipe)
     if is_same and names[0] == names[1]:
         return
     what = (

@@ -6,7 +6,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from rich.table import Table
 
-from cavmae_sync.figures.tables import Series, table_picture
+from cavmae_sync.figures.tables import Series, table_figure
 from cavmae_sync.recipes.tables.reproduce import Cell, TableResult
 from cavmae_sync.shown import notes_of, title_of
 
@@ -75,7 +75,7 @@ def to_dict(result: TableResult) -> dict[str, Any]:
 
 def to_picture(result: TableResult) -> Figure:
     """Bars for each row with the values of single seeds, or a curve where rows are lengths."""
-    return table_picture(
+    return table_figure(
         [
             Series(
                 name=heading,

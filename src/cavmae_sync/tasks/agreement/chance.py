@@ -8,42 +8,27 @@ from a reference   sounds of other videos, one after the other.
 
 Only a reference shows sound that is foreign from beginning to end, or a video that never changes.
 
-Letters: T moments, D width, R draws, N clips of a reference, K moments of such a clip.
+Letters: T moments, D width, R draws.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
-from typing import Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cavmae_sync.audit.overlap import without_file
-from cavmae_sync.data import PreparedDataset
-from cavmae_sync.embedding.embedder import Embedder, Progress
-from cavmae_sync.errors import DatasetError
-from cavmae_sync.inputs import resize_and_crop
 from cavmae_sync.tasks.agreement.track import (
     Track,
-    embed_moments,
-    sound_windows,
-    still_moments,
-    window_seconds,
 )
-from cavmae_sync.weights import weights_fingerprint
 
 #: One foreign sound track: vectors [T, D], and where they are sound and not silence [T].
 Draw = tuple[Tensor, NDArray[np.bool_]]
-#: Fewer clips say little about the ends of what chance gives.
-MIN_REFERENCE_CLIPS: Final = 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Standing:
+class NullPercentiles:
     """A smoothed agreement, and where it stands among those of foreign sounds at the same pictures.
 
     NaN where less than half of the smoothed stretch has sound.
@@ -91,7 +76,9 @@ def smoothed(
     return np.where(enough, sums(np.where(valid_RT, values_RT, 0.0)) / np.maximum(counts, 1), np.nan)
 
 
-def standing(track: Track, *, heard_T: NDArray[np.bool_], draws: Iterable[Draw], width: int) -> Standing:
+def null_percentiles(
+    track: Track, *, heard_T: NDArray[np.bool_], draws: Iterable[Draw], width: int
+) -> NullPercentiles:
     """Where the agreement of every moment stands among that of foreign sounds.
 
     Args:
@@ -118,7 +105,7 @@ def standing(track: Track, *, heard_T: NDArray[np.bool_], draws: Iterable[Draw],
         for part in (agreement_T, low_T, mid_T, high_T, percentile_T, score_T)
     ]
     agreement_T, low_T, mid_T, high_T, percentile_T, score_T = parts
-    return Standing(
+    return NullPercentiles(
         agreement_T=agreement_T,
         low_T=low_T,
         mid_T=mid_T,
@@ -204,197 +191,3 @@ def draws_within(
         turns = np.unique(np.linspace(turns[0], turns[-1], num_draws).round().astype(int))
     for turn in turns.tolist():
         yield torch.roll(track.audio_TD, -turn, 0), np.roll(heard_T, -turn)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reference:
-    """Clips in which sound and picture belong together, and which sound foreign to any other video.
-
-    Attributes:
-        tracks: One for each clip, of equal length.
-        name: Where they are from.
-        clip_list: Fingerprint of which clips these are.
-        weights: Fingerprint of the weights that made the vectors.
-        num_left_out: Clips of the very video that is judged, which are left out.
-    """
-
-    tracks: tuple[Track, ...]
-    name: str
-    clip_list: str
-    weights: str
-    num_left_out: int = 0
-
-    @cached_property
-    def _audio_NKD(self) -> Tensor:  # noqa: N802
-        return torch.stack([track.audio_TD for track in self.tracks])
-
-    def nearness(
-        self, track: Track, *, heard_T: NDArray[np.bool_], without: int | None = None
-    ) -> tuple[float, float]:
-        """How near a video comes to these clips: the largest cosine of a moment with any of theirs, averaged.
-
-        Args:
-            track: The video.
-            heard_T: Moments with sound, one at least; the others have no say about sounds.
-            without: A clip to leave out: the one that the video is.
-
-        Returns:
-            Of its sounds, of its pictures; in [-1, 1].
-        """
-        others = [other for number, other in enumerate(self.tracks) if number != without]
-        heard_TD = track.audio_TD[torch.from_numpy(heard_T)]
-        audio_KD = torch.cat([other.audio_TD for other in others])
-        visual_KD = torch.cat([other.visual_TD for other in others])
-        return (
-            float((heard_TD @ audio_KD.T).amax(dim=1).mean()),
-            float((track.visual_TD @ visual_KD.T).amax(dim=1).mean()),
-        )
-
-    def draws(
-        self,
-        track: Track,
-        *,
-        silent_below_dbfs: float,
-        num_draws: int,
-        generator: np.random.Generator,
-        without: int | None = None,
-    ) -> Iterator[Draw]:
-        """Foreign sound tracks for a video: clips in random order, at their own pace.
-
-        Args:
-            track: The video.
-            silent_below_dbfs: Quieter sound is none.
-            num_draws: How many.
-            generator: Of the order.
-            without: A clip to leave out: the one that the video is.
-        """
-        first = self.tracks[0]
-        clip_seconds = first.step_seconds * len(first.seconds_T)
-        passed_T = track.seconds_T - track.seconds_T[0] + 1e-9
-        place_T = (passed_T // clip_seconds).astype(int)
-        within_T = (
-            (passed_T % clip_seconds / first.step_seconds).astype(int).clip(0, len(first.seconds_T) - 1)
-        )
-        heard_NK = np.stack([t.loudness_T >= silent_below_dbfs for t in self.tracks])
-        others = np.array([n for n in range(len(self.tracks)) if n != without])
-        for _ in range(num_draws):
-            clip_T = others[generator.integers(len(others), size=place_T[-1] + 1)][place_T]
-            yield self._audio_NKD[clip_T, within_T], heard_NK[clip_T, within_T]
-
-
-def embed_clips(
-    embedder: Embedder, clips: PreparedDataset, *, on_progress: Progress | None = None
-) -> list[Track]:
-    """Each clip of a prepared dataset as a track: its frames, and the sound exactly around each.
-
-    Not as in `Embedder.embed_dataset`, which cuts segments by the published rule.
-
-    Args:
-        embedder: The model and how it computes.
-        clips: Prepared clips.
-        on_progress: Called with clips done and clips in all.
-
-    Raises:
-        WeightsError: The model gives vectors that are not finite.
-    """
-    config = embedder.model.config.inputs
-    tracks = []
-    for index in range(len(clips)):
-        pictures_THWC = np.stack([clips.read_frame(index, frame) for frame in range(clips.num_frames)])
-        pictures_THWC = resize_and_crop(pictures_THWC, pixels=config.frame_pixels).numpy()
-        seconds_T = np.asarray(clips.row(index).frame_seconds)
-        segments_TLM, loudness_T = sound_windows(clips.read_waveform(index), seconds_T, config=config)
-        audio_TD, visual_TD = embed_moments(embedder, segments_TLM, pictures_THWC)
-        tracks.append(
-            Track(
-                seconds_T=seconds_T,
-                audio_TD=audio_TD,
-                visual_TD=visual_TD,
-                loudness_T=loudness_T,
-                is_still_T=still_moments(pictures_THWC),
-                window_seconds=window_seconds(config),
-            )
-        )
-        if on_progress is not None:
-            on_progress(index + 1, len(clips))
-    return tracks
-
-
-def full_clips(clips: PreparedDataset) -> list[int]:
-    """Rows of the clips that are as long as the others and no copies.
-
-    Left out are short clips, which have fewer moments a second apart, clips of one picture, and duplicates.
-    """
-    rows = [clips.row(index) for index in range(len(clips))]
-    return [
-        index
-        for index, row in enumerate(rows)
-        if not (row.is_short or row.is_duplicate) and (np.diff(row.frame_seconds) > 0).all()
-    ]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ReferenceClips:
-    """Clips that can be a reference, looked at in the table only; nothing is computed yet.
-
-    Attributes:
-        clips: The full clips of a prepared dataset, see `full_clips`.
-        num_left_out: Clips of the very video that is judged, which are left out.
-    """
-
-    clips: PreparedDataset
-    num_left_out: int
-
-
-def choose_reference(clips: PreparedDataset, *, video: Path | None = None) -> ReferenceClips:
-    """The clips that a video can be compared with, or the reason why there are too few: before any work.
-
-    Args:
-        clips: The dataset.
-        video: The video to be judged: clips cut from the same file are left out, since nobody is a judge of
-            himself.
-
-    Raises:
-        DatasetError: Fewer than 20 clips are of full length, or all of them are silent.
-    """
-    full = clips.subset(full_clips(clips))
-    _check_enough(full)
-    rest = full if video is None else without_file(full, video)
-    _check_enough(rest, num_left_out=len(full) - len(rest))
-    if all(rest.row(row).is_silent for row in range(len(rest))):
-        raise DatasetError(
-            f"{clips.folder} cannot be a reference: all of its clips are silent. Take clips with sound."
-        )
-    return ReferenceClips(clips=rest, num_left_out=len(full) - len(rest))
-
-
-def _check_enough(full: PreparedDataset, *, num_left_out: int = 0) -> None:
-    if len(full) < MIN_REFERENCE_CLIPS:
-        own = f", {num_left_out} of this very video left out" if num_left_out else ""
-        raise DatasetError(
-            f"{full.folder} has {len(full)} clips of full length{own}, but a reference needs at least "
-            f"{MIN_REFERENCE_CLIPS} to say what chance gives. Prepare more videos like this one, or leave "
-            "out --reference to compare the video with itself."
-        )
-
-
-def embed_reference(
-    embedder: Embedder, chosen: ReferenceClips, *, on_progress: Progress | None = None
-) -> Reference:
-    """Clips as a reference.
-
-    Args:
-        embedder: The model.
-        chosen: From `choose_reference`.
-        on_progress: Called with clips done and clips in all.
-
-    Raises:
-        WeightsError: The model gives vectors that are not finite.
-    """
-    return Reference(
-        tracks=tuple(embed_clips(embedder, chosen.clips, on_progress=on_progress)),
-        name=str(chosen.clips.folder),
-        clip_list=chosen.clips.list_sha256,
-        weights=weights_fingerprint(embedder.model),
-        num_left_out=chosen.num_left_out,
-    )

@@ -23,7 +23,6 @@ from cavmae_sync.metrics.detection import (
     rate,
 )
 from cavmae_sync.stage import StageTruth
-from cavmae_sync.tasks.agreement.chance import Reference, full_clips
 from cavmae_sync.tasks.agreement.judge import Agreement, AgreementConfig, Judge
 from cavmae_sync.tasks.agreement.planted_plan import PlantedSize, PlantedTest, plan_test
 from cavmae_sync.tasks.agreement.planted_videos import (
@@ -35,6 +34,7 @@ from cavmae_sync.tasks.agreement.planted_videos import (
     Source,
     truth_of_moments,
 )
+from cavmae_sync.tasks.agreement.reference import Reference, full_clips
 from cavmae_sync.tasks.agreement.track import window_seconds
 from cavmae_sync.tasks.controls import untrained
 from cavmae_sync.tasks.report import Report, Unit, Value

@@ -74,7 +74,7 @@ class Storyboard:
             self.spectra, self._every[1] = self.spectra[::2], 2 * self._every[1]
 
 
-def agreement_picture(
+def agreement_figure(
     agreement: Agreement,
     *,
     storyboard: Storyboard | None = None,

@@ -26,14 +26,14 @@ from cavmae_sync.errors import DatasetError
 from cavmae_sync.tasks.agreement.chance import (
     Draw,
     Glance,
-    Reference,
-    Standing,
+    NullPercentiles,
     draws_within,
     glance,
+    null_percentiles,
     smoothed,
-    standing,
 )
 from cavmae_sync.tasks.agreement.offset import Offset, displaced_stretches, offset_of, reference_lag
+from cavmae_sync.tasks.agreement.reference import Reference
 from cavmae_sync.tasks.agreement.track import Track
 
 State = Literal["fits", "does not fit", "silent", "still", "cannot tell"]
@@ -116,7 +116,7 @@ class Agreement:
     """
 
     seconds_T: NDArray[np.float64]
-    standing: Standing | None
+    standing: NullPercentiles | None
     loudness_T: NDArray[np.float32]
     states: tuple[State, ...]
     stretches: tuple[Stretch, ...]
@@ -175,7 +175,7 @@ class Judge:
         """The agreement of a video."""
         heard_T = track.loudness_T >= self.config.silent_below_dbfs
         reason = self._reason_before(track, heard_T)
-        place = self._standing(track, heard_T) if reason is None else None
+        place = self._null_percentiles(track, heard_T) if reason is None else None
         offset = self._offset(track, heard_T)
         if place is not None and self.reference is None and place.p_value > self.config.error_rate:
             reason = "out of step" if offset.excludes_step else "too uniform or foreign throughout"
@@ -228,7 +228,9 @@ class Judge:
         """Moments of the running mean: odd, so that it has a middle."""
         return 2 * int(self.config.smooth_seconds / track.step_seconds / 2) + 1
 
-    def _standing(self, track: Track, heard_T: NDArray[np.bool_], without: int | None = None) -> Standing:
+    def _null_percentiles(
+        self, track: Track, heard_T: NDArray[np.bool_], without: int | None = None
+    ) -> NullPercentiles:
         config = self.config
         if self.reference is None:
             draws = self._turned(track, heard_T)
@@ -240,7 +242,7 @@ class Judge:
                 generator=np.random.default_rng([config.seed, 0 if without is None else without + 1]),
                 without=without,
             )
-        return standing(track, heard_T=heard_T, draws=draws, width=self._width(track))
+        return null_percentiles(track, heard_T=heard_T, draws=draws, width=self._width(track))
 
     def _own_scores(self, reference: Reference) -> NDArray[np.float64]:
         """Scores of the reference's own clips, each among sounds of the others."""
@@ -248,7 +250,7 @@ class Judge:
         for number, track in enumerate(reference.tracks):
             heard_T = track.loudness_T >= self.config.silent_below_dbfs
             if heard_T.any():
-                scores.append(self._standing(track, heard_T, without=number).score_T)
+                scores.append(self._null_percentiles(track, heard_T, without=number).score_T)
         everything = np.concatenate([np.empty(0), *scores])
         everything = everything[np.isfinite(everything)]
         if everything.size == 0:
@@ -267,7 +269,7 @@ class Judge:
                 found.append(reference.nearness(track, heard_T=heard_T, without=number))
         return np.quantile(np.array(found), _UNLIKE_SHARE, axis=0)
 
-    def _lowest_of(self, place: Standing) -> float:
+    def _lowest_of(self, place: NullPercentiles) -> float:
         if self.reference is not None:
             return self._lowest_score
         scores = place.score_T[np.isfinite(place.score_T)]
@@ -307,7 +309,7 @@ class Judge:
 
 
 def _states(
-    place: Standing | None,
+    place: NullPercentiles | None,
     heard_T: NDArray[np.bool_],
     still_T: NDArray[np.bool_],
     *,
@@ -363,7 +365,7 @@ def _runs(states: Sequence[State]) -> Iterator[tuple[int, int]]:
             first = place
 
 
-def _stretches(states: Sequence[State], track: Track, place: Standing | None) -> Iterator[Stretch]:
+def _stretches(states: Sequence[State], track: Track, place: NullPercentiles | None) -> Iterator[Stretch]:
     step = track.step_seconds
     for first, stop in _runs(states):
         yield Stretch(

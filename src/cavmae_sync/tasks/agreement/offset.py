@@ -15,7 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cavmae_sync.tasks.agreement.chance import Draw, Reference
+from cavmae_sync.tasks.agreement.chance import Draw
+from cavmae_sync.tasks.agreement.reference import Reference
 from cavmae_sync.tasks.agreement.track import Track
 
 #: Length of the stretches that are drawn again for the interval, and moved about for chance.

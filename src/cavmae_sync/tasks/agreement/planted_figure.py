@@ -22,7 +22,7 @@ _HATCHES: Final[dict[State, str]] = {"does not fit": "///", "silent": "...", "st
 _MAX_STRIPS: Final = 12
 
 
-def planted_picture(reports: Mapping[str, AgreementReport]) -> Figure:
+def planted_figure(reports: Mapping[str, AgreementReport]) -> Figure:
     """One row of plots for each report, each judged with a reference.
 
     Args:

@@ -21,7 +21,7 @@ from cavmae_sync.embedding import Embedder
 from cavmae_sync.embedding.embedder import Progress
 from cavmae_sync.paper import SAMPLE_RATE_HZ
 from cavmae_sync.stage import ClipTruth, StageTruth
-from cavmae_sync.tasks.agreement.chance import embed_clips
+from cavmae_sync.tasks.agreement.reference import embed_clips
 from cavmae_sync.tasks.agreement.track import SILENCE_DBFS, Track, sound_windows, window_seconds
 
 Fault = Literal["none", "foreign span", "silent span", "shifted", "foreign throughout"]

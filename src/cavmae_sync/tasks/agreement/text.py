@@ -8,9 +8,9 @@ import numpy as np
 
 from cavmae_sync.atomic import csv_text
 from cavmae_sync.media.clock import clock
-from cavmae_sync.tasks.agreement.chance import MIN_REFERENCE_CLIPS
 from cavmae_sync.tasks.agreement.judge import Agreement, Reason, State, Stretch
 from cavmae_sync.tasks.agreement.offset import MIN_STRETCHES, STRETCH_SECONDS, Offset
+from cavmae_sync.tasks.agreement.reference import MIN_REFERENCE_CLIPS
 
 #: Columns of `to_csv`.
 COLUMNS: Final = (

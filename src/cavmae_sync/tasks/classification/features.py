@@ -18,7 +18,7 @@ from cavmae_sync.embedding.embedder import Embedder, Progress
 from cavmae_sync.embedding.rows import differs_from_previous, finite
 from cavmae_sync.errors import ConfigError, WeightsError
 from cavmae_sync.inputs.model_input import ModelInput
-from cavmae_sync.model import CAVMAESync, Encoded, Modality, ModelConfig, segment_picture
+from cavmae_sync.model import CAVMAESync, Encoded, Modality, ModelConfig, segment_image
 
 
 class FeatureConfig(Config):
@@ -204,7 +204,7 @@ def _vectors(model: CAVMAESync, rows: Tensor, part: Modality, config: FeatureCon
 def _tokens(model: CAVMAESync, rows: Tensor, part: Modality, depth: FeatureDepth) -> Encoded:
     if depth == "joint":
         return model.encode_audio(rows) if part == "audio" else model.encode_visual(rows)
-    tokens = model.audio(segment_picture(rows)) if part == "audio" else model.visual(rows)
+    tokens = model.audio(segment_image(rows)) if part == "audio" else model.visual(rows)
     if depth == "encoder":
         return tokens
     entering = tokens if model.joint.keeps_registers else tokens.without_registers()

@@ -45,9 +45,7 @@ _NUM_PICTURES: Final = 12
 _MAX_LETTERS: Final = 32
 
 
-def class_scores_picture(
-    report: ClassificationReport, *, title: str = "Average precision by class"
-) -> Figure:
+def class_scores_figure(report: ClassificationReport, *, title: str = "Average precision by class") -> Figure:
     """A bar for each class, the best on top, with the number of its clips and what chance would give.
 
     Args:
@@ -104,7 +102,7 @@ def _draw_bars(axes: Axes, scores: Sequence[ClassScore], *, num_clips: int) -> N
     axes.set_axisbelow(True)
 
 
-def confusion_picture(report: ClassificationReport, *, title: str = "What is taken for what") -> Figure:
+def confusion_figure(report: ClassificationReport, *, title: str = "What is taken for what") -> Figure:
     """How often clips of a class (rows) are taken for each class (columns), in percent of the row.
 
     Args:
@@ -172,7 +170,7 @@ def classifier_curves(
     return figure
 
 
-def classes_over_time_picture(found: VideoClasses, *, title: str = "Classes over time") -> Figure:
+def classes_over_time_figure(found: VideoClasses, *, title: str = "Classes over time") -> Figure:
     """The surest classes (rows) over time (columns), with frames of the video below.
 
     Rows are the ten classes that reach the highest probability in any clip. Where there are more moments than

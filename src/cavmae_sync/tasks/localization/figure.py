@@ -21,9 +21,7 @@ _QUESTIONS_ACROSS = 4
 _INCHES = 1.75
 
 
-def segmentation_picture(
-    report: SegmentationReport, examples: Examples, *, num_questions: int = 16
-) -> Figure:
+def segmentation_figure(report: SegmentationReport, examples: Examples, *, num_questions: int = 16) -> Figure:
     """Pictures with the outline of the truth, and beside each the map over it, on one scale for all.
 
     Args:

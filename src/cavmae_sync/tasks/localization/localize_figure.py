@@ -9,7 +9,7 @@ from cavmae_sync.tasks.localization.localize_video import Localization
 from cavmae_sync.tasks.localization.overlay import OverlayFrame, heat_colours
 
 
-def moment_picture(found: Localization, moment: int, frame: OverlayFrame) -> Figure:
+def moment_figure(found: Localization, moment: int, frame: OverlayFrame) -> Figure:
     """The picture of a moment, the same with its map, and the strength over the whole video.
 
     Args:

@@ -55,7 +55,7 @@ class Reconstruction:
             )
 
 
-def reconstruction_picture(
+def reconstruction_figure(
     *,
     frame: Reconstruction,
     segment: Reconstruction,

@@ -21,9 +21,9 @@ from cavmae_sync.embedding.device import device_of, inference
 from cavmae_sync.inputs import InputConfig
 from cavmae_sync.inputs.frames import denormalize_frames
 from cavmae_sync.inputs.spectrogram import denormalize_spectrogram
-from cavmae_sync.model import CAVMAESync, Mask, MaskingConfig, patchify, segment_picture, unpatchify
+from cavmae_sync.model import CAVMAESync, Mask, MaskingConfig, patchify, segment_image, unpatchify
 from cavmae_sync.paper import PATCH_SIZE, PIXEL_NORM_EPSILON
-from cavmae_sync.tasks.reconstruction.figure import Reconstruction, reconstruction_picture
+from cavmae_sync.tasks.reconstruction.figure import Reconstruction, reconstruction_figure
 from cavmae_sync.training import MaskSource, StepMasks
 
 
@@ -87,8 +87,8 @@ class Prediction:
         """As a segment, log-mel [L, M]."""
 
         def log_mel_of(patches_PNX: Tensor) -> NDArray[np.float32]:
-            picture_P1ML = unpatchify(patches_PNX, grid=self.grid)
-            return denormalize_spectrogram(picture_P1ML[0, 0].T, config=config).numpy()
+            image_P1ML = unpatchify(patches_PNX, grid=self.grid)
+            return denormalize_spectrogram(image_P1ML[0, 0].T, config=config).numpy()
 
         return self._reconstruction(log_mel_of, hidden=self._hidden_pixels().T, with_alone=with_alone)
 
@@ -155,7 +155,7 @@ def predict_hidden(
     )
     audio = _prediction(
         output.audio_reconstruction_PNX,
-        segment_picture(pair.segments_PLM),
+        segment_image(pair.segments_PLM),
         masks.audio,
         model.config.audio_grid,
         normalize_pixels=normalize_pixels,
@@ -163,7 +163,7 @@ def predict_hidden(
     return visual, audio
 
 
-def picture_of_reconstruction(
+def figure_of_reconstruction(
     model: CAVMAESync,
     clips: PreparedDataset,
     *,
@@ -190,7 +190,7 @@ def picture_of_reconstruction(
         masks=source.draw([Draw(0, row)]),
         normalize_pixels=normalize_pixels,
     )
-    return reconstruction_picture(frame=frame, segment=segment, column_inches=column_inches)
+    return reconstruction_figure(frame=frame, segment=segment, column_inches=column_inches)
 
 
 def rasterize(figure: Figure) -> NDArray[np.uint8]:

@@ -25,7 +25,7 @@ from cavmae_sync.media import Clip, probe, read_clip
 from cavmae_sync.model import Mask, MaskingConfig
 from cavmae_sync.model.masking import MaskMode
 from cavmae_sync.paper import CLIP_SECONDS, INPAINT_SEED, MASK_RATIO
-from cavmae_sync.tasks.reconstruction.figure import Reconstruction, reconstruction_picture
+from cavmae_sync.tasks.reconstruction.figure import Reconstruction, reconstruction_figure
 from cavmae_sync.tasks.reconstruction.reconstruct import predict_hidden
 from cavmae_sync.training import MaskSource, RunFolder, StepMasks
 
@@ -99,7 +99,7 @@ class Inpainted:
                 "\nThis model predicts patches without brightness and contrast: those of the true patch were "
                 "put back for this picture."
             )
-        return reconstruction_picture(frame=self.frame, segment=self.segment, title=title, note=note)
+        return reconstruction_figure(frame=self.frame, segment=self.segment, title=title, note=note)
 
 
 def inpaint_video(

@@ -28,7 +28,7 @@ Direction = Literal["audio_to_visual", "visual_to_audio"]
 _ID_LETTERS: Final = 11
 
 
-def matches_picture(
+def matches_figure(
     report: RetrievalReport,
     clips: PreparedDataset,
     *,

@@ -38,7 +38,7 @@ _NAME_SIZE: Final = 8
 _INCHES_OF_NAME: Final = 0.14
 
 
-def gallery_picture(
+def gallery_figure(
     similarity_QG: Tensor,
     *,
     clip_ids: Sequence[str] | None = None,
@@ -85,8 +85,8 @@ def short_names(clip_ids: Sequence[str]) -> list[str]:
     return [drawable(name) for name in short]
 
 
-def gallery_pictures(similarity_QG: Tensor) -> tuple[Figure, Figure]:
-    """The two halves of `gallery_picture`, small enough for telephones: scores, and their spread."""
+def gallery_figures(similarity_QG: Tensor) -> tuple[Figure, Figure]:
+    """The two halves of `gallery_figure`, small enough for telephones: scores, and their spread."""
     similarity_QG = similarity_QG.detach().cpu().float()
     matrix = new_figure(width_inches=4.2, height_inches=4)
     _draw_matrix(matrix.subplots(), _condensed(similarity_QG), len(similarity_QG))
@@ -164,7 +164,7 @@ def _draw_distributions(axes: Axes, similarity_QG: Tensor) -> None:
     label(axes, x="cosine", y="percent of the pairs of a kind", title="own pairs should lie to the right")
 
 
-def clip_picture(
+def clip_figure(
     embedding: ClipEmbedding,
     *,
     frames_THWC: NDArray[np.uint8] | None = None,

@@ -33,7 +33,7 @@ from cavmae_sync.tasks.controls import untrained
 from cavmae_sync.tasks.report import Report, Value
 from cavmae_sync.tasks.temporal.baselines import loudness_states, one_state, uniform_states
 from cavmae_sync.tasks.temporal.clustering import cluster_states, runs_of_labels, state_vectors
-from cavmae_sync.tasks.temporal.figure import LETTERS_NOTE, Bar, Surroundings, states_picture
+from cavmae_sync.tasks.temporal.figure import LETTERS_NOTE, Bar, Surroundings, states_figure
 from cavmae_sync.tasks.temporal.truth import (
     MIN_STATE_SECONDS,
     Timeline,
@@ -358,7 +358,7 @@ def _value(value: float, samples_X: NDArray[np.float64], *, is_index: bool = Fal
     return Value(value=min(value, 1.0), low=low, high=high)  # a mean of ones may round up
 
 
-def picture_of_reports(clips: PreparedDataset, reports: Sequence[TemporalReport]) -> Figure:
+def figure_of_reports(clips: PreparedDataset, reports: Sequence[TemporalReport]) -> Figure:
     """Bars of one clip: the one whose agreement with the truth is the median of all clips.
 
     Args:
@@ -380,7 +380,7 @@ def picture_of_reports(clips: PreparedDataset, reports: Sequence[TemporalReport]
             Bar(name=f"{report.config['truth']}:\ntruth", segments=report.truth[index]),
         )
     ]
-    return states_picture(
+    return states_figure(
         bars,
         around=Surroundings(
             frames_THWC=np.stack([clips.read_frame(index, frame) for frame in range(clips.num_frames)]),

@@ -85,7 +85,7 @@ class Surroundings:
     stop_seconds: float
 
 
-def states_picture(bars: Sequence[Bar], *, around: Surroundings, title: str = "States over time") -> Figure:
+def states_figure(bars: Sequence[Bar], *, around: Surroundings, title: str = "States over time") -> Figure:
     """Bars of segments along one axis of time, frames above, the spectrogram below.
 
     Args:

@@ -14,7 +14,7 @@ from cavmae_sync.errors import DatasetError
 from cavmae_sync.figures.style import drawable
 from cavmae_sync.shown import title_of
 from cavmae_sync.tasks.temporal.clustering import Segment
-from cavmae_sync.tasks.temporal.figure import LETTERS_NOTE, Bar, Surroundings, states_picture
+from cavmae_sync.tasks.temporal.figure import LETTERS_NOTE, Bar, Surroundings, states_figure
 from cavmae_sync.tasks.temporal.segment_video import SegmentingConfig, StatesOfModality, VideoStates
 from cavmae_sync.untrusted import read_rows
 
@@ -113,7 +113,7 @@ def read_truth(path: Path) -> Bar:
     )
 
 
-def states_picture_of(found: VideoStates, *, name: str, truth: Bar | None = None) -> Figure:
+def states_figure_of(found: VideoStates, *, name: str, truth: Bar | None = None) -> Figure:
     """Bars in the order of the paper: visual, both, audio, then the truth if there is one.
 
     Args:
@@ -123,7 +123,7 @@ def states_picture_of(found: VideoStates, *, name: str, truth: Bar | None = None
     """
     order = [modality for modality in ("visual", "both", "audio") if modality in found.states]
     bars = [_bar(modality, found.states[modality]) for modality in order]
-    return states_picture(
+    return states_figure(
         bars if truth is None else [*bars, truth],
         around=Surroundings(
             frames_THWC=found.thumbnails_THWC,
