@@ -15,11 +15,8 @@ def test_there_are_few_and_they_are_sorted():
     assert len(set(NAMES)) == len(NAMES)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_public_name_exists_and_is_documented(name: str):
-    value = getattr(cavmae_sync, name)
-    if inspect.isclass(value) or callable(value):
-        assert inspect.getdoc(value)
+def test_every_public_name_exists_and_is_documented():
+    assert [name for name in NAMES if not inspect.getdoc(getattr(cavmae_sync, name))] == []
 
 
 def test_a_name_that_is_not_there_is_an_attribute_error():
