@@ -110,19 +110,19 @@ class ProofVectors:
 
 def read_proof_clip() -> Clip:
     """The clip that comes with the package: 10 s, 16 frames of 256 x 192 pixels, three things that sound."""
-    with as_file(files("cavmae_sync.embedding") / _CLIP) as path:
+    with as_file(files("cavmae_sync.exchange") / _CLIP) as path:
         return read_clip(path)
 
 
 def write_proof_clip(path: Path) -> None:
     """Hand the clip out, for a pipeline outside of this package. Its sound is stereo at 44.1 kHz."""
     with written_whole(path) as part:
-        part.write_bytes((files("cavmae_sync.embedding") / _CLIP).read_bytes())
+        part.write_bytes((files("cavmae_sync.exchange") / _CLIP).read_bytes())
 
 
 def check_preprocessing() -> tuple[StageCheck, ...]:
     """Decode the clip and compare frames and log-mel with the values in the package, whatever the weights."""
-    known = parse_json((files("cavmae_sync.embedding") / _KNOWN).read_text(encoding="utf-8"))
+    known = parse_json((files("cavmae_sync.exchange") / _KNOWN).read_text(encoding="utf-8"))
     return tuple(
         _compare(stage, values, _unpacked(known[stage]), _TOLERANCES[stage])
         for stage, values in decoded_values(read_proof_clip()).items()
