@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from cavmae_sync.doctor import Finding, Subject
-from cavmae_sync.doctor.fault_probe import like
 from cavmae_sync.doctor.faults import drop_registers
 from cavmae_sync.doctor.outside import check_outside
 from cavmae_sync.embedding import DatasetEmbeddings
@@ -51,7 +50,7 @@ def test_two_faults_are_named_each_on_its_side(subject: Subject, clip: Clip):
 
 
 def test_dropped_registers_are_named(subject: Subject, clip: Clip):
-    theirs = like(subject.embedder, drop_registers(subject.model)).embed(clip)
+    theirs = subject.embedder.replace(drop_registers(subject.model)).embed(clip)
     found = outside(subject, theirs.audio_TD, theirs.visual_TD)
     assert "equal to ours with this fault: registers dropped" in found.measured
 

@@ -9,7 +9,6 @@ import torch
 from cavmae_sync.data import PreparedDataset
 from cavmae_sync.doctor import Examination, Subject, check_ready, examine, open_subject
 from cavmae_sync.doctor.behaviour import check_behaviour
-from cavmae_sync.doctor.fault_probe import like
 from cavmae_sync.doctor.faults import swap_norms
 from cavmae_sync.doctor.installation import check_known_vectors
 from cavmae_sync.doctor.weights import check_constants, check_finite, check_layout, check_trained
@@ -22,7 +21,7 @@ from cavmae_sync.weights import Provenance, load_model, save_model, to_official
 
 
 def with_model(subject: Subject, model: CAVMAESync) -> Subject:
-    return replace(subject, embedder=like(subject.embedder, model))
+    return replace(subject, embedder=subject.embedder.replace(model))
 
 
 def copy_of(subject: Subject) -> CAVMAESync:

@@ -1,3 +1,4 @@
+import inspect
 from pathlib import Path
 
 import numpy as np
@@ -206,6 +207,27 @@ def test_bad_requests_are_refused(model, clips):
         embedder.embed_segments(torch.zeros(0, 416, 128))
     with pytest.raises(ValueError, match="no clips"):
         embedder.embed_dataset(clips.subset([]))
+
+
+def test_another_embedder_keeps_every_setting_that_is_not_given(model, plain_model):
+    chosen = {
+        "device": torch.device("cpu"),
+        "precision": "bfloat16",
+        "batch_size": 3,
+        "representation": "patch_mean",
+        "float32_products": "medium",
+    }
+    # A new argument of Embedder must be a setting too, or `replace` would lose it.
+    arguments = inspect.signature(Embedder).parameters.values()
+    assert {argument.name for argument in arguments if argument.kind is argument.KEYWORD_ONLY} == set(chosen)
+    assert all(chosen[argument.name] != argument.default for argument in arguments if argument.name in chosen)
+
+    embedder = Embedder(model, **chosen)
+    assert embedder.settings == chosen
+    other = embedder.replace(plain_model)
+    assert (other.model, other.settings) == (plain_model, chosen)
+    exact = embedder.replace(precision="float32")
+    assert (exact.model, exact.settings) == (model, chosen | {"precision": "float32"})
 
 
 def test_a_fingerprint_depends_on_every_weight_and_on_names():

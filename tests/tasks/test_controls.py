@@ -9,11 +9,7 @@ def test_an_untrained_model_has_the_shape_and_nothing_of_the_weights(embedder):
     assert not torch.equal(
         fresh.model.audio.blocks[0].attn.qkv.weight, embedder.model.audio.blocks[0].attn.qkv.weight
     )
-    assert (fresh.batch_size, fresh.precision, fresh.device) == (
-        embedder.batch_size,
-        embedder.precision,
-        embedder.device,
-    )
+    assert fresh.settings == embedder.settings
 
 
 def test_equal_seeds_give_equal_models(embedder):

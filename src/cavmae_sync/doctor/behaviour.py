@@ -93,9 +93,7 @@ def _finite(subject: Subject, inputs: ModelInput, vectors_RD: Tensor, *, of: str
     measured = f"{broken} of {len(vectors_RD)} vectors of {of} are not finite in {precision}"
     advice = "The weights are damaged, or the training diverged. Take an earlier checkpoint"
     if precision != "float32":
-        careful = Embedder(
-            subject.model, device=subject.embedder.device, representation=subject.embedder.representation
-        )
+        careful = subject.embedder.replace(precision="float32")
         if bool(_vectors(careful, inputs).isfinite().all()):
             measured += ", all are in float32: the numbers overflow, 65504 is the largest of float16"
             advice = "Use --precision bfloat16 or float32"

@@ -18,7 +18,6 @@ from cavmae_sync.doctor.faults import Change
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.inputs import InputConfig, cut_segments, log_mel, normalize_frames, resize_and_crop
 from cavmae_sync.inputs.spectrogram import num_spectrogram_frames
-from cavmae_sync.model import CAVMAESync
 from cavmae_sync.paper import SAMPLE_RATE_HZ, SPECTROGRAM_PADDING
 
 #: Frames of each clip that are looked at. More cost time and tell little more: clips count, not frames.
@@ -194,7 +193,7 @@ class FaultProbe:
         if change.model is None:
             return self.embedder
         if change.model not in self._models:
-            self._models[change.model] = like(self.embedder, change.model(self.embedder.model))
+            self._models[change.model] = self.embedder.replace(change.model(self.embedder.model))
         return self._models[change.model]
 
     def _kept_or(self, key: tuple[object, ...], make: Callable[[], Tensor]) -> Tensor:
@@ -207,14 +206,3 @@ def fit_rows(spectrogram_NM: Tensor, num_rows: int) -> Tensor:
     """A spectrogram cut or padded to so many rows."""
     missing = max(0, num_rows - len(spectrogram_NM))
     return F.pad(spectrogram_NM[:num_rows], (0, 0, 0, missing), value=SPECTROGRAM_PADDING)
-
-
-def like(embedder: Embedder, model: CAVMAESync) -> Embedder:
-    """Another model, computing in the same way."""
-    return Embedder(
-        model,
-        device=embedder.device,
-        precision=embedder.precision,
-        batch_size=embedder.batch_size,
-        representation=embedder.representation,
-    )

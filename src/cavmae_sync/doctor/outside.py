@@ -13,7 +13,6 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from cavmae_sync.doctor.fault_probe import like
 from cavmae_sync.doctor.faults import FAULTS, Change
 from cavmae_sync.doctor.finding import Finding
 from cavmae_sync.doctor.subject import Subject
@@ -157,14 +156,9 @@ def _ways(embedder: Embedder) -> list[_Way]:
 def _vectors(embedder: Embedder, clip: Clip, way: _Way, frames: tuple[int, ...]) -> ClipVectors:
     change, inputs = way.change, embedder.model.config.inputs
     if change.model is not None:
-        embedder = like(embedder, change.model(embedder.model))
+        embedder = embedder.replace(change.model(embedder.model))
     if way.is_patch_mean:
-        embedder = Embedder(
-            embedder.model,
-            device=embedder.device,
-            precision=embedder.precision,
-            representation="patch_mean",
-        )
+        embedder = embedder.replace(representation="patch_mean")
     order = change.picture_order
     places = frames if order is None else [order(NUM_FRAMES)[frame] for frame in frames]
     shown_FHWC = as_tensor(clip.frames_THWC)[list(places)]

@@ -6,7 +6,7 @@ N patches, D width, T frames per clip.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self, TypedDict, Unpack
 
 import torch
 from torch import Tensor
@@ -41,6 +41,16 @@ class VisualEmbedding:
 
     visual_PD: Tensor
     patches_PND: Tensor | None = None
+
+
+class EmbedderSettings(TypedDict, total=False):
+    """Keyword arguments of `Embedder`, as `Embedder.replace` takes them."""
+
+    device: str | torch.device
+    precision: Precision
+    batch_size: int
+    representation: Representation
+    float32_products: Float32Products
 
 
 class Embedder:
@@ -88,6 +98,27 @@ class Embedder:
         self.batch_size = batch_size
         self.representation: Representation = representation
         self.float32_products: Float32Products = float32_products or current_float32_products()
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Keyword arguments that make an embedder which computes like this one."""
+        return {
+            "device": self.device,
+            "precision": self.precision,
+            "batch_size": self.batch_size,
+            "representation": self.representation,
+            "float32_products": self.float32_products,
+        }
+
+    def replace(self, model: CAVMAESync | None = None, **changes: Unpack[EmbedderSettings]) -> Self:
+        """Another embedder that computes like this one, except for what is given.
+
+        Args:
+            model: Another model; None keeps this one (the same object, not a copy).
+            **changes: Settings that differ.
+        """
+        settings: dict[str, Any] = {**self.settings, **changes}
+        return type(self)(self.model if model is None else model, **settings)
 
     def embed(self, clip: Clip, *, with_patches: bool = False) -> ClipEmbedding:
         """One vector per modality and frame of a clip.

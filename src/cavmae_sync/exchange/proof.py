@@ -176,13 +176,7 @@ def check_proof(embedder: Embedder, proof: str) -> tuple[StageCheck, ...]:
         WeightsError: The proof cannot be read, or vectors are not finite.
     """
     known = read_proof(proof)
-    same = Embedder(
-        embedder.model,
-        device=embedder.device,
-        precision=embedder.precision,
-        batch_size=embedder.batch_size,
-        representation=known["representation"],
-    )
+    same = embedder.replace(representation=known["representation"])
     tolerance = max(_MODEL_TOLERANCES[same.precision], _MODEL_TOLERANCES[known["precision"]])
     values = _values(same)
     stored = {name: _unpacked(text) for name, text in known["values"].items()}

@@ -9,10 +9,4 @@ from cavmae_sync.model import CAVMAESync
 def untrained(embedder: Embedder, *, seed: int = 0) -> Embedder:
     """A model of the same shape with fresh weights, computing in the same way."""
     fresh = CAVMAESync(embedder.model.config, generator=torch.Generator().manual_seed(seed)).eval()
-    return Embedder(
-        fresh,
-        device=embedder.device,
-        precision=embedder.precision,
-        batch_size=embedder.batch_size,
-        representation=embedder.representation,
-    )
+    return embedder.replace(fresh)

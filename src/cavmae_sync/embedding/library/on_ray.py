@@ -15,8 +15,6 @@ from typing import Any, Final
 
 import torch
 
-from cavmae_sync.choices import Precision, Representation
-from cavmae_sync.compute import Float32Products
 from cavmae_sync.embedding.embedder import Embedder
 from cavmae_sync.embedding.library.parts import UnitParts
 from cavmae_sync.embedding.library.pieces import (
@@ -109,7 +107,7 @@ def _pipeline(ray: Any, embedder: Embedder, units: Sequence[LibraryUnit]) -> Any
     # What decoding needs differs from what encoding needs, or Ray would do both in the encoders.
     return rows.flat_map(_decode, num_cpus=1, memory=_DECODER_BYTES).map(
         _Encode,
-        fn_constructor_args=(_Recipe.of(embedder, ray, device="cuda" if num_gpus else "cpu"),),
+        fn_constructor_args=(_SentEmbedder.of(embedder, ray, device="cuda" if num_gpus else "cpu"),),
         compute=ray.data.ActorPoolStrategy(size=num_encoders),
         num_gpus=1 if num_gpus else 0,
         num_cpus=0 if num_gpus else 1,
@@ -139,52 +137,37 @@ def _decode(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Recipe:
+class _SentEmbedder:
     """An embedder, as it travels: a reference to its model, on the CPU."""
 
     model: Any
-    device: str
-    precision: Precision
-    batch_size: int
-    representation: Representation
-    float32_products: Float32Products
+    settings: dict[str, Any]
     num_threads: int
 
     @classmethod
-    def of(cls, embedder: Embedder, ray: Any, *, device: str) -> "_Recipe":
-        """What makes another one like it."""
+    def of(cls, embedder: Embedder, ray: Any, *, device: str) -> "_SentEmbedder":
+        """An embedder, ready to be sent to the machines of a cluster."""
         is_here = embedder.device.type == "cpu"
         return cls(
             model=ray.put(embedder.model if is_here else deepcopy(embedder.model).cpu()),
-            device=device,
-            precision=embedder.precision,
-            batch_size=embedder.batch_size,
-            representation=embedder.representation,
-            float32_products=embedder.float32_products,
+            settings=embedder.settings | {"device": device},
             # Sums are cut by threads: as many as here give the bits they give here.
             num_threads=torch.get_num_threads(),
         )
 
     def make(self) -> Embedder:
-        """Another one like it, here."""
+        """The embedder, on the machine that it was sent to."""
         import ray
 
         torch.set_num_threads(self.num_threads)
-        return Embedder(
-            ray.get(self.model),
-            device=self.device,
-            precision=self.precision,
-            batch_size=self.batch_size,
-            representation=self.representation,
-            float32_products=self.float32_products,
-        )
+        return Embedder(ray.get(self.model), **self.settings)
 
 
 class _Encode:
     """The actor: holds a model and encodes the pieces that come."""
 
-    def __init__(self, recipe: _Recipe) -> None:
-        self._embedder = recipe.make()
+    def __init__(self, sent: _SentEmbedder) -> None:
+        self._embedder = sent.make()
         self._idle_since = time.perf_counter()
 
     def __call__(self, row: Mapping[str, Any]) -> dict[str, Any]:

@@ -201,14 +201,7 @@ def _as_begun(embedder: Embedder, place: Path) -> Embedder:
     kinds = {str(kind): kind for kind in get_args(Float32Products)}
     if begun not in kinds:
         raise DatasetError(f"{note} says {begun!r}, which is no way to compute. Delete the folder {place}.")
-    return Embedder(
-        embedder.model,
-        device=embedder.device,
-        precision=embedder.precision,
-        batch_size=embedder.batch_size,
-        representation=embedder.representation,
-        float32_products=kinds[begun],
-    )
+    return embedder.replace(float32_products=kinds[begun])
 
 
 def _files(

@@ -265,9 +265,4 @@ class Bench(ABC):
 
 def copied(embedder: Embedder) -> Embedder:
     """The same with a model of its own, to be trained."""
-    return Embedder(
-        copy.deepcopy(embedder.model),
-        device=embedder.device,
-        precision=embedder.precision,
-        batch_size=embedder.batch_size,
-    )
+    return embedder.replace(copy.deepcopy(embedder.model))
