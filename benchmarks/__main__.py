@@ -21,7 +21,7 @@ from benchmarks.result import PartResult
 from benchmarks.table import SUMMARY_MARKERS, markdown, part_text, summary, with_table
 
 ROOT = Path(__file__).parents[1]
-PAGE, PICTURE = ROOT / "docs" / "speed.md", ROOT / "docs" / "cost.png"
+PAGE, PICTURE = ROOT / "docs" / "results-speed.md", ROOT / "docs" / "images" / "cost.png"
 
 
 def main() -> int:
@@ -97,7 +97,7 @@ def _write_docs(results: Sequence[PartResult], facts: Mapping[str, object], *, i
         raise SystemExit("a quick run measures nothing: its figures are not written into the documentation")
     table = markdown(results, facts, is_quick=False)
     if draw_cost(results, PICTURE):
-        table += f"\n\n![Time, storage and memory against the number of clips]({PICTURE.name})"
+        table += f"\n\n![Time, storage and memory against the number of clips](images/{PICTURE.name})"
     short = summary(results, facts, is_quick=False)
     try:
         written = with_table(PAGE.read_text(encoding="utf-8"), short, markers=SUMMARY_MARKERS)
@@ -157,7 +157,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--from", dest="results", type=Path, help="take an earlier run's --out, measure nothing"
     )
-    parser.add_argument("--write-docs", action="store_true", help="put the tables into docs/speed.md")
+    parser.add_argument("--write-docs", action="store_true", help="put the tables into docs/results-speed.md")
     parser.add_argument("--device", default="cpu", help="where models compute: cpu, cuda, mps")
     parser.add_argument("--threads", type=int, default=num_cores(), help="threads of processes that compute")
     return parser.parse_args()

@@ -3,7 +3,7 @@
     python -m benchmarks.studies.clicks_and_flashes [--out FILE.json]
 
 Needs the ffmpeg command line, which writes the files and reads them for comparison. Prints the table of
-docs/media.md. Each film has five flashes of 120 ms with a click at the start of each.
+docs/results.md. Each film has five flashes of 120 ms with a click at the start of each.
 """
 
 import argparse

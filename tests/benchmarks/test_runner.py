@@ -157,7 +157,7 @@ def test_the_table_goes_between_its_markers():
 
 
 def test_the_page_of_speed_has_places_for_both_tables():
-    page = (ROOT / "docs" / "speed.md").read_text("utf-8")
+    page = (ROOT / "docs" / "results-speed.md").read_text("utf-8")
     for markers, name in ((MARKERS, "all figures"), (SUMMARY_MARKERS, "the short table")):
         assert name in with_table(page, name, markers=markers)
 

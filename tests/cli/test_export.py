@@ -19,7 +19,7 @@ from cavmae_sync.media import write_video
 from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig
 from cavmae_sync.weights import save_model
 
-PAGE = Path(__file__).parents[2] / "docs" / "hub-and-onnx.md"
+PAGE = Path(__file__).parents[2] / "docs" / "weights.md"
 
 
 def block(marker: str) -> str:

@@ -11,7 +11,7 @@ from cyclopts import App
 from cavmae_sync.cli import app
 
 ROOT = Path(__file__).parents[2]
-PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
+PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("**/*.md")))
 
 
 def shell_lines(text: str) -> Iterator[str]:

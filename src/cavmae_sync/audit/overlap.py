@@ -34,7 +34,7 @@ Shared = Literal[
 ]
 
 _NUM_NAMED: Final = 5
-#: Sounds this alike are the same: the likest of 124,750 pairs of different clips had 0.54 (docs/audit.md).
+#: Sounds this alike are the same: the likest of 124,750 pairs of different clips had 0.54 (docs/results.md).
 #: Among more pairs than below, chance alone might come near, and nothing is said by likeness.
 _ALIKE: Final = replace(SOUNDS, least_likeness=0.7)
 _MOST_PAIRS: Final = 10_000_000

@@ -55,7 +55,7 @@ def segmentation(
     Args:
         run_or_weights: Folder of a run, a weights file, or organisation/name on a hub.
         overrides: `key=value` words for what no weight shows, for example `registers_in_joint=true`.
-        maps: Instead of a model: an .npz or Parquet file of maps that any model made (docs/outside.md).
+        maps: Instead of a model: an .npz or Parquet file of maps that any model made (docs/localization.md).
         data: Dataset prepared from a stage.
         stage: Folder of that stage.
         ade20k: Folder ADE20KSoundPrompted in the layout of DenseAV.

@@ -67,7 +67,7 @@ def probe(
         out: Folder of the probe.
         recipe: Name of a complete configuration.
         features: Folder where features are kept, to share them between probes; OUT/features unless given.
-            Or an .npz or Parquet file of features that any model made (docs/outside.md).
+            Or an .npz or Parquet file of features that any model made (docs/classification.md).
         precision: Precision of matrix products.
         device: cpu, cuda or mps; the best there is unless given.
         num_workers: Processes that read clips; 0 reads in this one.

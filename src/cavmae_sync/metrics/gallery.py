@@ -54,7 +54,7 @@ def expected_recall(ranks_Q: Tensor, *, num_gallery: int, size: int) -> dict[str
 
     Source:
         Smaller: the hypergeometric distribution. Larger: mixture of binomials with a free distribution of
-        chances, maximum likelihood (Kiefer and Wolfowitz 1956) by EM; docs/audit.md has bias and coverage.
+        chances, maximum likelihood (Kiefer and Wolfowitz 1956) by EM; docs/results.md has bias and coverage.
     """
     ranks = _Ranks.of(ranks_Q, num_gallery=num_gallery, size=size)
     if size <= num_gallery:

@@ -160,7 +160,7 @@ def select(clips: PreparedDataset, wanted: ClipList) -> Selection:
         raise DatasetError(
             f"Not one clip of {wanted.name} ({len(wanted)} clips, the first {wanted.ids[0]!r}) is in "
             f"{clips.folder}, whose clips are called {', '.join(map(repr, ids[:3]))}. A file is found by "
-            "the id of its clip; docs/official-data.md has the rules."
+            "the id of its clip; docs/lists.md has the rules."
         )
     return Selection(
         clips=clips.subset([row_of[number] for number in sorted(row_of)]),

@@ -72,7 +72,7 @@ class Labels:
             raise DatasetError(
                 f"No label belongs to any video: the label file names {_some(c.id for c in self.clips)}, the "
                 f"videos are called {_some(names)}. A video_id is a file name without folder and ending; "
-                "docs/official-data.md tells which names of official clips are understood."
+                "docs/lists.md tells which names of official clips are understood."
             )
         found = {number for number in matches.wanted_of if number is not None}
         return FileLabels(

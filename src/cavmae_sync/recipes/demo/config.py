@@ -30,7 +30,7 @@ class DemoConfig(Config):
 def demo_pretraining(config: DemoConfig, *, num_steps: int, batch_size: int) -> PretrainConfig:
     """A small CAV-MAE Sync for small pictures: the method of the paper at a size for two cores.
 
-    What differs from the published recipe, and why, is in docs/demo.md.
+    What differs from the published recipe, and why, is in docs/results.md.
     """
     return PretrainConfig(
         name="demo",

@@ -29,7 +29,7 @@ from cavmae_sync.weights import weights_fingerprint
 #: Three frames of a published clip: short enough to follow events, long enough to be more than one picture.
 WINDOW_SECONDS: Final = 2.0
 #: From here on a class counts as present where each class is decided by itself. Label smoothing keeps
-#: probabilities low; on generated clips nothing is clearly better (docs/probing.md).
+#: probabilities low; on generated clips nothing is clearly better (docs/results.md).
 THRESHOLD: Final = 0.3
 #: Frames kept for the picture, and their side.
 _MAX_PICTURES: Final = 32

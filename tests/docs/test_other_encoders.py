@@ -1,4 +1,4 @@
-"""The blocks of docs/outside.md run as written; what they write is evaluated."""
+"""The examples for other encoders run as written on the pages of the tasks; what they write is evaluated."""
 
 import re
 from pathlib import Path
@@ -22,13 +22,17 @@ from cavmae_sync.weights import save_model
 
 from ..tasks.localization.test_examples import prompted  # noqa: F401 (a fixture)
 
-PAGE = Path(__file__).parents[2] / "docs" / "outside.md"
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = tuple(DOCS / f"{task}.md" for task in ("retrieval", "classification", "localization"))
 
 
 def block(marker: str) -> str:
-    match = re.search(rf"<!-- {marker} -->\n```python\n(.*?)```", PAGE.read_text("utf-8"), flags=re.DOTALL)
-    assert match is not None
-    return match[1]
+    """The one example of that name."""
+    pattern = rf"<!-- {marker} -->\n```python\n(.*?)```"
+    (found,) = (
+        each for page in PAGES for each in re.findall(pattern, page.read_text("utf-8"), flags=re.DOTALL)
+    )
+    return found
 
 
 def test_the_file_of_any_encoder_is_written_and_measured(prepared, tmp_path: Path, monkeypatch):
@@ -115,7 +119,7 @@ def test_the_questions_of_ade20k_are_opened_as_written(
 
 
 def test_every_name_of_the_table_is_read(tmp_path: Path):
-    table = PAGE.read_text("utf-8").split("## The file")[1].split("## ")[0].split("| what is in it")[0]
+    table = PAGES[0].read_text("utf-8").split("### The vector file")[1].split("| What is in the file")[0]
     rows = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
     found = re.findall(r"`(\w+)`", "".join(rows))
     from cavmae_sync.embedding.vector_formats import FACTS, PER_CLIP, VECTORS
