@@ -65,7 +65,7 @@ class ContrastConfig(Config):
 
     @property
     def shard_size(self) -> int | None:
-        """The n of `shard:n`, else None."""
+        """Clips that one softmax compares, where negatives are those of a shard; None otherwise."""
         match = _SHARD.fullmatch(self.negatives)
         return int(match[1]) if match else None
 
