@@ -7,7 +7,7 @@ from pathlib import Path
 def test_verdict_table_curve_and_picture_of_a_file(cli, weights: Path, stage_folder: Path, tmp_path: Path):
     video = sorted((stage_folder / "clips").glob("*.mp4"))[0]
     words = ("agreement", weights, video, "--frames-per-second", 8)
-    ran = cli(*words, "--csv", tmp_path / "a.csv", "--picture", tmp_path / "a.png")
+    ran = cli(*words, "--csv", tmp_path / "a.csv", "--figure", tmp_path / "a.png")
     assert ran.code == 0, ran.err
     assert ran.out.startswith("Not enough to tell")
     assert (tmp_path / "a.csv").read_text().startswith("time_seconds,agreement")
@@ -29,7 +29,7 @@ def test_errors_say_what_to_do(cli, weights: Path, prepared_folder: Path, stage_
 def test_planted_faults(cli, weights: Path, prepared_folder: Path, stage_folder: Path, tmp_path: Path):
     ran = cli(
         "evaluate", "agreement", weights, "--data", prepared_folder, "--stage", stage_folder, "--json",
-        "--num-videos", 4, "--clips-per-video", 2, "--picture", tmp_path / "p.png",
+        "--num-videos", 4, "--clips-per-video", 2, "--figure", tmp_path / "p.png",
     )  # fmt: skip
     assert ran.code == 0, ran.err
     assert json.loads(ran.out)["model"]["counts"]["videos"] == 4

@@ -77,7 +77,7 @@ def test_json_picture_and_csv(cli, video, probe, tmp_path):
         "--probe",
         probe / "probe.safetensors",
         "--json",
-        "--picture",
+        "--figure",
         picture,
         "--csv",
         table,
@@ -108,7 +108,7 @@ def test_the_model_of_fine_tuning_is_found_beside_the_probe(cli, video, probe, w
 
 
 def test_places_that_cannot_be_written_are_refused_first(cli, video, probe, tmp_path):
-    for option, name in (("--picture", "a.jpg"), ("--csv", "missing/a.csv")):
+    for option, name in (("--figure", "a.jpg"), ("--csv", "missing/a.csv")):
         ran = cli("classify", video, "--probe", probe, option, tmp_path / name)
         assert (ran.code, ran.out) == (1, "")
         assert option in ran.err

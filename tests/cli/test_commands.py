@@ -27,8 +27,8 @@ COMMANDS = (
     ["evaluate"],
     ["evaluate", "agreement"],
     ["evaluate", "retrieval"],
-    ["evaluate", "segmentation"],
-    ["evaluate", "temporal"],
+    ["evaluate", "localize"],
+    ["evaluate", "segment"],
 )
 TINY_RUN = (
     "model.inputs.segment_length=32",
@@ -74,7 +74,7 @@ def test_the_whole_path(cli, tmp_path: Path):
     assert "6 clips of --validation are also clips of --data" in " ".join(trained.err.split())
 
     picture = tmp_path / "similarity.png"
-    measured = cli("evaluate", "retrieval", out, "--data", data, "--picture", picture, "--json")
+    measured = cli("evaluate", "retrieval", out, "--data", data, "--figure", picture, "--json")
     report = json.loads(measured.out)
     assert measured.code == 0
     assert report["counts"]["queries"] == 6
@@ -127,12 +127,12 @@ def test_a_run_is_never_overwritten(cli, prepared_folder: Path, tmp_path: Path):
         (("prepare", "nowhere", "--out", "out"), "nowhere"),
         (("prepare", ".", "--out", "out", "--min-seconds", "-1"), "min_seconds"),
         (
-            ("evaluate", "retrieval", "w.pth", "--data", ".", "--picture", "nowhere/x.png"),
+            ("evaluate", "retrieval", "w.pth", "--data", ".", "--figure", "nowhere/x.png"),
             "folder that exists",
         ),
-        (("segment", "w.pth", "v.mp4", "--picture", "a-folder.png"), "is a folder. Name a .png file"),
+        (("segment", "w.pth", "v.mp4", "--figure", "a-folder.png"), "is a folder. Name a .png file"),
         (
-            ("localize", "w.pth", "v.mp4", "--out", "o.mp4", "--pictures", "a-file/moments"),
+            ("localize", "w.pth", "v.mp4", "--out", "o.mp4", "--figures", "a-file/moments"),
             "must be a folder, but",
         ),
         (("probe", "w.pth", "--train", ".", "--test", ".", "--out", "a-file"), "must be a folder, but"),

@@ -53,9 +53,7 @@ def test_a_file_of_our_own_gives_the_very_report_of_the_model(
 
 def test_controls_and_picture_of_a_file(cli, ours, tmp_path: Path):
     picture = tmp_path / "x.png"
-    ran = cli(
-        "evaluate", "retrieval", "--embeddings", ours, "--with-controls", "--picture", picture, "--json"
-    )
+    ran = cli("evaluate", "retrieval", "--embeddings", ours, "--with-controls", "--figure", picture, "--json")
     found = json.loads(ran.out)
     assert list(found) == ["model", "shuffled", "oracle"]
     assert found["oracle"]["metrics"]["audio_to_visual/recall_at_1"]["value"] == 1
@@ -123,8 +121,8 @@ def test_other_refusals(cli, ours, weights, prepared_folder, tmp_path: Path):
     assert "has no ids" in says(*both)
     assert "has no ids" in says("evaluate", "retrieval", "--embeddings", bare, "--data", prepared_folder)
     assert cli("evaluate", "retrieval", "--embeddings", bare).code == 0
-    picture = ("--picture", tmp_path / "x.png")
-    assert "--picture shows one file" in says(*both, *picture)
+    picture = ("--figure", tmp_path / "x.png")
+    assert "--figure shows one file" in says(*both, *picture)
     out = ("--out", tmp_path / "x.npy")
     assert "must be a .npz or .parquet file" in says("embed", weights, "--data", prepared_folder, *out)
     assert not out[1].exists()

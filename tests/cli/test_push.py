@@ -40,11 +40,11 @@ def report_of(fingerprint: str) -> dict[str, Any]:
 SCRIPT = """
 import sys
 from pathlib import Path
-import cavmae_sync.model, cavmae_sync.cli
+import cavmae_sync.weights, cavmae_sync.cli
 assert "huggingface_hub" not in sys.modules, "the client is imported before it is needed: 0.3 s"
 assert cavmae_sync.cli.run(["push", sys.argv[1], "org/name", "--licence", "MIT"]) == 0
 from cavmae_sync.training import load_run_or_weights
-print(cavmae_sync.model.weights_fingerprint(load_run_or_weights(Path("org/name"))))
+print(cavmae_sync.weights.weights_fingerprint(load_run_or_weights(Path("org/name"))))
 """
 
 

@@ -9,6 +9,7 @@ import pytest
 from cyclopts import App
 
 from cavmae_sync.cli import app
+from cavmae_sync.cli.renamed import renamed
 
 ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("**/*.md")))
@@ -55,7 +56,7 @@ def test_there_are_commands_to_check():
 
 @pytest.mark.parametrize(("page", "words"), CASES, ids=[f"{page.name}: {' '.join(w)}" for page, w in CASES])
 def test_it_can_be_typed_as_it_stands(page: Path, words: list[str]):
-    app.parse_args(words, exit_on_error=False, print_error=False)
+    app.parse_args(renamed(words)[0], exit_on_error=False, print_error=False)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

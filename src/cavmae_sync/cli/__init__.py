@@ -22,10 +22,10 @@ from cavmae_sync.cli.convert import convert
 from cavmae_sync.cli.demo import demo
 from cavmae_sync.cli.doctor import doctor
 from cavmae_sync.cli.embed import embed
-from cavmae_sync.cli.evaluate_agreement import agreement as agreement_of_stage
+from cavmae_sync.cli.evaluate_agreement import agreement as evaluate_agreement
+from cavmae_sync.cli.evaluate_localize import localize as evaluate_localize
 from cavmae_sync.cli.evaluate_retrieval import retrieval
-from cavmae_sync.cli.evaluate_segmentation import segmentation
-from cavmae_sync.cli.evaluate_temporal import temporal
+from cavmae_sync.cli.evaluate_segment import segment as evaluate_segment
 from cavmae_sync.cli.export import export
 from cavmae_sync.cli.hints import hint_at_dashes
 from cavmae_sync.cli.interrupt import stops_are_interrupts
@@ -36,6 +36,7 @@ from cavmae_sync.cli.pretrain import pretrain
 from cavmae_sync.cli.probe import probe
 from cavmae_sync.cli.push import push
 from cavmae_sync.cli.reconstruct import reconstruct
+from cavmae_sync.cli.renamed import renamed
 from cavmae_sync.cli.reproduce import reproduce
 from cavmae_sync.cli.segment import segment
 from cavmae_sync.cli.speed import speed
@@ -78,10 +79,10 @@ for _command in (
     app.command(_command)
 app.command(list_clips, name="list")
 app.command(evaluate)
-evaluate.command(agreement_of_stage, name="agreement")
+evaluate.command(evaluate_agreement, name="agreement")
+evaluate.command(evaluate_localize, name="localize")
 evaluate.command(retrieval)
-evaluate.command(segmentation)
-evaluate.command(temporal)
+evaluate.command(evaluate_segment, name="segment")
 
 _WAYS_OUT: Final = {
     errno.EACCES: "This user may not do that. Change the permissions, or name another place.",
@@ -104,6 +105,9 @@ def run(words: list[str]) -> int:
 
 def _run(words: list[str], exit_code: Callable[[], int]) -> int:
     messages = Terminal(stderr=True, highlight=False)
+    words, advice = renamed(words)
+    for line in advice:
+        messages.print(line, soft_wrap=True)
     try:
         code = app(words, error_console=messages, exit_on_error=False, result_action="return_value")
     except CycloptsError:  # cyclopts has said why

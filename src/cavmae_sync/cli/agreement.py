@@ -42,7 +42,7 @@ def agreement(
     precision: Precision = "float32",
     device: str | None = None,
     csv: Path | None = None,
-    picture: Path | None = None,
+    figure: Path | None = None,
     as_json: Json = False,
 ) -> None:
     """Say where in a video sound and picture belong together, where not, and whether the sound is late.
@@ -52,7 +52,7 @@ def agreement(
     beginning to end, and judge a video of less than about 20 s. Silence is called silence, and where nothing
     can be told, that is said.
 
-    Example: cavmae-sync agreement my-run my-video.mp4 --picture agreement.png --csv agreement.csv
+    Example: cavmae-sync agreement my-run my-video.mp4 --figure agreement.png --csv agreement.csv
 
     Args:
         run_or_weights: Folder of a run, a weights file, or organisation/name on a hub.
@@ -70,7 +70,7 @@ def agreement(
         precision: Precision of matrix products.
         device: cpu, cuda or mps; the best there is unless given.
         csv: CSV file with one row for each second.
-        picture: PNG file: curve, chance, states, frames, sound and lags.
+        figure: PNG file: curve, chance, states, frames, sound and lags.
         as_json: Print everything as one JSON object.
     """
     from cavmae_sync.figures import save_figure
@@ -78,7 +78,7 @@ def agreement(
     from cavmae_sync.tasks.agreement.judge import AgreementConfig, agreement_of
 
     check_output(csv, option="--csv", suffix=".csv")
-    check_output(picture, option="--picture", suffix=".png")
+    check_output(figure, option="--figure", suffix=".png")
     config = AgreementConfig(
         smooth_seconds=smooth_seconds,
         min_span_seconds=min_span_seconds,
@@ -94,8 +94,8 @@ def agreement(
     track = _embed(embedder, video, frames_per_second, storyboard)
     known = None if chosen is None else _embed_reference(embedder, chosen)
     result = agreement_of(track, reference=known, config=config)
-    if picture is not None:
-        save_figure(agreement_figure(result, storyboard=storyboard, title=video.name), picture)
+    if figure is not None:
+        save_figure(agreement_figure(result, storyboard=storyboard, title=video.name), figure)
     made_with = {
         "video": str(video),
         "reference": None

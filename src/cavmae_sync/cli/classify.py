@@ -33,7 +33,7 @@ def classify(
     threshold: _Fraction = 0.3,
     precision: Precision = "float32",
     device: str | None = None,
-    picture: Path | None = None,
+    figure: Path | None = None,
     csv: Path | None = None,
     as_json: Json = False,
 ) -> None:
@@ -42,7 +42,7 @@ def classify(
     Prints the surest classes of the whole file and of each ten seconds, as probes are trained, and the times
     at which a class is present: the ten seconds say what, a short window that slides over them says when.
 
-    Example: cavmae-sync classify party.mp4 --probe my-probe --picture classes.png
+    Example: cavmae-sync classify party.mp4 --probe my-probe --figure classes.png
 
     Args:
         video: Video file with sound.
@@ -56,7 +56,7 @@ def classify(
             clip takes the surest instead.
         precision: Precision of matrix products.
         device: cpu, cuda or mps; the best there is unless given.
-        picture: PNG file for a picture of the classes over time.
+        figure: PNG file for a figure of the classes over time.
         csv: CSV file for the probabilities of all classes.
         as_json: Print everything as one JSON object.
     """
@@ -66,7 +66,7 @@ def classify(
     from cavmae_sync.tasks.classification.figures import classes_over_time_figure
     from cavmae_sync.tasks.classification.probe import Probe
 
-    check_output(picture, option="--picture", suffix=".png")
+    check_output(figure, option="--figure", suffix=".png")
     check_output(csv, option="--csv", suffix=".csv")
     opened = Probe.load(probe)
     embedder = open_embedder(
@@ -81,8 +81,8 @@ def classify(
             window_seconds=window_seconds,
             on_progress=lambda done, total: advance(done, total, ""),
         )
-    if picture is not None:
-        save_figure(classes_over_time_figure(found), picture)
+    if figure is not None:
+        save_figure(classes_over_time_figure(found), figure)
     if csv is not None:
         write_text(csv, found.to_csv())
     if as_json:

@@ -30,7 +30,7 @@ def agreement(
     representation: Representation = "global",
     precision: Precision = "float32",
     device: str | None = None,
-    picture: Path | None = None,
+    figure: Path | None = None,
     as_json: Json = False,
 ) -> None:
     """Measure how well `cavmae-sync agreement` finds foreign sound, silence and shifts.
@@ -54,7 +54,7 @@ def agreement(
         representation: What stands for a frame or segment: its global token, or the mean of its patches.
         precision: Precision of matrix products.
         device: cpu, cuda or mps; the best there is unless given.
-        picture: PNG file: scores, offsets, and what was said of videos with a planted span.
+        figure: PNG file: scores, offsets, and what was said of videos with a planted span.
         as_json: Print the reports as one JSON object.
     """
     from cavmae_sync.figures import save_figure
@@ -63,7 +63,7 @@ def agreement(
     from cavmae_sync.tasks.agreement.planted_figure import planted_figure
     from cavmae_sync.tasks.agreement.planted_plan import PlantedSize
 
-    check_output(picture, option="--picture", suffix=".png")
+    check_output(figure, option="--figure", suffix=".png")
     clips = open_clips(data, num_clips=num_clips)
     embedder = open_for_score(
         run_or_weights,
@@ -83,8 +83,8 @@ def agreement(
             seed=seed,
             on_progress=lambda done, total: advance(done, total, ""),
         )
-    if picture is not None:
-        save_figure(planted_figure(reports), picture)
+    if figure is not None:
+        save_figure(planted_figure(reports), figure)
     _print(reports, as_json=as_json)
 
 

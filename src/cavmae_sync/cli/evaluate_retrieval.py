@@ -50,7 +50,7 @@ def retrieval(
     num_clips: Count | None = None,
     num_workers: Workers = None,
     with_controls: Annotated[bool, Parameter(negative="")] = False,
-    picture: Path | None = None,
+    figure: Path | None = None,
     as_json: Json = False,
 ) -> None:
     """Measure retrieval between sound and picture: of a model on a prepared dataset, or of vectors in a file.
@@ -62,7 +62,7 @@ def retrieval(
     With --list, the clips are those of an official list in its order. Where some are missing, the recall that
     is expected with all of them is given as well, as if they were missing at random.
 
-    Example: cavmae-sync evaluate retrieval my-run --data my-dataset --picture similarity.png
+    Example: cavmae-sync evaluate retrieval my-run --data my-dataset --figure similarity.png
 
     Example: cavmae-sync evaluate retrieval my-run --data my-dataset --list vggsound.csv --split test
 
@@ -88,7 +88,7 @@ def retrieval(
         num_clips: Take the first clips only.
         num_workers: Processes that read clips; 0, unless given, reads in this one.
         with_controls: Also measure an oracle and an untrained model, or, for files, shuffled pairs.
-        picture: PNG file for a picture of the similarities.
+        figure: PNG file for a figure of the similarities.
         as_json: Print the report as one JSON object.
     """
     from cavmae_sync.data import read_clip_list
@@ -96,12 +96,12 @@ def retrieval(
     from cavmae_sync.tasks.retrieval.gallery_size import check_gallery
     from cavmae_sync.tasks.retrieval.similarity_figure import gallery_figure
 
-    check_output(picture, option="--picture", suffix=".png")
+    check_output(figure, option="--figure", suffix=".png")
     wanted = None if list_file is None else read_clip_list(list_file, split=split)
     names = get_args(AggregationName) if aggregation == "all" else (aggregation,)
     count = {"frame": frame, "aggregation": names[0], "ties": ties, "with_controls": with_controls}
     if embeddings:
-        _check_files(embeddings, run_or_weights, picture=picture)
+        _check_files(embeddings, run_or_weights, figure=figure)
         _check_no_model_needed(
             representation=representation, precision=precision, device=device, num_workers=num_workers
         )
@@ -121,21 +121,21 @@ def retrieval(
             representation=representation or "global",
         )
         reports = {"model": _of_model(embedder, clips, num_workers=num_workers or 0, **count)}
-    if picture is not None:
+    if figure is not None:
         shown = next(iter(reports.values()))["model"]
         ids = shown.embeddings.clip_ids if shown.embeddings.has_ids else None
-        save_figure(gallery_figure(shown.similarity_QG, clip_ids=ids), picture)
+        save_figure(gallery_figure(shown.similarity_QG, clip_ids=ids), figure)
     _print(reports, names, replace(gallery, size=gallery_size), as_json=as_json)
 
 
-def _check_files(files: list[Path], run_or_weights: Path | None, *, picture: Path | None) -> None:
+def _check_files(files: list[Path], run_or_weights: Path | None, *, figure: Path | None) -> None:
     if run_or_weights is not None:
         raise ConfigError(
             f"either a model ({run_or_weights}) or --embeddings, not both. To compare them, write the "
             "model's vectors with `cavmae-sync embed` and give both files."
         )
-    if picture is not None and len(files) > 1:
-        raise ConfigError(f"--picture shows one file of vectors, got {len(files)}. Ask for them one by one.")
+    if figure is not None and len(files) > 1:
+        raise ConfigError(f"--figure shows one file of vectors, got {len(files)}. Ask for them one by one.")
 
 
 def _on_list(clips: "PreparedDataset", wanted: "ClipList | None") -> "tuple[PreparedDataset, Gallery]":

@@ -26,8 +26,8 @@ def localize(
     *overrides: str,
     out: Path,
     sound: Path | None = None,
-    pictures: Path | None = None,
-    num_pictures: Count = 4,
+    figures: Path | None = None,
+    num_figures: Count = 4,
     maps_per_second: Annotated[float, Parameter(validator=Number(gt=0))] = 1.6,
     representation: Representation = "global",
     precision: Precision = "float32",
@@ -41,7 +41,7 @@ def localize(
     strip below: how well sound and picture match, over the whole video. Colours mean the same all through.
     The model sees the middle square only; what lies outside is grey.
 
-    Example: cavmae-sync localize my-run street.mp4 --out overlay.mp4 --pictures moments
+    Example: cavmae-sync localize my-run street.mp4 --out overlay.mp4 --figures moments
 
     Args:
         run_or_weights: Folder of a run, a weights file, or organisation/name on a hub.
@@ -50,8 +50,8 @@ def localize(
         out: MP4 file to write.
         sound: Sound or video file of any length that asks instead of the video's own sound: the mean of its
             windows, but for those 20 dB quieter than the loudest.
-        pictures: Folder for pictures of the strongest moments, made if it is not there.
-        num_pictures: How many of them.
+        figures: Folder for figures of the strongest moments, made if it is not there.
+        num_figures: How many of them.
         maps_per_second: How many maps are computed; between them they are interpolated.
         representation: What stands for sound and picture: global tokens, or means of patches.
         precision: Precision of matrix products.
@@ -67,7 +67,7 @@ def localize(
     if out.exists() and video.exists() and out.samefile(video):
         raise ConfigError(f"--out {out} is the video itself. Write to another file.")
     check_new(out, option="--out", overwrite=overwrite)
-    check_folder(pictures, option="--pictures")
+    check_folder(figures, option="--figures")
     embedder = open_embedder(
         run_or_weights, overrides, device=device, precision=precision, representation=representation
     )
@@ -80,12 +80,12 @@ def localize(
             maps_per_second=maps_per_second,
             on_progress=lambda done, total: advance(done, total, ""),
         )
-    moments = [] if pictures is None else found.strongest(num_pictures)
+    moments = [] if figures is None else found.strongest(num_figures)
     with show_progress("writing pictures") as advance:
         kept = write_overlay(
             found, plays, out, keep=moments, on_progress=lambda done, total: advance(done, total, "")
         )
-    saved = [] if pictures is None else _save(found, kept, moments, pictures)
+    saved = [] if figures is None else _save(found, kept, moments, figures)
     if as_json:
         whole = {"out": str(out), "pictures": saved, **found.to_dict()}
         print_lines(json.dumps(whole, indent=2, allow_nan=False, ensure_ascii=False))

@@ -33,7 +33,7 @@ def reconstruct(
     normalized_pixels: Annotated[bool | None, Parameter(negative="--raw-pixels")] = None,
     precision: Precision = "float32",
     device: str | None = None,
-    picture: Path | None = None,
+    figure: Path | None = None,
     sound: Path | None = None,
     overwrite: Overwrite = False,
     as_json: Json = False,
@@ -43,7 +43,7 @@ def reconstruct(
     The panel shows the original, what the encoder saw, the prediction, and the two put together. Errors are
     mean squared ones on hidden patches, beside those of two trivial guesses.
 
-    Example: cavmae-sync reconstruct my-run my-video.mp4 --at 3 --picture panel.png --sound inpainted.wav
+    Example: cavmae-sync reconstruct my-run my-video.mp4 --at 3 --figure panel.png --sound inpainted.wav
 
     Args:
         run_or_weights: Folder of a run, a weights file, or organisation/name on a hub.
@@ -57,7 +57,7 @@ def reconstruct(
         normalized_pixels: Whether the model predicts patches standardised one by one; a run says so itself.
         precision: Precision of matrix products.
         device: cpu, cuda or mps; the best there is unless given.
-        picture: PNG file for the panel.
+        figure: PNG file for the panel.
         sound: WAV file for the sound with its gaps filled, and beside it, as NAME.original.wav, the original
             made from its spectrogram in the same way. Both are approximate: a spectrogram holds no phases.
         overwrite: Replace the sound at --sound.
@@ -68,7 +68,7 @@ def reconstruct(
     from cavmae_sync.tasks.reconstruction import reconstruct_video as task
     from cavmae_sync.weights import weights_fingerprint
 
-    check_output(picture, option="--picture", suffix=".png")
+    check_output(figure, option="--figure", suffix=".png")
     check_output(sound, option="--sound", suffix=".wav", inputs=(video,))
     check_new(sound, option="--sound", overwrite=overwrite)
     if normalized_pixels is None:
@@ -81,8 +81,8 @@ def reconstruct(
         at_seconds=at,
         hiding=task.HidingConfig(ratio=mask_ratio, mode=mode, hide=hide, seed=seed),
     )
-    if picture is not None:
-        save_figure(found.picture(title=f"{video.name} at {found.seconds:.2f} s"), picture)
+    if figure is not None:
+        save_figure(found.picture(title=f"{video.name} at {found.seconds:.2f} s"), figure)
     if sound is not None:
         inpainted_S, original_S = found.waveforms(seed=seed)
         write_wav(sound, inpainted_S)

@@ -39,7 +39,7 @@ def segment(
     device: str | None = None,
     truth: Path | None = None,
     csv: Path | None = None,
-    picture: Path | None = None,
+    figure: Path | None = None,
     as_json: Json = False,
 ) -> None:
     """Divide a video into stretches in which the same is heard, or seen.
@@ -50,7 +50,7 @@ def segment(
     in which nothing happens is one segment; and it is said when no border is sharper than steady noise or a
     slow drift would give.
 
-    Example: cavmae-sync segment my-run my-video.mp4 --picture bars.png --csv segments.csv
+    Example: cavmae-sync segment my-run my-video.mp4 --figure bars.png --csv segments.csv
 
     Args:
         run_or_weights: Folder of a run, a weights file, or organisation/name on a hub.
@@ -68,7 +68,7 @@ def segment(
         device: cpu, cuda or mps; the best there is unless given.
         truth: CSV file with the columns start, stop and label, to be drawn below the bars.
         csv: CSV file with one row for each segment.
-        picture: PNG file: frames, one bar for each modality, and the spectrogram.
+        figure: PNG file: frames, one bar for each modality, and the spectrogram.
         as_json: Print everything as one JSON object.
     """
     from cavmae_sync.atomic import write_text
@@ -79,7 +79,7 @@ def segment(
     from cavmae_sync.weights import weights_fingerprint
 
     check_output(csv, option="--csv", suffix=".csv", inputs=(truth,))
-    check_output(picture, option="--picture", suffix=".png")
+    check_output(figure, option="--figure", suffix=".png")
     known = None if truth is None else segment_text.read_truth(truth)
     total = round(probe(video).duration_seconds or 0)
     embedder = open_embedder(
@@ -103,8 +103,8 @@ def segment(
         found = segment_video(embedder, video, config=config, on_clip=on_clip)
     if csv is not None:
         write_text(csv, segment_text.states_csv(found))
-    if picture is not None:
-        save_figure(segment_text.states_figure_of(found, name=video.name, truth=known), picture)
+    if figure is not None:
+        save_figure(segment_text.states_figure_of(found, name=video.name, truth=known), figure)
     if as_json:
         made_with = {"video": str(video), "weights": weights_fingerprint(embedder.model)}
         content = made_with | segment_text.states_dict(found, config=config)

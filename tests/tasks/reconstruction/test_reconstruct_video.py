@@ -129,7 +129,7 @@ def test_the_command(embedder: Embedder, video: Path, tmp_path: Path, capsys: py
     assert run(words) == 1
     assert "--raw-pixels" in capsys.readouterr().err
     panel, sound = tmp_path / "panel.png", tmp_path / "sound.wav"
-    words = [*words, "--normalized-pixels", "--picture", str(panel), "--sound", str(sound)]
+    words = [*words, "--normalized-pixels", "--figure", str(panel), "--sound", str(sound)]
     assert run([*words, "--json"]) == 0
     errors = json.loads(capsys.readouterr().out)["errors"]
     assert set(errors) == {"audio", "visual"}

@@ -186,7 +186,7 @@ def test_the_commands(
 ):
     where = ["--data", str(prepared_folder), "--stage", str(stage_folder), "--num-clips", "2"]
     picture = tmp_path / "bars.png"
-    words = ["evaluate", "temporal", str(weights), *where, "--modality", "all", "--picture", str(picture)]
+    words = ["evaluate", "segment", str(weights), *where, "--modality", "all", "--figure", str(picture)]
     assert run([*words, "--json"]) == 0
     assert set(json.loads(capsys.readouterr().out)) == {"audio", "visual", "both"}
     assert picture.stat().st_size > 10_000
@@ -194,7 +194,7 @@ def test_the_commands(
     video = next((stage_folder / "clips").glob("*.mp4"))
     words = ["segment", str(weights), str(video), "--num-frames", "4"]
     out = tmp_path / "segments.csv"
-    assert run([*words, "--json", "--csv", str(out), "--picture", str(tmp_path / "one.png")]) == 0
+    assert run([*words, "--json", "--csv", str(out), "--figure", str(tmp_path / "one.png")]) == 0
     found = json.loads(capsys.readouterr().out)
     rows = out.read_text("utf-8").splitlines()
     assert rows[0] == "modality,start,stop,label"

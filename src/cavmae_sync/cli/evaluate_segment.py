@@ -1,4 +1,4 @@
-"""`cavmae-sync evaluate temporal`: how well a model tells when something in a clip changes."""
+"""`cavmae-sync evaluate segment`: how well a model tells when something in a clip changes."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cavmae_sync.tasks.temporal.evaluate import TemporalReport
 
 
-def temporal(
+def segment(
     run_or_weights: Path,
     /,
     *overrides: str,
@@ -32,7 +32,7 @@ def temporal(
     device: str | None = None,
     num_clips: Count | None = None,
     seed: int = 0,
-    picture: Path | None = None,
+    figure: Path | None = None,
     as_json: Json = False,
 ) -> None:
     """Measure temporal segmentation on clips of a stage: when does what is heard, or seen, change?
@@ -41,7 +41,7 @@ def temporal(
     compared with the truth. A state is the set of objects that sound (audio), that are visible (visual), or
     both together. `--modality visual --truth audio` asks whether what is seen tells when something sounds.
 
-    Example: cavmae-sync evaluate temporal my-run --data my-dataset --stage my-stage --with-controls
+    Example: cavmae-sync evaluate segment my-run --data my-dataset --stage my-stage --with-controls
 
     Args:
         run_or_weights: Folder of a run, a weights file, or organisation/name on a hub.
@@ -58,14 +58,14 @@ def temporal(
         device: cpu, cuda or mps; the best there is unless given.
         num_clips: Take the first clips only.
         seed: Of k-means and of the resamples.
-        picture: PNG file for the bars of one clip, the one in the middle by agreement with the truth.
+        figure: PNG file for the bars of one clip, the one in the middle by agreement with the truth.
         as_json: Print the reports as one JSON object.
     """
     from cavmae_sync.figures import save_figure
     from cavmae_sync.stage import StageTruth
     from cavmae_sync.tasks.temporal.evaluate import TemporalTask, figure_of_reports, measure_temporal
 
-    check_output(picture, option="--picture", suffix=".png")
+    check_output(figure, option="--figure", suffix=".png")
     clips = open_clips(data, num_clips=num_clips)
     embedder = open_for_score(
         run_or_weights,
@@ -88,8 +88,8 @@ def temporal(
             with_controls=with_controls,
             on_progress=lambda done, total: advance(done, total, ""),
         )
-    if picture is not None:
-        save_figure(figure_of_reports(clips, [of_task["model"] for of_task in reports]), picture)
+    if figure is not None:
+        save_figure(figure_of_reports(clips, [of_task["model"] for of_task in reports]), figure)
     _print(dict(zip(modalities, reports, strict=True)), as_json=as_json)
 
 

@@ -1,4 +1,4 @@
-"""`evaluate segmentation` and `localize` as a shell would call them."""
+"""`evaluate localize` and `localize` as a shell would call them."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ from cavmae_sync.media import probe
 
 
 def test_help_shows_examples(cli):
-    for command in (["evaluate", "segmentation"], ["localize"]):
+    for command in (["evaluate", "localize"], ["localize"]):
         shown = " ".join(cli(*command, "--help").out.split())
         assert f"Example: cavmae-sync {' '.join(command)} my-run" in shown
 
@@ -17,14 +17,14 @@ def test_help_shows_examples(cli):
 def test_a_stage_with_controls(cli, weights, prepared_folder, stage_folder, tmp_path: Path):
     words = ("--data", prepared_folder, "--stage", stage_folder, "--num-clips", 5, "--device", "cpu")
     picture = tmp_path / "panel.png"
-    ran = cli("evaluate", "segmentation", weights, *words, "--with-controls", "--picture", picture, "--json")
+    ran = cli("evaluate", "localize", weights, *words, "--with-controls", "--figure", picture, "--json")
     assert ran.code == 0, ran.err
     report = json.loads(ran.out)
     assert report["counts"]["substitutions"] == 0
     assert report["controls"]["oracle"]["metrics"]["mean_iou"]["value"] == 1.0
     assert picture.stat().st_size > 10_000
 
-    shown = cli("evaluate", "segmentation", weights, *words, "--prompt", "other", "--with-controls")
+    shown = cli("evaluate", "localize", weights, *words, "--prompt", "other", "--with-controls")
     assert shown.code == 0, shown.err
     assert "oracle" in shown.out
 
@@ -41,9 +41,9 @@ def test_maps_of_any_model_and_the_rule_of_denseav(
     examples = StageExamples(prepared, StageTruth(stage_folder))
     maps = np.random.default_rng(0).random((len(examples.targets), 7, 7))
     np.savez(tmp_path / "theirs.npz", maps=maps, ids=row_ids(examples), name="DenseAV")
-    words = ("evaluate", "segmentation", "--data", prepared_folder, "--stage", stage_folder)
+    words = ("evaluate", "localize", "--data", prepared_folder, "--stage", stage_folder)
     of_file = (*words, "--maps", tmp_path / "theirs.npz")
-    ran = cli(*of_file, "--with-controls", "--picture", tmp_path / "x.png", "--json")
+    ran = cli(*of_file, "--with-controls", "--figure", tmp_path / "x.png", "--json")
     assert ran.code == 0, ran.err
     report = json.loads(ran.out)
     assert report["config"]["said_by"] == "DenseAV"
@@ -56,15 +56,15 @@ def test_maps_of_any_model_and_the_rule_of_denseav(
         (("--device", "cpu"), "with --maps the maps are made"),
         ((weights,), "name either a run or weights, or --maps"),
     ):
-        refused = cli("evaluate", "segmentation", *odd, *of_file[2:])
+        refused = cli("evaluate", "localize", *odd, *of_file[2:])
         assert (refused.code, refused.out) == (1, "")
         assert says in " ".join(refused.err.split())
     assert "or --maps FILE" in cli(*words).err
 
-    ruled = cli("evaluate", "segmentation", weights, *words[2:], "--rule", "denseav", "--json")
+    ruled = cli("evaluate", "localize", weights, *words[2:], "--rule", "denseav", "--json")
     assert ruled.code == 0, ruled.err
     assert json.loads(ruled.out)["config"]["rule"] == "denseav"
-    usual = json.loads(cli("evaluate", "segmentation", weights, *words[2:], "--json").out)
+    usual = json.loads(cli("evaluate", "localize", weights, *words[2:], "--json").out)
     assert usual["config"]["rule"] == "cosine"
     assert usual["metrics"] != json.loads(ruled.out)["metrics"]
 
@@ -78,11 +78,11 @@ def test_maps_of_any_model_and_the_rule_of_denseav(
         (("--ade20k", "x", "--prompt", "other"), "are for a stage"),
         (("--ade20k", "/nothing"), "has no prompted_segmentation.csv"),
         (("--data", "x", "--stage", "x", "--prompt-window", "3"), "is for --ade20k"),
-        (("--ade20k", "x", "--picture", "x.jpg"), "must be a .png"),
+        (("--ade20k", "x", "--figure", "x.jpg"), "must be a .png"),
     ],
 )
 def test_what_is_wrong_with_the_words(cli, weights, words, saying: str):
-    ran = cli("evaluate", "segmentation", weights, *words, "--device", "cpu")
+    ran = cli("evaluate", "localize", weights, *words, "--device", "cpu")
     assert ran.code == 1
     assert saying in ran.err
 
@@ -91,7 +91,7 @@ def test_localize(cli, weights, stage_folder, tmp_path: Path):
     video = min((stage_folder / "clips").glob("*.mp4"))
     out, pictures = tmp_path / "out.mp4", tmp_path / "moments"
     ran = cli(
-        "localize", weights, video, "--out", out, "--pictures", pictures, "--num-pictures", 1,
+        "localize", weights, video, "--out", out, "--figures", pictures, "--num-figures", 1,
         "--sound", video, "--maps-per-second", 4, "--device", "cpu", "--json",
     )  # fmt: skip
     assert ran.code == 0, ran.err

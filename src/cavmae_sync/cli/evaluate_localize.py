@@ -1,4 +1,4 @@
-"""`cavmae-sync evaluate segmentation`: does the model know where in the picture a sound comes from?"""
+"""`cavmae-sync evaluate localize`: does the model know where in the picture a sound comes from?"""
 
 import json
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cavmae_sync.tasks.localization.maps import ScoreMaps
 
 
-def segmentation(
+def localize(
     run_or_weights: Path | None = None,
     /,
     *overrides: str,
@@ -38,7 +38,7 @@ def segmentation(
     representation: Representation = "global",
     precision: Precision = "float32",
     device: str | None = None,
-    picture: Path | None = None,
+    figure: Path | None = None,
     as_json: Json = False,
 ) -> None:
     """Measure whether the map of a sound over a picture shows what sounds.
@@ -48,9 +48,9 @@ def segmentation(
     generated stage with its truth (--data and --stage), or ADE20K with prompts of VGGSound (--ade20k).
     With --maps the maps are those that any other model made, and no model is named.
 
-    Example: cavmae-sync evaluate segmentation my-run --data my-dataset --stage my-stage --with-controls
+    Example: cavmae-sync evaluate localize my-run --data my-dataset --stage my-stage --with-controls
 
-    Example: cavmae-sync evaluate segmentation --maps denseav.npz --ade20k ADE20KSoundPrompted
+    Example: cavmae-sync evaluate localize --maps denseav.npz --ade20k ADE20KSoundPrompted
 
     Args:
         run_or_weights: Folder of a run, a weights file, or organisation/name on a hub.
@@ -69,13 +69,13 @@ def segmentation(
         representation: What stands for the sound: its global token, or the mean of its patches.
         precision: Precision of matrix products.
         device: cpu, cuda or mps; the best there is unless given.
-        picture: PNG file for some questions with maps and answers.
+        figure: PNG file for some questions with maps and answers.
         as_json: Print the report as one JSON object.
     """
     from cavmae_sync.figures import save_figure
     from cavmae_sync.tasks.localization.figure import segmentation_figure
 
-    check_output(picture, option="--picture", suffix=".png")
+    check_output(figure, option="--figure", suffix=".png")
     if ade20k is not None and data is None and stage is None:
         examples = _prompted(ade20k, prompt_window, num_clips=num_clips, prompt=prompt)
     elif ade20k is None and data is not None and stage is not None:
@@ -105,8 +105,8 @@ def segmentation(
             representation=representation,
         )
         report, controls = _of_model(embedder, examples, rule=rule, with_controls=with_controls)
-    if picture is not None:
-        save_figure(segmentation_figure(report, examples), picture)
+    if figure is not None:
+        save_figure(segmentation_figure(report, examples), figure)
     _print(report, controls, as_json=as_json)
 
 
