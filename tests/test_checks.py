@@ -2,7 +2,7 @@
 
 import pytest
 
-from cavmae_sync.checks import Checks, did_you_mean, no_such
+from cavmae_sync.checks import Checks, did_you_mean, unknown_name
 from cavmae_sync.config import Config
 from cavmae_sync.data.lists.classes import ClassLabels
 from cavmae_sync.errors import CavMaeSyncError, ConfigError, DatasetError, SeveralError
@@ -20,29 +20,29 @@ def refuse(error: Exception):
 
 def test_all_that_is_wrong_is_told_together():
     checks = Checks()
-    assert checks.of(lambda: 7) == 7
-    assert checks.of(refuse(ConfigError("a"))) is None
-    checks.of(refuse(FileNotFoundError("b")))
-    checks.of(refuse(SeveralError([DatasetError("c"), DatasetError("d")])))
+    assert checks.collect(lambda: 7) == 7
+    assert checks.collect(refuse(ConfigError("a"))) is None
+    checks.collect(refuse(FileNotFoundError("b")))
+    checks.collect(refuse(SeveralError([DatasetError("c"), DatasetError("d")])))
     with pytest.raises(SeveralError) as found:
-        checks.end()
+        checks.raise_errors()
     assert [str(each) for each in found.value.errors] == ["a", "b", "c", "d"]
 
 
 def test_one_error_stays_what_it_is():
     checks = Checks()
-    checks.of(refuse(DatasetError("only")))
+    checks.collect(refuse(DatasetError("only")))
     with pytest.raises(DatasetError, match="only"):
-        checks.end()
-    checks.of(refuse(ConfigError("only")))  # twice the same is one
+        checks.raise_errors()
+    checks.collect(refuse(ConfigError("only")))  # twice the same is one
     with pytest.raises(ConfigError, match="only"):
-        checks.end()
-    Checks().end()
+        checks.raise_errors()
+    Checks().raise_errors()
 
 
 def test_a_mistake_of_a_programmer_is_not_kept():
     with pytest.raises(ZeroDivisionError):
-        Checks().of(lambda: 1 / 0)
+        Checks().collect(lambda: 1 / 0)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_label_that_was_meant(tmp_path):
 
 def test_nothing_is_guessed_where_nothing_is_near():
     assert did_you_mean("zebra", ["table1", "table2"]) == ""
-    assert no_such("table", "zebra", ["table1"]) == "There is no table 'zebra'. There are: table1."
+    assert unknown_name("table", "zebra", ["table1"]) == "There is no table 'zebra'. There are: table1."
 
 
 class Engine(Config):

@@ -9,7 +9,7 @@ from benchmarks.part import Answer, Part, Setting, Variant, Work
 from benchmarks.textbook.model import TextbookModel, clip_features
 from cavmae_sync.choices import Precision
 from cavmae_sync.embedding import Embedder
-from cavmae_sync.model.operations import embedding_operations
+from cavmae_sync.model.flops import embedding_flops
 
 
 def textbook(setting: Setting) -> Work:
@@ -26,7 +26,7 @@ def textbook(setting: Setting) -> Work:
         repeat=repeat,
         warm_up=lambda: clip_features(model, frames[:1], segments[:1]),
         answer=lambda: _answer(*found),
-        operations=embedding_operations(config, num_frames=len(frames), num_segments=num_windows(segments)),
+        operations=embedding_flops(config, num_frames=len(frames), num_segments=num_windows(segments)),
     )
 
 
@@ -48,7 +48,7 @@ def embedder(setting: Setting, *, precision: Precision) -> Work:
         repeat=repeat,
         warm_up=warm_up,
         answer=lambda: _answer(*found),
-        operations=embedding_operations(config, num_frames=len(frames), num_segments=num_windows(segments)),
+        operations=embedding_flops(config, num_frames=len(frames), num_segments=num_windows(segments)),
         precision=precision,
     )
 

@@ -16,7 +16,7 @@ from cavmae_sync.embedding import Embedder
 from cavmae_sync.embedding.library import embed_library, open_library
 from cavmae_sync.media import read_clip
 from cavmae_sync.model import ModelConfig
-from cavmae_sync.model.operations import embedding_operations
+from cavmae_sync.model.flops import embedding_flops
 
 
 def textbook(setting: Setting, *, size: str) -> Work:
@@ -72,7 +72,7 @@ def library(setting: Setting, *, size: str, precision: Precision) -> Work:
         return {"audio": found.audio_NTD.numpy(), "visual": found.visual_NTD.numpy()}
 
     frames, segments = clip_inputs(config)
-    needed = embedding_operations(config, num_frames=len(frames), num_segments=num_windows(segments))
+    needed = embedding_flops(config, num_frames=len(frames), num_segments=num_windows(segments))
     return Work(
         repeat=repeat,
         answer=answer,

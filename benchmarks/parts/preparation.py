@@ -19,7 +19,7 @@ from cavmae_sync.data.draws import Purpose
 from cavmae_sync.inputs import InputConfig
 from cavmae_sync.losses import gather_nothing
 from cavmae_sync.media import read_clip
-from cavmae_sync.training.masks import Draw, MaskSource
+from cavmae_sync.training.masks import Draw, MaskSampler
 from cavmae_sync.training.optim import Updater
 from cavmae_sync.training.step import PretrainStep
 
@@ -128,7 +128,7 @@ def waiting(setting: Setting, *, num_workers: int) -> Work:
     model = fresh(config.model, setting)
     step = PretrainStep(model, config.losses, precision="float32", gather=gather_nothing)
     updater = Updater(model.parameters(), config.optim, precision="float32")
-    masks = MaskSource(config.model, config.masking, seed=0, purpose=Purpose.MASK)
+    masks = MaskSampler(config.model, config.masking, seed=0, purpose=Purpose.MASK)
     sampler = ClipSampler(ClipOrder(len(clips), seed=0), batch_size=config.loop.batch_size)
     dataset = PairDataset(clips, inputs=config.model.inputs)
     batches = iter(make_loader(dataset, sampler=sampler, num_workers=num_workers))

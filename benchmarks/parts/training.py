@@ -16,10 +16,10 @@ from cavmae_sync.data import Draw
 from cavmae_sync.data.draws import Purpose
 from cavmae_sync.losses import gather_nothing
 from cavmae_sync.model.block import compile_blocks
-from cavmae_sync.model.operations import pretraining_operations
+from cavmae_sync.model.flops import pretraining_flops
 from cavmae_sync.paper import NUM_MELS
 from cavmae_sync.training import PretrainConfig
-from cavmae_sync.training.masks import MaskSource, StepMasks
+from cavmae_sync.training.masks import MaskSampler, StepMasks
 from cavmae_sync.training.optim import Updater
 from cavmae_sync.training.step import PretrainStep
 
@@ -107,14 +107,14 @@ def _batch(config: PretrainConfig, setting: Setting) -> tuple[Tensor, Tensor, St
     generator = torch.Generator().manual_seed(1)
     segments = torch.randn(count, inputs.segment_length, NUM_MELS, generator=generator)
     frames = torch.randn(count, 3, inputs.frame_pixels, inputs.frame_pixels, generator=generator)
-    source = MaskSource(config.model, config.masking, seed=0, purpose=Purpose.MASK)
+    source = MaskSampler(config.model, config.masking, seed=0, purpose=Purpose.MASK)
     masks = source.draw([Draw(0, index) for index in range(count)])
     device = torch.device(setting.device)
     return segments.to(device), frames.to(device), masks.to(device)
 
 
 def _needed(config: PretrainConfig) -> float:
-    return config.loop.batch_size * pretraining_operations(config.model, mask_ratio=config.masking.ratio)
+    return config.loop.batch_size * pretraining_flops(config.model, mask_ratio=config.masking.ratio)
 
 
 def _gradients(model: nn.Module, loss: Tensor) -> Answer:

@@ -16,7 +16,7 @@ class Checks:
         """Nothing is wrong yet."""
         self._errors: list[Exception] = []
 
-    def of(self, check: Callable[[], T]) -> T | None:
+    def collect(self, check: Callable[[], T]) -> T | None:
         """What a check gives; None where it raises one of our errors or one of the system, which is kept."""
         try:
             return check()
@@ -26,7 +26,7 @@ class Checks:
             self._errors.append(error)
         return None
 
-    def end(self) -> None:
+    def raise_errors(self) -> None:
         """Raise what was found.
 
         Raises:
@@ -40,10 +40,10 @@ class Checks:
             raise SeveralError(different)
 
 
-def no_such(what: str, name: str, names: Iterable[str]) -> str:
+def unknown_name(what: str, name: str, names: Iterable[str]) -> str:
     """That there is no such thing, which one was meant by all appearances, and which there are.
 
-    >>> no_such("table", "tabel8", ["table7", "table8"])
+    >>> unknown_name("table", "tabel8", ["table7", "table8"])
     "There is no table 'tabel8'. Did you mean 'table8'? There are: table7, table8."
     """
     known = list(names)

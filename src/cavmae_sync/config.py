@@ -61,8 +61,8 @@ class Config(BaseModel):
     def _assigned(self, words: Iterable[str]) -> dict[str, Any]:
         tree, checks = self.model_dump(mode="json"), Checks()
         for word in words:
-            checks.of(lambda word=word: _override(tree, self, word))
-        checks.end()
+            checks.collect(lambda word=word: _override(tree, self, word))
+        checks.raise_errors()
         return tree
 
 

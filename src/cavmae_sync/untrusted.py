@@ -18,7 +18,7 @@ from cavmae_sync.config import describe_invalid
 from cavmae_sync.errors import CavMaeSyncError, DatasetError
 
 #: Of a picture, width times height: 250 MB with four channels. Photographs of 50 million pixels pass.
-MOST_PIXELS: Final = 1 << 26
+MAX_PIXELS: Final = 1 << 26
 
 Content = TypeVar("Content")
 
@@ -48,13 +48,13 @@ def parse_json(text: str | bytes, **how: Any) -> Any:
     raise ValueError("lists or objects are nested too deeply")
 
 
-def read_object(path: Path, *, error: type[CavMaeSyncError] = DatasetError, way_out: str) -> dict[str, Any]:
+def read_object(path: Path, *, error: type[CavMaeSyncError] = DatasetError, remedy: str) -> dict[str, Any]:
     """The object that a JSON file holds; nothing in it is checked.
 
     Args:
         path: The file.
         error: What to raise.
-        way_out: What to do about a damaged file, a sentence.
+        remedy: What to do about a damaged file, a sentence.
 
     Raises:
         CavMaeSyncError: `error`, where it is not JSON or no object.
@@ -62,9 +62,9 @@ def read_object(path: Path, *, error: type[CavMaeSyncError] = DatasetError, way_
     try:
         content = parse_json(path.read_bytes())
     except ValueError as invalid:
-        raise error(f"{path} is not JSON: {invalid}. {way_out}") from invalid
+        raise error(f"{path} is not JSON: {invalid}. {remedy}") from invalid
     if not isinstance(content, dict):
-        raise error(f"{path} holds {type(content).__name__} instead of an object of JSON. {way_out}")
+        raise error(f"{path} holds {type(content).__name__} instead of an object of JSON. {remedy}")
     return content
 
 
@@ -75,7 +75,7 @@ def checked(
     path: Path,
     field: str = "",
     error: type[CavMaeSyncError] = DatasetError,
-    way_out: str,
+    remedy: str,
 ) -> Content:
     """What a file says as a value of a type, every field of it checked.
 
@@ -85,7 +85,7 @@ def checked(
         path: The file, for the message.
         field: Where in the file it stands.
         error: What to raise.
-        way_out: What to do about a damaged file, a sentence.
+        remedy: What to do about a damaged file, a sentence.
 
     Raises:
         CavMaeSyncError: `error`; names file and field.
@@ -94,15 +94,15 @@ def checked(
         return TypeAdapter(kind).validate_python(content)
     except ValidationError as invalid:
         place = f"{path}, {field}" if field else str(path)
-        raise error(f"{place} is not what it should be: {describe_invalid(invalid)}. {way_out}") from invalid
+        raise error(f"{place} is not what it should be: {describe_invalid(invalid)}. {remedy}") from invalid
 
 
 def read_json(
-    path: Path, kind: type[Content], *, error: type[CavMaeSyncError] = DatasetError, way_out: str
+    path: Path, kind: type[Content], *, error: type[CavMaeSyncError] = DatasetError, remedy: str
 ) -> Content:
     """A JSON file that holds one value of a type; see `read_object` and `checked`."""
-    content = read_object(path, error=error, way_out=way_out)
-    return checked(content, kind, path=path, error=error, way_out=way_out)
+    content = read_object(path, error=error, remedy=remedy)
+    return checked(content, kind, path=path, error=error, remedy=remedy)
 
 
 def read_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
@@ -130,8 +130,8 @@ def read_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[st
         raise DatasetError(f"{path}, after line {line}, is no CSV in UTF-8: {error}.") from error
 
 
-def read_picture(
-    source: Path | bytes, *, formats: tuple[str, ...], most_pixels: int = MOST_PIXELS
+def decode_image(
+    source: Path | bytes, *, formats: tuple[str, ...], most_pixels: int = MAX_PIXELS
 ) -> Image.Image:
     """A picture, decoded: never more than so many pixels, whatever its header says.
 

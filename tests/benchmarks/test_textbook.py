@@ -13,7 +13,7 @@ from cavmae_sync.media import read_clip, write_video
 from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig
 from cavmae_sync.tasks.retrieval.evaluate import find_matches
 from cavmae_sync.training import OptimConfig, PretrainConfig
-from cavmae_sync.training.masks import MaskSource
+from cavmae_sync.training.masks import MaskSampler
 from cavmae_sync.training.optim import Updater
 from cavmae_sync.training.step import PretrainStep
 
@@ -60,7 +60,7 @@ def test_features_are_those_of_the_model(model, inputs):
 
 def test_one_training_step_gives_the_same_loss_and_the_same_weights(model, config, inputs):
     segments, frames = inputs
-    masks = MaskSource(config.model, config.masking, seed=0, purpose=Purpose.MASK).draw(
+    masks = MaskSampler(config.model, config.masking, seed=0, purpose=Purpose.MASK).draw(
         [Draw(0, index) for index in range(PAIRS)]
     )
     textbook = TextbookModel.like(model)

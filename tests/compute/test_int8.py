@@ -5,12 +5,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from cavmae_sync.compute import Int8Products, lacks_int8, training_precision
+from cavmae_sync.compute import Int8Products, int8_problem, training_precision
 from cavmae_sync.errors import ConfigError
 
 CPU = torch.device("cpu")
 
-pytestmark = pytest.mark.skipif(lacks_int8(CPU) is not None, reason="no exact int8 products here")
+pytestmark = pytest.mark.skipif(int8_problem(CPU) is not None, reason="no exact int8 products here")
 
 
 def by_the_book(rows, weight, bias):
@@ -97,7 +97,7 @@ def test_products_that_are_no_layers_stay_float32():
 
 @pytest.mark.skipif(torch.backends.mps.is_available(), reason="there is such a device here")
 def test_a_device_without_int8_products_is_named():
-    assert "no int8 product for mps" in lacks_int8(torch.device("mps"))
+    assert "no int8 product for mps" in int8_problem(torch.device("mps"))
     with pytest.raises(ConfigError, match=r"not to be had here.*Use float32"):
         Int8Products(torch.device("mps"))
 

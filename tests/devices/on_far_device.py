@@ -38,7 +38,7 @@ from cavmae_sync.tasks.reconstruction.reconstruct_video import inpaint_video
 from cavmae_sync.tasks.retrieval import evaluate_retrieval
 from cavmae_sync.tasks.temporal.evaluate import TemporalTask, evaluate_temporal
 from cavmae_sync.tasks.temporal.segment_video import SegmentingConfig, segment_video
-from cavmae_sync.training import PretrainConfig, Pretraining, RunFolder, Watchers, World, read_metrics
+from cavmae_sync.training import Callbacks, PretrainConfig, Pretraining, RunFolder, World, read_metrics
 from cavmae_sync.weights import load_model, save_model, weights_fingerprint
 
 if __name__ == "__main__":
@@ -78,7 +78,9 @@ class Exercises:
             validation=PairDataset(self.clips, inputs=config.model.inputs, frame="middle"),
             world=World(rank=0, num_processes=1, device=self.device),
             run=run,
-            watchers=_with_retrieval(Watchers(should_stop=lambda: training.step == stop), self.clips, config),
+            callbacks=_with_retrieval(
+                Callbacks(should_stop=lambda: training.step == stop), self.clips, config
+            ),
         )
         training.run()
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from cavmae_sync.compute import float32_products_in, lacks_int8
+from cavmae_sync.compute import float32_products_in, int8_problem
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.inputs import InputConfig
 from cavmae_sync.model import CAVMAESync, ModelConfig
@@ -86,7 +86,7 @@ def test_the_global_token_alone_is_the_one_beside_the_patches(model, frames):
     torch.testing.assert_close(alone.visual_PD, beside.visual_PD, atol=1e-6, rtol=0)
 
 
-@pytest.mark.skipif(lacks_int8(CPU) is not None, reason="no exact int8 products here")
+@pytest.mark.skipif(int8_problem(CPU) is not None, reason="no exact int8 products here")
 def test_int8_is_close_finite_and_the_same_in_any_batch(model, frames):
     before = {name: value.clone() for name, value in model.state_dict().items()}
     exact = Embedder(model, device=CPU).embed_frames(frames).visual_PD

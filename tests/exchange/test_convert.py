@@ -28,10 +28,10 @@ from cavmae_sync.weights import (
     save_model,
     weights_fingerprint,
 )
-from cavmae_sync.weights.files import read_file
 from cavmae_sync.weights.layouts.finetuned import HeadWeights
 from cavmae_sync.weights.layouts.read import is_ours
 from cavmae_sync.weights.provenance import sha256_of
+from cavmae_sync.weights.weights_file import read_file
 
 from ..model.conftest import tiny_inputs
 from ..weights import official_files as files

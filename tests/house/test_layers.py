@@ -14,7 +14,7 @@ LAYERS = (
     "checks",
     "config",
     "atomic",
-    "shown",
+    "safe_text",
     "untrusted",
     "compute",
     "metrics",

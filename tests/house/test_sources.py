@@ -40,14 +40,14 @@ ON_CPU = {
     "model/heads.py": "parameters",
     "model/positions.py": "a table in float64, registered as a buffer",
     "weights/layouts/mae.py": "weights of a file",
-    "weights/torch_files.py": "weights of a file",
+    "weights/torch_file.py": "weights of a file",
     "tasks/classification/weight_averaging.py": "sums in float64",
     "training/pretrain.py": "a row of the log in float64",
     "training/validation.py": "rows of the log in float64",
 }
 
 
-def text_of(source: Path) -> str:
+def cell_text(source: Path) -> str:
     return source.read_text("utf-8")
 
 
@@ -83,7 +83,7 @@ def test_there_are_sources():
 
 
 def test_files_are_short():
-    lengths = {name_of(source): len(text_of(source).splitlines()) for source in SOURCES}
+    lengths = {name_of(source): len(cell_text(source).splitlines()) for source in SOURCES}
     assert {name: length for name, length in lengths.items() if length > MAX_FILE_LINES} == {}
 
 
@@ -106,7 +106,7 @@ def test_only_the_terminal_prints():
     for source in SOURCES:
         if name_of(source) == TERMINAL:
             continue
-        lines = [line for line in text_of(source).splitlines() if ">>>" not in line and PRINTS.search(line)]
+        lines = [line for line in cell_text(source).splitlines() if ">>>" not in line and PRINTS.search(line)]
         found += [f"{name_of(source)}: {line.strip()}" for line in lines]
         if "rich.console" in imports_of(source):
             found.append(f"{name_of(source)}: imports rich.console")
@@ -118,7 +118,7 @@ def test_only_one_file_reads_what_strangers_wrote():
         f"{name_of(source)}: {line.strip()}"
         for source in SOURCES
         if name_of(source) not in READS_ALONE
-        for line in text_of(source).splitlines()
+        for line in cell_text(source).splitlines()
         if READS.search(line)
     ]
     assert found == [], "use cavmae_sync/untrusted.py"

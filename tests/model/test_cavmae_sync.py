@@ -197,7 +197,7 @@ class TestJointLayer:
         """Two blocks equal the first, then the second: written out by hand."""
         model = make_model(joint_depth=2)
         segments, _ = inputs_of(model)
-        tokens = model.audio(segments.transpose(1, 2).unsqueeze(1)).without_registers().in_a_row()
+        tokens = model.audio(segments.transpose(1, 2).unsqueeze(1)).without_registers().to_sequence()
         for block in model.joint.blocks:
             tokens = tokens + block.attn(block.norm1_a(tokens))
             tokens = tokens + block.mlp(block.norm2_a(tokens))
@@ -387,7 +387,7 @@ class TestWithoutADecoder:
         inputs = tiny_inputs(self.config)
         with torch.no_grad():
             found, expected = model.encode(*inputs), with_decoder.encode(*inputs)
-        assert torch.equal(found.visual.in_a_row(), expected.visual.in_a_row())
+        assert torch.equal(found.visual.to_sequence(), expected.visual.to_sequence())
 
     def test_it_refuses_to_reconstruct(self):
         segments, frames = tiny_inputs(self.config)

@@ -7,7 +7,7 @@ import torch
 
 from cavmae_sync.data import PairDataset, PreparedDataset
 from cavmae_sync.model import CAVMAESync
-from cavmae_sync.training import PretrainConfig, Pretraining, RunFolder, Watchers, World
+from cavmae_sync.training import Callbacks, PretrainConfig, Pretraining, RunFolder, World
 
 from .tiny import tiny_run
 
@@ -29,7 +29,7 @@ class Bench:
         *,
         name: str = "run",
         validates: bool = True,
-        watchers: Watchers | None = None,
+        callbacks: Callbacks | None = None,
     ) -> Pretraining:
         """A new run, or the continuation of the run of that name."""
         path = self.folder / name
@@ -41,7 +41,7 @@ class Bench:
             validation=self.pairs(config, frame="middle") if validates else None,
             world=CPU,
             run=run,
-            watchers=watchers,
+            callbacks=callbacks,
         )
 
 

@@ -22,17 +22,17 @@ from cavmae_sync.errors import TrainingError
 from cavmae_sync.losses import ContrastConfig, LossConfig
 from cavmae_sync.model import CAVMAESync, MaskingConfig
 from cavmae_sync.training import (
-    MaskSource,
+    Callbacks,
+    MaskSampler,
     OptimConfig,
     PretrainConfig,
     Pretraining,
     PretrainStep,
     RunFolder,
-    Watchers,
     World,
     open_world,
 )
-from cavmae_sync.training.cached import contrast_of_parts
+from cavmae_sync.training.gradient_cache import compare_parts
 from cavmae_sync.training.optim import Updater
 from cavmae_sync.training.validation import validate
 
@@ -72,7 +72,7 @@ def one_update(losses: LossConfig, world: World, *, num_parts: int = 1) -> dict[
     model = CAVMAESync(TINY_MODEL, generator=torch.Generator().manual_seed(0)).double()
     step = PretrainStep(model, losses, precision="float32", gather=world.gather)
     parallel = world.wrap(step, has_unused_parameters=losses.reconstruction_weight == 0)
-    masks = MaskSource(TINY_MODEL, MaskingConfig(ratio=0.5), seed=0, purpose=Purpose.MASK)
+    masks = MaskSampler(TINY_MODEL, MaskingConfig(ratio=0.5), seed=0, purpose=Purpose.MASK)
     generator = torch.Generator().manual_seed(1)
     size = NUM_PAIRS // world.num_processes
     share = slice(world.rank * size, (world.rank + 1) * size)
@@ -85,7 +85,7 @@ def one_update(losses: LossConfig, world: World, *, num_parts: int = 1) -> dict[
         model.zero_grad()
         comparisons: list[Any] = [None]
         if num_parts > 1:
-            comparisons = contrast_of_parts(
+            comparisons = compare_parts(
                 lambda part: step.embed(segments[part], frames[part], drawn.part(part)), step.compare, parts
             )
         for part, compare in zip(parts, comparisons, strict=True):
@@ -117,7 +117,7 @@ def train(
         validation=PairDataset(prepared, inputs=config.model.inputs, frame="middle"),
         world=world,
         run=RunFolder(mine),
-        watchers=Watchers(should_stop=lambda: training.step == stop),
+        callbacks=Callbacks(should_stop=lambda: training.step == stop),
     )
     training.run()
     assert world.is_main or not mine.exists()
@@ -136,7 +136,7 @@ def validation_losses(dataset: Path, world: World) -> dict[str, float]:
         PretrainStep(model, _contrast("local"), precision="float32", gather=world.gather),
         PairDataset(PreparedDataset.open(dataset), inputs=TINY_MODEL.inputs, frame="middle"),
         batch_size=3,
-        masks=MaskSource(TINY_MODEL, MaskingConfig(), seed=0, purpose=Purpose.VALIDATION_MASK),
+        masks=MaskSampler(TINY_MODEL, MaskingConfig(), seed=0, purpose=Purpose.VALIDATION_MASK),
         world=world,
     )
 

@@ -10,7 +10,7 @@ from tiny import tiny_run
 from cavmae_sync.cli.interrupt import stop_on_signal
 from cavmae_sync.data import PairDataset, PreparedDataset
 from cavmae_sync.model import CAVMAESync
-from cavmae_sync.training import Pretraining, RunFolder, StepReport, Watchers, open_world
+from cavmae_sync.training import Callbacks, Pretraining, RunFolder, StepReport, open_world
 
 
 def say(report: StepReport) -> None:
@@ -32,7 +32,7 @@ def main(dataset: Path, folder: Path, num_workers: int) -> None:
             validation=None,
             world=world,
             run=RunFolder.create(folder, config, {}),
-            watchers=Watchers(on_step=say, should_stop=should_stop),
+            callbacks=Callbacks(on_step=say, should_stop=should_stop),
         ).run()
     sys.stdout.write("complete\n" if is_complete else "stopped\n")
 

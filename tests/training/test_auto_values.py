@@ -113,7 +113,7 @@ def test_compiled_blocks_give_the_results_and_gradients_of_plain_ones():
     compile_blocks(compiled)
     assert compiled.state_dict().keys() == plain.state_dict().keys()
     tokens, asked = torch.randn(2, 5, 16, requires_grad=True), torch.tensor([[1, 4], [0, 2]])
-    for options in ({}, {"use": "audio"}, {"asked_BM": asked}):
+    for options in ({}, {"use": "audio"}, {"query_index_BM": asked}):
         found = []
         for block in (plain, compiled, copy.deepcopy(compiled)):
             block.zero_grad()
@@ -129,16 +129,16 @@ def test_compiled_blocks_give_the_results_and_gradients_of_plain_ones():
 @pytest.mark.slow
 @compiles
 def test_a_compiled_run_resumes_bit_for_bit(prepared: PreparedDataset, tmp_path: Path):
-    from cavmae_sync.training import Watchers
+    from cavmae_sync.training import Callbacks
 
     torch.compiler.reset()
     config = tiny_run(loop={"compile": "on", "num_steps": 4, "checkpoint_activations": True})
     data = prepared.folder
     whole = run_pretraining(config, data=data, out=tmp_path / "whole", device="cpu").run
     reports = []
-    watchers = Watchers(on_step=reports.append, should_stop=lambda: len(reports) == 2)
+    callbacks = Callbacks(on_step=reports.append, should_stop=lambda: len(reports) == 2)
     assert not run_pretraining(
-        config, data=data, out=tmp_path / "parts", device="cpu", watchers=watchers
+        config, data=data, out=tmp_path / "parts", device="cpu", callbacks=callbacks
     ).is_complete
     parts = continue_pretraining(tmp_path / "parts", device="cpu").run
     assert whole.weights.read_bytes() == parts.weights.read_bytes()

@@ -6,11 +6,11 @@ from pydantic import ValidationError
 from cavmae_sync.inputs.augment import AugmentConfig
 from cavmae_sync.losses import LossConfig
 from cavmae_sync.model import MaskingConfig
-from cavmae_sync.training import LoopConfig, OptimConfig, PretrainConfig, RatePiece
+from cavmae_sync.training import LearningRateRamp, LoopConfig, OptimConfig, PretrainConfig
 
 from .tiny import tiny_run
 
-PIECE = (RatePiece(after_step=0, until_step=5, factor=1),)
+PIECE = (LearningRateRamp(after_step=0, until_step=5, factor=1),)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ PIECE = (RatePiece(after_step=0, until_step=5, factor=1),)
         (lambda: OptimConfig(schedule="pieces"), "schedule=pieces needs pieces"),
         (lambda: OptimConfig(pieces=PIECE), "no other schedule takes them"),
         (lambda: OptimConfig(schedule="pieces", pieces=PIECE + PIECE), "ever later"),
-        (lambda: RatePiece(after_step=5, until_step=5, factor=1), "until_step=5 must be above"),
+        (lambda: LearningRateRamp(after_step=5, until_step=5, factor=1), "until_step=5 must be above"),
     ],
 )
 def test_contradictions_are_refused(build, says: str):

@@ -6,15 +6,15 @@ import torch
 from cavmae_sync.data import Draw
 from cavmae_sync.data.draws import Purpose
 from cavmae_sync.model import Mask, MaskingConfig
-from cavmae_sync.training import MaskSource, StepMasks
+from cavmae_sync.training import MaskSampler, StepMasks
 
 from .tiny import TINY_MODEL
 
 PAIRS = [Draw(5, k) for k in range(6)]
 
 
-def source(seed: int = 0, purpose: Purpose = Purpose.MASK, **masking) -> MaskSource:
-    return MaskSource(TINY_MODEL, MaskingConfig(**masking), seed=seed, purpose=purpose)
+def source(seed: int = 0, purpose: Purpose = Purpose.MASK, **masking) -> MaskSampler:
+    return MaskSampler(TINY_MODEL, MaskingConfig(**masking), seed=seed, purpose=purpose)
 
 
 def keeps(masks: StepMasks) -> list[torch.Tensor]:

@@ -11,7 +11,7 @@ import torch
 from cavmae_sync.data.draws import Purpose
 from cavmae_sync.errors import DatasetError, NonFiniteLossError, TrainingError
 from cavmae_sync.model import MaskingConfig
-from cavmae_sync.training import OptimConfig, PretrainConfig, Watchers, learning_rate_at, read_metrics
+from cavmae_sync.training import Callbacks, OptimConfig, PretrainConfig, learning_rate_at, read_metrics
 from cavmae_sync.weights import load_model, read_provenance
 
 from .conftest import Bench
@@ -26,10 +26,10 @@ def rows_of(folder: Path) -> list[dict[str, Any]]:
     ]
 
 
-def stop_after(num_steps: int) -> Watchers:
-    """Watchers that ask a run to stop after some steps."""
+def stop_after(num_steps: int) -> Callbacks:
+    """Callbacks that ask a run to stop after some steps."""
     count = itertools.count(1)
-    return Watchers(should_stop=lambda: next(count) == num_steps)
+    return Callbacks(should_stop=lambda: next(count) == num_steps)
 
 
 class TestARun:
@@ -75,13 +75,13 @@ class TestARun:
             assert row["learning_rate"] == pytest.approx(expected, rel=1e-12)
             assert row["epoch"] == row["step"] / 3
 
-    def test_tells_watchers_where_it_is(self, bench: Bench):
+    def test_tells_callbacks_where_it_is(self, bench: Bench):
         reports, measured = [], []
-        watchers = Watchers(
+        callbacks = Callbacks(
             on_step=reports.append,
             evaluators={"probe": lambda model: measured.append(model.training) or {"value": 0.5}},
         )
-        bench.begin(tiny_run(), watchers=watchers).run()
+        bench.begin(tiny_run(), callbacks=callbacks).run()
         assert [report.step for report in reports] == list(range(1, 8))
         assert {report.num_steps for report in reports} == {7}
         assert measured == [False, False, False]
@@ -134,7 +134,7 @@ class TestTheSameRun:
     @pytest.mark.parametrize("stop", [1, 3, 5, 7])
     def test_comes_out_after_a_stop(self, bench: Bench, straight, stop: int):
         """At a log row, between log rows, at a validation, and at the very end."""
-        assert bench.begin(tiny_run(), name="stopped", watchers=stop_after(stop)).run() == (stop == 7)
+        assert bench.begin(tiny_run(), name="stopped", callbacks=stop_after(stop)).run() == (stop == 7)
         assert bench.begin(tiny_run(), name="stopped").run()
         assert self.result(bench, "stopped") == straight
 
@@ -146,7 +146,7 @@ class TestTheSameRun:
                 raise RuntimeError("power cut")
 
         with pytest.raises(RuntimeError, match="power cut"):
-            bench.begin(tiny_run(), name="crashed", watchers=Watchers(on_step=fail)).run()
+            bench.begin(tiny_run(), name="crashed", callbacks=Callbacks(on_step=fail)).run()
         assert rows_of(bench.folder / "crashed")[-1]["step"] == 4
         resumed = bench.begin(tiny_run(), name="crashed")
         assert resumed.step == 3
@@ -243,7 +243,7 @@ class TestRefused:
         assert [(row["gradient_norm"], row["loss_scale"]) for row in rows[:2]] == [(None, 2.0), (None, 1.0)]
 
     def test_a_folder_that_holds_a_run(self, bench: Bench):
-        run = bench.begin(tiny_run(), watchers=stop_after(2))
+        run = bench.begin(tiny_run(), callbacks=stop_after(2))
         run.run()
         with pytest.raises(TrainingError, match="already holds a run"):
             run.run_folder.create(run.run_folder.path, tiny_run(), {})
@@ -274,7 +274,7 @@ class TestRefused:
 
 
 def test_half_a_checkpoint_left_by_a_kill_is_not_read_and_goes_away(bench: Bench):
-    bench.begin(tiny_run(), watchers=stop_after(2)).run()
+    bench.begin(tiny_run(), callbacks=stop_after(2)).run()
     half = bench.folder / "run" / "checkpoints" / "step_00000005.pt.0123.part"
     half.write_bytes(b"half")
     run = bench.begin(tiny_run())

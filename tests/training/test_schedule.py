@@ -2,7 +2,7 @@
 
 import pytest
 
-from cavmae_sync.training import OptimConfig, RatePiece, learning_rate_at
+from cavmae_sync.training import LearningRateRamp, OptimConfig, learning_rate_at
 
 
 def rate(step: int, *, num_steps: int = 1000, steps_per_epoch: int = 40, **changes) -> float:
@@ -52,10 +52,13 @@ def test_without_warm_up_the_first_step_is_the_peak():
 
 
 #: Rises to the peak in 4 updates, then falls to 0.2 of it at update 12.
-PIECES = (RatePiece(after_step=0, until_step=4, factor=1), RatePiece(after_step=4, until_step=12, factor=0.2))
+PIECES = (
+    LearningRateRamp(after_step=0, until_step=4, factor=1),
+    LearningRateRamp(after_step=4, until_step=12, factor=0.2),
+)
 
 
-def pieces_rates(pieces: tuple[RatePiece, ...], steps: range) -> list[float]:
+def pieces_rates(pieces: tuple[LearningRateRamp, ...], steps: range) -> list[float]:
     return [rate(step, schedule="pieces", learning_rate=1.0, pieces=pieces) for step in steps]
 
 
@@ -67,6 +70,6 @@ def test_pieces_are_straight_lines_that_begin_where_the_last_ended():
 
 def test_a_piece_that_begins_early_goes_on_from_the_rate_there():
     """After update 8 the rate is 0.6; the new piece brings it to 0.2 in two updates instead of four."""
-    shortened = (*PIECES, RatePiece(after_step=8, until_step=10, factor=0.2))
+    shortened = (*PIECES, LearningRateRamp(after_step=8, until_step=10, factor=0.2))
     assert pieces_rates(shortened, range(8, 10)) == pytest.approx([0.4, 0.2])
     assert pieces_rates(shortened, range(8)) == pieces_rates(PIECES, range(8)), "not a bit changes before it"

@@ -24,8 +24,8 @@ from torch import nn
 
 from cavmae_sync.errors import WeightsError
 from cavmae_sync.weights import load_model, save_model
-from cavmae_sync.weights.files import read_file, read_plain
-from cavmae_sync.weights.pickles import describe
+from cavmae_sync.weights.pickle_parser import parse_pickle
+from cavmae_sync.weights.weights_file import read_file, read_plain
 
 from .official_files import sync_file
 
@@ -109,7 +109,7 @@ def test_tensors_are_those_of_torch_and_nothing_else_is_made(tmp_path: Path, pro
         assert file.tensors[name].stride() == value.stride()
         assert torch.equal(file.tensors[name], value.detach()), name
     assert file.wrapper == "model"
-    said = " ".join(file.left_behind)
+    said = " ".join(file.other_entries)
     for part in ("optimizer", "args (argparse.Namespace, which is not made)", "settings (", "epoch (numpy"):
         assert part in said
     assert file.tensors["view"].untyped_storage().data_ptr() == file.tensors["a"].untyped_storage().data_ptr()
@@ -389,4 +389,4 @@ def test_our_machine_agrees_with_pickle_on_plain_values():
         content = value(4)
         for protocol in (2, 3, 4, 5):
             if protocol > 2 or b"_codecs" not in pickle.dumps(content, protocol):
-                assert describe(pickle.dumps(content, protocol)).content == content
+                assert parse_pickle(pickle.dumps(content, protocol)).content == content

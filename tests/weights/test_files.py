@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 
 from cavmae_sync.errors import WeightsError
 from cavmae_sync.weights import load_model, read_provenance
-from cavmae_sync.weights.files import read_file
+from cavmae_sync.weights.weights_file import read_file
 
 from .official_files import sync_file
 
@@ -105,8 +105,8 @@ class TestNamedForWhatTheyAre:
                 "is a git-lfs pointer, not the weights themselves",
             ),
             (b'{"error": "Repository not found"}', r"is text \(JSON\), not weights"),
-            (b"%PDF-1.7\n", "is no weights file but a document, picture, sound or video"),
-            (b"\0\0\0\x20ftypisom", "is no weights file but a document, picture, sound or video"),
+            (b"%PDF-1.7\n", "is no weights file but a document, an image, a sound or a video"),
+            (b"\0\0\0\x20ftypisom", "is no weights file but a document, an image, a sound or a video"),
         ],
         ids=["empty", "web page", "another web page", "git-lfs", "answer of a server", "PDF", "MP4"],
     )
@@ -144,7 +144,7 @@ class TestNamedForWhatTheyAre:
 
     def test_other_things_beside_tensors(self, tmp_path: Path):
         torch.save({"a": 1, "b": torch.zeros(2)}, tmp_path / "a.pth")
-        assert (list((file := read_file(tmp_path / "a.pth")).tensors), file.left_behind) == (["b"], ("a",))
+        assert (list((file := read_file(tmp_path / "a.pth")).tensors), file.other_entries) == (["b"], ("a",))
         torch.save({"a": 1, "b": "x"}, tmp_path / "a.pth")
         with pytest.raises(WeightsError, match="holds a dictionary of int, str, not a dictionary of tensors"):
             read_file(tmp_path / "a.pth")
@@ -186,7 +186,7 @@ class TestFilesMadeToFillTheMemory:
         for _ in range(16):
             key = (key, key)
         torch.save({"model": {"weight": torch.zeros(1)}, key: 1}, tmp_path / "bomb.pth")
-        assert read_file(tmp_path / "bomb.pth").left_behind == ("tuple",)
+        assert read_file(tmp_path / "bomb.pth").other_entries == ("tuple",)
 
     @pytest.mark.parametrize("shape", [[10**12], [2**62, 2**62], [2**32, 2**32, 4]], ids=str)
     def test_a_safetensors_header_that_promises_too_much(self, tmp_path: Path, shape: list[int]):
@@ -216,4 +216,4 @@ def test_a_wrapper_is_opened_and_what_lies_beside_it_is_named(tmp_path: Path):
     torch.save({"epoch": 25, "state_dict": {"a": torch.ones(2)}, "optimizer": {}}, tmp_path / "a.pth")
     file = read_file(tmp_path / "a.pth")
     assert list(file.tensors) == ["a"]
-    assert (file.wrapper, file.left_behind) == ("state_dict", ("epoch", "optimizer"))
+    assert (file.wrapper, file.other_entries) == ("state_dict", ("epoch", "optimizer"))

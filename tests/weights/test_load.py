@@ -25,7 +25,7 @@ from cavmae_sync.weights import (
     save_model,
     to_official,
 )
-from cavmae_sync.weights.files import read_file
+from cavmae_sync.weights.weights_file import read_file
 
 from ..model.conftest import tiny_config, tiny_inputs
 

@@ -16,7 +16,7 @@ from cavmae_sync.audit.facts import ClipFacts
 from cavmae_sync.audit.scan import Inventory, Progress, check_source, take_inventory
 from cavmae_sync.audit.states import Audit, State, judge
 from cavmae_sync.data import ClipList, PrepareConfig
-from cavmae_sync.shown import notes_of
+from cavmae_sync.safe_text import table_caption
 
 FACTS_FILE: Final = "facts.jsonl"
 #: What each state says, for people.
@@ -113,7 +113,7 @@ class AuditReport:
         total = len(self.audit.expected)
         table = Table(
             title="audit",
-            caption=notes_of(self.caption()),
+            caption=table_caption(self.caption()),
             caption_justify="left",
             title_justify="left",
         )

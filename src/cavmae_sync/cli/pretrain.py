@@ -20,7 +20,7 @@ _WORTH_SAYING = 0.05
 
 if TYPE_CHECKING:
     from cavmae_sync.recipes import RunResult
-    from cavmae_sync.training import StepReport, Watchers
+    from cavmae_sync.training import Callbacks, StepReport
 
 
 def pretrain(
@@ -72,9 +72,9 @@ def pretrain(
         if show_config:
             print_lines(RunFolder.open(resume).config().model_dump_json(indent=2))
             return
-        with _watched() as watchers:
+        with _watched() as callbacks:
             result = continue_pretraining(
-                resume, data=data, validation=validation, device=device, watchers=watchers
+                resume, data=data, validation=validation, device=device, callbacks=callbacks
             )
     else:
         if recipe is None:
@@ -85,9 +85,15 @@ def pretrain(
             return
         if data is None or out is None:
             raise ConfigError("A new run needs --data DATASET and --out RUN.")
-        with _watched() as watchers:
+        with _watched() as callbacks:
             result = run_pretraining(
-                config, data=data, out=out, validation=validation, init=init, device=device, watchers=watchers
+                config,
+                data=data,
+                out=out,
+                validation=validation,
+                init=init,
+                device=device,
+                callbacks=callbacks,
             )
     _print_result(result, as_json=as_json)
 
@@ -114,11 +120,11 @@ def _print_result(result: "RunResult", *, as_json: bool) -> None:
 
 
 @contextmanager
-def _watched() -> Iterator["Watchers"]:
-    from cavmae_sync.training import Watchers
+def _watched() -> Iterator["Callbacks"]:
+    from cavmae_sync.training import Callbacks
 
     with stop_on_signal() as should_stop, show_progress("pretraining") as advance:
-        yield Watchers(on_step=lambda report: _show(advance, report), should_stop=should_stop)
+        yield Callbacks(on_step=lambda report: _show(advance, report), should_stop=should_stop)
 
 
 def _show(advance: Advance, report: "StepReport") -> None:

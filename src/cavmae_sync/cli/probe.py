@@ -142,20 +142,22 @@ def _open(
             "Parquet file."
         )
     checks, (name, *overrides) = Checks(), recipe
-    config = checks.of(lambda: find_probe_recipe(name).with_overrides(_words(overrides, is_for_model=False)))
+    config = checks.collect(
+        lambda: find_probe_recipe(name).with_overrides(_words(overrides, is_for_model=False))
+    )
     opened = {
-        split: checks.of(lambda path=path: PreparedDataset.open(path))
+        split: checks.collect(lambda path=path: PreparedDataset.open(path))
         for split, path in datasets.items()
         if path is not None
     }
     if out is not None:
-        checks.of(lambda: check_probing(config, out=out, allow_overlap=allow_overlap, **opened))
-    found = checks.of(lambda: find_weights(run_or_weights))  # once: a name may mean others tomorrow
+        checks.collect(lambda: check_probing(config, out=out, allow_overlap=allow_overlap, **opened))
+    found = checks.collect(lambda: find_weights(run_or_weights))  # once: a name may mean others tomorrow
     embedder = None
     if found is not None:
         words = _words(overrides, is_for_model=True)
-        embedder = checks.of(lambda: open_embedder(found, words, device=device, precision=precision))
-    checks.end()
+        embedder = checks.collect(lambda: open_embedder(found, words, device=device, precision=precision))
+    checks.raise_errors()
     assert config  # or it had ended
     assert embedder
     assert found

@@ -19,7 +19,7 @@ from rich.progress import (
 from rich.text import Text
 
 from cavmae_sync.cli.terminal import Terminal
-from cavmae_sync.shown import one_line
+from cavmae_sync.safe_text import escape_line
 
 #: Called with what is done, what there is in all, and a short note.
 Advance = Callable[[int, int, str], None]
@@ -69,8 +69,8 @@ def show_progress(title: str) -> Iterator[Advance]:
 
         def advance(done: int, total: int, note: str = "") -> None:
             if progress.tasks[0].total is None:  # what earlier starts did says nothing about the pace of this
-                progress.reset(task, completed=done, total=total, note=one_line(note))
-            progress.update(task, completed=done, total=total, note=one_line(note))
+                progress.reset(task, completed=done, total=total, note=escape_line(note))
+            progress.update(task, completed=done, total=total, note=escape_line(note))
 
         yield advance
 

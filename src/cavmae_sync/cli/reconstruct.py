@@ -12,7 +12,7 @@ from cavmae_sync.choices import Precision
 from cavmae_sync.cli.open import check_new, check_output, open_embedder
 from cavmae_sync.cli.terminal import Terminal, print_lines
 from cavmae_sync.cli.types import Json, Overwrite
-from cavmae_sync.shown import notes_of
+from cavmae_sync.safe_text import table_caption
 
 if TYPE_CHECKING:
     from cavmae_sync.tasks.reconstruction.reconstruct_video import Inpainted
@@ -113,7 +113,7 @@ def _table(found: "Inpainted", name: str) -> Table:
     )
     table = Table(
         title=f"{name} at {found.seconds:.2f} s",
-        caption=notes_of(notes),
+        caption=table_caption(notes),
         title_justify="left",
         caption_justify="left",
     )

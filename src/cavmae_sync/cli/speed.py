@@ -10,7 +10,7 @@ from rich.table import Table
 from cavmae_sync.cli.progress import show_progress
 from cavmae_sync.cli.terminal import Terminal, print_lines
 from cavmae_sync.cli.types import Json
-from cavmae_sync.shown import notes_of
+from cavmae_sync.safe_text import table_caption
 
 if TYPE_CHECKING:
     from cavmae_sync.doctor.speed import PrecisionSpeed, SpeedReport
@@ -54,7 +54,7 @@ def speed(run_or_weights: Path | None = None, /, *, device: str | None = None, a
         print_lines(json.dumps(content, indent=2))
         return
     console = Terminal()
-    console.print(_table(report), notes_of(_notes(report, keeps_memory=keeps_memory)), highlight=False)
+    console.print(_table(report), table_caption(_notes(report, keeps_memory=keeps_memory)), highlight=False)
     if run_or_weights is None:
         console.print("Weights are random: times are right, errors of trained weights are others.")
 

@@ -10,13 +10,13 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
-from cavmae_sync.shown import one_line, safe_lines
+from cavmae_sync.safe_text import escape_line, escape_lines
 
 
 class Terminal(Console):
     """Prints texts as they are: no markup, no emoji codes, and every string is one line.
 
-    Several lines are several calls, `print_lines`, or what `cavmae_sync.shown` makes for a table.
+    Several lines are several calls, `print_lines`, or what `cavmae_sync.safe_text` makes for a table.
 
     Args:
         settings: As for rich's `Console`.
@@ -27,12 +27,12 @@ class Terminal(Console):
 
     def render_str(self, text: str, **options: Any) -> Text:
         """A string as rich's text; rich asks here for all strings, those in tables too."""
-        return super().render_str(one_line(text), **options | {"markup": False, "emoji": False})
+        return super().render_str(escape_line(text), **options | {"markup": False, "emoji": False})
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
         """Pieces of text on their way out: those that were no strings are made safe too."""
         for segment in super().render(renderable, options):
-            yield segment if segment.control else Segment(safe_lines(segment.text), segment.style)
+            yield segment if segment.control else Segment(escape_lines(segment.text), segment.style)
 
 
 def print_line(text: str) -> None:
@@ -42,14 +42,14 @@ def print_line(text: str) -> None:
 
 def print_lines(text: str) -> None:
     """Print text of our own making to standard output, JSON for example; its line breaks are kept."""
-    print(safe_lines(text).removesuffix("\n"))
+    print(escape_lines(text).removesuffix("\n"))
 
 
 @contextmanager
 def readable_warnings() -> Iterator[None]:
     """Warnings are shown as one safe line each while this lasts."""
     before = warnings.formatwarning
-    warnings.formatwarning = lambda message, *_, **__: f"warning: {one_line(str(message))}\n"
+    warnings.formatwarning = lambda message, *_, **__: f"warning: {escape_line(str(message))}\n"
     try:
         yield
     finally:

@@ -3,7 +3,7 @@
 from cavmae_sync.compute.allocator import keep_freed_memory
 from cavmae_sync.compute.attention import AttentionKernel, attend, choose_attention
 from cavmae_sync.compute.device import choose_device
-from cavmae_sync.compute.int8 import Int8Products, lacks_int8
+from cavmae_sync.compute.int8 import Int8Products, int8_problem
 from cavmae_sync.compute.precision import (
     check_precision_on,
     float32_setting,
@@ -41,8 +41,8 @@ __all__ = [
     "float32_products_in",
     "float32_setting",
     "inference_products_in",
+    "int8_problem",
     "keep_freed_memory",
-    "lacks_int8",
     "loss_scaler",
     "matrix_products_in",
     "product_rate",

@@ -34,7 +34,7 @@ _ROWS_AT_ONCE: Final = 256
 _FEWEST_ROWS, _WIDTH_STEP = 17, 8
 
 
-def lacks_int8(device: torch.device) -> str | None:
+def int8_problem(device: torch.device) -> str | None:
     """Why this device cannot multiply int8 matrices exactly; None where it can."""
     try:
         extreme = torch.full((_FEWEST_ROWS, 64), _LARGEST, dtype=torch.int8, device=device)
@@ -65,7 +65,7 @@ class Int8Products(TorchFunctionMode):
 
     def __init__(self, device: torch.device) -> None:
         super().__init__()
-        reason = lacks_int8(device)
+        reason = int8_problem(device)
         if reason is not None:
             raise ConfigError(f"precision=int8 is not to be had here: {reason}. Use float32 or bfloat16.")
         self._rounded: dict[int, _RoundedWeight] = {}

@@ -14,7 +14,7 @@ from PIL import Image
 from cavmae_sync.inputs import log_mel
 from cavmae_sync.media.flac import encode_flac
 from cavmae_sync.paper import SAMPLE_RATE_HZ
-from cavmae_sync.untrusted import read_picture
+from cavmae_sync.untrusted import decode_image
 
 _MOST_PIXELS = 4096 * 4096
 
@@ -73,6 +73,6 @@ def decode_jpeg(content: bytes) -> NDArray[np.uint8]:
     Raises:
         ValueError: It is none, is damaged, or has more than 4096 x 4096 pixels.
     """
-    image = read_picture(content, formats=("JPEG",), most_pixels=_MOST_PIXELS)
+    image = decode_image(content, formats=("JPEG",), most_pixels=_MOST_PIXELS)
     # Converting would copy once more, also from RGB to RGB.
     return np.array(image if image.mode == "RGB" else image.convert("RGB"))

@@ -174,27 +174,27 @@ def write_table(table: pa.Table, path: Path) -> None:
         pq.write_table(table.combine_chunks(), part, compression="zstd", write_page_checksum=True)
 
 
-def read_table(path: Path, schema: pa.Schema, *, way_out: str = "Prepare the dataset again.") -> pa.Table:
+def read_table(path: Path, schema: pa.Schema, *, remedy: str = "Prepare the dataset again.") -> pa.Table:
     """Read the columns of `schema`; others, of later versions, are left out.
 
     Args:
         path: A Parquet file.
         schema: Columns that it must have.
-        way_out: What to do about a damaged file, a sentence.
+        remedy: What to do about a damaged file, a sentence.
 
     Raises:
         DatasetError: The file is missing, is not Parquet, lacks columns, or has gaps; names the column.
     """
     if not path.is_file():
-        raise DatasetError(f"{path} is missing or is no file. {way_out}")
+        raise DatasetError(f"{path} is missing or is no file. {remedy}")
     try:
         table = _read_columns(path, schema.names).cast(schema).combine_chunks()
     except _DAMAGE as error:
         name = _bad_column(path, schema)
         place = f"{path}, column {name}," if name else str(path)
-        raise DatasetError(f"{place} is not the table it should be: {error}. {way_out}") from error
+        raise DatasetError(f"{place} is not the table it should be: {error}. {remedy}") from error
     if name := column_with_gaps(table):
-        raise DatasetError(f"{path}, column {name}, has rows without a value. {way_out}")
+        raise DatasetError(f"{path}, column {name}, has rows without a value. {remedy}")
     return table
 
 

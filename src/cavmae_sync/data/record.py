@@ -10,7 +10,7 @@ from cavmae_sync.data.manifest import DATASET_FILE, SCHEMA_VERSION, SHARDS_FOLDE
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.untrusted import check_subfolder, checked, read_object, size_inside
 
-_WAY_OUT: Final = "Copy the dataset again, or prepare it again."
+_REMEDY: Final = "Copy the dataset again, or prepare it again."
 _HASH: Final = "^[0-9a-f]{64}$"
 
 
@@ -58,14 +58,14 @@ def read_record(folder: Path) -> dict[str, Any]:
             f"{folder} is not a complete prepared dataset: {why}. "
             'Run "cavmae-sync prepare" on your videos, again if it was interrupted.'
         )
-    record = read_object(path, way_out=_WAY_OUT)
+    record = read_object(path, remedy=_REMEDY)
     found = record.get("schema_version")
     if found != SCHEMA_VERSION:
         raise DatasetError(
             f"{path} has schema version {found!r:.40}, this program reads {SCHEMA_VERSION}. Prepare the "
             "dataset again, or use the version of the program that made it."
         )
-    checked(record, DatasetRecord, path=path, way_out=_WAY_OUT)
+    checked(record, DatasetRecord, path=path, remedy=_REMEDY)
     return record
 
 
@@ -80,7 +80,7 @@ def config_of(folder: Path, record: dict[str, Any]) -> PrepareConfig:
         PrepareConfig,
         path=folder / DATASET_FILE,
         field="plan.config",
-        way_out=_WAY_OUT,
+        remedy=_REMEDY,
     )
 
 
@@ -100,5 +100,5 @@ def check_shards(folder: Path, record: dict[str, Any]) -> None:
         if found != shard["num_bytes"]:
             raise DatasetError(
                 f"{shards}/{shard['name']} should have {shard['num_bytes']} bytes but "
-                f"{'is missing' if found is None else f'has {found}'}. {_WAY_OUT}"
+                f"{'is missing' if found is None else f'has {found}'}. {_REMEDY}"
             )

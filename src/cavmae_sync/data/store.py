@@ -37,7 +37,7 @@ from cavmae_sync.errors import DatasetError, DecodeError
 from cavmae_sync.media.flac import FLAC_MD5, decode_flac
 from cavmae_sync.paper import NUM_MELS
 
-_WAY_OUT: Final = "Copy the dataset again, or prepare it again."
+_REMEDY: Final = "Copy the dataset again, or prepare it again."
 _LOG_MEL_DTYPE = np.dtype("<f2")
 
 
@@ -162,7 +162,7 @@ class PreparedDataset:
         try:
             return decode_jpeg(content)
         except ValueError as error:
-            raise DatasetError(f"{self._place(row)}, frame {frame}: {error}. {_WAY_OUT}") from error
+            raise DatasetError(f"{self._place(row)}, frame {frame}: {error}. {_REMEDY}") from error
 
     def read_frames(self, places: Sequence[tuple[int, int]]) -> Tensor:
         """Several frames of one size: a tensor, uint8 [P, H, W, C].
@@ -203,7 +203,7 @@ class PreparedDataset:
         try:
             return decode_flac(content)
         except DecodeError as error:
-            raise DatasetError(f"{self._place(row)}, sound: {error} {_WAY_OUT}") from error
+            raise DatasetError(f"{self._place(row)}, sound: {error} {_REMEDY}") from error
 
     def read_sound_digest(self, index: int) -> bytes:
         """MD5 of a clip's samples, which stands in the head of its FLAC: equal sound, equal digest."""

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 from rich.table import Table
 from rich.text import Text
 
-from cavmae_sync.shown import text_of, title_of
+from cavmae_sync.safe_text import cell_text, table_title
 
 #: "note" is worth knowing and no failure. "unknown" is a check that was asked for and could not be made;
 #: "skipped" one that nobody asked for, or that has no meaning here.
@@ -127,7 +127,7 @@ class DoctorReport:
     def to_table(self) -> Table:
         """For people: one row per check. Print with rich, and the verdict below it."""
         table = Table(
-            title=title_of(f"doctor: {self.subject}"),
+            title=table_title(f"doctor: {self.subject}"),
             title_justify="left",
             box=None,
             pad_edge=False,
@@ -137,5 +137,5 @@ class DoctorReport:
         table.add_column("what was found", overflow="fold")
         for finding in self.findings:
             style = _STYLES[finding.status]
-            table.add_row(Text(finding.status, style=style), finding.check, text_of(finding.text()))
+            table.add_row(Text(finding.status, style=style), finding.check, cell_text(finding.text()))
         return table

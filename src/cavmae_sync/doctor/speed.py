@@ -30,7 +30,7 @@ from cavmae_sync.errors import WeightsError
 from cavmae_sync.exchange.proof import PROOF_FRAMES, read_proof_clip
 from cavmae_sync.inputs import ModelInput, model_input
 from cavmae_sync.model import CAVMAESync
-from cavmae_sync.model.operations import embedding_operations
+from cavmae_sync.model.flops import embedding_flops
 
 #: A precision whose products are slower than this share of float32's is not tried: it would take minutes.
 _WORTH_TRYING: Final = 0.5
@@ -129,7 +129,7 @@ def measure_speed(
     kind = choose_float32_products(device)
     rates = product_rates(device, float32_products=kind)
     counts = [int(differs_from_previous(rows).sum()) for rows in (inputs.frames_TCHW, inputs.segments_TLM)]
-    operations = embedding_operations(model.config, num_frames=counts[0], num_segments=counts[1])
+    operations = embedding_flops(model.config, num_frames=counts[0], num_segments=counts[1])
     exact_PD = _vectors(Embedder(model, device=device, float32_products=kind), _some(inputs))
     found: list[PrecisionSpeed] = []
     for precision, rate in rates.items():

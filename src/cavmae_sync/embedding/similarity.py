@@ -17,7 +17,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from cavmae_sync.checks import no_such
+from cavmae_sync.checks import unknown_name
 from cavmae_sync.choices import AggregationName
 from cavmae_sync.compute import float32_products_in
 
@@ -132,7 +132,7 @@ def similarity_blocks(
     Args and errors as `similarity_matrix`.
     """
     if aggregation not in AGGREGATIONS:
-        raise ValueError(no_such("aggregation", aggregation, AGGREGATIONS))
+        raise ValueError(unknown_name("aggregation", aggregation, AGGREGATIONS))
     _check_embeddings(query_QTD, gallery_GTD, is_diagonal=aggregation.startswith("diagonal"))
     queries, gallery = _Tiles(query_QTD), _Tiles(gallery_GTD)
     return _blocks(queries, gallery, aggregate=AGGREGATIONS[aggregation])

@@ -24,10 +24,10 @@ from cavmae_sync.weights import Provenance, load_weights, save_model, weights_fi
 from cavmae_sync.weights.layouts.check import CLASSIFIER_HEADS, TITLES
 from cavmae_sync.weights.layouts.official import to_official
 from cavmae_sync.weights.layouts.original import Original
+from cavmae_sync.weights.layouts.recognize import bare_name
 from cavmae_sync.weights.load import LoadedWeights
 from cavmae_sync.weights.provenance import sha256_of
-from cavmae_sync.weights.recognize import bare_name
-from cavmae_sync.weights.safetensors_file import write_safetensors
+from cavmae_sync.weights.save import write_safetensors
 
 WEIGHTS_FILE: Final = "weights.safetensors"
 #: Fields of a model that no tensor of a foreign file shows.
@@ -347,7 +347,7 @@ def _conversion(
         num_values=sum(value.numel() for value in tensors.values()),
         fresh=loaded.fresh,
         kept=() if original is None else tuple(original.kept),
-        left_behind=loaded.read.file.left_behind,
+        left_behind=loaded.read.file.other_entries,
         head=None if probe is None else probe.head_config,
     )
 

@@ -8,15 +8,15 @@ from cavmae_sync.losses.contrastive import (
     contrastive_loss,
     gather_nothing,
 )
-from cavmae_sync.losses.reconstruction import normalize_patches, reconstruction_loss
-from cavmae_sync.losses.total import (
+from cavmae_sync.losses.pretraining import (
     LossConfig,
     PretrainLosses,
     combine_losses,
-    compared_rows,
-    contrast_of,
+    compare_embeddings,
+    compared_embeddings,
     pretrain_losses,
 )
+from cavmae_sync.losses.reconstruction import normalize_patches, reconstruction_loss
 
 __all__ = [
     "Contrast",
@@ -26,8 +26,8 @@ __all__ = [
     "LossConfig",
     "PretrainLosses",
     "combine_losses",
-    "compared_rows",
-    "contrast_of",
+    "compare_embeddings",
+    "compared_embeddings",
     "contrastive_loss",
     "gather_nothing",
     "normalize_patches",

@@ -21,7 +21,7 @@ def reconstruction_loss(prediction_PMX: Tensor, target_PMX: Tensor, *, normalize
 
     Args:
         prediction_PMX: Predicted values of the hidden patches, `[P, M, X]`.
-        target_PMX: True values of the same patches of the normalised picture, `[P, M, X]`.
+        target_PMX: True values of the same patches of the normalised image, `[P, M, X]`.
         normalize_pixels: Whether the target is standardised patch by patch.
 
     Raises:

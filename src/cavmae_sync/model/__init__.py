@@ -1,7 +1,7 @@
 """Batches in, tokens, embeddings and reconstructions out."""
 
 from cavmae_sync.model.block import Modality
-from cavmae_sync.model.cavmae_sync import CAVMAESync, PretrainOutput, Wanted
+from cavmae_sync.model.cavmae_sync import CAVMAESync, PretrainOutput, RequestedOutputs
 from cavmae_sync.model.config import DecoderConfig, ModelConfig
 from cavmae_sync.model.masking import Mask, MaskingConfig, MaskPair, structured_noise, take_tokens
 from cavmae_sync.model.patches import patchify, segment_image, unpatchify
@@ -18,7 +18,7 @@ __all__ = [
     "Modality",
     "ModelConfig",
     "PretrainOutput",
-    "Wanted",
+    "RequestedOutputs",
     "patchify",
     "segment_image",
     "structured_noise",

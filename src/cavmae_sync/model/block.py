@@ -40,15 +40,15 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)
 
-    def forward(self, tokens_BND: Tensor, asking_BMD: Tensor | None = None) -> Tensor:
-        """`[B, N, D]` to `[B, N, D]`; or what `asking_BMD` see in them, `[B, M, D]`."""
+    def forward(self, tokens_BND: Tensor, queries_BMD: Tensor | None = None) -> Tensor:
+        """`[B, N, D]` to `[B, N, D]`; or what `queries_BMD` see in them, `[B, M, D]`."""
         width = tokens_BND.shape[-1]
-        if asking_BMD is None:
+        if queries_BMD is None:
             query, key, value = self._by_head(self.qkv(tokens_BND), 3)
         else:
             # One weight for all three, as in the field's files: its first third makes the queries.
             weight, bias = self.qkv.weight, self.qkv.bias
-            (query,) = self._by_head(F.linear(asking_BMD, weight[:width], bias[:width]), 1)
+            (query,) = self._by_head(F.linear(queries_BMD, weight[:width], bias[:width]), 1)
             key, value = self._by_head(F.linear(tokens_BND, weight[width:], bias[width:]), 2)
         mixed = attend(query, key, value).transpose(1, 2)
         return self.proj(mixed.flatten(2))
@@ -96,18 +96,18 @@ class Block(nn.Module):
             self.add_module(f"norm2{_SUFFIX[use]}", layer_norm(width))
 
     def forward(
-        self, tokens_BND: Tensor, use: NormUse = "shared", *, asked_BM: Tensor | None = None
+        self, tokens_BND: Tensor, use: NormUse = "shared", *, query_index_BM: Tensor | None = None
     ) -> Tensor:
         """`[B, N, D]` to `[B, N, D]` with the norms of `use`.
 
         Args:
             tokens_BND: All tokens; all are looked at.
             use: Which pair of norms.
-            asked_BM: int64 `[B, M]`, the only tokens whose result is read; the result is `[B, M, D]` then.
+            query_index_BM: int64 `[B, M]`, the tokens whose result is read; gives `[B, M, D]`.
                 For the last block of a chain.
         """
         if not torch.is_grad_enabled():
-            return _transform(self, tokens_BND, use, asked_BM)
+            return _transform(self, tokens_BND, use, query_index_BM)
         if self.recomputes:
             # Nothing in a block is random, so no random state need be kept for the second time.
             result = checkpoint(
@@ -115,24 +115,24 @@ class Block(nn.Module):
                 self,
                 tokens_BND,
                 use,
-                asked_BM,
+                query_index_BM,
                 use_reentrant=False,
                 preserve_rng_state=False,
             )
             assert isinstance(result, Tensor)
             return result
-        return self.trained(self, tokens_BND, use, asked_BM)
+        return self.trained(self, tokens_BND, use, query_index_BM)
 
 
-def _transform(block: Block, tokens_BND: Tensor, use: NormUse, asked_BM: Tensor | None) -> Tensor:
+def _transform(block: Block, tokens_BND: Tensor, use: NormUse, query_index_BM: Tensor | None) -> Tensor:
     """A function, not a method: compiled once it serves all blocks, and a copied one uses its own weights."""
     norm1, norm2 = (block.get_submodule(f"norm{k}{_SUFFIX[use]}") for k in (1, 2))
     normed_BND = norm1(tokens_BND)
-    if asked_BM is None:
+    if query_index_BM is None:
         tokens_BND = tokens_BND + block.attn(normed_BND)
     else:
-        asking_BMD = take_tokens(normed_BND, asked_BM)
-        tokens_BND = take_tokens(tokens_BND, asked_BM) + block.attn(normed_BND, asking_BMD)
+        queries_BMD = take_tokens(normed_BND, query_index_BM)
+        tokens_BND = take_tokens(tokens_BND, query_index_BM) + block.attn(normed_BND, queries_BMD)
     return tokens_BND + block.mlp(norm2(tokens_BND))
 
 
@@ -156,13 +156,13 @@ def run_blocks(
     row_BND: Tensor,
     *,
     use: NormUse = "shared",
-    asked_BM: Tensor | None = None,
+    query_index_BM: Tensor | None = None,
 ) -> Tensor:
-    """A chain of one or more blocks; the last gives the tokens of `asked_BM` only, where it is given."""
+    """Chain of one or more blocks; the last computes only the tokens of `query_index_BM`, if given."""
     *first, last = blocks
     for block in first:
         row_BND = block(row_BND, use)
-    return last(row_BND, use, asked_BM=asked_BM)
+    return last(row_BND, use, query_index_BM=query_index_BM)
 
 
 @torch.no_grad()

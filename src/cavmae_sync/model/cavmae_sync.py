@@ -30,7 +30,7 @@ Predicted = Literal["all", "hidden", "none"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Wanted:
+class RequestedOutputs:
     """What of a masked pass is read. The rest is not computed; what is read stays what it is.
 
     Attributes:
@@ -129,7 +129,7 @@ class CAVMAESync(nn.Module):
         audio_mask: Mask,
         visual_mask: Mask,
         contrastive_masks: MaskPair | None = None,
-        wanted: Wanted | None = None,
+        outputs: RequestedOutputs | None = None,
     ) -> PretrainOutput:
         """One pretraining pass.
 
@@ -140,7 +140,7 @@ class CAVMAESync(nn.Module):
             visual_mask: Patches of the frames hidden from the encoder.
             contrastive_masks: A second encoder pass with these masks gives the aligned tokens; None
                 takes them from the same pass, as published.
-            wanted: What is read of the output; None computes all of it.
+            outputs: What is read of the output; None computes all of it.
 
         Raises:
             WeightsError: The model has no decoder, and predictions are wanted.
@@ -148,25 +148,25 @@ class CAVMAESync(nn.Module):
         Source:
             Spec 2.5 and 2.7.
         """
-        wanted = wanted or Wanted()
+        outputs = outputs or RequestedOutputs()
         masks = MaskPair(audio=audio_mask, visual=visual_mask)
-        predicts = wanted.predicted != "none"
+        predicts = outputs.predicted != "none"
         tokens = self.trunk(segments_PLM, frames_PCHW, masks if predicts else contrastive_masks or masks)
         audio_PNX, visual_PNX = (
-            self._decode(tokens, masks, only_hidden=wanted.predicted == "hidden")
+            self._decode(tokens, masks, only_hidden=outputs.predicted == "hidden")
             if predicts
             else (segments_PLM.new_zeros(len(segments_PLM), 0, 1) for _ in range(2))
         )
         if predicts and contrastive_masks is not None:
             tokens = self.trunk(segments_PLM, frames_PCHW, contrastive_masks)
         return PretrainOutput(
-            audio=self.joint.align(tokens.audio, "audio", with_patches=wanted.patch_tokens),
-            visual=self.joint.align(tokens.visual, "visual", with_patches=wanted.patch_tokens),
+            audio=self.joint.align(tokens.audio, "audio", with_patches=outputs.patch_tokens),
+            visual=self.joint.align(tokens.visual, "visual", with_patches=outputs.patch_tokens),
             audio_reconstruction_PNX=audio_PNX,
             visual_reconstruction_PNX=visual_PNX,
             audio_mask=audio_mask,
             visual_mask=visual_mask,
-            predicted=wanted.predicted,
+            predicted=outputs.predicted,
         )
 
     def recompute_blocks(self, *, recompute: bool) -> None:

@@ -71,7 +71,7 @@ class Decoder(nn.Module):
         if only_hidden:
             hidden = audio_mask.hidden_index(), visual_mask.hidden_index() + split
             split, asked = hidden[0].shape[1], torch.cat(hidden, dim=1)
-        row = self.norm(run_blocks(self.blocks, row, asked_BM=asked))
+        row = self.norm(run_blocks(self.blocks, row, query_index_BM=asked))
         return self.predict_a(row[:, :split]), self.predict_v(row[:, split:])
 
     @torch.no_grad()

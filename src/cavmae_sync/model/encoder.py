@@ -1,4 +1,4 @@
-"""One modality's encoder: pictures in, tokens out. Training passes a mask; inference does not."""
+"""One modality's encoder: images in, tokens out. Training passes a mask; inference does not."""
 
 import torch
 from torch import Tensor, nn
@@ -36,9 +36,9 @@ class ModalityEncoder(nn.Module):
             Block(config.width, heads=config.heads, mlp_ratio=config.mlp_ratio) for _ in range(config.depth)
         )
 
-    def forward(self, pictures_PCHW: Tensor, mask: Mask | None = None) -> Encoded:
+    def forward(self, images_PCHW: Tensor, mask: Mask | None = None) -> Encoded:
         """Tokens before the joint layer; patches are the kept ones when a mask is given."""
-        patches_PND = self.patch_embed(pictures_PCHW) + self.positions_ND + self.modality
+        patches_PND = self.patch_embed(images_PCHW) + self.positions_ND + self.modality
         if mask is not None:
             patches_PND = mask.take(patches_PND)
         count = patches_PND.shape[0]  # not len(), which fixes the number in an exported graph
@@ -47,7 +47,7 @@ class ModalityEncoder(nn.Module):
             global_token_PD=None if self.global_token is None else self.global_token.expand(count, -1),
             register_tokens_PRD=None if self.registers is None else self.registers.expand(count, -1, -1),
         )
-        return tokens.from_row(run_blocks(self.blocks, tokens.in_a_row()))
+        return tokens.from_sequence(run_blocks(self.blocks, tokens.to_sequence()))
 
     @torch.no_grad()
     def initialize(self, *, generator: torch.Generator | None) -> None:

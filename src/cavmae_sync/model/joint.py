@@ -47,17 +47,17 @@ class JointLayer(nn.Module):
                 block then computes nothing else.
         """
         entering = self._entering(tokens)
-        row = entering.in_a_row()
+        row = entering.to_sequence()
         only_global = entering.global_token_PD is not None and not with_patches
         asked = row.new_zeros(len(row), 1, dtype=torch.int64) if only_global else None
         head = self.head_a if modality == "audio" else self.head_v
-        row = run_blocks(self.blocks, row, use=modality, asked_BM=None if len(head) else asked)
+        row = run_blocks(self.blocks, row, use=modality, query_index_BM=None if len(head) else asked)
         if len(head):
-            row = run_blocks(head, row, asked_BM=asked)
+            row = run_blocks(head, row, query_index_BM=asked)
         row = (self.norm_a if modality == "audio" else self.norm_v)(row)
         if only_global:
             return Encoded(patch_tokens_PND=row[:, 1:], global_token_PD=row[:, 0])
-        return entering.from_row(row).without_registers()
+        return entering.from_sequence(row).without_registers()
 
     def fuse(self, tokens: EncodedPair) -> tuple[Tensor, Tensor]:
         """Both modalities together, without global tokens (released code; the paper's text differs).
@@ -75,10 +75,10 @@ class JointLayer(nn.Module):
             )
             for part in (tokens.audio, tokens.visual)
         )
-        audio_row, visual_row = audio.in_a_row(), visual.in_a_row()
+        audio_row, visual_row = audio.to_sequence(), visual.to_sequence()
         row = self.norm(run_blocks(self.blocks, torch.cat([audio_row, visual_row], dim=1)))
         split = audio_row.shape[1]
-        return audio.from_row(row[:, :split]).patch_tokens_PND, visual.from_row(
+        return audio.from_sequence(row[:, :split]).patch_tokens_PND, visual.from_sequence(
             row[:, split:]
         ).patch_tokens_PND
 

@@ -69,7 +69,7 @@ class Mask:
         return take_tokens(tokens_PND, self.keep_PK)
 
     def hidden_index(self) -> Tensor:
-        """int64 `[P, M]`, indices of the M = N - K hidden patches, in their order in the picture."""
+        """int64 `[P, M]`, indices of the M = N - K hidden patches, in their order in the image."""
         # Sorting, not `nonzero`: the length of that is known only after waiting for the device.
         order_PN = self.hidden_PN.long().argsort(dim=1, descending=True, stable=True)
         return order_PN[:, : self.hidden_PN.shape[1] - self.keep_PK.shape[1]]

@@ -1,4 +1,4 @@
-"""Pictures to patches and back, for frames and for spectrogram segments alike.
+"""Images to patches and back, for frames and for spectrogram segments alike.
 
 P (clip, frame) pairs, C channels, H W pixels, L spectrogram frames, M mel bins, N patches, D width,
 X values of a patch (16 * 16 * C).
@@ -13,12 +13,12 @@ from cavmae_sync.paper import PATCH_SIZE
 
 
 def segment_image(segments_PLM: Tensor) -> Tensor:
-    """A segment as a one-channel picture, frequency down and time across: `[P, 1, M, L]`."""
+    """A segment as a one-channel image, frequency down and time across: `[P, 1, M, L]`."""
     return segments_PLM.transpose(1, 2).unsqueeze(1)
 
 
-def patchify(pictures_PCHW: Tensor) -> Tensor:
-    """Cut pictures into patches, row by row.
+def patchify(images_PCHW: Tensor) -> Tensor:
+    """Cut images into patches, row by row.
 
     Returns:
         `[P, N, X]`; a patch's values are ordered row in patch, column in patch, channel (fastest).
@@ -26,19 +26,19 @@ def patchify(pictures_PCHW: Tensor) -> Tensor:
     Source:
         Spec 2.7.
     """
-    num_pictures, channels, height, width = pictures_PCHW.shape
+    num_images, channels, height, width = images_PCHW.shape
     rows, columns = height // PATCH_SIZE, width // PATCH_SIZE
-    grid = pictures_PCHW.reshape(num_pictures, channels, rows, PATCH_SIZE, columns, PATCH_SIZE)
-    return grid.permute(0, 2, 4, 3, 5, 1).reshape(num_pictures, rows * columns, -1)
+    grid = images_PCHW.reshape(num_images, channels, rows, PATCH_SIZE, columns, PATCH_SIZE)
+    return grid.permute(0, 2, 4, 3, 5, 1).reshape(num_images, rows * columns, -1)
 
 
 def unpatchify(patches_PNX: Tensor, *, grid: tuple[int, int]) -> Tensor:
     """The inverse of `patchify`: `[P, C, H, W]` from patches of a (rows, columns) grid."""
     rows, columns = grid
-    num_pictures, channels = len(patches_PNX), patches_PNX.shape[-1] // PATCH_SIZE**2
-    blocks = patches_PNX.reshape(num_pictures, rows, columns, PATCH_SIZE, PATCH_SIZE, channels)
+    num_images, channels = len(patches_PNX), patches_PNX.shape[-1] // PATCH_SIZE**2
+    blocks = patches_PNX.reshape(num_images, rows, columns, PATCH_SIZE, PATCH_SIZE, channels)
     return blocks.permute(0, 5, 1, 3, 2, 4).reshape(
-        num_pictures, channels, rows * PATCH_SIZE, columns * PATCH_SIZE
+        num_images, channels, rows * PATCH_SIZE, columns * PATCH_SIZE
     )
 
 
@@ -49,9 +49,9 @@ class PatchEmbedding(nn.Module):
         super().__init__()
         self.proj = nn.Conv2d(channels, width, kernel_size=PATCH_SIZE, stride=PATCH_SIZE)
 
-    def forward(self, pictures_PCHW: Tensor) -> Tensor:
+    def forward(self, images_PCHW: Tensor) -> Tensor:
         """`[P, N, D]`, row by row."""
-        return self.proj(pictures_PCHW).flatten(2).transpose(1, 2)
+        return self.proj(images_PCHW).flatten(2).transpose(1, 2)
 
     @torch.no_grad()
     def initialize(self, *, generator: torch.Generator | None) -> None:

@@ -28,7 +28,7 @@ class Encoded:
     global_token_PD: Tensor | None = None
     register_tokens_PRD: Tensor | None = None
 
-    def in_a_row(self) -> Tensor:
+    def to_sequence(self) -> Tensor:
         """`[global, patches, registers]` as one `[P, 1 + N + R, D]` sequence."""
         parts = [self.patch_tokens_PND]
         if self.global_token_PD is not None:
@@ -37,8 +37,8 @@ class Encoded:
             parts.append(self.register_tokens_PRD)
         return torch.cat(parts, dim=1) if len(parts) > 1 else parts[0]
 
-    def from_row(self, row_PND: Tensor) -> "Encoded":
-        """The same kinds of token, read back from a sequence laid out by `in_a_row`."""
+    def from_sequence(self, row_PND: Tensor) -> "Encoded":
+        """The same kinds of token, read back from a sequence laid out by `to_sequence`."""
         first = 0 if self.global_token_PD is None else 1
         last = first + self.patch_tokens_PND.shape[1]
         return Encoded(

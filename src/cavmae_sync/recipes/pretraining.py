@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from cavmae_sync import paper
-from cavmae_sync.checks import no_such
+from cavmae_sync.checks import unknown_name
 from cavmae_sync.errors import ConfigError
 from cavmae_sync.inputs import InputConfig
 from cavmae_sync.inputs.augment import AugmentConfig
@@ -175,7 +175,7 @@ def find_recipe(name: str) -> PretrainConfig:
     if original not in RECIPES:
         prefix = TWIN_PREFIX if name.startswith(TWIN_PREFIX) else ""
         raise ConfigError(
-            no_such("recipe", name, [f"{prefix}{each}" for each in sorted(RECIPES)])
+            unknown_name("recipe", name, [f"{prefix}{each}" for each in sorted(RECIPES)])
             + ("" if prefix else f" And {TWIN_PREFIX}NAME, the small twin of each.")
         )
     recipe = RECIPES[original]()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from cavmae_sync import paper
-from cavmae_sync.checks import no_such
+from cavmae_sync.checks import unknown_name
 from cavmae_sync.errors import ConfigError
 from cavmae_sync.inputs.augment import AugmentConfig
 from cavmae_sync.tasks.classification.head_config import AveragingConfig, ClassifierConfig
@@ -113,5 +113,5 @@ def find_probe_recipe(name: str) -> ProbeConfig:
         ConfigError: There is none; lists all.
     """
     if name not in PROBE_RECIPES:
-        raise ConfigError(no_such("recipe", name, PROBE_RECIPES))
+        raise ConfigError(unknown_name("recipe", name, PROBE_RECIPES))
     return PROBE_RECIPES[name]()

@@ -21,10 +21,10 @@ from cavmae_sync.model import CAVMAESync
 from cavmae_sync.tasks.reconstruction.reconstruct import figure_of_reconstruction, rasterize
 from cavmae_sync.tasks.retrieval import evaluate_retrieval
 from cavmae_sync.training import (
+    Callbacks,
     PretrainConfig,
     Pretraining,
     RunFolder,
-    Watchers,
     check_can_compile,
     open_world,
     resolve_auto,
@@ -49,7 +49,7 @@ def run_pretraining(
     validation: Path | None = None,
     init: Path | None = None,
     device: str | None = None,
-    watchers: Watchers | None = None,
+    callbacks: Callbacks | None = None,
 ) -> RunResult:
     """Start a new run.
 
@@ -63,7 +63,7 @@ def run_pretraining(
         validation: Prepared dataset held out; None validates nothing.
         init: Weights to start from: ours, the authors', or an MAE ViT with decoder.
         device: "cpu", "cuda" or "mps"; None takes the best there is.
-        watchers: Who looks on.
+        callbacks: Who looks on.
 
     Raises:
         TrainingError: `out` holds a run, the data do not suffice for a batch, or processes were not started
@@ -91,7 +91,7 @@ def run_pretraining(
             RunFolder.create(out, resolved, environment | facts | reasons)
 
         world.from_main(begin)
-    return continue_pretraining(out, device=device, watchers=watchers)
+    return continue_pretraining(out, device=device, callbacks=callbacks)
 
 
 def continue_pretraining(
@@ -100,7 +100,7 @@ def continue_pretraining(
     data: Path | None = None,
     validation: Path | None = None,
     device: str | None = None,
-    watchers: Watchers | None = None,
+    callbacks: Callbacks | None = None,
 ) -> RunResult:
     """Go on with a run from its newest checkpoint, bit for bit on the CPU.
 
@@ -109,7 +109,7 @@ def continue_pretraining(
         data: Where its dataset lies now, if it was moved.
         validation: Where its held-out dataset lies now, if it was moved.
         device: "cpu", "cuda" or "mps"; None takes the best there is.
-        watchers: Who looks on.
+        callbacks: Who looks on.
 
     Raises:
         TrainingError: There is no run, or the dataset is not the one it began with.
@@ -144,7 +144,7 @@ def continue_pretraining(
             validation=None if held_out is None else _pairs(held_out, config, is_training=False),
             world=world,
             run=run,
-            watchers=_with_retrieval(watchers or Watchers(), held_out, config),
+            callbacks=_with_retrieval(callbacks or Callbacks(), held_out, config),
         )
         is_complete = pretraining.run()
     return RunResult(run=run, num_steps=pretraining.step, is_complete=is_complete)
@@ -206,10 +206,12 @@ def _pairs(prepared: PreparedDataset, config: PretrainConfig, *, is_training: bo
     )
 
 
-def _with_retrieval(watchers: Watchers, held_out: PreparedDataset | None, config: PretrainConfig) -> Watchers:
+def _with_retrieval(
+    callbacks: Callbacks, held_out: PreparedDataset | None, config: PretrainConfig
+) -> Callbacks:
     """Adds retrieval and reconstruction panels on held-out clips."""
     if held_out is None:
-        return watchers
+        return callbacks
     gallery = held_out.head(config.loop.num_retrieval_clips)
     # Of tokens that are compared in training: others have not learned to agree.
     compared: Representation = (
@@ -222,9 +224,9 @@ def _with_retrieval(watchers: Watchers, held_out: PreparedDataset | None, config
         return {name: value.value for name, value in report.metrics.items()}
 
     return replace(
-        watchers,
-        evaluators=({"retrieval": retrieval} if len(gallery) else {}) | dict(watchers.evaluators),
-        painters={
+        callbacks,
+        evaluators=({"retrieval": retrieval} if len(gallery) else {}) | dict(callbacks.evaluators),
+        figures={
             "reconstruction": lambda model: rasterize(
                 figure_of_reconstruction(
                     model,
@@ -234,6 +236,6 @@ def _with_retrieval(watchers: Watchers, held_out: PreparedDataset | None, config
                     normalize_pixels=config.losses.normalize_pixels,
                 )
             ),
-            **watchers.painters,
+            **callbacks.figures,
         },
     )

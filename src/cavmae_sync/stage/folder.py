@@ -20,7 +20,7 @@ from cavmae_sync.errors import DatasetError
 from cavmae_sync.media import read_audio
 from cavmae_sync.paper import SAMPLE_RATE_HZ
 from cavmae_sync.stage.pack import StageObject
-from cavmae_sync.untrusted import read_picture, read_rows
+from cavmae_sync.untrusted import decode_image, read_rows
 
 _SOUND_ENDINGS: Final = (".ogg", ".wav", ".flac")
 _MIN_CLASSES: Final = 4
@@ -72,7 +72,7 @@ class FolderPack:
 
     def draw(self, thing: StageObject) -> NDArray[np.uint8]:
         """Look of an object: (H, W, 4) uint8 RGBA with straight alpha, cropped to what is not transparent."""
-        picture = _read_picture(self._folder / f"{thing.name}.png").convert("RGBA")
+        picture = _read_image(self._folder / f"{thing.name}.png").convert("RGBA")
         picture = picture.crop(picture.getchannel("A").getbbox())
         picture.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
         return np.asarray(picture)
@@ -137,7 +137,7 @@ def _sound_file(folder: Path, name: str) -> Path:
 def _check_picture(path: Path) -> None:
     if not path.is_file():
         raise DatasetError(f"{path} is missing. Add it, or remove {path.stem} from classes.csv.")
-    picture = _read_picture(path)
+    picture = _read_image(path)
     alpha = picture.convert("RGBA").getchannel("A").getextrema()
     if alpha[0] == 255:
         raise DatasetError(
@@ -148,9 +148,9 @@ def _check_picture(path: Path) -> None:
         raise DatasetError(f"{path} is fully transparent. Replace it.")
 
 
-def _read_picture(path: Path) -> Image.Image:
+def _read_image(path: Path) -> Image.Image:
     try:
-        return read_picture(path, formats=("PNG",))
+        return decode_image(path, formats=("PNG",))
     except ValueError as error:
         raise DatasetError(f"{path} is not a PNG that can be read ({error}). Replace it.") from error
 

@@ -143,7 +143,7 @@ def _claim(folder: Path, config: StageConfig, fingerprint: str) -> None:
     }
     path = folder / "stage.json"
     if path.is_file():
-        found = read_object(path, way_out="Use another folder.")
+        found = read_object(path, remedy="Use another folder.")
         if found != wanted:
             raise DatasetError(
                 f"{folder} holds clips of another stage: {_differences(found, wanted)}. "

@@ -14,7 +14,7 @@ from PIL import Image
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.stage.frames import Picture
 from cavmae_sync.stage.scene import Actor, Scene
-from cavmae_sync.untrusted import read_picture
+from cavmae_sync.untrusted import decode_image
 
 #: An object is visible in a frame when at least this share of it shows.
 VISIBLE_SHARE = 0.1
@@ -111,7 +111,7 @@ class ClipTruth:
         """Which object each pixel of a frame shows: (H, W) uint8, 0 is the background."""
         content = self.object_map_pngs[frame_index]
         try:
-            return np.asarray(read_picture(content, formats=("PNG",)))
+            return np.asarray(decode_image(content, formats=("PNG",)))
         except ValueError as error:
             place = f"the truth of {self.video_id}, frame {frame_index},"
             raise DatasetError(f"{place} is damaged ({error}). Make the stage again.") from error

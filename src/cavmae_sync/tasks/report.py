@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 from rich.table import Table
 
-from cavmae_sync.shown import notes_of, title_of
+from cavmae_sync.safe_text import table_caption, table_title
 
 #: "score" is any other number without a unit: d', the adjusted Rand index. "points" is a difference of two
 #: fractions, in [-1, 1].
@@ -123,8 +123,8 @@ class Report:
     def to_table(self) -> Table:
         """For people: one row per metric, percent, and below it what the numbers rest on. Print with rich."""
         table = Table(
-            title=title_of(self.name),
-            caption=notes_of(self._caption()),
+            title=table_title(self.name),
+            caption=table_caption(self._caption()),
             caption_justify="left",
             title_justify="left",
         )

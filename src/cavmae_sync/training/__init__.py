@@ -1,11 +1,10 @@
 """The loop: batches, masks, losses, updates, checkpoints."""
 
 from cavmae_sync.training.auto_values import check_can_compile, is_resolved_from, resolve_auto
-from cavmae_sync.training.config import LoopConfig, OptimConfig, PretrainConfig, RatePiece
+from cavmae_sync.training.config import LearningRateRamp, LoopConfig, OptimConfig, PretrainConfig
 from cavmae_sync.training.distributed import World, open_world
-from cavmae_sync.training.log import read_metrics
-from cavmae_sync.training.masks import MaskSource, StepMasks
-from cavmae_sync.training.pretrain import Evaluator, Painter, Pretraining, StepReport, Watchers
+from cavmae_sync.training.masks import MaskSampler, StepMasks
+from cavmae_sync.training.pretrain import Callbacks, Evaluator, FigureMaker, Pretraining, StepReport
 from cavmae_sync.training.run_folder import (
     RunFolder,
     load_run_or_weights,
@@ -13,23 +12,24 @@ from cavmae_sync.training.run_folder import (
     training_data,
     weights_of,
 )
+from cavmae_sync.training.run_log import read_metrics
 from cavmae_sync.training.schedule import learning_rate_at
 from cavmae_sync.training.step import PretrainStep
 
 __all__ = [
+    "Callbacks",
     "Evaluator",
+    "FigureMaker",
+    "LearningRateRamp",
     "LoopConfig",
-    "MaskSource",
+    "MaskSampler",
     "OptimConfig",
-    "Painter",
     "PretrainConfig",
     "PretrainStep",
     "Pretraining",
-    "RatePiece",
     "RunFolder",
     "StepMasks",
     "StepReport",
-    "Watchers",
     "World",
     "check_can_compile",
     "is_resolved_from",

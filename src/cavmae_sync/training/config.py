@@ -15,7 +15,7 @@ from cavmae_sync.model import MaskingConfig, ModelConfig
 Beta = Annotated[float, Field(ge=0, lt=1)]
 
 
-class RatePiece(Config):
+class LearningRateRamp(Config):
     """A straight piece of a learning rate over time; it begins where the one before it has got to."""
 
     after_step: int = Field(ge=0)
@@ -48,7 +48,7 @@ class OptimConfig(Config):
     schedule: Literal["cosine", "multistep", "constant", "pieces"] = "cosine"
     """"cosine" with linear warm-up (Sync), "multistep" per epoch (CAV-MAE), "constant" after warm-up, or
     straight `pieces`."""
-    pieces: tuple[RatePiece, ...] = ()
+    pieces: tuple[LearningRateRamp, ...] = ()
     """The schedule "pieces": written by runs that plan anew while they go, so that they can be repeated."""
     warmup_fraction: float = Field(paper.WARMUP_FRACTION, ge=0, lt=1)
     """Part of all steps with rising learning rate; used by "cosine" and "constant"."""

@@ -165,7 +165,7 @@ class _GatherRows(torch.autograd.Function):
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _TensorStub:
     """Stands for a tensor that travels by itself."""
 
     shape: torch.Size
@@ -176,7 +176,7 @@ def _without_tensors(value: Any, tensors: list[Tensor]) -> Any:
     """`value` with places instead of tensors, which are added to `tensors`."""
     if isinstance(value, Tensor):
         tensors.append(value)
-        return _Place(value.shape, value.dtype)
+        return _TensorStub(value.shape, value.dtype)
     if isinstance(value, dict):
         return {key: _without_tensors(part, tensors) for key, part in value.items()}
     if isinstance(value, list):
@@ -186,7 +186,7 @@ def _without_tensors(value: Any, tensors: list[Tensor]) -> Any:
 
 def _with_tensors(value: Any, tensors: Iterator[Tensor], world: World) -> Any:
     """The inverse; tensors come from the main process, on the CPU."""
-    if isinstance(value, _Place):
+    if isinstance(value, _TensorStub):
         if world.is_main:
             tensor = next(tensors)
             dist.broadcast(tensor.to(world.device).contiguous(), src=0)
@@ -212,10 +212,10 @@ def open_world(device: str | None = None) -> Iterator[World]:
         TrainingError: The device is unknown, or there are fewer than processes.
         ConfigError: This machine has no such device.
     """
-    kind = _kind_of(device)
+    kind = _device_type(device)
     num_processes = int(os.environ.get("WORLD_SIZE", "1"))
     rank, local_rank = int(os.environ.get("RANK", "0")), int(os.environ.get("LOCAL_RANK", "0"))
-    place = _place_of(kind, local_rank, num_processes)
+    place = _device_of_process(kind, local_rank, num_processes)
     if num_processes == 1:
         yield World(rank=0, num_processes=1, device=place)
         return
@@ -234,7 +234,7 @@ def open_world(device: str | None = None) -> Iterator[World]:
         dist.destroy_process_group()
 
 
-def _kind_of(device: str | None) -> str:
+def _device_type(device: str | None) -> str:
     known = ("cpu", "cuda", "mps")
     if device is not None and device not in known:
         raise TrainingError(
@@ -244,7 +244,7 @@ def _kind_of(device: str | None) -> str:
     return choose_device(device).type
 
 
-def _place_of(kind: str, local_rank: int, num_processes: int) -> torch.device:
+def _device_of_process(kind: str, local_rank: int, num_processes: int) -> torch.device:
     if kind == "mps" and num_processes > 1:
         raise TrainingError(
             f"{num_processes} processes cannot share the one Apple device. Start one, or use --device cpu."

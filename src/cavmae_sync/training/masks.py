@@ -42,7 +42,7 @@ class StepMasks:
         )
 
 
-class MaskSource:
+class MaskSampler:
     """Draws masks for numbered pairs.
 
     Args:

@@ -22,14 +22,14 @@ from cavmae_sync.errors import NonFiniteLossError, TrainingError
 from cavmae_sync.losses import ContrastConfig
 from cavmae_sync.model import CAVMAESync
 from cavmae_sync.model.block import compile_blocks
-from cavmae_sync.training.cached import PartContrast, contrast_of_parts
 from cavmae_sync.training.config import PretrainConfig
 from cavmae_sync.training.distributed import World
-from cavmae_sync.training.log import RunLog
-from cavmae_sync.training.masks import MaskSource, StepMasks
-from cavmae_sync.training.meter import Meter
+from cavmae_sync.training.gradient_cache import PartContrast, compare_parts
+from cavmae_sync.training.log_interval import LogInterval
+from cavmae_sync.training.masks import MaskSampler, StepMasks
 from cavmae_sync.training.optim import Updater
 from cavmae_sync.training.run_folder import RunFolder
+from cavmae_sync.training.run_log import RunLog
 from cavmae_sync.training.schedule import learning_rate_at
 from cavmae_sync.training.step import PretrainStep
 from cavmae_sync.training.validation import LOSS_NAMES, validate
@@ -37,8 +37,8 @@ from cavmae_sync.weights import Provenance, save_model
 
 #: Numbers about a model, by name: retrieval on held-out clips, for example.
 Evaluator = Callable[[CAVMAESync], Mapping[str, float]]
-#: A uint8 HWC picture of what a model does.
-Painter = Callable[[CAVMAESync], NDArray[np.uint8]]
+#: A function that draws a uint8 HWC figure of what a model does.
+FigureMaker = Callable[[CAVMAESync], NDArray[np.uint8]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,18 +57,18 @@ class StepReport:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Watchers:
+class Callbacks:
     """Who looks on. Training knows them only as functions.
 
     Attributes:
         evaluators: Called at each validation, on the main process.
-        painters: The same, for pictures.
+        figures: The same, for figures.
         on_step: Called after each step, on the main process.
         should_stop: Asked after each step; True saves a checkpoint and ends the run early.
     """
 
     evaluators: Mapping[str, Evaluator] = field(default_factory=dict)
-    painters: Mapping[str, Painter] = field(default_factory=dict)
+    figures: Mapping[str, FigureMaker] = field(default_factory=dict)
     on_step: Callable[[StepReport], None] = lambda _: None
     should_stop: Callable[[], bool] = lambda: False
 
@@ -83,7 +83,7 @@ class Pretraining:
         validation: Held-out clips; None validates nothing.
         world: This process among all.
         run: Where to write.
-        watchers: Who looks on.
+        callbacks: Who looks on.
 
     Raises:
         TrainingError: There are fewer clips than a batch needs, or processes cannot share the batch.
@@ -98,11 +98,11 @@ class Pretraining:
         validation: PairDataset | None,
         world: World,
         run: RunFolder,
-        watchers: Watchers | None = None,
+        callbacks: Callbacks | None = None,
     ) -> None:
         _check_sizes(config, num_clips=len(train), num_processes=world.num_processes)
         self.config, self.train, self.validation = config, train, validation
-        self.world, self.run_folder, self.watchers = world, run, watchers or Watchers()
+        self.world, self.run_folder, self.callbacks = world, run, callbacks or Callbacks()
         self.model = model.to(world.device)
         self.model.recompute_blocks(recompute=config.loop.checkpoint_activations)
         if config.loop.compile == "on":
@@ -112,12 +112,12 @@ class Pretraining:
             self.module, has_unused_parameters=config.losses.reconstruction_weight == 0
         )
         self.updater = Updater(model.parameters(), config.optim, precision=config.loop.precision)
-        self.masks = MaskSource(config.model, config.masking, seed=config.seed, purpose=Purpose.MASK)
+        self.masks = MaskSampler(config.model, config.masking, seed=config.seed, purpose=Purpose.MASK)
         self.order = _order(config, num_clips=len(train))
         self.steps_per_epoch = len(train) // config.loop.batch_size
         self.num_steps = config.loop.num_steps or config.loop.num_epochs * self.steps_per_epoch
         self.step, self.saved_step, self.best_loss = 0, 0, float("inf")
-        self.since = Meter()
+        self.interval = LogInterval()
         self._restore()
 
     def run(self) -> bool:
@@ -133,11 +133,11 @@ class Pretraining:
             RunLog(self.run_folder, first_step=self.step) if self.world.is_main else nullcontext()
         )
         with log as opened:
-            self.since.restart_clock()
-            for batch in self.since.watch(self._batches()):
-                self.since.add(self._train_step(batch), clips=self.config.loop.batch_size)
+            self.interval.restart_clock()
+            for batch in self.interval.timed(self._batches()):
+                self.interval.add(self._train_step(batch), clips=self.config.loop.batch_size)
                 self._report(opened)
-                if self.world.any(self.watchers.should_stop()):
+                if self.world.any(self.callbacks.should_stop()):
                     if self.saved_step != self.step:
                         self._save()
                     return self.step == self.num_steps
@@ -198,7 +198,7 @@ class Pretraining:
         fits = shard is not None and (parts[0].stop - parts[0].start) % shard == 0
         if len(parts) == 1 or fits or self.config.loop.contrast_over == "part":
             return [None] * len(parts)
-        return contrast_of_parts(
+        return compare_parts(
             lambda part: self.module.embed(
                 batch.segments_PLM[part], batch.frames_PCHW[part], masks.part(part)
             ),
@@ -232,31 +232,31 @@ class Pretraining:
             )
 
     def _report(self, log: RunLog | None) -> None:
-        since = self.since
+        interval = self.interval
         if self.world.is_main:
-            self.watchers.on_step(
+            self.callbacks.on_step(
                 StepReport(
                     step=self.step,
                     num_steps=self.num_steps,
                     epoch=self.step // self.steps_per_epoch,
-                    total_loss=float(since.last[LOSS_NAMES.index("total")]),
-                    clips_per_second=since.clips_per_second,
-                    waiting_fraction=since.waiting_fraction,
+                    total_loss=float(interval.last[LOSS_NAMES.index("total")]),
+                    clips_per_second=interval.clips_per_second,
+                    waiting_fraction=interval.waiting_fraction,
                 )
             )
         if self._due(self.config.loop.log_every_steps):
-            row = self.world.mean(since.mean())
+            row = self.world.mean(interval.mean())
             values = dict(zip((*LOSS_NAMES, "learning_rate", "gradient_norm"), row.tolist(), strict=True))
             values |= {
                 "epoch": self.step / self.steps_per_epoch,
-                "clips_per_second": since.clips_per_second,
-                "waiting_fraction": since.waiting_fraction,
+                "clips_per_second": interval.clips_per_second,
+                "waiting_fraction": interval.waiting_fraction,
             }
             if self.updater.loss_scale is not None:
                 values["loss_scale"] = self.updater.loss_scale
             if log is not None:
                 log.write("train", step=self.step, values=values)
-            since.clear()
+            interval.clear()
         began = time.perf_counter()
         validates = self._due(self.config.loop.validate_every_steps or self.steps_per_epoch)
         if validates:
@@ -265,13 +265,13 @@ class Pretraining:
         every = self.config.loop.checkpoint_every_steps
         if validates if every is None else self._due(every):
             self._save()
-        since.pause(time.perf_counter() - began)
+        interval.pause(time.perf_counter() - began)
 
     def _due(self, every_steps: int) -> bool:
         return self.step % every_steps == 0 or self.step == self.num_steps
 
     def _validate(self, log: RunLog | None) -> None:
-        """Fixed-mask losses, shared out; on the main process whatever the watchers measure and paint."""
+        """Fixed-mask losses, shared out; on the main process whatever the callbacks measure and paint."""
         values = None if self.validation is None else self._validation_losses(self.validation)
         if log is None:
             return
@@ -281,10 +281,10 @@ class Pretraining:
                 self.best_loss = values["total"]
                 self._save_weights(self.run_folder.best_weights)
         self.model.eval()
-        for name, evaluator in self.watchers.evaluators.items():
+        for name, evaluator in self.callbacks.evaluators.items():
             log.write(name, step=self.step, values=evaluator(self.model))
-        for name, painter in self.watchers.painters.items():
-            log.picture(name, painter(self.model), step=self.step)
+        for name, make_figure in self.callbacks.figures.items():
+            log.figure(name, make_figure(self.model), step=self.step)
         self.model.train()
 
     def _validation_losses(self, dataset: PairDataset) -> dict[str, float]:
@@ -294,7 +294,7 @@ class Pretraining:
             self._step_module(contrast),
             dataset,
             batch_size=batch_size,
-            masks=MaskSource(
+            masks=MaskSampler(
                 self.config.model, self.config.masking, seed=self.config.seed, purpose=Purpose.VALIDATION_MASK
             ),
             world=self.world,
@@ -313,7 +313,7 @@ class Pretraining:
 
     def _save(self) -> None:
         # Of all processes: others may go on, and log what these rows and theirs are on average.
-        rows = list(self.world.mean(torch.stack(self.since.rows))) if self.since.rows else []
+        rows = list(self.world.mean(torch.stack(self.interval.rows))) if self.interval.rows else []
         if self.world.is_main:
             self._save_weights(self.run_folder.weights)
             self.run_folder.save_checkpoint(
@@ -339,7 +339,7 @@ class Pretraining:
         self.model.load_state_dict(state["model"])
         self.updater.load_state_dict(state["updater"])
         self.step, self.best_loss = state["step"], state["best_loss"]
-        self.since.rows = state["rows_since_log"]
+        self.interval.rows = state["rows_since_log"]
         torch.set_rng_state(state["random_state"])
 
 

@@ -87,8 +87,8 @@ class RunFolder:
         Raises:
             TrainingError: It is damaged.
         """
-        way_out = "Take it from a copy of the run."
-        return read_object(self.path / "environment.json", error=TrainingError, way_out=way_out)
+        remedy = "Take it from a copy of the run."
+        return read_object(self.path / "environment.json", error=TrainingError, remedy=remedy)
 
     @property
     def weights(self) -> Path:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from cavmae_sync.training.config import OptimConfig, RatePiece
+from cavmae_sync.training.config import LearningRateRamp, OptimConfig
 
 
 def learning_rate_at(step: int, *, config: OptimConfig, num_steps: int, steps_per_epoch: int) -> float:
@@ -37,7 +37,7 @@ def learning_rate_at(step: int, *, config: OptimConfig, num_steps: int, steps_pe
     return final + (1 + math.cos(angle)) / 2 * (config.learning_rate - final)
 
 
-def _factor_of_pieces(update: int, pieces: Sequence[RatePiece]) -> float:
+def _factor_of_pieces(update: int, pieces: Sequence[LearningRateRamp]) -> float:
     """Learning rate over the peak at an update counted from 1.
 
     Later pieces change nothing before their start, to the last bit: a run that adds one can be repeated.

@@ -16,10 +16,10 @@ from cavmae_sync.losses import (
     LossConfig,
     PretrainLosses,
     combine_losses,
-    compared_rows,
-    contrast_of,
+    compare_embeddings,
+    compared_embeddings,
 )
-from cavmae_sync.model import CAVMAESync, PretrainOutput, Wanted
+from cavmae_sync.model import CAVMAESync, PretrainOutput, RequestedOutputs
 from cavmae_sync.model.cavmae_sync import Predicted
 from cavmae_sync.training.masks import StepMasks
 
@@ -59,7 +59,7 @@ class PretrainStep(nn.Module):
         predicted: Predicted = "none" if self.losses.reconstruction_weight == 0 else "hidden"
         output = self._pass(segments_PLM, frames_PCHW, masks, predicted)
         return combine_losses(
-            (compare or self.compare)(compared_rows(output, self.losses.contrast)),
+            (compare or self.compare)(compared_embeddings(output, self.losses.contrast)),
             output,
             segments_PLM,
             frames_PCHW,
@@ -70,11 +70,11 @@ class PretrainStep(nn.Module):
 
     def embed(self, segments_PLM: Tensor, frames_PCHW: Tensor, masks: StepMasks) -> Tensor:
         """What is compared, `[R, S, P, D]`, without decoding anything."""
-        return compared_rows(self._pass(segments_PLM, frames_PCHW, masks, "none"), self.losses.contrast)
+        return compared_embeddings(self._pass(segments_PLM, frames_PCHW, masks, "none"), self.losses.contrast)
 
     def compare(self, rows_RSPD: Tensor) -> Contrast:
         """The contrastive loss of embeddings `[R, S, P, D]`."""
-        return contrast_of(rows_RSPD, self.losses.contrast, self.gather)
+        return compare_embeddings(rows_RSPD, self.losses.contrast, self.gather)
 
     def _pass(
         self, segments_PLM: Tensor, frames_PCHW: Tensor, masks: StepMasks, predicted: Predicted
@@ -86,7 +86,7 @@ class PretrainStep(nn.Module):
                 audio_mask=masks.audio,
                 visual_mask=masks.visual,
                 contrastive_masks=masks.contrastive,
-                wanted=Wanted(
+                outputs=RequestedOutputs(
                     predicted=predicted, patch_tokens=self.losses.contrast.representation != "global"
                 ),
             )

@@ -7,7 +7,7 @@ import torch
 from cavmae_sync.data import Draw, PairDataset, make_loader
 from cavmae_sync.losses import PretrainLosses
 from cavmae_sync.training.distributed import World
-from cavmae_sync.training.masks import MaskSource
+from cavmae_sync.training.masks import MaskSampler
 from cavmae_sync.training.step import PretrainStep
 
 LOSS_NAMES = tuple(field.name for field in fields(PretrainLosses))
@@ -15,7 +15,7 @@ LOSS_NAMES = tuple(field.name for field in fields(PretrainLosses))
 
 @torch.no_grad()
 def validate(
-    step: PretrainStep, dataset: PairDataset, *, batch_size: int, masks: MaskSource, world: World
+    step: PretrainStep, dataset: PairDataset, *, batch_size: int, masks: MaskSampler, world: World
 ) -> dict[str, float]:
     """Mean losses over all clips, each counted once. Every process takes its share and gets the result.
 

@@ -1,6 +1,5 @@
 """Files of weights: read in any layout, written, described, published."""
 
-from cavmae_sync.weights.files import read_plain, read_pth
 from cavmae_sync.weights.fingerprint import weights_fingerprint
 from cavmae_sync.weights.hub import find_weights
 from cavmae_sync.weights.layouts.mae import from_mae
@@ -11,11 +10,12 @@ from cavmae_sync.weights.load import (
     load_model,
     load_weights,
     reconfigured,
-    save_model,
 )
 from cavmae_sync.weights.provenance import Provenance, read_provenance
 from cavmae_sync.weights.publish import push_to_hub, save_pretrained
+from cavmae_sync.weights.save import save_model
 from cavmae_sync.weights.start_from import start_from
+from cavmae_sync.weights.weights_file import read_plain, read_pth
 
 __all__ = [
     "LoadedWeights",

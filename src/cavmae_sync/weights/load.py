@@ -1,4 +1,4 @@
-"""Models out of weights files of any layout, and into ours (safetensors with a header).
+"""Models out of weights files of any layout.
 
 Nothing here executes what a file contains.
 """
@@ -13,18 +13,13 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from cavmae_sync.atomic import written_whole
 from cavmae_sync.errors import WeightsError
 from cavmae_sync.model.cavmae_sync import CAVMAESync
 from cavmae_sync.model.config import ModelConfig
 from cavmae_sync.weights.hub import find_weights
 from cavmae_sync.weights.layouts.check import differences
 from cavmae_sync.weights.layouts.mae import is_mae
-from cavmae_sync.weights.layouts.official import to_official
-from cavmae_sync.weights.layouts.original import KEPT, ORIGINAL_KEY, Original
 from cavmae_sync.weights.layouts.read import ReadWeights, read_weights
-from cavmae_sync.weights.provenance import FORMAT, PROVENANCE_KEY, Provenance
-from cavmae_sync.weights.safetensors_file import write_safetensors
 
 #: What no ImageNet MAE has, hence stays fresh in a model that starts from one (spec 3.5).
 FRESH_FROM_MAE: Final = re.compile(
@@ -33,37 +28,6 @@ FRESH_FROM_MAE: Final = re.compile(
 #: The same for its encoder alone.
 FRESH_FROM_MAE_ENCODER: Final = re.compile(FRESH_FROM_MAE.pattern + r"|decoder\..+")
 _NOTHING: Final = re.compile(r"(?!)")
-
-
-def save_model(
-    model: CAVMAESync,
-    path: str | Path,
-    *,
-    provenance: Provenance | None = None,
-    original: Original | None = None,
-) -> None:
-    """Write weights to one file, whole or not at all.
-
-    Args:
-        model: The model.
-        path: `.safetensors` carries the configuration too; `.pth` is in the authors' key layout, with the
-            norms and position tables that their code stores.
-        provenance: Where the weights come from, for the header of a `.safetensors`.
-        original: What lets a `.safetensors` be turned back into the foreign file it was made from.
-    """
-    path = Path(path)
-    if path.suffix == ".pth":
-        with written_whole(path) as part:
-            torch.save(to_official(model), part)
-        return
-    tensors = {name: value.detach().cpu() for name, value in model.state_dict().items()}
-    metadata = {"format": FORMAT, "config": model.config.model_dump_json()}
-    if provenance is not None:
-        metadata[PROVENANCE_KEY] = provenance.model_dump_json(exclude_none=True)
-    if original is not None:
-        metadata[ORIGINAL_KEY] = original.to_header()
-        tensors |= {KEPT + name: value for name, value in original.kept.items()}
-    write_safetensors(path, tensors, metadata=metadata)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,8 +11,8 @@ from cavmae_sync.choices import Layout
 from cavmae_sync.config import Config, describe_invalid
 from cavmae_sync.errors import WeightsError
 from cavmae_sync.untrusted import parse_json
-from cavmae_sync.weights.files import read_file, read_header
-from cavmae_sync.weights.recognize import recognize
+from cavmae_sync.weights.layouts.recognize import recognize
+from cavmae_sync.weights.weights_file import read_file, read_header
 
 #: First entry of the header of our files, by which they are known.
 FORMAT: Final = "cavmae-sync/1"

@@ -14,11 +14,11 @@ from typing import Final
 from cavmae_sync.atomic import write_text
 from cavmae_sync.errors import WeightsError
 from cavmae_sync.model.cavmae_sync import CAVMAESync
-from cavmae_sync.weights.card import LIBRARY, model_card
 from cavmae_sync.weights.fingerprint import weights_fingerprint
 from cavmae_sync.weights.hub import MODEL_FILE, hub_errors
-from cavmae_sync.weights.load import save_model
+from cavmae_sync.weights.model_card import LIBRARY, model_card
 from cavmae_sync.weights.provenance import FORMAT, Provenance
+from cavmae_sync.weights.save import save_model
 
 CONFIG_FILE: Final = "config.json"
 CARD_FILE: Final = "README.md"

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from cavmae_sync.errors import WeightsError
 from cavmae_sync.model import CAVMAESync, ModelConfig
-from cavmae_sync.weights.files import read_file
 from cavmae_sync.weights.layouts.read import ReadWeights, interpret, is_ours
 from cavmae_sync.weights.load import may_be_fresh
+from cavmae_sync.weights.weights_file import read_file
 
 #: Parts that trained weights may lack beside the model that starts from them (spec 3.5).
 _ADDED = re.compile(r"(audio|visual)\.(global_token|registers)|joint\.head_[av]\..+")

@@ -28,7 +28,7 @@ from cavmae_sync.work.workers import num_cores, run_in_workers, single_threaded
 
 WORK_FOLDER: Final = "work"
 PLAN_FILE: Final = "plan.json"
-_WAY_OUT: Final = "Choose another folder, or remove this one."
+_REMEDY: Final = "Choose another folder, or remove this one."
 #: Into how many units files are split, unless units would become larger than `_MOST_FILES`.
 _NUM_UNITS: Final = 64
 _MOST_FILES: Final = 1024
@@ -239,7 +239,7 @@ def find_complete(work: Work[UnitT]) -> bool:
     """
     out = work.out
     if work.has_record():
-        _check_plan(out, read_object(out / work.record, way_out=_WAY_OUT).get("plan", {}), work.plan)
+        _check_plan(out, read_object(out / work.record, remedy=_REMEDY).get("plan", {}), work.plan)
         shutil.rmtree(out / WORK_FOLDER, ignore_errors=True)
         # What is left by a process that was at a unit which another had done already, when that finished.
         for leftover in (out / work.folder).glob(f"*{PART_SUFFIX}"):
@@ -249,7 +249,7 @@ def find_complete(work: Work[UnitT]) -> bool:
     has_others = out.exists() and any(path.name != WORK_FOLDER for path in out.iterdir())
     plan_file = out / WORK_FOLDER / PLAN_FILE
     if plan_file.is_file():
-        _check_plan(out, read_object(plan_file, way_out=_WAY_OUT), work.plan)
+        _check_plan(out, read_object(plan_file, remedy=_REMEDY), work.plan)
     elif has_others:
         raise DatasetError(f"{out} is not empty and was not left by {work.name}. Choose another folder.")
     else:

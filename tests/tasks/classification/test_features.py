@@ -33,14 +33,14 @@ def test_published_features_are_the_global_tokens_before_the_joint_layer(model: 
     """Spec 2.10: concat(a[:, 0], v[:, 0]), before the joint layer, not normalised."""
     audio = model.audio(segment_image(pairs[0]))
     visual = model.visual(pairs[1])
-    by_hand = torch.cat([audio.in_a_row()[:, 0], visual.in_a_row()[:, 0]], dim=1)
+    by_hand = torch.cat([audio.to_sequence()[:, 0], visual.to_sequence()[:, 0]], dim=1)
     torch.testing.assert_close(features_of(model, *pairs, FeatureConfig()), by_hand)
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("tokens", ["global", "patch_mean", "register_mean"])
 def test_kinds_of_token(model: CAVMAESync, pairs, tokens):
-    row = model.visual(pairs[1]).in_a_row()  # 1 global token, 4 patches, 2 registers
+    row = model.visual(pairs[1]).to_sequence()  # 1 global token, 4 patches, 2 registers
     by_hand = {
         "global": row[:, 0],
         "patch_mean": row[:, 1:5].mean(dim=1),
@@ -59,7 +59,7 @@ def test_features_behind_the_joint_layer_are_what_retrieval_compares(model: CAVM
 @torch.no_grad()
 def test_the_released_code_for_one_modality(model: CAVMAESync, pairs):
     """Spec 2.10: joint block with the norms of the joint pass, `norm`, mean over all tokens, global too."""
-    row = model.audio(segment_image(pairs[0])).without_registers().in_a_row()
+    row = model.audio(segment_image(pairs[0])).without_registers().to_sequence()
     for block in model.joint.blocks:
         row = row + block.attn(block.norm1(row))
         row = row + block.mlp(block.norm2(row))

@@ -8,7 +8,7 @@ from cavmae_sync.data.draws import Purpose
 from cavmae_sync.inputs import InputConfig
 from cavmae_sync.model import CAVMAESync, DecoderConfig, MaskingConfig, ModelConfig
 from cavmae_sync.tasks.reconstruction.reconstruct import reconstruct
-from cavmae_sync.training import MaskSource
+from cavmae_sync.training import MaskSampler
 
 
 def test_visible_places_stay_and_hidden_ones_are_predicted(prepared: PreparedDataset):
@@ -22,7 +22,7 @@ def test_visible_places_stay_and_hidden_ones_are_predicted(prepared: PreparedDat
         decoder=DecoderConfig(width=8, depth=1, heads=2),
     )
     model = CAVMAESync(config, generator=torch.Generator().manual_seed(0))
-    masks = MaskSource(config, MaskingConfig(ratio=0.5), seed=0, purpose=Purpose.MASK).draw([Draw(0, 0)])
+    masks = MaskSampler(config, MaskingConfig(ratio=0.5), seed=0, purpose=Purpose.MASK).draw([Draw(0, 0)])
     pair = PairDataset(prepared, inputs=config.inputs, frame="middle")[0]
     frame, segment = reconstruct(model, pair, masks=masks, normalize_pixels=True)
     assert frame.original.shape == (32, 32, 3)

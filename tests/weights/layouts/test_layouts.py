@@ -15,10 +15,10 @@ from cavmae_sync.errors import ConfigError, WeightsError
 from cavmae_sync.inputs import InputConfig
 from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig
 from cavmae_sync.weights import load_model, load_weights
-from cavmae_sync.weights.files import read_file
 from cavmae_sync.weights.layouts.check import MAE_HEADS, heads_of
-from cavmae_sync.weights.layouts.names import their_shapes
-from cavmae_sync.weights.recognize import recognize
+from cavmae_sync.weights.layouts.official_names import their_shapes
+from cavmae_sync.weights.layouts.recognize import recognize
+from cavmae_sync.weights.weights_file import read_file
 
 from ...model.conftest import tiny_inputs
 from .. import official_files as files
@@ -274,7 +274,7 @@ def test_hugging_faces_own_encoder_gives_our_tokens(tmp_path: Path, written: str
         ours.visual.global_token.copy_(theirs.vit.embeddings.cls_token.flatten())
         expected = theirs.vit(frames, noise=torch.arange(4.0).repeat(3, 1)).last_hidden_state
         found = ours.encode_visual(frames)
-    torch.testing.assert_close(found.in_a_row(), expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(found.to_sequence(), expected, atol=1e-5, rtol=0)
 
 
 class TestSaidByTheFile:

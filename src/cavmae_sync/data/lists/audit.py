@@ -10,7 +10,7 @@ from rich.table import Table
 
 from cavmae_sync.data.lists.classes import ClassLabels
 from cavmae_sync.data.lists.rows import ListFile, youtube_id_of
-from cavmae_sync.shown import title_of
+from cavmae_sync.safe_text import table_title
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +52,7 @@ class ListAudit:
 
     def to_table(self, title: str) -> Table:
         """The counts, ready to print."""
-        table = Table("what", "count", title=title_of(title), title_justify="left")
+        table = Table("what", "count", title=table_title(title), title_justify="left")
         table.columns[1].justify = "right"
         table.add_row("format", self.kind)
         table.add_row("clips", f"{self.num_rows:,}")

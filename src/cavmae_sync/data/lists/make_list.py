@@ -22,7 +22,7 @@ from cavmae_sync.data.lists.rows import ListedClip, ListFile
 from cavmae_sync.data.manifest import DATASET_FILE
 from cavmae_sync.data.store import PreparedDataset
 from cavmae_sync.errors import DatasetError
-from cavmae_sync.shown import text_of, title_of
+from cavmae_sync.safe_text import cell_text, table_title
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,7 +108,7 @@ class MadeList:
     def to_table(self) -> Table:
         """The list in numbers, ready to print."""
         counts = self.clips_per_class
-        table = Table(title=title_of(f"list {self.clips.name}"), title_justify="left")
+        table = Table(title=table_title(f"list {self.clips.name}"), title_justify="left")
         table.add_column("what")
         table.add_column("value", overflow="fold")  # a fingerprint is to be copied whole
         table.add_row("clips", f"{len(self.clips):,}")
@@ -116,7 +116,7 @@ class MadeList:
         if counts:
             low, middle, high = spread(list(counts.values())) or (0, 0.0, 0)
             table.add_row("clips per class: least, median, most", f"{low:,}, {middle:,g}, {high:,}")
-        table.add_row("made by", text_of(self.rule))
+        table.add_row("made by", cell_text(self.rule))
         table.add_row("fingerprint (SHA-256)", self.clips.sha256)
         if self.survivors is not None:
             self._add_survivors(table, self.survivors)

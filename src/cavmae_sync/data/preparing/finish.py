@@ -148,11 +148,11 @@ def check_rejected(report: Counts, rejected: pa.Table, *, limit: float, where: P
     reasons = ", ".join(f"{reason} {count}" for reason, count in report.rejected_by_reason.items())
     first = rejected.slice(0, 3).column("message").to_pylist()
     allowed = f" (limit {limit:.0%})" if report.num_clips else ", so nothing is left"
-    way_out = "Remove them, or raise the limit and run again." if report.num_clips else "Name other files."
+    remedy = "Remove them, or raise the limit and run again." if report.num_clips else "Name other files."
     raise TooManyRejectedError(
         f"{report.num_files_rejected} of {num_files} files cannot be used{allowed}: "
         f"{reasons}. All are listed in {where / REJECTED_FILE}; the first: "
-        f"{' '.join(first)} {way_out}"
+        f"{' '.join(first)} {remedy}"
     )
 
 

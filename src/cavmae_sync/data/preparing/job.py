@@ -74,9 +74,9 @@ def run_job(
         except FileNotFoundError:  # another share has just finished it all
             if not work.has_record():
                 raise
-    path, way_out = out / DATASET_FILE, "Choose another folder, or remove this one."
-    counts = read_object(path, way_out=way_out).get("counts")
-    return checked(counts, PrepareReport, path=path, field="counts", way_out=way_out)
+    path, remedy = out / DATASET_FILE, "Choose another folder, or remove this one."
+    counts = read_object(path, remedy=remedy).get("counts")
+    return checked(counts, PrepareReport, path=path, field="counts", remedy=remedy)
 
 
 def _units(job: Job, *, out: Path, config: PrepareConfig) -> list[Unit]:

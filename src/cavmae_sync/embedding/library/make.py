@@ -42,7 +42,7 @@ from cavmae_sync.work import RayCluster, Share
 from cavmae_sync.work.units import PLAN_FILE, WORK_FOLDER, UnitResult, Work, files_per_unit, run_units
 from cavmae_sync.work.workers import num_cores
 
-_WAY_OUT: Final = "Choose another folder, or remove this one."
+_REMEDY: Final = "Choose another folder, or remove this one."
 
 #: Called with files done (those of earlier runs too), files of this share, and what this run did.
 LibraryProgress = Callable[[int, int, Pace], None]
@@ -169,7 +169,7 @@ def products_of_library(out: Path) -> Float32Products | None:
     """
     for file in (out / LIBRARY_FILE, out / WORK_FOLDER / PLAN_FILE):
         if file.is_file():
-            content = read_object(file, way_out=_WAY_OUT)
+            content = read_object(file, remedy=_REMEDY)
             kind = _entry(_entry(content.get("plan", content), "made_with"), "float32_products")
             return next((known for known in get_args(Float32Products) if known == kind), None)
     return None
@@ -191,8 +191,8 @@ def library_report(work: Work[LibraryUnit]) -> LibraryReport:
         if not work.has_record():
             raise
     path = work.out / LIBRARY_FILE
-    counts = read_object(path, way_out=_WAY_OUT).get("counts")
-    return checked(counts, LibraryReport, path=path, field="counts", way_out=_WAY_OUT)
+    counts = read_object(path, remedy=_REMEDY).get("counts")
+    return checked(counts, LibraryReport, path=path, field="counts", remedy=_REMEDY)
 
 
 def _finish(
@@ -225,9 +225,9 @@ def _finish(
 
 def _gather(units: Sequence[LibraryUnit], *, out: Path) -> tuple[pa.Table, pa.Table, tuple[PartRecord, ...]]:
     """The facts of all clips without their vectors, all rejected files, and the parts."""
-    parts = tuple(read_json(unit.work_file("json"), PartRecord, way_out=_WAY_OUT) for unit in units)
+    parts = tuple(read_json(unit.work_file("json"), PartRecord, remedy=_REMEDY) for unit in units)
     rejected = [read_table(unit.work_file("rejected.parquet"), REJECTED_SCHEMA) for unit in units]
-    facts = [read_table(out / PARTS_FOLDER / part.name, FACTS_SCHEMA, way_out=_WAY_OUT) for part in parts]
+    facts = [read_table(out / PARTS_FOLDER / part.name, FACTS_SCHEMA, remedy=_REMEDY) for part in parts]
     clips = pa.concat_tables([FACTS_SCHEMA.empty_table(), *facts])
     return clips, pa.concat_tables([REJECTED_SCHEMA.empty_table(), *rejected]), parts
 

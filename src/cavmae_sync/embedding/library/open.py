@@ -34,7 +34,7 @@ from cavmae_sync.embedding.vector_formats import check_fits
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.untrusted import check_subfolder, checked, read_object, size_inside
 
-_WAY_OUT: Final = "Copy the library again, or embed it again."
+_REMEDY: Final = "Copy the library again, or embed it again."
 
 
 class _Model(BaseModel):
@@ -97,12 +97,12 @@ class Library:
 
     def clips(self) -> pa.Table:
         """What is known of each clip, without vectors."""
-        facts = [read_table(path, FACTS_SCHEMA, way_out=_WAY_OUT) for path in self.part_paths]
+        facts = [read_table(path, FACTS_SCHEMA, remedy=_REMEDY) for path in self.part_paths]
         return pa.concat_tables([FACTS_SCHEMA.empty_table(), *facts])
 
     def rejected(self) -> pa.Table:
         """Files that gave nothing: file, reason, message."""
-        return read_table(self.folder / REJECTED_FILE, REJECTED_SCHEMA, way_out=_WAY_OUT)
+        return read_table(self.folder / REJECTED_FILE, REJECTED_SCHEMA, remedy=_REMEDY)
 
     def batches(
         self, columns: Sequence[str] | None = None, *, num_clips: int = ROWS_PER_GROUP
@@ -122,7 +122,7 @@ class Library:
                     names = None if columns is None else list(columns)
                     yield from file.iter_batches(batch_size=num_clips, columns=names)
             except (pa.ArrowException, OSError, ValueError, LookupError) as error:
-                raise DatasetError(f"{path} is damaged ({error}). {_WAY_OUT}") from error
+                raise DatasetError(f"{path} is damaged ({error}). {_REMEDY}") from error
 
     def vectors(self, *, num_clips: int = ROWS_PER_GROUP) -> Iterator[tuple[Tensor, Tensor]]:
         """Vectors of sound and of picture, some clips at a time: float32 [N, T, D] each, unit rows."""
@@ -140,7 +140,7 @@ class Library:
         check_fits(self.folder, "its vectors", num_bytes)
         parts = list(self.vectors())
         if sum(len(audio_NTD) for audio_NTD, _ in parts) != len(self):
-            raise DatasetError(f"{self.folder} has other clips than {LIBRARY_FILE} says. {_WAY_OUT}")
+            raise DatasetError(f"{self.folder} has other clips than {LIBRARY_FILE} says. {_REMEDY}")
         return DatasetEmbeddings(
             audio_NTD=torch.cat([audio_NTD for audio_NTD, _ in parts]),
             visual_NTD=torch.cat([visual_NTD for _, visual_NTD in parts]),
@@ -155,7 +155,7 @@ class Library:
         column, width = batch[name], self.record["plan"]["made_with"]["model"]["width"]
         if column.type != vectors_type(width=width, config=self.config) or column.null_count:
             raise DatasetError(
-                f"{self.folder}: {name} is {column.type}, not as {LIBRARY_FILE} says. {_WAY_OUT}"
+                f"{self.folder}: {name} is {column.type}, not as {LIBRARY_FILE} says. {_REMEDY}"
             )
         flat = torch.from_numpy(column.flatten().flatten().to_numpy(zero_copy_only=False).copy())
         rows_NTD = flat.float().reshape(len(column), self.config.num_frames, width)
@@ -175,13 +175,13 @@ def open_library(folder: str | os.PathLike[str]) -> Library:
             f"{place} is no finished library: it has no {LIBRARY_FILE}. Make it, or go on making it, with "
             f"cavmae-sync embed MODEL --videos SOURCE --out {place}."
         )
-    record = read_object(path, way_out=_WAY_OUT)
+    record = read_object(path, remedy=_REMEDY)
     found = record.get("schema_version")
     if isinstance(found, int) and found > SCHEMA_VERSION:
         raise DatasetError(
             f"{path} has version {found} of the format, this is for {SCHEMA_VERSION}. Update cavmae-sync."
         )
-    known = checked(record, LibraryRecord, path=path, way_out=_WAY_OUT)
+    known = checked(record, LibraryRecord, path=path, remedy=_REMEDY)
     _check_parts(place, known)
     return Library(folder=place, record=record, config=known.plan.config, num_clips=known.counts.num_clips)
 

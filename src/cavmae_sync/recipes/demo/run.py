@@ -31,11 +31,11 @@ from cavmae_sync.recipes.run import continue_pretraining, run_pretraining
 from cavmae_sync.recipes.tables.datasets import OnProgress, StageSplit, make_split, prepare_split
 from cavmae_sync.tasks.retrieval import RetrievalReport
 from cavmae_sync.training import (
+    Callbacks,
     PretrainConfig,
     Pretraining,
     RunFolder,
     StepReport,
-    Watchers,
     open_world,
 )
 from cavmae_sync.untrusted import read_json
@@ -112,7 +112,7 @@ def run_demo(
 def _claim(out: Path, config: DemoConfig) -> None:
     stored = out / "demo.json"
     out.mkdir(parents=True, exist_ok=True)
-    if stored.exists() and read_json(stored, DemoConfig, way_out="Use another --out.") != config:
+    if stored.exists() and read_json(stored, DemoConfig, remedy="Use another --out.") != config:
         raise DatasetError(
             f"{out} holds a demo with other settings ({stored}). Use the same ones to go on, "
             "or another --out."
@@ -228,10 +228,10 @@ def _train(
         plan.note(report)
         clock.keep()
 
-    watchers = Watchers(on_step=on_step, should_stop=lambda: reporter.should_stop() or plan.is_off())
+    callbacks = Callbacks(on_step=on_step, should_stop=lambda: reporter.should_stop() or plan.is_off())
     if (folder / "config.json").exists():
         plan.follow(run.config())
-        result = continue_pretraining(folder, watchers=watchers)
+        result = continue_pretraining(folder, callbacks=callbacks)
     else:
         trial = demo_pretraining(config, num_steps=TRIAL_STEPS, batch_size=batch_size)
         num_steps = plan.try_pace(_seconds_of_steps(trial, train))
@@ -239,7 +239,7 @@ def _train(
         recipe = planned(recipe, num_steps=num_steps)
         plan.follow(recipe)
         result = run_pretraining(
-            recipe, data=train.folder, validation=test.folder, out=folder, watchers=watchers
+            recipe, data=train.folder, validation=test.folder, out=folder, callbacks=callbacks
         )
     while not result.is_complete:
         if reporter.should_stop():
@@ -247,7 +247,7 @@ def _train(
         renewed = plan.renewed(run.config())
         run.replace_config(renewed)
         plan.follow(renewed)
-        result = continue_pretraining(folder, watchers=watchers)
+        result = continue_pretraining(folder, callbacks=callbacks)
     return run
 
 
@@ -264,7 +264,7 @@ def _seconds_of_steps(config: PretrainConfig, train: PreparedDataset) -> list[fl
             validation=None,
             world=world,
             run=RunFolder.create(Path(folder), config, {}),
-            watchers=Watchers(on_step=lambda _: times.append(time.monotonic())),
+            callbacks=Callbacks(on_step=lambda _: times.append(time.monotonic())),
         ).run()
     gaps = [after - before for before, after in itertools.pairwise(times)]
     return gaps[len(gaps) // 2 :]

@@ -17,7 +17,7 @@ from pydantic import Field
 from cavmae_sync.atomic import write_text
 from cavmae_sync.config import Config
 from cavmae_sync.recipes.tables.datasets import StageSplit
-from cavmae_sync.training import PretrainConfig, RatePiece, StepReport
+from cavmae_sync.training import LearningRateRamp, PretrainConfig, StepReport
 
 #: The least a demo trains, even where that takes longer.
 MIN_STEPS: Final = 20
@@ -189,10 +189,10 @@ def planned(config: PretrainConfig, *, num_steps: int, step: int = 0) -> Pretrai
     made = [piece for piece in config.optim.pieces if piece.after_step < step]
     if not made:
         rising = max(round(_WARMUP_SHARE * num_steps), _MIN_WARMUP)
-        made = [RatePiece(after_step=0, until_step=rising, factor=1)]
+        made = [LearningRateRamp(after_step=0, until_step=rising, factor=1)]
     is_rising = len(made) == 1 and step < made[0].until_step < num_steps
     falls_after = made[0].until_step if is_rising else step
-    fall = RatePiece(after_step=falls_after, until_step=num_steps, factor=config.optim.final_fraction)
+    fall = LearningRateRamp(after_step=falls_after, until_step=num_steps, factor=config.optim.final_fraction)
     optim = config.optim.model_copy(update={"schedule": "pieces", "pieces": (*made, fall)})
     loop = config.loop.model_copy(update={"num_steps": num_steps})
     return PretrainConfig.model_validate(dict(config) | {"optim": optim, "loop": loop})

@@ -79,8 +79,8 @@ def measure(task: Task, measurement: Measurement, bench: Bench) -> Cells:
 def stored_cells(folder: Path, task: Task, measurement: Measurement) -> Cells | None:
     """What was measured before; None where nothing was."""
     path = _file(folder, task, measurement)
-    way_out = "Delete it; it is measured again."
-    return read_json(path, Cells, way_out=way_out) if path.exists() else None
+    remedy = "Delete it; it is measured again."
+    return read_json(path, Cells, remedy=remedy) if path.exists() else None
 
 
 def headings(task: Task, materials: TableDatasets) -> list[str]:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 from cavmae_sync import paper
-from cavmae_sync.checks import no_such
+from cavmae_sync.checks import unknown_name
 from cavmae_sync.choices import AggregationName, Modalities, TokenKind
 from cavmae_sync.errors import ConfigError
 
@@ -392,9 +392,9 @@ def find_table(name: str, *, rows: Sequence[str] = ()) -> TableSpec:
         ConfigError: There is no such table or row. All are listed.
     """
     if name not in TABLES:
-        raise ConfigError(no_such("table", name, TABLES))
+        raise ConfigError(unknown_name("table", name, TABLES))
     table = TABLES[name]
     names = [row.name for row in table.rows]
     if unknown := [row for row in rows if row not in names]:
-        raise ConfigError(no_such(f"row of {name}", unknown[0], names))
+        raise ConfigError(unknown_name(f"row of {name}", unknown[0], names))
     return replace(table, rows=[row for row in table.rows if row.name in rows]) if rows else table

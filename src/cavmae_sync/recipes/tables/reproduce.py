@@ -28,7 +28,7 @@ from cavmae_sync.recipes.stage_twin import FRAME_PIXELS, NUM_CLIPS, NUM_EPOCHS, 
 from cavmae_sync.recipes.tables.cells import Bench, headings, lacking, measure, stored_cells
 from cavmae_sync.recipes.tables.datasets import OnProgress, TableDatasets, make_stage_datasets, stage_datasets
 from cavmae_sync.recipes.tables.grids import Row, TableSpec, Task, Training
-from cavmae_sync.training import PretrainConfig, RunFolder, Watchers, is_resolved_from
+from cavmae_sync.training import Callbacks, PretrainConfig, RunFolder, is_resolved_from
 from cavmae_sync.untrusted import read_json
 from cavmae_sync.weights import load_model
 
@@ -209,16 +209,16 @@ class Grid:
         """The weights of a training, which begins, goes on, or is complete. None when asked to stop."""
         folder, recipe = self.run_folder(training, seed), self.recipe(training, seed)
         title = f"pretraining {training.name}, seed {seed}"
-        watchers = Watchers(
+        callbacks = Callbacks(
             on_step=lambda report: self.reporter.on_progress(title, report.step, report.num_steps),
             should_stop=self.reporter.should_stop,
         )
         data, init = self.materials.train[training.num_frames], self.materials.init
         if (folder / "config.json").exists():
             _check_same(RunFolder.open(folder), recipe, init=init)
-            result = continue_pretraining(folder, data=data, watchers=watchers)
+            result = continue_pretraining(folder, data=data, callbacks=callbacks)
         else:
-            result = run_pretraining(recipe, data=data, out=folder, init=init, watchers=watchers)
+            result = run_pretraining(recipe, data=data, out=folder, init=init, callbacks=callbacks)
         return result.run.weights if result.is_complete else None
 
     def _cell(self, row: Row, task: Task, heading: str) -> Cell:
@@ -265,7 +265,7 @@ def _claim(out: Path, config: ReproduceConfig) -> None:
 def _check_claim(out: Path, config: ReproduceConfig) -> None:
     stored = out / _SETTINGS
     if stored.exists():
-        known = read_json(stored, ReproduceConfig, way_out="Use another --out.")
+        known = read_json(stored, ReproduceConfig, remedy="Use another --out.")
         if known != config:
             raise ConfigError(
                 f"{out} was made with other settings ({known.model_dump_json()}). Use the same ones, or "

@@ -8,17 +8,17 @@ from rich.table import Table
 
 from cavmae_sync.figures.tables import Series, table_figure
 from cavmae_sync.recipes.tables.reproduce import Cell, TableResult
-from cavmae_sync.shown import notes_of, title_of
+from cavmae_sync.safe_text import table_caption, table_title
 
 _NO_SOURCE = "·"
 
 
 def to_tables(result: TableResult) -> tuple[Table, Table]:
     """For a terminal: what was measured, and what the paper gives for the same rows. Print with rich."""
-    measured = Table(title=title_of(result.table.title, "measured"), title_justify="left")
+    measured = Table(title=table_title(result.table.title, "measured"), title_justify="left")
     published = Table(
         title="the paper",
-        caption=notes_of(_notes(result)),
+        caption=table_caption(_notes(result)),
         title_justify="left",
         caption_justify="left",
     )

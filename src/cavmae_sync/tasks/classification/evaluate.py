@@ -22,7 +22,7 @@ from cavmae_sync.metrics.classification import (
     d_prime,
     resampled_means,
 )
-from cavmae_sync.shown import text_of, title_of
+from cavmae_sync.safe_text import cell_text, table_title
 from cavmae_sync.tasks.report import Report, Value
 
 
@@ -63,13 +63,13 @@ class ClassificationReport(Report):
 
     def to_class_table(self) -> Table:
         """For people: one row per class, the best first, classes without positives last."""
-        table = Table(title=title_of(f"{self.name} by class"), title_justify="left")
+        table = Table(title=table_title(f"{self.name} by class"), title_justify="left")
         table.add_column("class")
         for heading in ("average precision", "AUC", "clips"):
             table.add_column(heading, justify="right")
         for score in sorted(self.class_scores, key=_best_first):
             table.add_row(
-                text_of(score.name),
+                cell_text(score.name),
                 _percent(score.average_precision),
                 _percent(score.auc),
                 str(score.num_positives),

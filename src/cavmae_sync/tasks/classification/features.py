@@ -195,7 +195,7 @@ def _distinct(model: CAVMAESync, rows: Tensor, part: Modality, config: FeatureCo
 def _vectors(model: CAVMAESync, rows: Tensor, part: Modality, config: FeatureConfig) -> Tensor:
     tokens = _tokens(model, rows, part, config.depth)
     if config.depth == "official":
-        return tokens.in_a_row().mean(dim=1).float()
+        return tokens.to_sequence().mean(dim=1).float()
     if config.tokens == "register_mean" and tokens.register_tokens_PRD is not None:
         return tokens.register_tokens_PRD.mean(dim=1).float()
     return tokens.representation("patch_mean" if config.tokens == "patch_mean" else "global").float()
@@ -208,10 +208,10 @@ def _tokens(model: CAVMAESync, rows: Tensor, part: Modality, depth: FeatureDepth
     if depth == "encoder":
         return tokens
     entering = tokens if model.joint.keeps_registers else tokens.without_registers()
-    row = entering.in_a_row()
+    row = entering.to_sequence()
     for block in model.joint.blocks:
         row = block(row, "shared")
-    return entering.from_row(model.joint.norm(row)).without_registers()
+    return entering.from_sequence(model.joint.norm(row)).without_registers()
 
 
 def _half(vectors: Tensor) -> Tensor:

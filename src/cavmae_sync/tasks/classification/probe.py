@@ -24,7 +24,7 @@ from cavmae_sync.untrusted import parse_json
 from cavmae_sync.weights import weights_fingerprint
 from cavmae_sync.weights.layouts.check import CLASSIFIER_HEADS
 from cavmae_sync.weights.layouts.finetuned import HeadWeights
-from cavmae_sync.weights.safetensors_file import write_safetensors
+from cavmae_sync.weights.save import write_safetensors
 
 PROBE_FILE: Final = "probe.safetensors"
 _FORMAT: Final = "cavmae-sync probe/1"

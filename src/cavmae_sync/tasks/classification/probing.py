@@ -21,7 +21,7 @@ from cavmae_sync.tasks.classification.probe_config import ProbeConfig
 from cavmae_sync.tasks.classification.probing_bench import Bench, Show, Split, Trained, show_nothing
 from cavmae_sync.tasks.classification.probing_checks import check_probing
 from cavmae_sync.training import RunFolder
-from cavmae_sync.training.log import read_metrics
+from cavmae_sync.training.run_log import read_metrics
 from cavmae_sync.weights import save_model, weights_fingerprint
 
 AVERAGED_FOLDER: Final = "averaged"

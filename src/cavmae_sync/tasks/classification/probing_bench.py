@@ -35,7 +35,7 @@ from cavmae_sync.tasks.classification.head_training import (
 )
 from cavmae_sync.tasks.classification.probe_config import ProbeConfig
 from cavmae_sync.training import RunFolder
-from cavmae_sync.training.log import RunLog
+from cavmae_sync.training.run_log import RunLog
 
 #: Shows how far something is: called with done, in all, and a note.
 Advance = Callable[[int, int, str], None]

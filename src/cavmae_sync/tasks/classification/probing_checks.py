@@ -38,11 +38,11 @@ def check_probing(
         SeveralError: Several of these.
     """
     checks = Checks()
-    checks.of(lambda: _check_free(out))
-    checks.of(lambda: check_labels(config, train=train, test=test))
+    checks.collect(lambda: _check_free(out))
+    checks.collect(lambda: check_labels(config, train=train, test=test))
     if train is not None and test is not None and not allow_overlap and shared_clips(test, train):
-        checks.of(lambda: check_apart(test, train))
-    checks.end()
+        checks.collect(lambda: check_apart(test, train))
+    checks.raise_errors()
 
 
 def check_labels(
@@ -50,16 +50,16 @@ def check_labels(
 ) -> None:
     """Refuse labels, classes and weights that do not fit each other; see `check_probing`."""
     checks = Checks()
-    classes = None if train is None else checks.of(lambda: class_names(train))
+    classes = None if train is None else checks.collect(lambda: class_names(train))
     if test is not None:
-        checks.of(lambda: class_names(test) if classes is None else label_vectors(test, classes))
+        checks.collect(lambda: class_names(test) if classes is None else label_vectors(test, classes))
     if config is not None:
         for clips in (train, test):
             if clips is not None and config.classifier.loss == "ce":
-                checks.of(lambda clips=clips: _check_single(clips))
+                checks.collect(lambda clips=clips: _check_single(clips))
         if train is not None:
-            checks.of(lambda: _check_training(config, train))
-    checks.end()
+            checks.collect(lambda: _check_training(config, train))
+    checks.raise_errors()
 
 
 def _check_free(out: Path) -> None:

@@ -26,7 +26,7 @@ from cavmae_sync.errors import DatasetError
 from cavmae_sync.inputs import log_mel
 from cavmae_sync.media import read_audio
 from cavmae_sync.paper import FRAME_PIXELS, PROMPT_SAMPLES
-from cavmae_sync.untrusted import read_picture
+from cavmae_sync.untrusted import decode_image
 from cavmae_sync.untrusted import read_rows as read_csv_rows
 
 TABLE_FILE: Final = "prompted_segmentation.csv"
@@ -189,7 +189,7 @@ def read_image(path: Path) -> Image.Image:
         DatasetError: It is none that can be read.
     """
     try:
-        return read_picture(path, formats=("JPEG", "PNG"))
+        return decode_image(path, formats=("JPEG", "PNG"))
     except ValueError as error:
         raise DatasetError(f"{path} is not a picture that can be read ({error}). Fetch it again.") from error
 

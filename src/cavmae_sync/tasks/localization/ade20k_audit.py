@@ -18,7 +18,7 @@ from cavmae_sync.data.lists.audit import spread
 from cavmae_sync.errors import DatasetError, MediaError
 from cavmae_sync.media import read_audio
 from cavmae_sync.paper import FRAME_PIXELS, HOP_MILLISECONDS, SAMPLE_RATE_HZ, SEGMENT_LENGTH
-from cavmae_sync.shown import title_of
+from cavmae_sync.safe_text import table_title
 from cavmae_sync.tasks.localization.ade20k import (
     PromptedRow,
     classes_of_colours,
@@ -94,7 +94,7 @@ class PromptedAudit:
 
     def to_table(self) -> Table:
         """Counts, ready to print."""
-        table = Table("what", "count", title=title_of(f"in {self.folder}"), title_justify="left")
+        table = Table("what", "count", title=table_title(f"in {self.folder}"), title_justify="left")
         table.add_row("rows with sound and class", f"{self.num_rows:,}")
         table.add_row("rows without, left out", f"{self.num_without_prompt:,}")
         table.add_row("classes", f"{self.num_classes:,}")

@@ -17,7 +17,7 @@ from cavmae_sync.choices import MapRule
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.embedding.embedder import Progress
 from cavmae_sync.metrics import Pixels, PooledScores, interval, pooled_scores, resampled_pools
-from cavmae_sync.shown import text_of
+from cavmae_sync.safe_text import cell_text
 from cavmae_sync.tasks.localization.examples import Examples, Target
 from cavmae_sync.tasks.localization.heat_maps import upscaled
 from cavmae_sync.tasks.localization.maps import ScoreMaps, model_maps, prompt_vectors
@@ -78,7 +78,7 @@ class SegmentationReport(Report):
         for score in self.classes:
             parts = (score.average_precision, score.iou, score.positive_share)
             table.add_row(
-                text_of(score.name), *(f"{part * 100:.1f} %" for part in parts), str(score.num_rows)
+                cell_text(score.name), *(f"{part * 100:.1f} %" for part in parts), str(score.num_rows)
             )
         return table
 

@@ -24,7 +24,7 @@ from cavmae_sync.inputs.spectrogram import denormalize_spectrogram
 from cavmae_sync.model import CAVMAESync, Mask, MaskingConfig, patchify, segment_image, unpatchify
 from cavmae_sync.paper import PATCH_SIZE, PIXEL_NORM_EPSILON
 from cavmae_sync.tasks.reconstruction.figure import Reconstruction, reconstruction_figure
-from cavmae_sync.training import MaskSource, StepMasks
+from cavmae_sync.training import MaskSampler, StepMasks
 
 
 def reconstruct(
@@ -183,7 +183,7 @@ def figure_of_reconstruction(
         column_inches: Width of each picture.
     """
     config = model.config
-    source = MaskSource(config, masking, seed=0, purpose=Purpose.VALIDATION_MASK)
+    source = MaskSampler(config, masking, seed=0, purpose=Purpose.VALIDATION_MASK)
     frame, segment = reconstruct(
         model,
         PairDataset(clips, inputs=config.inputs, frame="middle")[row],

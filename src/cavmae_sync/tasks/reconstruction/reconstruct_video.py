@@ -27,7 +27,7 @@ from cavmae_sync.model.masking import MaskMode
 from cavmae_sync.paper import CLIP_SECONDS, INPAINT_SEED, MASK_RATIO
 from cavmae_sync.tasks.reconstruction.figure import Reconstruction, reconstruction_figure
 from cavmae_sync.tasks.reconstruction.reconstruct import predict_hidden
-from cavmae_sync.training import MaskSource, RunFolder, StepMasks
+from cavmae_sync.training import MaskSampler, RunFolder, StepMasks
 
 Hide = Literal["audio", "visual", "both"]
 
@@ -191,7 +191,7 @@ def _masks(embedder: Embedder, hiding: HidingConfig) -> StepMasks:
                 f"A mask ratio of {hiding.ratio:g} hides all of the {rows * columns} {name} patches. "
                 "Take less."
             )
-    source = MaskSource(
+    source = MaskSampler(
         model,
         MaskingConfig(ratio=hiding.ratio, audio_mode=hiding.mode),
         seed=hiding.seed,

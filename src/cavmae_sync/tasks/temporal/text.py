@@ -12,7 +12,7 @@ from rich.table import Table
 from cavmae_sync.atomic import csv_text
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.figures.style import drawable
-from cavmae_sync.shown import title_of
+from cavmae_sync.safe_text import table_title
 from cavmae_sync.tasks.temporal.clustering import Segment
 from cavmae_sync.tasks.temporal.figure import LETTERS_NOTE, Bar, Surroundings, states_figure
 from cavmae_sync.tasks.temporal.segment_video import SegmentingConfig, StatesOfModality, VideoStates
@@ -23,7 +23,7 @@ _COLUMNS: Final = ("start", "stop", "label")
 
 def states_table(found: VideoStates, *, title: str) -> Table:
     """For people: a row for each segment. Print with rich, and `states_notes` below."""
-    table = Table(title=title_of(title), title_justify="left")
+    table = Table(title=table_title(title), title_justify="left")
     table.add_column("vectors")
     for heading in ("start", "stop", "lasts"):
         table.add_column(heading, justify="right")

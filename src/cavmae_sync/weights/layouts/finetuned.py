@@ -10,14 +10,14 @@ from cavmae_sync.errors import WeightsError
 from cavmae_sync.model.config import ModelConfig
 from cavmae_sync.model.heads import Head, HeadConfig, make_head
 from cavmae_sync.weights.layouts.check import check_names
-from cavmae_sync.weights.layouts.names import (
+from cavmae_sync.weights.layouts.official import bare, check_tables, learned_tables, read_config
+from cavmae_sync.weights.layouts.official_names import (
     depth_of,
     is_unused,
     our_tensors,
     their_shapes,
     with_unused_norms,
 )
-from cavmae_sync.weights.layouts.official import bare, check_tables, learned_tables, read_config
 
 _STARTS = (
     ("blocks.", "classifier_layers."),

@@ -14,7 +14,7 @@ from torch import Tensor
 from cavmae_sync.errors import WeightsError
 
 
-class Place(NamedTuple):
+class PublishedName(NamedTuple):
     """Where a tensor lies in the published layout.
 
     Attributes:
@@ -26,7 +26,7 @@ class Place(NamedTuple):
     third: int | None = None
 
 
-_OUTSIDE: Final = (
+_OUTSIDE_BLOCKS: Final = (
     (r"(?:vit\.)?embeddings\.cls_token", "cls_token"),
     (r"(?:vit\.)?embeddings\.position_embeddings", "pos_embed"),
     (r"(?:vit\.)?embeddings\.patch_embeddings\.projection\.(weight|bias)", r"patch_embed.proj.\1"),
@@ -40,7 +40,7 @@ _BLOCK: Final = re.compile(
     r"|decoder\.(?:decoder_layers|decoder_encoder\.layer|layers))"
     r"\.(?P<number>\d+)\.(?P<inner>.+)\.(?P<kind>weight|bias)"
 )
-_INSIDE: Final[Mapping[str, tuple[str, int | None]]] = {
+_INSIDE_BLOCKS: Final[Mapping[str, tuple[str, int | None]]] = {
     "attention.attention.query": ("attn.qkv", 0),
     "attention.attention.key": ("attn.qkv", 1),
     "attention.attention.value": ("attn.qkv", 2),
@@ -58,15 +58,15 @@ _INSIDE: Final[Mapping[str, tuple[str, int | None]]] = {
 }
 
 
-def place_of(name: str) -> Place | None:
+def published_name_of(name: str) -> PublishedName | None:
     """Where a tensor of Hugging Face's layout lies in the published one; None for an unknown one."""
-    if (match := _BLOCK.fullmatch(name)) and match["inner"] in _INSIDE:
-        inner, third = _INSIDE[match["inner"]]
+    if (match := _BLOCK.fullmatch(name)) and match["inner"] in _INSIDE_BLOCKS:
+        inner, third = _INSIDE_BLOCKS[match["inner"]]
         stack = "blocks" if match["encoder"] else "decoder_blocks"
-        return Place(f"{stack}.{match['number']}.{inner}.{match['kind']}", third)
-    for pattern, published in _OUTSIDE:
+        return PublishedName(f"{stack}.{match['number']}.{inner}.{match['kind']}", third)
+    for pattern, published in _OUTSIDE_BLOCKS:
         if match := re.fullmatch(pattern, name):
-            return Place(match.expand(published))
+            return PublishedName(match.expand(published))
     return None
 
 
@@ -79,13 +79,13 @@ def from_huggingface(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     whole: dict[str, Tensor] = {}
     thirds: dict[str, dict[int, Tensor]] = {}
     for name, value in state.items():
-        place = place_of(name)
-        if place is None:
+        published_name = published_name_of(name)
+        if published_name is None:
             raise WeightsError(f"unknown tensor {name!r} in a ViT MAE of Hugging Face")
-        if place.third is None:
-            whole[place.name] = value
+        if published_name.third is None:
+            whole[published_name.name] = value
         else:
-            thirds.setdefault(place.name, {})[place.third] = value
+            thirds.setdefault(published_name.name, {})[published_name.third] = value
     for name, parts in thirds.items():
         if missing := [part for number, part in enumerate(("query", "key", "value")) if number not in parts]:
             raise WeightsError(f"{name.removesuffix('.weight')} lacks its {' and '.join(missing)}")
@@ -99,9 +99,9 @@ def to_huggingface(published: Mapping[str, Tensor], names: Iterable[str]) -> dic
     """Those of the wanted tensors that the published ones contain, by Hugging Face's names."""
     found: dict[str, Tensor] = {}
     for name in names:
-        place = place_of(name)
-        if place is None or place.name not in published:
+        published_name = published_name_of(name)
+        if published_name is None or published_name.name not in published:
             continue
-        value = published[place.name]
-        found[name] = value if place.third is None else value.chunk(3)[place.third]
+        value = published[published_name.name]
+        found[name] = value if published_name.third is None else value.chunk(3)[published_name.third]
     return found

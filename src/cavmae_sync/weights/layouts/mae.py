@@ -1,7 +1,7 @@
 """An ImageNet MAE (ViT) as the start of a model of ours: published names, timm's and Hugging Face's.
 
 Spec 3.5: both encoders start from its first 11 blocks, the joint layer from its 12th. The audio filters are
-the sum (not the mean) of the RGB filters, so that a grey picture gives the same tokens; the audio prediction
+the sum (not the mean) of the RGB filters, so that a grey image gives the same tokens; the audio prediction
 takes the first 256 of 768 rows, as published.
 """
 
@@ -19,9 +19,9 @@ from cavmae_sync.model.positions import sine_cosine_positions
 from cavmae_sync.paper import ENCODER_DEPTH, PATCH_SIZE
 from cavmae_sync.weights.layouts.check import MAE_HEADS, check_names, heads_of
 from cavmae_sync.weights.layouts.huggingface import from_huggingface
-from cavmae_sync.weights.layouts.names import depth_of, our_name
 from cavmae_sync.weights.layouts.official import bare
-from cavmae_sync.weights.recognize import recognize
+from cavmae_sync.weights.layouts.official_names import depth_of, our_name
+from cavmae_sync.weights.layouts.recognize import recognize
 
 _CHANNELS = 3
 

@@ -12,14 +12,14 @@ from cavmae_sync.model.cavmae_sync import CAVMAESync
 from cavmae_sync.model.config import DecoderConfig, ModelConfig
 from cavmae_sync.paper import CONTRASTIVE_HEAD_DEPTH, NUM_MELS, PATCH_SIZE
 from cavmae_sync.weights.layouts.check import FLOAT_TYPES, check_names, heads_of
-from cavmae_sync.weights.layouts.names import (
+from cavmae_sync.weights.layouts.official_names import (
     depth_of,
     our_tensors,
     position_tables,
     their_shapes,
     their_tensors,
 )
-from cavmae_sync.weights.recognize import PREFIX, bare_name, recognize
+from cavmae_sync.weights.layouts.recognize import PREFIX, bare_name, recognize
 
 #: How far a stored table may be from the computed one, by its type: last bits, not training.
 _TABLE_TOLERANCE: Final = {torch.float16: 1e-3, torch.bfloat16: 1e-2}

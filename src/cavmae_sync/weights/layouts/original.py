@@ -18,13 +18,13 @@ from cavmae_sync.errors import WeightsError
 from cavmae_sync.model.cavmae_sync import CAVMAESync
 from cavmae_sync.model.heads import Head
 from cavmae_sync.untrusted import parse_json
-from cavmae_sync.weights.files import WeightsFile
 from cavmae_sync.weights.layouts.check import FLOAT_TYPES
 from cavmae_sync.weights.layouts.finetuned import head_to_official
 from cavmae_sync.weights.layouts.huggingface import to_huggingface
 from cavmae_sync.weights.layouts.mae import is_mae, to_published
-from cavmae_sync.weights.layouts.names import their_tensors
-from cavmae_sync.weights.recognize import bare_name
+from cavmae_sync.weights.layouts.official_names import their_tensors
+from cavmae_sync.weights.layouts.recognize import bare_name
+from cavmae_sync.weights.weights_file import WeightsFile
 
 #: Start of the names of kept tensors in our files.
 KEPT: Final = "kept."

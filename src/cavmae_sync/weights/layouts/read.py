@@ -13,14 +13,14 @@ from cavmae_sync.config import describe_invalid
 from cavmae_sync.errors import WeightsError
 from cavmae_sync.model.config import ModelConfig
 from cavmae_sync.untrusted import parse_json
-from cavmae_sync.weights.files import WeightsFile, read_file
 from cavmae_sync.weights.layouts.finetuned import HeadWeights, from_finetuned
 from cavmae_sync.weights.layouts.mae import from_mae, is_mae, mae_config
 from cavmae_sync.weights.layouts.official import bare, from_official
 from cavmae_sync.weights.layouts.original import KEPT, ORIGINAL_KEY, Original
-from cavmae_sync.weights.layouts.said import said_words
+from cavmae_sync.weights.layouts.recognize import recognize
+from cavmae_sync.weights.layouts.stored_heads import stored_heads
 from cavmae_sync.weights.provenance import FORMAT, Provenance, parse_provenance
-from cavmae_sync.weights.recognize import recognize
+from cavmae_sync.weights.weights_file import WeightsFile, read_file
 
 _MOST_SHOWN: Final = 4
 
@@ -114,7 +114,7 @@ def _read(file: WeightsFile, path: Path, config: ModelConfig | None, overrides: 
     if is_ours(file):
         return _read_ours(path, file, config, overrides)
     layout = recognize(file.tensors)
-    said = [] if config is not None or layout == "ours" else said_words(file, path, layout)
+    said = [] if config is not None or layout == "ours" else stored_heads(file, path, layout)
     return _read_foreign(file, layout, config, [*said, *overrides])
 
 

@@ -12,8 +12,8 @@ from cavmae_sync.data import Draw
 from cavmae_sync.data.draws import Purpose
 from cavmae_sync.losses import Contrast, ContrastConfig, LossConfig
 from cavmae_sync.model import CAVMAESync, MaskingConfig
-from cavmae_sync.training import MaskSource, OptimConfig, PretrainStep
-from cavmae_sync.training.cached import contrast_of_parts
+from cavmae_sync.training import MaskSampler, OptimConfig, PretrainStep
+from cavmae_sync.training.gradient_cache import compare_parts
 from cavmae_sync.training.optim import Updater
 
 from .conftest import CPU, Bench
@@ -38,7 +38,7 @@ def inputs(dtype=torch.float64, **masking: Any):
     segments = torch.randn(NUM_PAIRS, 32, 128, generator=generator, dtype=torch.float64).to(dtype)
     frames = torch.randn(NUM_PAIRS, 3, 32, 32, generator=generator, dtype=torch.float64).to(dtype)
     masking = {"ratio": 0.5} | masking
-    masks = MaskSource(TINY_MODEL, MaskingConfig(**masking), seed=0, purpose=Purpose.MASK)
+    masks = MaskSampler(TINY_MODEL, MaskingConfig(**masking), seed=0, purpose=Purpose.MASK)
     return segments, frames, masks.draw([Draw(0, k) for k in range(NUM_PAIRS)])
 
 
@@ -47,7 +47,7 @@ def backward(step: PretrainStep, batch, parts: list[slice], updater: Updater | N
     segments, frames, masks = batch
     compares: list[Any] = [None]
     if len(parts) > 1:
-        compares = contrast_of_parts(
+        compares = compare_parts(
             lambda part: step.embed(segments[part], frames[part], masks.part(part)), step.compare, parts
         )
     rows = []
@@ -117,7 +117,7 @@ def test_without_the_first_pass_parts_compare_fewer_pairs():
 def test_what_a_part_sees_is_the_value_of_the_whole_with_a_gradient_of_its_own():
     """Loss: sum of the squares of two embeddings. Each part is asked for twice its own embedding."""
     rows = torch.tensor([[[[3.0], [4.0]]]], dtype=torch.float64, requires_grad=True)
-    parts = contrast_of_parts(
+    parts = compare_parts(
         lambda part: rows[:, :, part],
         lambda every: Contrast(loss=every.square().sum(), accuracy=torch.zeros(())),
         [slice(0, 1), slice(1, 2)],

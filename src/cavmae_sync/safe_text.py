@@ -18,10 +18,10 @@ _JOINERS: Final = "\u200c\u200d"
 _SHORT: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
-def one_line(text: str) -> str:
+def escape_line(text: str) -> str:
     r"""A text without anything that is not seen: such characters become `\n`, `\u001b` and so on, as in JSON.
 
-    >>> print(one_line("clip\nerror: \x1b[31mforged.mp4"))
+    >>> print(escape_line("clip\nerror: \x1b[31mforged.mp4"))
     clip\nerror: \u001b[31mforged.mp4
     """
     if text.isprintable():
@@ -29,24 +29,24 @@ def one_line(text: str) -> str:
     return "".join(_escaped(letter) if _is_unsafe(letter) else letter for letter in text)
 
 
-def safe_lines(text: str) -> str:
-    """As `one_line`, for a text whose line breaks are our own, JSON for example. JSON keeps its meaning."""
-    return "\n".join(map(one_line, text.split("\n")))
+def escape_lines(text: str) -> str:
+    """`escape_line` for each line of a text that we broke ourselves. JSON keeps its meaning."""
+    return "\n".join(map(escape_line, text.split("\n")))
 
 
-def text_of(text: str) -> Text:
+def cell_text(text: str) -> Text:
     """One line for rich, which finds no markup in it: what stands in a cell of a table."""
-    return Text(one_line(text))
+    return Text(escape_line(text))
 
 
-def title_of(*lines: str) -> Text:
+def table_title(*lines: str) -> Text:
     """The title of a table of rich, line by line."""
-    return Text("\n".join(map(one_line, lines)), style="table.title")
+    return Text("\n".join(map(escape_line, lines)), style="table.title")
 
 
-def notes_of(lines: Iterable[str]) -> Text:
+def table_caption(lines: Iterable[str]) -> Text:
     """What stands below a table of rich, line by line."""
-    return Text("\n".join(map(one_line, lines)), style="table.caption")
+    return Text("\n".join(map(escape_line, lines)), style="table.caption")
 
 
 def _is_unsafe(letter: str) -> bool:

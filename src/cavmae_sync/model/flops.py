@@ -13,7 +13,7 @@ from cavmae_sync.paper import PATCH_SIZE
 _PASSES_OF_A_STEP = 3
 
 
-def block_operations(num_tokens: int, *, width: int, mlp_ratio: int, num_asked: int | None = None) -> int:
+def block_flops(num_tokens: int, *, width: int, mlp_ratio: int, num_asked: int | None = None) -> int:
     """One transformer block.
 
     Args:
@@ -30,7 +30,7 @@ def block_operations(num_tokens: int, *, width: int, mlp_ratio: int, num_asked: 
     return 2 * (keys_and_values + queries_and_projection + perceptron + attention)
 
 
-def embedding_operations(
+def embedding_flops(
     config: ModelConfig, *, num_frames: int, num_segments: int, with_patches: bool = False
 ) -> int:
     """What embedding needs.
@@ -47,7 +47,7 @@ def embedding_operations(
     )
 
 
-def pretraining_operations(config: ModelConfig, *, mask_ratio: float, only_wanted: bool = True) -> int:
+def pretraining_flops(config: ModelConfig, *, mask_ratio: float, only_wanted: bool = True) -> int:
     """What one pretraining step needs for one (frame, segment) pair, forwards and backwards.
 
     Args:
@@ -73,14 +73,12 @@ def pretraining_operations(config: ModelConfig, *, mask_ratio: float, only_wante
     )
     in_joint = config.registers if config.registers_in_joint else 0
     num_fused = sum(kept.values()) + 2 * in_joint
-    forward += config.joint_depth * block_operations(
-        num_fused, width=config.width, mlp_ratio=config.mlp_ratio
-    )
+    forward += config.joint_depth * block_flops(num_fused, width=config.width, mlp_ratio=config.mlp_ratio)
     forward += 2 * sum(kept.values()) * config.width * decoder.width
     shape = {"width": decoder.width, "mlp_ratio": config.mlp_ratio}
     num_all = sum(all_patches.values())
-    forward += (decoder.depth - 1) * block_operations(num_all, **shape)
-    forward += block_operations(num_all, num_asked=sum(hidden.values()), **shape)
+    forward += (decoder.depth - 1) * block_flops(num_all, **shape)
+    forward += block_flops(num_all, num_asked=sum(hidden.values()), **shape)
     forward += sum(2 * hidden[name] * decoder.width * PATCH_SIZE**2 * CHANNELS[name] for name in CHANNELS)
     return _PASSES_OF_A_STEP * forward
 
@@ -100,7 +98,7 @@ def _embed(config: ModelConfig, modality: Modality, num_patches: int) -> int:
 
 def _trunk(config: ModelConfig, num_patches: int) -> int:
     tokens = int(config.global_token) + num_patches + config.registers
-    return config.depth * block_operations(tokens, width=config.width, mlp_ratio=config.mlp_ratio)
+    return config.depth * block_flops(tokens, width=config.width, mlp_ratio=config.mlp_ratio)
 
 
 def _align(config: ModelConfig, num_patches: int, *, with_patches: bool) -> int:
@@ -108,7 +106,7 @@ def _align(config: ModelConfig, num_patches: int, *, with_patches: bool) -> int:
     tokens = int(config.global_token) + num_patches + in_joint
     shape = {"width": config.width, "mlp_ratio": config.mlp_ratio}
     depth = config.joint_depth + config.contrastive_head_depth
-    return (depth - 1) * block_operations(tokens, **shape) + block_operations(
+    return (depth - 1) * block_flops(tokens, **shape) + block_flops(
         tokens, num_asked=None if with_patches else 1, **shape
     )
 

@@ -1,7 +1,7 @@
 """Tensors out of files of any origin. Nothing that a file contains is ever executed.
 
 Pickles are read by `torch_files`, which makes nothing but tensors, safetensors by the safetensors library.
-What a file seems to be instead (a web page, a git-lfs pointer, an empty file) is said.
+An error says what a file is instead: a web page, a git-lfs pointer, an empty file.
 """
 
 import tarfile
@@ -15,8 +15,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from cavmae_sync.errors import WeightsError
-from cavmae_sync.weights.described import Skipped, TensorPlace
-from cavmae_sync.weights.torch_files import TorchFile, asks_for
+from cavmae_sync.weights.tensor_refs import Skipped, TensorRef
+from cavmae_sync.weights.torch_file import TorchFile, asks_for
 
 #: Under which keys people put tensors into a file.
 WRAPPERS: Final = ("model", "state_dict", "model_state_dict")
@@ -48,16 +48,16 @@ class WeightsFile:
         tensors: By name, in the order of the file.
         metadata: Header of a safetensors file; empty for others.
         wrapper: The key they lay under in a dictionary; None where they lay open.
-        left_behind: What else lay beside the tensors: the state of an optimiser, for example. What is no
+        other_entries: What else lay beside the tensors: the state of an optimiser, for example. What is no
             plain value is named with what it asks for.
-        said: Plain texts and numbers that lay beside the tensors, also those in a dictionary of arguments.
+        plain_values: Texts and numbers beside the tensors, also those in a dictionary of arguments.
     """
 
     tensors: dict[str, Tensor]
     metadata: Mapping[str, str]
     wrapper: str | None = None
-    left_behind: tuple[str, ...] = ()
-    said: Mapping[str, str | int | float] = field(default_factory=dict)
+    other_entries: tuple[str, ...] = ()
+    plain_values: Mapping[str, str | int | float] = field(default_factory=dict)
 
 
 def read_file(path: Path) -> WeightsFile:
@@ -145,7 +145,7 @@ def _other_kind(path: Path, start: bytes) -> str | None:
         (not named and is_safetensors, "holds safetensors. Rename it to .safetensors."),
         (
             start.startswith(_OTHER_FILES) or start[4:8] == b"ftyp",
-            "is no weights file but a document, picture, sound or video.",
+            "is no weights file but a document, an image, a sound or a video.",
         ),
     )
     return next((saying for holds, saying in kinds if holds), None)
@@ -184,16 +184,16 @@ def _bad_safetensors(path: Path, error: Exception) -> str:
 def _read_pickle(path: Path) -> WeightsFile:
     try:
         file = _open_torch(path)
-        wrapper, left_behind, content = _unwrapped(file.content)
-        tensors = {name: file.tensor(place) for name, place in content.items()}
+        wrapper, other_entries, content = _unwrapped(file.content)
+        tensors = {name: file.tensor(ref) for name, ref in content.items()}
     except _DAMAGED as error:
         raise WeightsError(_unreadable(path, error)) from error
     return WeightsFile(
         tensors=tensors,
         metadata={},
         wrapper=wrapper,
-        left_behind=left_behind,
-        said=_plain_values(file.content) if isinstance(file.content, dict) else {},
+        other_entries=other_entries,
+        plain_values=_plain_values(file.content) if isinstance(file.content, dict) else {},
     )
 
 
@@ -208,20 +208,20 @@ def _plain_values(content: Mapping[Any, Any]) -> dict[str, str | int | float]:
     }
 
 
-def _unwrapped(content: Any) -> tuple[str | None, tuple[str, ...], dict[str, TensorPlace]]:
+def _unwrapped(content: Any) -> tuple[str | None, tuple[str, ...], dict[str, TensorRef]]:
     """The key that tensors lay under, what lies beside them, by name, and the tensors."""
     wrapper: str | None = None
-    left_behind: list[str] = []
+    other_entries: list[str] = []
     if isinstance(content, dict):
         wrapper = next((key for key in WRAPPERS if isinstance(content.get(key), dict)), None)
     if wrapper is not None:
-        left_behind += [_said(key, value) for key, value in content.items() if key != wrapper]
+        other_entries += [_entry_text(key, value) for key, value in content.items() if key != wrapper]
         content = content[wrapper]
     entries = content if isinstance(content, dict) else {}
     tensors = {
         name: value
         for name, value in entries.items()
-        if isinstance(name, str) and isinstance(value, TensorPlace)
+        if isinstance(name, str) and isinstance(value, TensorRef)
     }
     others = {name: value for name, value in entries.items() if name not in tensors}
     for name, value in others.items():
@@ -231,10 +231,10 @@ def _unwrapped(content: Any) -> tuple[str | None, tuple[str, ...], dict[str, Ten
         skipped = [value for value in (content, *entries.values()) if isinstance(value, Skipped)]
         what = f"it holds {_kinds(content)}, not a dictionary of tensors"
         raise ValueError(asks_for(skipped[0]) if skipped else what)
-    return wrapper, (*left_behind, *(_said(key, value) for key, value in others.items())), tensors
+    return wrapper, (*other_entries, *(_entry_text(key, value) for key, value in others.items())), tensors
 
 
-def _said(key: Any, value: Any) -> str:
+def _entry_text(key: Any, value: Any) -> str:
     name = key if isinstance(key, str) else key.name if isinstance(key, Skipped) else str(key)
     return f"{name} ({value.name}, which is not made)" if isinstance(value, Skipped) else name
 
@@ -247,7 +247,7 @@ def _kinds(content: object) -> str:
 
 
 def _kind(value: object) -> str:
-    return "Tensor" if isinstance(value, TensorPlace) else type(value).__name__
+    return "Tensor" if isinstance(value, TensorRef) else type(value).__name__
 
 
 def _check_archive(path: Path) -> None:

@@ -82,7 +82,7 @@ def pretrain_losses(
     """
     contrast = contrast or ContrastConfig(negatives="local")
     return combine_losses(
-        contrast_of(compared_rows(output, contrast), contrast, gather),
+        compare_embeddings(compared_embeddings(output, contrast), contrast, gather),
         output,
         segments_PLM,
         frames_PCHW,
@@ -92,8 +92,8 @@ def pretrain_losses(
     )
 
 
-def compared_rows(output: PretrainOutput, config: ContrastConfig) -> Tensor:
-    """What is compared, `[R, 2, P, D]`, float32 at least: kinds of embedding, then sound and picture."""
+def compared_embeddings(output: PretrainOutput, config: ContrastConfig) -> Tensor:
+    """What is compared, `[R, 2, P, D]`, float32 at least: kinds of embedding, then sound and frame."""
     kinds: tuple[Representation, ...] = (
         ("global", "patch_mean") if config.representation == "both" else (config.representation,)
     )
@@ -102,7 +102,7 @@ def compared_rows(output: PretrainOutput, config: ContrastConfig) -> Tensor:
     return rows_RSPD.to(torch.promote_types(rows_RSPD.dtype, torch.float32))
 
 
-def contrast_of(rows_RSPD: Tensor, config: ContrastConfig, gather: Gather) -> Contrast:
+def compare_embeddings(rows_RSPD: Tensor, config: ContrastConfig, gather: Gather) -> Contrast:
     """The mean over kinds of embedding; the accuracy is that of the first kind."""
     parts = [
         contrastive_loss(audio_PD, visual_PD, config=config, gather=gather)
@@ -128,10 +128,10 @@ def combine_losses(
         audio, visual = (
             reconstruction_loss(
                 prediction if output.predicted == "hidden" else take_tokens(prediction, mask.hidden_index()),
-                take_tokens(patchify(picture), mask.hidden_index()),
+                take_tokens(patchify(image), mask.hidden_index()),
                 normalize_pixels=normalize_pixels,
             )
-            for prediction, picture, mask in (
+            for prediction, image, mask in (
                 (output.audio_reconstruction_PNX, segment_image(segments_PLM), output.audio_mask),
                 (output.visual_reconstruction_PNX, frames_PCHW, output.visual_mask),
             )

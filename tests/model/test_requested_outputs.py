@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from cavmae_sync.losses import ContrastConfig, pretrain_losses
-from cavmae_sync.model import Mask, MaskPair, Wanted, take_tokens
+from cavmae_sync.model import Mask, MaskPair, RequestedOutputs, take_tokens
 from cavmae_sync.model.block import Block, run_blocks
 
 from .test_cavmae_sync import inputs_of, make_model, masks_of
@@ -14,7 +14,7 @@ def draw(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def losses_and_gradients(wanted: Wanted | None, *, second_pass: bool = False, **changes):
+def losses_and_gradients(outputs: RequestedOutputs | None, *, second_pass: bool = False, **changes):
     model = make_model(**changes)
     masks = masks_of(model)
     output = model(
@@ -22,7 +22,7 @@ def losses_and_gradients(wanted: Wanted | None, *, second_pass: bool = False, **
         audio_mask=masks.audio,
         visual_mask=masks.visual,
         contrastive_masks=MaskPair(audio=None, visual=None) if second_pass else None,
-        wanted=wanted,
+        outputs=outputs,
     )
     losses = pretrain_losses(output, *inputs_of(model), contrast=ContrastConfig(negatives="local"))
     losses.total.backward()
@@ -36,7 +36,7 @@ def losses_and_gradients(wanted: Wanted | None, *, second_pass: bool = False, **
 def test_losses_and_every_gradient_are_those_of_the_complete_pass(changes: dict, second_pass: bool):
     every, gradients = losses_and_gradients(None, second_pass=second_pass, **changes)
     found, fewer = losses_and_gradients(
-        Wanted(predicted="hidden", patch_tokens=False), second_pass=second_pass, **changes
+        RequestedOutputs(predicted="hidden", patch_tokens=False), second_pass=second_pass, **changes
     )
     torch.testing.assert_close(found, every, rtol=1e-12, atol=1e-12)
     for name, gradient in gradients.items():
@@ -46,10 +46,10 @@ def test_losses_and_every_gradient_are_those_of_the_complete_pass(changes: dict,
 def test_a_block_gives_the_asked_tokens_alone():
     block = Block(16, heads=2, mlp_ratio=2).double()
     tokens, asked = draw(3, 7, 16), torch.tensor([[6, 0], [1, 2], [3, 3]])
-    torch.testing.assert_close(block(tokens, asked_BM=asked), take_tokens(block(tokens), asked))
+    torch.testing.assert_close(block(tokens, query_index_BM=asked), take_tokens(block(tokens), asked))
     chain = [block, Block(16, heads=2, mlp_ratio=2).double()]
     torch.testing.assert_close(
-        run_blocks(chain, tokens, asked_BM=asked), take_tokens(run_blocks(chain, tokens), asked)
+        run_blocks(chain, tokens, query_index_BM=asked), take_tokens(run_blocks(chain, tokens), asked)
     )
 
 
@@ -65,7 +65,7 @@ def test_without_predictions_the_decoder_does_not_run():
         *inputs_of(model),
         audio_mask=masks.audio,
         visual_mask=masks.visual,
-        wanted=Wanted(predicted="none"),
+        outputs=RequestedOutputs(predicted="none"),
     )
     assert output.audio_reconstruction_PNX.shape[1] == output.visual_reconstruction_PNX.shape[1] == 0
 
@@ -78,15 +78,15 @@ def test_patch_means_of_tokens_nobody_asked_for_are_refused():
         tokens.representation("patch_mean")
 
 
-@pytest.mark.parametrize("wanted", [None, Wanted(predicted="hidden", patch_tokens=False)])
-def test_recomputing_blocks_changes_no_gradient_by_a_bit(wanted: Wanted | None):
+@pytest.mark.parametrize("outputs", [None, RequestedOutputs(predicted="hidden", patch_tokens=False)])
+def test_recomputing_blocks_changes_no_gradient_by_a_bit(outputs: RequestedOutputs | None):
     gradients = []
     for recompute in (False, True):
         model = make_model(joint_depth=2).float()
         model.recompute_blocks(recompute=recompute)
         masks = masks_of(model)
         inputs = [value.float() for value in inputs_of(model)]
-        output = model(*inputs, audio_mask=masks.audio, visual_mask=masks.visual, wanted=wanted)
+        output = model(*inputs, audio_mask=masks.audio, visual_mask=masks.visual, outputs=outputs)
         pretrain_losses(output, *inputs).total.backward()
         gradients.append({name: p.grad for name, p in model.named_parameters()})
     assert all(torch.equal(gradients[0][name], gradients[1][name]) for name in gradients[0])

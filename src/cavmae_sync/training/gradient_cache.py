@@ -45,7 +45,7 @@ class PartContrast:
         return Contrast(loss=self.contrast.loss + (asked - asked.detach()), accuracy=self.contrast.accuracy)
 
 
-def contrast_of_parts(
+def compare_parts(
     embed: Callable[[slice], Tensor], compare: Callable[[Tensor], Contrast], parts: Sequence[slice]
 ) -> list[PartContrast]:
     """The first pass: the comparison of all parts together.

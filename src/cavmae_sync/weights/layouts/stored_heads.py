@@ -7,7 +7,7 @@ from typing import Any, Final
 from cavmae_sync.choices import Layout
 from cavmae_sync.errors import WeightsError
 from cavmae_sync.untrusted import parse_json
-from cavmae_sync.weights.files import WeightsFile
+from cavmae_sync.weights.weights_file import WeightsFile
 
 #: Names that people give to numbers of heads -> the field of a model.
 _NAMES: Final[Mapping[str, str]] = {
@@ -22,7 +22,7 @@ _MOST_HEADS: Final = 1024
 _MOST_BYTES: Final = 1 << 20
 
 
-def said_words(file: WeightsFile, path: Path, layout: Layout) -> list[str]:
+def stored_heads(file: WeightsFile, path: Path, layout: Layout) -> list[str]:
     """Numbers of heads as `key=value` words.
 
     From the header of a safetensors file, from plain values beside the tensors of a `.pth` (a dictionary of
@@ -31,7 +31,7 @@ def said_words(file: WeightsFile, path: Path, layout: Layout) -> list[str]:
     Raises:
         WeightsError: That config.json is no JSON object.
     """
-    said: dict[str, Any] = {**file.said, **file.metadata}
+    said: dict[str, Any] = {**file.plain_values, **file.metadata}
     if layout == "huggingface" and (about := path.with_name("config.json")).is_file():
         said |= _config_beside(about)
     has_decoder = any("decoder" in name for name in file.tensors)

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from cavmae_sync.shown import one_line, safe_lines, title_of
+from cavmae_sync.safe_text import escape_line, escape_lines, table_title
 
 
 @pytest.mark.parametrize(
@@ -29,24 +29,24 @@ from cavmae_sync.shown import one_line, safe_lines, title_of
     ],
 )
 def test_what_is_not_seen_is_written_out(name: str, shown: str):
-    assert one_line(name) == shown
+    assert escape_line(name) == shown
 
 
 def test_no_character_that_steers_or_hides_comes_through():
-    text = one_line("".join(map(chr, range(0x110000))))
+    text = escape_line("".join(map(chr, range(0x110000))))
     kept = {letter for letter in text if unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Zl", "Zp")}
     assert kept == {"\u200c", "\u200d"}
 
 
 def test_json_keeps_its_meaning():
     content = {"file": "a\x1b[2J\n\x9b\u202e\udcff\U000e0041 é 猫", "more": ["\x7f"]}
-    text = safe_lines(json.dumps(content, indent=2, ensure_ascii=False))
+    text = escape_lines(json.dumps(content, indent=2, ensure_ascii=False))
     assert json.loads(text) == content
     assert len(text.split("\n")) == 6
 
 
 def test_a_table_of_the_library_shows_names_as_they_are_on_any_console(capsys):
-    table = Table(title=title_of("q[/b]w", "second"), min_width=20)
+    table = Table(title=table_title("q[/b]w", "second"), min_width=20)
     table.add_column("x")
     table.add_row("y")
     Console(width=40).print(table)

@@ -10,7 +10,7 @@ from torch import Tensor
 Item = TypeVar("Item")
 
 
-class Meter:
+class LogInterval:
     """Rows and clips since the last log row. The clock stands still while a run validates or saves."""
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class Meter:
         """Count clips and seconds from now on; rows stay."""
         self.clips, self.waited_seconds, self.began = 0, 0.0, time.perf_counter()
 
-    def watch(self, batches: Iterable[Item]) -> Iterator[Item]:
+    def timed(self, batches: Iterable[Item]) -> Iterator[Item]:
         """The same batches; the seconds until each comes are counted as waiting."""
         source = iter(batches)
         while True:

@@ -18,7 +18,7 @@ from cavmae_sync.untrusted import parse_json
 
 
 class RunLog:
-    """Appends rows to `metrics.jsonl` and mirrors numbers and pictures to TensorBoard.
+    """Appends rows to `metrics.jsonl` and mirrors numbers and figures to TensorBoard.
 
     Args:
         run: Where to write.
@@ -39,10 +39,10 @@ class RunLog:
             for name, value in values.items():
                 self._board.add_scalar(f"{kind}/{name}", value, step)
 
-    def picture(self, name: str, picture_HWC: NDArray[np.uint8], *, step: int) -> None:
-        """One picture, for TensorBoard only."""
+    def figure(self, name: str, figure_HWC: NDArray[np.uint8], *, step: int) -> None:
+        """Write a figure to TensorBoard; JSON lines have none."""
         if self._board is not None:
-            self._board.add_image(name, picture_HWC, step, dataformats="HWC")
+            self._board.add_image(name, figure_HWC, step, dataformats="HWC")
 
     def __enter__(self) -> Self:
         return self

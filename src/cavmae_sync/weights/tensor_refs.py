@@ -42,7 +42,7 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class StoragePlace:
+class StorageRef:
     """Numbers of a file, by the key that it has for them."""
 
     key: str
@@ -51,40 +51,40 @@ class StoragePlace:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class TensorPlace:
+class TensorRef:
     """A tensor: a view of numbers of a file. Whether they are there is not checked here."""
 
-    storage: StoragePlace
+    storage: StorageRef
     offset: int
     shape: tuple[int, ...]
     strides: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Name:
+class GlobalName:
     """A function or class that a pickle names."""
 
     text: str
 
 
-def storage_of(said: Any) -> StoragePlace | Skipped:
+def parse_storage(said: Any) -> StorageRef | Skipped:
     """The storage that a pickle refers to, as torch writes it."""
     skipped = Skipped("a storage of another kind")
     if not isinstance(said, tuple) or said[0] != "storage" or said[5:] not in ((), (None,)):
         return skipped
     _, kind, key, _, num_values = said[:5]
-    module, _, name = kind.text.rpartition(".") if isinstance(kind, Name) else ("", "", "")
+    module, _, name = kind.text.rpartition(".") if isinstance(kind, GlobalName) else ("", "", "")
     is_known = module in ("torch", "torch.storage", "torch.cuda") and name in _STORAGES
     if is_known and isinstance(key, str) and type(num_values) is int and num_values >= 0:
-        return StoragePlace(key, _STORAGES[name], num_values)
+        return StorageRef(key, _STORAGES[name], num_values)
     return skipped
 
 
-def made(function: Any, arguments: Any) -> Any:
-    """What a call would give, where it is one of those that describe tensors."""
-    if not (isinstance(function, Name) and isinstance(arguments, tuple)):
+def rebuild(function: Any, arguments: Any) -> Any:
+    """What a call would give, where it is one of those that parse_pickle tensors."""
+    if not (isinstance(function, GlobalName) and isinstance(arguments, tuple)):
         return Skipped("something that is called")
-    known = _MADE.get(function.text)
+    known = _REBUILDERS.get(function.text)
     return Skipped(function.text) if known is None else known(*arguments)
 
 
@@ -97,7 +97,7 @@ def _shape(*sizes: Any) -> Any:
 
 
 def _of_type(function: Any, _: Any, arguments: Any, *__: Any) -> Any:
-    return made(function, arguments)
+    return rebuild(function, arguments)
 
 
 def _parameter(tensor: Any, *_: Any) -> Any:
@@ -106,19 +106,19 @@ def _parameter(tensor: Any, *_: Any) -> Any:
 
 def _newer_tensor(*arguments: Any) -> Skipped:
     kind = arguments[6]  # one that has no storage of its own
-    return Skipped(kind.text if isinstance(kind, Name) else "a tensor of another kind")
+    return Skipped(kind.text if isinstance(kind, GlobalName) else "a tensor of another kind")
 
 
-def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> TensorPlace | Skipped:
+def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> TensorRef | Skipped:
     numbers = (offset, *shape, *strides)
-    if not isinstance(storage, StoragePlace) or not all(type(each) is int and each >= 0 for each in numbers):
+    if not isinstance(storage, StorageRef) or not all(type(each) is int and each >= 0 for each in numbers):
         return Skipped("torch.Tensor of another kind")
     if len(shape) != len(strides):
         raise DamagedPickleError(f"a tensor of shape {shape} has strides {strides}")
-    return TensorPlace(storage, offset, tuple(shape), tuple(strides))
+    return TensorRef(storage, offset, tuple(shape), tuple(strides))
 
 
-_MADE: Final[dict[str, Callable[..., Any]]] = {
+_REBUILDERS: Final[dict[str, Callable[..., Any]]] = {
     "collections.OrderedDict": _dictionary,
     "torch.Size": _shape,
     "torch._utils._rebuild_tensor": _tensor,

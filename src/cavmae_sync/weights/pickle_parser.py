@@ -10,7 +10,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
-from cavmae_sync.weights.described import DamagedPickleError, Name, Skipped, StoragePlace, made, storage_of
+from cavmae_sync.weights.tensor_refs import (
+    DamagedPickleError,
+    GlobalName,
+    Skipped,
+    StorageRef,
+    parse_storage,
+    rebuild,
+)
 
 #: Instructions of one pickle: bounds time and memory. A ViT-B with its optimiser has some 50,000.
 _MOST_STEPS: Final = 2_000_000
@@ -21,11 +28,11 @@ _MARK: Final = object()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Described:
+class ParsedPickle:
     """One pickle.
 
     Attributes:
-        content: `TensorPlace`, `Skipped`, plain values, and lists, tuples and dictionaries of them.
+        content: `TensorRef`, `Skipped`, plain values, and lists, tuples and dictionaries of them.
             Dictionaries have texts, numbers and `Skipped` as keys.
         stop: Where the pickle ends.
         storages: All that are named in it, by key.
@@ -33,10 +40,10 @@ class Described:
 
     content: Any
     stop: int
-    storages: dict[str, StoragePlace]
+    storages: dict[str, StorageRef]
 
 
-def describe(data: bytes, *, start: int = 0) -> Described:
+def parse_pickle(data: bytes, *, start: int = 0) -> ParsedPickle:
     """What one pickle describes.
 
     Args:
@@ -48,7 +55,7 @@ def describe(data: bytes, *, start: int = 0) -> Described:
     """
     machine = _Machine(data, start)
     try:
-        return Described(machine.run(), machine.position, machine.storages)
+        return ParsedPickle(machine.run(), machine.position, machine.storages)
     except (IndexError, KeyError, TypeError, UnicodeDecodeError, struct.error) as error:
         raise DamagedPickleError(f"its pickle is damaged at byte {machine.position}") from error
 
@@ -60,7 +67,7 @@ class _Machine:
         self.data, self.position = data, start
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
-        self.storages: dict[str, StoragePlace] = {}
+        self.storages: dict[str, StorageRef] = {}
 
     def run(self) -> Any:
         """Follow the instructions to the end."""
@@ -140,13 +147,13 @@ def _dict(machine: _Machine) -> None:
 
 def _reduce(machine: _Machine) -> None:
     arguments, function = machine.stack.pop(), machine.stack.pop()
-    machine.push(made(function, arguments))
+    machine.push(rebuild(function, arguments))
 
 
 def _storage(machine: _Machine) -> None:
-    found = storage_of(machine.stack.pop())
+    found = parse_storage(machine.stack.pop())
     machine.push(found)
-    if isinstance(found, StoragePlace):
+    if isinstance(found, StorageRef):
         machine.storages[found.key] = found
 
 
@@ -175,18 +182,18 @@ def _instance(machine: _Machine) -> None:
 
 
 def _skip_class(machine: _Machine, kind: Any) -> None:
-    machine.push(Skipped(kind.text if isinstance(kind, Name) else "an object"))
+    machine.push(Skipped(kind.text if isinstance(kind, GlobalName) else "an object"))
 
 
 def _extension(form: str) -> "Step":
-    return lambda machine: machine.push(Name(f"extension {machine.number(form)}"))
+    return lambda machine: machine.push(GlobalName(f"extension {machine.number(form)}"))
 
 
 def _stack_global(machine: _Machine) -> None:
     name, module = machine.stack.pop(), machine.stack.pop()
     if not (isinstance(name, str) and isinstance(module, str)):
         raise DamagedPickleError("its pickle names a function by something else than text")
-    machine.push(Name(f"{module}.{name}"))
+    machine.push(GlobalName(f"{module}.{name}"))
 
 
 def _skip_set(machine: _Machine) -> None:
@@ -281,7 +288,7 @@ _STEPS: Final[dict[bytes, Step]] = {
     b"q": lambda m: _put(m, m.number("<B")),
     b"r": lambda m: _put(m, m.number("<I")),
     b"\x94": lambda m: _put(m, len(m.memo)),
-    b"c": lambda m: m.push(Name(f"{m.line()}.{m.line()}")),
+    b"c": lambda m: m.push(GlobalName(f"{m.line()}.{m.line()}")),
     b"\x93": _stack_global,
     b"R": _reduce,
     b"\x81": _new,

@@ -8,8 +8,8 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-from cavmae_sync.weights.described import DamagedPickleError, Skipped, StoragePlace, TensorPlace
-from cavmae_sync.weights.pickles import describe
+from cavmae_sync.weights.pickle_parser import parse_pickle
+from cavmae_sync.weights.tensor_refs import DamagedPickleError, Skipped, StorageRef, TensorRef
 
 #: Bytes of a description. That of a ViT-B with its optimiser takes half a million.
 _MOST_BYTES: Final = 1 << 24
@@ -20,14 +20,14 @@ _MAGIC: Final = 0x1950A86A20F9469CFC6C
 _LENGTH_BYTES: Final = 8
 
 #: Gives the bytes of a storage.
-_Fetch = Callable[[StoragePlace], bytearray]
+_Fetch = Callable[[StorageRef], bytearray]
 
 
 class TorchFile:
     """A file of `torch.save`, described.
 
     Attributes:
-        content: Tensors are `TensorPlace`; what is neither tensor nor plain is `Skipped`.
+        content: Tensors are `TensorRef`; what is neither tensor nor plain is `Skipped`.
     """
 
     content: Any
@@ -44,29 +44,29 @@ class TorchFile:
             is_archive = file.read(4) == b"PK\x03\x04"
         self.content, self._fetch = _open_archive(path) if is_archive else _open_legacy(path)
 
-    def tensor(self, place: TensorPlace) -> Tensor:
+    def tensor(self, ref: TensorRef) -> Tensor:
         """The tensor that lies there. Tensors that share numbers share memory.
 
         Raises:
             ValueError: Its numbers are not all there.
         """
-        storage = place.storage
+        storage = ref.storage
         num_values = 1
-        last = place.offset
-        for size, stride in zip(place.shape, place.strides, strict=True):
+        last = ref.offset
+        for size, stride in zip(ref.shape, ref.strides, strict=True):
             num_values *= size
             last += (size - 1) * stride
         if num_values and (last >= storage.num_values or num_values > storage.num_values):
             raise ValueError(
-                f"it declares a tensor of shape {place.shape} without holding that many values: damaged, or "
+                f"it declares a tensor of shape {ref.shape} without holding that many values: damaged, or "
                 "made to fill the memory"
             )
         if not num_values:
-            return torch.empty(place.shape, dtype=storage.dtype)
+            return torch.empty(ref.shape, dtype=storage.dtype)
         key = (storage.key, storage.dtype)
         if key not in self._storages:
             self._storages[key] = torch.frombuffer(self._fetch(storage), dtype=storage.dtype)
-        return self._storages[key].as_strided(place.shape, place.strides, place.offset)
+        return self._storages[key].as_strided(ref.shape, ref.strides, ref.offset)
 
     def plain(self) -> Any:
         """All of the content, tensors read.
@@ -77,7 +77,7 @@ class TorchFile:
         return self._resolved(self.content, {}, _MOST_NESTED)
 
     def _resolved(self, value: Any, known: dict[int, Any], depth: int) -> Any:
-        if isinstance(value, TensorPlace):
+        if isinstance(value, TensorRef):
             return self.tensor(value)
         if isinstance(value, Skipped):
             raise ValueError(asks_for(value))  # noqa: TRY004 (the file is wrong, not the caller)
@@ -116,11 +116,11 @@ def _open_archive(path: Path) -> tuple[Any, _Fetch]:
             )
         if members[descriptions[0]].file_size > _MOST_BYTES:
             raise ValueError(f"its description has {members[descriptions[0]].file_size} bytes")
-        content = describe(archive.read(descriptions[0])).content
+        content = parse_pickle(archive.read(descriptions[0])).content
 
-    def fetch(place: StoragePlace) -> bytearray:
-        name = f"{folder}data/{place.key}"
-        needed = place.num_values * place.dtype.itemsize
+    def fetch(storage: StorageRef) -> bytearray:
+        name = f"{folder}data/{storage.key}"
+        needed = storage.num_values * storage.dtype.itemsize
         if name not in members or members[name].file_size < needed:
             found = members[name].file_size if name in members else 0
             raise ValueError(f"{name} has {found} bytes, {needed} are needed")
@@ -135,13 +135,13 @@ def _open_archive(path: Path) -> tuple[Any, _Fetch]:
 def _open_legacy(path: Path) -> tuple[Any, _Fetch]:
     with path.open("rb") as file:
         head = file.read(_MOST_BYTES)
-        parts = [describe(head)]
+        parts = [parse_pickle(head)]
         if parts[0].content != _MAGIC:
             raise DamagedPickleError(f"it holds {_kind_of(parts[0].content)} and is no file of torch.save")
         for _ in ("protocol", "system", "content", "keys"):
-            parts.append(describe(head, start=parts[-1].stop))
+            parts.append(parse_pickle(head, start=parts[-1].stop))
         described, keys = parts[3], parts[4].content
-        places: dict[str, tuple[int, int]] = {}
+        positions: dict[str, tuple[int, int]] = {}
         position, num_bytes = parts[4].stop, path.stat().st_size
         for key in keys if isinstance(keys, list) else ():
             file.seek(position)
@@ -152,14 +152,14 @@ def _open_legacy(path: Path) -> tuple[Any, _Fetch]:
             length = count * described.storages[key].dtype.itemsize
             if not 0 <= length <= num_bytes - position:
                 raise ValueError(f"it is cut off: {length} bytes of numbers are missing")
-            places[key] = (position, length)
+            positions[key] = (position, length)
             position += length
 
-    def fetch(place: StoragePlace) -> bytearray:
-        start, length = places.get(place.key, (0, 0))
-        needed = place.num_values * place.dtype.itemsize
+    def fetch(storage: StorageRef) -> bytearray:
+        start, length = positions.get(storage.key, (0, 0))
+        needed = storage.num_values * storage.dtype.itemsize
         if length < needed:
-            raise ValueError(f"storage {place.key} has {length} bytes, {needed} are needed")
+            raise ValueError(f"storage {storage.key} has {length} bytes, {needed} are needed")
         numbers = bytearray(needed)
         with path.open("rb") as file:
             file.seek(start)

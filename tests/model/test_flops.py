@@ -7,7 +7,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from cavmae_sync.compute import float32_products_in
 from cavmae_sync.inputs import InputConfig
 from cavmae_sync.model import CAVMAESync, DecoderConfig, Mask, ModelConfig
-from cavmae_sync.model.operations import block_operations, embedding_operations, pretraining_operations
+from cavmae_sync.model.flops import block_flops, embedding_flops, pretraining_flops
 
 TOY = ModelConfig(
     inputs=InputConfig(frame_pixels=32, segment_length=32),
@@ -29,19 +29,19 @@ def counter():
 def test_a_block_counted_by_hand():
     """3 tokens of width 4, hidden width 8: qkv, projection, perceptron, attention."""
     products = 3 * 4 * 12 + 3 * 4 * 4 + 2 * 3 * 4 * 8 + 2 * 3 * 3 * 4
-    assert block_operations(3, width=4, mlp_ratio=2) == 2 * products
+    assert block_flops(3, width=4, mlp_ratio=2) == 2 * products
 
 
 def test_a_block_that_is_asked_for_one_token_computes_keys_and_values_of_all():
     products = 3 * 4 * 8 + 1 * 4 * 4 + 1 * 4 * 4 + 2 * 1 * 4 * 8 + 2 * 1 * 3 * 4
-    assert block_operations(3, width=4, mlp_ratio=2, num_asked=1) == 2 * products
+    assert block_flops(3, width=4, mlp_ratio=2, num_asked=1) == 2 * products
 
 
 def test_the_published_sizes():
     """Counted before on the published code: 1200.6 billion for 16 frames and segments, 136 for a step."""
     published = ModelConfig()
-    features = embedding_operations(published, num_frames=16, num_segments=16, with_patches=True)
-    step = pretraining_operations(published, mask_ratio=0.75, only_wanted=False)
+    features = embedding_flops(published, num_frames=16, num_segments=16, with_patches=True)
+    step = pretraining_flops(published, mask_ratio=0.75, only_wanted=False)
     assert features / 1e9 == pytest.approx(1200.6, abs=0.05)
     assert step / 1e9 == pytest.approx(136, abs=0.5)
 
@@ -56,7 +56,7 @@ def test_embedding_is_what_torch_counts(with_patches, changes, counter):
     with torch.inference_mode():
         model.encode_audio(torch.zeros(2, 32, 128), with_patches=with_patches)
         model.encode_visual(torch.zeros(3, 3, 32, 32), with_patches=with_patches)
-    counted = embedding_operations(config, num_frames=3, num_segments=2, with_patches=with_patches)
+    counted = embedding_flops(config, num_frames=3, num_segments=2, with_patches=with_patches)
     assert counted == counter.get_total_flops()
 
 
@@ -68,10 +68,10 @@ def test_a_pretraining_pass_is_what_torch_counts(counter):
     }
     with torch.no_grad():
         model(torch.zeros(1, 32, 128), torch.zeros(1, 3, 32, 32), **masks)
-    forward = pretraining_operations(TOY, mask_ratio=0.75, only_wanted=False) / 3
+    forward = pretraining_flops(TOY, mask_ratio=0.75, only_wanted=False) / 3
     assert forward == counter.get_total_flops()
 
 
 def test_a_model_without_decoder_cannot_be_pretrained():
     with pytest.raises(ValueError, match="without a decoder"):
-        pretraining_operations(TOY.model_copy(update={"decoder": None}), mask_ratio=0.75)
+        pretraining_flops(TOY.model_copy(update={"decoder": None}), mask_ratio=0.75)
