@@ -10,6 +10,7 @@ import re
 from importlib import import_module
 from typing import Any, Literal, get_args, get_origin
 
+from docutils import nodes
 from sphinx.application import Sphinx
 
 import cavmae_sync
@@ -24,6 +25,7 @@ def setup(sphinx: Sphinx) -> dict[str, bool]:
     """Fill pages while they are read, and let docstrings show their tables as they are."""
     sphinx.connect("source-read", _fill)
     sphinx.connect("autodoc-process-docstring", _keep_drawings)
+    sphinx.connect("doctree-read", _mend_dashes)
     sphinx.connect("autodoc-skip-member", lambda *event: _skip_public(sphinx, *event))
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -52,10 +54,17 @@ def _keep_drawings(*event: Any) -> None:
 
 def _literal_if_drawn(paragraph: str) -> str:
     rows = paragraph.splitlines()
-    is_list = all(re.match(r"\s*[:*-]", row) or row.startswith("   ") for row in rows)
-    if rows and not is_list and any(re.search(r"^\||[│├└─]|\S {2,}\S", row) for row in rows):
+    is_list = not rows or re.match(r"\s*[:*-]", rows[0])
+    if not is_list and any(re.search(r"^\||[│├└─]|\S {2,}\S", row) for row in rows):
         return "::\n\n" + "\n".join(f"    {row}" for row in rows)
     return paragraph
+
+
+def _mend_dashes(_sphinx: Sphinx, document: nodes.document) -> None:
+    """Make a dash of two hyphens behind a parameter: smart quotes are off, as options begin with two."""
+    for text in list(document.findall(nodes.Text)):
+        if text == " -- ":
+            text.parent.replace(text, nodes.Text(" – "))
 
 
 def rooms_text() -> str:
@@ -77,7 +86,7 @@ def commands_text() -> str:
 
 
 def _command(name: str, about: str) -> str:
-    text = about.replace("```console", "```text", 1)
+    text = about.replace("```console", "```text", 1).replace(f"{name} -m sphinx", name)
     text = re.sub(r"^Example: ((?:.+\n)+)", _example, text, flags=re.MULTILINE)
     text = text.replace(" *[default: False]*", "").replace("**Parameters**", "**Options**")
     return f"## {name}\n{text}"
