@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cavmae_sync.errors import MediaError
-from cavmae_sync.media import decode, read_audio
+from cavmae_sync.media import read_audio
+from cavmae_sync.media.video_frames import decode_frames
 
 FLASHES = (1.0, 2.4, 4.0, 5.6, 7.2)
 SECONDS, RATE, HEIGHT, WIDTH, SOUND_HZ = 8.0, 25, 64, 96, 48_000
@@ -140,10 +141,10 @@ def clicking() -> NDArray[np.float64]:
 
 
 def flashes_here(path: Path) -> NDArray[np.float64]:
-    """When pictures become bright, by this package."""
-    shown = list(decode.pictures(path, from_seconds=0.0))
-    levels = np.array([picture.frame.to_ndarray(format="gray").mean() for picture in shown])
-    return rises(np.array([picture.seconds for picture in shown]), levels)
+    """When frames become bright, by this package."""
+    shown = list(decode_frames(path, from_seconds=0.0))
+    levels = np.array([frame.av_frame.to_ndarray(format="gray").mean() for frame in shown])
+    return rises(np.array([frame.seconds for frame in shown]), levels)
 
 
 def by_ffmpeg(path: Path) -> tuple[float, float] | None:

@@ -11,7 +11,7 @@ from cavmae_sync.inputs import normalize_frames, resize_and_crop
 from cavmae_sync.inputs.frames import denormalize_frames
 
 
-def pillow(picture: np.ndarray, pixels: int) -> np.ndarray:
+def pillow(image: np.ndarray, pixels: int) -> np.ndarray:
     """Resize(pixels, bicubic) and CenterCrop(pixels) as torchvision does them with Pillow.
 
     Width first, then height, as every Pillow did when the model was published. Pillow 13 chooses the order

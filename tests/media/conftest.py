@@ -27,7 +27,7 @@ def odd() -> Callable[[str], Path]:
 
 
 def numbered_frames(num_frames: int, *, height: int = 32, width: int = 64) -> NDArray[np.uint8]:
-    """Grey pictures that carry their number as ten black or white columns, so that codecs cannot hide it."""
+    """Grey frames that carry their number as ten black or white columns, so that codecs cannot hide it."""
     bits = (np.arange(num_frames)[:, None] >> np.arange(10)) & 1
     row = np.repeat(bits, width // 10, axis=1) * 200 + 28
     row = np.pad(row, ((0, 0), (0, width - row.shape[1])))
@@ -35,7 +35,7 @@ def numbered_frames(num_frames: int, *, height: int = 32, width: int = 64) -> ND
 
 
 def read_numbers(frames_THWC: NDArray[np.uint8]) -> list[int]:
-    """The numbers in pictures made by `numbered_frames`."""
+    """The numbers in frames made by `numbered_frames`."""
     width = frames_THWC.shape[2]
     row = frames_THWC[:, :, : width // 10 * 10].mean(axis=(1, 3))
     bits = row.reshape(len(row), 10, -1).mean(axis=2) > 128

@@ -1,4 +1,4 @@
-"""Stamps that leap, begin again or lie: what counts is the material."""
+"""Time stamps that leap, begin again or are wrong: a file lasts as long as its data."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -15,19 +15,19 @@ TICK = Fraction(1, 1000)
 
 
 class Stamps:
-    """Gives packets of one stream to a `Continuity` and tells the stamps that come out."""
+    """Packets of one stream, and the stamps that a `Continuity` gives them."""
 
     def __init__(self, *, is_joined: bool) -> None:
         self.continuity = Continuity(Path("film"), is_joined=is_joined)
 
-    def settle(self, seconds: list[float], *, length: float = 0.04, has_order: bool = True) -> list[float]:
+    def closed(self, seconds: list[float], *, length: float = 0.04, has_order: bool = True) -> list[float]:
         found: list[float] = []
         for stamp in seconds:
             packet = av.Packet(b"x")
             packet.time_base, packet.pts = TICK, round(stamp * 1000)
             packet.dts = packet.pts if has_order else None
             packet.duration = round(length * 1000)
-            self.continuity.settle(packet)
+            self.continuity.close_leap(packet)
             found.append(float(packet.pts * TICK))
         return found
 
@@ -39,36 +39,36 @@ def steps(start: float, number: int) -> list[float]:
 @pytest.mark.parametrize("is_joined", [True, False])
 def test_stamps_without_a_leap_are_kept(is_joined: bool):
     stamps = [*steps(5.0, 10), *steps(9.0, 10)]  # a pause of four seconds
-    assert Stamps(is_joined=is_joined).settle(stamps) == pytest.approx(stamps)
+    assert Stamps(is_joined=is_joined).closed(stamps) == pytest.approx(stamps)
 
 
 @pytest.mark.parametrize("leap", [97.0, 1e6, -3.0, -500.0])
 def test_a_recording_that_begins_again_goes_on(leap: float):
     stamps = [*steps(600.0, 10), *steps(600.4 + leap, 10)]
-    assert Stamps(is_joined=True).settle(stamps) == pytest.approx(steps(600.0, 20))
+    assert Stamps(is_joined=True).closed(stamps) == pytest.approx(steps(600.0, 20))
 
 
 def test_elsewhere_only_a_minute_is_a_leap():
-    assert Stamps(is_joined=False).settle([0.0, 30.0]) == pytest.approx([0.0, 30.0])
-    assert Stamps(is_joined=False).settle([0.0, 70.0]) == pytest.approx([0.0, 0.04])
+    assert Stamps(is_joined=False).closed([0.0, 30.0]) == pytest.approx([0.0, 30.0])
+    assert Stamps(is_joined=False).closed([0.0, 70.0]) == pytest.approx([0.0, 0.04])
 
 
-def test_pictures_out_of_order_are_no_leap():
+def test_frames_out_of_order_are_no_leap():
     stamps = [0.0, 0.16, 0.08, 0.04, 0.12]
-    assert Stamps(is_joined=True).settle(stamps, has_order=False) == pytest.approx(stamps)
+    assert Stamps(is_joined=True).closed(stamps, has_order=False) == pytest.approx(stamps)
 
 
 def test_a_minute_of_data_spread_over_hours_is_refused():
     """Every leap below the limit, and yet almost nothing there."""
     with pytest.raises(DecodeError, match=r"has data for \d+\.\d s, but its time stamps spread them over 6"):
-        Stamps(is_joined=False).settle([59.0 * k for k in range(1000)])
+        Stamps(is_joined=False).closed([59.0 * k for k in range(1000)])
 
 
-def test_long_pictures_count_as_little(tmp_path: Path):
+def test_long_frames_count_as_little(tmp_path: Path):
     """A slide every 59 seconds without sound: a few kB must not become thousands of clips."""
     film, slides = tmp_path / "film.mp4", tmp_path / "slides.mp4"
-    pictures_THWC, sound_S = np.zeros((100, 32, 32, 3), np.uint8), np.full(16_000, 0.1, np.float32)
-    write_video(film, pictures_THWC, frames_per_second=10, waveform_S=sound_S)
+    frames_THWC, sound_S = np.zeros((100, 32, 32, 3), np.uint8), np.full(16_000, 0.1, np.float32)
+    write_video(film, frames_THWC, frames_per_second=10, waveform_S=sound_S)
     with av.open(str(film)) as read, av.open(str(slides), "w") as write:
         streams = {s.index: write.add_stream_from_template(s) for s in read.streams}
         for packet in read.demux():

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from cavmae_sync.data import prepare
 from cavmae_sync.errors import MediaError, UnreadableFileError
-from cavmae_sync.media import decode, iterate_clips, probe, read_audio, read_clip
-from cavmae_sync.media.playback import playback
+from cavmae_sync.media import iterate_clips, playback, probe, read_audio, read_clip
+from cavmae_sync.media.video_frames import decode_frames, frame_times
 
 FOUND = Path(__file__).parent / "found"
 ODD = Path(__file__).parent / "odd"
@@ -26,11 +26,11 @@ RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 128, 0), (0, 0, 255), (255, 255, 255)
 
 
 def flash_seconds(path: Path) -> NDArray[np.float64]:
-    """When pictures turn from dark to bright."""
-    shown = list(decode.pictures(path, from_seconds=0.0))
-    levels = np.array([picture.frame.to_ndarray(format="gray").mean() for picture in shown])
+    """When frames turn from dark to bright."""
+    shown = list(decode_frames(path, from_seconds=0.0))
+    levels = np.array([frame.av_frame.to_ndarray(format="gray").mean() for frame in shown])
     is_bright = levels > (levels.min() + levels.max()) / 2
-    return np.array([picture.seconds for picture in shown])[1:][is_bright[1:] & ~is_bright[:-1]]
+    return np.array([frame.seconds for frame in shown])[1:][is_bright[1:] & ~is_bright[:-1]]
 
 
 def click_seconds(waveform_S: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -51,19 +51,19 @@ def silent_fraction(waveform_S: NDArray[np.float32], *, longer_than: int = 16) -
 
 
 @pytest.mark.parametrize(
-    ("name", "num_pictures", "first_flash"),
+    ("name", "num_frames", "first_flash"),
     [
         ("h264_nob_pcm.avi", 150, 1.0),  # the place in the index, not one later
-        ("h264_bframes.avi", 150, 1.0),  # pictures stored out of order
+        ("h264_bframes.avi", 150, 1.0),  # frames stored out of order
         ("h264_bframes.asf", 150, 1.025),  # whose sound begins 25 ms early, at 0
         ("wma_end.wmv", 150, 1.046),
         ("ts_jump_97s.ts", 150, 1.021),
         ("audio_clock_0.998.mkv", 1500, 1.021),
     ],
 )
-def test_every_click_is_at_its_flash(name: str, num_pictures: int, first_flash: float):
+def test_every_click_is_at_its_flash(name: str, num_frames: int, first_flash: float):
     flashes, clicks = flash_seconds(FOUND / name), click_seconds(read_audio(FOUND / name))
-    assert len(list(decode.pictures(FOUND / name, from_seconds=0.0))) == num_pictures
+    assert len(list(decode_frames(FOUND / name, from_seconds=0.0))) == num_frames
     assert flashes[0] == pytest.approx(first_flash, abs=1e-3)
     assert len(clicks) == len(flashes)
     np.testing.assert_allclose(clicks, flashes, atol=5e-3)
@@ -111,8 +111,8 @@ def test_the_last_piece_of_sound_has_no_stamp():
         ("mirror_transpose.mp4", (RED, BLUE, GREEN, WHITE)),
     ],
 )
-def test_mirrored_pictures_stand_as_players_show_them(name: str, corners: tuple[tuple[int, int, int], ...]):
-    frames = [read_clip(FOUND / name, num_frames=1).frames_THWC[0], next(playback(FOUND / name).pictures())]
+def test_mirrored_frames_stand_as_players_show_them(name: str, corners: tuple[tuple[int, int, int], ...]):
+    frames = [read_clip(FOUND / name, num_frames=1).frames_THWC[0], next(playback(FOUND / name).frames())]
     for frame_HWC in frames:
         found = [frame_HWC[row, column].astype(int) for row in (8, -8) for column in (8, -8)]
         np.testing.assert_allclose(found, corners, atol=6)
@@ -130,10 +130,10 @@ def test_a_leap_of_all_stamps_is_closed():
 
 @pytest.mark.parametrize("name", ["gap1e4.mkv", "audiogap.mkv"])
 def test_a_stamp_that_lies_adds_nothing(name: str):
-    """A picture at 10,000 s, a piece of sound at 1,000,000 s."""
+    """A frame at 10,000 s, a piece of sound at 1,000,000 s."""
     assert sum(clip.duration_seconds for clip in iterate_clips(FOUND / name)) == pytest.approx(3.0, abs=0.2)
     assert read_audio(FOUND / name).size / 16_000 == pytest.approx(3.0, abs=0.2)
-    assert playback(FOUND / name).num_pictures <= 32
+    assert playback(FOUND / name).num_frames <= 32
 
 
 @pytest.mark.parametrize(("name", "seconds"), [("mp3_lyr.mp3", 5.0), ("mp3_cat.mp3", 10.06)])
@@ -168,7 +168,7 @@ def test_the_first_sound_that_can_be_decoded_is_read():
 def test_a_still_that_is_not_marked_as_one_is_no_film():
     path = FOUND / "thumbnail_first.mp4"
     assert sum(clip.duration_seconds for clip in iterate_clips(path)) == pytest.approx(6.0, abs=0.01)
-    assert probe(path).passed_over == ("video stream 0 is a single picture; stream 1 is read",)
+    assert probe(path).passed_over == ("video stream 0 is a single frame; stream 1 is read",)
 
 
 def test_an_absurd_rate_of_sound_costs_only_its_file(tmp_path: Path):
@@ -207,23 +207,23 @@ def test_a_clip_is_the_same_by_itself_and_in_a_pass(path: Path):
 
 
 def encoded(path: Path, *, container_format: str, video: str, audio: str, seconds: int = 16) -> Path:
-    """A film of ten pictures a second, stored out of order, with a tone."""
+    """A film of ten frames a second, stored out of order, with a tone."""
     with av.open(str(path), "w", format=container_format) as container:
-        pictures = container.add_stream(video, rate=10, options={"g": "12", "bf": "2"})
-        pictures.width, pictures.height, pictures.pix_fmt = 64, 48, "yuv420p"
-        pictures.bit_rate = 4_000_000
+        frames = container.add_stream(video, rate=10, options={"g": "12", "bf": "2"})
+        frames.width, frames.height, frames.pix_fmt = 64, 48, "yuv420p"
+        frames.bit_rate = 4_000_000
         sound = container.add_stream(audio, rate=44_100, layout="mono")
         sound.bit_rate = 64_000
         for number in range(10 * seconds):
             grey = np.full((48, 64, 3), 40 + 9 * (number % 20), np.uint8)
             frame = av.VideoFrame.from_ndarray(grey, format="rgb24").reformat(format="yuv420p")
             frame.pts, frame.time_base = number, Fraction(1, 10)
-            container.mux(pictures.encode(frame))
+            container.mux(frames.encode(frame))
         tone = 0.3 * np.sin(2 * np.pi * 440 * np.arange(44_100 * seconds) / 44_100)
         frame = av.AudioFrame.from_ndarray(tone.astype(np.float32)[None], format="fltp", layout="mono")
         frame.sample_rate, frame.pts = 44_100, 0
         container.mux(sound.encode(frame))
-        container.mux([*pictures.encode(None), *sound.encode(None)])
+        container.mux([*frames.encode(None), *sound.encode(None)])
     return path
 
 
@@ -231,16 +231,16 @@ def encoded(path: Path, *, container_format: str, video: str, audio: str, second
     ("container_format", "video", "audio", "shown_first"),
     [("avi", "mpeg4", "mp3", 0.0), ("avi", "mpeg2video", "mp2", 0.0), ("asf", "mpeg4", "wmav2", None)],
 )
-def test_pictures_out_of_order_are_in_place_inside_a_file_too(
+def test_frames_out_of_order_are_in_place_inside_a_file_too(
     tmp_path: Path, container_format: str, video: str, audio: str, shown_first: float | None
 ):
-    """Pictures before a key picture lean on ones before them, which whoever begins there lacks."""
+    """Frames before a key frame depend on earlier ones, which a reader that begins there does not have."""
     name = f"film.{container_format}"
     path = encoded(tmp_path / name, container_format=container_format, video=video, audio=audio)
     clips = list(iterate_clips(path, clip_seconds=2.0, num_frames=4, sampling="uniform_center"))
     assert len(clips) == 8
     if shown_first is None:
-        shown_first = next(decode.picture_times(path, from_seconds=0.0)).seconds
+        shown_first = next(frame_times(path, from_seconds=0.0)).seconds
     for clip in clips:
         alone = read_clip(
             path, start_seconds=clip.start_seconds, clip_seconds=2.0, num_frames=4, sampling="uniform_center"

@@ -41,11 +41,11 @@ ACCEPTED = [
     ("24", 0.0, 3.003, (360, 480)),
     ("25", 0.0, 3.003, (360, 480)),
     ("27", 0.0, 3.003, (360, 480)),
-    ("28", 1.5, 3.003, (360, 480)),  # the picture starts at 1.5 s, so the clip does
+    ("28", 1.5, 3.003, (360, 480)),  # the video starts at 1.5 s, so the clip does
     ("29", 0.0, 3.003, (360, 480)),
-    ("30", 0.0, 3.003, (360, 480)),  # sound beyond the picture is not used
+    ("30", 0.0, 3.003, (360, 480)),  # sound after the video is not used
     ("31", 0.0, 3.026, (360, 480)),
-    ("32", 0.0, 3.026, (360, 480)),  # the first of two moving pictures
+    ("32", 0.0, 3.026, (360, 480)),  # the first of two video streams
     ("36", 0.0, 3.003, (360, 480)),
     ("46", 0.0667, 3.003, (360, 480)),
     ("48", 0.0, 3.0, (240, 320)),
@@ -57,17 +57,17 @@ ACCEPTED = [
 
 REFUSED = [
     ("01", NoAudioStreamError, r"01_no_audio.mp4 has no audio stream \(1 video streams\)"),
-    ("02", NoVideoStreamError, r"no moving picture \(1 audio streams, 0 still pictures\)"),
+    ("02", NoVideoStreamError, r"has no video \(1 audio streams, 0 still images\)"),
     ("04", NoAudioStreamError, "has no audio stream"),  # one frame only, too
     (
         "06",
         ClipTooShortError,
-        r"has 0\.033 s of picture from 0\.000 s on, but at least 0\.050 s",
+        r"has 0\.033 s of video from 0\.000 s on, but at least 0\.050 s",
     ),  # 3 s of sound do not help
-    ("34", NoVideoStreamError, r"no moving picture \(1 audio streams, 1 still pictures\)"),  # a cover
+    ("34", NoVideoStreamError, r"has no video \(1 audio streams, 1 still images\)"),  # a cover
     ("35", NoAudioStreamError, "no audio stream"),
-    ("39", DecodeError, r"is damaged: the picture at 0\.83 s does not decode"),
-    ("55", NoVideoStreamError, "no moving picture"),
+    ("39", DecodeError, r"is damaged: the video frame at 0\.83 s does not decode"),
+    ("55", NoVideoStreamError, "has no video"),
 ]
 
 
@@ -110,7 +110,7 @@ def test_any_name_will_do(odd: Callable[[str], Path], tmp_path: Path):
 def test_half_of_the_data_missing(odd: Callable[[str], Path], tmp_path: Path):
     path = tmp_path / "half.mp4"
     path.write_bytes(odd("00").read_bytes()[:97830])
-    with pytest.raises(DecodeError, match=r"promises pictures up to 3\.00 s but its data end at 1\.37 s"):
+    with pytest.raises(DecodeError, match=r"promises video up to 3\.00 s but its data end at 1\.37 s"):
         read_clip(path)
     assert (
         read_clip(path, clip_seconds=0.7, num_frames=2).duration_seconds == 0.7
@@ -128,7 +128,7 @@ def test_half_of_a_matroska_file_missing(odd: Callable[[str], Path], tmp_path: P
     path = tmp_path / "half.mkv"
     whole = odd("31").read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(DecodeError, match=r"promises pictures up to 3\.\d+ s but its data end at 1"):
+    with pytest.raises(DecodeError, match=r"promises video up to 3\.\d+ s but its data end at 1"):
         read_clip(path)
 
 
@@ -153,7 +153,7 @@ def test_not_numbers_in_the_sound(odd: Callable[[str], Path]):
         (lambda path: path.write_bytes(np.random.default_rng(0).bytes(20_000)), "not a media file"),
         (lambda path: Image.new("RGB", (64, 48)).save(path, format="png"), "not a media file"),
     ],
-    ids=["missing", "folder", "empty", "pipe", "text", "noise", "picture"],
+    ids=["missing", "folder", "empty", "pipe", "text", "noise", "image"],
 )
 def test_unreadable(tmp_path: Path, make: Callable[[Path], object], message: str):
     path = tmp_path / "odd.mp4"
@@ -196,7 +196,7 @@ def test_addresses_are_only_names_of_files(name: str):
         read_clip(name)
 
 
-def test_a_picture_of_absurd_size_is_not_made(tmp_path: Path):
+def test_a_frame_of_absurd_size_is_not_made(tmp_path: Path):
     """A few bytes that ask for 17 GB."""
     path = tmp_path / "huge.gif"
     Image.new("P", (8, 8)).save(path, save_all=True, append_images=[Image.new("P", (8, 8), 1)])
@@ -214,7 +214,7 @@ def test_ffmpeg_keeps_quiet(odd: Callable[[str], Path], capfd: pytest.CaptureFix
     assert capfd.readouterr() == ("", "")
 
 
-def test_pictures_alone_are_those_of_the_clip_and_need_no_sound(odd: Callable[[str], Path]):
+def test_frames_alone_are_those_of_the_clip_and_need_no_sound(odd: Callable[[str], Path]):
     for number in ("00", "08", "20", "28"):
         np.testing.assert_array_equal(read_frames(odd(number)), read_clip(odd(number)).frames_THWC)
     assert read_frames(odd("01"), num_frames=4).shape == (4, 360, 480, 3)

@@ -1,4 +1,4 @@
-"""A file played as a whole: every picture once at its own rate, in step with its sound."""
+"""A file played as a whole: every frame once at its own rate, in step with its sound."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -12,23 +12,23 @@ from cavmae_sync.media import read_clip
 from cavmae_sync.media.playback import playback
 
 from .conftest import read_numbers
-from .test_pictures import every_picture
+from .test_video_frames import every_frame
 
 
 @pytest.mark.parametrize("rate", [8, 12.5, Fraction(24000, 1001), Fraction(30000, 1001), 60])
-def test_every_picture_once(film: Callable[..., Path], rate: float):
+def test_every_frame_once(film: Callable[..., Path], rate: float):
     video = playback(film(2.0, frames_per_second=rate))
     assert float(video.frames_per_second) == pytest.approx(float(rate), rel=1e-6)
-    numbers = read_numbers(np.stack(list(video.pictures())))
+    numbers = read_numbers(np.stack(list(video.frames())))
     assert numbers == list(range(round(2 * rate)))
 
 
 @pytest.mark.parametrize("number", ["00", "16", "18", "20", "28", "53", "54"])
-def test_every_picture_of_files_of_constant_rate(odd: Callable[[str], Path], number: str):
+def test_every_frame_of_files_of_constant_rate(odd: Callable[[str], Path], number: str):
     """Rounded times (18, 53), offsets (20, 28), an edit list (54)."""
     video = playback(odd(number))
-    times_N, pixels_NHWC = every_picture(odd(number))
-    shown = list(video.pictures())
+    times_N, pixels_NHWC = every_frame(odd(number))
+    shown = list(video.frames())
     begun_NHWC = pixels_NHWC[times_N >= -1e-3]
     assert abs(len(shown) - len(begun_NHWC)) <= 1
     for place in (0, len(shown) // 2, len(shown) - 2):
@@ -37,21 +37,21 @@ def test_every_picture_of_files_of_constant_rate(odd: Callable[[str], Path], num
 
 def test_a_variable_rate_shows_what_is_on_screen(odd: Callable[[str], Path]):
     video = playback(odd("08"))
-    times_N, pixels_NHWC = every_picture(odd("08"))
-    assert video.frames_per_second == Fraction(30000, 1001)  # of its quickest pictures; the mean is 12.3
+    times_N, pixels_NHWC = every_frame(odd("08"))
+    assert video.frames_per_second == Fraction(30000, 1001)  # of its quickest frames; the mean is 12.3
     step = 1 / video.frames_per_second
-    for number, picture_HWC in enumerate(video.pictures()):
+    for number, frame_HWC in enumerate(video.frames()):
         shown = np.flatnonzero(times_N <= video.seconds_of(number) + float(step / 4) + 1e-3)[-1]
-        np.testing.assert_array_equal(picture_HWC, pixels_NHWC[shown])
+        np.testing.assert_array_equal(frame_HWC, pixels_NHWC[shown])
 
 
 def test_turned_upright(odd: Callable[[str], Path]):
-    assert next(playback(odd("09")).pictures()).shape == (480, 360, 3)
+    assert next(playback(odd("09")).frames()).shape == (480, 360, 3)
 
 
-def test_begins_with_the_picture_and_is_as_long(odd: Callable[[str], Path]):
+def test_begins_with_the_video_and_is_as_long(odd: Callable[[str], Path]):
     late = playback(odd("28"))
-    assert (late.start_seconds, late.num_pictures) == (pytest.approx(1.5), 90)
+    assert (late.start_seconds, late.num_frames) == (pytest.approx(1.5), 90)
     assert len(playback(odd("30")).sound()) == pytest.approx(3.003 * 16000, abs=1)  # its sound lasts 7 s
 
 
@@ -64,14 +64,14 @@ def test_the_sound_is_that_of_the_clip(odd: Callable[[str], Path], number: str):
 
 
 @pytest.mark.parametrize(("number", "frames"), [("05", 2), ("06", 1)])
-def test_hardly_any_picture(odd: Callable[[str], Path], number: str, frames: int):
-    assert len(list(playback(odd(number)).pictures())) == frames
+def test_hardly_any_frame(odd: Callable[[str], Path], number: str, frames: int):
+    assert len(list(playback(odd(number)).frames())) == frames
 
 
 @pytest.mark.parametrize(
     ("number", "error"), [("01", NoAudioStreamError), ("02", NoVideoStreamError), ("34", NoVideoStreamError)]
 )
-def test_needs_picture_and_sound(odd: Callable[[str], Path], number: str, error: type[Exception]):
+def test_needs_video_and_sound(odd: Callable[[str], Path], number: str, error: type[Exception]):
     with pytest.raises(error):
         playback(odd(number))
 

@@ -41,7 +41,7 @@ def test_times_count_from_the_start_of_the_container(odd: Callable[[str], Path])
     assert late.start_seconds == 1.5
 
 
-def test_a_cover_is_not_a_moving_picture(odd: Callable[[str], Path]):
+def test_a_cover_is_no_video(odd: Callable[[str], Path]):
     info = probe(odd("34"))
     assert info.video is None
     assert info.num_video_streams == 0

@@ -63,7 +63,7 @@ def test_equal_the_index_rules_at_constant_rate(rate: float, num_source: int, nu
     assert frames_on_screen(taken, frames_per_second=rate) == by_index
 
 
-def test_one_picture_is_taken_every_time():
+def test_one_frame_is_taken_every_time():
     taken = sample_times(
         "linspace_inclusive",
         num_frames=3,

@@ -1,4 +1,4 @@
-"""What is written is read back: picture, sound, and above all their being in step."""
+"""Written files are read back: frames, sound, and above all their synchrony."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -16,7 +16,7 @@ from .conftest import lag_samples, noise, numbered_frames, read_numbers
 @pytest.mark.parametrize("rate", [12, 25, Fraction(30000, 1001)])
 @pytest.mark.parametrize("at_seconds", [1.0, 2.5])
 def test_a_flash_and_its_beep_stay_together(tmp_path: Path, rate: float, at_seconds: float):
-    """A white picture and a beep that begin with the same frame come back at the same time."""
+    """A white frame and a beep that begin with the same frame come back at the same time."""
     path = tmp_path / "flash.mp4"
     flash = round(at_seconds * rate)
     frames = np.zeros((round(4 * rate), 64, 64, 3), np.uint8)
@@ -35,7 +35,7 @@ def test_a_flash_and_its_beep_stay_together(tmp_path: Path, rate: float, at_seco
     assert loud == pytest.approx(bright[0], abs=0.01)
 
 
-def test_every_picture_comes_back_in_order(tmp_path: Path):
+def test_every_frame_comes_back_in_order(tmp_path: Path):
     path = tmp_path / "film.mp4"
     write_video(path, numbered_frames(75), frames_per_second=25, waveform_S=noise(3.0))
     clip = read_clip(path, num_frames=75, sampling="uniform_left")
@@ -53,7 +53,7 @@ def test_the_sound_has_its_length_and_level(tmp_path: Path):
     np.testing.assert_allclose(back_S[2000:-2000], waveform_S[2000:-2000], atol=0.02)
 
 
-def test_sound_shorter_and_longer_than_the_picture(tmp_path: Path):
+def test_sound_shorter_and_longer_than_the_video(tmp_path: Path):
     for seconds in (1.0, 5.0):
         path = tmp_path / "film.mp4"
         write_video(path, numbered_frames(75), frames_per_second=25, waveform_S=noise(seconds))
@@ -68,7 +68,7 @@ def test_another_sample_rate(tmp_path: Path):
     assert read_clip(path).waveform_S.size == 48_000
 
 
-def test_pictures_may_come_one_by_one(tmp_path: Path):
+def test_frames_may_come_one_by_one(tmp_path: Path):
     path = tmp_path / "film.mp4"
     write_video(path, iter(numbered_frames(50)), frames_per_second=25, waveform_S=noise(2.0))
     assert read_clip(path).duration_seconds == 2.0
@@ -99,9 +99,9 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path):
 
     def breaks_off() -> Iterator[np.ndarray]:
         yield from numbered_frames(10)
-        raise RuntimeError("no more pictures")
+        raise RuntimeError("no more frames")
 
-    with pytest.raises(RuntimeError, match="no more pictures"):
+    with pytest.raises(RuntimeError, match="no more frames"):
         write_video(path, breaks_off(), frames_per_second=10, waveform_S=noise(2.0))
     assert path.read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["film.mp4"]

@@ -27,9 +27,9 @@ def write_pack(folder, *, classes=CLASSES, per_class=3):
     for number, class_name in enumerate(classes):
         for copy in range(per_class):
             name = f"{class_name}{copy}"
-            picture = Image.new("RGBA", (60, 40), (0, 0, 0, 0))
-            ImageDraw.Draw(picture).ellipse((10, 5, 49, 34), fill=(255, 40 * number, 60 * copy, 255))
-            picture.save(folder / f"{name}.png")
+            image = Image.new("RGBA", (60, 40), (0, 0, 0, 0))
+            ImageDraw.Draw(image).ellipse((10, 5, 49, 34), fill=(255, 40 * number, 60 * copy, 255))
+            image.save(folder / f"{name}.png")
             write_sound(folder / f"{name}.wav", hz=300 + 200 * number + 40 * copy)
             lines.append(f"{name},{class_name}")
     (folder / "classes.csv").write_text("\n".join(lines) + "\n")
@@ -43,7 +43,7 @@ def pack(tmp_path):
     return write_pack(folder)
 
 
-def test_a_pack_gives_cropped_pictures_and_sound_without_leading_silence(pack):
+def test_a_pack_gives_cropped_images_and_sound_without_leading_silence(pack):
     loaded = FolderPack(pack)
     assert len(loaded.objects) == 18
     assert len(loaded.unknown_classes) == 1
@@ -79,7 +79,7 @@ def test_another_header(pack):
 
 def test_too_few_classes(pack):
     (pack / "classes.csv").write_text("name,class\ndog0,dog\ncow0,cow\n")
-    with pytest.raises(DatasetError, match="names 2 classes; a pack needs at least 4"):
+    with pytest.raises(DatasetError, match="has 2 classes; a pack needs at least 4"):
         FolderPack(pack)
 
 
@@ -89,44 +89,44 @@ def test_missing_sound(pack):
         FolderPack(pack)
 
 
-def test_missing_picture(pack):
+def test_missing_image(pack):
     (pack / "dog1.png").unlink()
     with pytest.raises(DatasetError, match=r"dog1\.png is missing"):
         FolderPack(pack)
 
 
-def test_picture_without_alpha(pack):
+def test_image_without_alpha(pack):
     Image.new("RGB", (20, 20), "red").save(pack / "dog1.png")
     with pytest.raises(DatasetError, match=r"dog1\.png has no transparent pixel \(mode RGB\)"):
         FolderPack(pack)
 
 
-def test_empty_picture(pack):
+def test_empty_image(pack):
     Image.new("RGBA", (20, 20)).save(pack / "dog1.png")
     with pytest.raises(DatasetError, match=r"dog1\.png is fully transparent"):
         FolderPack(pack)
 
 
-def test_not_a_picture(pack):
+def test_not_an_image(pack):
     (pack / "dog1.png").write_text("no")
     with pytest.raises(DatasetError, match=r"dog1\.png is not a PNG"):
         FolderPack(pack)
 
 
-def test_another_kind_of_picture(pack):
+def test_another_kind_of_image(pack):
     Image.new("RGBA", (20, 20)).save(pack / "dog1.png", "WEBP")
     with pytest.raises(DatasetError, match=r"dog1\.png is not a PNG"):
         FolderPack(pack)
 
 
-def test_half_a_picture(pack):
+def test_half_an_image(pack):
     whole = (pack / "dog1.png").read_bytes()
     (pack / "dog1.png").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DatasetError, match=r"dog1\.png is not a PNG that can be read"):
         FolderPack(pack)
 
 
-def test_a_picture_of_too_many_pixels(pack):
+def test_an_image_of_too_many_pixels(pack):
     Image.new("1", (20_000, 20_000)).save(pack / "dog1.png")
     with pytest.raises(DatasetError, match=r"dog1\.png .*400000000 pixels"):
         FolderPack(pack)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cavmae_sync.stage import ProceduralPack, StageConfig, generate_clip
-from cavmae_sync.stage.table import to_table
+from cavmae_sync.stage.truth_file import to_table
 
 PACK = ProceduralPack()
 SMALL = {"frame_pixels": 96, "clip_seconds": 4, "frames_per_second": 6}

@@ -9,7 +9,7 @@ from cavmae_sync.data.preparing.labels import read_labels
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.media import read_clip
 from cavmae_sync.stage import ProceduralPack, StageConfig, StageTruth, generate_clip, make_stage
-from cavmae_sync.stage.table import to_table
+from cavmae_sync.stage.truth_file import to_table
 
 SMALL = StageConfig(frame_pixels=64, clip_seconds=3, frames_per_second=6, split="test")
 

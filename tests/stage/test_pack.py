@@ -7,7 +7,7 @@ import pytest
 
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.stage import ProceduralPack, StageConfig, StageObject, generate_clip
-from cavmae_sync.stage.pack import deal, objects_of
+from cavmae_sync.stage.pack import deal, objects_by_class
 
 PACK = ProceduralPack()
 CLASSES = sorted({thing.class_name for thing in PACK.objects})
@@ -32,7 +32,7 @@ def centroid_octaves(some_thing):
 
 
 def names(split, *, unknown=False):
-    return {t.name for ts in objects_of(PACK, split=split, unknown=unknown).values() for t in ts}
+    return {t.name for ts in objects_by_class(PACK, split=split, unknown=unknown).values() for t in ts}
 
 
 def test_there_are_at_least_24_ordinary_classes_and_some_reserved_ones():
@@ -87,7 +87,7 @@ def test_a_split_without_objects_is_refused():
         objects = (StageObject(name="dog0", class_name="dog", size=0.5),)
 
     with pytest.raises(DatasetError, match=r"no object for split 'test' \(1 ordinary classes, 1 objects\)"):
-        objects_of(Lonely(), split="test", unknown=False)
+        objects_by_class(Lonely(), split="test", unknown=False)
 
 
 def test_attributes_outside_their_range_are_refused():

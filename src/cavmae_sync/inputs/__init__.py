@@ -1,4 +1,17 @@
-"""A clip becomes what the model eats: square frames and the stretch of log-mel spectrogram around each."""
+"""Model inputs: square frames and, around each, a segment of log-mel spectrogram.
+
+In: a `Clip`, or its frames and sound. Out: a `ModelInput`, or normalised frames and segments.
+
+    config.py        InputConfig: sizes, alignment, normalisation
+    frames.py        frames of any size to square frames; their normalisation
+    spectrogram.py   waveform to log-mel spectrogram; its normalisation
+    alignment.py     the span of spectrogram that belongs to each frame, and cutting it out
+    model_input.py   all of this for a clip
+    augment.py       random changes of a training pair, from augment_frames.py and augment_segments.py
+    mixup.py         two clips blended into one
+    invert.py        spectrogram back to sound
+    arrays.py        NumPy arrays to tensors
+"""
 
 from cavmae_sync.inputs.alignment import Span, cut_segments, segment_spans
 from cavmae_sync.inputs.config import InputConfig

@@ -1,15 +1,15 @@
-"""Which stretch of sound belongs to which frame, and cutting it out.
+"""Alignment: the span of sound that belongs to each frame, and cutting it out.
 
     spectrogram   0        256       512       768      998  1024      spectrogram frames, 10 ms each
                   |=========|=========|=========|========|....|        .... padding, 0.0 in log-mel
     frames        0   .   4   .   .   8   .   .   12   .  15           frame i lies at round(i * 1024 / 16)
 
-    frame 0       [------416------)                                    would start at -208: moved inwards
-    frame 4         [------416------)                                  rows 48 to 464, centred on 256
-    frame 8                  [------416------)                         rows 304 to 720
-    frame 15                             [------416------)             would stop at 1168: moved inwards
+    frame 0       [------416------)                                    would start at -208, so it is moved
+    inwards frame 4         [------416------)                                  rows 48 to 464, centred on 256
+    frame 8                  [------416------)                         rows 304 to 720 frame 15
+    [------416------)             would stop at 1168, so it is moved inwards
 
-Windows are moved, never shortened, so frames near an end of the clip share one: 16 frames, 11 windows.
+Spans are moved, never shortened, so frames near an end of the clip share one: 16 frames, 11 different spans.
 
 Shapes: N spectrogram frames of a clip, L of a segment, R read from it (at most L), M mel bins.
 """
@@ -38,7 +38,7 @@ class Span:
     stop: int
 
     def __post_init__(self) -> None:
-        """Refuses what is not a range."""
+        """Check that it is a range."""
         if not 0 <= self.start <= self.stop:
             raise ValueError(
                 f"A span needs 0 <= start <= stop, but got start={self.start}, stop={self.stop}."
@@ -46,11 +46,11 @@ class Span:
 
     @property
     def length(self) -> int:
-        """Spectrogram frames in the span."""
+        """Number of spectrogram frames in the span."""
         return self.stop - self.start
 
     def clipped(self, num_spectrogram_frames: int) -> "Span":
-        """The part that lies before `num_spectrogram_frames`: the rows that exist and must be read."""
+        """Part before `num_spectrogram_frames`: the rows that exist and must be read."""
         return Span(
             start=min(self.start, num_spectrogram_frames), stop=min(self.stop, num_spectrogram_frames)
         )
@@ -59,7 +59,7 @@ class Span:
 def segment_spans(
     num_spectrogram_frames: int, *, num_frames: int, segment_length: int, align_length: AlignLength
 ) -> list[Span]:
-    """The span of spectrogram frames that belongs to each frame of a clip.
+    """Spans of spectrogram frames that belong to the frames of a clip.
 
     Args:
         num_spectrogram_frames: Spectrogram frames the clip has, without padding, >= 0.
@@ -72,9 +72,6 @@ def segment_spans(
 
     Returns:
         One span per frame, `segment_length` long, or as long as the clip where that is less.
-
-    Source:
-        spec 1.10.
 
     >>> segment_spans(998, num_frames=16, segment_length=416, align_length="padded")[4]
     Span(start=48, stop=464)
@@ -93,19 +90,19 @@ def segment_span(
     config: InputConfig,
     center_offset: int = 0,
 ) -> Span:
-    """The span of one frame, for reading one segment from a stored spectrogram.
+    """Span of one frame, for reading one segment from a stored spectrogram.
 
     Args:
-        frame_index: Which frame, in [0, num_frames).
+        frame_index: Index of the frame, in [0, num_frames).
         num_spectrogram_frames: Spectrogram frames the clip has, without padding, >= 0.
         num_frames: Frames of the clip.
         config: Length of a segment and rule of alignment.
-        center_offset: Spectrogram frames by which the centre moves before the window is cut; see
+        center_offset: Spectrogram frames by which the centre moves before the span is cut; see
             `augment_segments.random_center_offset`.
 
     Returns:
-        What `segment_spans` gives for this frame, where the offset is 0. Read `.clipped(N)` of it and hand
-        the rows to `finish_segment`.
+        The span of this frame in `segment_spans`, moved by the offset. Read `.clipped(N)` of it and give the
+        rows to `finish_segment`.
     """
     _check_counts(num_spectrogram_frames, num_frames, config.segment_length)
     if not 0 <= frame_index < num_frames:
@@ -116,7 +113,7 @@ def segment_span(
 
 
 def finish_segment(rows_RM: Tensor, *, config: InputConfig) -> Tensor:
-    """A segment from the rows of its span that exist: padded to full length, then normalised.
+    """Make a segment from the rows of its span that exist: padded to full length, then normalised.
 
     Args:
         rows_RM: Log-mel rows, any floating dtype, 0 <= R <= segment_length: rows [start, min(stop, N)).
@@ -129,7 +126,7 @@ def finish_segment(rows_RM: Tensor, *, config: InputConfig) -> Tensor:
 
 
 def finish_segments(rows_PRM: Sequence[Tensor], *, config: InputConfig) -> Tensor:
-    """Several segments at once, each as `finish_segment`: float32 [P, L, M]."""
+    """Make several segments at once, each as by `finish_segment`: float32 [P, L, M]."""
     padded_PLM = rows_PRM[0].new_full(
         (len(rows_PRM), config.segment_length, *rows_PRM[0].shape[1:]),
         paper.SPECTROGRAM_PADDING,
@@ -148,11 +145,11 @@ def finish_segments(rows_PRM: Sequence[Tensor], *, config: InputConfig) -> Tenso
 def cut_segments(
     log_mel_NM: Tensor, *, frame_indices: Sequence[int], num_frames: int, config: InputConfig
 ) -> Tensor:
-    """The normalised segments of some frames of a clip.
+    """Normalised segments of some frames of a clip.
 
     Args:
         log_mel_NM: The clip's whole log-mel spectrogram, any floating dtype, not normalised.
-        frame_indices: Which frames, each in [0, num_frames).
+        frame_indices: Indices of the frames, each in [0, num_frames).
         num_frames: Frames of the clip.
         config: Length of a segment, rule of alignment, normalisation.
 
@@ -160,7 +157,7 @@ def cut_segments(
         float32 [len(frame_indices), L, M].
 
     Raises:
-        ValueError: No frame is asked for, or one the clip does not have.
+        ValueError: No frame is asked for, or a frame that the clip does not have.
     """
     if not frame_indices:
         raise ValueError("cut_segments needs at least one frame, but got none.")

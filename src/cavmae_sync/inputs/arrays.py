@@ -1,4 +1,4 @@
-"""NumPy in, torch out: the one place where arrays of `media` become tensors."""
+"""NumPy arrays to torch tensors: the one place where arrays of `media` become tensors."""
 
 import numpy as np
 import torch
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def as_tensor(array: NDArray[np.generic] | Tensor) -> Tensor:
-    """The array as a tensor, sharing memory where it can.
+    """Array as a tensor, sharing memory where possible.
 
     Read-only arrays are copied: torch has no read-only tensors, and writing through one would change
     what its owner promised not to change.

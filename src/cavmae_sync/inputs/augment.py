@@ -1,8 +1,8 @@
-"""Random changes to a training pair (segment, frame): what is switched on, and in which order it happens.
+"""Random changes to a training pair (segment, frame): switches, and the order of the changes.
 
 Everything is off by default: the published Sync code accepts most of these switches and ignores them.
-Each function below can be used alone. Two acts happen before a pair exists and are therefore not part of
-`augment`: moving the window (`random_center_offset`, then `segment_span(center_offset=...)`), and mixing two
+Each function can be used alone. Two changes happen before a pair exists and are therefore not part of
+`augment`: moving the span (`random_center_offset`, then `segment_span(center_offset=...)`), and mixing two
 clips (`mixup`).
 
 Shapes: L spectrogram frames of a segment, M mel bins, H W pixels, C = 3 colours.
@@ -25,10 +25,10 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 class AugmentConfig(Config):
-    """Which random changes are made in training. All off: the pair stays as it is."""
+    """Random changes that are made in training. All are off by default: the pair stays as it is."""
 
     center_jitter: Annotated[int, Field(ge=0)] = 0
-    """Spectrogram frames (10 ms) by which a window may move either way before it is cut. Keeps synchrony."""
+    """Spectrogram frames (10 ms) by which a span may move either way before it is cut. Keeps synchrony."""
     noise_amplitude: Annotated[float, Field(ge=0)] = 0.0
     """Strongest uniform noise added to the normalised segment. CAV-MAE: 0.1."""
     rolls_time: bool = False
@@ -66,17 +66,17 @@ def augment(
     inputs: InputConfig,
     generator: torch.Generator,
 ) -> AugmentedPair:
-    """Applies what is switched on: masks, noise, rotation to the segment; crop, flip to the frame.
+    """Apply the changes that are switched on: masks, noise, rotation of the segment; crop, flip of the frame.
 
-    Masked values are what padding is, 0.0 before normalisation, as in CAV-MAE. What is off draws nothing
-    from the generator and returns its tensor itself.
+    Masked values equal padding, 0.0 before normalisation, as in CAV-MAE. A change that is off draws nothing
+    from the generator; with all off, the tensors themselves are returned.
 
     Args:
         segment_LM: float32, normalised.
         frame_HWC: uint8, not normalised.
-        config: What is switched on.
-        inputs: Side of a cropped frame, and the statistics that say what padding became.
-        generator: Source of every draw. Equal state, equal result.
+        config: Changes that are switched on.
+        inputs: Side of a cropped frame, and the statistics that give the normalised value of padding.
+        generator: Source of every draw. An equal state gives an equal result.
     """
     padding = (paper.SPECTROGRAM_PADDING - inputs.spectrogram_mean) / inputs.spectrogram_std
     if config.frequency_mask_bins:

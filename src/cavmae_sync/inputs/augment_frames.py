@@ -13,13 +13,13 @@ from cavmae_sync.inputs.frames import checked_frames, resize
 
 
 def random_resized_crop(frame_HWC: Tensor, *, pixels: int, generator: torch.Generator) -> Tensor:
-    """A random part of the picture, 8 to 100 percent of its area and nearly square, as a square.
+    """Random part of a frame, 8 to 100 percent of its area and nearly square, resized to a square.
 
-    Ten draws are tried; where none fits inside the picture (it is very long or very high), the largest
-    middle part of an allowed shape is taken.
+    Ten draws are tried. Where none fits inside the frame (it is very long or very high), the largest middle
+    part of an allowed shape is taken.
 
     Args:
-        frame_HWC: uint8 picture of any size.
+        frame_HWC: uint8, any size.
         pixels: Side of the result.
         generator: Source of the draws.
 
@@ -27,7 +27,7 @@ def random_resized_crop(frame_HWC: Tensor, *, pixels: int, generator: torch.Gene
         uint8 [pixels, pixels, C], bilinear with antialiasing.
 
     Source:
-        spec 1.9: RandomResizedCrop(224, scale=(0.08, 1), ratio=(0.9, 1.1)).
+        RandomResizedCrop(224, scale=(0.08, 1), ratio=(0.9, 1.1)).
     """
     frame_HWC = checked_frames(frame_HWC[None])[0]
     top, left, height, width = _random_box(frame_HWC.shape[0], frame_HWC.shape[1], generator)
@@ -36,7 +36,7 @@ def random_resized_crop(frame_HWC: Tensor, *, pixels: int, generator: torch.Gene
 
 
 def random_flip(frame_HWC: Tensor, *, probability: float, generator: torch.Generator) -> Tensor:
-    """The picture, mirrored left to right with the given probability. The sound is mono: nothing to swap."""
+    """Mirror the frame left to right with the given probability. The sound is mono, so it stays as it is."""
     draw = float(torch.rand((), generator=generator, device=generator.device))
     return frame_HWC.flip(1) if draw < probability else frame_HWC
 

@@ -1,4 +1,4 @@
-"""What the model eats: sizes of frames and segments, and how both are aligned and normalised."""
+"""Configuration of the model's inputs: sizes of frames and segments, their alignment and normalisation."""
 
 from typing import Annotated, Literal
 
@@ -9,9 +9,8 @@ from cavmae_sync.config import Config
 
 AlignLength = Literal["padded", "valid"]
 
-
-#: Positions are computed, so no tensor of a weights file shows how long a segment or how large a frame is. A
-#: header could ask for gigabytes of them. 163 s, and 16 times the published side.
+# Bounds, because these numbers come from headers of weights files too. Positions are computed, so no tensor
+# of such a file shows the sizes, and a bad header could ask for gigabytes. 163 s; 9 times the published side.
 _MOST_SPECTROGRAM_FRAMES = 16384
 _MOST_PIXELS = 2048
 

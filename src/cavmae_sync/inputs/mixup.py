@@ -1,4 +1,4 @@
-"""Mixup: two clips blended into one, in sound, picture and label alike, by one weight.
+"""Mixup: two clips blended into one, in sound, frames and labels alike, by one weight.
 
 Shapes: S samples, C classes in labels, any shape X for frames.
 """
@@ -10,10 +10,10 @@ from cavmae_sync import paper
 
 
 def mixup_weight(*, generator: torch.Generator, alpha: int = paper.MIXUP_ALPHA) -> float:
-    """The share of the first clip, from Beta(alpha, alpha): symmetric about 0.5, narrower for larger alpha.
+    """Share of the first clip, from Beta(alpha, alpha): symmetric about 0.5, narrower for larger alpha.
 
-    Beta(a, a) with whole a is the distribution of the median of 2a - 1 uniform numbers; drawn so because
-    torch's own Beta takes no generator.
+    Beta(a, a) with whole a is the distribution of the median of 2a - 1 uniform numbers. It is drawn this way
+    because torch's own Beta takes no generator.
     """
     if alpha < 1:
         raise ValueError(f"alpha must be a whole number >= 1, but got {alpha}.")
@@ -21,12 +21,12 @@ def mixup_weight(*, generator: torch.Generator, alpha: int = paper.MIXUP_ALPHA) 
 
 
 def mix_waveforms(first_S: Tensor, second_S: Tensor, *, weight: float) -> Tensor:
-    """`weight` of the first sound and the rest of the second, which is cut or silenced to its length.
+    """Mix `weight` of the first sound with the rest of the second, which is cut or padded to its length.
 
     Means are subtracted before and after, so that neither sound brings an offset with it.
 
     Source:
-        spec 1.13; CAV-MAE src/dataloader.py, _wav2fbank.
+        CAV-MAE src/dataloader.py, _wav2fbank.
     """
     second_S = second_S - second_S.mean()
     fitted_S = torch.zeros_like(first_S)
@@ -37,7 +37,7 @@ def mix_waveforms(first_S: Tensor, second_S: Tensor, *, weight: float) -> Tensor
 
 
 def mix_frames(first_X: Tensor, second_X: Tensor, *, weight: float) -> Tensor:
-    """`weight` of the first normalised frame and the rest of the second."""
+    """Mix `weight` of the first normalised frame with the rest of the second."""
     if not first_X.is_floating_point():
         raise TypeError(f"Frames are mixed after normalisation, in floating point, but got {first_X.dtype}.")
     return weight * first_X + (1 - weight) * second_X

@@ -1,4 +1,4 @@
-"""Clip -> everything the model eats of it.
+"""Model input of a clip: its frames and the segments of sound around them.
 
 Shapes: T frames per clip, C colours, H W pixels, L spectrogram frames per segment, M mel bins.
 """
@@ -17,7 +17,7 @@ from cavmae_sync.media import Clip
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelInput:
-    """The frames of a clip and the segment of sound around each, normalised.
+    """Frames of a clip and the segment of sound around each, normalised.
 
     Attributes:
         frames_TCHW: float32 [T, 3, H, W].
@@ -28,7 +28,7 @@ class ModelInput:
     segments_TLM: Tensor
 
     def __post_init__(self) -> None:
-        """Refuses shapes that do not belong together."""
+        """Check that the shapes belong together."""
         if self.frames_TCHW.ndim != 4 or self.segments_TLM.ndim != 3:
             raise ValueError(
                 "A model input needs frames [T, C, H, W] and segments [T, L, M], but got "
@@ -42,18 +42,18 @@ class ModelInput:
 
 
 def model_input(clip: Clip, config: InputConfig) -> ModelInput:
-    """What the model eats of a clip.
+    """Make the model input of a clip.
 
     Args:
         clip: A decoded clip with sound at 16 kHz.
         config: Sizes, alignment and normalisation.
 
     Raises:
-        ValueError: The sound has another rate, or lasts less than 25 ms.
+        ValueError: The sound has another sample rate, or lasts less than 25 ms.
     """
     if clip.sample_rate_hz != paper.SAMPLE_RATE_HZ:
         raise ValueError(
-            f"The model hears sound at {paper.SAMPLE_RATE_HZ} Hz, but the clip has {clip.sample_rate_hz} Hz. "
+            f"The model needs sound at {paper.SAMPLE_RATE_HZ} Hz, but the clip has {clip.sample_rate_hz} Hz. "
             "Read it with cavmae_sync.media.read_clip, which resamples."
         )
     num_frames = len(clip.frames_THWC)

@@ -1,4 +1,4 @@
-"""A clip: pictures with their times, and the sound that belongs to them.
+"""The clip: frames with their times, and the sound that belongs to them.
 
 Shapes: T frames per clip, H W pixels, C channels (RGB), S samples.
 """
@@ -13,19 +13,19 @@ from cavmae_sync.paper import SAMPLE_RATE_HZ
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Clip:
-    """A stretch of video with its sound, decoded.
+    """A span of video with its sound, decoded.
 
-    Picture and sound share one clock: `frame_seconds_T[i]` and sample `frame_seconds_T[i] * sample_rate_hz`
+    Frames and sound share one clock: `frame_seconds_T[i]` and sample `frame_seconds_T[i] * sample_rate_hz`
     of `waveform_S` happened at the same moment.
 
     Attributes:
-        frames_THWC: RGB pictures, uint8.
-        frame_seconds_T: The time each picture stands for, float64, seconds from clip start, never
-            decreasing. It is the time asked for; the picture is the one on screen at that time.
+        frames_THWC: RGB frames, uint8.
+        frame_seconds_T: Time each frame stands for, float64, seconds from clip start, never decreasing. It is
+            the time asked for; the frame is the one on screen at that time.
         waveform_S: Mono sound, float32, finite, in [-1, 1]. Sample 0 is at clip start; silence where the
             track has not begun or has ended.
         sample_rate_hz: Samples per second.
-        start_seconds: Where the clip starts on its file's timeline, on which 0 is what players show as 0.
+        start_seconds: Start of the clip on its file's timeline, on which 0 is what players show as 0.
         duration_seconds: Length of the clip.
 
     Raises:

@@ -1,13 +1,13 @@
-"""Times as players show them."""
+"""Text of times, as players show them."""
 
 import math
 
 
 def clock(seconds: float, *, with_tenths: bool = False) -> str:
-    """Minutes and seconds, and hours where there are any; half a unit counts as a whole one.
+    """Text of a time: minutes and seconds, and hours where there are any; half a unit is rounded up.
 
     Args:
-        seconds: From the start; what is below 0 counts as 0.
+        seconds: From the start; below 0 counts as 0.
         with_tenths: Show tenths of a second, where there are any.
 
     >>> clock(83.5), clock(3725.5), clock(4.66, with_tenths=True), clock(65, with_tenths=True)

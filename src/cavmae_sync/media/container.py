@@ -1,4 +1,4 @@
-"""Opening a file safely, choosing its streams, and what its header promises.
+"""Opening a media file safely, choosing its streams, and comparing its data with its header.
 
 Files are opened by path and nothing else: no network, no playlist, no image sequence, no second file.
 """
@@ -21,22 +21,23 @@ from av.video.stream import VideoStream
 
 from cavmae_sync.errors import DecodeError, NoAudioStreamError, NoVideoStreamError, UnreadableFileError
 
-# Containers of pictures or sound that hold their data themselves. Playlists (hls, dash, concat, imf),
-# image sequences, devices and generators are not among them.
+# Containers that hold their data themselves. Playlists (hls, dash, concat, imf), image sequences, devices and
+# generators are left out: they would open other files or network addresses on behalf of a stranger's file.
 _CONTAINERS = (
     "aac,ac3,aiff,amr,asf,au,avi,caf,dv,eac3,flac,flv,gif,matroska,mov,mp3,mpeg,mpegts,mxf,nut,ogg,rm,tta,"
     "w64,wav,wv"
 )
 MAX_PIXELS = 8192 * 4320  # a little above 8K UHD; a frame of this size is 106 MB in RGB
-MAX_ASPECT = 100  # the shorter side is brought to the size that is kept, and the longer one grows with it
+MAX_ASPECT = 100  # resizing the shorter side enlarges the longer one with it: a bound on memory
 _MIN_SAMPLE_RATE_HZ = 1_000
 _MAX_SAMPLE_RATE_HZ = 768_000
 _MAX_CHANNELS = 64
-_MISSING_SECONDS = 0.5  # headers of good files promise up to 0.1 s more than there is
+_MISSING_SECONDS = 0.5  # headers of good files promise up to 0.1 s more than the data have
 _STILLS = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 
-# Everything that reading can meet beside `MediaError`. An interrupt is none of it.
-_FAULTS = (
+# Errors that a bad file can cause in PyAV, NumPy or here, beside `MediaError`. An interrupt is not among
+# them.
+_FILE_ERRORS = (
     av.FFmpegError,
     ArithmeticError,
     AttributeError,
@@ -53,15 +54,15 @@ _StreamT = TypeVar("_StreamT", VideoStream, AudioStream)
 
 @contextmanager
 def opened(path: Path, *, decoders: str = "all") -> Generator[InputContainer]:
-    """An open container.
+    """Open a container.
 
     Args:
         path: File to open.
-        decoders: "all", or the only codec FFmpeg may try while it looks for stream parameters; "none"
-            opens ten times quicker when only packets are wanted.
+        decoders: "all", or the only codec FFmpeg may try while it looks for stream parameters; "none" opens
+            ten times quicker, for packets only.
 
     Raises:
-        UnreadableFileError: Missing, a folder, not a regular file, empty, or no known container.
+        UnreadableFileError: The file is missing, a folder, not a regular file, empty, or no known container.
     """
     _check_file(path)
     options = {
@@ -76,7 +77,7 @@ def opened(path: Path, *, decoders: str = "all") -> Generator[InputContainer]:
     except (av.FFmpegError, OSError, ValueError) as error:
         raise UnreadableFileError(
             f"{path} is not a media file that can be read ({reason(error)}). It must be a video or sound "
-            "file that holds its own data (no playlist or picture). Remove it, or convert it to MP4."
+            "file that holds its own data (no playlist or still image). Remove it, or convert it to MP4."
         ) from error
     with container:
         yield container
@@ -95,38 +96,38 @@ def _check_file(path: Path) -> None:
 
 
 @contextmanager
-def faults_of(path: Path) -> Generator[None]:
-    """What fails inside the block for a reason of the file, whatever it is, is told of the file.
+def as_decode_errors(path: Path) -> Generator[None]:
+    """Turn any failure inside the block into an error that names the file.
 
-    Files hold what no header check foresees. Such a file costs only itself.
+    Files hold what no header check foresees. Such a file must cost only itself, not the whole preparation.
 
     Raises:
-        DecodeError: Anything failed but what already names the file.
+        DecodeError: Anything failed, other than a `MediaError`.
     """
     try:
         yield
-    except _FAULTS as error:
-        words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    except _FILE_ERRORS as error:
+        cause = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         raise DecodeError(
-            f"{path} cannot be read ({words}). Convert the file again, or remove it."
+            f"{path} cannot be read ({cause}). Convert the file again, or remove it."
         ) from error
 
 
 def zero_seconds(container: InputContainer) -> float:
-    """The container's own time at which its timeline starts; subtracted from every time stamp."""
+    """Container's own time at which the file's timeline starts; subtracted from every time stamp."""
     start = container.start_time
     return 0.0 if start is None else start / av.time_base
 
 
 def stream_start_seconds(stream: VideoStream | AudioStream, zero: float) -> float:
-    """When a stream begins on the file's timeline; at its start where the header does not say."""
+    """Start of a stream on the file's timeline; 0 where the header does not say."""
     if stream.start_time is None or stream.time_base is None:
         return 0.0
     return float(stream.start_time * stream.time_base) - zero
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:
-    """The moving picture: the first video stream, default ones first, that moves and can be decoded.
+    """Video stream that is read: the first one, default streams first, that moves and can be decoded.
 
     Raises:
         NoVideoStreamError: There is none.
@@ -136,17 +137,17 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     if not moving:
         stills = len(container.streams.video)
         raise NoVideoStreamError(
-            f"{path} has no moving picture ({len(container.streams.audio)} audio streams, {stills} still "
-            "pictures). A video with pictures is needed: remove it."
+            f"{path} has no video ({len(container.streams.audio)} audio streams, {stills} still images). "
+            "A file with moving frames is needed: remove it."
         )
     return _first_decoded(moving, path)
 
 
 def moving_streams(container: InputContainer, path: Path) -> list[VideoStream]:
-    """Video streams, default ones first, that are no cover, thumbnail or still.
+    """Video streams, default streams first, without covers, thumbnails and still images.
 
-    Some writers do not mark a thumbnail as one. So where there are several streams, those that hold a single
-    picture are left out.
+    Some writers do not mark a thumbnail as one (tests/media/found/thumbnail_first.mp4). So where there are
+    several streams, those that hold a single frame are left out.
     """
     streams = [stream for stream in container.streams.video if not stream.disposition & _STILLS]
     streams = _default_first(streams)
@@ -163,11 +164,11 @@ def _count_packets(path: Path, index: int, *, at_most: int) -> int:
 
 
 def audio_stream(container: InputContainer, path: Path) -> AudioStream:
-    """The sound: the first audio stream, default ones first, that can be decoded.
+    """Audio stream that is read: the first one, default streams first, that can be decoded.
 
     Raises:
         NoAudioStreamError: There is none.
-        UnreadableFileError: FFmpeg has no decoder for any, or all declare an absurd rate or number of
+        UnreadableFileError: FFmpeg has no decoder for any, or all declare an absurd sample rate or number of
             channels.
     """
     if not container.streams.audio:
@@ -187,16 +188,18 @@ def audio_stream(container: InputContainer, path: Path) -> AudioStream:
 
 
 def num_channels(stream: AudioStream) -> int:
-    """Channels of a sound track."""
+    """Number of channels of an audio stream."""
     layout = stream.codec_context.layout
     keep_layout(layout)
     return layout.nb_channels
 
 
 def keep_layout(layout: AudioLayout) -> None:
-    """Never free a layout that names its channels one by one; to be called with every one that is met.
+    """Keep a layout that names its channels one by one from ever being freed.
 
-    PyAV 18 copies such a layout without the list of its channels and frees that list twice, which ends the
+    To be called with every layout that is read.
+
+    PyAV 18 copies such a layout without the list of its channels and frees that list twice, which aborts the
     process. Such layouts are rare (7 or 8 channels in MOV and CAF), and one is a few dozen bytes.
     """
     if "channels (" in layout.name:  # "8 channels (FL+FR+...)"; others are "7.1", "5.1(side)"
@@ -206,20 +209,20 @@ def keep_layout(layout: AudioLayout) -> None:
 def _is_absurd(stream: AudioStream) -> bool:
     if stream.codec_context is None:
         return False
-    # A rate that the header leaves open (0) is told by the decoder.
+    # A header may leave the rate open (0); the decoder knows it later.
     has_rate = not stream.rate or _MIN_SAMPLE_RATE_HZ <= stream.rate <= _MAX_SAMPLE_RATE_HZ
     return not has_rate or num_channels(stream) > _MAX_CHANNELS
 
 
 def passed_over(container: InputContainer, path: Path) -> tuple[str, ...]:
-    """Streams that come before the ones that are read, each with the reason why it is not read."""
+    """Streams that come before the streams that are read, each with the reason why it is not read."""
     notes: list[str] = []
     if moving := moving_streams(container, path):
         chosen = _first_decoded(moving, path)
         for stream in _default_first([s for s in container.streams.video if not s.disposition & _STILLS]):
             if stream is chosen:
                 break
-            what = "a single picture" if stream not in moving else "of a codec without decoder"
+            what = "a single frame" if stream not in moving else "of a codec without decoder"
             notes.append(f"video stream {stream.index} is {what}; stream {chosen.index} is read")
     if container.streams.audio:
         sound = audio_stream(container, path)
@@ -232,12 +235,12 @@ def passed_over(container: InputContainer, path: Path) -> tuple[str, ...]:
 
 
 def check_streams(path: Path, *, with_sound: bool = True) -> None:
-    """Refuse a file without picture or, unless only pictures are wanted, without sound; nothing is decoded.
+    """Refuse a file without video or, unless only frames are wanted, without sound. Nothing is decoded.
 
     Raises:
-        UnreadableFileError: Not a media file, or its codecs are unknown.
-        NoVideoStreamError: No moving picture.
-        NoAudioStreamError: No sound.
+        UnreadableFileError: It is not a media file, or its codecs are unknown.
+        NoVideoStreamError: It has no video.
+        NoAudioStreamError: It has no sound.
     """
     with opened(path, decoders="none") as container:
         video_stream(container, path)
@@ -259,7 +262,7 @@ def _first_decoded(streams: list[_StreamT], path: Path) -> _StreamT:
 
 
 def declared_stop_seconds(container: InputContainer, stream: VideoStream | AudioStream) -> float | None:
-    """Where the header says the stream ends, where a header says so for this very stream."""
+    """End of a stream by its header; None where the header does not say so for this very stream."""
     zero = zero_seconds(container)
     if "mp4" in container.format.name and stream.duration and stream.time_base:
         return float(((stream.start_time or 0) + stream.duration) * stream.time_base) - zero
@@ -273,9 +276,9 @@ def declared_stop_seconds(container: InputContainer, stream: VideoStream | Audio
 def check_complete(
     path: Path, kind: str, *, stop_seconds: float, declared_stop_seconds: float | None
 ) -> None:
-    """Refuse a file whose data end before its header says so.
+    """Refuse a file whose data end before its header says.
 
-    Counts of frames in headers are not looked at: those of good files are often wrong.
+    Numbers of frames in headers are not compared: those of good files are often wrong.
 
     Raises:
         DecodeError: More than half a second is missing.
@@ -288,5 +291,5 @@ def check_complete(
 
 
 def reason(error: Exception) -> str:
-    """FFmpeg's words for what went wrong."""
+    """FFmpeg's description of an error."""
     return getattr(error, "strerror", None) or type(error).__name__

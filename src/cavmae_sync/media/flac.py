@@ -1,4 +1,4 @@
-"""Sound to FLAC in memory and back, for prepared datasets.
+"""Encoder and decoder of FLAC in memory, for prepared datasets.
 
 Shapes: S samples.
 """
@@ -18,12 +18,12 @@ FLAC_MD5: Final = slice(26, 42)
 
 _FULL_SCALE = 32768
 _LARGEST = 32767
-# No version of the encoder in the file, and no 8 kB of room for tags.
+# Leave out the version of the encoder, so that equal sound gives equal bytes, and the 8 kB of room for tags.
 _OPTIONS = {"fflags": "+bitexact", "metadata_header_padding": "0"}
 
 
 def encode_flac(waveform_S: NDArray[np.float32], *, sample_rate_hz: int) -> bytes:
-    """Mono sound as a FLAC file of 16 bits.
+    """Encode mono sound as a FLAC file of 16 bits.
 
     Lossless but for the rounding to 16 bits: at most half a step, 1.6e-5 (a whole step at exactly 1.0).
     Equal sound gives equal bytes.
@@ -33,7 +33,7 @@ def encode_flac(waveform_S: NDArray[np.float32], *, sample_rate_hz: int) -> byte
         sample_rate_hz: Samples per second.
 
     Raises:
-        ValueError: No samples, or some out of range.
+        ValueError: There are no samples, or some are out of range.
     """
     check_array("waveform_S", waveform_S, num_axes=1, dtype=np.float32)
     if waveform_S.size == 0 or not np.abs(waveform_S).max() <= 1.0:
@@ -50,7 +50,7 @@ def encode_flac(waveform_S: NDArray[np.float32], *, sample_rate_hz: int) -> byte
 
 
 def decode_flac(content: bytes) -> NDArray[np.float32]:
-    """The sound of a mono 16-bit FLAC file, float32 in [-1, 1].
+    """Decode a mono 16-bit FLAC file to float32 in [-1, 1].
 
     Raises:
         DecodeError: The content is not FLAC, or damaged.

@@ -1,4 +1,4 @@
-"""How a picture must be turned and mirrored to stand upright, from its display matrix.
+"""Orientation of video frames, from the display matrix that cameras write.
 
 Shapes: H W pixels, C channels (RGB).
 """
@@ -15,19 +15,19 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Orientation:
-    """One of the eight ways in which a picture can be stored.
+    """One of the eight ways in which a frame can be stored.
 
     Attributes:
-        rotation_degrees: How far it is turned counter-clockwise to stand upright: 0, 90, 180 or 270.
-        is_mirrored: Left and right are exchanged after that.
+        rotation_degrees: Counter-clockwise turn that makes it upright: 0, 90, 180 or 270.
+        is_mirrored: Left and right are exchanged after the turn.
     """
 
     rotation_degrees: int = 0
     is_mirrored: bool = False
 
 
-def orientation_of(frame: VideoFrame) -> Orientation:
-    """Orientation by the frame's display matrix; the nearest of the eight where it is slanted.
+def frame_orientation(frame: VideoFrame) -> Orientation:
+    """Orientation by the frame's display matrix; a slanted matrix gives the nearest of the eight.
 
     Source:
         libavutil/display.h: nine int32; (x, y), y downwards, goes to (a x + c y, b x + d y).
@@ -39,12 +39,12 @@ def orientation_of(frame: VideoFrame) -> Orientation:
     a, b, _, c, d = np.frombuffer(bytes(stored), np.int32, count=5).tolist()
     is_mirrored = a * d - b * c < 0
     if is_mirrored:
-        a, c = -a, -c  # what is left to turn when left and right are exchanged last
+        a, c = -a, -c  # undo the mirror, so that the rest is a plain turn
     degrees = math.degrees(math.atan2(c - b, a + d))
     return Orientation(rotation_degrees=round(degrees / 90) * 90 % 360, is_mirrored=is_mirrored)
 
 
 def upright(stored_HWC: NDArray[np.uint8], orientation: Orientation) -> NDArray[np.uint8]:
-    """The picture as players show it."""
+    """Turn and mirror a stored frame to the way players show it."""
     turned_HWC = np.rot90(stored_HWC, k=orientation.rotation_degrees // 90)
     return turned_HWC[:, ::-1] if orientation.is_mirrored else turned_HWC

@@ -1,7 +1,7 @@
-"""Packets of one stream of a file, with stamps that can be relied on, from any place in it.
+"""Packets of one stream of a file, with time stamps that can be relied on, from any place in the file.
 
 The place is found by seeking where the file's index shows that no stamp leaps before it. Otherwise the file
-is read from its start, without decoding, up to a key picture before the place. Both give the same packets.
+is read from its start, without decoding, up to a key frame before the place. Both give the same packets.
 """
 
 from collections.abc import Generator, Iterator
@@ -29,26 +29,29 @@ from cavmae_sync.media.container import (
 from cavmae_sync.media.continuity import LEAP_SECONDS, AnyPacket, Continuity
 
 _SEEK_AFTER_SECONDS = 10.0  # nearer to the start, reading from the start is as quick
-_PREROLL_SECONDS = (1.0, 10.0)  # some containers land late: then more
-_MAY_BEGIN_AGAIN = 0x0200  # AVFMT_TS_DISCONT
-# One time per packet, that of decoding: FFmpeg fills in times of showing, which are guesses.
+_PREROLL_SECONDS = (1.0, 10.0)  # some containers land after the place that was asked for: then try earlier
+_MAY_BEGIN_AGAIN = 0x0200  # AVFMT_TS_DISCONT of FFmpeg: stamps may begin again inside the file
+# These store one time per packet, that of decoding. FFmpeg fills in times of showing, which are guesses: it
+# puts the frames of tests/media/found/h264_nob_pcm.avi one place late (1.040 s where the index says 1.000 s).
 _WITHOUT_SHOWING_TIMES = ("avi", "asf")
-# How every frame of sound begins: mask and value of its first two bytes.
+# First bits of every audio frame in files without a container: mask and value of its first two bytes.
+# Whatever begins otherwise is a tag or padding (Lyrics3, ID3v1, APE tags, a second MP3 behind the first).
 _FIRST_BITS = {
     "mp3": (0xFFE0, 0xFFE0),
     "aac": (0xFFF0, 0xFFF0),
     "ac3": (0xFFFF, 0x0B77),
     "eac3": (0xFFFF, 0x0B77),
 }
-_MAX_DISORDER_SECONDS = 1.0  # a key picture may come after others that are shown later
-_MAX_HELD = 5_000
+_MAX_DISORDER_SECONDS = 1.0  # a key frame may be stored after frames that are shown later
+_MAX_HELD = 5_000  # packets; bounds memory where no key frame comes
 
 
 @contextmanager
-def packets_of(path: Path, kind: Literal["video", "audio"]) -> Generator["Packets"]:
-    """The packets of a file's picture or sound.
+def open_packets(path: Path, kind: Literal["video", "audio"]) -> Generator["Packets"]:
+    """Open the packets of a file's video or sound.
 
-    Opened the same way for whoever asks, and apart from decoders, which change what FFmpeg fills in.
+    All callers open them this one way, without decoders: with decoders, FFmpeg fills in other durations, and
+    two readers of one file would disagree.
 
     Raises:
         MediaError: The file cannot be opened, or has no such stream.
@@ -63,14 +66,14 @@ def packets_of(path: Path, kind: Literal["video", "audio"]) -> Generator["Packet
 
 
 class Packets:
-    """The packets of a file's picture, or of its sound.
+    """Packets of the video, or of the sound, of one file.
 
     Attributes:
         path: The file.
-        stream: Whose packets they are.
-        zero: The container's own time at which its timeline starts.
-        has_showing_times: Stamps say when a picture is shown; otherwise only when it is decoded.
-        is_bare: Nothing but frames of sound one after the other, without a container around them.
+        stream: The stream they belong to.
+        zero: The container's own time at which the file's timeline starts.
+        has_showing_times: Stamps say when a frame is shown; otherwise only when it is decoded.
+        is_bare: The file is nothing but audio frames one after the other, without a container around them.
     """
 
     def __init__(self, container: InputContainer, stream: VideoStream | AudioStream, path: Path) -> None:
@@ -80,12 +83,13 @@ class Packets:
         self.has_showing_times = container.format.name not in _WITHOUT_SHOWING_TIMES
         self.is_bare = container.format.name in _FIRST_BITS
         self._container = container
-        # Whole numbers: a quotient is rounded once, and a fraction takes longer than all the rest.
+        # Whole numbers: a quotient is rounded only once, and a `Fraction` would take longer than all the
+        # rest.
         tick = stream.time_base or Fraction(1)
         self._numerator, self._denominator = tick.numerator, tick.denominator
         self._may_begin_again = bool(container.format.flags & _MAY_BEGIN_AGAIN)
         self._first_bits = _FIRST_BITS.get(container.format.name)
-        # After a seek in ASF, packets have no time of decoding.
+        # After a seek in ASF, FFmpeg gives packets without a time of decoding.
         self._may_seek = not (self._may_begin_again or self.is_bare or container.format.name == "asf")
         self._has_leapt = False
         is_held_back = container.format.name == "asf" and isinstance(stream, VideoStream)
@@ -93,29 +97,32 @@ class Packets:
 
     @property
     def declared_rate(self) -> Fraction | None:
-        """Pictures per second by the header."""
+        """Frames per second by the header; None for sound."""
         return self.stream.average_rate if isinstance(self.stream, VideoStream) else None
 
     def seconds_of(self, packet: AnyPacket) -> float | None:
-        """When a packet is shown, or decoded where that is all that is known; on the file's timeline."""
+        """Time a packet is shown, or decoded where only that is known; on the file's timeline."""
         known = (packet.pts, packet.dts) if self.has_showing_times else (packet.dts, packet.pts)
         ticks = known[1] if known[0] is None else known[0]
         return None if ticks is None else ticks * self._numerator / self._denominator - self._shift
 
     def seconds_of_frame(self, frame: Frame) -> float | None:
-        """The stamp of a decoded frame, on the file's timeline."""
-        # What a decoder held back to the end has no time base of its own.
+        """Time stamp of a decoded frame, on the file's timeline.
+
+        Counted in ticks of the stream: frames that a decoder held back to the end have no time base of their
+        own.
+        """
         if frame.pts is None:
             return None
         return frame.pts * self._numerator / self._denominator - self.zero
 
     def read(self, *, from_seconds: float) -> Generator[AnyPacket]:
-        """Packets that hold data, in file order; they begin at or before a time, if any do.
+        """Packets that hold data, in file order; the first one is at or before a time, if any is.
 
-        Pictures begin with a key picture: what comes before the first cannot be decoded by anybody.
+        Video begins with a key frame: what comes before the first cannot be decoded by anybody.
 
         Raises:
-            DecodeError: The file cannot be read on, or its stamps lie.
+            DecodeError: The file cannot be read on, or its time stamps are wrong.
         """
         if from_seconds > _SEEK_AFTER_SECONDS and self._may_seek:
             for preroll in _PREROLL_SECONDS:
@@ -123,19 +130,19 @@ class Packets:
                 try:
                     first = next(packets, None)
                 except DecodeError:
-                    continue  # a bad landing is not yet a bad file; reading from the start tells
+                    continue  # a bad landing is not yet a bad file: reading from the start decides
                 seconds = None if first is None else self.seconds_of(first)
                 if first is not None and seconds is not None and seconds <= from_seconds:
                     yield first
                     yield from packets
                     return
-            with suppress(DecodeError):  # where it could not be sought before, nothing was read
+            with suppress(DecodeError):  # a file that cannot be sought is still at its start
                 self._seek(0.0)
         yield from self._without_past(self._packets(), from_seconds - _PREROLL_SECONDS[0])
 
     def check_complete(self, kind: str, *, stop_seconds: float) -> None:
         """Refuse a stream whose data end before its header says so; see `container.check_complete`."""
-        if not self._has_leapt:  # else its header counts the leaps
+        if not self._has_leapt:  # otherwise the header counts the leaps that were closed
             declared = declared_stop_seconds(self._container, self.stream)
             check_complete(self.path, kind, stop_seconds=stop_seconds, declared_stop_seconds=declared)
 
@@ -164,7 +171,7 @@ class Packets:
         return False
 
     def _packets(self) -> Generator[AnyPacket]:
-        # Leaps are those of picture and sound together: either alone may rest while the other goes on.
+        # A leap is one of video and sound together: either alone may pause while the other goes on.
         continuity = Continuity(self.path, is_joined=self._may_begin_again)
         streams = _read_streams(self._container, self.path)
         has_begun = isinstance(self.stream, AudioStream)
@@ -179,7 +186,7 @@ class Packets:
                 if foreign_ticks:
                     packet.pts = None if packet.pts is None else packet.pts - foreign_ticks
                     packet.dts = None if packet.dts is None else packet.dts - foreign_ticks
-                continuity.settle(packet)
+                continuity.close_leap(packet)
                 self._has_leapt = continuity.has_leapt
                 if packet.stream_index == self.stream.index:
                     has_begun = has_begun or packet.is_keyframe
@@ -189,14 +196,14 @@ class Packets:
             raise self._unreadable(error) from error
 
     def _is_foreign(self, packet: AnyPacket) -> bool:
-        """Whether this is a tag, padding or rubbish between bare frames of sound."""
+        """Whether this is a tag, padding or garbage between bare audio frames."""
         if self._first_bits is None:
             return False
         mask, bits = self._first_bits
         return int.from_bytes(bytes(packet)[:2], "big") & mask != bits
 
     def _without_past(self, packets: Iterator[AnyPacket], from_seconds: float) -> Generator[AnyPacket]:
-        """Without what comes before the last key packet at or before a time."""
+        """Drop what comes before the last key packet at or before a time."""
         held: list[AnyPacket] = []
         for packet in packets:
             seconds = self.seconds_of(packet)
@@ -214,9 +221,10 @@ class Packets:
 
 
 def _held_back_seconds(path: Path) -> float:
-    """How long after its decoding the first picture is shown: others are decoded meanwhile.
+    """Time between decoding and showing the first frame of an ASF file: later frames are decoded meanwhile.
 
-    An AVI file shows its first picture at the first place of its index; ASF keeps the real time of decoding.
+    ASF keeps the real time of decoding. AVI needs no such shift: its first frame is shown at the first place
+    of its index.
     """
     with opened(path) as container:
         stream = video_stream(container, path)
@@ -226,7 +234,7 @@ def _held_back_seconds(path: Path) -> float:
 
 
 def _read_streams(container: InputContainer, path: Path) -> list[VideoStream | AudioStream]:
-    """The picture and the sound that are read, as far as there are any."""
+    """Video and sound streams that are read, as far as there are any."""
     streams: list[VideoStream | AudioStream] = []
     for choose in (video_stream, audio_stream):
         with suppress(MediaError):

@@ -1,4 +1,4 @@
-"""A file played from its first picture to its last: every picture, at a constant rate, and its sound.
+"""Playback of a whole file: every frame, at a constant rate, and its sound.
 
 Shapes: H W pixels, C channels (RGB), S samples.
 """
@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cavmae_sync.errors import DecodeError
-from cavmae_sync.media import decode
 from cavmae_sync.media.container import check_streams
+from cavmae_sync.media.frame_times import FrameTimes
 from cavmae_sync.media.probe import probe
 from cavmae_sync.media.screen import Screen
-from cavmae_sync.media.sound import SoundTrack
-from cavmae_sync.media.timeline import Timeline
+from cavmae_sync.media.sound_track import SoundTrack
+from cavmae_sync.media.video_frames import decode_frames, frame_times
 from cavmae_sync.paper import SAMPLE_RATE_HZ
 
 _BLOCK_SECONDS = 10.0
@@ -31,45 +31,45 @@ _RATE_DENOMINATOR = 1001
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Playback:
-    """What there is to play.
+    """Frames and sound of a file at a constant rate.
 
     Attributes:
         path: The file.
-        start_seconds: When the first picture is shown, on the file's timeline.
-        duration_seconds: From there to the end of the last picture.
-        frames_per_second: The file's own rate where it is constant. Where it varies, one high enough for nine
-            in ten pictures, at most 60.
-        num_pictures: Pictures at that rate.
-        lead_seconds: By how much pictures are shown before their own time, because the first one is shown at
-            once: less than one picture.
+        start_seconds: When the first frame is shown, on the file's timeline.
+        duration_seconds: From there to the end of the last frame.
+        frames_per_second: The file's own rate where it is constant. Where it varies, a rate high enough for
+            nine in ten frames, at most 60.
+        num_frames: Frames at that rate.
+        lead_seconds: Time by which frames are shown before their own time, because the first one is shown at
+            once: less than one frame.
     """
 
     path: Path
     start_seconds: float
     duration_seconds: float
     frames_per_second: Fraction
-    num_pictures: int
+    num_frames: int
     lead_seconds: float
 
-    def pictures(self) -> Generator[NDArray[np.uint8]]:
-        """The picture on screen at each step, uint8 [H, W, C], upright; only one is held at a time.
+    def frames(self) -> Generator[NDArray[np.uint8]]:
+        """Frames on screen at each step, uint8 [H, W, C], upright; only one is held at a time.
 
         Raises:
             DecodeError: The file is damaged.
         """
-        with closing(decode.pictures(self.path, from_seconds=self.start_seconds)) as pictures:
-            screen = Screen(pictures, path=self.path)
-            for number in range(self.num_pictures):
-                # A quarter of a step late: rounded times of pictures then fall into their own step.
+        with closing(decode_frames(self.path, from_seconds=self.start_seconds)) as frames:
+            screen = Screen(frames, path=self.path)
+            for number in range(self.num_frames):
+                # A quarter of a step late, so that frames whose times are rounded fall into their own step.
                 late = self.lead_seconds + 0.25 / float(self.frames_per_second)
                 yield screen.shown_at(self.seconds_of(number) + late)
 
     def seconds_of(self, number: int) -> float:
-        """When a picture begins, on the file's timeline."""
+        """Start of a frame, on the file's timeline."""
         return self.start_seconds + float(number / self.frames_per_second)
 
     def sound(self) -> NDArray[np.float32]:
-        """The first channel at 16 kHz, float32 [S] in [-1, 1]; silence where it ends before the pictures.
+        """First channel of the sound at 16 kHz, float32 [S] in [-1, 1]; silence after its end.
 
         Raises:
             DecodeError: The file is damaged.
@@ -88,39 +88,40 @@ class Playback:
 
 
 def playback(path: str | os.PathLike[str]) -> Playback:
-    """How to play a file. Reads the times of all pictures, and decodes one.
+    """Prepare the playback of a file. Reads the times of all frames, and decodes one frame.
 
     Raises:
-        UnreadableFileError: Missing, a folder, empty, or not a media file.
-        NoVideoStreamError: No moving picture.
-        NoAudioStreamError: No sound.
-        DecodeError: Damaged, or cut off.
+        UnreadableFileError: The file is missing, a folder, empty, or not a media file.
+        NoVideoStreamError: It has no video.
+        NoAudioStreamError: It has no sound.
+        DecodeError: It is damaged or cut off.
     """
     file = Path(path)
     check_streams(file)
-    with closing(decode.picture_times(file, from_seconds=0.0)) as times:
-        timeline = Timeline(times, path=file)
-        start = timeline.first_seconds
-        duration = timeline.stretch(start_seconds=start, length_seconds=float("inf")).duration_seconds
+    with closing(frame_times(file, from_seconds=0.0)) as times:
+        video_times = FrameTimes(times, path=file)
+        start = video_times.first_seconds
+        whole = video_times.clip_timing(start_seconds=start, length_seconds=float("inf"))
+        duration = whole.duration_seconds
     if duration <= 0:
         raise DecodeError(
-            f"{file} shows no picture for any time by its time stamps. Convert it, or remove it."
+            f"{file}: by its time stamps, no frame is shown for any time. Convert it, or remove it."
         )
-    seconds = _picture_seconds(file)
+    seconds = _frame_seconds(file)
     rate = _rate(file, seconds, duration)
     return Playback(
         path=file,
         start_seconds=start,
         duration_seconds=duration,
         frames_per_second=rate,
-        num_pictures=max(1, round(duration * rate)),
+        num_frames=max(1, round(duration * rate)),
         lead_seconds=max(float(seconds[0]) - start, 0.0),
     )
 
 
-def _picture_seconds(path: Path) -> NDArray[np.float64]:
-    with closing(decode.picture_times(path, from_seconds=0.0)) as times:
-        return np.sort(np.fromiter((picture.seconds for picture in times), np.float64))
+def _frame_seconds(path: Path) -> NDArray[np.float64]:
+    with closing(frame_times(path, from_seconds=0.0)) as times:
+        return np.sort(np.fromiter((frame.seconds for frame in times), np.float64))
 
 
 def _rate(path: Path, seconds: NDArray[np.float64], duration_seconds: float) -> Fraction:

@@ -1,4 +1,4 @@
-"""Which moments of a clip become frames: the three rules of the method's history, on times.
+"""Sampling rules: which moments of a clip become frames. The three rules of the method's history, on times.
 
 The authors wrote their rules on frame numbers, which mean nothing in a video of variable rate. Here they are
 rules on times, chosen so that in a video of constant rate the frame on screen at the time is the frame with
@@ -25,7 +25,7 @@ def sample_times(
     last_frame_seconds: float,
     frame_period_seconds: float,
 ) -> NDArray[np.float64]:
-    """Times of `num_frames` frames in a clip, never decreasing.
+    """Times of `num_frames` frames of a clip, never decreasing.
 
     - `uniform_left`: the clip is cut into equal bins and the left edge of each is taken. The index rule is
       int(i N / K) with N = int(rate x seconds), so the clip is first shortened to whole frames. The original
@@ -38,18 +38,18 @@ def sample_times(
         rule: One of the three names.
         num_frames: K, how many times.
         duration_seconds: Length of the clip.
-        last_frame_seconds: When the last picture beginning in the clip begins, from clip start.
-        frame_period_seconds: Mean time between pictures in the clip.
+        last_frame_seconds: Start of the last frame that begins in the clip, from clip start.
+        frame_period_seconds: Mean time between frames in the clip.
 
     Returns:
         Seconds from clip start, float64, shape (num_frames,).
 
     Raises:
-        ValueError: A count or length that is not positive, or an unknown rule.
+        ValueError: A count or length is not positive, or the rule is unknown.
 
     Source:
-        spec of the method, preparation of frames: "uniform_left" is CAV-MAE src/preprocess/
-        extract_video_frame.py, "linspace_inclusive" the author's development branch.
+        "uniform_left" is CAV-MAE src/preprocess/extract_video_frame.py, "linspace_inclusive" the author's
+        development branch.
 
     >>> sample_times("linspace_inclusive", num_frames=3, duration_seconds=1.0,
     ...              last_frame_seconds=0.9, frame_period_seconds=0.1).tolist()

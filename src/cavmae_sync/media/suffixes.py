@@ -1,8 +1,8 @@
-"""Endings of file names that are taken for media."""
+"""Endings of media file names."""
 
 from typing import Final
 
-#: Endings taken for media in a folder. Sound is among them, so that it is rejected with a reason.
+#: Files of a folder that preparation tries. Sound is among them, so that it is rejected with a reason.
 MEDIA_SUFFIXES: Final = frozenset(
     f".{ending}"
     for ending in (

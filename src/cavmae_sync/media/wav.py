@@ -1,4 +1,4 @@
-"""Sound to a WAV file, 16 bit, one channel.
+"""Writer of WAV files of 16 bits and one channel.
 
 Shape: S samples.
 """
@@ -20,7 +20,7 @@ _LOUDEST = 32767
 def write_wav(
     path: str | os.PathLike[str], waveform_S: NDArray[np.float32], *, sample_rate_hz: int = SAMPLE_RATE_HZ
 ) -> None:
-    """Write a sound, whole or not at all.
+    """Write a WAV file, whole or not at all.
 
     Args:
         path: File to write.
@@ -28,7 +28,7 @@ def write_wav(
         sample_rate_hz: Samples per second.
 
     Raises:
-        ValueError: Another type or shape, not finite, or louder than 1.
+        ValueError: The waveform has another dtype or shape, or values that are not finite or beyond 1.
     """
     check_array("waveform_S", waveform_S, num_axes=1, dtype=np.float32)
     if not (waveform_S.size and np.abs(waveform_S).max() <= 1):

@@ -1,4 +1,4 @@
-"""Pictures and sound to an MP4 file that every player and browser opens.
+"""Writer of MP4 files, from frames and sound, that every player and browser opens.
 
 Shapes: T frames, H W pixels, C channels (RGB), S samples.
 """
@@ -21,10 +21,10 @@ from cavmae_sync.atomic import written_whole
 from cavmae_sync.media.clip import check_array
 from cavmae_sync.paper import SAMPLE_RATE_HZ
 
-# One thread: callers write many clips in parallel processes. No frames out of order: the first picture is at
-# time 0 without an edit list. A key picture every 48 keeps seeking in a browser quick.
+# One thread: callers write many clips in parallel processes. No B-frames ("bf"): the first frame is at time 0
+# without an edit list. A key frame every 48 keeps seeking in a browser quick.
 _H264_OPTIONS = {"preset": "ultrafast", "crf": "18", "threads": "1", "bf": "0", "g": "48"}
-# The other search of this encoder takes three times as long for the same error.
+# The default search of this encoder takes three times as long for the same error.
 _AAC_OPTIONS = {"aac_coder": "fast"}
 _AAC_BITS_PER_SECOND = 64_000
 _BT709 = 1  # in H.264's tables: primaries, transfer and matrix of BT.709
@@ -39,21 +39,21 @@ def write_video(
     waveform_S: NDArray[np.float32],
     sample_rate_hz: int = SAMPLE_RATE_HZ,
 ) -> None:
-    """Write an H.264 (yuv420p, BT.709) and AAC file whose sound is in step with its pictures.
+    """Write an H.264 (yuv420p, BT.709) and AAC file whose sound is in step with its frames.
 
-    The first picture and the first sample are at time 0 when read back: the encoder's priming samples are
-    taken off by the file's edit list. Appears complete or not at all: it is written under another name in
-    the same folder and renamed.
+    The first frame and the first sample are at time 0 when read back: the encoder's priming samples are
+    taken off by the file's edit list. The file appears complete or not at all: it is written under another
+    name in the same folder and renamed.
 
     Args:
         path: File to write, replaced if it exists.
-        frames_THWC: RGB pictures, uint8, of one even size. An iterable is consumed one at a time.
-        frames_per_second: Pictures per second, constant.
-        waveform_S: Mono sound, float32 in [-1, 1]. It need not be as long as the picture.
-        sample_rate_hz: Samples per second; one that AAC knows (8000 to 96000).
+        frames_THWC: RGB frames, uint8, of one even size. An iterable is consumed one at a time.
+        frames_per_second: Constant rate.
+        waveform_S: Mono sound, float32 in [-1, 1]. It need not be as long as the video.
+        sample_rate_hz: Samples per second; a rate of AAC (8000 to 96000).
 
     Raises:
-        ValueError: No picture, pictures of odd or different size, wrong dtype or range.
+        ValueError: There is no frame, frames have odd or different sizes, or a dtype or range is wrong.
     """
     rate = Fraction(frames_per_second).limit_denominator(1001)
     if rate <= 0:
@@ -61,11 +61,11 @@ def write_video(
     check_array("waveform_S", waveform_S, num_axes=1, dtype=np.float32)
     if waveform_S.size == 0 or not np.abs(waveform_S).max() <= 1.0:
         raise ValueError("waveform_S must have samples, all finite and in [-1, 1]")
-    pictures = iter(frames_THWC)
-    first_HWC = next(pictures, None)
+    frames = iter(frames_THWC)
+    first_HWC = next(frames, None)
     if first_HWC is None:
         raise ValueError("a video needs one frame at least, got none")
-    _check_picture(first_HWC, first_HWC.shape)
+    _check_frame(first_HWC, first_HWC.shape)
     with (
         written_whole(Path(path)) as part,
         av.open(str(part), "w", format="mp4", options={"movflags": "faststart"}) as container,
@@ -73,12 +73,12 @@ def write_video(
         video = _add_video(container, rate, first_HWC)
         audio = container.add_stream("aac", rate=sample_rate_hz, layout="mono", options=dict(_AAC_OPTIONS))
         audio.bit_rate = _AAC_BITS_PER_SECOND
-        _write_streams(container, video, audio, chain([first_HWC], pictures), waveform_S)
+        _write_streams(container, video, audio, chain([first_HWC], frames), waveform_S)
 
 
-def _add_video(container: OutputContainer, rate: Fraction, picture_HWC: NDArray[np.uint8]) -> VideoStream:
+def _add_video(container: OutputContainer, rate: Fraction, frame_HWC: NDArray[np.uint8]) -> VideoStream:
     video = container.add_stream("libx264", rate=rate, options=dict(_H264_OPTIONS))
-    video.height, video.width = picture_HWC.shape[:2]
+    video.height, video.width = frame_HWC.shape[:2]
     video.pix_fmt = "yuv420p"
     context = video.codec_context
     context.color_primaries = context.color_trc = context.colorspace = _BT709
@@ -90,18 +90,18 @@ def _write_streams(
     container: OutputContainer,
     video: VideoStream,
     audio: AudioStream,
-    pictures: Iterator[NDArray[np.uint8]],
+    frames: Iterator[NDArray[np.uint8]],
     waveform_S: NDArray[np.float32],
 ) -> None:
-    """Interleave, so that the muxer never holds more than one picture's worth of either."""
+    """Interleave video and audio, so that the muxer never holds more than one frame of either."""
     rate = Fraction(video.average_rate or 1)
     reformatter = VideoReformatter()
     num_written = 0
     shape: tuple[int, ...] | None = None
-    for index, picture_HWC in enumerate(pictures):
-        shape = shape or picture_HWC.shape
-        _check_picture(picture_HWC, shape)
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture_HWC), format="rgb24")
+    for index, frame_HWC in enumerate(frames):
+        shape = shape or frame_HWC.shape
+        _check_frame(frame_HWC, shape)
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame_HWC), format="rgb24")
         frame = reformatter.reformat(
             frame,
             format="yuv420p",
@@ -130,10 +130,10 @@ def _encode_sound(
     container.mux(audio.encode(frame))
 
 
-def _check_picture(picture_HWC: NDArray[np.uint8], shape: tuple[int, ...]) -> None:
-    check_array("a frame", picture_HWC, num_axes=3, dtype=np.uint8)
-    height, width, channels = picture_HWC.shape
+def _check_frame(frame_HWC: NDArray[np.uint8], shape: tuple[int, ...]) -> None:
+    check_array("a frame", frame_HWC, num_axes=3, dtype=np.uint8)
+    height, width, channels = frame_HWC.shape
     if channels != 3 or height % 2 or width % 2 or height == 0 or width == 0:
-        raise ValueError(f"a frame must be RGB with even height and width (yuv420p), got {picture_HWC.shape}")
-    if picture_HWC.shape != shape:
-        raise ValueError(f"all frames must have the size of the first, {shape}, got {picture_HWC.shape}")
+        raise ValueError(f"a frame must be RGB with even height and width (yuv420p), got {frame_HWC.shape}")
+    if frame_HWC.shape != shape:
+        raise ValueError(f"all frames must have the size of the first, {shape}, got {frame_HWC.shape}")

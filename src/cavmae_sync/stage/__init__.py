@@ -1,8 +1,20 @@
 """Generated clips with known truth: a controlled experiment, not a substitute for recorded video.
 
-    pack of objects -> scene (plan) -> sound, picture -> clip and truth -> folder of video files
+In: a `StageConfig` and a pack of objects. Out: a folder of video files (a stage) with labels and truth.
 
-`make_stage` writes a folder of clips; `generate_clip` makes one in memory; `StageTruth` reads what is true.
+    pack of objects -> scene (plan) -> sound, frames -> clip and truth -> folder of video files
+
+    config.py        StageConfig: every choice that changes a clip
+    pack.py          interface of a pack, split of its objects; folder.py: a pack in a folder, from the user
+    procedural.py    the built-in pack; draw_animals.py, draw_things.py on a canvas.py: how it looks;
+                     voices.py from synthesis.py: how it sounds
+    scene.py         plan of a clip
+    sound.py         sound of a scene
+    render.py        frames of a scene and the object at each pixel, on a backdrop.py
+    generate.py      generate_clip: one clip in memory
+    truth.py         ClipTruth: objects, events and masks; truth_file.py: StageTruth, the file of them
+    make.py          make_stage: the folder
+    figure.py        figure of a clip with its truth
 """
 
 from cavmae_sync.stage.config import Control, StageConfig, Variant
@@ -11,8 +23,8 @@ from cavmae_sync.stage.generate import GeneratedClip, generate_clip
 from cavmae_sync.stage.make import StageSummary, load_pack, make_stage
 from cavmae_sync.stage.pack import Pack, StageObject
 from cavmae_sync.stage.procedural import ProceduralPack
-from cavmae_sync.stage.table import StageTruth
 from cavmae_sync.stage.truth import ClipTruth, EventTruth, ObjectTruth
+from cavmae_sync.stage.truth_file import StageTruth
 
 __all__ = [
     "ClipTruth",

@@ -1,4 +1,4 @@
-"""What is behind the objects: a muted picture, different in each clip.
+"""Background behind the objects: muted colours, different in each clip.
 
 Shape letters: H W pixels, C channels.
 """
@@ -11,24 +11,25 @@ from PIL import Image
 
 
 def draw_backdrop(pixels: int, *, generator: np.random.Generator) -> NDArray[np.uint8]:
-    """A background: (H, W, C) uint8 of dull, rather dark colours, so that objects stand out.
+    """Draw a background: (H, W, C) uint8 of dull, rather dark colours, so that objects stand out.
 
-    A slanted gradient between two colours carries soft blotches and, in two of three clips, a floor or tiles.
+    It is a slanted gradient between two colours with soft blotches and, in two of three clips, a floor or
+    tiles.
     """
     upper, lower = (_dull_colour(generator) for _ in range(2))
     axis = np.linspace(0.0, 1.0, pixels)
     angle = float(generator.uniform(0, 2 * np.pi))
     slope_HW = 0.5 + 0.5 * (np.cos(angle) * (axis[:, None] - 0.5) + np.sin(angle) * (axis[None, :] - 0.5))
-    picture = upper + (lower - upper) * slope_HW[..., None]
-    picture += 26.0 * _blotches(pixels, generator)[..., None]
+    backdrop_HWC = upper + (lower - upper) * slope_HW[..., None]
+    backdrop_HWC += 26.0 * _blotches(pixels, generator)[..., None]
     pattern = int(generator.integers(3))
     if pattern == 1:
         horizon = float(generator.uniform(0.55, 0.8))
-        picture[axis > horizon] = 0.72 * picture[axis > horizon] + 14.0
+        backdrop_HWC[axis > horizon] = 0.72 * backdrop_HWC[axis > horizon] + 14.0
     elif pattern == 2:
         cells = (axis * int(generator.integers(4, 9))).astype(int)
-        picture *= np.where((cells[:, None] + cells[None, :]) % 2, 1.0, 0.86)[..., None]
-    return np.clip(picture, 0, 255).astype(np.uint8)
+        backdrop_HWC *= np.where((cells[:, None] + cells[None, :]) % 2, 1.0, 0.86)[..., None]
+    return np.clip(backdrop_HWC, 0, 255).astype(np.uint8)
 
 
 def _dull_colour(generator: np.random.Generator) -> NDArray[np.float64]:

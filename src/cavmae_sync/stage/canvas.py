@@ -1,4 +1,4 @@
-"""A small drawing surface for objects: unit coordinates, a palette of roles, stripes on whatever is body.
+"""Drawing surface for objects: unit coordinates, a palette of roles, stripes on the body.
 
 Shape letters: H W pixels.
 """
@@ -18,7 +18,7 @@ Box = tuple[float, float, float, float]
 
 _PIXELS: Final = 320
 _MARGIN: Final = 0.06
-#: Blue, azure, green, yellow, orange, red: at even steps of warmth, since hues are not evenly seen.
+#: Blue, azure, green, yellow, orange, red, at even steps of warmth: even steps of hue would not look even.
 _HUES: Final = (0.65, 0.53, 0.36, 0.16, 0.075, 0.0)
 _FIXED: Final[dict[Role, tuple[int, int, int]]] = {
     "ink": (28, 26, 40),
@@ -30,7 +30,7 @@ _FIXED: Final[dict[Role, tuple[int, int, int]]] = {
 
 @dataclass(slots=True)
 class Canvas:
-    """Draws one object. (0, 0) is the upper left corner of its square, (1, 1) the lower right one.
+    """Surface for one object. (0, 0) is the upper left corner of its square, (1, 1) the lower right one.
 
     Attributes:
         warmth: In [0, 1]; colour of the body, from blue over green and yellow to red.
@@ -39,30 +39,30 @@ class Canvas:
 
     warmth: float
     texture: float
-    _picture: Image.Image = field(init=False)
+    _image: Image.Image = field(init=False)
     _body: Image.Image = field(init=False)
 
     def __post_init__(self) -> None:
-        self._picture = Image.new("RGBA", (_PIXELS, _PIXELS), (0, 0, 0, 0))
+        self._image = Image.new("RGBA", (_PIXELS, _PIXELS), (0, 0, 0, 0))
         self._body = Image.new("L", (_PIXELS, _PIXELS), 0)
 
     def ellipse(self, box: Box, role: Role) -> None:
-        """Fills an ellipse."""
+        """Fill an ellipse."""
         for surface, fill in self._surfaces(role):
             surface.ellipse(_pixels(box), fill=fill)
 
     def box(self, box: Box, role: Role, *, radius: float = 0.0) -> None:
-        """Fills a rectangle with rounded corners."""
+        """Fill a rectangle with rounded corners."""
         for surface, fill in self._surfaces(role):
             surface.rounded_rectangle(_pixels(box), radius=radius * _scale(), fill=fill)
 
     def polygon(self, points: Sequence[Point], role: Role) -> None:
-        """Fills a polygon."""
+        """Fill a polygon."""
         for surface, fill in self._surfaces(role):
             surface.polygon([_pixel(point) for point in points], fill=fill)
 
     def line(self, points: Sequence[Point], role: Role, *, width: float) -> None:
-        """Draws a line with round ends and joints."""
+        """Draw a line with round ends and joints."""
         radius = width * _scale() / 2
         for surface, fill in self._surfaces(role):
             surface.line(
@@ -72,27 +72,27 @@ class Canvas:
                 surface.ellipse((x - radius, y - radius, x + radius, y + radius), fill=fill)
 
     def pie(self, box: Box, role: Role, *, degrees: tuple[float, float]) -> None:
-        """Fills a slice of an ellipse; angles run clockwise from the right."""
+        """Fill a slice of an ellipse; angles run clockwise from the right."""
         for surface, fill in self._surfaces(role):
             surface.pieslice(_pixels(box), *degrees, fill=fill)
 
     def arc(self, box: Box, role: Role, *, degrees: tuple[float, float], width: float) -> None:
-        """Draws a part of the rim of an ellipse; angles run clockwise from the right."""
+        """Draw a part of the rim of an ellipse; angles run clockwise from the right."""
         for surface, fill in self._surfaces(role):
             surface.arc(_pixels(box), *degrees, fill=fill, width=round(width * _scale()))
 
     def eye(self, x: float, y: float, *, radius: float = 0.06) -> None:
-        """Draws an eye."""
+        """Draw an eye."""
         self.ellipse((x - radius, y - radius, x + radius, y + radius), "white")
         pupil = radius * 0.55
         self.ellipse((x - pupil, y - pupil, x + pupil, y + pupil), "ink")
 
     def finish(self) -> NDArray[np.uint8]:
-        """The object as (H, W, 4) uint8 RGBA: striped, outlined, cropped."""
-        rgba = np.asarray(self._picture).copy()
+        """Finish the object: (H, W, 4) uint8 RGBA, striped, outlined and cropped."""
+        rgba = np.asarray(self._image).copy()
         striped = (np.asarray(self._body) > 0) & _stripes(self.texture)
         rgba[striped, :3] = self._colour("dark")
-        alpha = self._picture.getchannel("A")
+        alpha = self._image.getchannel("A")
         outline = np.asarray(alpha.filter(ImageFilter.GaussianBlur(3.0))) > 24
         drawn = rgba[..., 3] > 0
         rgba[outline & ~drawn] = (*_FIXED["ink"], 255)
@@ -101,7 +101,7 @@ class Canvas:
 
     def _surfaces(self, role: Role) -> list[tuple[ImageDraw.ImageDraw, tuple[int, ...] | int]]:
         return [
-            (ImageDraw.Draw(self._picture), (*self._colour(role), 255)),
+            (ImageDraw.Draw(self._image), (*self._colour(role), 255)),
             (ImageDraw.Draw(self._body), 255 if role == "body" else 0),
         ]
 

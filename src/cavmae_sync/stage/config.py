@@ -1,4 +1,4 @@
-"""What a stage of generated clips is: every choice that changes a clip, and nothing that does not."""
+"""Configuration of a stage: every choice that changes a generated clip, and nothing else."""
 
 from typing import Literal, Self
 
@@ -14,17 +14,18 @@ Pulse = Literal["loudness", "none"]
 
 
 class StageConfig(Config):
-    """How clips are made. Clip number `index` depends on this, on the pack and on nothing else."""
+    """Choices that all clips of a stage share. A clip depends on this, on its number and on the pack only."""
 
     seed: int = Field(default=0, ge=0)
     """Another seed gives other clips of the same objects; the split of the objects does not depend on it."""
     split: Split = "train"
-    """Which objects may appear. No object of one split appears in another, whatever the seeds."""
+    """The objects that may appear. No object of one split appears in another, whatever the seeds."""
     variant: Variant = "standard"
-    """`standard`: objects pulse with their own loudness. `no_pulse`: they do not, so only knowing what sounds
-    how can help. `unknown_classes`: classes that no other variant or split shows, so only synchrony helps."""
+    """`standard`: objects pulse with their own loudness. `no_pulse`: they do not, so only knowledge of how
+    classes sound helps. `unknown_classes`: classes that no other variant or split shows, so only synchrony
+    helps."""
     control: Control = "none"
-    """What is spoilt on purpose. The clip is otherwise the clip of the same number without control."""
+    """Change made on purpose. The clip is otherwise the clip of the same number without control."""
     clip_seconds: float = Field(default=CLIP_SECONDS, ge=1.0, le=60.0)
     """Length of a clip in seconds."""
     frame_pixels: int = Field(default=FRAME_PIXELS, ge=32, le=1024, multiple_of=2)
@@ -38,7 +39,7 @@ class StageConfig(Config):
     silent_fraction: float = Field(default=0.4, ge=0.0, le=1.0)
     """Share of the objects on the stage, the first one excepted, that make no sound."""
     off_stage_fraction: float = Field(default=0.2, ge=0.0, le=1.0)
-    """Share of the clips in which an object that is never seen is heard."""
+    """Share of the clips in which an object is heard that is never seen."""
     crossing_fraction: float = Field(default=0.15, ge=0.0, le=1.0)
     """Share of the objects on the stage, the first one excepted, that enter on one side and leave on the
     other."""
@@ -66,7 +67,7 @@ class StageConfig(Config):
 
     @property
     def pulse(self) -> Pulse:
-        """Whether objects pulse with their own loudness."""
+        """Kind of pulse: `loudness` when objects pulse with their own loudness."""
         if self.variant == "no_pulse" or self.control == "both_silent_moving":
             return "none"
         return "loudness"
@@ -77,5 +78,5 @@ class StageConfig(Config):
         return round(self.clip_seconds * self.frames_per_second)
 
     def video_id(self, index: int) -> str:
-        """Name of clip number `index`. Controls keep the name of the clip that they spoil."""
+        """Name of clip number `index`. A control keeps the name of the clip that it changes."""
         return f"{self.split}-{self.seed}-{index:06d}"

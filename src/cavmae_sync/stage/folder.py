@@ -1,7 +1,7 @@
-"""A pack in a folder: cut-out pictures with a sound each, brought by the user.
+"""A pack in a folder: cut-out images with a sound each, brought by the user.
 
     FOLDER/classes.csv   header name,class; one line for each object
-    FOLDER/NAME.png      picture with an alpha channel
+    FOLDER/NAME.png      image with an alpha channel
     FOLDER/NAME.ogg      its sound (.ogg, .wav or .flac)
 
 Shape letters: H W pixels, S samples.
@@ -25,26 +25,26 @@ from cavmae_sync.untrusted import decode_image, read_rows
 _SOUND_ENDINGS: Final = (".ogg", ".wav", ".flac")
 _MIN_CLASSES: Final = 4
 _LONGEST_SIDE: Final = 320
-#: Of this many classes, one is reserved for the variant `unknown_classes`.
+#: One class of this many is reserved for the variant `unknown_classes`.
 _CLASSES_PER_UNKNOWN: Final = 6
-_QUIET: Final = 0.05
+_QUIET: Final = 0.05  # of the loudest sample; quieter ends are cut, as events must begin with sound
 
 
 class FolderPack:
-    """Cut-outs with recordings. Each appears in one size, which a hash of its name gives."""
+    """Cut-outs with recordings. Each has one size, given by a hash of its name."""
 
     def __init__(self, folder: Path) -> None:
-        """Reads the list of objects and checks that their files are there.
+        """Read the list of objects and check that their files are there.
 
         Raises:
-            DatasetError: A file is missing, a picture has no alpha channel, or there are too few classes.
+            DatasetError: A file is missing, an image has no alpha channel, or there are too few classes.
         """
         self._folder = folder
         self._class_of = _read_classes(folder)
         self._loud_parts: dict[str, NDArray[np.float32]] = {}
         self._sound_of = {name: _sound_file(folder, name) for name in self._class_of}
         for name in self._class_of:
-            _check_picture(folder / f"{name}.png")
+            _check_image(folder / f"{name}.png")
 
     @cached_property
     def fingerprint(self) -> str:
@@ -58,7 +58,7 @@ class FolderPack:
 
     @cached_property
     def unknown_classes(self) -> frozenset[str]:
-        """One class in six, chosen by a hash of their names."""
+        """Names of one class in six, chosen by a hash of their names."""
         classes = sorted(set(self._class_of.values()), key=_hash)
         return frozenset(classes[: max(1, len(classes) // _CLASSES_PER_UNKNOWN)])
 
@@ -71,16 +71,16 @@ class FolderPack:
         )
 
     def draw(self, thing: StageObject) -> NDArray[np.uint8]:
-        """Look of an object: (H, W, 4) uint8 RGBA with straight alpha, cropped to what is not transparent."""
-        picture = _read_image(self._folder / f"{thing.name}.png").convert("RGBA")
-        picture = picture.crop(picture.getchannel("A").getbbox())
-        picture.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
-        return np.asarray(picture)
+        """Image of an object: (H, W, 4) uint8 RGBA with straight alpha, cropped to what is visible."""
+        image = _read_image(self._folder / f"{thing.name}.png").convert("RGBA")
+        image = image.crop(image.getchannel("A").getbbox())
+        image.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
+        return np.asarray(image)
 
     def sound(
         self, thing: StageObject, *, num_samples: int, generator: np.random.Generator
     ) -> NDArray[np.float32]:
-        """A stretch of the recording from a random place on, repeated when it is short: (S,) float32."""
+        """Part of the recording from a random place on, repeated when it is short: (S,) float32."""
         waveform_S = self._loud_part(thing.name)
         latest = max(len(waveform_S) - num_samples, 0)
         start = int(generator.integers(latest + 1))
@@ -88,7 +88,7 @@ class FolderPack:
         return np.tile(waveform_S, repeats)[start : start + num_samples]
 
     def _loud_part(self, name: str) -> NDArray[np.float32]:
-        """The recording without its silent ends; each is decoded once."""
+        """Recording without its silent ends, decoded once and kept."""
         if name in self._loud_parts:
             return self._loud_parts[name]
         path = self._sound_of[name]
@@ -110,7 +110,7 @@ def _read_classes(folder: Path) -> dict[str, str]:
     for name in class_of:
         if "/" in name or "\\" in name:
             raise DatasetError(
-                f"{path} names {name!r}, which points to another folder. A name is that of a picture beside "
+                f"{path} names {name!r}, which points to another folder. A name is that of an image beside "
                 "classes.csv, without folder and ending."
             )
     if not all(name and class_name for name, class_name in class_of.items()):
@@ -118,8 +118,8 @@ def _read_classes(folder: Path) -> dict[str, str]:
     num_classes = len(set(class_of.values()))
     if num_classes < _MIN_CLASSES:
         raise DatasetError(
-            f"{path} names {num_classes} classes; a pack needs at least {_MIN_CLASSES}, since objects of one "
-            f"clip are of different classes and some classes are held back. Add classes."
+            f"{path} has {num_classes} classes; a pack needs at least {_MIN_CLASSES}, since the objects of a "
+            f"clip have different classes and some classes are reserved. Add classes."
         )
     return class_of
 
@@ -134,14 +134,14 @@ def _sound_file(folder: Path, name: str) -> Path:
     )
 
 
-def _check_picture(path: Path) -> None:
+def _check_image(path: Path) -> None:
     if not path.is_file():
         raise DatasetError(f"{path} is missing. Add it, or remove {path.stem} from classes.csv.")
-    picture = _read_image(path)
-    alpha = picture.convert("RGBA").getchannel("A").getextrema()
+    image = _read_image(path)
+    alpha = image.convert("RGBA").getchannel("A").getextrema()
     if alpha[0] == 255:
         raise DatasetError(
-            f"{path} has no transparent pixel (mode {picture.mode}), so the object fills its whole "
+            f"{path} has no transparent pixel (mode {image.mode}), so the object fills its whole "
             f"rectangle. Cut it out and save it with an alpha channel."
         )
     if alpha[1] == 0:

@@ -1,4 +1,4 @@
-"""A folder of generated clips: real video files, their labels and their truth."""
+"""Maker of a stage: a folder of generated clips as real video files, with their labels and their truth."""
 
 import json
 import os
@@ -18,9 +18,9 @@ from cavmae_sync.media import write_video
 from cavmae_sync.stage.config import StageConfig
 from cavmae_sync.stage.folder import FolderPack
 from cavmae_sync.stage.generate import generate_clip
-from cavmae_sync.stage.pack import Pack, objects_of
+from cavmae_sync.stage.pack import Pack, objects_by_class
 from cavmae_sync.stage.procedural import ProceduralPack
-from cavmae_sync.stage.table import StageTruth, to_table, write_truth
+from cavmae_sync.stage.truth_file import StageTruth, to_table, write_truth
 from cavmae_sync.untrusted import read_object
 from cavmae_sync.work.workers import num_cores, run_in_workers
 
@@ -30,12 +30,12 @@ OnProgress = Callable[[int, int], None]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StageSummary:
-    """What a call of `make_stage` did.
+    """Result of one call of `make_stage`.
 
     Attributes:
         folder: The stage.
-        num_clips: Clips it has now.
-        num_made: Clips made by this call; the others were there.
+        num_clips: Clips in the stage now.
+        num_made: Clips made by this call; the others were there before.
         num_classes: Classes that can appear.
     """
 
@@ -46,7 +46,7 @@ class StageSummary:
 
 
 def load_pack(folder: Path | None) -> Pack:
-    """The pack in a folder, or the built-in one for None.
+    """Load the pack in a folder, or the built-in one for None.
 
     Raises:
         DatasetError: The folder is not a pack.
@@ -63,19 +63,19 @@ def make_stage(
     num_workers: int | None = None,
     on_progress: OnProgress | None = None,
 ) -> StageSummary:
-    """Makes clips 0 to `num_clips` - 1, those that are not there yet.
+    """Make the missing ones of clips 0 to `num_clips` - 1.
 
-    Stop it at any time and call it again: finished clips stay. What a clip is does not depend on the number
-    of workers. Workers are started afresh ("spawn"), so a script that calls this keeps its own start-up
-    under `if __name__ == "__main__":`.
+    It may be stopped at any time and called again: finished clips stay. Clips do not depend on the number of
+    workers. Workers are new processes ("spawn"), so a script that calls this needs
+    `if __name__ == "__main__":` around the call.
 
     Args:
         out: Folder, made if missing: `clips/*.mp4`, `labels.csv`, `truth.parquet`, `stage.json`.
-        config: How clips are made.
-        num_clips: How many clips there shall be at least.
+        config: Choices that all clips share.
+        num_clips: Clips that the stage shall have at least.
         pack: Folder of cut-outs, or None for the built-in objects.
-        num_workers: Processes; None for one per core. 1 works in this process.
-        on_progress: Called with the number of clips that are there and the number that shall be.
+        num_workers: Number of processes; None for one per core, 1 to work in this process.
+        on_progress: Called with the number of clips made so far and the number wanted.
 
     Raises:
         DatasetError: The folder holds clips of another configuration or pack, or the pack is broken.
@@ -84,7 +84,9 @@ def make_stage(
         raise ValueError(f"num_clips must be at least 1, got {num_clips}")
     folder = Path(out)
     loaded = load_pack(pack)
-    num_classes = len(objects_of(loaded, split=config.split, unknown=config.variant == "unknown_classes"))
+    num_classes = len(
+        objects_by_class(loaded, split=config.split, unknown=config.variant == "unknown_classes")
+    )
     _claim(folder, config, loaded.fingerprint)
     kept = _finished(folder)
     missing = [index for index in range(num_clips) if config.video_id(index) not in kept]
@@ -126,7 +128,7 @@ def _run(make: Callable[[int], int], indices: list[int], num_workers: int) -> It
     except BrokenProcessPool as error:
         raise DatasetError(
             f"A worker process died while making clips ({error}). Memory may be short: use fewer workers. "
-            f"Finished clips are kept; run the same command again."
+            f"Finished clips are kept: run the same command again."
         ) from error
 
 
@@ -135,7 +137,7 @@ def _parts(folder: Path) -> Path:
 
 
 def _claim(folder: Path, config: StageConfig, fingerprint: str) -> None:
-    """Writes `stage.json`, or checks that the one there says the same; removes what a kill left behind."""
+    """Write `stage.json`, or check that the one there says the same; remove leftovers of a killed call."""
     wanted: dict[str, object] = {
         "version": STAGE_VERSION,
         "pack": fingerprint,
@@ -177,7 +179,7 @@ def _finished(folder: Path) -> set[str]:
 
 
 def _gather(folder: Path) -> None:
-    """Joins the truth of single clips into one file, then removes the pieces."""
+    """Join the truth of single clips into one file, then remove the single files."""
     pieces = sorted(_parts(folder).glob("*.parquet"))
     if pieces:
         write_truth(folder / "truth.parquet", _all_rows(folder, pieces))

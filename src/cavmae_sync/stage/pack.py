@@ -1,4 +1,4 @@
-"""Where the objects of a stage come from: what a pack must offer, and how its objects are split.
+"""The interface of a pack, which is where the objects of a stage come from, and the split of its objects.
 
 Shape letters: H W pixels, S samples.
 """
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from cavmae_sync.choices import Split
 from cavmae_sync.errors import DatasetError
 
-#: Of every twenty objects of a class, this many go to each split. The order puts one object into each
-#: split before any split gets many, so that small classes are not lost.
+#: Splits of every twenty objects of a class: 14 train, 3 test, 3 validation. The first three go one to each
+#: split, so that a class with few objects is in all of them.
 _FIRST_THREE: Final[tuple[Split, ...]] = ("train", "test", "validation")
 _OTHERS: Final[tuple[Split, ...]] = ("train",) * 13 + ("test", "validation") * 2
 _DEAL: Final = _FIRST_THREE + _OTHERS
@@ -24,14 +24,14 @@ _DEAL: Final = _FIRST_THREE + _OTHERS
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StageObject:
-    """One object that can appear: always the same look and the same voice.
+    """An object that can appear. It always looks and sounds the same.
 
     Attributes:
         name: Unique in its pack.
-        class_name: What it is.
-        size: In [0, 1]; how large it appears. In the procedural pack, larger is lower.
-        warmth: In [0, 1] or None; from blue and dull to red and bright.
-        texture: In [0, 1] or None; from few stripes and slow modulation to many and fast.
+        class_name: Its class.
+        size: In [0, 1]; how large it appears. In the procedural pack, larger objects sound lower.
+        warmth: In [0, 1] or None; from blue with a dull sound to red with a bright sound.
+        texture: In [0, 1] or None; from few stripes and slow modulation to many stripes and fast modulation.
     """
 
     name: str
@@ -48,11 +48,11 @@ class StageObject:
 
 
 class Pack(Protocol):
-    """A cast of objects with a look and a sound each."""
+    """A collection of objects with a look and a sound each."""
 
     @property
     def fingerprint(self) -> str:
-        """Changes when any object looks or sounds different; stages of different fingerprints never mix."""
+        """Text that changes with the look or sound of any object; a stage refuses another fingerprint."""
         ...
 
     @property
@@ -66,25 +66,25 @@ class Pack(Protocol):
         ...
 
     def draw(self, thing: StageObject) -> NDArray[np.uint8]:
-        """Look of an object: (H, W, 4) uint8 RGBA with straight alpha, cropped to what is not transparent."""
+        """Image of an object: (H, W, 4) uint8 RGBA with straight alpha, cropped to what is visible."""
         ...
 
     def sound(
         self, thing: StageObject, *, num_samples: int, generator: np.random.Generator
     ) -> NDArray[np.float32]:
-        """One utterance of an object: (S,) float32 at 16 kHz, any scale, loud from its first sample on."""
+        """Sound of an object: (S,) float32 at 16 kHz, any scale, loud from its first sample on."""
         ...
 
 
-def objects_of(pack: Pack, *, split: Split, unknown: bool) -> dict[str, list[StageObject]]:
+def objects_by_class(pack: Pack, *, split: Split, unknown: bool) -> dict[str, list[StageObject]]:
     """Objects that may appear in a split, by class.
 
-    Objects are dealt to the splits within each class, in an order given by a hash of their names: no seed
-    and no clip number takes part, so stages of different seeds have disjoint splits too.
+    Objects are dealt to the splits within each class, in the order of a hash of their names. No seed and no
+    clip number takes part, so the splits of stages with different seeds are disjoint too.
 
     Args:
-        pack: The cast.
-        split: Which part of the cast.
+        pack: Source of the objects.
+        split: Part of the objects.
         unknown: True for the reserved classes only (all their objects), False for all other classes.
 
     Raises:

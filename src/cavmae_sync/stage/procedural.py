@@ -1,6 +1,7 @@
-"""The built-in pack: classes drawn and synthesised, nothing to fetch.
+"""The built-in pack: classes drawn and synthesised here, with nothing to download.
 
-Look and sound of an object go together, always in the same direction:
+Look and sound of an object vary together, always in the same direction, so that a model can learn to find the
+very object and not only its class:
 
     larger           lower            (size: 36-64 % of the frame; 0.75 octaves up to 0.75 down)
     from blue to red from dull to bright
@@ -15,18 +16,19 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cavmae_sync.stage import living, things, voices
+from cavmae_sync.stage import draw_animals, draw_things, voices
 from cavmae_sync.stage.canvas import Canvas
 from cavmae_sync.stage.pack import StageObject
 from cavmae_sync.stage.synthesis import coloured, tremolo
 
-#: Increase when any class looks or sounds different, so that old and new clips never mix in one folder.
+#: To be increased when any class looks or sounds different, so that old and new clips never mix in one
+#: folder.
 _VERSION: Final = 1
 _LEVELS: Final = MappingProxyType({"size": 6, "warmth": 6, "texture": 5})
 _DRAWINGS: Final = MappingProxyType(
     {
         name.removeprefix("draw_"): draw
-        for module in (living, things)
+        for module in (draw_animals, draw_things)
         for name, draw in vars(module).items()
         if name.startswith("draw_")
     }
@@ -42,22 +44,22 @@ class ProceduralPack:
 
     @property
     def fingerprint(self) -> str:
-        """Version of the drawings and voices."""
+        """Version of the drawings and voices, as text."""
         return f"procedural-{_VERSION}"
 
     @property
     def unknown_classes(self) -> frozenset[str]:
-        """Four classes, two of them struck and two held, two living or natural and two made."""
+        """Names of four classes: two struck and two held, two living or natural and two made."""
         return _UNKNOWN
 
     @cached_property
     def objects(self) -> tuple[StageObject, ...]:
-        """All objects."""
+        """All objects, always in the same order."""
         cells = np.ndindex(*_LEVELS.values())
         return tuple(_object(name, cell) for cell in cells for name in sorted(_DRAWINGS))
 
     def draw(self, thing: StageObject) -> NDArray[np.uint8]:
-        """Look of an object: (H, W, 4) uint8 RGBA with straight alpha."""
+        """Image of an object: (H, W, 4) uint8 RGBA with straight alpha."""
         warmth, texture = _look(thing)
         canvas = Canvas(warmth, texture)
         _DRAWINGS[thing.class_name](canvas)
@@ -66,7 +68,7 @@ class ProceduralPack:
     def sound(
         self, thing: StageObject, *, num_samples: int, generator: np.random.Generator
     ) -> NDArray[np.float32]:
-        """One utterance of an object: (S,) float32 at 16 kHz, any scale."""
+        """Sound of an object: (S,) float32 at 16 kHz, any scale."""
         warmth, texture = _look(thing)
         is_held = thing.class_name in voices.HELD
         voice = (voices.HELD if is_held else voices.STRUCK)[thing.class_name]

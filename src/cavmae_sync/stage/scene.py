@@ -1,8 +1,8 @@
-"""The plan of a clip: who is on the stage, where everybody moves and when everybody sounds.
+"""Plan of a clip: which objects are on the stage, how they move and when they sound.
 
-A scene is a value; it holds no picture and no sound. `heard` gives it as the sound track tells it, which is
-where most controls spoil a clip.
-Positions are in units of the frame's side, (0, 0) the upper left corner. Shape letters: T frames.
+A scene is a value; it holds no frames and no sound. `audible_scene` gives the scene as its sound track has
+it: most controls change a clip there. Positions are in units of the frame's side, (0, 0) the upper left
+corner. Shape letters: T frames.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from cavmae_sync.choices import Split
 from cavmae_sync.stage.config import StageConfig
 from cavmae_sync.stage.pack import StageObject
 
-#: How much later the sound is in the control `shifted_sound`, in seconds.
+#: Delay of the sound in the control `shifted_sound`, in seconds.
 SOUND_SHIFT_SECONDS: Final = 1.5
 _SPLIT_NUMBERS: Final[Mapping[Split, int]] = {"train": 0, "validation": 1, "test": 2}
 _ANCHORS: Final = {
@@ -28,8 +28,8 @@ _ANCHORS: Final = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Path:
-    """A smooth way: a straight line walked at even pace, with a wave on each axis."""
+class Trajectory:
+    """A smooth motion: a straight line at constant speed, with a wave on each axis."""
 
     start: tuple[float, float]
     stop: tuple[float, float]
@@ -38,7 +38,7 @@ class Path:
     phase: tuple[float, float]
 
     def centers(self, progress_T: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Centres at moments in [0, 1] of the clip: (T, 2) float64, x and y."""
+        """Centres at moments of the clip, in [0, 1]: (T, 2) float64, x and y."""
         line = np.asarray(self.start) + np.outer(progress_T, np.subtract(self.stop, self.start))
         angle = 2 * np.pi * (np.outer(progress_T, self.turns) + self.phase)
         return line + np.asarray(self.swing) * np.sin(angle)
@@ -46,7 +46,7 @@ class Path:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Event:
-    """A stretch of time in which an object sounds. `loudness` is in (0, 1]; `seed` fixes its utterance."""
+    """A span of time in which an object sounds. `loudness` is in (0, 1]; `seed` fixes the random sound."""
 
     start_seconds: float
     stop_seconds: float
@@ -56,16 +56,16 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Actor:
-    """An object in a scene: its way (None when it is never seen) and its events (none when silent)."""
+    """An object in a scene: its trajectory (None when it is never seen) and its events (none when silent)."""
 
     thing: StageObject
-    path: Path | None
+    trajectory: Trajectory | None
     events: tuple[Event, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Scene:
-    """The plan of one clip. Actors further back come first, those never seen last."""
+    """Plan of one clip. Actors are ordered from back to front; those never seen come last."""
 
     index: int
     actors: tuple[Actor, ...]
@@ -75,15 +75,17 @@ class Scene:
     @property
     def labels(self) -> tuple[str, ...]:
         """Classes that are both on the stage and heard, sorted."""
-        return tuple(sorted({a.thing.class_name for a in self.actors if a.path is not None and a.events}))
+        return tuple(
+            sorted({a.thing.class_name for a in self.actors if a.trajectory is not None and a.events})
+        )
 
 
 def plan_scene(index: int, *, config: StageConfig, cast: Mapping[str, Sequence[StageObject]]) -> Scene:
-    """Plans clip number `index`. The control does not take part: a control spoils the same clip.
+    """Plan clip number `index`. The control does not take part: it changes a clip that is otherwise the same.
 
     Args:
         index: Number of the clip, from 0.
-        config: How clips are made.
+        config: Choices that all clips share.
         cast: Objects that may appear, by class.
     """
     generator = np.random.default_rng([config.seed, _SPLIT_NUMBERS[config.split], index])
@@ -96,20 +98,20 @@ def plan_scene(index: int, *, config: StageConfig, cast: Mapping[str, Sequence[S
         is_first, is_hidden = number == 0, number >= num_visible
         is_silent = not is_first and not is_hidden and bool(generator.random() < config.silent_fraction)
         crosses = not is_first and bool(generator.random() < config.crossing_fraction)
-        path = None if is_hidden else _path(anchors[number], generator=generator, crosses=crosses)
+        trajectory = None if is_hidden else _trajectory(anchors[number], generator=generator, crosses=crosses)
         events = () if is_silent else _events(config.clip_seconds, 0.5 if is_hidden else 1.0, generator)
-        actors.append(Actor(thing=thing, path=path, events=events))
-    # Small objects stand in front, so that large ones do not hide them. Who is never seen comes last.
-    actors.sort(key=lambda actor: (actor.path is None, -actor.thing.size))
+        actors.append(Actor(thing=thing, trajectory=trajectory, events=events))
+    # Small objects stand in front, so that large ones do not hide them.
+    actors.sort(key=lambda actor: (actor.trajectory is None, -actor.thing.size))
     backdrop_seed, noise_seed = (int(seed) for seed in generator.integers(2**31, size=2))
     return Scene(index=index, actors=tuple(actors), backdrop_seed=backdrop_seed, noise_seed=noise_seed)
 
 
-def heard(scene: Scene, *, config: StageConfig, donor: Scene | None = None) -> Scene:
-    """The scene as its sound track tells it: what the controls of the sound leave of it.
+def audible_scene(scene: Scene, *, config: StageConfig, donor: Scene | None = None) -> Scene:
+    """Scene as its sound track has it, after the controls that change the sound.
 
     Args:
-        scene: The plan.
+        scene: The plan of the clip.
         config: Its `control` decides.
         donor: Another scene, whose sound replaces this one's under `swapped_sound`.
     """
@@ -120,9 +122,11 @@ def heard(scene: Scene, *, config: StageConfig, donor: Scene | None = None) -> S
         return replace(scene, actors=actors)
     if config.control == "swapped_sound":
         if donor is None:
-            raise ValueError("swapped_sound needs the scene whose sound is taken")
-        seen = tuple(replace(actor, events=()) for actor in scene.actors if actor.path is not None)
-        return replace(scene, actors=seen + tuple(replace(a, path=None) for a in donor.actors if a.events))
+            raise ValueError("control swapped_sound needs a donor scene, got None")
+        seen = tuple(replace(actor, events=()) for actor in scene.actors if actor.trajectory is not None)
+        return replace(
+            scene, actors=seen + tuple(replace(a, trajectory=None) for a in donor.actors if a.events)
+        )
     return scene
 
 
@@ -133,12 +137,12 @@ def _choose(
     return [cast[name][int(generator.integers(len(cast[name])))] for name in names]
 
 
-def _path(anchor: NDArray[np.float64], *, generator: np.random.Generator, crosses: bool) -> Path:
+def _trajectory(anchor: NDArray[np.float64], *, generator: np.random.Generator, crosses: bool) -> Trajectory:
     x, y = (float(value) for value in anchor + generator.uniform(-0.08, 0.08, 2))
     ends = (x, x)
     if crosses:
         ends = (-0.35, 1.35) if generator.random() < 0.5 else (1.35, -0.35)
-    return Path(
+    return Trajectory(
         start=(ends[0], y),
         stop=(ends[1], y),
         swing=_pair(generator.uniform(0.05, 0.13, 2)),

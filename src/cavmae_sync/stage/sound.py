@@ -1,4 +1,4 @@
-"""A scene -> its sound: one dry track for each actor, their loudness at each frame, and the mix.
+"""Sound of a scene: one dry track for each actor, their loudness at each frame, and the mix.
 
 Shape letters: O actors, S samples at 16 kHz, T frames.
 """
@@ -14,18 +14,18 @@ from cavmae_sync.stage.pack import Pack
 from cavmae_sync.stage.scene import SOUND_SHIFT_SECONDS, Actor, Event, Scene
 from cavmae_sync.stage.synthesis import noise_band
 
-Track = NDArray[np.float32]
+Samples = NDArray[np.float32]
 
 #: RMS of the loudest 0.2 s of an utterance whose event has loudness 1.
 REFERENCE_RMS: Final = 0.2
-#: Length of the stretch around a frame whose RMS is the loudness at that frame.
+#: Length of the span around a frame whose RMS is the loudness at that frame.
 LOUDNESS_WINDOW_SECONDS: Final = 0.2
 _NORM_WINDOW_SECONDS: Final = 0.2
 _HIGHEST_PEAK: Final = 0.95
 
 
-def dry_tracks(scene: Scene, *, config: StageConfig, pack: Pack) -> Track:
-    """What each actor alone sounds like: (O, S) float32, silent outside its events."""
+def dry_tracks(scene: Scene, *, config: StageConfig, pack: Pack) -> Samples:
+    """Sound of each actor alone: (O, S) float32, silent outside its events."""
     tracks_OS = np.zeros((len(scene.actors), round(config.clip_seconds * SAMPLE_RATE_HZ)), np.float32)
     for actor, track_S in zip(scene.actors, tracks_OS, strict=True):
         for event in actor.events:
@@ -34,10 +34,11 @@ def dry_tracks(scene: Scene, *, config: StageConfig, pack: Pack) -> Track:
     return tracks_OS
 
 
-def loudness(tracks_OS: Track, *, frame_seconds_T: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Loudness of each actor around each frame: (O, T) float32 >= 0; 1 is the loudest usual.
+def loudness(tracks_OS: Samples, *, frame_seconds_T: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Loudness of each actor around each frame: (O, T) float32 >= 0; 1 is as loud as `REFERENCE_RMS`.
 
-    It is the RMS of the actor's own track in a window of 0.2 s centred on the frame, over the reference.
+    It is the RMS of the actor's own track in a window of 0.2 s centred on the frame, divided by the
+    reference.
     """
     energy_OS = np.cumsum(np.pad(tracks_OS.astype(np.float64) ** 2, ((0, 0), (1, 0))), axis=1)
     half = LOUDNESS_WINDOW_SECONDS / 2
@@ -47,14 +48,14 @@ def loudness(tracks_OS: Track, *, frame_seconds_T: NDArray[np.float64]) -> NDArr
     return (np.sqrt(np.maximum(mean_OT, 0.0)) / REFERENCE_RMS).astype(np.float32)
 
 
-def heard_tracks(tracks_OS: Track, *, heard: Scene, config: StageConfig, pack: Pack) -> Track:
-    """The tracks that reach the sound track, for the actors of `heard`: (O, S) float32.
+def audible_tracks(tracks_OS: Samples, *, audible: Scene, config: StageConfig, pack: Pack) -> Samples:
+    """Tracks that are mixed, for the actors of `audible`: (O, S) float32.
 
     Args:
-        tracks_OS: Dry tracks of the unspoilt scene, which are reused where the control keeps them.
-        heard: The scene as its sound track tells it.
+        tracks_OS: Dry tracks of the scene without control, reused where the control keeps them.
+        audible: The scene as its sound track has it.
         config: Its `control` decides.
-        pack: Gives the sounds of actors that the unspoilt scene lacks.
+        pack: Source of the sounds of actors that the scene without control lacks.
     """
     if config.control in {"none", "flipped"}:
         return tracks_OS
@@ -62,11 +63,11 @@ def heard_tracks(tracks_OS: Track, *, heard: Scene, config: StageConfig, pack: P
         shift = round(SOUND_SHIFT_SECONDS * SAMPLE_RATE_HZ)
         num_samples = tracks_OS.shape[1]
         return np.pad(tracks_OS, ((0, 0), (shift, 0)))[:, :num_samples]
-    return dry_tracks(heard, config=config, pack=pack)
+    return dry_tracks(audible, config=config, pack=pack)
 
 
-def mix(tracks_OS: Track, *, config: StageConfig, noise_seed: int) -> Track:
-    """The sound track of a clip: (S,) float32 in [-1, 1], tracks over background noise.
+def mix(tracks_OS: Samples, *, config: StageConfig, noise_seed: int) -> Samples:
+    """Sound track of a clip: (S,) float32 in [-1, 1], tracks over background noise.
 
     Under `silent` it is digital silence; in all other clips the noise is there.
     """
@@ -78,21 +79,22 @@ def mix(tracks_OS: Track, *, config: StageConfig, noise_seed: int) -> Track:
     return mixed_S * np.float32(min(1.0, _HIGHEST_PEAK / max(float(np.abs(mixed_S).max()), 1e-9)))
 
 
-def _utterance(actor: Actor, event: Event, num_samples: int, pack: Pack) -> Track:
+def _utterance(actor: Actor, event: Event, num_samples: int, pack: Pack) -> Samples:
     generator = np.random.default_rng(event.seed)
     wave_S = pack.sound(actor.thing, num_samples=num_samples, generator=generator)
     gain = event.loudness * REFERENCE_RMS / max(_loudest_rms(wave_S), 1e-9)
+    # 5 ms in and 30 ms out: an utterance cut off at once would click.
     ramp_S = np.minimum(np.arange(num_samples) / 80, np.arange(num_samples, 0, -1) / 480)
     return (wave_S * gain * np.minimum(ramp_S, 1.0)).astype(np.float32)
 
 
-def _loudest_rms(wave_S: Track) -> float:
+def _loudest_rms(wave_S: Samples) -> float:
     window = min(round(_NORM_WINDOW_SECONDS * SAMPLE_RATE_HZ), len(wave_S))
     energy_S = np.cumsum(np.pad(wave_S.astype(np.float64) ** 2, (1, 0)))
     return float(np.sqrt(max((energy_S[window:] - energy_S[:-window]).max(), 0.0) / window))
 
 
-def _background(num_samples: int, decibels: float, seed: int) -> Track:
+def _background(num_samples: int, decibels: float, seed: int) -> Samples:
     generator = np.random.default_rng(seed)
     low_hz = 60.0 * 2 ** float(generator.uniform(0.0, 2.0))
     high_hz = low_hz * 2 ** float(generator.uniform(2.0, 4.0))

@@ -92,7 +92,7 @@ def repeated(hit: Callable[[int], Wave], *, num_samples: int, rate_hz: float) ->
 
 
 def tremolo(wave_S: Wave, *, rate_hz: float, depth: float = 0.95) -> Wave:
-    """Swells and fades a wave; starts at full strength."""
+    """Modulate the loudness of a wave; it starts at full strength."""
     swing_S = 0.5 + 0.5 * np.cos(2 * np.pi * rate_hz * seconds_of(len(wave_S)))
     return wave_S * (1.0 - depth + depth * swing_S)
 

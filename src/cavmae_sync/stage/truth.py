@@ -1,4 +1,4 @@
-"""What is true about a generated clip: objects, events and a mask of each object in each frame.
+"""Truth about a generated clip: its objects, its events and a mask of each object in each frame.
 
 Shape letters: T frames, H W pixels.
 """
@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from cavmae_sync.errors import DatasetError
-from cavmae_sync.stage.frames import Picture
+from cavmae_sync.stage.render import RenderedFrames
 from cavmae_sync.stage.scene import Actor, Scene
 from cavmae_sync.untrusted import decode_image
 
-#: An object is visible in a frame when at least this share of it shows.
+#: Smallest share of an object that makes it visible in a frame.
 VISIBLE_SHARE = 0.1
 
 
@@ -27,13 +27,13 @@ class ObjectTruth:
     Attributes:
         number: Its value in the object maps, from 1. Objects that are never seen have numbers too.
         name: Its name in the pack: equal names are the same object.
-        class_name: What it is.
+        class_name: Its class.
         size: In [0, 1], as are warmth and texture; those are None in packs that do not have them.
         warmth: From blue and dull (0) to red and bright (1).
         texture: From few stripes and slow (0) to many and fast (1).
-        is_on_stage: True when it is part of the picture, though perhaps not all the time.
-        boxes_T4: int32; left, top, right, bottom in pixels, half-open; -1 where nothing of it shows.
-        visible_share_T: float32 in [0, 1]; share of the object that shows.
+        is_on_stage: True when it is part of the video, though perhaps not all the time.
+        boxes_T4: int32; left, top, right, bottom in pixels, half-open; -1 where nothing of it is visible.
+        visible_share_T: float32 in [0, 1]; share of the object that is visible.
         loudness_T: float32 >= 0; its own loudness around each frame, as heard in the clip.
     """
 
@@ -50,17 +50,17 @@ class ObjectTruth:
 
     @property
     def is_visible_T(self) -> NDArray[np.bool_]:  # noqa: N802
-        """Frames in which at least a tenth of the object shows."""
+        """Frames in which at least a tenth of the object is visible."""
         return self.visible_share_T >= VISIBLE_SHARE
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EventTruth:
-    """A stretch of time in which an object is heard.
+    """A span of time in which an object is heard.
 
     Attributes:
-        object_number: Which object.
-        start_seconds: From the start of the clip; first sample that sounds.
+        object_number: Number of the object.
+        start_seconds: First sample of the sound, from the start of the clip.
         stop_seconds: End of the last sound; struck sounds may have died away a little earlier.
         loudness: In (0, 1], relative to the loudest possible event.
         is_on_screen: True when the object is visible in at least half of the frames of the event.
@@ -75,14 +75,14 @@ class EventTruth:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClipTruth:
-    """Everything about one clip.
+    """Truth about one clip.
 
     Attributes:
         video_id: Name of the file in `clips/`, without ending.
-        split: Which objects may appear.
+        split: The objects that may appear.
         variant: `standard`, `no_pulse` or `unknown_classes`.
-        control: What was spoilt, or `none`.
-        labels: Classes both on the stage and heard in the unspoilt clip, sorted.
+        control: Change made on purpose, or `none`.
+        labels: Classes both on the stage and heard in the clip without control, sorted.
         duration_seconds: Length of the clip.
         frame_seconds_T: float64; times of the frames, to which the masks belong exactly.
         objects: By number.
@@ -108,7 +108,7 @@ class ClipTruth:
             raise ValueError(f"{self.video_id} has {num_frames} frame times, but tracks of lengths {lengths}")
 
     def object_map(self, frame_index: int) -> NDArray[np.uint8]:
-        """Which object each pixel of a frame shows: (H, W) uint8, 0 is the background."""
+        """Number of the object at each pixel of a frame: (H, W) uint8, 0 is the background."""
         content = self.object_map_pngs[frame_index]
         try:
             return np.asarray(decode_image(content, formats=("PNG",)))
@@ -121,37 +121,37 @@ class ClipTruth:
         return np.isin(self.object_map(frame_index), object_numbers)
 
     def sounding(self, seconds: float) -> tuple[int, ...]:
-        """Numbers of the objects that are heard at a time, seen or not."""
+        """Numbers of the objects that are heard at a time, visible or not."""
         numbers = {e.object_number for e in self.events if e.start_seconds <= seconds < e.stop_seconds}
         return tuple(sorted(numbers))
 
     def frame_index(self, seconds: float) -> int:
-        """The frame that is shown at a time: the last one that is not later."""
+        """Index of the frame shown at a time: the last one that is not later."""
         return max(int(np.searchsorted(self.frame_seconds_T, seconds + 1e-9, side="right")) - 1, 0)
 
 
 def describe_objects(
-    heard: Scene, *, picture: Picture, loudness_OT: NDArray[np.float32]
+    audible: Scene, *, rendered: RenderedFrames, loudness_OT: NDArray[np.float32]
 ) -> tuple[ObjectTruth, ...]:
-    """Truth about the objects of a clip, measured on what was drawn.
+    """Truth about the objects of a clip, measured on the frames that were drawn.
 
     Args:
-        heard: The scene as its sound track tells it; actors that are seen come first.
-        picture: What was drawn.
-        loudness_OT: Loudness of the actors of `heard` around each frame.
+        audible: The scene as its sound track has it; actors that are seen come first.
+        rendered: The frames that were drawn.
+        loudness_OT: Loudness of the actors of `audible` around each frame.
     """
     return tuple(
-        _describe(number, actor, picture, loudness_OT[number - 1])
-        for number, actor in enumerate(heard.actors, start=1)
+        _describe(number, actor, rendered, loudness_OT[number - 1])
+        for number, actor in enumerate(audible.actors, start=1)
     )
 
 
 def describe_events(
-    heard: Scene, *, objects: Sequence[ObjectTruth], frame_seconds_T: NDArray[np.float64]
+    audible: Scene, *, objects: Sequence[ObjectTruth], frame_seconds_T: NDArray[np.float64]
 ) -> tuple[EventTruth, ...]:
-    """Truth about the events of a clip, by time."""
+    """Truth about the events of a clip, in order of time."""
     events = []
-    for thing, actor in zip(objects, heard.actors, strict=True):
+    for thing, actor in zip(objects, audible.actors, strict=True):
         for event in actor.events:
             during_T = (frame_seconds_T >= event.start_seconds) & (frame_seconds_T < event.stop_seconds)
             is_on_screen = bool(during_T.any()) and bool(thing.is_visible_T[during_T].mean() >= 0.5)
@@ -168,17 +168,19 @@ def describe_events(
 
 
 def encode_object_map(object_map_HW: NDArray[np.uint8]) -> bytes:
-    """An object map as a grey PNG."""
+    """Encode an object map as a grey PNG."""
     file = io.BytesIO()
     Image.fromarray(object_map_HW).save(file, format="PNG", compress_level=2)
     return file.getvalue()
 
 
-def _describe(number: int, actor: Actor, picture: Picture, loudness_T: NDArray[np.float32]) -> ObjectTruth:
-    mask_THW = picture.object_map_THW == number
+def _describe(
+    number: int, actor: Actor, rendered: RenderedFrames, loudness_T: NDArray[np.float32]
+) -> ObjectTruth:
+    mask_THW = rendered.object_map_THW == number
     area_T = mask_THW.sum(axis=(1, 2))
-    is_on_stage = actor.path is not None
-    full_T = picture.full_area_OT[number - 1] if is_on_stage else np.ones_like(area_T)
+    is_on_stage = actor.trajectory is not None
+    full_T = rendered.full_area_OT[number - 1] if is_on_stage else np.ones_like(area_T)
     return ObjectTruth(
         number=number,
         name=actor.thing.name,
@@ -201,5 +203,5 @@ def _boxes(mask_THW: NDArray[np.bool_]) -> NDArray[np.int32]:
 
 
 def _extent(line_TN: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """First true place and the one behind the last, in each row."""
+    """Place of the first true value and one past the last, in each row."""
     return line_TN.argmax(axis=1), line_TN.shape[1] - np.flip(line_TN, axis=1).argmax(axis=1)

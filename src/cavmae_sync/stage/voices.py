@@ -1,7 +1,7 @@
-"""How the classes of the procedural pack sound.
+"""Sounds of the classes of the procedural pack.
 
-A voice is a function of a `Tone`: it makes (S,) float64 at 16 kHz, any scale. `HELD` voices sound on and are
-modulated afterwards; `STRUCK` voices are hits, which repeat at the modulation rate.
+A voice is a function of a `Tone`: it makes (S,) float64 at 16 kHz, any scale. `HELD` voices sound all the
+time and are modulated afterwards; `STRUCK` voices are hits, repeated at the modulation rate.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,7 @@ _SCALE: Final = (1.0, 9 / 8, 5 / 4, 3 / 2, 5 / 3)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tone:
-    """What a voice is asked for: length, pitch as a factor, hits in a second, and chance."""
+    """Request to a voice: length, pitch as a factor, hits in a second, and the source of random numbers."""
 
     num_samples: int
     pitch: float

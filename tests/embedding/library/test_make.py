@@ -69,7 +69,7 @@ def test_bad_files_are_rejected_whole_with_their_reason(library: Path, videos: P
         ("text.mp4", "unreadable"),
         ("notes.txt", "not_media"),
     ]
-    assert rejected[0]["message"].startswith("c.mp4 is damaged: the picture at 3.30 s")
+    assert rejected[0]["message"].startswith("c.mp4 is damaged: the video frame at 3.30 s")
     assert str(videos) not in json.dumps(rejected)
 
 

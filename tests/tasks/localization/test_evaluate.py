@@ -202,7 +202,7 @@ class TestStage:
         expected = set()
         for clip in range(len(prepared)):
             row = prepared.row(clip)
-            truth = StageTruth(stage_folder).of_clip(row)
+            truth = StageTruth(stage_folder).for_clip(row)
             for frame, seconds in enumerate(row.frame_seconds):
                 index = truth.frame_index(row.start_seconds + seconds)
                 for thing in truth.objects:
@@ -241,7 +241,7 @@ class TestStage:
         for question in other._questions:
             assert question.prompt.clip != question.picture.clip
             row = prepared.row(question.prompt.clip)
-            truth = StageTruth(stage_folder).of_clip(row)
+            truth = StageTruth(stage_folder).for_clip(row)
             (number,) = truth.sounding(row.start_seconds + row.frame_seconds[question.prompt.frame])
             named = {thing.number: thing.class_name for thing in truth.objects}
             assert named[number] == question.target.class_name

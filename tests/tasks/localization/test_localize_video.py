@@ -181,9 +181,9 @@ class TestVideo:
         moments = found.strongest(1)
         (frame,) = write_overlay(found, video, tmp_path / "out.mp4", keep=moments)
         again = playback(tmp_path / "out.mp4")
-        assert again.num_pictures == video.num_pictures
+        assert again.num_frames == video.num_frames
         assert again.frames_per_second == video.frames_per_second
-        assert next(again.pictures()).shape == (32 + 44, 300, 3)
+        assert next(again.frames()).shape == (32 + 44, 300, 3)
         assert abs(frame.seconds - found.seconds_M[moments[0]]) <= 0.05
         played_S, own_S = again.sound(), video.sound()
         assert np.corrcoef(played_S, own_S[: len(played_S)])[0, 1] > 0.9  # no shift: the noise is white

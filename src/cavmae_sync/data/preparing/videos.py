@@ -34,7 +34,7 @@ def read_video(root: Path, source: SourceFile, config: PrepareConfig) -> Iterato
             sampling=config.sampling,
             channel=config.channel,
             min_seconds=config.min_seconds,
-            keep=partial(_fitted, pixels=config.frame_pixels),
+            transform_frame=partial(_fitted, pixels=config.frame_pixels),
         ),
         config.max_clips_per_file,
     )

@@ -242,7 +242,7 @@ class OracleSource:
         self._window = window_seconds
         self._directions: dict[str, Tensor] = {}
         self._generator = torch.Generator().manual_seed(seed)
-        self._tables = [self._table(truth.of_clip(row)) for row in self._rows]
+        self._tables = [self._table(truth.for_clip(row)) for row in self._rows]
 
     def clip_tracks(self, clips: Sequence[int]) -> list[Track]:
         """See `Source`."""

@@ -61,7 +61,7 @@ class OverlayFrame:
 def overlay_frames(localization: Localization, video: Playback) -> Iterator[OverlayFrame]:
     """Every picture of a video with its map; one is held at a time."""
     strip: _Strip | None = None
-    for number, picture_HWC in enumerate(video.pictures()):
+    for number, picture_HWC in enumerate(video.frames()):
         seconds = video.seconds_of(number)
         strip = strip or _Strip(localization, video, width=picture_HWC.shape[1], height=len(picture_HWC))
         yield OverlayFrame(
@@ -101,7 +101,7 @@ def write_overlay(
                 kept[number] = frame
             yield frame.whole()
             if on_progress is not None:
-                on_progress(number + 1, video.num_pictures)
+                on_progress(number + 1, video.num_frames)
 
     write_video(out, frames(), frames_per_second=video.frames_per_second, waveform_S=video.sound())
     return [kept[number] for number in wanted]
@@ -109,7 +109,7 @@ def write_overlay(
 
 def _number_of(video: Playback, seconds: float) -> int:
     number = round((seconds - video.start_seconds) * float(video.frames_per_second))
-    return min(max(number, 0), video.num_pictures - 1)
+    return min(max(number, 0), video.num_frames - 1)
 
 
 def overlaid(picture_HWC: NDArray[np.uint8], localization: Localization, seconds: float) -> NDArray[np.uint8]:

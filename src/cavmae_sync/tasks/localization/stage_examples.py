@@ -132,7 +132,7 @@ def _questions(
     counts = Counter(frames=0, frames_with_nothing_heard_and_seen=0)
     for clip in range(len(clips)):
         row = clips.row(clip)
-        of_clip = truth.of_clip(row)
+        of_clip = truth.for_clip(row)
         for frame, seconds in enumerate(row.frame_seconds):
             counts["frames"] += 1
             moment = _Moment(clip=clip, frame=frame)

@@ -18,7 +18,7 @@ from cavmae_sync.data import Batch, Draw
 from cavmae_sync.data.draws import Purpose
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.errors import ConfigError
-from cavmae_sync.inputs.invert import MIN_FRAMES, waveform_from_log_mel
+from cavmae_sync.inputs.invert import MIN_SPECTROGRAM_FRAMES, waveform_from_log_mel
 from cavmae_sync.inputs.model_input import model_input
 from cavmae_sync.inputs.spectrogram import num_spectrogram_frames
 from cavmae_sync.media import Clip, probe, read_clip
@@ -78,10 +78,10 @@ class Inpainted:
         Raises:
             ConfigError: There is too little sound.
         """
-        if self.num_sound_rows < MIN_FRAMES:
+        if self.num_sound_rows < MIN_SPECTROGRAM_FRAMES:
             raise ConfigError(
                 f"There are {self.num_sound_rows} spectrogram frames of sound around {self.seconds:.2f} s, "
-                f"{MIN_FRAMES} are needed to make a waveform. Leave --sound out."
+                f"{MIN_SPECTROGRAM_FRAMES} are needed to make a waveform. Leave --sound out."
             )
         inpainted_S, original_S = (
             waveform_from_log_mel(

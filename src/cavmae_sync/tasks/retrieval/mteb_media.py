@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.media import SamplingRule, read_audio, read_frames
-from cavmae_sync.media.decode import resample
+from cavmae_sync.media.sound_chunks import resample
 from cavmae_sync.paper import SAMPLE_RATE_HZ
 
 #: Lossy codecs overshoot full scale a little. More than this is sound on another scale.

@@ -215,7 +215,7 @@ def states_of_clips(
     """True states of each clip; see `true_states`."""
     rows = (clips.row(index) for index in range(len(clips)))
     return tuple(
-        true_states(truth.of_clip(row), row, modality=modality, min_state_seconds=min_state_seconds)
+        true_states(truth.for_clip(row), row, modality=modality, min_state_seconds=min_state_seconds)
         for row in rows
     )
 

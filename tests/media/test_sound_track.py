@@ -28,8 +28,8 @@ def test_late_sound_is_placed_by_its_time(odd: Callable[[str], Path]):
     assert lag_samples(late, base[:24_000]) == pytest.approx(24_000, abs=32)
 
 
-def test_late_picture_begins_the_clip(odd: Callable[[str], Path]):
-    """File 28 is file 00 with its picture 1.5 s later: the clip begins there, 1.5 s into the sound."""
+def test_late_video_begins_the_clip(odd: Callable[[str], Path]):
+    """File 28 is file 00 with its video 1.5 s later: the clip begins there, 1.5 s into the sound."""
     late, base = read_clip(odd("28")), read_clip(odd("00"))
     assert late.start_seconds == 1.5
     np.testing.assert_array_equal(late.frames_THWC[0], base.frames_THWC[0])
@@ -44,12 +44,12 @@ def test_sound_that_ends_early_is_followed_by_silence(odd: Callable[[str], Path]
 
 @pytest.mark.parametrize("number", ["18", "20", "22", "25", "31", "46", "53"])
 def test_all_containers_agree(odd: Callable[[str], Path], number: str):
-    """The same sound by other codecs and containers, against the same picture (encoders add up to 2 ms)."""
+    """The same sound by other codecs and containers, against the same video (encoders add up to 2 ms)."""
     clip, base = read_clip(odd(number)), read_clip(odd("00"))
-    # Where the picture is behind the sound by its time stamps (not in 18, whose delay belongs to the codec).
-    first_picture = {"20": 0.010, "31": 0.023, "53": 0.025}.get(number, 0.0)
+    # Where the video is behind the sound by its time stamps (not in 18, whose delay belongs to the codec).
+    first_frame = {"20": 0.010, "31": 0.023, "53": 0.025}.get(number, 0.0)
     lag = lag_samples(clip.waveform_S, base.waveform_S) / 16_000
-    assert lag == pytest.approx(first_picture, abs=0.003)
+    assert lag == pytest.approx(first_frame, abs=0.003)
 
 
 def test_first_channel_of_six(tmp_path: Path):

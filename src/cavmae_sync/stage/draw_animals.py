@@ -1,4 +1,4 @@
-"""How the living things of the procedural pack look. Each function draws one class on a canvas."""
+"""Drawings of the animals of the procedural pack. Each function draws one class on a canvas."""
 
 from cavmae_sync.stage.canvas import Canvas
 

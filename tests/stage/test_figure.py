@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from cavmae_sync.stage import StageConfig, StageTruth, make_stage
-from cavmae_sync.stage.picture import draw_stage_clip
+from cavmae_sync.stage.figure import stage_clip_figure
 
 SMALL = {"frame_pixels": 64, "clip_seconds": 2, "frames_per_second": 4, "split": "test"}
 
@@ -15,7 +15,7 @@ SMALL = {"frame_pixels": 64, "clip_seconds": 2, "frames_per_second": 4, "split":
 @pytest.mark.parametrize("control", ["none", "silent"])
 def test_a_sheet_has_a_column_for_each_frame_and_a_row_for_each_object(tmp_path, control):
     make_stage(tmp_path, config=StageConfig(control=control, **SMALL), num_clips=1, num_workers=1)
-    figure = draw_stage_clip(tmp_path, "test-0-000000", num_frames=3)
+    figure = stage_clip_figure(tmp_path, "test-0-000000", num_frames=3)
     *frames, _, events = figure.axes
     assert [axes.get_title() for axes in frames] == ["0.33 s", "1.00 s", "1.67 s"]
     objects = StageTruth(tmp_path)["test-0-000000"].objects

@@ -1,4 +1,4 @@
-"""How the instruments, machines and forces of the procedural pack look. One function for each class."""
+"""Drawings of the instruments, machines and weather of the procedural pack. One function for each class."""
 
 import itertools
 import math

@@ -1,4 +1,4 @@
-"""The frame of a time is the picture on screen then: upright, in the right colours, at any rate."""
+"""The frame of a time is the one on screen then: upright, in the right colours, at any rate."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -15,8 +15,8 @@ from cavmae_sync.media.playback import playback
 from .conftest import noise, numbered_frames, read_numbers, remux
 
 
-def every_picture(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """All pictures and their times from the start of the file: an independent, wasteful way."""
+def every_frame(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """All frames and their times from the start of the file: an independent, wasteful way."""
     with av.open(str(path)) as container:
         zero = container.start_time / av.time_base
         decoded = [
@@ -28,9 +28,9 @@ def every_picture(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("number", ["00", "08", "12", "15", "16", "18", "20", "28", "31", "53", "54"])
-def test_equal_choosing_among_all_pictures(odd: Callable[[str], Path], number: str):
-    """Variable rate (08), pictures out of order (00), times rounded to milliseconds (18, 31, 53), offsets."""
-    times_N, pixels_NHWC = every_picture(odd(number))
+def test_equal_choosing_among_all_frames(odd: Callable[[str], Path], number: str):
+    """Variable rate (08), frames out of order (00), times rounded to milliseconds (18, 31, 53), offsets."""
+    times_N, pixels_NHWC = every_frame(odd(number))
     for sampling in get_args(SamplingRule):
         clip = read_clip(odd(number), sampling=sampling)
         for seconds, frame_HWC in zip(clip.frame_seconds_T, clip.frames_THWC, strict=True):
@@ -52,7 +52,7 @@ def test_frame_numbers_of_the_original_rules(film: Callable[..., Path], rate: fl
 
 
 def test_a_rate_that_varies(tmp_path: Path):
-    """Pictures at 0, 0.1, 0.2, 1.0, 1.1 and 2.0 s."""
+    """Frames at 0, 0.1, 0.2, 1.0, 1.1 and 2.0 s."""
     path = tmp_path / "varying.mkv"
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264", rate=10, options={"bf": "3"})
@@ -99,11 +99,11 @@ def test_all_eight_orientations_stand_upright(
                 write.mux(packet)
     expected = ORIENTATIONS[signs](read_clip(stored).frames_THWC)
     np.testing.assert_array_equal(read_clip(turned).frames_THWC, expected)
-    np.testing.assert_array_equal(next(playback(turned).pictures()), expected[0])
+    np.testing.assert_array_equal(next(playback(turned).frames()), expected[0])
 
 
 def test_rotation_of_a_phone(odd: Callable[[str], Path]):
-    """File 09 is file 00 with 90 degrees in its display matrix: the picture is turned counter-clockwise."""
+    """File 09 is file 00 with 90 degrees in its display matrix: the frame is turned counter-clockwise."""
     expected = np.rot90(read_clip(odd("00")).frames_THWC, k=1, axes=(1, 2))
     np.testing.assert_array_equal(read_clip(odd("09")).frames_THWC, expected)
 
@@ -124,7 +124,7 @@ def test_full_range_is_like_limited_range(odd: Callable[[str], Path]):
     assert np.polyfit(grey.ravel(), full.mean(axis=3).ravel(), 1)[0] == pytest.approx(1.0, abs=0.05)
 
 
-def test_seeking_gives_the_same_pictures(film: Callable[..., Path], tmp_path: Path):
+def test_seeking_gives_the_same_frames(film: Callable[..., Path], tmp_path: Path):
     path = film(20.0)
     late = read_clip(path, start_seconds=15.0, clip_seconds=4.0, num_frames=5, sampling="uniform_left")
     assert read_numbers(late.frames_THWC) == [375, 395, 415, 435, 455]
@@ -137,12 +137,12 @@ def test_seeking_gives_the_same_pictures(film: Callable[..., Path], tmp_path: Pa
     assert read_numbers(late.frames_THWC) == [375, 395, 415, 435, 455]
 
 
-def test_a_stream_that_begins_between_key_pictures(film: Callable[..., Path], tmp_path: Path):
-    """Cut from a broadcast: what comes before the first key picture cannot be decoded and is left out."""
+def test_a_stream_that_begins_between_key_frames(film: Callable[..., Path], tmp_path: Path):
+    """Cut from a broadcast: what comes before the first key frame cannot be decoded and is left out."""
     whole = remux(film(6.0), tmp_path / "whole.ts", container_format="mpegts")
     cut = tmp_path / "cut.ts"
     packets = whole.read_bytes()
     cut.write_bytes(packets[: 188 * 3] + packets[188 * 40 :])
     clip = read_clip(cut, num_frames=1)
     assert clip.start_seconds > 0
-    assert read_numbers(clip.frames_THWC)[0] % 48 == 0  # the writer makes a key picture every 48
+    assert read_numbers(clip.frames_THWC)[0] % 48 == 0  # the writer makes a key frame every 48

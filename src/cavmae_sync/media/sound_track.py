@@ -1,8 +1,10 @@
-"""Decoded sound laid on the file's timeline and cut into stretches of 16 kHz.
+"""Sound of a file at 16 kHz, laid on the file's timeline and read forwards.
 
 The timeline is divided into blocks. A block is decoded by a decoder of its own from the packets around it,
-laid where `soundclock` says, and resampled on one fixed grid. So it is the same from wherever the file is
-read. There is silence before the track begins, where sound is really missing, and after its end.
+laid where `sound_clock` says, and resampled on one fixed grid. So a clip is the same, to the last bit, from
+wherever the file is read: decoders remember their past (AAC's noise generator does). This costs nothing on
+clips of ten seconds, and 1.4 to 1.7 times the decoding on films of nothing but sound. There is silence before
+the track begins, where sound is really missing, and after its end.
 
 Shapes: S samples.
 """
@@ -18,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cavmae_sync.errors import DecodeError
-from cavmae_sync.media.decode import (
+from cavmae_sync.media.interpolation import interpolate
+from cavmae_sync.media.sound_chunks import (
     Channel,
     SoundChunk,
     TimedPacket,
@@ -26,21 +29,27 @@ from cavmae_sync.media.decode import (
     resample,
     sound_packets,
 )
-from cavmae_sync.media.soundclock import HELD_SECONDS, LASTING_SECONDS, SMOOTHING_SECONDS, Run, runs_of
-from cavmae_sync.media.warp import read_between
+from cavmae_sync.media.sound_clock import (
+    HELD_SECONDS,
+    LASTING_SECONDS,
+    SMOOTHING_SECONDS,
+    SoundRun,
+    sound_runs,
+)
 from cavmae_sync.paper import SAMPLE_RATE_HZ
 
+# The first block holds all of the time in which a track stands at its first stamp.
 _BLOCK_SECONDS: Final = HELD_SECONDS[1]
-# What the clock looks at around a block, and what a decoder needs to get going.
+# Sound around a block that the clock compares, and sound before it that a decoder needs to start.
 _AROUND_SECONDS: Final = SMOOTHING_SECONDS + LASTING_SECONDS
 _PREROLL_SECONDS: Final = 1.0
-# More than the reach of the resampler's filter on either side.
+# More than the reach of the resampler's filter to either side.
 _MARGIN_SECONDS: Final = 0.05
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Block:
-    """Sound of a block at 16 kHz, up to where it can be read."""
+    """Sound of a block at 16 kHz, and how far it is good; `error` is the damage after that."""
 
     sound_S: NDArray[np.float32]
     good_until_seconds: float
@@ -48,10 +57,10 @@ class _Block:
 
 
 class SoundTrack:
-    """A track read forwards, of which only the stretch in use is held."""
+    """Sound of a file, read forwards; only the blocks in use are held."""
 
     def __init__(self, path: Path, *, from_seconds: float, channel: Channel) -> None:
-        """Begin a little before a time on the file's timeline; nothing is read yet."""
+        """Start a little before a time on the file's timeline; nothing is read yet."""
         self._path = path
         self._channel: Channel = channel
         first = math.floor(from_seconds / _BLOCK_SECONDS)
@@ -70,18 +79,17 @@ class SoundTrack:
 
     @property
     def stop_seconds(self) -> float | None:
-        """Where the track ends, once that is known."""
+        """End of the track, once it is known."""
         return self._stop
 
     def take(self, *, start_seconds: float, num_samples: int) -> NDArray[np.float32]:
         """Samples at 16 kHz from `start_seconds` on, in [-1, 1]; starts must not go backwards.
 
-        Lossy codecs overshoot full scale; what lies beyond is clipped, as it is in the original's 16-bit
-        files.
+        Lossy codecs overshoot full scale; the overshoot is clipped, as in the original's 16-bit files.
 
         Raises:
-            DecodeError: The stretch is damaged: a packet does not decode, a sample is not a finite number,
-                the rate changes, or the file ends before its header says.
+            DecodeError: The span is damaged: a packet does not decode, a sample is not a finite number, the
+                rate changes, or the file ends before its header says.
         """
         first = round(start_seconds * SAMPLE_RATE_HZ)
         size = round(_BLOCK_SECONDS * SAMPLE_RATE_HZ)
@@ -110,11 +118,10 @@ class SoundTrack:
             error = self._packets_error
         rate = chunks[0].rate_hz if chunks else SAMPLE_RATE_HZ
         lengths_N = np.array([chunk.samples_S.size / rate for chunk in chunks])
-        runs = runs_of([chunk.seconds for chunk in chunks], lengths_N, from_start=number == 0)
+        runs = sound_runs([chunk.seconds for chunk in chunks], lengths_N, from_start=number == 0)
         if chunks and not runs:
             raise DecodeError(
-                f"{self._path} has sound without times, so that it cannot be matched with its picture. "
-                "Convert it."
+                f"{self._path} has sound without times, so it cannot be matched with the video. Convert it."
             )
         ends = [run.seconds_of(float(lengths_N[run.first : run.stop].sum())) for run in runs]
         end = max(ends, default=start)
@@ -139,7 +146,7 @@ class SoundTrack:
                 self._packets_stop = max(self._packets_stop, timed.stop_seconds)
 
     def _decode(self, packets: list[TimedPacket]) -> tuple[list[SoundChunk], DecodeError | None]:
-        """Chunks up to the first damage, and what it is."""
+        """Chunks up to the first damage, and the damage."""
         chunks: list[SoundChunk] = []
         try:
             for chunk in decode_sound(self._path, packets, channel=self._channel):
@@ -153,7 +160,7 @@ class SoundTrack:
         seconds = chunk.seconds or 0.0
         if chunks and chunk.rate_hz != chunks[0].rate_hz:
             raise DecodeError(
-                f"{self._path}: its sound changes from {chunks[0].rate_hz} to {chunk.rate_hz} Hz at "
+                f"{self._path}: its sample rate changes from {chunks[0].rate_hz} to {chunk.rate_hz} Hz at "
                 f"{seconds:.2f} s. Convert it to one rate, or remove it."
             )
         if not np.isfinite(chunk.samples_S).all():
@@ -165,9 +172,13 @@ class SoundTrack:
 
 
 def _laid(
-    chunks: list[SoundChunk], runs: list[Run], *, rate_hz: int, start_seconds: float, stop_seconds: float
+    chunks: list[SoundChunk], runs: list[SoundRun], *, rate_hz: int, start_seconds: float, stop_seconds: float
 ) -> NDArray[np.float32]:
-    """Runs laid at their times and resampled to 16 kHz, on a grid that begins at time 0."""
+    """Lay runs at their times and resample them to 16 kHz, on a grid that begins at time 0.
+
+    The grid is made of cells, the shortest span that holds whole samples of both rates, so that every block
+    resamples the same way.
+    """
     first_out = round(start_seconds * SAMPLE_RATE_HZ)
     num_out = round(stop_seconds * SAMPLE_RATE_HZ) - first_out
     margin = round(_MARGIN_SECONDS * SAMPLE_RATE_HZ)
@@ -178,14 +189,14 @@ def _laid(
     drifting_S = np.zeros(num_out, np.float32)
     for run, after in zip_longest(runs, runs[1:]):
         samples_S = np.concatenate([chunk.samples_S for chunk in chunks[run.first : run.stop]])
-        if after is not None:  # where a run begins, the one before is over
+        if after is not None:  # two runs overlap: the later one wins
             begins = run.counts_of(np.array([after.seconds_of(0.0)]))[0]
             samples_S = samples_S[: max(round(min(begins * rate_hz, samples_S.size)), 0)]
         if run.is_steady:
             _lay(samples_S, round(run.seconds_of(0.0) * rate_hz) - first_cell * down, source_S)
         else:
             counts_S = run.counts_of((first_out + np.arange(num_out)) / SAMPLE_RATE_HZ)
-            drifting_S += read_between(resample(samples_S, rate_hz=rate_hz), counts_S * SAMPLE_RATE_HZ)
+            drifting_S += interpolate(resample(samples_S, rate_hz=rate_hz), counts_S * SAMPLE_RATE_HZ)
     offset = first_out - first_cell * up
     return resample(source_S, rate_hz=rate_hz)[offset : offset + num_out] + drifting_S
 

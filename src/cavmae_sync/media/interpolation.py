@@ -1,6 +1,6 @@
-"""Samples between samples: sound whose clock runs a little fast or slow, read at any times.
+"""Interpolation between samples, for sound whose clock runs a little fast or slow.
 
-Shapes: S samples wanted, N samples there, P phases and T taps of the filter.
+Shapes: S samples wanted, N samples given, P phases and T taps of the filter.
 """
 
 from functools import cache
@@ -9,34 +9,36 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-_REACH: Final = 16  # samples on either side
+_REACH: Final = 16  # samples to either side of a place
 _KAISER_BETA: Final = 8.0  # side lobes 80 dB down
-_NUM_PHASES: Final = 4096  # places between two samples, nearer than 16 bits can tell below 1 kHz
-_AT_ONCE: Final = 1 << 16
+_NUM_PHASES: Final = 4096  # places between two samples: below 1 kHz, finer than a step of 16 bits
+_AT_ONCE: Final = 1 << 16  # places; bounds memory
 
 
-def read_between(samples_N: NDArray[np.float32], places_S: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Values at fractional places, by a sinc under a Kaiser window; silence outside.
+def interpolate(samples_N: NDArray[np.float32], places_S: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Interpolate at fractional places, by a sinc under a Kaiser window; silence outside.
 
     Args:
         samples_N: Sound, float32.
-        places_S: Where to read, in samples from the first; need not be in order.
+        places_S: Places, in samples from the first; need not be in order.
 
     Returns:
         float32 [S].
 
-    >>> read_between(np.ones(100, np.float32), np.array([50.0, -40.0])).round(6).tolist()
+    >>> interpolate(np.ones(100, np.float32), np.array([50.0, -40.0])).round(6).tolist()
     [1.0, 0.0]
     """
     padded_N = np.pad(samples_N, 2 * _REACH)
     parts = [
-        _read(padded_N, places_S[first : first + _AT_ONCE], samples_N.size)
+        _interpolate(padded_N, places_S[first : first + _AT_ONCE], samples_N.size)
         for first in range(0, places_S.size, _AT_ONCE)
     ]
     return np.concatenate([np.zeros(0, np.float32), *parts])
 
 
-def _read(padded_N: NDArray[np.float32], places_S: NDArray[np.float64], size: int) -> NDArray[np.float32]:
+def _interpolate(
+    padded_N: NDArray[np.float32], places_S: NDArray[np.float64], size: int
+) -> NDArray[np.float32]:
     inside_S = np.clip(places_S, 0.0, max(size - 1, 0))
     whole_S, phase_S = np.divmod(np.rint(inside_S * _NUM_PHASES).astype(np.int64), _NUM_PHASES)
     values_ST = np.lib.stride_tricks.sliding_window_view(padded_N, 2 * _REACH)[whole_S + _REACH + 1]

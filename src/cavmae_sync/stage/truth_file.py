@@ -1,4 +1,4 @@
-"""Truth on disk: one Parquet file, one row for each clip, and a reader of single clips."""
+"""Truth on disk: a Parquet file with one row for each clip, its writer, and a reader of single clips."""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -59,19 +59,19 @@ class StageTruth(Mapping[str, ClipTruth]):
     """Truth of all clips of a stage, by video id. Clips are read when asked for, one row group each."""
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        """Opens `truth.parquet` in the folder of a stage.
+        """Open `truth.parquet` in the folder of a stage.
 
         Raises:
-            DatasetError: There is none, or it is not of this version.
+            DatasetError: The file is missing, damaged, or of another version.
         """
         self._folder = Path(folder)
         path = self._folder / "truth.parquet"
         if not path.is_file():
             raise DatasetError(
-                f"{folder} has no truth.parquet. Either it is no stage, or making it was interrupted: "
+                f"{folder} has no truth.parquet. Either it is not a stage, or making it was interrupted: "
                 f"run the same command again to finish it."
             )
-        with self._damage_told():
+        with self._naming_file():
             self._file = pq.ParquetFile(path, page_checksum_verification=True)
             if not self._file.schema_arrow.equals(TRUTH_SCHEMA):
                 raise DatasetError(f"{path} is of another version. Make the stage again in a new folder.")
@@ -83,7 +83,7 @@ class StageTruth(Mapping[str, ClipTruth]):
     def __getitem__(self, video_id: str) -> ClipTruth:
         """Truth of one clip."""
         row = self._row_of[video_id]
-        with self._damage_told(f", clip {video_id}"):
+        with self._naming_file(f", clip {video_id}"):
             return _from_row(self._file.read_row_group(row).to_pylist()[0])
 
     def __iter__(self) -> Iterator[str]:
@@ -94,28 +94,29 @@ class StageTruth(Mapping[str, ClipTruth]):
         """Number of clips."""
         return len(self._row_of)
 
-    def of_clip(self, clip: ClipRow) -> ClipTruth:
+    def for_clip(self, clip: ClipRow) -> ClipTruth:
         """Truth of a clip that was prepared from this stage; times in it count from the start of the file.
 
         Raises:
-            DatasetError: The clip comes from elsewhere.
+            DatasetError: The clip was not prepared from this stage.
         """
         video_id = PurePosixPath(clip.source).stem
         if video_id not in self._row_of:
             raise DatasetError(
-                f"clip {clip.id} was prepared from {clip.source}, of which {self._folder} knows nothing. "
+                f"Clip {clip.id} was prepared from {clip.source}, which is not in the stage {self._folder}. "
                 "Give the stage that the dataset was prepared from."
             )
         return self[video_id]
 
     def labels(self) -> dict[str, tuple[str, ...]]:
         """Labels of all clips, without reading the rest."""
-        with self._damage_told(", labels"):
+        with self._naming_file(", labels"):
             rows = self._file.read(columns=["video_id", "labels"]).to_pylist()
             return {row["video_id"]: tuple(row["labels"]) for row in rows}
 
     @contextmanager
-    def _damage_told(self, what: str = "") -> Iterator[None]:
+    def _naming_file(self, what: str = "") -> Iterator[None]:
+        """Turn any failure to read into an error that names the file."""
         try:
             yield
         except (pa.ArrowException, OSError, ValueError, TypeError, LookupError, MemoryError) as error:
@@ -125,12 +126,12 @@ class StageTruth(Mapping[str, ClipTruth]):
 
 
 def open_writer(path: Path) -> pq.ParquetWriter:
-    """For rows of truth."""
+    """Open a Parquet writer for rows of truth."""
     return pq.ParquetWriter(path, TRUTH_SCHEMA, compression="zstd", write_page_checksum=True)
 
 
 def write_truth(path: Path, clips: Iterable[pa.Table]) -> None:
-    """Writes clips, each a table of one row, as one file with a row group each; whole or not at all."""
+    """Write clips, each a table of one row, as one file with a row group each; whole or not at all."""
     with written_whole(path) as part, open_writer(part) as writer:
         for clip in clips:
             writer.write_table(clip)

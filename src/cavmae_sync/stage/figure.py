@@ -1,4 +1,4 @@
-"""A clip with its truth on one sheet: frames with outlined objects, spectrogram, events and loudness in time.
+"""Figure of a clip with its truth: frames with outlined objects, spectrogram, events and loudness over time.
 
 Shape letters: T frames, H W pixels, C channels, S samples.
 """
@@ -13,24 +13,24 @@ from numpy.typing import NDArray
 
 from cavmae_sync.media import read_clip
 from cavmae_sync.paper import SAMPLE_RATE_HZ
-from cavmae_sync.stage.table import StageTruth
 from cavmae_sync.stage.truth import ClipTruth
+from cavmae_sync.stage.truth_file import StageTruth
 
 _COLOURS: Final = ("#ffb000", "#40c4ff", "#ff5c8a", "#7ee081", "#c792ea", "#f5f5f5")
 _PAPER: Final = "#15171c"
 _INK: Final = "#e6e8ec"
 
 
-def draw_stage_clip(folder: Path, video_id: str, *, num_frames: int = 8) -> Figure:
-    """Draws a clip of a stage as its file shows it, with its truth.
+def stage_clip_figure(folder: Path, video_id: str, *, num_frames: int = 8) -> Figure:
+    """Draw a clip of a stage, read from its file, with its truth.
 
     Args:
         folder: The stage.
         video_id: One of its clips.
-        num_frames: Frames shown; each stands above its time in the spectrogram.
+        num_frames: Number of frames shown; each stands above its time in the spectrogram.
 
     Raises:
-        DatasetError: The folder is no finished stage.
+        DatasetError: The folder is not a finished stage.
         MediaError: The clip's file cannot be read.
     """
     truth = StageTruth(folder)[video_id]
@@ -40,7 +40,7 @@ def draw_stage_clip(folder: Path, video_id: str, *, num_frames: int = 8) -> Figu
         num_frames=num_frames,
         sampling="uniform_center",
     )
-    return draw_contact_sheet(
+    return contact_sheet_figure(
         truth,
         frames_THWC=clip.frames_THWC,
         frame_seconds_T=clip.frame_seconds_T,
@@ -48,19 +48,19 @@ def draw_stage_clip(folder: Path, video_id: str, *, num_frames: int = 8) -> Figu
     )
 
 
-def draw_contact_sheet(
+def contact_sheet_figure(
     truth: ClipTruth,
     *,
     frames_THWC: NDArray[np.uint8],
     frame_seconds_T: NDArray[np.float64],
     waveform_S: NDArray[np.float32],
 ) -> Figure:
-    """Draws some frames of a clip, its sound and its truth.
+    """Draw some frames of a clip, its sound and its truth.
 
     Outlines are thick around objects that are heard in the frame and thin around those that are not.
 
     Args:
-        truth: What is true about the clip.
+        truth: Truth about the clip.
         frames_THWC: The frames to show, uint8, from left to right.
         frame_seconds_T: Their times from the start of the clip, float64.
         waveform_S: The whole sound, float32 at 16 kHz.
@@ -73,8 +73,8 @@ def draw_contact_sheet(
     figure = Figure(figsize=(1.75 * num_frames, height), facecolor=_PAPER)
     figure.suptitle(_title(truth), color=_INK, fontsize=11, x=0.01, y=1 - 0.04 / height, ha="left", va="top")
     rows = figure.add_gridspec(3, 1, height_ratios=(1.75, 1.7, 0.25 + 0.42 * len(truth.objects)), hspace=0.06)
-    pictures = rows[0].subgridspec(1, num_frames, wspace=0.04).subplots(squeeze=False)[0]
-    for axes, frame_HWC, seconds in zip(pictures, frames_THWC, frame_seconds_T, strict=True):
+    frame_axes = rows[0].subgridspec(1, num_frames, wspace=0.04).subplots(squeeze=False)[0]
+    for axes, frame_HWC, seconds in zip(frame_axes, frames_THWC, frame_seconds_T, strict=True):
         _draw_frame(axes, truth, frame_HWC, float(seconds))
     spectrogram, events = figure.add_subplot(rows[1]), figure.add_subplot(rows[2])
     _draw_spectrogram(spectrogram, waveform_S, truth.duration_seconds)
@@ -84,8 +84,8 @@ def draw_contact_sheet(
 
 
 def _title(truth: ClipTruth) -> str:
-    spoilt = "" if truth.control == "none" else f", control {truth.control}"
-    return f"{truth.video_id} ({truth.variant}{spoilt}): {', '.join(truth.labels)}"
+    control = "" if truth.control == "none" else f", control {truth.control}"
+    return f"{truth.video_id} ({truth.variant}{control}): {', '.join(truth.labels)}"
 
 
 def _draw_frame(axes: Axes, truth: ClipTruth, frame_HWC: NDArray[np.uint8], seconds: float) -> None:
@@ -102,7 +102,7 @@ def _draw_frame(axes: Axes, truth: ClipTruth, frame_HWC: NDArray[np.uint8], seco
 
 
 def _draw_spectrogram(axes: Axes, waveform_S: NDArray[np.float32], duration_seconds: float) -> None:
-    # A floor of -100 dB: digital silence would be minus infinity.
+    # A pseudo-random floor of -100 dB: digital silence would be minus infinity.
     floored_S = waveform_S + 1e-5 * np.sign(np.sin(np.arange(len(waveform_S)) ** 2))
     axes.specgram(floored_S, NFFT=512, Fs=SAMPLE_RATE_HZ, noverlap=352, cmap="magma", vmin=-110, vmax=-35)
     axes.set_yscale("symlog", linthresh=400)

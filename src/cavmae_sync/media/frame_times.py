@@ -1,27 +1,27 @@
-"""When pictures begin and where they end, learnt from packets a little ahead of decoding."""
+"""Frames of each clip: when they begin and end, read from packets a little ahead of decoding."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from cavmae_sync.errors import DecodeError
-from cavmae_sync.media.decode import PictureTime
+from cavmae_sync.media.video_frames import FrameTime
 
 #: Containers round times to a tick, at most a millisecond (Matroska).
 SLACK_SECONDS = 1e-3
-# Files hold pictures in decoding order; no codec moves one by more than 16 places.
+# Files store frames in decoding order; no codec moves one by more than 16 places.
 _MAX_REORDER = 16
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Stretch:
-    """A stretch of picture: where it starts, how long it is, and how its pictures lie in it.
+class ClipTiming:
+    """Timing of a clip: where it starts, how long it is, and how its frames lie in it.
 
     Attributes:
-        start_seconds: On the file's timeline.
-        duration_seconds: What there is of the length asked for; may be zero or less past the end.
-        last_frame_seconds: When the last picture that begins in it begins, from its start.
-        frame_period_seconds: Mean time between its pictures.
+        start_seconds: Start on the file's timeline.
+        duration_seconds: Length that the video has of the length asked for; may be zero or less past its end.
+        last_frame_seconds: Start of the last frame that begins in the clip, from clip start.
+        frame_period_seconds: Mean time between its frames.
     """
 
     start_seconds: float
@@ -30,24 +30,29 @@ class Stretch:
     frame_period_seconds: float
 
 
-class Timeline:
-    """Reads picture times forwards and keeps those of the stretch in use."""
+class FrameTimes:
+    """Times of a file's frames, read forwards; only those of the clip in use are kept.
 
-    def __init__(self, times: Iterator[PictureTime], *, path: Path) -> None:
+    Attributes:
+        first_seconds: When players show the first frame.
+    """
+
+    def __init__(self, times: Iterator[FrameTime], *, path: Path) -> None:
         self._times = times
         self._seconds: list[float] = []
         self._stop = 0.0
         self._is_complete = False
         first = next(times, None)
         if first is None:
-            raise DecodeError(f"{path} has a video stream without a key picture. Remove it from the list.")
+            raise DecodeError(f"{path} has a video stream without a key frame. Remove it.")
         self._add(first)
-        # Players show the first picture at once; an offset shorter than itself is encoder delay of the sound.
+        # Players show the first frame at once: an offset shorter than one frame is only encoder delay of the
+        # sound.
         is_at_zero = first.seconds <= first.stop_seconds - first.seconds + SLACK_SECONDS
         self.first_seconds = 0.0 if is_at_zero else first.seconds
 
-    def stretch(self, *, start_seconds: float, length_seconds: float) -> Stretch:
-        """The stretch from `start_seconds` on; starts must not go backwards."""
+    def clip_timing(self, *, start_seconds: float, length_seconds: float) -> ClipTiming:
+        """Timing of the clip that starts at `start_seconds`; starts must not go backwards."""
         self._seconds = [seconds for seconds in self._seconds if seconds > start_seconds - SLACK_SECONDS]
         stop = start_seconds + length_seconds
         self._read_past(stop)
@@ -56,7 +61,7 @@ class Timeline:
             seconds - start_seconds for seconds in self._seconds if seconds < stop - SLACK_SECONDS
         )
         has_period = len(inside) > 1 and inside[-1] > inside[0]
-        return Stretch(
+        return ClipTiming(
             start_seconds=start_seconds,
             duration_seconds=duration,
             last_frame_seconds=max(inside[-1], 0.0) if inside else 0.0,
@@ -73,6 +78,6 @@ class Timeline:
                 self._add(item)
                 num_beyond += item.seconds >= stop
 
-    def _add(self, item: PictureTime) -> None:
+    def _add(self, item: FrameTime) -> None:
         self._seconds.append(item.seconds)
         self._stop = max(self._stop, item.stop_seconds)

@@ -3,18 +3,18 @@
 import numpy as np
 import pytest
 
-from cavmae_sync.media.soundclock import Run, runs_of
+from cavmae_sync.media.sound_clock import SoundRun, sound_runs
 
 CHUNK = 0.02
 TRUE = np.arange(3000) * CHUNK  # a minute
 
 
-def runs(stamps: np.ndarray, *, from_start: bool = False) -> list[Run]:
+def runs(stamps: np.ndarray, *, from_start: bool = False) -> list[SoundRun]:
     given = [None if np.isnan(stamp) else float(stamp) for stamp in stamps]
-    return runs_of(given, np.full(len(given), CHUNK), from_start=from_start)
+    return sound_runs(given, np.full(len(given), CHUNK), from_start=from_start)
 
 
-def heard(found: list[Run]) -> np.ndarray:
+def heard(found: list[SoundRun]) -> np.ndarray:
     """When each chunk was heard."""
     return np.array(
         [run.seconds_of((index - run.first) * CHUNK) for run in found for index in range(run.first, run.stop)]
@@ -30,7 +30,7 @@ def test_stamps_that_are_right_are_kept():
 def test_stamps_rounded_to_a_tick_are_one_steady_run():
     length = 1024 / 44_100
     stamps = np.round(np.arange(2500) * length, 3)
-    (run,) = runs_of(stamps.tolist(), np.full(2500, length), from_start=True)
+    (run,) = sound_runs(stamps.tolist(), np.full(2500, length), from_start=True)
     assert run.is_steady
     assert run.seconds_of(0.0) == pytest.approx(0.0, abs=5e-5)
 

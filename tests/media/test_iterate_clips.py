@@ -57,17 +57,17 @@ def test_a_rest_shorter_than_a_second_is_left_out(film: Callable[..., Path]):
     assert read_numbers(with_rest[-1].frames_THWC) == [150, 169]
 
 
-def test_starts_where_the_picture_starts(odd: Callable[[str], Path]):
+def test_starts_where_the_video_starts(odd: Callable[[str], Path]):
     starts = [clip.start_seconds for clip in iterate_clips(odd("28"), clip_seconds=1.0, num_frames=2)]
     assert starts == [1.5, 2.5, 3.5]
 
 
 def test_a_file_that_is_too_short(odd: Callable[[str], Path]):
     with pytest.raises(
-        ClipTooShortError, match=r"has 0\.300 s of picture from 0\.000 s on, but at least 1\.000 s"
+        ClipTooShortError, match=r"has 0\.300 s of video from 0\.000 s on, but at least 1\.000 s"
     ):
         list(iterate_clips(odd("07")))
-    with pytest.raises(ClipTooShortError, match=r"has 0\.000 s of picture from 9\.000 s on"):
+    with pytest.raises(ClipTooShortError, match=r"has 0\.000 s of video from 9\.000 s on"):
         read_clip(odd("00"), start_seconds=9.0)
 
 

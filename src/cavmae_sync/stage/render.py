@@ -1,4 +1,4 @@
-"""A scene -> its frames and, for every frame, which object each pixel shows.
+"""Renderer of scenes: frames and, for every frame, the object at each pixel.
 
 Shape letters: O actors that are seen, T frames, H W pixels, C channels.
 """
@@ -17,7 +17,7 @@ from cavmae_sync.stage.scene import Actor, Scene
 
 #: Longest side of the smallest and of the largest object at its loudest, as a share of the frame's side.
 SIZE_SHARES: Final = (0.36, 0.64)
-_NUM_LEVELS: Final = 12
+_NUM_LEVELS: Final = 12  # of loudness: a sprite is drawn once for each level, not once for each frame
 _QUIET_SCALE: Final = 0.82
 _QUIET_BRIGHTNESS: Final = 0.62
 _GLOW: Final = 0.8
@@ -25,12 +25,12 @@ _MARGIN: Final = 0.2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Picture:
-    """Frames of a clip and what they show.
+class RenderedFrames:
+    """Frames of a clip and the objects in them.
 
     Attributes:
         frames_THWC: uint8.
-        object_map_THW: uint8; 0 is the background, n the n-th actor, the front one where two overlap.
+        object_map_THW: uint8; 0 is the background, n the n-th actor; where two overlap, the front one.
         full_area_OT: int64; pixels each actor would have if nothing hid it and the frame had no edge.
     """
 
@@ -39,39 +39,41 @@ class Picture:
     full_area_OT: NDArray[np.int64]
 
 
-def render(scene: Scene, *, config: StageConfig, pack: Pack, loudness_OT: NDArray[np.float32]) -> Picture:
-    """Draws a scene.
+def render(
+    scene: Scene, *, config: StageConfig, pack: Pack, loudness_OT: NDArray[np.float32]
+) -> RenderedFrames:
+    """Draw a scene.
 
     Args:
-        scene: The plan.
+        scene: The plan of the clip.
         config: Size and rate of the frames, pulse, and the control `flipped`.
-        pack: Draws the objects.
+        pack: Source of the drawings.
         loudness_OT: Loudness of each actor at each frame, which the pulse follows.
     """
     pixels, num_frames = config.frame_pixels, config.num_frames
     backdrop = draw_backdrop(pixels, generator=np.random.default_rng(scene.backdrop_seed))
     frames_THWC = np.repeat(backdrop[None], num_frames, axis=0)
     object_map_THW = np.zeros((num_frames, pixels, pixels), np.uint8)
-    seen = [actor for actor in scene.actors if actor.path is not None]
+    seen = [actor for actor in scene.actors if actor.trajectory is not None]
     full_area_OT = np.zeros((len(seen), num_frames), np.int64)
     progress_T = np.arange(num_frames) / num_frames
     for number, actor in enumerate(seen):
-        costume = _Costume(
+        sprites = _SpriteCache(
             pack.draw(actor.thing), _share(actor) * pixels, has_pulse=config.pulse == "loudness"
         )
         centers_T2 = _centers(actor, progress_T) * pixels
         for index, (center, level) in enumerate(zip(centers_T2, loudness_OT[number], strict=True)):
-            sprite = costume.at(float(level))
+            sprite = sprites.at(float(level))
             full_area_OT[number, index] = sprite.area
             _paste(sprite, frames_THWC[index], object_map_THW[index], center=center, number=number + 1)
     if config.control == "flipped":
         frames_THWC, object_map_THW = frames_THWC[:, :, ::-1].copy(), object_map_THW[:, :, ::-1].copy()
-    return Picture(frames_THWC=frames_THWC, object_map_THW=object_map_THW, full_area_OT=full_area_OT)
+    return RenderedFrames(frames_THWC=frames_THWC, object_map_THW=object_map_THW, full_area_OT=full_area_OT)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Sprite:
-    """An object ready to paste: colour times opacity, what remains of the background, and its own pixels."""
+    """An object ready to paste: colour times opacity, share of the background that remains, its mask."""
 
     colour_HWC: NDArray[np.uint16]
     remainder_HW1: NDArray[np.uint16]
@@ -79,8 +81,8 @@ class _Sprite:
     area: int
 
 
-class _Costume:
-    """One object at every loudness it needs, drawn when first asked for."""
+class _SpriteCache:
+    """Sprites of one object at every loudness it needs, each drawn when first asked for."""
 
     def __init__(self, rgba: NDArray[np.uint8], longest_side: float, *, has_pulse: bool) -> None:
         margin = round(_MARGIN * max(rgba.shape[:2]))
@@ -90,7 +92,7 @@ class _Costume:
         self._sprites: dict[int, _Sprite] = {}
 
     def at(self, loudness: float) -> _Sprite:
-        # The root makes soft sounds visible and keeps an object lit between two hits.
+        # The square root makes soft sounds visible and keeps an object lit between two hits.
         level = round(min(loudness, 1.0) ** 0.5 * _NUM_LEVELS) if self.has_pulse else _NUM_LEVELS
         if level not in self._sprites:
             self._sprites[level] = self._draw(level / _NUM_LEVELS)
@@ -124,9 +126,9 @@ def _share(actor: Actor) -> float:
 
 
 def _centers(actor: Actor, progress_T: NDArray[np.float64]) -> NDArray[np.float64]:
-    if actor.path is None:
-        raise ValueError(f"{actor.thing.name} is never seen, so it has no way to follow")
-    return actor.path.centers(progress_T)
+    if actor.trajectory is None:
+        raise ValueError(f"{actor.thing.name} is never seen, so it has no trajectory")
+    return actor.trajectory.centers(progress_T)
 
 
 def _paste(
@@ -137,7 +139,7 @@ def _paste(
     center: NDArray[np.float64],
     number: int,
 ) -> None:
-    """Puts a sprite onto a frame and its number onto the map, in place; what lies outside is cut off."""
+    """Paste a sprite onto a frame and its number onto the map, in place; parts outside are cut off."""
     height, width = sprite.mask_HW.shape
     left, top = round(float(center[0]) - width / 2), round(float(center[1]) - height / 2)
     rows = slice(max(top, 0), max(min(top + height, frame_HWC.shape[0]), 0))
