@@ -30,12 +30,12 @@ from cavmae_sync.stage import StageTruth
 from cavmae_sync.tasks import untrained
 from cavmae_sync.tasks.classification.features import FeatureConfig, embed_features
 from cavmae_sync.tasks.classification.probing import run_probing
-from cavmae_sync.tasks.localization.evaluate import evaluate_segmentation
+from cavmae_sync.tasks.localization.evaluate import SegmentationConfig, evaluate_segmentation
 from cavmae_sync.tasks.localization.heat_maps import heat_maps, upscaled
 from cavmae_sync.tasks.localization.localize_video import localize
 from cavmae_sync.tasks.localization.stage_examples import StageExamples
 from cavmae_sync.tasks.reconstruction.reconstruct_video import inpaint_video
-from cavmae_sync.tasks.retrieval import evaluate_retrieval
+from cavmae_sync.tasks.retrieval import RetrievalConfig, evaluate_retrieval
 from cavmae_sync.tasks.temporal.evaluate import TemporalTask, evaluate_temporal
 from cavmae_sync.tasks.temporal.segment_video import SegmentingConfig, segment_video
 from cavmae_sync.training import Callbacks, PretrainConfig, Pretraining, RunFolder, World, read_metrics
@@ -103,7 +103,7 @@ class Exercises:
         return self.pretraining(losses=LossConfig(contrast=contrast), masking=MaskingConfig(audio_mode="tf"))
 
     def embedding_and_retrieval(self) -> Numbers:
-        report = evaluate_retrieval(self.embedder(), self.clips, num_bootstrap=0)
+        report = evaluate_retrieval(self.embedder(), self.clips, RetrievalConfig(num_bootstrap=0))
         embeddings = self.embedder().embed_dataset(self.clips)
         return [*_flat(embeddings.audio_NTD), *_flat(embeddings.visual_NTD), len(report.metrics)]
 
@@ -170,7 +170,7 @@ class Exercises:
 
     def segmentation(self) -> Numbers:
         examples = StageExamples(self.clips, StageTruth(self.stage))
-        report = evaluate_segmentation(self.embedder(), examples, num_bootstrap=5)
+        report = evaluate_segmentation(self.embedder(), examples, SegmentationConfig(num_bootstrap=5))
         return [value.value for value in report.metrics.values()]
 
     def temporal_segmentation(self) -> Numbers:

@@ -14,7 +14,7 @@ from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig
 from cavmae_sync.stage import StageTruth
 from cavmae_sync.tasks.classification.feature_files import open_features
 from cavmae_sync.tasks.localization.ade20k import SoundPrompted
-from cavmae_sync.tasks.localization.evaluate import segmentation_report
+from cavmae_sync.tasks.localization.evaluate import SegmentationConfig, segmentation_report
 from cavmae_sync.tasks.localization.map_files import read_maps, row_ids
 from cavmae_sync.tasks.localization.stage_examples import StageExamples
 from cavmae_sync.tasks.retrieval import open_embeddings, retrieval_report
@@ -97,7 +97,8 @@ def test_the_maps_of_any_model_are_written_and_measured(prepared, stage_folder, 
     examples = StageExamples(prepared, StageTruth(stage_folder))
     maps = read_maps(Path("maps.npz"), examples)
     assert (maps.said_by, maps.maps[0].shape) == ("DenseAV", (14, 14))
-    assert segmentation_report(maps, examples, num_bootstrap=0).counts["maps_of_other_questions"] == 0
+    report = segmentation_report(maps, examples, SegmentationConfig(num_bootstrap=0))
+    assert report.counts["maps_of_other_questions"] == 0
 
 
 def test_the_questions_of_ade20k_are_opened_as_written(
@@ -114,7 +115,8 @@ def test_the_questions_of_ade20k_are_opened_as_written(
     names["locate"] = lambda picture_HWC, *_: picture_HWC[:8, :8, 0] / 255
     exec("maps = []" + measuring, names)
     examples = names["examples"]
-    report = segmentation_report(read_maps(here / "maps.npz", examples), examples, num_bootstrap=0)
+    maps = read_maps(here / "maps.npz", examples)
+    report = segmentation_report(maps, examples, SegmentationConfig(num_bootstrap=0))
     assert report.counts["rows"] == 3
 
 

@@ -12,7 +12,7 @@ from cavmae_sync.figures import curve_figure, save_figure, training_curves
 from cavmae_sync.figures.style import new_figure, time_axis
 from cavmae_sync.figures.tables import Series, table_figure
 from cavmae_sync.tasks.reconstruction.figure import Reconstruction, reconstruction_figure
-from cavmae_sync.tasks.retrieval import evaluate_retrieval
+from cavmae_sync.tasks.retrieval import RetrievalConfig, evaluate_retrieval
 from cavmae_sync.tasks.retrieval.matches_figure import matches_figure, nearest
 from cavmae_sync.tasks.retrieval.similarity_figure import (
     clip_figure,
@@ -131,7 +131,7 @@ def test_nearest_items_come_first_and_broken_scores_last():
 
 @pytest.mark.parametrize("direction", ["audio_to_visual", "visual_to_audio"])
 def test_matches_outline_the_own_clip_in_words_too(saved, embedder, clips, direction):
-    report = evaluate_retrieval(embedder, clips, num_bootstrap=2)
+    report = evaluate_retrieval(embedder, clips, RetrievalConfig(num_bootstrap=2))
     texts = saved(matches_figure(report, clips, queries=[0, 1], direction=direction))
     assert sum(text.endswith("own clip") for text in texts) == 2
     assert sum("own clip at\nplace" in text for text in texts) == 2
@@ -139,7 +139,7 @@ def test_matches_outline_the_own_clip_in_words_too(saved, embedder, clips, direc
 
 
 def test_matches_refuse_other_clips_and_no_query(embedder, clips):
-    report = evaluate_retrieval(embedder, clips, num_bootstrap=2)
+    report = evaluate_retrieval(embedder, clips, RetrievalConfig(num_bootstrap=2))
     with pytest.raises(ValueError, match="not the clips of the report"):
         matches_figure(report, clips.head(1), queries=[0])
     with pytest.raises(ValueError, match="at least one query"):

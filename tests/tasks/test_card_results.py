@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from cavmae_sync.config import Config
 from cavmae_sync.errors import ConfigError
 from cavmae_sync.tasks import Report
 from cavmae_sync.tasks.card_results import results_markdown
@@ -18,7 +19,7 @@ def report(weights: str = OURS, **changes: Any) -> dict[str, Any]:
         "median_rank": Value(value=7, unit="rank"),
     }
     made = Report(
-        name="retrieval", metrics=metrics, counts={"queries": 100, "substitutions": 0}, config={},
+        name="retrieval", metrics=metrics, counts={"queries": 100}, config=Config(),
         weights=weights, clip_list="c" * 64,
     )  # fmt: skip
     return made.to_dict() | changes

@@ -139,12 +139,12 @@ def _of_maps(
 
 
 def _measured(controls: "Iterable[ScoreMaps]", examples: "Examples") -> "list[SegmentationReport]":
-    from cavmae_sync.tasks.localization.evaluate import segmentation_report
+    from cavmae_sync.tasks.localization.evaluate import SegmentationConfig, segmentation_report
 
     reports: list[SegmentationReport] = []
     with show_progress("controls") as advance:
         for number, maps in enumerate(controls, start=1):
-            reports.append(segmentation_report(maps, examples, num_bootstrap=0))
+            reports.append(segmentation_report(maps, examples, SegmentationConfig(num_bootstrap=0)))
             advance(number, max(number, 9), maps.said_by)
     return reports
 
@@ -183,7 +183,7 @@ def _stage(
 
 def _print(report: "SegmentationReport", controls: "list[SegmentationReport]", *, as_json: bool) -> None:
     if as_json:
-        of_controls = {control.config["said_by"]: control.to_dict() for control in controls}
+        of_controls = {control.maps.said_by: control.to_dict() for control in controls}
         whole = {**report.to_dict(), **({"controls": of_controls} if controls else {})}
         print_lines(json.dumps(whole, indent=2, allow_nan=False, ensure_ascii=False))
         return
@@ -203,5 +203,5 @@ def _comparison(reports: "Iterable[SegmentationReport]") -> Table:
     for report in reports:
         values = (report.metrics.get(name) for name in names)
         texts = ("" if value is None else value.text() for value in values)
-        table.add_row(str(report.config["said_by"]).replace("_", " "), *texts)
+        table.add_row(report.maps.said_by.replace("_", " "), *texts)
     return table

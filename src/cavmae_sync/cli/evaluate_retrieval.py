@@ -167,17 +167,17 @@ def _of_model(
     with_controls: bool,
 ) -> "dict[str, RetrievalReport]":
     from cavmae_sync.tasks import untrained
-    from cavmae_sync.tasks.retrieval import evaluate_retrieval, retrieval_oracle
+    from cavmae_sync.tasks.retrieval import RetrievalConfig, evaluate_retrieval, retrieval_oracle
 
+    config = RetrievalConfig(aggregation=aggregation, ties=ties)
     with show_progress("embedding clips") as advance:
 
         def report_of(model: "Embedder") -> "RetrievalReport":
             return evaluate_retrieval(
                 model,
                 clips,
+                config,
                 frame=frame,
-                aggregation=aggregation,
-                ties=ties,
                 num_workers=num_workers,
                 on_progress=lambda done, total: advance(done, total, ""),
             )
@@ -203,6 +203,7 @@ def _of_files(
     """By the name of the encoder, then by what was measured; and the gallery to compare with."""
     from cavmae_sync.embedding import first_clips
     from cavmae_sync.tasks.retrieval import (
+        RetrievalConfig,
         open_embeddings,
         retrieval_oracle,
         retrieval_report,
@@ -222,7 +223,7 @@ def _of_files(
                 vectors = first_clips(vectors, num_clips)
             gallery = Gallery(wanted=wanted, missing=missing)
             chosen = vectors if frame is None else vectors.at_frame(frame)
-            report = retrieval_report(chosen, aggregation=aggregation, ties=ties)
+            report = retrieval_report(chosen, RetrievalConfig(aggregation=aggregation, ties=ties))
             reports[name] = {"model": report}
             if with_controls:
                 reports[name] |= {"shuffled": retrieval_shuffled(report), "oracle": retrieval_oracle(report)}

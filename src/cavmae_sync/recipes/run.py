@@ -19,7 +19,7 @@ from cavmae_sync.embedding.device import device_of
 from cavmae_sync.errors import TrainingError
 from cavmae_sync.model import CAVMAESync
 from cavmae_sync.tasks.reconstruction.reconstruct import figure_of_reconstruction, rasterize
-from cavmae_sync.tasks.retrieval import evaluate_retrieval
+from cavmae_sync.tasks.retrieval import RetrievalConfig, evaluate_retrieval
 from cavmae_sync.training import (
     Callbacks,
     PretrainConfig,
@@ -220,7 +220,7 @@ def _with_retrieval(
 
     def retrieval(model: CAVMAESync) -> Mapping[str, float]:
         embedder = Embedder(model, device=device_of(model), representation=compared)
-        report = evaluate_retrieval(embedder, gallery, num_bootstrap=0)
+        report = evaluate_retrieval(embedder, gallery, RetrievalConfig(num_bootstrap=0))
         return {name: value.value for name, value in report.metrics.items()}
 
     return replace(

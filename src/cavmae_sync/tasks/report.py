@@ -1,13 +1,14 @@
-"""The result of an evaluation: numbers, how sure they are, and what they were measured with."""
+"""Result of an evaluation: numbers, their confidence intervals, and what they were measured with."""
 
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal
 
 from rich.table import Table
 
+from cavmae_sync.config import Config
 from cavmae_sync.safe_text import table_caption, table_title
 
 #: "score" is any other number without a unit: d', the adjusted Rand index. "points" is a difference of two
@@ -75,46 +76,46 @@ def _text(value: float, unit: Unit) -> str:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Report:
-    """The result of an evaluation.
+    """Result of an evaluation. Each task has its own subclass, with the type of its configuration.
 
     Attributes:
         name: What was evaluated, for example "retrieval".
         metrics: By name, `group/metric` or `metric`.
-        counts: Numbers of things: queries, gallery, scores that are not a number. `substitutions`, data put
-            in the place of data that could not be read, must be there and must be 0; nothing here substitutes
-            data, so that it holds by construction.
-        config: Everything that was chosen, as JSON values.
+        counts: Numbers of things: queries, gallery, scores that are not a number.
+        config: Choices of the evaluation.
+        made_with: How the vectors, scores or maps that were measured were made, as JSON values. Written with
+            `config`, and never read back.
         weights: Fingerprint of the weights (`weights_fingerprint`).
         clip_list: Fingerprint of which clips were used, in order (`PreparedDataset.list_sha256`).
-
-    Raises:
-        ValueError: `substitutions` is missing or not 0.
     """
 
     name: str
     metrics: Mapping[str, Value]
     counts: Mapping[str, int]
-    config: Mapping[str, Any]
+    config: Config
+    made_with: Mapping[str, Any] = field(default_factory=dict)
     weights: str
     clip_list: str
-
-    def __post_init__(self) -> None:
-        if self.counts.get("substitutions") != 0:
-            raise ValueError(
-                f"A report counts substitutions, and they must be 0, got {self.counts.get('substitutions')}. "
-                "A result with replaced data is not a result."
-            )
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values only; fractions stay in [0, 1]."""
         return {
             "name": self.name,
             "metrics": {name: asdict(value) for name, value in self.metrics.items()},
-            "counts": dict(self.counts),
-            "config": dict(self.config),
+            "counts": self._all_counts(),
+            "config": self.settings(),
             "weights": self.weights,
             "clip_list": self.clip_list,
         }
+
+    def settings(self) -> dict[str, Any]:
+        """Everything that was chosen, as written under `config`: JSON values."""
+        return {**self.config.model_dump(mode="json"), **self.made_with}
+
+    def _all_counts(self) -> dict[str, int]:
+        # The published code puts zeros or another frame in the place of what it cannot read; here such a clip
+        # is refused. The field stays for readers of reports.
+        return {**self.counts, "substitutions": 0}
 
     def to_json(self) -> str:
         """One JSON object, indented, ending with a newline."""
@@ -148,12 +149,14 @@ class Report:
         return table
 
     def _caption(self) -> list[str]:
-        counts = ", ".join(f"{count} {_words(name)}" for name, count in self.counts.items())
-        choices = ", ".join(
-            f"{_words(name)} {value}" for name, value in self.config.items() if isinstance(value, str | int)
+        counts = ", ".join(f"{count} {_words(name)}" for name, count in self._all_counts().items())
+        settings = ", ".join(
+            f"{_words(name)} {value}"
+            for name, value in self.settings().items()
+            if isinstance(value, str | int)
         )
         hashes = f"weights {self.weights[:_PRINTED_DIGITS]}, clip list {self.clip_list[:_PRINTED_DIGITS]}"
-        return [counts, choices, hashes]
+        return [counts, settings, hashes]
 
 
 def _words(name: str) -> str:

@@ -15,7 +15,7 @@ from cavmae_sync.recipes.tables.datasets import ProbingLists, TableDatasets
 from cavmae_sync.recipes.tables.grids import TABLES, Measurement, find_table
 from cavmae_sync.recipes.tables.reproduce import Cell, Grid, GridReporter, ReproduceConfig, TableResult
 from cavmae_sync.recipes.tables.text import to_dict, to_markdown, to_picture
-from cavmae_sync.tasks.retrieval import evaluate_retrieval
+from cavmae_sync.tasks.retrieval import RetrievalConfig, evaluate_retrieval
 from cavmae_sync.weights import load_model
 
 TINY = ReproduceConfig(num_train_clips=4, num_test_clips=4, num_epochs=1)
@@ -41,7 +41,8 @@ def test_cells_are_what_retrieval_gives_by_itself(aggregations: TableResult, out
     embedder = Embedder(load_model(out / "runs/sync_base-16-frames/seed-0/weights.safetensors"))
     clips = PreparedDataset.open(out / "materials" / "data-test-16-frames")
     for row in aggregations.table.rows:
-        report = evaluate_retrieval(embedder, clips, aggregation=row.measurement.aggregation, num_bootstrap=0)
+        config = RetrievalConfig(aggregation=row.measurement.aggregation, num_bootstrap=0)
+        report = evaluate_retrieval(embedder, clips, config)
         for k in (1, 5, 10):
             expected = report.metrics[f"visual_to_audio/recall_at_{k}"].value
             assert aggregations.cells[row.name, f"stage R@{k}"].by_seed == {0: expected}

@@ -51,7 +51,7 @@ def test_what_is_left_of_a_file_is_planted_nowhere(stage_folder: Path, tmp_path:
     assert len(clips) == 28
     size = PlantedSize(num_videos=4, clips_per_video=2)
     report = evaluate_agreement(embedder, clips, size=size, config=SHORT)["model"]
-    assert report.config["clips_left_out"] == 14
+    assert report.made_with["clips_left_out"] == 14
     assert report.counts["reference_clips"] == 14 - 8
     assert report.clip_list == clips.subset(range(0, 28, 2)).list_sha256
 

@@ -7,16 +7,16 @@ import pytest
 import torch
 from rich.console import Console
 
-from cavmae_sync.tasks.classification import classification_report
+from cavmae_sync.tasks.classification import ClassificationConfig, classification_report
 
 CLASSES = ("drum", "flute", "dog")
-MADE_WITH = {"config": {"head": "linear"}, "weights": "b" * 64, "clip_list": "a" * 64}
+MADE_WITH = {"made_with": {"head": "linear"}, "weights": "b" * 64, "clip_list": "a" * 64}
 
 
-def report_of(scores_NC, is_true_NC, *, is_single_label=False, **more):
-    classes = CLASSES[: scores_NC.shape[1]]
-    more = {"classes": classes, "num_bootstrap": 50} | MADE_WITH | more
-    return classification_report(scores_NC, is_true_NC, is_single_label=is_single_label, **more)
+def report_of(scores_NC, is_true_NC, *, is_single_label=False, num_bootstrap=50, seed=0, **more):
+    more = {"classes": CLASSES[: scores_NC.shape[1]]} | MADE_WITH | more
+    config = ClassificationConfig(num_bootstrap=num_bootstrap, seed=seed)
+    return classification_report(scores_NC, is_true_NC, config, is_single_label=is_single_label, **more)
 
 
 def several_labels(num_clips=60, *, seed=0):
@@ -41,9 +41,9 @@ def test_several_labels_give_map_auc_and_d_prime():
         assert value.chance is not None
         assert value.chance < value.low < value.value < value.high
     assert report.metrics["d_prime"].unit == "score"
-    assert report.counts == {"clips": 60, "classes": 3, "classes_excluded": 0, "substitutions": 0}
+    assert report.counts == {"clips": 60, "classes": 3, "classes_excluded": 0}
     assert [score.name for score in report.class_scores] == list(CLASSES)
-    assert report.config["head"] == "linear"
+    assert report.settings()["head"] == "linear"
 
 
 def test_one_label_gives_accuracy_and_map():
@@ -54,7 +54,7 @@ def test_one_label_gives_accuracy_and_map():
     assert list(report.metrics) == ["accuracy", "mean_average_precision"]
     assert report.metrics["accuracy"].value == 4 / 5
     assert report.metrics["accuracy"].chance == 1 / 3
-    assert report.config["majority"] == {"class": "drum", "accuracy": 3 / 5}
+    assert report.settings()["majority"] == {"class": "drum", "accuracy": 3 / 5}
     assert "always 'drum' is right in 60.0 %" in printed(report.to_table())
 
 
@@ -63,7 +63,7 @@ def test_an_oracle_is_perfect(is_single_label):
     is_true_NC = torch.eye(3, dtype=torch.bool)[[0, 1, 2, 2, 1, 0, 1]]
     report = report_of(is_true_NC.float(), is_true_NC, is_single_label=is_single_label)
     assert {value.value for value in report.metrics.values()} == {1.0}
-    assert report.config["undefined"] == ([] if is_single_label else ["d_prime"])
+    assert report.undefined == (() if is_single_label else ("d_prime",))
     assert ("not defined for these clips: d_prime" in printed(report.to_table())) is not is_single_label
 
 
@@ -103,8 +103,8 @@ def test_classes_left_out_are_counted_and_named():
     is_true_NC[:, 1], is_true_NC[:, 2] = False, True
     report = report_of(scores_NC, is_true_NC)
     assert report.counts["classes_excluded"] == 1
-    assert report.config["classes_excluded"] == ["flute"]
-    assert report.config["classes_without_negatives"] == ["dog"]
+    assert report.classes_excluded == ("flute",)
+    assert report.classes_without_negatives == ("dog",)
     assert report.class_scores[1].average_precision is None
     assert report.class_scores[2].auc is None
     text = printed(report.to_table())
@@ -115,7 +115,7 @@ def test_classes_left_out_are_counted_and_named():
 def test_nothing_defined_leaves_everything_out():
     report = report_of(torch.rand(4, 2), torch.zeros(4, 2, dtype=torch.bool))
     assert report.metrics == {}
-    assert report.config["undefined"] == ["mean_average_precision", "auc", "d_prime"]
+    assert report.undefined == ("mean_average_precision", "auc", "d_prime")
     printed(report.to_table())
 
 

@@ -7,7 +7,7 @@ import torch
 
 from cavmae_sync.figures.style import drawable, save_figure
 from cavmae_sync.tasks.classification.classify_video import Stretches, VideoClasses
-from cavmae_sync.tasks.classification.evaluate import classification_report
+from cavmae_sync.tasks.classification.evaluate import ClassificationConfig, classification_report
 from cavmae_sync.tasks.classification.figures import (
     class_scores_figure,
     classes_over_time_figure,
@@ -32,10 +32,10 @@ def report_of(scores_NC, is_true_NC, *, names=None, is_single_label=False):
     return classification_report(
         scores_NC,
         is_true_NC,
+        ClassificationConfig(num_bootstrap=0),
         classes=names or [f"class {c}" for c in range(scores_NC.shape[1])],
         is_single_label=is_single_label,
-        num_bootstrap=0,
-        config={},
+        made_with={},
         weights="b" * 64,
         clip_list="a" * 64,
     )

@@ -83,7 +83,7 @@ def test_a_run_writes_everything_and_tells_the_same(embedder, prepared, tmp_path
     loaded.check_weights(weights_fingerprint(embedder.model))
     averaged = Probe.load(out / "averaged")
     assert not torch.equal(averaged.head.norm.bias, loaded.head.norm.bias)
-    assert result.averaged_report.config["weights_of"] == "mean of 2 epochs"
+    assert result.averaged_report.made_with["weights_of"] == "mean of 2 epochs"
 
 
 def test_a_run_is_never_overwritten(embedder, prepared, tmp_path: Path):
@@ -148,7 +148,7 @@ def test_classes_without_test_clips_are_left_out_and_named(embedder, prepared, t
     absent = {name for names in prepared.labels for name in names} - {
         name for names in test.labels for name in names
     }
-    assert set(result.report.config["classes_excluded"]) == absent != set()
+    assert set(result.report.classes_excluded) == absent != set()
 
 
 def test_labels_that_only_the_test_has_are_an_error(embedder, prepared, tmp_path: Path):
@@ -210,4 +210,4 @@ def test_clips_that_were_learned_from_are_not_measured_on(embedder, prepared, tm
         run_probing(embedder, asked, train=train, test=test, out=tmp_path / "probe")
     assert not (tmp_path / "probe").exists()
     result = run_probing(embedder, asked, train=train, test=test, out=tmp_path / "probe", allow_overlap=True)
-    assert result.report.config["test_clips_also_in_training"] == 2
+    assert result.report.made_with["test_clips_also_in_training"] == 2

@@ -107,7 +107,7 @@ def test_one_vector_a_clip_and_clips_of_no_use(lists, tmp_path: Path):
     report = run_outside_probing(given, config(*ONE_RATE), out=tmp_path / "p", device="cpu").reports[
         "last_epoch"
     ]
-    assert report.config["clips_of_the_file_not_used"] == 1
+    assert report.made_with["clips_of_the_file_not_used"] == 1
 
 
 def test_shuffled_features_are_those_of_the_same_lists(lists, tmp_path: Path):

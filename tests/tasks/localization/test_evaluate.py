@@ -24,7 +24,12 @@ from cavmae_sync.tasks.localization.controls import (
     segmentation_controls,
     unlike_background_maps,
 )
-from cavmae_sync.tasks.localization.evaluate import ScoreMaps, evaluate_segmentation, segmentation_report
+from cavmae_sync.tasks.localization.evaluate import (
+    ScoreMaps,
+    SegmentationConfig,
+    evaluate_segmentation,
+    segmentation_report,
+)
 from cavmae_sync.tasks.localization.examples import Target
 from cavmae_sync.tasks.localization.figure import chosen_rows, segmentation_figure
 from cavmae_sync.tasks.localization.maps import prompt_vectors
@@ -117,7 +122,7 @@ def test_a_constant_map_is_a_guess(painted: Painted):
 def test_means_are_of_classes_each_of_all_its_pixels(painted: Painted):
     generator = torch.Generator().manual_seed(0)
     maps = [torch.rand(4, 4, generator=generator) for _ in range(6)]
-    report = segmentation_report(by(maps), painted, num_bootstrap=0)
+    report = segmentation_report(by(maps), painted, SegmentationConfig(num_bootstrap=0))
     grown_maps = [F.interpolate(m[None, None], size=(8, 8), mode="bilinear")[0, 0].numpy() for m in maps]
     expected = {}
     for name, rows in {"dog": (0, 1, 2), "horn": (3, 4, 5)}.items():
@@ -131,8 +136,8 @@ def test_means_are_of_classes_each_of_all_its_pixels(painted: Painted):
 def test_one_line_for_all_maps_changes_nothing(painted: Painted):
     generator = torch.Generator().manual_seed(0)
     maps = [torch.rand(4, 4, generator=generator) for _ in range(6)]
-    before = segmentation_report(by(maps), painted, num_bootstrap=0)
-    after = segmentation_report(by([5 * m - 2 for m in maps]), painted, num_bootstrap=0)
+    before = segmentation_report(by(maps), painted, SegmentationConfig(num_bootstrap=0))
+    after = segmentation_report(by([5 * m - 2 for m in maps]), painted, SegmentationConfig(num_bootstrap=0))
     for name, value in before.metrics.items():
         assert after.metrics[name].value == pytest.approx(value.value, abs=1e-6)
 
@@ -183,14 +188,14 @@ def test_a_prompt_of_several_windows_is_their_mean(embedder: Embedder, painted: 
 
 
 def test_controls_of_a_model(embedder: Embedder, painted: Painted):
-    report = evaluate_segmentation(embedder, painted, num_bootstrap=20)
+    report = evaluate_segmentation(embedder, painted, SegmentationConfig(num_bootstrap=20))
     controls = {m.said_by: m for m in segmentation_controls(embedder, painted, report.maps)}
     assert set(controls) == {
         "oracle", "untrained", "swapped_sound", "mirrored_map", "mirrored_picture", "every_object",
         "unlike_background", "centre", "constant",
     }  # fmt: skip
     torch.testing.assert_close(controls["mirrored_map"].maps[0], report.maps.maps[0].flip(1))
-    again = segmentation_report(report.maps, painted, num_bootstrap=20)
+    again = segmentation_report(report.maps, painted, SegmentationConfig(num_bootstrap=20))
     assert again.to_json() == report.to_json()
     assert report.weights == controls["swapped_sound"].weights
     assert controls["oracle"].weights == ""
@@ -248,8 +253,8 @@ class TestStage:
 
     def test_a_model_on_it_and_its_picture(self, prepared, stage_folder, embedder: Embedder):
         examples = StageExamples(prepared.head(6), StageTruth(stage_folder))
-        report = evaluate_segmentation(embedder, examples, num_bootstrap=10)
-        assert report.counts["substitutions"] == 0
+        report = evaluate_segmentation(embedder, examples, SegmentationConfig(num_bootstrap=10))
+        assert report.to_dict()["counts"]["substitutions"] == 0
         assert 0 < report.metrics["mean_average_precision"].value < 1
         assert sum(score.num_rows for score in report.classes) == len(examples.targets)
         rows = chosen_rows(report, 5)

@@ -14,7 +14,11 @@ from cavmae_sync.errors import ConfigError
 from cavmae_sync.inputs import InputConfig, cut_segments, normalize_frames
 from cavmae_sync.tasks.localization.ade20k import TABLE_FILE, SoundPrompted
 from cavmae_sync.tasks.localization.controls import oracle_maps, segmentation_controls
-from cavmae_sync.tasks.localization.evaluate import evaluate_segmentation, segmentation_report
+from cavmae_sync.tasks.localization.evaluate import (
+    SegmentationConfig,
+    evaluate_segmentation,
+    segmentation_report,
+)
 from cavmae_sync.tasks.localization.examples import PromptedExamples
 from cavmae_sync.tasks.localization.maps import prompt_vectors
 
@@ -69,9 +73,9 @@ def test_rows_of_one_picture_are_drawn_together(prompted: SoundPrompted):
 
 def test_a_model_and_its_controls(prompted: SoundPrompted, embedder: Embedder):
     examples = PromptedExamples(prompted, window="mean")
-    report = evaluate_segmentation(embedder, examples, num_bootstrap=10)
+    report = evaluate_segmentation(embedder, examples, SegmentationConfig(num_bootstrap=10))
     assert [score.name for score in report.classes] == ["1", "2"]
-    assert report.config["prompt_window"] == "mean"
+    assert report.made_with["prompt_window"] == "mean"
     assert report.clip_list == prompted.fingerprint
     named = [maps.said_by for maps in segmentation_controls(embedder, examples, report.maps)]
     assert "every_object" not in named  # nobody knows what could sound
@@ -109,8 +113,10 @@ class TestDenseavRule:
     @pytest.mark.parametrize("window", ["middle", "mean"])
     def test_it_equals_every_product_averaged(self, prompted: SoundPrompted, embedder: Embedder, window):
         examples = PromptedExamples(prompted, window=window)
-        report = evaluate_segmentation(embedder, examples, rule="denseav", num_bootstrap=0)
-        assert report.config["rule"] == "denseav"
+        report = evaluate_segmentation(
+            embedder, examples, SegmentationConfig(num_bootstrap=0), rule="denseav"
+        )
+        assert report.made_with["rule"] == "denseav"
         model, inputs = embedder.model, embedder.model.config.inputs
         with torch.no_grad():
             for row in range(3):
@@ -151,7 +157,9 @@ class TestDenseavRule:
 
     def test_controls_are_made_by_the_same_rule(self, prompted: SoundPrompted, embedder: Embedder):
         examples = PromptedExamples(prompted)
-        report = evaluate_segmentation(embedder, examples, rule="denseav", num_bootstrap=0)
+        report = evaluate_segmentation(
+            embedder, examples, SegmentationConfig(num_bootstrap=0), rule="denseav"
+        )
         controls = {
             maps.said_by: maps
             for maps in segmentation_controls(embedder, examples, report.maps, rule="denseav")

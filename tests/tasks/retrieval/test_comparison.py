@@ -12,6 +12,7 @@ from cavmae_sync.embedding.vector_files import ids_fingerprint
 from cavmae_sync.errors import ConfigError, DatasetError
 from cavmae_sync.metrics import true_match_ranks
 from cavmae_sync.tasks.retrieval import (
+    RetrievalConfig,
     compare_retrieval,
     in_order_of,
     open_embeddings,
@@ -89,25 +90,25 @@ def test_every_model_is_compared_with_the_first(good, bad):
     reports = {name: retrieval_report(each) for name, each in (("a", good), ("b", bad), ("c", good))}
     found = compare_retrieval(reports, num_bootstrap=5)
     assert {name.split("/")[0] for name in found.metrics} == {"b minus a", "c minus a"}
-    assert found.config["reference"] == "a"
+    assert found.settings()["reference"] == "a"
 
 
 def test_other_clips_and_other_choices_are_not_compared(good, bad):
-    report = retrieval_report(good, num_bootstrap=0)
+    report = retrieval_report(good, RetrievalConfig(num_bootstrap=0))
     for other in (
         replace(bad, clip_ids=tuple(reversed(bad.clip_ids))),
         replace(bad, clip_ids=tuple(f"other{i}" for i in range(80))),
         replace(bad, has_ids=False),
     ):
         with pytest.raises(DatasetError, match="have other clips"):
-            compare_retrieval({"a": report, "b": retrieval_report(other, num_bootstrap=0)})
+            compare_retrieval({"a": report, "b": retrieval_report(other, RetrievalConfig(num_bootstrap=0))})
     with pytest.raises(ValueError, match="was measured with"):
-        compare_retrieval({"a": report, "b": retrieval_report(bad, aggregation="block_max")})
+        compare_retrieval({"a": report, "b": retrieval_report(bad, RetrievalConfig(aggregation="block_max"))})
     with pytest.raises(ValueError, match="was measured with"):
         compare_retrieval({"a": report, "b": retrieval_report(bad.at_frame(1))})
     with pytest.raises(ValueError, match="two reports"):
         compare_retrieval({"a": report})
-    official = retrieval_report(good, ties="official")
+    official = retrieval_report(good, RetrievalConfig(ties="official"))
     with pytest.raises(ConfigError, match="published counting"):
         compare_retrieval({"a": official, "b": official})
 
@@ -163,7 +164,8 @@ class TestLeaks:
 
     @pytest.mark.parametrize("noise", [0.0, 2.0])
     def test_shuffled_pairs_are_at_chance_however_good_the_vectors(self, make_embeddings, noise):
-        report = retrieval_report(noisy(make_embeddings, noise=noise, seed=1, num_clips=400), num_bootstrap=0)
+        vectors = noisy(make_embeddings, noise=noise, seed=1, num_clips=400)
+        report = retrieval_report(vectors, RetrievalConfig(num_bootstrap=0))
         shuffled = [retrieval_shuffled(report, seed=seed) for seed in range(10)]
         for direction in DIRECTIONS:
             found = [each.metrics[f"{direction}/recall_at_10"].value for each in shuffled]
@@ -174,7 +176,7 @@ class TestLeaks:
         twins = replace(good, audio_NTD=good.audio_NTD.clone(), visual_NTD=good.visual_NTD.clone())
         twins.audio_NTD[1:4] = twins.audio_NTD[0]
         twins.visual_NTD[5] = twins.audio_NTD[5]
-        counts = retrieval_report(twins, num_bootstrap=0).counts
+        counts = retrieval_report(twins, RetrievalConfig(num_bootstrap=0)).counts
         assert counts["repeated_sounds"] == 3
         assert counts["repeated_pictures"] == 0
         assert counts["sounds_equal_to_their_picture"] == 1

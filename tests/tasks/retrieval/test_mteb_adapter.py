@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from cavmae_sync.embedding import DatasetEmbeddings, embed_video, similarity_matrix
 from cavmae_sync.errors import ConfigError, DatasetError, NoAudioStreamError, NoVideoStreamError
 from cavmae_sync.media import read_clip
-from cavmae_sync.tasks.retrieval import retrieval_report
+from cavmae_sync.tasks.retrieval import RetrievalConfig, retrieval_report
 from cavmae_sync.tasks.retrieval.mteb_adapter import MTEBAdapter, clip_vectors
 
 NUM_FRAMES = 4
@@ -134,7 +134,7 @@ def test_mteb_finds_what_our_report_finds(mteb, adapter, embedder, videos):
         "items": [{"bytes": path.read_bytes(), "path": path.name} for path in videos],
         "feature": Video(),
     }
-    ours = retrieval_report(own_embeddings(embedder, videos), num_bootstrap=0)
+    ours = retrieval_report(own_embeddings(embedder, videos), RetrievalConfig(num_bootstrap=0))
     for kinds, direction in (
         (("audio", "video"), "audio_to_visual"),
         (("video", "audio"), "visual_to_audio"),

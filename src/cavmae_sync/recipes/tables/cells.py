@@ -22,10 +22,10 @@ from cavmae_sync.tasks.classification.features import FeatureConfig
 from cavmae_sync.tasks.classification.probing import run_probing
 from cavmae_sync.tasks.classification.probing_bench import Advance
 from cavmae_sync.tasks.localization.ade20k import SoundPrompted
-from cavmae_sync.tasks.localization.evaluate import evaluate_segmentation
+from cavmae_sync.tasks.localization.evaluate import SegmentationConfig, evaluate_segmentation
 from cavmae_sync.tasks.localization.examples import Examples, PromptedExamples
 from cavmae_sync.tasks.localization.stage_examples import StageExamples
-from cavmae_sync.tasks.retrieval import retrieval_report
+from cavmae_sync.tasks.retrieval import RetrievalConfig, retrieval_report
 from cavmae_sync.untrusted import read_json
 from cavmae_sync.weights import weights_fingerprint
 
@@ -148,7 +148,8 @@ def _retrieval(measurement: Measurement, bench: Bench) -> Measured:
         )
         if measurement.only_frame is not None:
             embeddings = embeddings.at_frame(measurement.only_frame)
-        report = retrieval_report(embeddings, aggregation=measurement.aggregation, num_bootstrap=0)
+        config = RetrievalConfig(aggregation=measurement.aggregation, num_bootstrap=0)
+        report = retrieval_report(embeddings, config)
         reports[name] = report.to_dict()
         for k in RECALL_AT:
             values[f"{name} R@{k}"] = report.metrics[f"visual_to_audio/recall_at_{k}"].value
@@ -162,7 +163,7 @@ def _segmentation(measurement: Measurement, bench: Bench) -> Measured:
         report = evaluate_segmentation(
             bench.embedder,
             _examples(name, measurement, bench.materials),
-            num_bootstrap=0,
+            SegmentationConfig(num_bootstrap=0),
             on_progress=lambda done, total: bench.on_progress("segmenting pictures", done, total),
         )
         reports[name] = report.to_dict()

@@ -59,9 +59,11 @@ class AgreementReport(Report):
     """A report, and the judgements it was computed from.
 
     Attributes:
+        config: How agreement was judged.
         judged: By mode, for each row of clips the judgements of all faults.
     """
 
+    config: AgreementConfig
     judged: Mapping[Mode, Sequence[Sequence[Judged]]]
 
 
@@ -132,9 +134,9 @@ def agreement_report(
             "videos": len(test.videos),
             "faults": len(FAULTS),
             "reference_clips": len(test.reference_clips),
-            "substitutions": 0,
         },
-        config={**config.model_dump(mode="json"), **(made_with or {})},
+        config=config,
+        made_with=made_with or {},
         weights=weights,
         clip_list=test.clip_list,
         judged=judged,

@@ -6,12 +6,14 @@ Letters: N clips, C classes.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 import torch
+from pydantic import Field
 from rich.table import Table
 from torch import Tensor
 
+from cavmae_sync.config import Config
 from cavmae_sync.metrics import Interval, interval
 from cavmae_sync.metrics.classification import (
     ClassificationMetrics,
@@ -26,12 +28,37 @@ from cavmae_sync.safe_text import cell_text, table_title
 from cavmae_sync.tasks.report import Report, Value
 
 
+class ClassificationConfig(Config):
+    """Choices of a measurement of classification."""
+
+    num_bootstrap: int = Field(1000, ge=0)
+    """Resamples of the clips behind the 95 % intervals; 0 gives none."""
+    seed: int = 0
+    """Seed of the resamples."""
+
+
+_DEFAULT: Final = ClassificationConfig()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ClassScore:
-    """One class of a report.
+class MajorityClass:
+    """The commonest class, as the answer for every clip.
 
     Attributes:
-        name: Of the class.
+        name: Name of the class.
+        accuracy: Share of the clips that belong to it.
+    """
+
+    name: str
+    accuracy: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClassScore:
+    """Scores of one class.
+
+    Attributes:
+        name: Name of the class.
         average_precision: In [0, 1]; None without positives.
         auc: In [0, 1]; None without positives or without negatives.
         num_positives: Clips of this class.
@@ -45,21 +72,42 @@ class ClassScore:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ClassificationReport(Report):
-    """A report, the scores of each class, and what they were computed from.
+    """Report of classification, with the scores of each class, and what they were computed from.
 
     Attributes:
+        config: Choices of the measurement.
         class_scores: One for each class, in the order of the scores' columns.
         scores_NC: Larger = surer.
         is_true_NC: bool.
+        classes_excluded: Names of classes without positives, which no mean counts.
+        classes_without_negatives: Names of classes without negatives, which have no AUC.
+        undefined: Names of metrics that are not defined for these clips.
+        majority: What guessing the commonest class gives; None where clips have any number of classes.
     """
 
+    config: ClassificationConfig
     class_scores: tuple[ClassScore, ...]
     scores_NC: Tensor
     is_true_NC: Tensor
+    classes_excluded: tuple[str, ...]
+    classes_without_negatives: tuple[str, ...]
+    undefined: tuple[str, ...]
+    majority: MajorityClass | None
 
     def to_dict(self) -> dict[str, Any]:
-        """As `Report.to_dict`, and under `class_scores` those of each class."""
+        """JSON values, with the scores of each class under `class_scores`."""
         return {**Report.to_dict(self), "class_scores": [asdict(score) for score in self.class_scores]}
+
+    def settings(self) -> dict[str, Any]:
+        """Everything that was chosen, and which classes and metrics are left out: JSON values."""
+        left_out: dict[str, Any] = {
+            "classes_excluded": list(self.classes_excluded),
+            "classes_without_negatives": list(self.classes_without_negatives),
+            "undefined": list(self.undefined),
+        }
+        if self.majority is not None:
+            left_out["majority"] = {"class": self.majority.name, "accuracy": self.majority.accuracy}
+        return {**Report.settings(self), **left_out}
 
     def to_class_table(self) -> Table:
         """For people: one row per class, the best first, classes without positives last."""
@@ -78,32 +126,30 @@ class ClassificationReport(Report):
 
     def _caption(self) -> list[str]:
         lines = Report._caption(self)
-        for key, says in (
-            ("classes_excluded", "no clip belongs to, left out"),
-            ("classes_without_negatives", "every clip belongs to, left out of AUC"),
+        for classes, reason in (
+            (self.classes_excluded, "no clip belongs to, left out"),
+            (self.classes_without_negatives, "every clip belongs to, left out of AUC"),
         ):
-            if self.config[key]:
-                lines.append(f"classes that {says}: {', '.join(self.config[key])}")
-        if self.config["undefined"]:
-            lines.append(f"not defined for these clips: {', '.join(self.config['undefined'])}")
-        if "majority" in self.config:
-            majority = self.config["majority"]
+            if classes:
+                lines.append(f"classes that {reason}: {', '.join(classes)}")
+        if self.undefined:
+            lines.append(f"not defined for these clips: {', '.join(self.undefined)}")
+        if self.majority is not None:
             lines.append(
-                f"always {majority['class']!r} is right in {majority['accuracy'] * 100:.1f} % "
+                f"always {self.majority.name!r} is right in {self.majority.accuracy * 100:.1f} % "
                 "(chance is one in as many as there are classes)"
             )
         return lines
 
 
-def classification_report(  # noqa: PLR0913 - scores and truth, how to judge them, where they come from
+def classification_report(
     scores_NC: Tensor,
     is_true_NC: Tensor,
+    config: ClassificationConfig = _DEFAULT,
     *,
     classes: Sequence[str],
     is_single_label: bool,
-    num_bootstrap: int = 1000,
-    seed: int = 0,
-    config: Mapping[str, Any],
+    made_with: Mapping[str, Any],
     weights: str,
     clip_list: str,
 ) -> ClassificationReport:
@@ -115,18 +161,17 @@ def classification_report(  # noqa: PLR0913 - scores and truth, how to judge the
     Args:
         scores_NC: Floats, larger = surer: logits, probabilities, or the truth for an oracle.
         is_true_NC: bool.
+        config: Resamples.
         classes: Name of each column.
         is_single_label: Whether every clip has exactly one class.
-        num_bootstrap: Resamples of the clips behind the 95 % intervals; 0 gives none.
-        seed: Of the resamples.
-        config: Everything that was chosen, as JSON values.
+        made_with: How the scores were made, as JSON values.
         weights: Fingerprint of the weights.
         clip_list: Fingerprint of which clips were scored.
 
     Returns:
         Metrics `accuracy` and `mean_average_precision` for a single label, otherwise
         `mean_average_precision`, `auc` and `d_prime`. What is not defined is left out and named in
-        `config["undefined"]`: means where no class has positives, d' where AUC is 0 or 1 (it is infinite).
+        `undefined`: means where no class has positives, d' where AUC is 0 or 1 (it is infinite).
 
     Raises:
         ValueError: Scores and truth do not fit, a score is not finite, or a clip has not exactly one class.
@@ -136,10 +181,9 @@ def classification_report(  # noqa: PLR0913 - scores and truth, how to judge the
     """
     check_predictions(scores_NC, is_true_NC, classes=classes)
     metrics = classification_metrics(scores_NC, is_true_NC)
-    seeds = {"num_bootstrap": num_bootstrap, "seed": seed}
-    values = _ranking_values(scores_NC, is_true_NC, metrics, **seeds)
+    values = _ranking_values(scores_NC, is_true_NC, metrics, config)
     if is_single_label:
-        accuracy = {"accuracy": _accuracy(scores_NC, is_true_NC, **seeds)}
+        accuracy = {"accuracy": _accuracy(scores_NC, is_true_NC, config)}
         values = accuracy | {"mean_average_precision": values["mean_average_precision"]}
     names = tuple(classes)
     return ClassificationReport(
@@ -149,35 +193,32 @@ def classification_report(  # noqa: PLR0913 - scores and truth, how to judge the
             "clips": len(scores_NC),
             "classes": len(names),
             "classes_excluded": len(metrics.without_positives),
-            "substitutions": 0,
         },
-        config={
-            **config,
-            **seeds,
-            "classes_excluded": [names[c] for c in metrics.without_positives],
-            "classes_without_negatives": [names[c] for c in metrics.without_negatives],
-            "undefined": [key for key, value in values.items() if value is None],
-            **(_majority(metrics, names, len(scores_NC)) if is_single_label else {}),
-        },
+        config=config,
+        made_with=made_with,
         weights=weights,
         clip_list=clip_list,
         class_scores=_class_scores(metrics, names),
         scores_NC=scores_NC,
         is_true_NC=is_true_NC,
+        classes_excluded=tuple(names[c] for c in metrics.without_positives),
+        classes_without_negatives=tuple(names[c] for c in metrics.without_negatives),
+        undefined=tuple(key for key, value in values.items() if value is None),
+        majority=_majority(metrics, names, len(scores_NC)) if is_single_label else None,
     )
 
 
 def _ranking_values(
-    scores_NC: Tensor, is_true_NC: Tensor, metrics: ClassificationMetrics, *, num_bootstrap: int, seed: int
+    scores_NC: Tensor, is_true_NC: Tensor, metrics: ClassificationMetrics, config: ClassificationConfig
 ) -> dict[str, Value | None]:
     precision, auc = metrics.mean_average_precision, metrics.mean_auc
     precision_ends = auc_ends = None
-    if num_bootstrap:
+    if config.num_bootstrap:
         means = resampled_means(
             scores_NC,
             is_true_NC,
-            num_resamples=num_bootstrap,
-            generator=torch.Generator().manual_seed(seed),
+            num_resamples=config.num_bootstrap,
+            generator=torch.Generator().manual_seed(config.seed),
         )
         precision_ends = _interval(means.mean_average_precision_X, precision)
         auc_ends = _interval(means.mean_auc_X, auc)
@@ -209,14 +250,16 @@ def _d_prime(auc: float, auc_ends: Interval | None) -> Value | None:
     )
 
 
-def _accuracy(scores_NC: Tensor, is_true_NC: Tensor, *, num_bootstrap: int, seed: int) -> Value:
+def _accuracy(scores_NC: Tensor, is_true_NC: Tensor, config: ClassificationConfig) -> Value:
     correct_N = correct_shares(scores_NC, is_true_NC)
     value = float(correct_N.mean())
     ends = None
-    if num_bootstrap:
-        generator = torch.Generator().manual_seed(seed)
+    if config.num_bootstrap:
+        generator = torch.Generator().manual_seed(config.seed)
         num_clips = len(correct_N)
-        draws = (torch.randint(num_clips, (num_clips,), generator=generator) for _ in range(num_bootstrap))
+        draws = (
+            torch.randint(num_clips, (num_clips,), generator=generator) for _ in range(config.num_bootstrap)
+        )
         ends = _interval(torch.stack([correct_N[draw_N].mean() for draw_N in draws]), value)
     return _value(value, ends, chance=1 / scores_NC.shape[1])
 
@@ -243,11 +286,9 @@ def _value(value: float, ends: Interval | None, *, chance: float) -> Value:
     )
 
 
-def _majority(metrics: ClassificationMetrics, names: Sequence[str], num_clips: int) -> dict[str, Any]:
+def _majority(metrics: ClassificationMetrics, names: Sequence[str], num_clips: int) -> MajorityClass:
     best = int(metrics.num_positives_C.argmax())
-    return {
-        "majority": {"class": names[best], "accuracy": int(metrics.num_positives_C[best]) / num_clips},
-    }
+    return MajorityClass(name=names[best], accuracy=int(metrics.num_positives_C[best]) / num_clips)
 
 
 def _class_scores(metrics: ClassificationMetrics, names: Sequence[str]) -> tuple[ClassScore, ...]:

@@ -75,8 +75,8 @@ def class_scores_figure(report: ClassificationReport, *, title: str = "Average p
     if left_out > 0:
         axes.axhline(_MAX_BARS / 2 - 0.5, color=GREY, linewidth=1)
         notes.append(f"the best and the worst {_MAX_BARS // 2} classes; not drawn: {left_out} between them")
-    if report.config["classes_excluded"]:
-        notes.append(f"classes without clips, left out: {len(report.config['classes_excluded'])}")
+    if report.classes_excluded:
+        notes.append(f"classes without clips, left out: {len(report.classes_excluded)}")
     label(axes, x="average precision (%)", title="\n".join(notes))
     return figure
 

@@ -8,6 +8,7 @@ from cavmae_sync import paper
 from cavmae_sync.choices import BackboneUse, HeadKind
 from cavmae_sync.config import Config
 from cavmae_sync.inputs.augment import AugmentConfig
+from cavmae_sync.tasks.classification.evaluate import ClassificationConfig
 from cavmae_sync.tasks.classification.features import FeatureConfig
 from cavmae_sync.tasks.classification.head_config import ClassifierConfig
 from cavmae_sync.training import OptimConfig
@@ -42,6 +43,10 @@ class ProbeConfig(Config):
     """Random changes of training clips; not with backbone=cached."""
     num_bootstrap: int = Field(1000, ge=0)
     """Resamples of the test clips behind the 95 % intervals; 0 gives none."""
+
+    def report_config(self) -> ClassificationConfig:
+        """Choices of its reports."""
+        return ClassificationConfig(num_bootstrap=self.num_bootstrap, seed=self.seed)
 
     @model_validator(mode="after")
     def _check(self) -> Self:

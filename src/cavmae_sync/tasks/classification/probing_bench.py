@@ -164,11 +164,10 @@ class Bench(ABC):
         return classification_report(
             self._logits(trained, source),
             self.is_true_NC["test"],
+            self.config.report_config(),
             classes=self.classes,
             is_single_label=self.config.classifier.loss == "ce",
-            num_bootstrap=self.config.num_bootstrap,
-            seed=self.config.seed,
-            config=about,
+            made_with=about,
             weights=self.fingerprint(trained),
             clip_list=self.clips["test"].list_sha256,
         )

@@ -28,11 +28,10 @@ def control_reports(
         name: classification_report(
             scores_NC,
             is_true_NC,
+            config.report_config(),
             classes=classes,
             is_single_label=config.classifier.loss == "ce",
-            num_bootstrap=config.num_bootstrap,
-            seed=config.seed,
-            config={"scores": name},
+            made_with={"scores": name},
             weights="none",
             clip_list=test.list_sha256,
         )

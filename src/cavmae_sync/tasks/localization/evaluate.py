@@ -10,10 +10,12 @@ from typing import Any, Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import Field
 from rich.table import Table
 from torch import Tensor
 
 from cavmae_sync.choices import MapRule
+from cavmae_sync.config import Config
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.embedding.embedder import Progress
 from cavmae_sync.metrics import Pixels, PooledScores, interval, pooled_scores, resampled_pools
@@ -25,6 +27,18 @@ from cavmae_sync.tasks.report import Report, Value
 
 #: Stands for all rows where subsets are named; its metrics have no prefix.
 _EVERY: Final = ""
+
+
+class SegmentationConfig(Config):
+    """Choices of a measurement of sound-prompted segmentation."""
+
+    num_bootstrap: int = Field(1000, ge=0)
+    """Resamples of images or clips behind the 95 % intervals; 0 gives none."""
+    seed: int = 0
+    """Seed of the resamples."""
+
+
+_DEFAULT: Final = SegmentationConfig()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,12 +67,14 @@ class SegmentationReport(Report):
     """A report with its classes, and what it was computed from: enough for pictures.
 
     Attributes:
+        config: Choices of the measurement.
         classes: Measures of each class over all rows, by name.
         excluded_classes: Classes of which no pixel is in any picture: nothing is defined for them.
         maps: The score maps.
         targets: The answers.
     """
 
+    config: SegmentationConfig
     classes: tuple[ClassScore, ...]
     excluded_classes: tuple[str, ...]
     maps: ScoreMaps
@@ -86,10 +102,9 @@ class SegmentationReport(Report):
 def evaluate_segmentation(
     embedder: Embedder,
     examples: Examples,
+    config: SegmentationConfig = _DEFAULT,
     *,
     rule: MapRule = "cosine",
-    num_bootstrap: int = 1000,
-    seed: int = 0,
     on_progress: Progress | None = None,
 ) -> SegmentationReport:
     """How well the map of a sound over a picture agrees with what it tells of.
@@ -97,9 +112,8 @@ def evaluate_segmentation(
     Args:
         embedder: The model and how it computes.
         examples: Questions and answers.
+        config: Resamples.
         rule: How a map is made; see `choices.MapRule`.
-        num_bootstrap: Resamples of pictures or clips behind the 95 % intervals; 0 gives none.
-        seed: Of the resamples.
         on_progress: Called with rows done and rows in all.
 
     Raises:
@@ -110,11 +124,11 @@ def evaluate_segmentation(
     """
     vectors_RD = prompt_vectors(embedder, examples, rule=rule)
     maps = model_maps(embedder, examples, vectors_RD, rule=rule, on_progress=on_progress)
-    return segmentation_report(maps, examples, num_bootstrap=num_bootstrap, seed=seed)
+    return segmentation_report(maps, examples, config)
 
 
 def segmentation_report(
-    maps: ScoreMaps, examples: Examples, *, num_bootstrap: int = 1000, seed: int = 0
+    maps: ScoreMaps, examples: Examples, config: SegmentationConfig = _DEFAULT
 ) -> SegmentationReport:
     """As `evaluate_segmentation`, from maps already made."""
     targets = examples.targets
@@ -132,19 +146,14 @@ def segmentation_report(
             excluded = [name for name, score in scores.items() if score is None]
             classes = tuple(_class_score(name, score, targets) for name, score in defined.items())
         if defined:
-            values = _values(list(defined.values()), num_bootstrap=num_bootstrap, seed=seed)
+            values = _values(list(defined.values()), config)
             metrics |= {f"{group}/{name}" if group else name: value for name, value in values.items()}
     return SegmentationReport(
         name=f"sound-prompted segmentation, {maps.said_by}",
         metrics=metrics,
         counts={**_counts(examples, groups, num_excluded=len(excluded)), **maps.counts},
-        config={
-            **examples.config,
-            **maps.made_with,
-            "said_by": maps.said_by,
-            "num_bootstrap": num_bootstrap,
-            "seed": seed,
-        },
+        config=config,
+        made_with={**examples.config, **maps.made_with, "said_by": maps.said_by},
         weights=maps.weights,
         clip_list=examples.clip_list,
         classes=classes,
@@ -188,15 +197,17 @@ def _by_class(
     }
 
 
-def _values(scores: Sequence[PooledScores], *, num_bootstrap: int, seed: int) -> dict[str, Value]:
+def _values(scores: Sequence[PooledScores], config: SegmentationConfig) -> dict[str, Value]:
     guessed = float(np.mean([score.positive_share for score in scores]))
     means = {
         "mean_average_precision": float(np.mean([score.average_precision for score in scores])),
         "mean_iou": float(np.mean([score.best_iou for score in scores])),
     }
-    if num_bootstrap == 0:
+    if config.num_bootstrap == 0:
         return {name: Value(value=value, chance=guessed) for name, value in means.items()}
-    samples = resampled_pools(scores, num_resamples=num_bootstrap, generator=np.random.default_rng(seed))
+    samples = resampled_pools(
+        scores, num_resamples=config.num_bootstrap, generator=np.random.default_rng(config.seed)
+    )
     values: dict[str, Value] = {}
     for (name, value), sample_X in zip(means.items(), samples, strict=True):
         ends = interval(torch.from_numpy(sample_X))
@@ -213,7 +224,6 @@ def _counts(examples: Examples, groups: Sequence[str], *, num_excluded: int) -> 
         "rows": len(targets),
         **of_groups,
         "units": len({target.unit for target in targets}),
-        "substitutions": 0,
         "classes_without_pixels": num_excluded,
         **examples.counts,
     }

@@ -2,6 +2,7 @@
 
 from cavmae_sync.tasks.retrieval.comparison import compare_retrieval, in_order_of
 from cavmae_sync.tasks.retrieval.evaluate import (
+    RetrievalConfig,
     RetrievalReport,
     evaluate_retrieval,
     retrieval_oracle,
@@ -11,6 +12,7 @@ from cavmae_sync.tasks.retrieval.evaluate import (
 from cavmae_sync.tasks.retrieval.vector_files import open_embeddings
 
 __all__ = [
+    "RetrievalConfig",
     "RetrievalReport",
     "compare_retrieval",
     "evaluate_retrieval",

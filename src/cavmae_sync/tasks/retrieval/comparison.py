@@ -8,8 +8,10 @@ from dataclasses import replace
 from typing import Any, Final
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
+from cavmae_sync.config import Config
 from cavmae_sync.data.same_name import Spellings
 from cavmae_sync.embedding import DatasetEmbeddings
 from cavmae_sync.embedding.vector_files import ids_fingerprint
@@ -20,8 +22,17 @@ from cavmae_sync.tasks.retrieval.evaluate import DIRECTIONS, RetrievalReport
 
 #: Ids named in a message.
 _SHOWN: Final = 3
-#: Choices that must agree, or differences would be those of the choices.
-_CHOICES: Final = ("aggregation", "ties", "frame")
+
+
+class ComparisonConfig(Config):
+    """Choices of a comparison of models."""
+
+    num_bootstrap: int = Field(1000, ge=1)
+    """Resamples of the clips."""
+    seed: int = 0
+    """Seed of the resamples."""
+    reference: str
+    """Name of the model that the others are compared with."""
 
 
 def in_order_of(
@@ -114,8 +125,9 @@ def compare_retrieval(
     return Report(
         name="comparison on the same clips",
         metrics=metrics,
-        counts={"models": len(reports), "queries": num_clips, "gallery": num_clips, "substitutions": 0},
-        config={**_choices(reference), "num_bootstrap": num_bootstrap, "seed": seed, "reference": first},
+        counts={"models": len(reports), "queries": num_clips, "gallery": num_clips},
+        config=ComparisonConfig(num_bootstrap=num_bootstrap, seed=seed, reference=first),
+        made_with=_choices(reference),
         weights=reference.weights,
         clip_list=reference.clip_list,
     )
@@ -127,14 +139,16 @@ def _ranks(report: RetrievalReport) -> Tensor:
 
 
 def _choices(report: RetrievalReport) -> dict[str, Any]:
-    return {name: report.config[name] for name in _CHOICES if name in report.config}
+    """Choices that must agree, or differences would be those of the choices."""
+    frame = {name: value for name, value in report.made_with.items() if name == "frame"}
+    return {"aggregation": report.config.aggregation, "ties": report.config.ties, **frame}
 
 
 def _check_comparable(reports: Mapping[str, RetrievalReport]) -> None:
     if len(reports) < 2:
         raise ValueError(f"A comparison needs two reports at least, got {list(reports)}.")
     (first, reference), *others = reports.items()
-    if reference.config["ties"] == "official":
+    if reference.config.ties == "official":
         raise ConfigError(
             "the published counting loses and repeats queries, so that models cannot be compared query by "
             "query. Choose other ties to compare files."

@@ -11,9 +11,11 @@ from types import MappingProxyType
 from typing import Final
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from cavmae_sync.choices import AggregationName, Counting
+from cavmae_sync.config import Config
 from cavmae_sync.data import PreparedDataset
 from cavmae_sync.embedding import DatasetEmbeddings, Embedder, similarity_blocks, similarity_matrix
 from cavmae_sync.embedding.embedder import Progress
@@ -28,6 +30,22 @@ from cavmae_sync.metrics import (
 from cavmae_sync.tasks.report import Report, Value
 
 DIRECTIONS: Final = ("audio_to_visual", "visual_to_audio")
+
+
+class RetrievalConfig(Config):
+    """Choices of a measurement of retrieval."""
+
+    aggregation: AggregationName = "diagonal_mean"
+    """How the cosines of two clips' frames become one score."""
+    ties: Counting = "mean"
+    """Which of the places shared with equal scores a query's own clip takes."""
+    num_bootstrap: int = Field(1000, ge=0)
+    """Resamples of the clips behind the 95 % intervals, the same for both directions; 0 gives none."""
+    seed: int = 0
+    """Seed of the resamples."""
+
+
+_DEFAULT: Final = RetrievalConfig()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,13 +102,15 @@ def find_matches(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RetrievalReport(Report):
-    """A report, and what it was computed from: enough for pictures and for another aggregation.
+    """Report of retrieval, and what it was computed from: enough for figures and for another aggregation.
 
     Attributes:
+        config: Choices of the measurement.
         matches: Where the own clip of every clip stands.
         embeddings: Vectors of all clips.
     """
 
+    config: RetrievalConfig
     matches: Matches
     embeddings: DatasetEmbeddings
 
@@ -98,30 +118,25 @@ class RetrievalReport(Report):
     def similarity_QG(self) -> Tensor:  # noqa: N802
         """float32 [N, N], row = sound, column = picture; computed when a picture of it is wanted."""
         vectors = self.embeddings
-        return similarity_matrix(
-            vectors.audio_NTD, vectors.visual_NTD, aggregation=self.config["aggregation"]
-        )
+        return similarity_matrix(vectors.audio_NTD, vectors.visual_NTD, aggregation=self.config.aggregation)
 
     def ranks(self) -> dict[str, Tensor]:
         """Ranks (0 = best) of all queries, by direction, with the report's rule of ties."""
-        return self.matches.ranks(self.config["ties"])
+        return self.matches.ranks(self.config.ties)
 
     def aggregated(self, aggregation: AggregationName) -> "RetrievalReport":
         """The report of another aggregation, from the same vectors: nothing is read or encoded again."""
-        if aggregation == self.config["aggregation"]:
+        if aggregation == self.config.aggregation:
             return self
-        choices = {name: self.config[name] for name in ("ties", "num_bootstrap", "seed")}
-        return retrieval_report(self.embeddings, aggregation=aggregation, **choices)
+        return retrieval_report(self.embeddings, self.config.model_copy(update={"aggregation": aggregation}))
 
 
 def evaluate_retrieval(
     embedder: Embedder,
     clips: PreparedDataset,
+    config: RetrievalConfig = _DEFAULT,
     *,
     frame: int | None = None,
-    aggregation: AggregationName = "diagonal_mean",
-    ties: Counting = "mean",
-    num_bootstrap: int = 1000,
     num_workers: int = 0,
     on_progress: Progress | None = None,
 ) -> RetrievalReport:
@@ -130,11 +145,8 @@ def evaluate_retrieval(
     Args:
         embedder: The model and how it computes, including which tokens represent a frame.
         clips: Prepared clips; `clips.head(n)` for the first n.
+        config: Aggregation of frames, rule of ties, resamples.
         frame: Compare this frame of each clip alone: 5 of 10 is the protocol of CAV-MAE. None compares all.
-        aggregation: How the cosines of two clips' frames become one score.
-        ties: Which of the places shared with equal scores a query's own clip takes.
-        num_bootstrap: Resamples of the clips behind the 95 % intervals, the same for both directions;
-            0 gives none.
         num_workers: Processes that read clips.
         on_progress: Called with clips done and clips in all.
 
@@ -145,12 +157,7 @@ def evaluate_retrieval(
         Spec 4.1; paper Table 1 (visual to audio) and Table 11 (aggregations).
     """
     embeddings = embedder.embed_dataset(clips, num_workers=num_workers, on_progress=on_progress)
-    return retrieval_report(
-        embeddings if frame is None else embeddings.at_frame(frame),
-        aggregation=aggregation,
-        ties=ties,
-        num_bootstrap=num_bootstrap,
-    )
+    return retrieval_report(embeddings if frame is None else embeddings.at_frame(frame), config)
 
 
 def retrieval_oracle(report: RetrievalReport) -> RetrievalReport:
@@ -159,8 +166,7 @@ def retrieval_oracle(report: RetrievalReport) -> RetrievalReport:
     Clips with equal sound share a place, as they would for anybody.
     """
     known = replace(report.embeddings, visual_NTD=report.embeddings.audio_NTD, weights="oracle")
-    choices = {name: report.config[name] for name in ("aggregation", "ties", "num_bootstrap", "seed")}
-    return retrieval_report(known, **choices)
+    return retrieval_report(known, report.config)
 
 
 def retrieval_shuffled(report: RetrievalReport, *, seed: int = 0) -> RetrievalReport:
@@ -170,36 +176,25 @@ def retrieval_shuffled(report: RetrievalReport, *, seed: int = 0) -> RetrievalRe
     """
     order = torch.randperm(len(report.embeddings.clip_ids), generator=torch.Generator().manual_seed(seed))
     shuffled = replace(report.embeddings, visual_NTD=report.embeddings.visual_NTD[order], weights="shuffled")
-    choices = {name: report.config[name] for name in ("aggregation", "ties", "num_bootstrap", "seed")}
-    return retrieval_report(shuffled, **choices)
+    return retrieval_report(shuffled, report.config)
 
 
-def retrieval_report(
-    embeddings: DatasetEmbeddings,
-    *,
-    aggregation: AggregationName = "diagonal_mean",
-    ties: Counting = "mean",
-    num_bootstrap: int = 1000,
-    seed: int = 0,
-) -> RetrievalReport:
-    """As `evaluate_retrieval`, from vectors already made."""
-    matches = find_matches(embeddings.audio_NTD, embeddings.visual_NTD, aggregation=aggregation)
+def retrieval_report(embeddings: DatasetEmbeddings, config: RetrievalConfig = _DEFAULT) -> RetrievalReport:
+    """Report of `evaluate_retrieval`, from vectors already made."""
+    matches = find_matches(embeddings.audio_NTD, embeddings.visual_NTD, aggregation=config.aggregation)
     num_clips = len(embeddings.clip_ids)
-    choices = {"aggregation": aggregation, "ties": ties, "num_bootstrap": num_bootstrap, "seed": seed}
     return RetrievalReport(
         name="retrieval",
-        metrics=_metrics(
-            matches.ranks(ties), num_gallery=num_clips, ties=ties, num_bootstrap=num_bootstrap, seed=seed
-        ),
+        metrics=_metrics(matches.ranks(config.ties), config, num_gallery=num_clips),
         counts={
             "queries": num_clips,
             "gallery": num_clips,
-            "substitutions": 0,
             "broken_vectors": embeddings.num_broken_rows,
             "scores_not_a_number": matches.num_nan,
             **_repeated(embeddings),
         },
-        config={**choices, **embeddings.made_with},
+        config=config,
+        made_with=embeddings.made_with,
         weights=embeddings.weights,
         clip_list=embeddings.clip_list,
         matches=matches,
@@ -236,17 +231,15 @@ def _contents(clips_NTD: Tensor) -> list[bytes]:
     return contents
 
 
-def _metrics(
-    ranks: Mapping[str, Tensor], *, num_gallery: int, ties: Counting, num_bootstrap: int, seed: int
-) -> dict[str, Value]:
-    if num_bootstrap == 0 or ties == "official":
-        return _values(ranks, num_gallery=num_gallery)
+def _metrics(ranks: Mapping[str, Tensor], config: RetrievalConfig, *, num_gallery: int) -> dict[str, Value]:
+    values = _values(ranks, num_gallery=num_gallery)
+    if config.num_bootstrap == 0 or config.ties == "official":
+        return values
     samples = bootstrap_metrics(
         torch.stack([ranks[name] for name in DIRECTIONS]),
-        num_resamples=num_bootstrap,
-        generator=torch.Generator().manual_seed(seed),
+        num_resamples=config.num_bootstrap,
+        generator=torch.Generator().manual_seed(config.seed),
     )
-    values = _values(ranks, num_gallery=num_gallery)
     for d, direction in enumerate(DIRECTIONS):
         for metric, samples_DX in samples.items():
             ends = interval(samples_DX[d])

@@ -97,27 +97,27 @@ def with_gallery(report: RetrievalReport, gallery: Gallery) -> RetrievalReport:
     """
     size, num_clips = gallery.expected_size(), report.counts["queries"]
     wanted = gallery.wanted
-    counts, config = dict(report.counts), dict(report.config)
+    counts, asked = dict(report.counts), dict(report.made_with)
     if wanted is not None:
         counts |= {"on_list": len(wanted), "missing": len(gallery.missing)}
-        config |= {"list": wanted.name, "list_sha256": wanted.sha256, "missing_clips": list(gallery.missing)}
+        asked |= {"list": wanted.name, "list_sha256": wanted.sha256, "missing_clips": list(gallery.missing)}
     metrics = dict(report.metrics)
-    ties: Counting = report.config["ties"]
+    ties = report.config.ties
     check_gallery(gallery, num_clips=num_clips, ties=ties)
     refusal = None
     if size is not None and size != num_clips:
         refusal = _refusal(size, num_clips=num_clips, ties=ties)
     if refusal is not None:
-        config["no_expectation"] = refusal
+        asked["no_expectation"] = refusal
     elif size is not None and size != num_clips:
         over: IntervalOver = "missing" if wanted is not None and size == len(wanted) else "clips"
         metrics |= _expected(report, size=size, over=over)
         counts["expected_gallery"] = size
-        config["expected_interval_over"] = over
-        config["expectation_assumes"] = "clips missing at random"
+        asked["expected_interval_over"] = over
+        asked["expectation_assumes"] = "clips missing at random"
         if num_clips < _LEAST_PART * size:
-            config["expectation_warns"] = "less than half is left: intervals too narrow"
-    return replace(report, metrics=metrics, counts=counts, config=config)
+            asked["expectation_warns"] = "less than half is left: intervals too narrow"
+    return replace(report, metrics=metrics, counts=counts, made_with=asked)
 
 
 def _refusal(size: int, *, num_clips: int, ties: Counting) -> str | None:
@@ -144,13 +144,13 @@ def _expected(report: RetrievalReport, *, size: int, over: IntervalOver) -> dict
         for direction, ranks_Q in zip(DIRECTIONS, ranks_DQ, strict=True)
         for name, value in expected_recall(ranks_Q, num_gallery=num_gallery, size=size).items()
     }
-    if report.config["num_bootstrap"]:
+    if report.config.num_bootstrap:
         samples = expected_recall_samples(
             ranks_DQ,
             num_gallery=num_gallery,
             size=size,
-            num_resamples=report.config["num_bootstrap"],
-            generator=torch.Generator().manual_seed(report.config["seed"]),
+            num_resamples=report.config.num_bootstrap,
+            generator=torch.Generator().manual_seed(report.config.seed),
             over=over,
         )
         for d, direction in enumerate(DIRECTIONS):

@@ -12,8 +12,10 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from pydantic import Field
 
 from cavmae_sync.choices import Modalities
+from cavmae_sync.config import Config
 from cavmae_sync.data import PreparedDataset
 from cavmae_sync.embedding import DatasetEmbeddings, Embedder
 from cavmae_sync.embedding.embedder import Progress
@@ -48,42 +50,50 @@ TOLERANCES_SECONDS: Final = (0.5, 1.0)
 _STATE_METRICS: Final = {"purity": purity, "coverage": coverage}
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class TemporalReport(Report):
-    """A report, and what it was computed from.
-
-    Attributes:
-        predicted: States of each clip, as predicted.
-        truth: States of each clip, as they are.
-    """
-
-    predicted: tuple[Timeline, ...]
-    truth: tuple[Timeline, ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TemporalTask:
-    """What is looked for, and where.
-
-    Attributes:
-        modality: Whose vectors are clustered.
-        truth: Which states should be found: of the objects that sound (audio), that are visible, or both;
-            None takes those of the modality.
-        max_states: Most states of a clip, at least 2.
-        num_bootstrap: Resamples of the clips behind the 95 % intervals; 0 gives none.
-        seed: Of k-means and of the resamples.
-    """
+class TemporalTask(Config):
+    """What is looked for, and where."""
 
     modality: Modalities
+    """Whose vectors are clustered."""
     truth: Modalities | None = None
-    max_states: int = MAX_STATES
-    num_bootstrap: int = 1000
+    """Which states should be found: of the objects that sound (audio), that are visible, or both; None takes
+    those of the modality."""
+    max_states: int = Field(MAX_STATES, ge=2)
+    """Most states of a clip."""
+    num_bootstrap: int = Field(1000, ge=0)
+    """Resamples of the clips behind the 95 % intervals; 0 gives none."""
     seed: int = 0
+    """Seed of k-means and of the resamples."""
 
     @property
     def states_of(self) -> Modalities:
         """Which states should be found."""
         return self.truth or self.modality
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TemporalReport(Report):
+    """Report of temporal segmentation, and what it was computed from.
+
+    Attributes:
+        config: What was looked for.
+        predicted: States of each clip, as predicted.
+        truth: States of each clip, as they are.
+    """
+
+    config: TemporalTask
+    predicted: tuple[Timeline, ...]
+    truth: tuple[Timeline, ...]
+
+    def settings(self) -> dict[str, Any]:
+        """Everything that was chosen; `max_states` is in `made_with` where states were predicted."""
+        chosen = self.config.model_dump(mode="json", exclude={"max_states"})
+        return {
+            **chosen,
+            "truth": self.config.states_of,
+            "min_state_seconds": MIN_STATE_SECONDS,
+            **self.made_with,
+        }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -286,16 +296,9 @@ def temporal_report(
             "boundaries_predicted": total.num_predicted,
             "boundaries_true": total.num_true,
             **predictions.counts,
-            "substitutions": 0,
         },
-        config={
-            "modality": task.modality,
-            "truth": task.states_of,
-            "min_state_seconds": MIN_STATE_SECONDS,
-            "num_bootstrap": task.num_bootstrap,
-            "seed": task.seed,
-            **predictions.made_with,
-        },
+        config=task,
+        made_with=predictions.made_with,
         weights=predictions.weights,
         clip_list=clips.list_sha256,
         predicted=predictions.timelines,
@@ -376,8 +379,8 @@ def figure_of_reports(clips: PreparedDataset, reports: Sequence[TemporalReport])
         bar
         for report in reports
         for bar in (
-            Bar(name=f"{report.config['modality']}:\nmodel", segments=report.predicted[index]),
-            Bar(name=f"{report.config['truth']}:\ntruth", segments=report.truth[index]),
+            Bar(name=f"{report.config.modality}:\nmodel", segments=report.predicted[index]),
+            Bar(name=f"{report.config.states_of}:\ntruth", segments=report.truth[index]),
         )
     ]
     return states_figure(
