@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+import cavmae_sync
 from cavmae_sync.data import PrepareConfig
 from cavmae_sync.training import PretrainConfig
 
@@ -101,6 +102,22 @@ def test_functions_of_the_walks_exist():
     named = {match[1] for match in NAME.finditer(page)}
     assert len(named) > 30
     assert [name for name in sorted(named) if not exists(name)] == []
+
+
+def test_every_room_is_described():
+    page = (ROOT / "docs" / "how-it-works.md").read_text("utf-8").split("## The rooms")[1].split("## Walk")[0]
+    rooms = {path.stem for path in PACKAGE.iterdir() if path.suffix != ".typed" and path.name[0] != "_"}
+    assert [room for room in sorted(rooms) if f"`{room}`" not in page] == []
+
+
+def test_every_public_name_is_promised():
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8").split("## What is public")[1].split(";")[0]
+    assert re.findall(r"`(\w+)`", text)[1:] == cavmae_sync.__all__
+
+
+def test_every_page_says_for_whom_it_is():
+    pages = [page for page in sorted(ROOT.glob("docs/**/*.md")) if page.name != "contributing.md"]
+    assert [page.name for page in pages if "\n\nThis page is for " not in page.read_text("utf-8")[:200]] == []
 
 
 def test_pages_that_the_code_names_exist():
