@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.cost_figure import draw_cost
 from benchmarks.machine import described, environment, num_cores
 from benchmarks.part import Part, Setting
-from benchmarks.picture import draw_cost
 from benchmarks.result import PartResult
 from benchmarks.table import SUMMARY_MARKERS, markdown, part_text, summary, with_table
 

@@ -50,7 +50,7 @@ def run_part(part: Part, setting: Setting, *, rates: Mapping[str, float], tell: 
     """
     began = time.perf_counter()
     if part.prepare is not None:
-        tell(f"{part.name}: material")
+        tell(f"{part.name}: preparing")
         _prepare(part.prepare, setting)
     left_out = {variant.name: why for variant in part.variants if (why := _why_not(variant, rates))}
     variants = [variant for variant in part.variants if variant.name not in left_out]
@@ -89,12 +89,12 @@ def run_part(part: Part, setting: Setting, *, rates: Mapping[str, float], tell: 
 
 
 def _prepare(make: Callable[[Setting], None], setting: Setting) -> None:
-    variant = Variant(name="material", make=partial(_material, make=make))
-    process = VariantProcess(variant, setting, answer=setting.folder / "material.npz")
+    variant = Variant(name="preparation", make=partial(_preparation, make=make))
+    process = VariantProcess(variant, setting, answer=setting.folder / "preparation.npz")
     process.finish()
 
 
-def _material(setting: Setting, *, make: Callable[[Setting], None]) -> Work:
+def _preparation(setting: Setting, *, make: Callable[[Setting], None]) -> Work:
     make(setting)
     return Work(repeat=lambda: None, warm_up=lambda: None)
 

@@ -8,7 +8,7 @@ from cavmae_sync.data.lists.classes import ClassLabels
 from cavmae_sync.errors import CavMaeSyncError, ConfigError, DatasetError, SeveralError
 from cavmae_sync.recipes.pretraining import find_recipe
 from cavmae_sync.recipes.probing import find_probe_recipe
-from cavmae_sync.recipes.tables.grids import find_table
+from cavmae_sync.recipes.tables.paper_tables import find_table
 
 
 def refuse(error: Exception):

@@ -4,7 +4,7 @@ import shutil
 from functools import partial
 from pathlib import Path
 
-from benchmarks import material
+from benchmarks import footage
 from benchmarks.models import fresh, small_training
 from benchmarks.part import Part, Setting, Variant, Work
 from cavmae_sync.data import prepare
@@ -23,7 +23,7 @@ def preparation(setting: Setting, *, count: int) -> Work:
 
     def repeat() -> dict[str, float]:
         shutil.rmtree(out, ignore_errors=True)
-        prepare(listed, out=out, config=material.SMALL_CLIPS, num_workers=0)
+        prepare(listed, out=out, config=footage.SMALL_CLIPS, num_workers=0)
         return {"clips": count, "bytes": _stored(out)}
 
     return Work(repeat=repeat, units=count, warm_up=lambda: _warm_up(setting))
@@ -47,7 +47,7 @@ def embedding(setting: Setting, *, count: int) -> Work:
 def _listed(setting: Setting, count: int) -> tuple[Path, int]:
     """A list of the first clips of the stage."""
     count = setting.pick(count, count // _QUICK)
-    paths = sorted(material.stage_clips(setting).glob("*.mp4"))[:count]
+    paths = sorted(footage.stage_clips(setting).glob("*.mp4"))[:count]
     listed = setting.folder / f"first-{count}.txt"
     part = listed.with_suffix(".part")
     part.write_text("".join(f"{path}\n" for path in paths), encoding="utf-8")
@@ -60,15 +60,15 @@ def _warm_up(setting: Setting) -> None:
     listed, _ = _listed(setting, 2 * setting.pick(1, _QUICK))
     out = setting.folder / "cost-warm-up"
     shutil.rmtree(out, ignore_errors=True)
-    prepare(listed, out=out, config=material.SMALL_CLIPS, num_workers=0)
+    prepare(listed, out=out, config=footage.SMALL_CLIPS, num_workers=0)
 
 
 def _stored(folder: Path) -> float:
     return float(sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()))
 
 
-def _material(setting: Setting) -> None:
-    material.stage_clips(setting)
+def _prepare(setting: Setting) -> None:
+    footage.stage_clips(setting)
 
 
 def _part(name: str, title: str, make) -> Part:
@@ -77,7 +77,7 @@ def _part(name: str, title: str, make) -> Part:
         title=title,
         unit="clip",
         rounds=2,
-        prepare=_material,
+        prepare=_prepare,
         variants=tuple(
             Variant(name=f"{count} clips", make=partial(make, count=count), is_set_up=True) for count in SIZES
         ),

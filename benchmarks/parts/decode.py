@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 
-from benchmarks import material
+from benchmarks import footage
 from benchmarks.part import Answer, Part, Setting, Variant, Work
 from benchmarks.textbook import video
 from cavmae_sync import paper
@@ -13,14 +13,14 @@ from cavmae_sync.media import read_clip
 
 def textbook(setting: Setting, *, size: str) -> Work:
     """Seek to each picture, then open the file again for its sound."""
-    path = material.videos(setting, size)[0]
+    path = footage.videos(setting, size)[0]
     times = read_clip(path).frame_seconds_T
     found: list[np.ndarray] = []
 
     def repeat() -> None:
         found[:] = [
             video.frames_by_seeking(path, times),
-            video.sound(path, seconds=material.SECONDS),
+            video.sound(path, seconds=footage.SECONDS),
         ]
 
     return Work(repeat=repeat, answer=lambda: _answer(*found))
@@ -28,7 +28,7 @@ def textbook(setting: Setting, *, size: str) -> Work:
 
 def one_pass(setting: Setting, *, size: str) -> Work:
     """`read_clip`: each packet once, in order."""
-    path = material.videos(setting, size)[0]
+    path = footage.videos(setting, size)[0]
     found: list[np.ndarray] = []
 
     def repeat() -> None:
@@ -45,12 +45,12 @@ def _answer(frames: np.ndarray, sound: np.ndarray) -> Answer:
 
 
 def _part(size: str) -> Part:
-    width, height = material.SIZES[size]
+    width, height = footage.SIZES[size]
     return Part(
         name=f"decode-{size}",
         title=f"decoding a clip: 16 frames and sound of an H.264 file, ten seconds of {width} x {height}",
         unit="clip",
-        prepare=partial(_material, size=size),
+        prepare=partial(_prepare, size=size),
         variants=(
             Variant(name="textbook, seeking", make=partial(textbook, size=size)),
             Variant(name="one pass", make=partial(one_pass, size=size)),
@@ -59,8 +59,8 @@ def _part(size: str) -> Part:
     )
 
 
-def _material(setting: Setting, *, size: str) -> None:
-    material.videos(setting, size)
+def _prepare(setting: Setting, *, size: str) -> None:
+    footage.videos(setting, size)
 
 
-PARTS = tuple(_part(size) for size in material.SIZES)
+PARTS = tuple(_part(size) for size in footage.SIZES)

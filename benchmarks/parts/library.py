@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from benchmarks import material
+from benchmarks import footage
 from benchmarks.models import base_model, clip_inputs, fresh, num_windows, small_training
 from benchmarks.part import Answer, Part, Setting, Variant, Work
 from benchmarks.textbook import spectrogram, video
@@ -22,7 +22,7 @@ from cavmae_sync.model.flops import embedding_flops
 def textbook(setting: Setting, *, size: str) -> Work:
     """One file after the other, seeking; one pair after the other through the textbook model."""
     config, count = _model(setting, size)
-    paths = material.videos(setting, "360p")[:count]
+    paths = footage.videos(setting, "360p")[:count]
     times = [read_clip(path).frame_seconds_T for path in paths]
     model = TextbookModel.like(fresh(config, setting)).to(setting.device).eval()
     found: list[tuple[torch.Tensor, torch.Tensor]] = []
@@ -44,7 +44,7 @@ def _features(model, config, path, seconds, setting):
     pixels = config.inputs.frame_pixels
     frames = np.stack([video.normalized(video.square(each, pixels=pixels)) for each in pictures])
     segments = spectrogram.segments(
-        video.sound(path, seconds=material.SECONDS),
+        video.sound(path, seconds=footage.SECONDS),
         num_frames=len(frames),
         length=config.inputs.segment_length,
         mean=config.inputs.spectrogram_mean,
@@ -56,7 +56,7 @@ def _features(model, config, path, seconds, setting):
 def library(setting: Setting, *, size: str, precision: Precision) -> Work:
     """`cavmae-sync embed --videos`: one worker decodes while the model encodes."""
     config, count = _model(setting, size)
-    paths = material.videos(setting, "360p")[:count]
+    paths = footage.videos(setting, "360p")[:count]
     listed = setting.folder / f"library-{size}-{precision}.txt"
     listed.write_text("".join(f"{path}\n" for path in paths), encoding="utf-8")
     out = setting.folder / f"library-{size}-{precision}"
@@ -92,7 +92,7 @@ def _model(setting: Setting, size: str) -> tuple[ModelConfig, int]:
 
 
 def _videos(setting: Setting) -> None:
-    material.videos(setting, "360p")
+    footage.videos(setting, "360p")
 
 
 def _part(size: str, title: str, precisions: tuple[Precision, ...], **how: object) -> Part:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from benchmarks import material
+from benchmarks import footage
 from benchmarks.models import fresh, small_training
 from benchmarks.part import Answer, Limit, Part, Setting, Variant, Work
 from benchmarks.textbook import spectrogram, video
@@ -30,13 +30,13 @@ _FULL_SCALE = 2**15  # of sound in 16 bit
 
 def textbook_preparation(setting: Setting) -> Work:
     """One file after the other: seek to each frame, Pillow, one file per frame, sound, spectrogram."""
-    paths = material.videos(setting, "360p")
+    paths = footage.videos(setting, "360p")
     times = [read_clip(path).frame_seconds_T for path in paths]
     out = setting.folder / "textbook-prepared"
 
     def repeat() -> None:
         for path, seconds in zip(paths, times, strict=True):
-            _store(path, seconds, out / path.stem, clip_seconds=material.SECONDS)
+            _store(path, seconds, out / path.stem, clip_seconds=footage.SECONDS)
 
     def answer() -> Answer:
         folder = out / paths[0].stem
@@ -59,7 +59,7 @@ def _store(path: Path, seconds: np.ndarray, folder: Path, *, clip_seconds: float
 
 def preparation(setting: Setting, *, num_workers: int) -> Work:
     """`cavmae-sync prepare`."""
-    paths = material.videos(setting, "360p")
+    paths = footage.videos(setting, "360p")
     out = setting.folder / f"prepared-by-{num_workers}"
 
     def repeat() -> dict[str, float]:
@@ -80,7 +80,7 @@ def preparation(setting: Setting, *, num_workers: int) -> Work:
 
 def naive_items(setting: Setting) -> Work:
     """Open the clip's file, decode all of it, compute the whole spectrogram, take one frame and segment."""
-    path = material.videos(setting, "360p")[0]
+    path = footage.videos(setting, "360p")[0]
     seconds = read_clip(path).frame_seconds_T[_MIDDLE]
 
     def item() -> tuple[np.ndarray, np.ndarray]:
@@ -88,7 +88,7 @@ def naive_items(setting: Setting) -> Work:
         shown = np.searchsorted(times, seconds + 1e-6, side="right") - 1
         frame = video.normalized(video.square(frames[shown], pixels=paper.FRAME_PIXELS))
         return frame, spectrogram.segment(
-            video.sound(path, seconds=material.SECONDS),
+            video.sound(path, seconds=footage.SECONDS),
             _MIDDLE,
             num_frames=paper.NUM_FRAMES,
             length=INPUTS.segment_length,
@@ -105,7 +105,7 @@ def naive_items(setting: Setting) -> Work:
 
 def items(setting: Setting) -> Work:
     """`PairDataset`: one frame and one stretch of spectrogram are read, and nothing else."""
-    dataset = PairDataset(material.prepared_videos(setting), inputs=INPUTS, frame="middle")
+    dataset = PairDataset(footage.prepared_videos(setting), inputs=INPUTS, frame="middle")
 
     def repeat() -> None:
         for index in range(len(dataset)):
@@ -123,7 +123,7 @@ def items(setting: Setting) -> Work:
 
 def waiting(setting: Setting, *, num_workers: int) -> Work:
     """Steps of the demo's model on prepared clips, and the share of their time that is waiting for data."""
-    clips = material.prepared_stage(setting)
+    clips = footage.prepared_stage(setting)
     config = small_training(min(32, len(clips)))
     model = fresh(config.model, setting)
     step = PretrainStep(model, config.losses, precision="float32", gather=gather_nothing)
@@ -163,15 +163,15 @@ def _nothing(_: object) -> None:
 
 
 def _videos(setting: Setting) -> None:
-    material.videos(setting, "360p")
+    footage.videos(setting, "360p")
 
 
 def _prepared(setting: Setting) -> None:
-    material.prepared_videos(setting)
+    footage.prepared_videos(setting)
 
 
 def _stage(setting: Setting) -> None:
-    material.prepared_stage(setting)
+    footage.prepared_stage(setting)
 
 
 PREPARE = Part(

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))  # the faults are those of th
 from tests.evaluation.doctor.planted import SPOILT, RawClip, change_log_mel, write_dataset
 
 from cavmae_sync.data import PreparedDataset
-from cavmae_sync.doctor import Examination, Subject, examine, open_subject
+from cavmae_sync.doctor import Examination, ExaminedModel, examine, open_examined_model
 from cavmae_sync.doctor.diagnosis import trials
 from cavmae_sync.doctor.fault_probe import FaultProbe
 from cavmae_sync.paper import SPECTROGRAM_MEAN, SPECTROGRAM_STD
@@ -49,11 +49,11 @@ def planted(raw: list[RawClip], folder: Path, *, clip_seconds: float) -> Iterato
         yield name, made
 
 
-def row(subject: Subject, name: str, folder: Path) -> str:
+def row(examined: ExaminedModel, name: str, folder: Path) -> str:
     clips = PreparedDataset.open(folder)
-    report = examine(subject, Examination(clips=clips, num_clips=len(clips)))
+    report = examine(examined, Examination(clips=clips, num_clips=len(clips)))
     failed = [finding.check for finding in report.findings if finding.status == "FAIL"]
-    undone = [each for each in trials(FaultProbe(subject.embedder, clips)) if each.fault.name == name]
+    undone = [each for each in trials(FaultProbe(examined.embedder, clips)) if each.fault.name == name]
     figures = "".join(
         f"{each.before:.1%} | {each.after:.1%} | {each.z:.1f} | "
         f"{each.margin_before:.3f} | {each.margin_after:.3f} |"
@@ -68,14 +68,14 @@ def main() -> None:
     parser.add_argument("dataset", type=Path)
     parser.add_argument("--num-clips", type=int, default=100)
     args = parser.parse_args()
-    subject = open_subject(args.weights)
+    examined = open_examined_model(args.weights)
     clips = PreparedDataset.open(args.dataset).head(args.num_clips)
     print(
         "| planted | found by | partner beats | undone | z | margin | undone |\n|---|---|---|---|---|---|---|"
     )
     with tempfile.TemporaryDirectory() as folder:
         for name, made in planted(raw_clips(clips), Path(folder), clip_seconds=clips.config.clip_seconds):
-            print(row(subject, name, made), flush=True)
+            print(row(examined, name, made), flush=True)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cavmae_sync.data import PreparedDataset
-from cavmae_sync.doctor import Subject, open_subject
+from cavmae_sync.doctor import ExaminedModel, open_examined_model
 from cavmae_sync.stage import StageConfig
 from cavmae_sync.stage.generate import generate_clip
 from cavmae_sync.stage.procedural import ProceduralPack
@@ -28,8 +28,8 @@ def weights() -> Path:
 
 
 @pytest.fixture(scope="session")
-def subject(weights: Path) -> Subject:
-    return open_subject(weights, device="cpu")
+def examined(weights: Path) -> ExaminedModel:
+    return open_examined_model(weights, device="cpu")
 
 
 @pytest.fixture(scope="session")

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from cavmae_sync.data import PreparedDataset
-from cavmae_sync.doctor import FAULTS, Examination, Finding, Subject, check_ready, examine
+from cavmae_sync.doctor import FAULTS, ExaminedModel, ExamineOptions, Finding, check_ready, examine
 from cavmae_sync.doctor.dataset import check_pictures, check_substitutes
-from cavmae_sync.doctor.diagnosis import num_parts
-from cavmae_sync.doctor.fault_probe import FaultProbe, looks
+from cavmae_sync.doctor.diagnosis import num_encodings
+from cavmae_sync.doctor.fault_probe import FaultProbe, checked_frames
 from cavmae_sync.doctor.pairs import check_faults, check_matched, check_shuffled, check_within
 from cavmae_sync.doctor.weights import check_trained
 from cavmae_sync.embedding import Embedder
@@ -30,27 +30,31 @@ SEEMS = {fault.name: fault.seems for fault in FAULTS}
 Write = Callable[[list[RawClip]], PreparedDataset]
 
 
-def faults_found(subject: Subject, clips: PreparedDataset) -> Finding:
-    return check_faults(FaultProbe(subject.embedder, clips))
+def faults_found(examined: ExaminedModel, clips: PreparedDataset) -> Finding:
+    return check_faults(FaultProbe(examined.embedder, clips))
 
 
 @pytest.fixture(scope="module")
-def healthy(subject: Subject, healthy_clips: PreparedDataset) -> FaultProbe:
-    return FaultProbe(subject.embedder, healthy_clips)
+def healthy(examined: ExaminedModel, healthy_clips: PreparedDataset) -> FaultProbe:
+    return FaultProbe(examined.embedder, healthy_clips)
 
 
 class TestHealthyClips:
-    def test_no_fault_is_named_and_progress_foresees_the_parts(self, subject: Subject, healthy: FaultProbe):
+    def test_no_fault_is_named_and_progress_foresees_the_parts(
+        self, examined: ExaminedModel, healthy: FaultProbe
+    ):
         assert check_faults(healthy).status == "ok"
-        parts = num_parts(subject.model, healthy.num_frames)
+        parts = num_encodings(examined.model, healthy.num_frames)
         assert 0.8 * parts <= healthy.num_encoded <= parts
 
     def test_pairs_belong_together_and_foreign_ones_are_at_chance(self, healthy: FaultProbe):
         for check in (check_matched, check_shuffled, check_within):
             assert check(healthy).status == "ok"
 
-    def test_pictures_are_in_order_and_all_there(self, subject: Subject, healthy_clips: PreparedDataset):
-        assert {finding.status for finding in check_pictures(subject, healthy_clips)} == {"ok"}
+    def test_pictures_are_in_order_and_all_there(
+        self, examined: ExaminedModel, healthy_clips: PreparedDataset
+    ):
+        assert {finding.status for finding in check_pictures(examined, healthy_clips)} == {"ok"}
 
 
 @pytest.mark.parametrize(
@@ -63,15 +67,17 @@ class TestHealthyClips:
         "sound_of_next_clip",
     ],
 )
-def test_a_planted_fault_is_named(name: str, subject: Subject, raw_clips: list[RawClip], written: Write):
-    found = faults_found(subject, written(SPOILT[name](raw_clips)))
+def test_a_planted_fault_is_named(
+    name: str, examined: ExaminedModel, raw_clips: list[RawClip], written: Write
+):
+    found = faults_found(examined, written(SPOILT[name](raw_clips)))
     assert found.status == "FAIL"
     assert found.measured.startswith(SEEMS[name])
     assert found.advice
 
 
-def test_swapped_colours_are_named(subject: Subject, many_raw_clips: list[RawClip], written: Write):
-    found = faults_found(subject, written(SPOILT["colours_swapped"](many_raw_clips)))
+def test_swapped_colours_are_named(examined: ExaminedModel, many_raw_clips: list[RawClip], written: Write):
+    found = faults_found(examined, written(SPOILT["colours_swapped"](many_raw_clips)))
     assert found.status == "FAIL"
     assert found.measured.startswith(SEEMS["colours_swapped"])
 
@@ -92,13 +98,13 @@ def raw(log_mel_NM: NDArray[np.float32]) -> NDArray[np.float32]:
 def test_a_spectrogram_on_another_scale_is_named(
     name: str,
     change: Callable[[NDArray[np.float32]], NDArray[np.float32]],
-    subject: Subject,
+    examined: ExaminedModel,
     raw_clips: list[RawClip],
     written: Write,
 ):
     folder = written(raw_clips).folder
     change_log_mel(folder, change)
-    found = faults_found(subject, PreparedDataset.open(folder))
+    found = faults_found(examined, PreparedDataset.open(folder))
     assert found.status == "FAIL"
     assert found.measured.startswith(SEEMS[name])
 
@@ -111,48 +117,50 @@ def test_a_spectrogram_on_another_scale_is_named(
     ],
 )
 def test_what_pictures_alone_tell(
-    name: str, check: str, says: str, subject: Subject, raw_clips: list[RawClip], written: Write
+    name: str, check: str, says: str, examined: ExaminedModel, raw_clips: list[RawClip], written: Write
 ):
-    found = {each.check: each for each in check_pictures(subject, written(SPOILT[name](raw_clips)))}
+    found = {each.check: each for each in check_pictures(examined, written(SPOILT[name](raw_clips)))}
     assert found[check].status == "FAIL"
     assert says in found[check].measured
 
 
 def test_the_order_of_frames_far_apart_is_not_judged(
-    subject: Subject, raw_clips: list[RawClip], written: Write
+    examined: ExaminedModel, raw_clips: list[RawClip], written: Write
 ):
     """Neighbours a second apart need not look alike in a healthy dataset either."""
     sparse = [
         replace(clip, frames_THWC=clip.frames_THWC[::2]) for clip in SPOILT["frames_shuffled"](raw_clips)
     ]
-    found = {each.check: each for each in check_pictures(subject, written(sparse))}["frame order"]
+    found = {each.check: each for each in check_pictures(examined, written(sparse))}["frame order"]
     assert found.status == "note"
     assert "1.3 s apart, allow no claim" in found.measured
 
 
 def test_clips_put_in_the_place_of_others_give_no_score(
-    subject: Subject, raw_clips: list[RawClip], healthy_clips: PreparedDataset, written: Write
+    examined: ExaminedModel, raw_clips: list[RawClip], healthy_clips: PreparedDataset, written: Write
 ):
-    assert check_substitutes(subject, healthy_clips).status == "ok"
+    assert check_substitutes(examined, healthy_clips).status == "ok"
     substituted = written(SPOILT["substituted"](raw_clips))
-    found = check_substitutes(subject, substituted)
+    found = check_substitutes(examined, substituted)
     assert found.status == "FAIL"
     assert found.measured.startswith("5 of 48 clips have one colour and constant sound")
     with pytest.raises(ConfigError, match=r"no score, because a check fails\. substitutions: 5 of 48"):
-        check_ready(subject, substituted)
+        check_ready(examined, substituted)
     one = substituted.head(9)  # one black and silent recording may be what it is
-    assert check_substitutes(subject, one).status == "note"
+    assert check_substitutes(examined, one).status == "note"
 
 
 class TestUntrainedModel:
-    def test_it_tells_nothing_and_no_fault_is_blamed(self, subject: Subject, healthy_clips: PreparedDataset):
-        material = FaultProbe(untrained(subject.embedder), healthy_clips)
-        assert check_matched(material).status == "FAIL"
-        assert check_faults(material).status == "ok"
+    def test_it_tells_nothing_and_no_fault_is_blamed(
+        self, examined: ExaminedModel, healthy_clips: PreparedDataset
+    ):
+        fault_probe = FaultProbe(untrained(examined.embedder), healthy_clips)
+        assert check_matched(fault_probe).status == "FAIL"
+        assert check_faults(fault_probe).status == "ok"
 
-    def test_it_is_told_without_clips_and_given_no_score(self, subject: Subject):
-        fresh = replace(subject, embedder=untrained(subject.embedder))
-        assert check_trained(subject).status == "ok"
+    def test_it_is_told_without_clips_and_given_no_score(self, examined: ExaminedModel):
+        fresh = replace(examined, embedder=untrained(examined.embedder))
+        assert check_trained(examined).status == "ok"
         assert check_trained(fresh).status == "FAIL"
         with pytest.raises(ConfigError, match=r"no score.*trained: all \d+ layer norms"):
             check_ready(fresh, None)
@@ -174,31 +182,31 @@ class Placed(Embedder):
 
 
 def test_vectors_that_tell_their_place_make_shuffled_pairs_agree(
-    subject: Subject, healthy_clips: PreparedDataset
+    examined: ExaminedModel, healthy_clips: PreparedDataset
 ):
-    leaking = FaultProbe(Placed(subject.model, device="cpu"), healthy_clips)
+    leaking = FaultProbe(Placed(examined.model, device="cpu"), healthy_clips)
     assert check_matched(leaking).status == "ok"
     assert check_shuffled(leaking).status == "FAIL"
 
 
-def test_few_clips_allow_no_claim(subject: Subject, healthy_clips: PreparedDataset):
-    material = FaultProbe(subject.embedder, healthy_clips.head(10))
+def test_few_clips_allow_no_claim(examined: ExaminedModel, healthy_clips: PreparedDataset):
+    fault_probe = FaultProbe(examined.embedder, healthy_clips.head(10))
     for check in (check_matched, check_shuffled, check_within, check_faults):
-        found = check(material)
+        found = check(fault_probe)
         assert found.status == "unknown"
         assert "10 clips" in found.measured
 
 
 @pytest.mark.parametrize(("available", "num_clips"), [(13, 12), (13, 3), (5, 9)])
 def test_as_many_clips_are_read_as_were_asked_for(
-    available: int, num_clips: int, subject: Subject, healthy_clips: PreparedDataset
+    available: int, num_clips: int, examined: ExaminedModel, healthy_clips: PreparedDataset
 ):
-    examination = Examination(clips=healthy_clips.head(available), num_clips=num_clips, seed=1)
-    assert examine(subject, examination).num_clips == min(available, num_clips)
+    options = ExamineOptions(clips=healthy_clips.head(available), num_clips=num_clips, seed=1)
+    assert examine(examined, options).num_clips == min(available, num_clips)
 
 
 @pytest.mark.parametrize("num_frames", [1, 2, 3, 4, 5, 8, 10, 16])
 def test_looks_are_the_same_from_both_ends(num_frames: int):
-    frames = looks(num_frames)
+    frames = checked_frames(num_frames)
     assert list(frames) == sorted({num_frames - 1 - frame for frame in frames})
     assert 0 <= frames[0] <= frames[-1] < num_frames

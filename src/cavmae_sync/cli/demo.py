@@ -37,7 +37,8 @@ def demo(
     # run too: a step then took 2.9 s instead of 0.8 s on two busy cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from cavmae_sync.recipes.demo.config import DemoConfig
-    from cavmae_sync.recipes.demo.run import DemoReporter, run_demo
+    from cavmae_sync.recipes.demo.run import run_demo
+    from cavmae_sync.recipes.reporter import Reporter
 
     config = DemoConfig(
         minutes=minutes, seed=seed, videos=None if videos is None else str(videos.absolute())
@@ -46,7 +47,7 @@ def demo(
         result = run_demo(
             out,
             config=config,
-            reporter=DemoReporter(on_progress=on_progress, should_stop=should_stop),
+            reporter=Reporter(on_progress=on_progress, should_stop=should_stop),
             began=began,
         )
     if result is None:

@@ -55,7 +55,7 @@ def doctor(
         as_json: Print the findings as one JSON object.
     """
     from cavmae_sync.data import PreparedDataset
-    from cavmae_sync.doctor import Examination, examine, open_subject
+    from cavmae_sync.doctor import ExamineOptions, examine, open_examined_model
     from cavmae_sync.embedding.vector_files import read_embeddings
     from cavmae_sync.exchange.proof import write_proof_clip
 
@@ -65,20 +65,20 @@ def doctor(
         write_proof_clip(write_clip)
         Terminal(stderr=True).print(f"wrote {write_clip}: 10 s, stereo at 44.1 kHz", soft_wrap=True)
         return 0
-    examination = Examination(
+    options = ExamineOptions(
         clips=None if data is None else PreparedDataset.open(data),
         num_clips=num_clips,
         seed=seed,
         embeddings=None if embeddings is None else read_embeddings(embeddings),
     )
     try:
-        subject = open_subject(
+        examined = open_examined_model(
             run_or_weights, overrides, device=device, precision=precision, representation=representation
         )
     except CavMaeSyncError as error:
         raise type(error)(f"NOT HEALTHY: the weights cannot be opened. {error}") from error
     with show_progress("examining") as advance:
-        report = examine(subject, examination, on_progress=lambda done, total: advance(done, total, ""))
+        report = examine(examined, options, on_progress=lambda done, total: advance(done, total, ""))
     if as_json:
         print_lines(report.to_json())
     else:

@@ -23,7 +23,7 @@ from cavmae_sync.errors import ConfigError
 
 if TYPE_CHECKING:
     from cavmae_sync.embedding import Embedder
-    from cavmae_sync.embedding.library import LibraryConfig, Pace
+    from cavmae_sync.embedding.library import LibraryConfig, Throughput
     from cavmae_sync.work import RayCluster, Share
 
 _CLIPS = "clips."
@@ -206,7 +206,7 @@ def _embed_videos(
         console.print(f"this run: {_describe(run.pace)}", soft_wrap=True)
 
 
-def _describe(pace: "Pace") -> str:
+def _describe(pace: "Throughput") -> str:
     rejected = f", {pace.num_rejected} rejected" if pace.num_rejected else ""
     return (
         f"{pace.num_clips} clips, {pace.footage_seconds / 3600:.2f} h{rejected}, "

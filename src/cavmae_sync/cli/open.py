@@ -71,16 +71,16 @@ def open_for_score(
         ConfigError: A check fails, so that a score would not be what it says.
     """
     from cavmae_sync.compute import keep_freed_memory
-    from cavmae_sync.doctor import check_ready, open_subject
+    from cavmae_sync.doctor import check_ready, open_examined_model
 
     keep_freed_memory()
-    subject = open_subject(
+    examined = open_examined_model(
         run_or_weights, overrides, device=device, precision=precision, representation=representation
     )
-    check_ready(subject, clips)
+    check_ready(examined, clips)
     if clips is not None:
         _tell_shared(run_or_weights, clips)
-    return subject.embedder
+    return examined.embedder
 
 
 def _tell_shared(run: Path, clips: "PreparedDataset") -> None:

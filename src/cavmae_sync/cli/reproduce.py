@@ -19,7 +19,7 @@ from cavmae_sync.errors import ConfigError
 
 if TYPE_CHECKING:
     from cavmae_sync.recipes.tables.datasets import TableDatasets
-    from cavmae_sync.recipes.tables.reproduce import Grid, TableResult
+    from cavmae_sync.recipes.tables.reproduce import TableResult, TableRun
 
 Paths = Annotated[list[Path] | None, Parameter(negative="")]
 Words = Annotated[list[str] | None, Parameter(negative="")]
@@ -73,8 +73,9 @@ def reproduce(
             some of them elsewhere, if you like; what is there is used.
         as_json: Print the table as one JSON object.
     """
-    from cavmae_sync.recipes.tables.grids import find_table
-    from cavmae_sync.recipes.tables.reproduce import Grid, GridReporter, ReproduceConfig
+    from cavmae_sync.recipes.reporter import Reporter
+    from cavmae_sync.recipes.tables.paper_tables import find_table
+    from cavmae_sync.recipes.tables.reproduce import ReproduceConfig, TableRun
 
     check_folder(out, option="--out")
     given = None
@@ -82,13 +83,13 @@ def reproduce(
         given = _materials(train or [], gallery or [], probing or [], ade20k, init)
         given = replace(given, allow_overlap=allow_overlap)
     with stop_on_signal() as should_stop, show_stages(should_stop) as on_progress:
-        grid = Grid(
+        grid = TableRun(
             find_table(table, rows=row or []),
             out,
             config=ReproduceConfig(scale=scale).with_overrides(overrides),
             seeds=_seeds(seeds),
             given=given,
-            reporter=GridReporter(on_progress=on_progress, should_stop=should_stop),
+            reporter=Reporter(on_progress=on_progress, should_stop=should_stop),
         )
         if plan:
             _print_plan(grid, table, overrides)
@@ -153,7 +154,7 @@ def _named(word: str, option: str, *, count: int) -> tuple[str, list[Path]]:
     return name, parts
 
 
-def _print_plan(grid: "Grid", table: str, overrides: Sequence[str]) -> None:
+def _print_plan(grid: "TableRun", table: str, overrides: Sequence[str]) -> None:
     from cavmae_sync.recipes.tables.plan import plan
 
     for line in plan(grid):
@@ -168,14 +169,14 @@ def _print_plan(grid: "Grid", table: str, overrides: Sequence[str]) -> None:
 def _write(result: "TableResult", out: Path, *, as_json: bool) -> None:
     from cavmae_sync.atomic import write_text
     from cavmae_sync.figures import save_figure
-    from cavmae_sync.recipes.tables.text import to_dict, to_markdown, to_picture, to_tables
+    from cavmae_sync.recipes.tables.text import to_dict, to_figure, to_markdown, to_tables
 
     name = result.table.name
     text = json.dumps(to_dict(result), indent=2, ensure_ascii=False) + "\n"
     out.mkdir(parents=True, exist_ok=True)
     write_text(out / f"{name}.json", text)
     write_text(out / f"{name}.md", to_markdown(result))
-    save_figure(to_picture(result), out / f"{name}.png")
+    save_figure(to_figure(result), out / f"{name}.png")
     if as_json:
         print_lines(text)
         return

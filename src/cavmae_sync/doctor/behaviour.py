@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from cavmae_sync.choices import Precision
-from cavmae_sync.doctor.finding import Finding
-from cavmae_sync.doctor.subject import Subject
+from cavmae_sync.doctor.examined_model import ExaminedModel
+from cavmae_sync.doctor.report import Finding
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.exchange.proof import PROOF_FRAMES, read_proof_clip
 from cavmae_sync.inputs import ModelInput, cut_segments, log_mel, model_input
@@ -25,50 +25,50 @@ _TOLERANCES: Final[Mapping[Precision, float]] = MappingProxyType(
 _ROWS_KEPT_AFTER: Final = 32
 
 
-def probe_inputs(subject: Subject) -> ModelInput:
+def probe_inputs(examined: ExaminedModel) -> ModelInput:
     """Some frames of the package's clip, and their segments."""
-    inputs = model_input(read_proof_clip(), subject.model.config.inputs)
+    inputs = model_input(read_proof_clip(), examined.model.config.inputs)
     chosen = list(PROOF_FRAMES)
     return ModelInput(frames_TCHW=inputs.frames_TCHW[chosen], segments_TLM=inputs.segments_TLM[chosen])
 
 
-def check_behaviour(subject: Subject) -> list[Finding]:
+def check_behaviour(examined: ExaminedModel) -> list[Finding]:
     """Finite, repeatable, independent of company and of what follows."""
-    inputs = probe_inputs(subject)
-    return check_inputs(subject, inputs, of="the package's clip")
+    inputs = probe_inputs(examined)
+    return check_inputs(examined, inputs, of="the package's clip")
 
 
-def check_inputs(subject: Subject, inputs: ModelInput, *, of: str) -> list[Finding]:
+def check_inputs(examined: ExaminedModel, inputs: ModelInput, *, of: str) -> list[Finding]:
     """The same checks on other inputs.
 
     Args:
-        subject: The weights in use.
+        examined: The weights in use.
         inputs: At least two frames.
         of: Where the inputs are from, for the message.
     """
-    vectors_RD = _vectors(subject.embedder, inputs)
-    finite = _finite(subject, inputs, vectors_RD, of=of)
+    vectors_RD = _vectors(examined.embedder, inputs)
+    finite = _finite(examined, inputs, vectors_RD, of=of)
     if finite.status == "FAIL":
         return [finite]
     return [
         finite,
         _same(
-            subject,
+            examined,
             "determinism",
             vectors_RD,
-            lambda: _vectors(subject.embedder, inputs),
+            lambda: _vectors(examined.embedder, inputs),
             "computed twice",
             "Turn off what is random at inference, and set the model to evaluation mode",
         ),
         _same(
-            subject,
+            examined,
             "batch and order",
             vectors_RD,
-            lambda: _one_by_one(subject.embedder, inputs),
+            lambda: _one_by_one(examined.embedder, inputs),
             f"{len(inputs.frames_TCHW)} at once and one by one, backwards",
             "Rows of a batch see each other. Look for batch statistics, or padding that is attended to",
         ),
-        _padding(subject),
+        _padding(examined),
     ]
 
 
@@ -84,16 +84,16 @@ def _one_by_one(embedder: Embedder, inputs: ModelInput) -> Tensor:
     return torch.cat([*sounds[::-1], *pictures[::-1]])
 
 
-def _finite(subject: Subject, inputs: ModelInput, vectors_RD: Tensor, *, of: str) -> Finding:
+def _finite(examined: ExaminedModel, inputs: ModelInput, vectors_RD: Tensor, *, of: str) -> Finding:
     broken = int((~vectors_RD.isfinite()).any(dim=-1).sum())
-    precision = subject.embedder.precision
+    precision = examined.embedder.precision
     if not broken:
         measured = f"{len(vectors_RD)} vectors of {of} in {precision}"
         return Finding(check="finite vectors", status="ok", measured=measured)
     measured = f"{broken} of {len(vectors_RD)} vectors of {of} are not finite in {precision}"
     advice = "The weights are damaged, or the training diverged. Take an earlier checkpoint"
     if precision != "float32":
-        careful = subject.embedder.replace(precision="float32")
+        careful = examined.embedder.replace(precision="float32")
         if bool(_vectors(careful, inputs).isfinite().all()):
             measured += ", all are in float32: the numbers overflow, 65504 is the largest of float16"
             advice = "Use --precision bfloat16 or float32"
@@ -101,10 +101,10 @@ def _finite(subject: Subject, inputs: ModelInput, vectors_RD: Tensor, *, of: str
 
 
 def _same(
-    subject: Subject, name: str, vectors_RD: Tensor, again: Callable[[], Tensor], how: str, advice: str
+    examined: ExaminedModel, name: str, vectors_RD: Tensor, again: Callable[[], Tensor], how: str, advice: str
 ) -> Finding:
     apart = float(torch.linalg.vector_norm(again() - vectors_RD, dim=-1).max())
-    tolerance = _TOLERANCES[subject.embedder.precision]
+    tolerance = _TOLERANCES[examined.embedder.precision]
     measured = f"{how}: vectors differ by {apart:.1g} at most"
     if apart <= tolerance:  # also false for NaN
         return Finding(check=name, status="ok", measured=measured)
@@ -113,9 +113,9 @@ def _same(
     )
 
 
-def _padding(subject: Subject) -> Finding:
+def _padding(examined: ExaminedModel) -> Finding:
     """A segment's vector must not depend on sound that comes after it."""
-    config = subject.model.config.inputs.model_copy(update={"align_length": "padded"})
+    config = examined.model.config.inputs.model_copy(update={"align_length": "padded"})
     spectrogram_NM = log_mel(read_proof_clip().waveform_S)
     stop = config.segment_length + _ROWS_KEPT_AFTER
     whole, cut = (
@@ -123,10 +123,10 @@ def _padding(subject: Subject) -> Finding:
         for rows_NM in (spectrogram_NM, spectrogram_NM[:stop])
     )
     return _same(
-        subject,
+        examined,
         "padding",
-        subject.embedder.embed_segments(whole),
-        lambda: subject.embedder.embed_segments(cut),
+        examined.embedder.embed_segments(whole),
+        lambda: examined.embedder.embed_segments(cut),
         "a window cut from the whole clip and from its beginning",
         "What follows a window leaks into it. Look at padding and at the mean that is subtracted",
     )

@@ -15,9 +15,9 @@ from torch.nn import functional as F
 from cavmae_sync.data import PreparedDataset
 from cavmae_sync.data.manifest import ClipRow
 from cavmae_sync.doctor.diagnosis import standard_score
-from cavmae_sync.doctor.finding import Finding
-from cavmae_sync.doctor.known import PUBLISHED_NUM_FRAMES
-from cavmae_sync.doctor.subject import Subject
+from cavmae_sync.doctor.examined_model import ExaminedModel
+from cavmae_sync.doctor.known_files import PUBLISHED_NUM_FRAMES
+from cavmae_sync.doctor.report import Finding
 from cavmae_sync.inputs.spectrogram import num_spectrogram_frames
 from cavmae_sync.paper import CAVMAE_NUM_FRAMES, SAMPLE_RATE_HZ
 
@@ -44,7 +44,7 @@ _LEAST_ORDER_GAIN: Final = 0.1
 _LEAST_COPIES: Final = 3
 
 
-def check_sound(_subject: Subject, clips: PreparedDataset) -> Finding:
+def check_sound(_examined: ExaminedModel, clips: PreparedDataset) -> Finding:
     """Lengths of sound are those of the clips, and no length betrays a wrong sample rate."""
     rows = [clips.row(i) for i in range(len(clips))]
     odd = [row.id for row in rows if num_spectrogram_frames(row.num_samples) != row.num_spectrogram_frames]
@@ -96,10 +96,10 @@ def _betrayed_rate(
     return None
 
 
-def check_num_frames(subject: Subject, clips: PreparedDataset) -> Finding:
+def check_num_frames(examined: ExaminedModel, clips: PreparedDataset) -> Finding:
     """Clips have as many frames as the model was trained with."""
-    recorded = subject.provenance.num_frames
-    trained = recorded or PUBLISHED_NUM_FRAMES.get(subject.provenance.layout)
+    recorded = examined.provenance.num_frames
+    trained = recorded or PUBLISHED_NUM_FRAMES.get(examined.provenance.layout)
     if trained is None:
         return Finding(
             check="frame count",
@@ -122,7 +122,7 @@ def check_num_frames(subject: Subject, clips: PreparedDataset) -> Finding:
     )
 
 
-def check_times(_subject: Subject, clips: PreparedDataset) -> Finding:
+def check_times(_examined: ExaminedModel, clips: PreparedDataset) -> Finding:
     """Frames are in order, inside their clip and spread over it (spec 1.10)."""
     count = clips.num_frames
     spreads: list[float] = []
@@ -151,7 +151,7 @@ def check_times(_subject: Subject, clips: PreparedDataset) -> Finding:
     )
 
 
-def check_pictures(_subject: Subject, clips: PreparedDataset) -> list[Finding]:
+def check_pictures(_examined: ExaminedModel, clips: PreparedDataset) -> list[Finding]:
     """Filled-up frames, and frames in no order: both can be told from the pictures alone."""
     small_NTHW = small_pictures(clips)
     return [_copies(small_NTHW), _order(clips, small_NTHW)]
@@ -169,7 +169,7 @@ def _small(frame_HWC: NDArray[np.uint8]) -> Tensor:
     return F.adaptive_avg_pool2d(grey_HW[None, None], _SMALL_PIXELS)[0, 0]
 
 
-def check_substitutes(_subject: Subject, clips: PreparedDataset) -> Finding:
+def check_substitutes(_examined: ExaminedModel, clips: PreparedDataset) -> Finding:
     """No clips are one colour and one constant sound: nothing was put in the place of broken files."""
     still = [index for index in range(len(clips)) if clips.row(index).is_still]
     blank = [index for index in still if _spread(_small(clips.read_frame(index, 0))) < _ONE_COLOUR]

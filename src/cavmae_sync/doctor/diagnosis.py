@@ -15,7 +15,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from cavmae_sync.doctor.fault_probe import FaultProbe, Vectors, looks
+from cavmae_sync.doctor.fault_probe import FaultProbe, Vectors, checked_frames
 from cavmae_sync.doctor.faults import FAULTS, Fault
 from cavmae_sync.embedding import similarity_matrix
 from cavmae_sync.model import CAVMAESync
@@ -28,7 +28,7 @@ LEAST_GAIN: Final = 0.01
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Trial:
+class FaultTrial:
     """What undoing one fault does.
 
     Attributes:
@@ -53,7 +53,7 @@ class Trial:
         return self.z >= LEAST_Z and self.after - self.before >= LEAST_GAIN
 
 
-def wins(vectors: Vectors) -> Tensor:
+def win_rates(vectors: Vectors) -> Tensor:
     """Share of other clips that each clip's own partner beats, both directions; ties count half. [N]."""
     similarity_NN = similarity_matrix(vectors.audio_NFD, vectors.visual_NFD)
     own_N = similarity_NN.diag()
@@ -69,10 +69,11 @@ def margins(vectors: Vectors) -> Tensor:
     return own_N - others_N
 
 
-def trials(material: FaultProbe, faults: Sequence[Fault] = FAULTS) -> list[Trial]:
+def try_faults(fault_probe: FaultProbe, faults: Sequence[Fault] = FAULTS) -> list[FaultTrial]:
     """Undo each fault of the catalogue that the model can have, one at a time."""
     return [
-        _trial(material, fault) for fault in applicable(faults, material.embedder.model, material.num_frames)
+        _trial(fault_probe, fault)
+        for fault in applicable(faults, fault_probe.embedder.model, fault_probe.num_frames)
     ]
 
 
@@ -81,9 +82,9 @@ def applicable(faults: Sequence[Fault], model: CAVMAESync, num_frames: int) -> l
     return [fault for fault in faults if fault.undone is not None and fault.applies(model, num_frames)]
 
 
-def num_parts(model: CAVMAESync, num_frames: int) -> int:
+def num_encodings(model: CAVMAESync, num_frames: int) -> int:
     """How often something is encoded in all trials, for a progress bar."""
-    chosen = len(looks(num_frames))
+    chosen = len(checked_frames(num_frames))
     changes = [fault.undone for fault in applicable(FAULTS, model, num_frames)]
     sides = [
         (change.pictures is not None)
@@ -111,14 +112,14 @@ def standard_score(gains_N: Tensor) -> float:
     return math.copysign(z, ratio)
 
 
-def _trial(material: FaultProbe, fault: Fault) -> Trial:
+def _trial(fault_probe: FaultProbe, fault: Fault) -> FaultTrial:
     if fault.undone is None:
         raise ValueError(f"{fault.name} cannot be undone.")
-    frames = looks(material.num_frames, covered=fault.undone.covered)
-    before = material.vectors(frames=frames)
-    after = material.vectors(fault.undone, frames=frames)
-    wins_before_N, wins_after_N = wins(before), wins(after)
-    return Trial(
+    frames = checked_frames(fault_probe.num_frames, covered=fault.undone.covered)
+    before = fault_probe.vectors(frames=frames)
+    after = fault_probe.vectors(fault.undone, frames=frames)
+    wins_before_N, wins_after_N = win_rates(before), win_rates(after)
+    return FaultTrial(
         fault=fault,
         before=float(wins_before_N.mean()),
         after=float(wins_after_N.mean()),

@@ -18,13 +18,13 @@ from cavmae_sync.doctor.dataset import (
     check_substitutes,
     check_times,
 )
-from cavmae_sync.doctor.diagnosis import num_parts
+from cavmae_sync.doctor.diagnosis import num_encodings
+from cavmae_sync.doctor.examined_model import ExaminedModel
 from cavmae_sync.doctor.fault_probe import FaultProbe
-from cavmae_sync.doctor.finding import DoctorReport, Finding
 from cavmae_sync.doctor.installation import check_decoder, check_known_vectors
-from cavmae_sync.doctor.outside import check_outside
 from cavmae_sync.doctor.pairs import check_faults, check_matched, check_shuffled, check_within
-from cavmae_sync.doctor.subject import Subject
+from cavmae_sync.doctor.pipeline_vectors import check_pipeline_vectors
+from cavmae_sync.doctor.report import DoctorReport, Finding
 from cavmae_sync.doctor.weights import check_constants, check_file, check_finite, check_layout, check_trained
 from cavmae_sync.embedding import DatasetEmbeddings
 from cavmae_sync.errors import ConfigError
@@ -47,7 +47,7 @@ _STOPS: Final = frozenset({"finite weights", "finite vectors"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Examination:
+class ExamineOptions:
     """What is examined beside the weights.
 
     Attributes:
@@ -64,56 +64,56 @@ class Examination:
 
 
 def examine(
-    subject: Subject, examination: Examination | None = None, *, on_progress: Progress | None = None
+    examined: ExaminedModel, options: ExamineOptions | None = None, *, on_progress: Progress | None = None
 ) -> DoctorReport:
     """Make every check and say what was found.
 
     Args:
-        subject: The weights, opened by `open_subject`.
-        examination: Data and vectors to examine too.
+        examined: The weights, opened by `open_examined_model`.
+        options: Data and vectors to examine too.
         on_progress: Called with parts done and parts in all.
     """
-    examination = examination or Examination()
+    options = options or ExamineOptions()
     began = time.monotonic()
-    clips = _drawn(examination)
+    clips = _drawn(options)
     findings: list[Finding] = []
-    for check in _checks(subject, examination, clips, on_progress):
+    for check in _checks(examined, options, clips, on_progress):
         found = check()
         findings += [found] if isinstance(found, Finding) else found
         if any(finding.status == "FAIL" and finding.check in _STOPS for finding in findings):
             break
-    where = f" on {examination.clips.folder}" if examination.clips is not None else ""
+    where = f" on {options.clips.folder}" if options.clips is not None else ""
     return DoctorReport(
         findings=tuple(findings),
-        subject=f"{subject.path}{where}",
-        weights=weights_fingerprint(subject.model),
+        subject=f"{examined.path}{where}",
+        weights=weights_fingerprint(examined.model),
         num_clips=0 if clips is None else len(clips),
         seconds=time.monotonic() - began,
     )
 
 
-def check_ready(subject: Subject, clips: PreparedDataset | None) -> None:
+def check_ready(examined: ExaminedModel, clips: PreparedDataset | None) -> None:
     """The cheap checks, which go before every score: structure, constants, frames, substitutes, vectors.
 
     Args:
-        subject: The weights, opened by `open_subject`.
+        examined: The weights, opened by `open_examined_model`.
         clips: What they will be measured on; None where that is no prepared dataset.
 
     Raises:
         ConfigError: A check fails, so that a score would not be what it says.
     """
     checks: list[_Check] = [
-        lambda: check_constants(subject),
-        lambda: check_layout(subject),
-        lambda: check_finite(subject),
-        lambda: check_trained(subject),
+        lambda: check_constants(examined),
+        lambda: check_layout(examined),
+        lambda: check_finite(examined),
+        lambda: check_trained(examined),
     ]
     if clips is not None and len(clips) > 0:
         checks += [
-            lambda: check_num_frames(subject, clips),
-            lambda: check_times(subject, clips.head(_READY_ROWS)),
-            lambda: check_substitutes(subject, clips),
-            lambda: check_inputs(subject, _first_inputs(subject, clips), of=clips.folder.name),
+            lambda: check_num_frames(examined, clips),
+            lambda: check_times(examined, clips.head(_READY_ROWS)),
+            lambda: check_substitutes(examined, clips),
+            lambda: check_inputs(examined, _first_inputs(examined, clips), of=clips.folder.name),
         ]
     for check in checks:
         found = check()
@@ -122,13 +122,13 @@ def check_ready(subject: Subject, clips: PreparedDataset | None) -> None:
                 on = "" if clips is None else f" --data {clips.folder}"
                 raise ConfigError(
                     f"no score, because a check fails. {finding.check}: {finding.text()}. "
-                    f"All checks: cavmae-sync doctor {subject.path}{on}"
+                    f"All checks: cavmae-sync doctor {examined.path}{on}"
                 )
 
 
-def _first_inputs(subject: Subject, clips: PreparedDataset) -> ModelInput:
+def _first_inputs(examined: ExaminedModel, clips: PreparedDataset) -> ModelInput:
     """One frame of each of the first two clips (or two of one) and their segments."""
-    dataset = ClipDataset(clips, inputs=subject.model.config.inputs)
+    dataset = ClipDataset(clips, inputs=examined.model.config.inputs)
     first = dataset[0]
     if len(clips) == 1:
         return ModelInput(frames_TCHW=first.frames_PCHW[:2], segments_TLM=first.segments_PLM[:2])
@@ -139,48 +139,48 @@ def _first_inputs(subject: Subject, clips: PreparedDataset) -> ModelInput:
     )
 
 
-def _drawn(examination: Examination) -> PreparedDataset | None:
+def _drawn(options: ExamineOptions) -> PreparedDataset | None:
     """Some clips, in runs of neighbours: whose sound is its neighbour's shows only among neighbours."""
-    clips, wanted = examination.clips, examination.num_clips
+    clips, wanted = options.clips, options.num_clips
     if clips is None:
         return None
     if len(clips) == 0:
         raise ConfigError(f"{clips.folder} has no clips, so there is nothing to examine.")
     if len(clips) <= wanted:
         return clips
-    starts = np.random.default_rng(examination.seed).permutation(np.arange(0, len(clips), _RUN))
+    starts = np.random.default_rng(options.seed).permutation(np.arange(0, len(clips), _RUN))
     runs = (starts[:, None] + np.arange(_RUN)).flatten()
     return clips.subset(np.sort(runs[runs < len(clips)][:wanted]))
 
 
 def _checks(
-    subject: Subject,
-    examination: Examination,
+    examined: ExaminedModel,
+    options: ExamineOptions,
     clips: PreparedDataset | None,
     on_progress: Progress | None,
 ) -> list[_Check]:
     of_weights: list[_Check] = [
-        lambda: check_file(subject),
-        lambda: check_layout(subject),
-        lambda: check_finite(subject),
-        lambda: check_trained(subject),
-        lambda: check_constants(subject),
-        lambda: check_decoder(subject),
-        lambda: check_behaviour(subject),
-        lambda: check_known_vectors(subject),
+        lambda: check_file(examined),
+        lambda: check_layout(examined),
+        lambda: check_finite(examined),
+        lambda: check_trained(examined),
+        lambda: check_constants(examined),
+        lambda: check_decoder(examined),
+        lambda: check_behaviour(examined),
+        lambda: check_known_vectors(examined),
     ]
-    outside = examination.embeddings
-    of_outside: list[_Check] = [] if outside is None else [lambda: check_outside(subject, outside)]
+    outside = options.embeddings
+    of_outside: list[_Check] = [] if outside is None else [lambda: check_pipeline_vectors(examined, outside)]
     if clips is None:
         none = Finding(check="data", status="skipped", measured="no dataset given; add --data DATASET")
         return [*of_weights, *of_outside, lambda: none]
-    return list(chain(of_weights, of_outside, _checks_of_data(subject, clips, examination.seed, on_progress)))
+    return list(chain(of_weights, of_outside, _checks_of_data(examined, clips, options.seed, on_progress)))
 
 
 def _checks_of_data(
-    subject: Subject, clips: PreparedDataset, seed: int, on_progress: Progress | None
+    examined: ExaminedModel, clips: PreparedDataset, seed: int, on_progress: Progress | None
 ) -> list[_Check]:
-    parts = num_parts(subject.model, clips.num_frames)
+    parts = num_encodings(examined.model, clips.num_frames)
     done = 0
 
     def on_part() -> None:
@@ -189,15 +189,15 @@ def _checks_of_data(
         if on_progress is not None:
             on_progress(min(done, parts), parts)
 
-    material = FaultProbe(subject.embedder, clips, on_part=on_part)
+    fault_probe = FaultProbe(examined.embedder, clips, on_part=on_part)
     return [
-        lambda: check_sound(subject, clips),
-        lambda: check_num_frames(subject, clips),
-        lambda: check_times(subject, clips),
-        lambda: check_substitutes(subject, clips),
-        lambda: check_pictures(subject, clips),
-        lambda: check_matched(material, seed=seed),
-        lambda: check_shuffled(material, seed=seed),
-        lambda: check_within(material),
-        lambda: check_faults(material),
+        lambda: check_sound(examined, clips),
+        lambda: check_num_frames(examined, clips),
+        lambda: check_times(examined, clips),
+        lambda: check_substitutes(examined, clips),
+        lambda: check_pictures(examined, clips),
+        lambda: check_matched(fault_probe, seed=seed),
+        lambda: check_shuffled(fault_probe, seed=seed),
+        lambda: check_within(fault_probe),
+        lambda: check_faults(fault_probe),
     ]

@@ -21,20 +21,20 @@ from cavmae_sync.inputs.spectrogram import num_spectrogram_frames
 from cavmae_sync.paper import SAMPLE_RATE_HZ, SPECTROGRAM_PADDING
 
 #: Frames of each clip that are looked at. More cost time and tell little more: clips count, not frames.
-NUM_LOOKS: Final = 4
+NUM_CHECKED_FRAMES: Final = 4
 
 Tick = Callable[[], None]
 
 
-def looks(num_frames: int, *, covered: float = 1.0) -> tuple[int, ...]:
+def checked_frames(num_frames: int, *, covered: float = 1.0) -> tuple[int, ...]:
     """Frames spread over the part of a clip that is covered, the same seen from both ends.
 
-    >>> looks(16)
+    >>> checked_frames(16)
     (1, 5, 10, 14)
     """
     count = max(1, int(num_frames * covered))
-    num_looks = min(NUM_LOOKS, count)
-    first = [int((k + 0.5) * count / num_looks - 0.5) for k in range((num_looks + 1) // 2)]
+    num_checked = min(NUM_CHECKED_FRAMES, count)
+    first = [int((k + 0.5) * count / num_checked - 0.5) for k in range((num_checked + 1) // 2)]
     return tuple(sorted({*first, *(count - 1 - frame for frame in first)}))
 
 
@@ -79,10 +79,10 @@ class FaultProbe:
 
         Args:
             change: What to do otherwise than right.
-            frames: Which frames; `looks` of the part that the change covers, unless given.
+            frames: Which frames; `checked_frames` of the part that the change covers, unless given.
         """
         change = change or Change()
-        chosen = tuple(frames or looks(self.num_frames, covered=change.covered))
+        chosen = tuple(frames or checked_frames(self.num_frames, covered=change.covered))
         audio_NFD = self._audio(change, chosen)
         if change.clip_shift:
             audio_NFD = audio_NFD.roll(-change.clip_shift, dims=0)
@@ -95,7 +95,7 @@ class FaultProbe:
             order: For each place, which clip's sound stands there.
         """
         columns: list[Tensor] = []
-        for frame in looks(self.num_frames):
+        for frame in checked_frames(self.num_frames):
             segments_NLM = self._segments(Change(), frame)[torch.tensor(order)]
             columns.append(self.embedder.embed_segments(segments_NLM))
             self._count()

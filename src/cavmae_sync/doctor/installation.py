@@ -1,11 +1,11 @@
 """Checks with the clip of the package: does this installation compute what it should?"""
 
-from cavmae_sync.doctor.finding import Finding
-from cavmae_sync.doctor.outside import ClipVectors, explain
-from cavmae_sync.doctor.subject import Subject
+from cavmae_sync.doctor.examined_model import ExaminedModel
+from cavmae_sync.doctor.pipeline_vectors import ClipVectors, explain
+from cavmae_sync.doctor.report import Finding
 from cavmae_sync.exchange.proof import (
     PROOF_FRAMES,
-    StageCheck,
+    ProofCheck,
     check_preprocessing,
     check_proof,
     proof_vectors,
@@ -21,23 +21,23 @@ _ADVICE = {
 }
 
 
-def check_decoder(_subject: Subject) -> list[Finding]:
+def check_decoder(_examined: ExaminedModel) -> list[Finding]:
     """Frames and log-mel of the clip are the known ones, whatever the weights."""
     return [_finding(check, name=check.stage) for check in check_preprocessing()]
 
 
-def check_known_vectors(subject: Subject) -> list[Finding]:
+def check_known_vectors(examined: ExaminedModel) -> list[Finding]:
     """The model makes of the clip what it made when the weights were converted."""
-    proof = subject.provenance.proof
+    proof = examined.provenance.proof
     if proof is None:
-        is_start = subject.provenance.layout in {"mae", "timm", "huggingface"}
+        is_start = examined.provenance.layout in {"mae", "timm", "huggingface"}
         why = (
             "the start of a training has no vectors of its own to prove"
             if is_start
             else ("the weights carry no proof; `cavmae-sync convert` writes one into the header")
         )
         return [Finding(check="proof", status="skipped", measured=why)]
-    stages = check_proof(subject.embedder, proof)
+    stages = check_proof(examined.embedder, proof)
     wrong = next((check for check in stages if not check.is_equal), None)
     if wrong is None:
         worst = max(stages, key=lambda check: check.difference / check.tolerance)
@@ -51,9 +51,9 @@ def check_known_vectors(subject: Subject) -> list[Finding]:
         ]
     known = proof_vectors(proof)
     theirs = ClipVectors(audio_FD=known.audio_PD, visual_FD=known.visual_PD, frames=PROOF_FRAMES)
-    because = explain(subject.embedder, theirs, equal=stages[-1].tolerance)
+    because = explain(examined.embedder, theirs, equal=stages[-1].tolerance)
     off = f"{wrong.stage} of the clip: off by {wrong.difference:.3g} {wrong.unit}"
-    if known.weights != weights_fingerprint(subject.model):
+    if known.weights != weights_fingerprint(examined.model):
         off += "; the weights are not those that the proof was made with"
     return [
         Finding(
@@ -66,7 +66,7 @@ def check_known_vectors(subject: Subject) -> list[Finding]:
     ]
 
 
-def _finding(check: StageCheck, *, name: str) -> Finding:
+def _finding(check: ProofCheck, *, name: str) -> Finding:
     measured = f"the package's clip is off by {check.difference:.2g} {check.unit}"
     if check.is_equal:
         return Finding(check=name, status="ok", measured=measured)

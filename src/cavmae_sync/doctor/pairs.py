@@ -8,9 +8,9 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from cavmae_sync.doctor.diagnosis import LEAST_Z, Trial, margins, standard_score, trials, wins
+from cavmae_sync.doctor.diagnosis import LEAST_Z, FaultTrial, margins, standard_score, try_faults, win_rates
 from cavmae_sync.doctor.fault_probe import FaultProbe, Vectors
-from cavmae_sync.doctor.finding import Finding
+from cavmae_sync.doctor.report import Finding
 from cavmae_sync.embedding import similarity_matrix
 
 #: Fewer clips allow no claim.
@@ -20,9 +20,9 @@ _NUM_PERMUTATIONS: Final = 1000
 _MOST_CHANCE: Final = 0.01
 
 
-def too_few(material: FaultProbe, check: str) -> Finding | None:
+def too_few(fault_probe: FaultProbe, check: str) -> Finding | None:
     """The finding of a check that is not made on few clips."""
-    count = len(material.clips)
+    count = len(fault_probe.clips)
     if count >= LEAST_CLIPS:
         return None
     return Finding(
@@ -32,11 +32,11 @@ def too_few(material: FaultProbe, check: str) -> Finding | None:
     )
 
 
-def check_matched(material: FaultProbe, *, seed: int = 0) -> Finding:
+def check_matched(fault_probe: FaultProbe, *, seed: int = 0) -> Finding:
     """The sound of a clip is nearer to its own picture than to others, beyond chance."""
-    if (skipped := too_few(material, "matched pairs")) is not None:
+    if (skipped := too_few(fault_probe, "matched pairs")) is not None:
         return skipped
-    vectors = material.vectors()
+    vectors = fault_probe.vectors()
     broken = sum(int((~rows.isfinite()).any(-1).sum()) for rows in (vectors.audio_NFD, vectors.visual_NFD))
     if broken:
         return Finding(
@@ -45,7 +45,11 @@ def check_matched(material: FaultProbe, *, seed: int = 0) -> Finding:
             measured=f"{broken} vectors of {vectors.audio_NFD.shape[:2].numel() * 2} are not finite",
             advice="Use float32; if that does not help, the weights are damaged",
         )
-    share, margin, p = float(wins(vectors).mean()), float(margins(vectors).mean()), _chance(vectors, seed)
+    share, margin, p = (
+        float(win_rates(vectors).mean()),
+        float(margins(vectors).mean()),
+        _chance(vectors, seed),
+    )
     measured = (
         f"a clip's own partner beats {share:.1%} of the others, margin {margin:+.3f}, p = {p:.2g} "
         f"({len(vectors.audio_NFD)} clips)"
@@ -62,19 +66,19 @@ def check_matched(material: FaultProbe, *, seed: int = 0) -> Finding:
     )
 
 
-def check_shuffled(material: FaultProbe, *, seed: int = 0) -> Finding:
+def check_shuffled(fault_probe: FaultProbe, *, seed: int = 0) -> Finding:
     """Pictures with the sounds of other clips are at chance: nothing tells the place in list or batch.
 
     The sounds are encoded anew in the order of the shuffled pairs, so that whatever vectors tell of their
     place, and not of the clip, makes the shuffled pairs agree.
     """
-    if (skipped := too_few(material, "shuffled pairs")) is not None:
+    if (skipped := too_few(fault_probe, "shuffled pairs")) is not None:
         return skipped
-    count = len(material.clips)
+    count = len(fault_probe.clips)
     order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
     others = torch.empty_like(order)
     others[order] = order.roll(1)  # everybody gets another's
-    shares_N = wins(material.shuffled(others.tolist()))
+    shares_N = win_rates(fault_probe.shuffled(others.tolist()))
     z = standard_score(shares_N - 0.5)
     measured = f"a foreign partner beats {float(shares_N.mean()):.1%} of the others (z = {z:.1f})"
     if abs(z) < LEAST_Z:
@@ -88,17 +92,17 @@ def check_shuffled(material: FaultProbe, *, seed: int = 0) -> Finding:
     )
 
 
-def check_within(material: FaultProbe) -> Finding:
+def check_within(fault_probe: FaultProbe) -> Finding:
     """Within a clip, a frame is nearest to the sound of its own moment."""
-    if (skipped := too_few(material, "within clips")) is not None:
+    if (skipped := too_few(fault_probe, "within clips")) is not None:
         return skipped
-    if material.num_frames < 2:
+    if fault_probe.num_frames < 2:
         return Finding(check="within clips", status="skipped", measured="clips of one frame")
-    vectors = material.vectors()
+    vectors = fault_probe.vectors()
     cosines_NFF = vectors.audio_NFD @ vectors.visual_NFD.transpose(1, 2)
-    num_looks = cosines_NFF.shape[1]
+    num_checked = cosines_NFF.shape[1]
     own_N = cosines_NFF.diagonal(dim1=1, dim2=2).mean(-1)
-    others_N = (cosines_NFF.sum((1, 2)) - own_N * num_looks) / (num_looks * (num_looks - 1))
+    others_N = (cosines_NFF.sum((1, 2)) - own_N * num_checked) / (num_checked * (num_checked - 1))
     z = standard_score(own_N - others_N)
     measured = f"same moment above other moments by {float((own_N - others_N).mean()):+.3f} (z = {z:.1f})"
     if z >= 3:
@@ -111,11 +115,11 @@ def check_within(material: FaultProbe) -> Finding:
     )
 
 
-def check_faults(material: FaultProbe) -> Finding:
+def check_faults(fault_probe: FaultProbe) -> Finding:
     """No fault of the catalogue, undone, makes sound and picture agree better."""
-    if (skipped := too_few(material, "known faults")) is not None:
+    if (skipped := too_few(fault_probe, "known faults")) is not None:
         return skipped
-    tried = trials(material)
+    tried = try_faults(fault_probe)
     helpful = sorted((trial for trial in tried if trial.helps), key=lambda trial: trial.after, reverse=True)
     if not helpful:
         nearest = max(tried, key=lambda trial: trial.z)
@@ -135,7 +139,7 @@ def check_faults(material: FaultProbe) -> Finding:
     )
 
 
-def _what_undoing_does(trial: Trial) -> str:
+def _what_undoing_does(trial: FaultTrial) -> str:
     return (
         f"undoing it raises the margin from {trial.margin_before:+.3f} to {trial.margin_after:+.3f} and the "
         f"others that a partner beats from {trial.before:.1%} to {trial.after:.1%} (z = {trial.z:.1f})"

@@ -5,9 +5,9 @@ from typing import Final
 import torch
 from torch import nn
 
-from cavmae_sync.doctor.finding import Finding
-from cavmae_sync.doctor.known import known_file, of_known_size
-from cavmae_sync.doctor.subject import Subject
+from cavmae_sync.doctor.examined_model import ExaminedModel
+from cavmae_sync.doctor.known_files import known_file, known_file_of_size
+from cavmae_sync.doctor.report import Finding
 from cavmae_sync.inputs import InputConfig
 from cavmae_sync.model import ModelConfig
 from cavmae_sync.paper import NUM_REGISTERS, SPECTROGRAM_MEAN, SPECTROGRAM_STD
@@ -18,10 +18,10 @@ _SHOWN_DIGITS: Final = 12
 _SAME: Final = 1e-3
 
 
-def check_file(subject: Subject) -> Finding:
+def check_file(examined: ExaminedModel) -> Finding:
     """Which weights these are, and whether anything is known of their file."""
-    came = subject.provenance
-    ours = f"fingerprint {weights_fingerprint(subject.model)[:_SHOWN_DIGITS]}"
+    came = examined.provenance
+    ours = f"fingerprint {weights_fingerprint(examined.model)[:_SHOWN_DIGITS]}"
     if came.source_sha256 is None:
         return Finding(check="file", status="ok", measured=f"{ours}; trained here, no source file")
     source = (
@@ -29,7 +29,7 @@ def check_file(subject: Subject) -> Finding:
     )
     if (known := known_file(came.source_sha256)) is not None:
         return Finding(check="file", status="note", measured=f"{source}; {ours}; {known.says}")
-    if of_known_size(came.source_num_bytes) is not None:
+    if known_file_of_size(came.source_num_bytes) is not None:
         return Finding(
             check="file",
             status="note",
@@ -39,16 +39,16 @@ def check_file(subject: Subject) -> Finding:
     return Finding(check="file", status="ok", measured=f"{source}; {ours}; nothing is known of this file")
 
 
-def check_layout(subject: Subject) -> Finding:
+def check_layout(examined: ExaminedModel) -> Finding:
     """Whether names and shapes are those of a known model; loading has matched them exactly."""
-    config = subject.model.config
+    config = examined.model.config
     shape = (
-        f"{subject.provenance.layout} layout, width {config.width}, {config.depth} + {config.joint_depth} "
+        f"{examined.provenance.layout} layout, width {config.width}, {config.depth} + {config.joint_depth} "
         f"blocks, segments of {config.inputs.segment_length}, {config.registers} registers, "
         f"{'a' if config.global_token else 'no'} global token"
     )
-    is_meant = "registers=0" in subject.words
-    if subject.is_published and config.global_token and not config.registers and not is_meant:
+    is_meant = "registers=0" in examined.words
+    if examined.is_published and config.global_token and not config.registers and not is_meant:
         return Finding(
             check="layout",
             status="FAIL",
@@ -57,7 +57,7 @@ def check_layout(subject: Subject) -> Finding:
             advice="register_tokens was dropped on the way, perhaps by a loader that is not strict. Take the "
             "original file; for an ablation that was trained without registers add the word registers=0",
         )
-    if subject.provenance.layout == "cavmae":
+    if examined.provenance.layout == "cavmae":
         return Finding(
             check="layout",
             status="note",
@@ -67,9 +67,9 @@ def check_layout(subject: Subject) -> Finding:
     return Finding(check="layout", status="ok", measured=f"{shape}; every name and shape is matched")
 
 
-def check_finite(subject: Subject) -> Finding:
+def check_finite(examined: ExaminedModel) -> Finding:
     """No weight is NaN or infinite."""
-    state = subject.model.state_dict()
+    state = examined.model.state_dict()
     broken = [name for name, value in state.items() if not bool(value.isfinite().all())]
     if broken:
         return Finding(
@@ -82,9 +82,9 @@ def check_finite(subject: Subject) -> Finding:
     return Finding(check="finite weights", status="ok", measured=f"{len(state)} tensors, {values:,} values")
 
 
-def check_trained(subject: Subject) -> Finding:
+def check_trained(examined: ExaminedModel) -> Finding:
     """Weights that no step of training has changed can be told without data."""
-    model = subject.model
+    model = examined.model
     norms = [module for module in model.modules() if isinstance(module, nn.LayerNorm)]
     if all(bool((norm.weight == 1).all()) and bool((norm.bias == 0).all()) for norm in norms):
         return Finding(
@@ -104,18 +104,18 @@ def check_trained(subject: Subject) -> Finding:
     return Finding(check="trained", status="ok", measured="norms and encoders differ from any initial state")
 
 
-def check_constants(subject: Subject) -> Finding:
+def check_constants(examined: ExaminedModel) -> Finding:
     """The inputs are normalised as they were for these weights.
 
     The reference is what the file says the weights were made with; the published constants only where the
     weights are the published ones, whose files say nothing.
     """
-    made, used = subject.made_with.inputs, subject.model.config.inputs
-    if subject.is_published:
+    made, used = examined.made_with.inputs, examined.model.config.inputs
+    if examined.is_published:
         made = made.model_copy(
             update={"spectrogram_mean": SPECTROGRAM_MEAN, "spectrogram_std": SPECTROGRAM_STD}
         )
-    source = "published" if subject.is_published else "in the header"
+    source = "published" if examined.is_published else "in the header"
     if differences := _differences(made, used):
         return Finding(
             check="constants",
@@ -130,10 +130,10 @@ def check_constants(subject: Subject) -> Finding:
     )
     return Finding(
         check="constants",
-        status="note" if is_own or _other_words(subject.made_with, subject.model.config) else "ok",
+        status="note" if is_own or _other_words(examined.made_with, examined.model.config) else "ok",
         measured=f"spectrogram mean {used.spectrogram_mean:g}, deviation {used.spectrogram_std:g} ({source}"
         f"{', not the published' if is_own else ''}); 16 kHz, ImageNet statistics for pictures"
-        f"{_other_words(subject.made_with, subject.model.config)}",
+        f"{_other_words(examined.made_with, examined.model.config)}",
     )
 
 

@@ -19,7 +19,7 @@ from cavmae_sync.compute import (
     inference_products_in,
 )
 from cavmae_sync.data import ClipDataset, PreparedDataset, make_loader
-from cavmae_sync.embedding.device import check_precision, device_of, inference
+from cavmae_sync.embedding.inference import check_precision, device_of, inference
 from cavmae_sync.embedding.rows import differs_from_previous, finite, unit_rows
 from cavmae_sync.embedding.types import ClipEmbedding, DatasetEmbeddings
 from cavmae_sync.inputs.model_input import ModelInput, model_input
@@ -27,7 +27,7 @@ from cavmae_sync.media import Clip
 from cavmae_sync.model import CAVMAESync, Encoded
 from cavmae_sync.weights import weights_fingerprint
 
-Progress = Callable[[int, int], None]
+OnProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -205,7 +205,7 @@ class Embedder:
         return VisualEmbedding(visual_PD=both_PND[:, 0].contiguous(), patches_PND=both_PND[:, 1:])
 
     def embed_dataset(
-        self, clips: PreparedDataset, *, num_workers: int = 0, on_progress: Progress | None = None
+        self, clips: PreparedDataset, *, num_workers: int = 0, on_progress: OnProgress | None = None
     ) -> DatasetEmbeddings:
         """Vectors of every clip of a dataset, each clip read and encoded once.
 

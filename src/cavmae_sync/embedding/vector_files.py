@@ -24,7 +24,7 @@ from cavmae_sync.embedding.vector_formats import (
     EMBEDDINGS,
     VECTORS,
     FileContent,
-    read_outside,
+    read_vector_file,
     write_npz,
     write_parquet,
 )
@@ -65,7 +65,7 @@ def read_embeddings(path: str | os.PathLike[str]) -> DatasetEmbeddings:
     path = Path(path)
     if path.is_dir():
         return open_library(path).embeddings()
-    content = read_outside(path, EMBEDDINGS)
+    content = read_vector_file(path, EMBEDDINGS)
     shaped = {name: _three_axes(path, name, content.vectors[name]) for name in VECTORS}
     _check_together(path, shaped, content)
     audio_NTD, num_audio = _unit(shaped["audio"])

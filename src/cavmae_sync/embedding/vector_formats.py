@@ -84,13 +84,13 @@ class FileContent:
     facts: Mapping[str, Any]
 
 
-def read_outside(path: Path, kind: FileKind) -> FileContent:
+def read_vector_file(path: Path, kind: FileKind) -> FileContent:
     """An .npz or Parquet file, told apart by its first bytes.
 
     Raises:
         DatasetError: It is missing, damaged, something else, or has names without a meaning.
     """
-    return read_npz(path, kind) if kind_of(path) == "npz" else read_parquet(path, kind)
+    return read_npz(path, kind) if format_of(path) == "npz" else read_parquet(path, kind)
 
 
 def read_npz(path: Path, kind: FileKind = EMBEDDINGS) -> FileContent:
@@ -329,7 +329,7 @@ def check_fits(path: Path, name: str, num_bytes: int) -> None:
         )
 
 
-def kind_of(path: Path) -> str:
+def format_of(path: Path) -> str:
     """Which of "npz" and "parquet", told by its first bytes.
 
     Raises:

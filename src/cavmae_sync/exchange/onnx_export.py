@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from cavmae_sync import paper
 from cavmae_sync.atomic import write_text
 from cavmae_sync.choices import Representation
-from cavmae_sync.embedding.device import inference
+from cavmae_sync.embedding.inference import inference
 from cavmae_sync.embedding.rows import unit_rows
 from cavmae_sync.errors import ConfigError
 from cavmae_sync.exchange.onnx_parity import Difference, check_differences, differences

@@ -33,7 +33,7 @@ from cavmae_sync.paper import RGB_MEAN, RGB_STD
 from cavmae_sync.untrusted import parse_json
 from cavmae_sync.weights import weights_fingerprint
 
-Stage = Literal["decoding", "spectrogram", "pictures", "sound", "model"]
+ProofStage = Literal["decoding", "spectrogram", "pictures", "sound", "model"]
 
 #: Frames of the clip that are looked at: enough to tell orders and times apart, few enough to be quick.
 PROOF_FRAMES: Final = (0, 5, 10, 15)
@@ -49,13 +49,13 @@ _PICTURE_BLOCKS: Final = (6, 6)
 _SOUND_BLOCKS: Final = (8, 32)
 
 #: Largest differences that are rounding and versions of the decoder: grey levels, nepers, normalised units.
-_TOLERANCES: Final[Mapping[Stage, float]] = {
+_TOLERANCES: Final[Mapping[ProofStage, float]] = {
     "decoding": 2.0,
     "spectrogram": 0.1,
     "pictures": 0.05,
     "sound": 0.05,
 }
-_UNITS: Final[Mapping[Stage, str]] = {
+_UNITS: Final[Mapping[ProofStage, str]] = {
     "decoding": "grey levels",
     "spectrogram": "in log-mel",
     "pictures": "normalised units",
@@ -72,7 +72,7 @@ _MODEL_TOLERANCES: Final[Mapping[Precision, float]] = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class StageCheck:
+class ProofCheck:
     """How far one stage is from what it should be.
 
     Attributes:
@@ -82,7 +82,7 @@ class StageCheck:
         unit: What both are measured in.
     """
 
-    stage: Stage
+    stage: ProofStage
     difference: float
     tolerance: float
     unit: str
@@ -120,7 +120,7 @@ def write_proof_clip(path: Path) -> None:
         part.write_bytes((files("cavmae_sync.exchange") / _CLIP).read_bytes())
 
 
-def check_preprocessing() -> tuple[StageCheck, ...]:
+def check_preprocessing() -> tuple[ProofCheck, ...]:
     """Decode the clip and compare frames and log-mel with the values in the package, whatever the weights."""
     known = parse_json((files("cavmae_sync.exchange") / _KNOWN).read_text(encoding="utf-8"))
     return tuple(
@@ -129,7 +129,7 @@ def check_preprocessing() -> tuple[StageCheck, ...]:
     )
 
 
-def decoded_values(clip: Clip) -> dict[Stage, Tensor]:
+def decoded_values(clip: Clip) -> dict[ProofStage, Tensor]:
     """What the package knows of its clip: blocks of some frames in grey levels, and some rows of log-mel."""
     frames_PCHW = as_tensor(clip.frames_THWC)[list(PROOF_FRAMES)].permute(0, 3, 1, 2).float()
     return {
@@ -161,7 +161,7 @@ def make_proof(embedder: Embedder) -> str:
     return json.dumps(content, separators=(",", ":"))
 
 
-def check_proof(embedder: Embedder, proof: str) -> tuple[StageCheck, ...]:
+def check_proof(embedder: Embedder, proof: str) -> tuple[ProofCheck, ...]:
     """Compare what a model makes of the clip with a proof, stage by stage.
 
     Args:
@@ -240,14 +240,14 @@ def _values(embedder: Embedder) -> dict[str, Tensor]:
 
 
 def _compare(
-    stage: Stage, values: Tensor, known: Tensor, tolerance: float, *, is_vector: bool = False
-) -> StageCheck:
+    stage: ProofStage, values: Tensor, known: Tensor, tolerance: float, *, is_vector: bool = False
+) -> ProofCheck:
     difference = float("inf")
     if values.shape == known.shape and bool(values.isfinite().all()):
         apart = values - known
         norms = torch.linalg.vector_norm(apart, dim=-1) if is_vector else apart.abs()
         difference = float(norms.max())
-    return StageCheck(stage=stage, difference=difference, tolerance=tolerance, unit=_UNITS[stage])
+    return ProofCheck(stage=stage, difference=difference, tolerance=tolerance, unit=_UNITS[stage])
 
 
 def _packed(values: Tensor) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from cavmae_sync.choices import Representation
 from cavmae_sync.compute import float32_products_in, keep_freed_memory
 from cavmae_sync.data import PairDataset, PreparedDataset
 from cavmae_sync.embedding import Embedder
-from cavmae_sync.embedding.device import device_of
+from cavmae_sync.embedding.inference import device_of
 from cavmae_sync.errors import TrainingError
 from cavmae_sync.model import CAVMAESync
 from cavmae_sync.tasks.reconstruction.reconstruct import figure_of_reconstruction, rasterize

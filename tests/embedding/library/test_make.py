@@ -12,7 +12,7 @@ import torch
 
 from cavmae_sync.data import PrepareConfig, PreparedDataset, prepare
 from cavmae_sync.embedding import Embedder, VisualEmbedding, embed_video
-from cavmae_sync.embedding.library import Pace, embed_library, open_library
+from cavmae_sync.embedding.library import Throughput, embed_library, open_library
 from cavmae_sync.errors import DatasetError, TooManyRejectedError, WeightsError
 from cavmae_sync.work import Share
 
@@ -103,7 +103,7 @@ def test_running_again_only_counts(
 ) -> None:
     before = contents(library)
     run = embed_library(embedder, videos, out=library, config=SMALL, num_workers=0)
-    assert run.pace == Pace()
+    assert run.pace == Throughput()
     assert (run.report.num_clips, run.report.num_files_accepted, run.report.num_files_rejected) == (11, 4, 3)
     assert run.report.clip_seconds == pytest.approx(1.0 + 1.5 + 6.5 + 1.0)
     assert contents(library) == before
@@ -153,7 +153,7 @@ def test_too_many_rejected_is_an_error_that_can_be_waived(
         embed_library(embedder, videos, **words, max_rejected_fraction=0.2)
     run = embed_library(embedder, videos, **words, max_rejected_fraction=0.5)
     assert run.report.is_complete
-    assert run.pace == Pace()  # units stayed done
+    assert run.pace == Throughput()  # units stayed done
 
 
 def test_a_failing_model_is_no_bad_file(videos: Path, embedder: Embedder, tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_a_long_file_goes_on_where_it_was_stopped(
     """Two pieces of two clips of the third unit were encoded. A kill leaves no end mark (8 bytes); where more
     than that did not reach the disk, the last piece is encoded again."""
 
-    def stop(_done: int, _total: int, pace: Pace) -> None:
+    def stop(_done: int, _total: int, pace: Throughput) -> None:
         if pace.num_clips == 10:  # 6 of the units before
             raise StoppedError
 

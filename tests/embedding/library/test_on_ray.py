@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from cavmae_sync.embedding import Embedder
-from cavmae_sync.embedding.library import Pace, embed_library, library_work
+from cavmae_sync.embedding.library import Throughput, embed_library, library_work
 from cavmae_sync.embedding.library.on_ray import _pipeline
 from cavmae_sync.errors import WeightsError
 from cavmae_sync.model import CAVMAESync
@@ -26,7 +26,7 @@ pytestmark = [
 def test_a_library_made_on_ray_is_the_same_bytes(
     videos: Path, embedder: Embedder, library: Path, tmp_path: Path, contents: Contents
 ) -> None:
-    paces: list[Pace] = []
+    paces: list[Throughput] = []
     run = embed_library(
         embedder,
         videos,

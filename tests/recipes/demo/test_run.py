@@ -9,7 +9,8 @@ import pytest
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.recipes import find_recipe, run_pretraining
 from cavmae_sync.recipes.demo.config import DemoConfig
-from cavmae_sync.recipes.demo.run import DemoReporter, run_demo
+from cavmae_sync.recipes.demo.run import run_demo
+from cavmae_sync.recipes.reporter import Reporter
 
 SMALL = DemoConfig(minutes=0.001, num_train_clips=10, num_test_clips=6, frame_pixels=32)
 
@@ -22,7 +23,7 @@ def videos(prepared_folder: Path) -> Path:
 
 def test_own_videos_stop_continue_and_end_with_a_page(tmp_path: Path, videos: Path):
     config = SMALL.model_copy(update={"videos": str(videos)})
-    stopped = run_demo(tmp_path, config=config, reporter=DemoReporter(should_stop=lambda: True))
+    stopped = run_demo(tmp_path, config=config, reporter=Reporter(should_stop=lambda: True))
     assert stopped is None
     result = run_demo(tmp_path, config=config)
     assert result is not None
@@ -43,7 +44,7 @@ def test_a_demo_that_planned_anew_is_repeated_by_its_configuration(tmp_path: Pat
     """Stopped at step 16 of many; at the second start hardly any time is left. Same steps, same bytes."""
     asked = iter([False] * 15)
     config = SMALL.model_copy(update={"videos": str(videos), "minutes": 5})
-    stopping = DemoReporter(should_stop=lambda: next(asked, True))
+    stopping = Reporter(should_stop=lambda: next(asked, True))
     assert run_demo(tmp_path / "demo", config=config, reporter=stopping) is None
     result = run_demo(tmp_path / "demo", config=config, began=time.monotonic() - 292)
     assert result is not None

@@ -10,13 +10,13 @@ from cavmae_sync.data import PrepareConfig
 from cavmae_sync.recipes.pretraining import RECIPES, find_recipe
 from cavmae_sync.recipes.stage_twin import FRAME_PIXELS, stage_twin
 from cavmae_sync.recipes.tables.datasets import TableDatasets, config_of_split, preparation_of_split
-from cavmae_sync.recipes.tables.grids import TABLES, find_table
+from cavmae_sync.recipes.tables.paper_tables import TABLES, find_table
 from cavmae_sync.recipes.tables.plan import plan
-from cavmae_sync.recipes.tables.reproduce import Grid, ReproduceConfig
+from cavmae_sync.recipes.tables.reproduce import ReproduceConfig, TableRun
 from cavmae_sync.stage import StageConfig
 
 
-def commands(grid: Grid) -> list[list[str]]:
+def commands(grid: TableRun) -> list[list[str]]:
     return [shlex.split(line) for line in plan(grid) if not line.startswith("#")]
 
 
@@ -32,7 +32,7 @@ def test_words_give_back_a_twin_of_another_size(name: str):
 @pytest.mark.parametrize("table", sorted(TABLES))
 def test_every_training_has_a_command_that_is_this_training(table: str, tmp_path: Path):
     config = ReproduceConfig(num_epochs=2, num_train_clips=20, num_test_clips=10)
-    grid = Grid(find_table(table), tmp_path / "a folder", config=config, seeds=[3])
+    grid = TableRun(find_table(table), tmp_path / "a folder", config=config, seeds=[3])
     trainings = [words for words in commands(grid) if words[1] == "pretrain"]
     for training in dict.fromkeys(row.training for row in grid.table.rows):
         words = trainings.pop(0)
@@ -43,7 +43,7 @@ def test_every_training_has_a_command_that_is_this_training(table: str, tmp_path
 
 
 def test_clips_come_first_and_are_those_that_reproduce_makes(tmp_path: Path):
-    grid = Grid(find_table("table7"), tmp_path, config=ReproduceConfig(num_train_clips=20), seeds=[0])
+    grid = TableRun(find_table("table7"), tmp_path, config=ReproduceConfig(num_train_clips=20), seeds=[0])
     made = commands(grid)
     assert [words[1] for words in made] == ["stage", "prepare", "stage", "prepare", "pretrain", "pretrain"]
     stage, prepare = made[:2]
@@ -62,7 +62,7 @@ def test_clips_come_first_and_are_those_that_reproduce_makes(tmp_path: Path):
 
 
 def test_what_is_there_is_told_and_not_done_again(tmp_path: Path):
-    grid = Grid(find_table("table7"), tmp_path, config=ReproduceConfig(), seeds=[0])
+    grid = TableRun(find_table("table7"), tmp_path, config=ReproduceConfig(), seeds=[0])
     first, second = dict.fromkeys(row.training for row in grid.table.rows)
     for training, file in ((first, "weights.safetensors"), (second, "config.json")):
         folder = grid.run_folder(training, 0)
@@ -74,7 +74,9 @@ def test_what_is_there_is_told_and_not_done_again(tmp_path: Path):
 
 def test_of_the_published_size_each_training_is_for_several_devices(tmp_path: Path):
     given = TableDatasets(train={16: tmp_path / "train"}, galleries={}, probing={}, init=tmp_path / "mae.pth")
-    grid = Grid(find_table("table7"), tmp_path, config=ReproduceConfig(scale="full"), seeds=[1], given=given)
+    grid = TableRun(
+        find_table("table7"), tmp_path, config=ReproduceConfig(scale="full"), seeds=[1], given=given
+    )
     last = commands(grid)[-1]
     assert last[:6] == ["torchrun", "--nproc-per-node", "8", "-m", "cavmae_sync", "pretrain"]
     assert last[6:8] == ["sync_base", "seed=1"]

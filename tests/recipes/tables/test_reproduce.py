@@ -10,11 +10,12 @@ import pytest
 from cavmae_sync.data import PreparedDataset
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.errors import ConfigError, DatasetError, TrainingError
-from cavmae_sync.recipes.tables.cells import Bench, Cells, measure
+from cavmae_sync.recipes.reporter import Reporter
+from cavmae_sync.recipes.tables.cells import Cells, MeasuredModel, measure
 from cavmae_sync.recipes.tables.datasets import ProbingLists, TableDatasets
-from cavmae_sync.recipes.tables.grids import TABLES, Measurement, find_table
-from cavmae_sync.recipes.tables.reproduce import Cell, Grid, GridReporter, ReproduceConfig, TableResult
-from cavmae_sync.recipes.tables.text import to_dict, to_markdown, to_picture
+from cavmae_sync.recipes.tables.paper_tables import TABLES, Measurement, find_table
+from cavmae_sync.recipes.tables.reproduce import Cell, ReproduceConfig, TableResult, TableRun
+from cavmae_sync.recipes.tables.text import to_dict, to_figure, to_markdown
 from cavmae_sync.tasks.retrieval import RetrievalConfig, evaluate_retrieval
 from cavmae_sync.weights import load_model
 
@@ -29,7 +30,7 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def aggregations(out: Path) -> TableResult:
     """Table 11: one training, measured in four ways."""
-    return Grid(find_table("table11"), out, config=TINY, seeds=[0]).run()
+    return TableRun(find_table("table11"), out, config=TINY, seeds=[0]).run()
 
 
 def test_all_rows_of_one_model_share_its_training(aggregations: TableResult, out: Path):
@@ -50,14 +51,14 @@ def test_cells_are_what_retrieval_gives_by_itself(aggregations: TableResult, out
 
 def test_what_is_complete_is_not_run_again(aggregations: TableResult, out: Path):
     seen: list[str] = []
-    reporter = GridReporter(on_progress=lambda title, *_: seen.append(title))
-    again = Grid(find_table("table11"), out, config=TINY, seeds=[0], reporter=reporter).run()
+    reporter = Reporter(on_progress=lambda title, *_: seen.append(title))
+    again = TableRun(find_table("table11"), out, config=TINY, seeds=[0], reporter=reporter).run()
     assert again.cells == aggregations.cells
     assert not [title for title in seen if title.startswith(("pretraining", "embedding"))]
 
 
 def test_a_table_can_be_shown_before_it_is_complete(aggregations: TableResult, out: Path):
-    result = Grid(find_table("table7"), out, config=TINY, seeds=[0]).result()
+    result = TableRun(find_table("table7"), out, config=TINY, seeds=[0]).result()
     assert not result.is_complete
     assert result.cells["without", "stage R@1"] == Cell(reason="not run")
     assert "| without | not run |" in to_markdown(result)
@@ -66,9 +67,9 @@ def test_a_table_can_be_shown_before_it_is_complete(aggregations: TableResult, o
 def test_asked_to_stop_it_keeps_what_it_has_and_goes_on_later(aggregations: TableResult, out: Path):
     table = find_table("table6", rows=["0"])
     table = replace(table, tasks=("retrieval",))
-    stopped = Grid(table, out, config=TINY, seeds=[0], reporter=GridReporter(should_stop=lambda: True)).run()
+    stopped = TableRun(table, out, config=TINY, seeds=[0], reporter=Reporter(should_stop=lambda: True)).run()
     assert not stopped.is_complete
-    assert Grid(table, out, config=TINY, seeds=[0]).run().is_complete
+    assert TableRun(table, out, config=TINY, seeds=[0]).run().is_complete
 
 
 def test_cells_are_measured_again_on_other_datasets(aggregations: TableResult, out: Path, tmp_path: Path):
@@ -76,10 +77,10 @@ def test_cells_are_measured_again_on_other_datasets(aggregations: TableResult, o
     embedder = Embedder(load_model(out / "runs/sync_base-16-frames/seed-0/weights.safetensors"))
 
     def cells(**galleries: dict[int, Path]) -> Cells:
-        bench = Bench(
+        bench = MeasuredModel(
             embedder=embedder,
             folder=tmp_path,
-            materials=TableDatasets(train=first, galleries=galleries),
+            datasets=TableDatasets(train=first, galleries=galleries),
             on_progress=lambda *_: None,
         )
         return measure("retrieval", Measurement(), bench)
@@ -98,16 +99,16 @@ def test_a_training_set_or_first_weights_that_changed_are_refused(
     aggregations: TableResult, out: Path, tmp_path: Path
 ):
     shutil.copytree(out / "runs", tmp_path / "runs")
-    materials = replace(
-        Grid(find_table("table11"), tmp_path, config=TINY, seeds=[0]).materials, galleries={}, probing={}
+    datasets = replace(
+        TableRun(find_table("table11"), tmp_path, config=TINY, seeds=[0]).datasets, galleries={}, probing={}
     )
     test_set = out / "materials" / "data-test-16-frames"
     for changed, says in (
-        (replace(materials, train={16: test_set}), "other clips than the run began with"),
-        (replace(materials, init=tmp_path / "mae.pth"), "began with the weights None"),
+        (replace(datasets, train={16: test_set}), "other clips than the run began with"),
+        (replace(datasets, init=tmp_path / "mae.pth"), "began with the weights None"),
     ):
-        grid = Grid(find_table("table11"), tmp_path, config=TINY, seeds=[0])
-        grid.materials, grid.makes_clips = changed, False
+        grid = TableRun(find_table("table11"), tmp_path, config=TINY, seeds=[0])
+        grid.datasets, grid.makes_clips = changed, False
         with pytest.raises(TrainingError, match=says):
             grid.run()
 
@@ -115,34 +116,36 @@ def test_a_training_set_or_first_weights_that_changed_are_refused(
 def test_clips_to_learn_from_are_not_measured_on(out: Path, aggregations: TableResult, tmp_path: Path):
     """Before anything is trained: a gallery of training clips, a probe's list in its own test list."""
     train, test = ({16: out / "materials" / f"data-{split}-16-frames"} for split in ("train", "test"))
-    for materials in (
+    for datasets in (
         TableDatasets(train=train, galleries={"AS": train}),
         TableDatasets(train=train, probing={"AS20k": ProbingLists(train=test, test=test)}),
     ):
-        grid = Grid(
-            find_table("table11"), tmp_path, config=ReproduceConfig(scale="full"), seeds=[0], given=materials
+        grid = TableRun(
+            find_table("table11"), tmp_path, config=ReproduceConfig(scale="full"), seeds=[0], given=datasets
         )
         with pytest.raises(DatasetError, match="are also in"):
             grid.run()
         assert list(tmp_path.iterdir()) == []
-        replace(materials, allow_overlap=True).check_apart()
+        replace(datasets, allow_overlap=True).check_apart()
     lists = {"AS20k": ProbingLists(train=train, test=test)}
     TableDatasets(train=train, galleries={"AS": test}, probing=lists).check_apart()
 
 
 def test_other_settings_are_refused(aggregations: TableResult, out: Path):
     with pytest.raises(ConfigError, match="other settings"):
-        Grid(find_table("table11"), out, config=TINY.model_copy(update={"num_epochs": 2}), seeds=[0])
+        TableRun(find_table("table11"), out, config=TINY.model_copy(update={"num_epochs": 2}), seeds=[0])
 
 
 def test_full_scale_needs_data(tmp_path: Path):
     with pytest.raises(ConfigError, match="needs datasets"):
-        Grid(find_table("table11"), tmp_path, config=ReproduceConfig(scale="full"), seeds=[0])
+        TableRun(find_table("table11"), tmp_path, config=ReproduceConfig(scale="full"), seeds=[0])
 
 
 def test_cells_without_material_say_what_lacks(tmp_path: Path):
     given = TableDatasets(train={16: tmp_path}, galleries={"AS": {16: tmp_path}})
-    grid = Grid(find_table("table5"), tmp_path, config=ReproduceConfig(scale="full"), seeds=[0], given=given)
+    grid = TableRun(
+        find_table("table5"), tmp_path, config=ReproduceConfig(scale="full"), seeds=[0], given=given
+    )
     cells = grid.result().cells
     assert cells["10 / 16", "AS R@1"].reason == "no training set with 10 frames a clip"
     assert cells["16 / 10", "AS R@1"].reason == "no gallery AS with 10 frames a clip"
@@ -176,12 +179,12 @@ def test_one_seed_has_no_deviation(aggregations: TableResult):
 
 
 def test_a_table_is_drawn_with_missing_rows(aggregations: TableResult):
-    figure = to_picture(with_values(aggregations, **{"with": {0: 0.1, 1: 0.3}}))
+    figure = to_figure(with_values(aggregations, **{"with": {0: 0.1, 1: 0.3}}))
     texts = [text.get_text() for axes in figure.axes for text in axes.texts]
     assert texts == [" not run"]
 
 
 @pytest.mark.parametrize("name", TABLES)
 def test_no_two_columns_have_one_heading(name: str, tmp_path: Path):
-    columns = Grid(find_table(name), tmp_path, config=TINY, seeds=[0]).result().columns
+    columns = TableRun(find_table(name), tmp_path, config=TINY, seeds=[0]).result().columns
     assert len(set(columns)) == len(columns) > 0

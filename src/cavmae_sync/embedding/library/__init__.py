@@ -18,7 +18,7 @@ from cavmae_sync.embedding.library.pieces import (
     encode_piece,
 )
 from cavmae_sync.embedding.library.report import LibraryReport
-from cavmae_sync.embedding.library.stream import Pace, encode_units
+from cavmae_sync.embedding.library.stream import Throughput, encode_units
 
 __all__ = [
     "DecodedPiece",
@@ -28,7 +28,7 @@ __all__ = [
     "LibraryReport",
     "LibraryRun",
     "LibraryUnit",
-    "Pace",
+    "Throughput",
     "UnitParts",
     "decode_unit",
     "embed_library",

@@ -35,7 +35,7 @@ from cavmae_sync.embedding.library.schema import (
     REJECTED_FILE,
     SCHEMA_VERSION,
 )
-from cavmae_sync.embedding.library.stream import Pace, encode_units
+from cavmae_sync.embedding.library.stream import Throughput, encode_units
 from cavmae_sync.untrusted import checked, read_json, read_object
 from cavmae_sync.weights import weights_fingerprint
 from cavmae_sync.work import RayCluster, Share
@@ -45,7 +45,7 @@ from cavmae_sync.work.workers import num_cores
 _REMEDY: Final = "Choose another folder, or remove this one."
 
 #: Called with files done (those of earlier runs too), files of this share, and what this run did.
-LibraryProgress = Callable[[int, int, Pace], None]
+LibraryProgress = Callable[[int, int, Throughput], None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,7 +58,7 @@ class LibraryRun:
     """
 
     report: LibraryReport
-    pace: Pace
+    pace: Throughput
 
 
 def embed_library(
@@ -99,12 +99,12 @@ def embed_library(
     if num_workers is None:
         num_workers = 1 if embedder.device.type == "cpu" else num_cores()
     num_files = sum(unit.num_files for unit in work.units[share.index :: share.count])
-    paces = [Pace()]
+    paces = [Throughput()]
 
     def perform(units: Sequence[LibraryUnit]) -> Iterator[UnitResult]:
         num_before = num_files - sum(unit.num_files for unit in units)
 
-        def note(pace: Pace) -> None:
+        def note(pace: Throughput) -> None:
             paces[0] = pace
             if on_progress is not None:
                 on_progress(num_before + pace.num_files, num_files, pace)

@@ -24,7 +24,7 @@ from cavmae_sync.embedding.library.pieces import (
     decode_unit,
     encode_piece,
 )
-from cavmae_sync.embedding.library.stream import Meter, Pace
+from cavmae_sync.embedding.library.stream import Throughput, ThroughputMeter
 from cavmae_sync.work.on_ray import COLUMN, RayCluster, failure, ray_started, results_of
 from cavmae_sync.work.units import UnitResult
 from cavmae_sync.work.workers import single_threaded
@@ -40,7 +40,7 @@ def encode_on_ray(
     units: Sequence[LibraryUnit],
     *,
     cluster: RayCluster,
-    on_piece: Callable[[Pace], None],
+    on_piece: Callable[[Throughput], None],
 ) -> Iterator[UnitResult]:
     """Decode and encode units on a cluster, and make their parts of the library here; see `encode_units`.
 
@@ -61,7 +61,7 @@ def encode_on_ray(
     if not units:
         return
     parts = {unit.index: UnitParts(unit) for unit in units}
-    meter = Meter()
+    meter = ThroughputMeter()
     idle_seconds = busy_seconds = 0.0
     try:
         with ray_started(cluster) as ray:
@@ -71,7 +71,7 @@ def encode_on_ray(
                     idle_seconds + done.idle_seconds,
                     busy_seconds + done.busy_seconds,
                 )
-                pace = meter.pace_after(done.piece)
+                pace = meter.throughput_after(done.piece)
                 waiting_seconds = pace.seconds * idle_seconds / (idle_seconds + busy_seconds)
                 on_piece(replace(pace, waiting_seconds=waiting_seconds))
                 if result is not None:

@@ -36,7 +36,7 @@ _PIECES_AHEAD: Final = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Pace:
+class Throughput:
     """What a run did so far, and how fast.
 
     Attributes:
@@ -81,7 +81,7 @@ def encode_units(
     units: Sequence[LibraryUnit],
     *,
     num_workers: int,
-    on_piece: Callable[[Pace], None],
+    on_piece: Callable[[Throughput], None],
 ) -> Iterator[UnitResult]:
     """Decode units in worker processes, encode them here, and make their parts of the library.
 
@@ -100,7 +100,7 @@ def encode_units(
     """
     by_index = {unit.index: unit for unit in units}
     open_parts: dict[int, UnitParts] = {}
-    meter = Meter()
+    meter = ThroughputMeter()
     pieces = _decoded_by_workers(units, num_workers) if num_workers and units else _decoded_here(units)
     try:
         with closing(pieces):
@@ -111,7 +111,7 @@ def encode_units(
                 parts = open_parts[unit.index]
                 encoded = parts.left_over(piece) or encode_piece(embedder, piece, unit.config)
                 result = parts.add(encoded)
-                on_piece(meter.pace_after(encoded))
+                on_piece(meter.throughput_after(encoded))
                 if result is not None:
                     del open_parts[unit.index]
                     yield result
@@ -120,7 +120,7 @@ def encode_units(
             parts.close()
 
 
-class Meter:
+class ThroughputMeter:
     """Counts what is done, and what of the time was spent waiting."""
 
     def __init__(self) -> None:
@@ -138,14 +138,14 @@ class Meter:
                 return
             yield piece
 
-    def pace_after(self, piece: EncodedPiece) -> Pace:
+    def throughput_after(self, piece: EncodedPiece) -> Throughput:
         """How far it is with this piece."""
         self.num_files += piece.num_files
         self.num_rejected += num_refused(piece.rejected)
         self.num_clips += len(piece.rows)
         stops, starts = (piece.rows[name].to_numpy() for name in ("stop_seconds", "start_seconds"))
         self.footage_seconds += float((stops - starts).sum())
-        return Pace(
+        return Throughput(
             num_files=self.num_files,
             num_rejected=self.num_rejected,
             num_clips=self.num_clips,

@@ -6,7 +6,7 @@ from cavmae_sync.config import Config
 from cavmae_sync.inputs import InputConfig
 from cavmae_sync.losses import ContrastConfig, LossConfig
 from cavmae_sync.model import DecoderConfig, MaskingConfig, ModelConfig
-from cavmae_sync.recipes.demo.time import NUM_VALIDATIONS
+from cavmae_sync.recipes.demo.time_budget import NUM_VALIDATIONS
 from cavmae_sync.training import LoopConfig, OptimConfig, PretrainConfig
 
 

@@ -16,12 +16,12 @@ from cavmae_sync.figures.page import Section, write_page
 from cavmae_sync.metrics import RetrievalMetrics
 from cavmae_sync.model import CAVMAESync
 from cavmae_sync.recipes.demo.config import DemoConfig
-from cavmae_sync.recipes.demo.words import (
+from cavmae_sync.recipes.demo.page_text import (
     NAMES,
     percents,
-    words_about_diagonal,
-    words_about_gallery,
-    words_about_result,
+    text_about_diagonal,
+    text_about_gallery,
+    text_about_result,
 )
 from cavmae_sync.tasks import untrained
 from cavmae_sync.tasks.reconstruction.reconstruct import figure_of_reconstruction
@@ -66,7 +66,7 @@ def write_report(
     write_page(
         path,
         title="What the model learned about sound and picture",
-        lead=words_about_result(report, rule, num_train=len(train), num_test=len(test)),
+        lead=text_about_result(report, rule, num_train=len(train), num_test=len(test)),
         sections=[
             _numbers(report, fresh, rule, config=config, is_held_out=train.list_sha256 != test.list_sha256),
             _curves(run),
@@ -170,7 +170,7 @@ def _one_clip(report: RetrievalReport, test: PreparedDataset) -> Section:
         paragraphs=[
             "How well each stretch of sound (rows) fits each frame (columns). If the model knew when things "
             "happen, the dashed diagonal would be the brightest line.",
-            words_about_diagonal(report.embeddings.audio_NTD, report.embeddings.visual_NTD),
+            text_about_diagonal(report.embeddings.audio_NTD, report.embeddings.visual_NTD),
         ],
         pictures=[(picture, "Similarity of every sound with every frame of a clip")],
     )
@@ -183,7 +183,7 @@ def _gallery(report: RetrievalReport) -> Section:
         paragraphs=[
             "Each row is a sound, each column a picture; what belongs together lies on the diagonal from the "
             "upper left to the lower right.",
-            words_about_gallery(report.similarity_QG),
+            text_about_gallery(report.similarity_QG),
         ],
         pictures=[
             (matrix, "Similarity of every sound with every picture"),

@@ -1,7 +1,7 @@
 """The whole path in minutes: clips -> dataset -> model -> numbers -> a page to look at.
 
 Each stage writes its own folder and is skipped when it is complete, so a stop in the middle continues. How
-the minutes are kept is in `recipes/demo/time.py`.
+the minutes are kept is in `recipes/demo/time_budget.py`.
 
     OUT/stage-train, OUT/stage-test     generated clips (not with --videos)
     OUT/data-train, OUT/data-test       prepared datasets
@@ -26,9 +26,10 @@ from cavmae_sync.errors import DatasetError
 from cavmae_sync.model import CAVMAESync
 from cavmae_sync.recipes.demo.config import DemoConfig, demo_pretraining
 from cavmae_sync.recipes.demo.report import write_report
-from cavmae_sync.recipes.demo.time import DemoClock, TrainingPlan, planned
+from cavmae_sync.recipes.demo.time_budget import DemoClock, TrainingPlan, planned
+from cavmae_sync.recipes.reporter import OnNamedProgress, Reporter
 from cavmae_sync.recipes.run import continue_pretraining, run_pretraining
-from cavmae_sync.recipes.tables.datasets import OnProgress, StageSplit, make_split, prepare_split
+from cavmae_sync.recipes.tables.datasets import StageSplit, make_split, prepare_split
 from cavmae_sync.tasks.retrieval import RetrievalReport
 from cavmae_sync.training import (
     Callbacks,
@@ -53,19 +54,6 @@ FEWEST_CLIPS = 32
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class DemoReporter:
-    """Who looks on.
-
-    Attributes:
-        on_progress: Called with what is being done, what is done and what there is in all.
-        should_stop: Asked after each training step.
-    """
-
-    on_progress: Callable[[str, int, int], None] = lambda *_: None
-    should_stop: Callable[[], bool] = lambda: False
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class DemoResult:
     """The page, the weights, and what they can do on the test clips."""
 
@@ -75,7 +63,7 @@ class DemoResult:
 
 
 def run_demo(
-    out: Path, *, config: DemoConfig, reporter: DemoReporter | None = None, began: float | None = None
+    out: Path, *, config: DemoConfig, reporter: Reporter | None = None, began: float | None = None
 ) -> DemoResult | None:
     """Run or continue a demo.
 
@@ -91,7 +79,7 @@ def run_demo(
     Raises:
         DatasetError: `out` holds another demo, or there are too few videos.
     """
-    reporter = reporter or DemoReporter()
+    reporter = reporter or Reporter()
     _claim(out, config)
     clock = DemoClock(out / "plan.json", minutes=config.minutes, began=began)
     train, test = _datasets(out, config, clock, reporter)
@@ -121,7 +109,7 @@ def _claim(out: Path, config: DemoConfig) -> None:
 
 
 def _datasets(
-    out: Path, config: DemoConfig, clock: DemoClock, reporter: DemoReporter
+    out: Path, config: DemoConfig, clock: DemoClock, reporter: Reporter
 ) -> tuple[PreparedDataset, PreparedDataset]:
     folders = {split: out / f"data-{split}" for split in ("train", "test")}
     if config.videos is None:
@@ -135,9 +123,9 @@ def _datasets(
 
 
 def _make_dataset(
-    out: Path, split: StageSplit, wanted: int, *, config: DemoConfig, clock: DemoClock, reporter: DemoReporter
+    out: Path, split: StageSplit, wanted: int, *, config: DemoConfig, clock: DemoClock, reporter: Reporter
 ) -> None:
-    def make(num_clips: int, on_progress: OnProgress) -> Path:
+    def make(num_clips: int, on_progress: OnNamedProgress) -> Path:
         return make_split(
             out,
             split,
@@ -156,13 +144,13 @@ def _make_dataset(
 
 
 def _make_while_there_is_time(
-    make: Callable[[int, OnProgress], Path],
+    make: Callable[[int, OnNamedProgress], Path],
     out: Path,
     split: StageSplit,
     wanted: int,
     *,
     clock: DemoClock,
-    reporter: DemoReporter,
+    reporter: Reporter,
 ) -> int:
     """Make clips 0 to N - 1. Returns N: what is wanted, or less where the time is over before."""
     is_over = clock.timer(share=CLIPS_SHARE[split])
@@ -199,7 +187,7 @@ def _split_files(videos: Path, out: Path) -> dict[str, Path]:
     return {split: out / f"{split}.txt" for split in lists}
 
 
-def _prepare_files(names: Path, out: Path, config: DemoConfig, reporter: DemoReporter) -> None:
+def _prepare_files(names: Path, out: Path, config: DemoConfig, reporter: Reporter) -> None:
     prepare(
         names,
         out=out,
@@ -217,7 +205,7 @@ def _train(
     train: PreparedDataset,
     test: PreparedDataset,
     clock: DemoClock,
-    reporter: DemoReporter,
+    reporter: Reporter,
 ) -> RunFolder | None:
     """Train until the time for it is over. None when asked to stop."""
     run, batch_size = RunFolder(folder), min(BATCH_SIZE, 1 << (len(train).bit_length() - 1))

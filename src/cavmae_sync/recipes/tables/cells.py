@@ -15,8 +15,9 @@ from cavmae_sync.data import PreparedDataset
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.paper import RECALL_AT
 from cavmae_sync.recipes.probing import find_probe_recipe
-from cavmae_sync.recipes.tables.datasets import ByFrames, OnProgress, TableDatasets
-from cavmae_sync.recipes.tables.grids import Measurement, Task
+from cavmae_sync.recipes.reporter import OnNamedProgress
+from cavmae_sync.recipes.tables.datasets import ByFrames, TableDatasets
+from cavmae_sync.recipes.tables.paper_tables import Measurement, Task
 from cavmae_sync.stage import StageTruth
 from cavmae_sync.tasks.classification.features import FeatureConfig
 from cavmae_sync.tasks.classification.probing import run_probing
@@ -46,16 +47,16 @@ class Cells:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Bench:
+class MeasuredModel:
     """A model on the table, and where what is learned about it is kept."""
 
     embedder: Embedder
     folder: Path
-    materials: TableDatasets
-    on_progress: OnProgress
+    datasets: TableDatasets
+    on_progress: OnNamedProgress
 
 
-def measure(task: Task, measurement: Measurement, bench: Bench) -> Cells:
+def measure(task: Task, measurement: Measurement, bench: MeasuredModel) -> Cells:
     """The cells of one task, read from the folder where they were measured before.
 
     They are measured again where the weights are others, or a dataset is another or was not given before.
@@ -67,7 +68,7 @@ def measure(task: Task, measurement: Measurement, bench: Bench) -> Cells:
             name: (report["clip_list"], report.get("train_clip_list"))
             for name, report in known.report.items()
         }
-        if measured == _clip_lists(task, measurement, bench.materials):
+        if measured == _clip_lists(task, measurement, bench.datasets):
             return known
     values, report = _TASKS[task](measurement, bench)
     cells = Cells(values=values, report=report, weights=weights)
@@ -83,33 +84,33 @@ def stored_cells(folder: Path, task: Task, measurement: Measurement) -> Cells | 
     return read_json(path, Cells, remedy=remedy) if path.exists() else None
 
 
-def headings(task: Task, materials: TableDatasets) -> list[str]:
-    """Headings of the columns that a task fills with these materials."""
+def headings(task: Task, datasets: TableDatasets) -> list[str]:
+    """Headings of the columns that a task fills with these datasets."""
     if task == "retrieval":
-        return [f"{gallery} R@{k}" for gallery in materials.galleries for k in RECALL_AT]
+        return [f"{gallery} R@{k}" for gallery in datasets.galleries for k in RECALL_AT]
     if task == "segmentation":
-        return [f"{name} {metric}" for name in _segmented(materials) for metric in ("mAP", "mIoU")]
-    return [_probing_heading(name) for name in materials.probing]
+        return [f"{name} {metric}" for name in _segmented(datasets) for metric in ("mAP", "mIoU")]
+    return [_probing_heading(name) for name in datasets.probing]
 
 
-def lacking(task: Task, measurement: Measurement, materials: TableDatasets) -> str | None:
+def lacking(task: Task, measurement: Measurement, datasets: TableDatasets) -> str | None:
     """What a measurement needs and was not given, in words; None where nothing lacks."""
-    datasets: dict[str, ByFrames] = {}
+    needed: dict[str, ByFrames] = {}
     if task == "retrieval":
-        datasets = {f"gallery {name}": folders for name, folders in materials.galleries.items()}
+        needed = {f"gallery {name}": folders for name, folders in datasets.galleries.items()}
     elif task == "probing":
-        for name, lists in materials.probing.items():
-            datasets |= {f"training list {name}": lists.train, f"test list {name}": lists.test}
-    elif materials.stage is not None:
-        datasets = {"gallery stage": materials.galleries["stage"]}
-    for what, folders in datasets.items():
+        for name, lists in datasets.probing.items():
+            needed |= {f"training list {name}": lists.train, f"test list {name}": lists.test}
+    elif datasets.stage is not None:
+        needed = {"gallery stage": datasets.galleries["stage"]}
+    for what, folders in needed.items():
         if measurement.num_frames not in folders:
             return f"no {what} with {measurement.num_frames} frames a clip"
     return None
 
 
 def _clip_lists(
-    task: Task, measurement: Measurement, materials: TableDatasets
+    task: Task, measurement: Measurement, datasets: TableDatasets
 ) -> dict[str, tuple[str, str | None]]:
     """Fingerprint of each dataset that a task is measured on, and of the one that a probe learns from."""
 
@@ -117,31 +118,29 @@ def _clip_lists(
         return PreparedDataset.open(folders[measurement.num_frames]).list_sha256
 
     if task == "retrieval":
-        return {name: (list_of(folders), None) for name, folders in materials.galleries.items()}
+        return {name: (list_of(folders), None) for name, folders in datasets.galleries.items()}
     if task == "probing":
-        return {
-            name: (list_of(lists.test), list_of(lists.train)) for name, lists in materials.probing.items()
-        }
+        return {name: (list_of(lists.test), list_of(lists.train)) for name, lists in datasets.probing.items()}
     lists: dict[str, tuple[str, str | None]] = {}
-    if materials.stage is not None:
-        lists["stage"] = (list_of(materials.galleries["stage"]), None)
-    if materials.ade20k is not None:
-        lists["ADE20K"] = (SoundPrompted(materials.ade20k).fingerprint, None)
+    if datasets.stage is not None:
+        lists["stage"] = (list_of(datasets.galleries["stage"]), None)
+    if datasets.ade20k is not None:
+        lists["ADE20K"] = (SoundPrompted(datasets.ade20k).fingerprint, None)
     return lists
 
 
-def _segmented(materials: TableDatasets) -> list[str]:
-    folders = {"stage": materials.stage, "ADE20K": materials.ade20k}
+def _segmented(datasets: TableDatasets) -> list[str]:
+    folders = {"stage": datasets.stage, "ADE20K": datasets.ade20k}
     return [name for name, folder in folders.items() if folder is not None]
 
 
 Measured = tuple[dict[str, float], dict[str, Any]]
 
 
-def _retrieval(measurement: Measurement, bench: Bench) -> Measured:
+def _retrieval(measurement: Measurement, bench: MeasuredModel) -> Measured:
     values: dict[str, float] = {}
     reports: dict[str, Any] = {}
-    for name, folders in bench.materials.galleries.items():
+    for name, folders in bench.datasets.galleries.items():
         embeddings = bench.embedder.embed_dataset(
             PreparedDataset.open(folders[measurement.num_frames]),
             on_progress=lambda done, total: bench.on_progress("embedding clips", done, total),
@@ -156,13 +155,13 @@ def _retrieval(measurement: Measurement, bench: Bench) -> Measured:
     return values, reports
 
 
-def _segmentation(measurement: Measurement, bench: Bench) -> Measured:
+def _segmentation(measurement: Measurement, bench: MeasuredModel) -> Measured:
     values: dict[str, float] = {}
     reports: dict[str, Any] = {}
-    for name in _segmented(bench.materials):
+    for name in _segmented(bench.datasets):
         report = evaluate_segmentation(
             bench.embedder,
-            _examples(name, measurement, bench.materials),
+            _examples(name, measurement, bench.datasets),
             SegmentationConfig(num_bootstrap=0),
             on_progress=lambda done, total: bench.on_progress("segmenting pictures", done, total),
         )
@@ -172,18 +171,18 @@ def _segmentation(measurement: Measurement, bench: Bench) -> Measured:
     return values, reports
 
 
-def _examples(name: str, measurement: Measurement, materials: TableDatasets) -> Examples:
-    if name == "stage" and materials.stage is not None:
-        clips = PreparedDataset.open(materials.galleries["stage"][measurement.num_frames])
-        return StageExamples(clips, StageTruth(materials.stage))
-    assert materials.ade20k is not None
-    return PromptedExamples(SoundPrompted(materials.ade20k))
+def _examples(name: str, measurement: Measurement, datasets: TableDatasets) -> Examples:
+    if name == "stage" and datasets.stage is not None:
+        clips = PreparedDataset.open(datasets.galleries["stage"][measurement.num_frames])
+        return StageExamples(clips, StageTruth(datasets.stage))
+    assert datasets.ade20k is not None
+    return PromptedExamples(SoundPrompted(datasets.ade20k))
 
 
-def _probing(measurement: Measurement, bench: Bench) -> Measured:
+def _probing(measurement: Measurement, bench: MeasuredModel) -> Measured:
     values: dict[str, float] = {}
     reports: dict[str, Any] = {}
-    for name, lists in bench.materials.probing.items():
+    for name, lists in bench.datasets.probing.items():
         out = _file(bench.folder, "probing", measurement).with_suffix("") / name
         shutil.rmtree(out, ignore_errors=True)  # begun, but never finished: a finished one has its cells
         recipe = find_probe_recipe(_probing_recipe(name))
@@ -200,7 +199,7 @@ def _probing(measurement: Measurement, bench: Bench) -> Measured:
             test=PreparedDataset.open(lists.test[measurement.num_frames]),
             out=out,
             features=bench.folder / "features" / name,
-            allow_overlap=bench.materials.allow_overlap,
+            allow_overlap=bench.datasets.allow_overlap,
             show=partial(_shown, bench.on_progress),
         )
         report = result.averaged_report or result.report
@@ -211,7 +210,7 @@ def _probing(measurement: Measurement, bench: Bench) -> Measured:
 
 
 @contextmanager
-def _shown(on_progress: OnProgress, title: str) -> Iterator[Advance]:
+def _shown(on_progress: OnNamedProgress, title: str) -> Iterator[Advance]:
     yield lambda done, total, _note: on_progress(title, done, total)
 
 
@@ -236,6 +235,6 @@ def _file(folder: Path, task: Task, measurement: Measurement) -> Path:
     return folder / f"{'-'.join(parts)}.json"
 
 
-_TASKS: Final[Mapping[Task, Callable[[Measurement, Bench], Measured]]] = MappingProxyType(
+_TASKS: Final[Mapping[Task, Callable[[Measurement, MeasuredModel], Measured]]] = MappingProxyType(
     {"retrieval": _retrieval, "segmentation": _segmentation, "probing": _probing}
 )

@@ -1,6 +1,6 @@
 """What a table is run on: datasets made once and shared by all of its rows and seeds."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
@@ -9,12 +9,11 @@ from cavmae_sync.audit.overlap import check_apart
 from cavmae_sync.data import PrepareConfig, PreparedDataset, prepare
 from cavmae_sync.errors import ConfigError
 from cavmae_sync.paper import NUM_FRAMES
+from cavmae_sync.recipes.reporter import OnNamedProgress
 from cavmae_sync.stage import StageConfig, make_stage
 
 #: Below this, starting processes takes longer than the work.
 _FEW_CLIPS: Final = 32
-#: Called with what is being done, what is done and what there is in all.
-OnProgress = Callable[[str, int, int], None]
 #: The two lists of a stage.
 StageSplit = Literal["train", "test"]
 
@@ -103,27 +102,27 @@ def stage_datasets(folder: Path, *, frame_counts: Sequence[int]) -> TableDataset
 
 def make_stage_datasets(
     folder: Path,
-    materials: TableDatasets,
+    datasets: TableDatasets,
     *,
     num_clips: Mapping[StageSplit, int],
     frame_pixels: int,
-    on_progress: OnProgress,
+    on_progress: OnNamedProgress,
 ) -> None:
     """Make what `stage_datasets` names; what is complete is used again.
 
     Args:
         folder: Where it lies.
-        materials: What is needed.
+        datasets: What is needed.
         num_clips: Clips of the training and of the test list, which show other objects.
         frame_pixels: Side of a frame.
         on_progress: Who looks on.
     """
-    lists: dict[StageSplit, ByFrames] = {"train": materials.train, "test": materials.galleries["stage"]}
-    for split, datasets in lists.items():
+    lists: dict[StageSplit, ByFrames] = {"train": datasets.train, "test": datasets.galleries["stage"]}
+    for split, folders in lists.items():
         stage = make_split(
             folder, split, num_clips=num_clips[split], frame_pixels=frame_pixels, on_progress=on_progress
         )
-        for num_frames, out in datasets.items():
+        for num_frames, out in folders.items():
             prepare_split(stage, out, frame_pixels, num_frames=num_frames, on_progress=on_progress)
 
 
@@ -149,7 +148,7 @@ def make_split(
     num_clips: int,
     frame_pixels: int,
     seed: int = 0,
-    on_progress: OnProgress,
+    on_progress: OnNamedProgress,
 ) -> Path:
     """Generated clips of one list, in FOLDER/stage-SPLIT."""
     stage = stage_folder(folder, split)
@@ -169,7 +168,7 @@ def prepare_split(
     frame_pixels: int,
     *,
     num_frames: int = NUM_FRAMES,
-    on_progress: OnProgress,
+    on_progress: OnNamedProgress,
 ) -> None:
     """A stage as a prepared dataset with its labels; as CAV-MAE sampled it where frames are not 16."""
     num_clips = sum(1 for _ in (stage / "clips").iterdir())

@@ -19,13 +19,13 @@ from cavmae_sync.recipes.tables.datasets import (
     preparation_of_split,
     stage_folder,
 )
-from cavmae_sync.recipes.tables.grids import Training
-from cavmae_sync.recipes.tables.reproduce import Grid
+from cavmae_sync.recipes.tables.paper_tables import Training
+from cavmae_sync.recipes.tables.reproduce import TableRun
 from cavmae_sync.stage import StageConfig
 
 
-def plan(grid: Grid) -> Iterator[str]:
-    """The commands that `Grid.run` stands for, in its order, but for measuring."""
+def plan(grid: TableRun) -> Iterator[str]:
+    """The commands that `TableRun.run` stands for, in its order, but for measuring."""
     if grid.makes_clips:
         yield from _clips(grid)
     for training in dict.fromkeys(row.training for row in grid.table.rows):
@@ -33,13 +33,13 @@ def plan(grid: Grid) -> Iterator[str]:
             yield from _training(grid, training, seed)
 
 
-def _clips(grid: Grid) -> Iterator[str]:
+def _clips(grid: TableRun) -> Iterator[str]:
     folder = grid.out / "materials"
     numbers: dict[StageSplit, int] = {
         "train": grid.config.num_train_clips,
         "test": grid.config.num_test_clips,
     }
-    datasets = {"train": grid.materials.train, "test": grid.materials.galleries["stage"]}
+    datasets = {"train": grid.datasets.train, "test": grid.datasets.galleries["stage"]}
     for split, num_clips in numbers.items():
         stage = stage_folder(folder, split)
         done = is_made(stage, num_clips=num_clips)
@@ -59,10 +59,10 @@ def _clips(grid: Grid) -> Iterator[str]:
                 yield _command("prepare", stage / "clips", "--out", data, "--labels", labels, *words)
 
 
-def _training(grid: Grid, training: Training, seed: int) -> Iterator[str]:
+def _training(grid: TableRun, training: Training, seed: int) -> Iterator[str]:
     folder, recipe = grid.run_folder(training, seed), grid.recipe(training, seed)
     about = f"# {training.name}, seed {seed}"
-    data, init = grid.materials.train.get(training.num_frames), grid.materials.init
+    data, init = grid.datasets.train.get(training.num_frames), grid.datasets.init
     if (folder / "weights.safetensors").exists():
         yield f"{about}: has weights, {folder}"
     elif data is None:

@@ -1,7 +1,7 @@
 """Runs the grid of a table: trains what is missing, measures what is missing, gathers what there is.
 
     OUT/reproduce.json                       the settings; another command with other settings is refused
-    OUT/materials/                           generated clips and datasets, shared by all (scale "stage")
+    OUT/datasets/                           generated clips and datasets, shared by all (scale "stage")
     OUT/runs/RECIPE-16-frames/seed-0/        a pretraining run, shared by all tables that need it
     OUT/cells/RECIPE-16-frames/seed-0/*.json what was measured with it
     OUT/table6.json, .md, .png               the table
@@ -10,7 +10,7 @@ Everything that is complete is used again, so a stop in the middle continues, an
 machines over one folder.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -23,11 +23,16 @@ from cavmae_sync.config import Config
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.errors import ConfigError, TrainingError
 from cavmae_sync.recipes.pretraining import find_recipe
+from cavmae_sync.recipes.reporter import Reporter
 from cavmae_sync.recipes.run import continue_pretraining, run_pretraining
 from cavmae_sync.recipes.stage_twin import FRAME_PIXELS, NUM_CLIPS, NUM_EPOCHS, stage_twin
-from cavmae_sync.recipes.tables.cells import Bench, headings, lacking, measure, stored_cells
-from cavmae_sync.recipes.tables.datasets import OnProgress, TableDatasets, make_stage_datasets, stage_datasets
-from cavmae_sync.recipes.tables.grids import Row, TableSpec, Task, Training
+from cavmae_sync.recipes.tables.cells import MeasuredModel, headings, lacking, measure, stored_cells
+from cavmae_sync.recipes.tables.datasets import (
+    TableDatasets,
+    make_stage_datasets,
+    stage_datasets,
+)
+from cavmae_sync.recipes.tables.paper_tables import Row, TableSpec, Task, Training
 from cavmae_sync.training import Callbacks, PretrainConfig, RunFolder, is_resolved_from
 from cavmae_sync.untrusted import read_json
 from cavmae_sync.weights import load_model
@@ -46,19 +51,6 @@ class ReproduceConfig(Config):
     """Generated clips to measure with; they show other objects (scale "stage")."""
     num_epochs: int = Field(NUM_EPOCHS, gt=0)
     """Passes over the generated clips in each training (scale "stage")."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class GridReporter:
-    """Who looks on.
-
-    Attributes:
-        on_progress: Called with what is being done, what is done and what there is in all.
-        should_stop: Asked between the steps of training and between cells.
-    """
-
-    on_progress: OnProgress = lambda *_: None
-    should_stop: Callable[[], bool] = lambda: False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,7 +88,7 @@ class TableResult:
         return all(cell.by_seed for cell in self.cells.values())
 
 
-class Grid:
+class TableRun:
     """The trainings and measurements of one table.
 
     Args:
@@ -119,15 +111,15 @@ class Grid:
         config: ReproduceConfig,
         seeds: Sequence[int],
         given: TableDatasets | None = None,
-        reporter: GridReporter | None = None,
+        reporter: Reporter | None = None,
     ) -> None:
         if (given is None) != (config.scale == "stage"):
             raise ConfigError(
                 'Scale "full" needs datasets (--train, --gallery, ...); scale "stage" makes its own.'
             )
         self.table, self.out, self.config, self.seeds = table, out, config, tuple(seeds)
-        self.reporter = reporter or GridReporter()
-        self.materials = given or stage_datasets(out / "materials", frame_counts=_frame_counts(table))
+        self.reporter = reporter or Reporter()
+        self.datasets = given or stage_datasets(out / "materials", frame_counts=_frame_counts(table))
         self.makes_clips = given is None
         _check_claim(out, config)
 
@@ -138,12 +130,12 @@ class Grid:
             DatasetError: Clips to measure with are among those to learn from.
         """
         if not self.makes_clips:
-            self.materials.check_apart()  # now, not after days of training
+            self.datasets.check_apart()  # now, not after days of training
         _claim(self.out, self.config)
         if self.makes_clips:
             make_stage_datasets(
                 self.out / "materials",
-                self.materials,
+                self.datasets,
                 num_clips={"train": self.config.num_train_clips, "test": self.config.num_test_clips},
                 frame_pixels=FRAME_PIXELS,
                 on_progress=self.reporter.on_progress,
@@ -156,7 +148,7 @@ class Grid:
 
     def result(self) -> TableResult:
         """What there is by now for the seeds asked for; nothing is run."""
-        columns = {task: headings(task, self.materials) for task in self.table.tasks}
+        columns = {task: headings(task, self.datasets) for task in self.table.tasks}
         return TableResult(
             table=self.table,
             config=self.config,
@@ -187,16 +179,16 @@ class Grid:
 
     def _fill(self, row: Row, seed: int) -> bool:
         """Train and measure one row. False when asked to stop."""
-        tasks = [task for task in self.table.tasks if lacking(task, row.measurement, self.materials) is None]
-        if not tasks or row.training.num_frames not in self.materials.train:
+        tasks = [task for task in self.table.tasks if lacking(task, row.measurement, self.datasets) is None]
+        if not tasks or row.training.num_frames not in self.datasets.train:
             return True
         weights = self._weights(row.training, seed)
         if weights is None:
             return False
-        bench = Bench(
+        bench = MeasuredModel(
             embedder=Embedder(load_model(weights)),
             folder=self._cells_folder(row.training, seed),
-            materials=self.materials,
+            datasets=self.datasets,
             on_progress=self.reporter.on_progress,
         )
         for task in tasks:
@@ -213,7 +205,7 @@ class Grid:
             on_step=lambda report: self.reporter.on_progress(title, report.step, report.num_steps),
             should_stop=self.reporter.should_stop,
         )
-        data, init = self.materials.train[training.num_frames], self.materials.init
+        data, init = self.datasets.train[training.num_frames], self.datasets.init
         if (folder / "config.json").exists():
             _check_same(RunFolder.open(folder), recipe, init=init)
             result = continue_pretraining(folder, data=data, callbacks=callbacks)
@@ -227,8 +219,8 @@ class Grid:
             cells = stored_cells(self._cells_folder(row.training, seed), task, row.measurement)
             if cells is not None and heading in cells.values:
                 found[seed] = cells.values[heading]
-        reason = lacking(task, row.measurement, self.materials)
-        if row.training.num_frames not in self.materials.train:
+        reason = lacking(task, row.measurement, self.datasets)
+        if row.training.num_frames not in self.datasets.train:
             reason = f"no training set with {row.training.num_frames} frames a clip"
         return Cell(by_seed=found, reason=reason or "not run")
 

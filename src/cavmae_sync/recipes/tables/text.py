@@ -73,7 +73,7 @@ def to_dict(result: TableResult) -> dict[str, Any]:
     }
 
 
-def to_picture(result: TableResult) -> Figure:
+def to_figure(result: TableResult) -> Figure:
     """Bars for each row with the values of single seeds, or a curve where rows are lengths."""
     return table_figure(
         [

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from cavmae_sync.data import PreparedDataset
 from cavmae_sync.embedding import Embedder
-from cavmae_sync.embedding.embedder import Progress
+from cavmae_sync.embedding.embedder import OnProgress
 from cavmae_sync.metrics.detection import (
     area_under_roc,
     count_found,
@@ -73,7 +73,7 @@ def judge_all(
     *,
     config: AgreementConfig,
     weights: str,
-    on_progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
 ) -> dict[Mode, list[list[Judged]]]:
     """Judgements of all videos, with a reference and without one."""
     reference = Reference(
@@ -289,7 +289,7 @@ def evaluate_agreement(
     size: PlantedSize | None = None,
     config: AgreementConfig | None = None,
     seed: int = 0,
-    on_progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
 ) -> dict[str, AgreementReport]:
     """Plant faults in videos joined of prepared clips, and count what is found.
 
@@ -317,7 +317,7 @@ def evaluate_agreement(
         "clip_seconds": clips.config.clip_seconds,
         "clips_left_out": num_left_out,
     }
-    makers: dict[str, tuple[Callable[[Progress], Source], str]] = {}
+    makers: dict[str, tuple[Callable[[OnProgress], Source], str]] = {}
     models = {"model": embedder, **({"untrained": untrained(embedder, seed=seed)} if with_controls else {})}
     for name, model in models.items():
         makers[name] = (_model_source(model, clips, name), weights_fingerprint(model.model))
@@ -346,5 +346,5 @@ def evaluate_agreement(
     return reports
 
 
-def _model_source(model: Embedder, clips: PreparedDataset, name: str) -> Callable[[Progress], Source]:
+def _model_source(model: Embedder, clips: PreparedDataset, name: str) -> Callable[[OnProgress], Source]:
     return lambda on_progress: ModelSource(model, clips, name=name, on_progress=on_progress)

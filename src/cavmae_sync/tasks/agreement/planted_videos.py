@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from cavmae_sync.data import PreparedDataset
 from cavmae_sync.embedding import Embedder
-from cavmae_sync.embedding.embedder import Progress
+from cavmae_sync.embedding.embedder import OnProgress
 from cavmae_sync.paper import SAMPLE_RATE_HZ
 from cavmae_sync.stage import ClipTruth, StageTruth
 from cavmae_sync.tasks.agreement.reference import embed_clips
@@ -181,7 +181,7 @@ class ModelSource:
         clips: PreparedDataset,
         *,
         name: str = "model",
-        on_progress: Progress | None = None,
+        on_progress: OnProgress | None = None,
     ) -> None:
         """Embeds every clip."""
         self.name = name

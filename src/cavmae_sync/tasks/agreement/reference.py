@@ -16,7 +16,7 @@ from torch import Tensor
 
 from cavmae_sync.audit.overlap import without_file
 from cavmae_sync.data import PreparedDataset
-from cavmae_sync.embedding.embedder import Embedder, Progress
+from cavmae_sync.embedding.embedder import Embedder, OnProgress
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.inputs import resize_and_crop
 from cavmae_sync.tasks.agreement.chance import Draw
@@ -110,7 +110,7 @@ class Reference:
 
 
 def embed_clips(
-    embedder: Embedder, clips: PreparedDataset, *, on_progress: Progress | None = None
+    embedder: Embedder, clips: PreparedDataset, *, on_progress: OnProgress | None = None
 ) -> list[Track]:
     """Each clip of a prepared dataset as a track: its frames, and the sound exactly around each.
 
@@ -206,7 +206,7 @@ def _check_enough(full: PreparedDataset, *, num_left_out: int = 0) -> None:
 
 
 def embed_reference(
-    embedder: Embedder, chosen: ReferenceClips, *, on_progress: Progress | None = None
+    embedder: Embedder, chosen: ReferenceClips, *, on_progress: OnProgress | None = None
 ) -> Reference:
     """Clips as a reference.
 

@@ -31,7 +31,7 @@ from torch import Tensor
 from cavmae_sync.atomic import locked, write_text
 from cavmae_sync.compute import Float32Products
 from cavmae_sync.data import PreparedDataset
-from cavmae_sync.embedding.embedder import Embedder, Progress
+from cavmae_sync.embedding.embedder import Embedder, OnProgress
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.model import Modality
 from cavmae_sync.tasks.classification.features import FeatureConfig, iterate_features
@@ -83,7 +83,7 @@ def cached_features(
     *,
     folder: Path,
     num_workers: int = 0,
-    on_progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
 ) -> StoredFeatures:
     """The features of a dataset, from files where they are there, computed where they are not.
 
@@ -123,7 +123,7 @@ def cache_share(
     folder: Path,
     share: Share,
     num_workers: int = 0,
-    on_progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
 ) -> bool:
     """Compute one machine's share of what `cached_features` gives; nobody coordinates.
 
@@ -323,7 +323,7 @@ def _fill(
     config: FeatureConfig,
     *,
     num_workers: int,
-    on_progress: Progress | None,
+    on_progress: OnProgress | None,
 ) -> None:
     parts: tuple[Modality, ...] = tuple(files)
     wanted = config.model_copy(update={"modalities": parts[0] if len(parts) == 1 else "both"})

@@ -16,7 +16,7 @@ from cavmae_sync.audit.overlap import SharedClip, check_apart, refuse_shared
 from cavmae_sync.data import PreparedDataset
 from cavmae_sync.data.targets import LabelledClips
 from cavmae_sync.embedding.vector_files import ids_fingerprint
-from cavmae_sync.embedding.vector_formats import FEATURES, FileContent, read_outside
+from cavmae_sync.embedding.vector_formats import FEATURES, FileContent, read_vector_file
 from cavmae_sync.embedding.vector_rows import checked_numbers, name_of, rows_in_order
 from cavmae_sync.errors import ConfigError, DatasetError
 
@@ -104,7 +104,7 @@ def open_features(
         ConfigError: One dataset without the other.
         DatasetError: The file is damaged, lacks clips, holds NaN, or clips are in both lists.
     """
-    content = read_outside(path, FEATURES)
+    content = read_vector_file(path, FEATURES)
     values = content.vectors["features"]
     ids = content.ids or tuple(map(str, range(len(values) if values.ndim else 0)))
     numbers = checked_numbers(

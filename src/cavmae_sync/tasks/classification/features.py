@@ -14,7 +14,7 @@ from torch import Tensor
 from cavmae_sync.choices import FeatureDepth, Modalities, TokenKind
 from cavmae_sync.config import Config
 from cavmae_sync.data import ClipDataset, PreparedDataset, make_loader
-from cavmae_sync.embedding.embedder import Embedder, Progress
+from cavmae_sync.embedding.embedder import Embedder, OnProgress
 from cavmae_sync.embedding.rows import differs_from_previous, finite
 from cavmae_sync.errors import ConfigError, WeightsError
 from cavmae_sync.inputs.model_input import ModelInput
@@ -157,7 +157,7 @@ def embed_features(
     config: FeatureConfig,
     *,
     num_workers: int = 0,
-    on_progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Tensor:
     """The features of all clips of a dataset, in memory; `cached_features` keeps them in files.
 

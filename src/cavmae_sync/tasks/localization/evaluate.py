@@ -17,7 +17,7 @@ from torch import Tensor
 from cavmae_sync.choices import MapRule
 from cavmae_sync.config import Config
 from cavmae_sync.embedding import Embedder
-from cavmae_sync.embedding.embedder import Progress
+from cavmae_sync.embedding.embedder import OnProgress
 from cavmae_sync.metrics import Pixels, PooledScores, interval, pooled_scores, resampled_pools
 from cavmae_sync.safe_text import cell_text
 from cavmae_sync.tasks.localization.examples import Examples, Target
@@ -105,7 +105,7 @@ def evaluate_segmentation(
     config: SegmentationConfig = _DEFAULT,
     *,
     rule: MapRule = "cosine",
-    on_progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
 ) -> SegmentationReport:
     """How well the map of a sound over a picture agrees with what it tells of.
 

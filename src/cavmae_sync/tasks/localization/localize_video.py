@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cavmae_sync.embedding import Embedder, embed_video
-from cavmae_sync.embedding.embedder import Progress
+from cavmae_sync.embedding.embedder import OnProgress
 from cavmae_sync.embedding.rows import finite
 from cavmae_sync.errors import MediaError
 from cavmae_sync.inputs import log_mel
@@ -129,7 +129,7 @@ def localize(
     *,
     sound: str | os.PathLike[str] | None = None,
     maps_per_second: float = NUM_FRAMES / CLIP_SECONDS,
-    on_progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Localization:
     """Maps of a whole video, in one pass; what is kept grows by one small map per moment.
 

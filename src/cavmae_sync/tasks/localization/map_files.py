@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from cavmae_sync.embedding.vector_formats import MAPS, read_outside
+from cavmae_sync.embedding.vector_formats import MAPS, read_vector_file
 from cavmae_sync.embedding.vector_rows import checked_numbers, name_of, rows_in_order
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.tasks.localization.examples import Examples
@@ -41,7 +41,7 @@ def read_maps(path: Path, examples: Examples) -> ScoreMaps:
     Raises:
         DatasetError: The file is damaged, lacks maps, or a number is NaN or infinite.
     """
-    content = read_outside(path, MAPS)
+    content = read_vector_file(path, MAPS)
     values, wanted = content.vectors["maps"], row_ids(examples)
     if content.ids is None and values.ndim and len(values) != len(wanted):
         raise DatasetError(

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from cavmae_sync.choices import MapRule
 from cavmae_sync.embedding import Embedder
-from cavmae_sync.embedding.embedder import Progress
+from cavmae_sync.embedding.embedder import OnProgress
 from cavmae_sync.embedding.rows import finite
 from cavmae_sync.inputs import normalize_frames
 from cavmae_sync.tasks.localization.examples import Examples
@@ -74,7 +74,7 @@ def model_maps(
     rule: MapRule = "cosine",
     said_by: str = "model",
     is_flipped: bool = False,
-    on_progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
 ) -> ScoreMaps:
     """The product of each row's sound with every patch of its picture.
 

@@ -19,7 +19,7 @@ from matplotlib import colormaps
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from cavmae_sync.embedding.embedder import Progress
+from cavmae_sync.embedding.embedder import OnProgress
 from cavmae_sync.media import write_video
 from cavmae_sync.media.playback import Playback
 from cavmae_sync.tasks.localization.heat_maps import upscaled
@@ -78,7 +78,7 @@ def write_overlay(
     out: str | os.PathLike[str],
     *,
     keep: Sequence[int] = (),
-    on_progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
 ) -> list[OverlayFrame]:
     """Write a video with its maps and its sound, whole or not at all.
 

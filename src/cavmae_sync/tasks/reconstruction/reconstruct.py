@@ -17,7 +17,7 @@ from torch import Tensor
 from cavmae_sync.choices import Precision
 from cavmae_sync.data import Batch, PairDataset, PreparedDataset
 from cavmae_sync.data.draws import Draw, Purpose
-from cavmae_sync.embedding.device import device_of, inference
+from cavmae_sync.embedding.inference import device_of, inference
 from cavmae_sync.inputs import InputConfig
 from cavmae_sync.inputs.frames import denormalize_frames
 from cavmae_sync.inputs.spectrogram import denormalize_spectrogram

@@ -18,7 +18,7 @@ from cavmae_sync.choices import AggregationName, Counting
 from cavmae_sync.config import Config
 from cavmae_sync.data import PreparedDataset
 from cavmae_sync.embedding import DatasetEmbeddings, Embedder, similarity_blocks, similarity_matrix
-from cavmae_sync.embedding.embedder import Progress
+from cavmae_sync.embedding.embedder import OnProgress
 from cavmae_sync.metrics import (
     MatchCounts,
     PairedMatchCounter,
@@ -70,7 +70,7 @@ def find_matches(
     visual_NTD: Tensor,
     *,
     aggregation: AggregationName = "diagonal_mean",
-    on_progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Matches:
     """Compare all clips with all, in both directions at once, in bounded memory.
 
@@ -138,7 +138,7 @@ def evaluate_retrieval(
     *,
     frame: int | None = None,
     num_workers: int = 0,
-    on_progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
 ) -> RetrievalReport:
     """Recall at 1, 5 and 10 and median rank in both directions, every clip being query and gallery item.
 

@@ -18,7 +18,7 @@ from cavmae_sync.choices import Modalities
 from cavmae_sync.config import Config
 from cavmae_sync.data import PreparedDataset
 from cavmae_sync.embedding import DatasetEmbeddings, Embedder
-from cavmae_sync.embedding.embedder import Progress
+from cavmae_sync.embedding.embedder import OnProgress
 from cavmae_sync.metrics import interval
 from cavmae_sync.metrics.temporal import (
     BoundaryMatches,
@@ -119,7 +119,7 @@ def evaluate_temporal(
     truth: StageTruth,
     *,
     task: TemporalTask,
-    on_progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
 ) -> TemporalReport:
     """How well the published clustering of a model's vectors finds the states of clips.
 
@@ -148,7 +148,7 @@ def measure_temporal(
     *,
     tasks: Sequence[TemporalTask],
     with_controls: bool = False,
-    on_progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
 ) -> list[dict[str, TemporalReport]]:
     """As `evaluate_temporal` for several tasks, with controls, each clip embedded once per model.
 

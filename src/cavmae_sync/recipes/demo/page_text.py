@@ -24,7 +24,7 @@ def percents(fractions: Sequence[float]) -> str:
     return " and ".join(f"{fraction:.0%}".replace("%", " %") for fraction in fractions)
 
 
-def words_about_result(
+def text_about_result(
     report: RetrievalReport,
     rule: Mapping[str, RetrievalMetrics],
     *,
@@ -56,7 +56,7 @@ def words_about_result(
     )
 
 
-def words_about_diagonal(audio_NTD: Tensor, visual_NTD: Tensor) -> str:
+def text_about_diagonal(audio_NTD: Tensor, visual_NTD: Tensor) -> str:
     """What the diagonal of the first clip shows, and how it is in all clips.
 
     It is there if sound and picture fit better unshifted than by any shift, which keeps all but the time. It
@@ -85,7 +85,7 @@ def words_about_diagonal(audio_NTD: Tensor, visual_NTD: Tensor) -> str:
     )
 
 
-def words_about_gallery(similarity_QG: Tensor) -> str:
+def text_about_gallery(similarity_QG: Tensor) -> str:
     """How far own pairs stand out from all others, in deviations of those: what makes a line visible."""
     is_own = torch.eye(len(similarity_QG), dtype=torch.bool)
     own, others = similarity_QG[is_own], similarity_QG[~is_own]

@@ -13,9 +13,9 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from cavmae_sync.doctor.examined_model import ExaminedModel
 from cavmae_sync.doctor.faults import FAULTS, Change
-from cavmae_sync.doctor.finding import Finding
-from cavmae_sync.doctor.subject import Subject
+from cavmae_sync.doctor.report import Finding
 from cavmae_sync.embedding import DatasetEmbeddings, Embedder
 from cavmae_sync.exchange.proof import read_proof_clip
 from cavmae_sync.inputs import cut_segments, log_mel, normalize_frames, resize_and_crop
@@ -55,14 +55,14 @@ class _Way:
     is_patch_mean: bool = False
 
 
-def check_outside(subject: Subject, found: DatasetEmbeddings) -> Finding:
+def check_pipeline_vectors(examined: ExaminedModel, found: DatasetEmbeddings) -> Finding:
     """Compare vectors of an outside pipeline with ours, and with ours under each fault.
 
     Args:
-        subject: The weights that the pipeline used.
+        examined: The weights that the pipeline used.
         found: Its vectors of the one clip that `--write-clip` hands out, one for each of 16 frames.
     """
-    shape, width = tuple(found.audio_NTD.shape), subject.model.config.width
+    shape, width = tuple(found.audio_NTD.shape), examined.model.config.width
     if shape != (1, NUM_FRAMES, width):
         reason = (
             "The clip has 16 frames; ten are what CAV-MAE's extractor writes"
@@ -79,7 +79,7 @@ def check_outside(subject: Subject, found: DatasetEmbeddings) -> Finding:
     theirs = ClipVectors(
         audio_FD=found.audio_NTD[0], visual_FD=found.visual_NTD[0], frames=tuple(range(NUM_FRAMES))
     )
-    ours = _vectors(subject.embedder, read_proof_clip(), _Way(name="ours"), theirs.frames)
+    ours = _vectors(examined.embedder, read_proof_clip(), _Way(name="ours"), theirs.frames)
     worst = max(_distance(ours.audio_FD, theirs.audio_FD), _distance(ours.visual_FD, theirs.visual_FD))
     if worst <= _EQUAL:
         return Finding(
@@ -90,7 +90,7 @@ def check_outside(subject: Subject, found: DatasetEmbeddings) -> Finding:
     return Finding(
         check="outside vectors",
         status="FAIL",
-        measured=explain(subject.embedder, theirs),
+        measured=explain(examined.embedder, theirs),
         needed=f"a mean distance of at most {_EQUAL:g}",
         advice="Mend the pipeline and compare again",
     )

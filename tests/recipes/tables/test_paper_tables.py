@@ -4,7 +4,7 @@ import pytest
 
 from cavmae_sync.errors import ConfigError
 from cavmae_sync.recipes.pretraining import RECIPES, find_recipe
-from cavmae_sync.recipes.tables.grids import TABLES, find_table
+from cavmae_sync.recipes.tables.paper_tables import TABLES, find_table
 from cavmae_sync.tasks.classification.features import FeatureConfig
 
 

@@ -17,7 +17,7 @@ _SHAPE_WORDS: Final = ("heads=", "decoder.heads=")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Subject:
+class ExaminedModel:
     """Weights about to be used.
 
     Attributes:
@@ -47,14 +47,14 @@ class Subject:
         return self.provenance.layout in {"sync", "cavmae", "finetuned"}
 
 
-def open_subject(
+def open_examined_model(
     run_or_weights: Path,
     overrides: Sequence[str] = (),
     *,
     device: str | None = None,
     precision: Precision = "float32",
     representation: Representation = "global",
-) -> Subject:
+) -> ExaminedModel:
     """Open weights together with what their file says.
 
     Args:
@@ -73,7 +73,7 @@ def open_subject(
     made_with = model.config
     if overrides:
         model = reconfigured(model, made_with.with_overrides(overrides))
-    return Subject(
+    return ExaminedModel(
         path=run_or_weights,
         file=file,
         embedder=Embedder(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cavmae_sync.recipes.demo.config import DemoConfig, demo_pretraining
-from cavmae_sync.recipes.demo.time import MIN_STEPS, DemoClock, TrainingPlan, planned
+from cavmae_sync.recipes.demo.time_budget import MIN_STEPS, DemoClock, TrainingPlan, planned
 from cavmae_sync.training import PretrainConfig, StepReport, learning_rate_at
 
 

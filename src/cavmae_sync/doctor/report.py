@@ -60,7 +60,7 @@ class DoctorReport:
         subject: What was examined: path of the weights, and of the dataset.
         weights: Fingerprint of the weights (`weights_fingerprint`).
         num_clips: Clips of the dataset that were read; 0 without one.
-        seconds: What the examination took.
+        seconds: How long the examination took.
     """
 
     findings: Sequence[Finding]

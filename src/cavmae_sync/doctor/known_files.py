@@ -45,6 +45,6 @@ def known_file(sha256: str | None) -> KnownFile | None:
     return next((known for known in KNOWN_FILES if sha256 and sha256.startswith(known.sha256_start)), None)
 
 
-def of_known_size(num_bytes: int | None) -> KnownFile | None:
+def known_file_of_size(num_bytes: int | None) -> KnownFile | None:
     """The entry of a file of this size."""
     return next((known for known in KNOWN_FILES if known.num_bytes == num_bytes), None)
