@@ -91,7 +91,7 @@ def find_weights(path_or_id: str | Path, *, revision: str | None = None) -> Path
     """The weights file that a path or a hub id names; from the hub, that one file is fetched and kept.
 
     Args:
-        path_or_id: A file; a folder that `save_pretrained` wrote; `organisation/name`, with `@revision` for
+        path_or_id: A file; a folder that `save_pretrained` or training wrote; `organisation/name`, with `@revision` for
             a branch, tag or commit; or `hf://organisation/name/file` for one file of several.
         revision: The same as `@revision`.
 
@@ -180,8 +180,9 @@ def choose_file(names: Sequence[str], address: HubAddress) -> str:
 
 
 def _local(path: Path) -> Path:
-    if (path / MODEL_FILE).is_file():
-        return path / MODEL_FILE
+    for name in (MODEL_FILE, RUN_FILE):
+        if (path / name).is_file():
+            return path / name
     if not path.exists() and _PLAIN.fullmatch(str(path)) and path.parent.is_dir():
         raise WeightsError(
             f"{path} does not exist. There is a folder {path.parent}, so it was taken for a path; if it "
