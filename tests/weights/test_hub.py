@@ -305,6 +305,11 @@ class TestPublishing:
             for loaded in (load_model(tmp_path / "out"), load_model(find_weights(str(tmp_path / "out")))):
                 assert weights_fingerprint(loaded) == weights_fingerprint(model)
 
+    def test_the_folder_of_a_run_loads(self, tmp_path: Path):
+        model = make_model()
+        save_model(model, tmp_path / "weights.safetensors")
+        assert weights_fingerprint(load_model(tmp_path)) == weights_fingerprint(model)
+
     def test_the_configuration_of_a_run_is_not_overwritten(self, tmp_path: Path):
         (tmp_path / "config.json").write_text("{}")
         with pytest.raises(WeightsError, match="it is a run or another model"):

@@ -27,6 +27,7 @@ from cavmae_sync.model import CAVMAESync
 from cavmae_sync.training.config import PretrainConfig
 from cavmae_sync.untrusted import parse_json, read_object
 from cavmae_sync.weights import find_weights, load_model, read_plain
+from cavmae_sync.weights.hub import RUN_FILE
 
 CHECKPOINT_VERSION = 3
 
@@ -93,7 +94,7 @@ class RunFolder:
     @property
     def weights(self) -> Path:
         """The newest weights."""
-        return self.path / "weights.safetensors"
+        return self.path / RUN_FILE
 
     @property
     def best_weights(self) -> Path:

@@ -15,6 +15,8 @@ from cavmae_sync.errors import WeightsError
 
 #: Name of the weights in a repository or folder that we write.
 MODEL_FILE: Final = "model.safetensors"
+#: The weights in the folder of a run.
+RUN_FILE: Final = "weights.safetensors"
 
 #: Endings of weights files, the preferred ones first.
 _SUFFIXES: Final = ((".safetensors",), (".pth", ".pt", ".bin"))
@@ -91,8 +93,8 @@ def find_weights(path_or_id: str | Path, *, revision: str | None = None) -> Path
     """The weights file that a path or a hub id names; from the hub, that one file is fetched and kept.
 
     Args:
-        path_or_id: A file; a folder that `save_pretrained` or training wrote; `organisation/name`, with `@revision` for
-            a branch, tag or commit; or `hf://organisation/name/file` for one file of several.
+        path_or_id: A file; a folder that `save_pretrained` or training wrote; `organisation/name`, with
+            `@revision` for a branch, tag or commit; or `hf://organisation/name/file` for one file of several.
         revision: The same as `@revision`.
 
     Returns:

@@ -55,8 +55,9 @@ def load_model(
     Args:
         path: `.safetensors` written by `save_model`; a file of the authors (pretrained or fine-tuned), or of
             an ImageNet MAE (published, timm's or Hugging Face's names), which gives the start that training
-            begins with; a folder that `save_pretrained` wrote; or what is on a hub: `organisation/name`,
-            `organisation/name@revision`, `hf://organisation/name/file.pth`. A path that exists wins.
+            begins with; a folder that `save_pretrained` or training wrote; or what is on a hub:
+            `organisation/name`, `organisation/name@revision`, `hf://organisation/name/file.pth`. A path that
+            exists wins.
         config: Shape of the model. Ours carry it; for foreign files it is read off the tensors, except what
             no tensor shows (attention heads, whether registers entered the joint layer, alignment).
         overrides: `key=value` words for that, in place of a whole configuration.
