@@ -9,6 +9,8 @@ beside others: the same measure of an untrained model and of guessing are printe
 import argparse
 from pathlib import Path
 
+import rich
+
 import cavmae_sync as cs
 from cavmae_sync.recipes import continue_pretraining
 from cavmae_sync.tasks import untrained
@@ -34,7 +36,7 @@ def main(videos: Path, out: Path, config: cs.PretrainConfig) -> None:
     embedder = cs.Embedder(cs.load_model(run))
     clips = cs.PreparedDataset.open(out / "data-test")
     for name, measured in (("trained", embedder), ("untrained", untrained(embedder))):
-        print(f"\n{name}\n{cs.evaluate_retrieval(measured, clips).to_table()}")
+        rich.print(f"\n{name}", cs.evaluate_retrieval(measured, clips).to_table())
 
 
 # Preparing starts worker processes, and each of them imports this file: what runs stands behind this line.

@@ -11,6 +11,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+import rich
 from numpy.typing import NDArray
 
 import cavmae_sync as cs
@@ -49,4 +50,4 @@ np.savez(arguments.out, audio=audio, visual=visual, ids=clips.clip_ids, name="en
 
 # The same from the shell: cavmae-sync evaluate retrieval --embeddings energy.npz --data my-dataset
 (vectors,) = open_embeddings([arguments.out], clips=clips).values()
-print(retrieval_report(vectors).to_table())
+rich.print(retrieval_report(vectors).to_table())
