@@ -12,7 +12,7 @@ from cavmae_sync.errors import DatasetError
 Same = Literal["file", "sound", "picture"]
 
 #: Above all of 124,750 pairs of different clips (at most 0.49 and 0.54), below nearly all re-encodes (from
-#: 0.70 and 0.49 on): docs/results.md, benchmarks/studies/audit_fingerprints.py.
+#: 0.70 and 0.49 on): docs/results.md.
 PICTURES: Final = Kind(least_likeness=0.6, least_places=128, least_windows=1)
 SOUNDS: Final = Kind(least_likeness=0.55, least_places=64, least_windows=8, most_moved=5)
 

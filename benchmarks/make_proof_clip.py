@@ -1,7 +1,8 @@
-"""How the bundled clip of the doctor was made: python benchmarks/studies/doctor_clip.py OUT.mp4.
+"""Source of `exchange/proof_clip.mp4`, byte for byte: python -m benchmarks.make_proof_clip OUT.mp4.
 
-A generated clip, 10 s of 256 x 192 pixels at 8 pictures per second, with stereo sound at 44.1 kHz: a picture
-that is not square shows who squashes it, and a rate that is not the model's shows who does not resample.
+A generated clip: 10 s of 256 x 192 pixels at 8 frames per second, with stereo sound at 44.1 kHz. Its frames
+are not square and its sample rate is not the model's: a pipeline that squashes frames, or does not resample,
+gives other vectors.
 """
 
 import argparse
@@ -45,13 +46,13 @@ def main() -> None:
         )
         audio = container.add_stream("aac", rate=RATE_HZ, layout="stereo")
         video.width, video.height, video.pix_fmt, audio.bit_rate = 256, 192, "yuv420p", 80_000
-        per_picture = RATE_HZ // FRAMES_PER_SECOND
-        for number, picture_HWC in enumerate(clip.frames_THWC):
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture_HWC[32:224]), format="rgb24")
+        per_frame = RATE_HZ // FRAMES_PER_SECOND
+        for number, frame_HWC in enumerate(clip.frames_THWC):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame_HWC[32:224]), format="rgb24")
             frame.pts, frame.time_base = number, Fraction(1, FRAMES_PER_SECOND)
             container.mux(video.encode(frame))
-        for start in range(0, stereo.shape[1], per_picture):
-            part = np.ascontiguousarray(stereo[:, start : start + per_picture])
+        for start in range(0, stereo.shape[1], per_frame):
+            part = np.ascontiguousarray(stereo[:, start : start + per_frame])
             sound = av.AudioFrame.from_ndarray(part, format="fltp", layout="stereo")
             sound.sample_rate, sound.pts, sound.time_base = RATE_HZ, start, Fraction(1, RATE_HZ)
             container.mux(audio.encode(sound))
