@@ -102,7 +102,7 @@ def embed(
     workers = open_workers(num_workers, engine=engine, ray_address=ray_address)
     check_folder(out, option="--out")
     # Machines that do not know of each other must decide alike, whatever their processors.
-    how["float32_products"] = products_of_library(out) or ("highest" if num_shards > 1 else None)
+    how["float32_products"] = products_of_library(out) or ("highest" if num_shards > 1 else "auto")
     _embed_videos(
         lambda: open_embedder(run_or_weights, _words(overrides, is_for_clips=False), **how),
         videos,

@@ -9,7 +9,7 @@ from cavmae_sync.choices import Engine, Precision, Representation
 from cavmae_sync.errors import ConfigError, DatasetError
 
 if TYPE_CHECKING:
-    from cavmae_sync.compute import Float32Products
+    from cavmae_sync.compute import Float32Choice
     from cavmae_sync.data import PreparedDataset
     from cavmae_sync.embedding import Embedder
     from cavmae_sync.work import RayCluster, Share
@@ -22,7 +22,7 @@ def open_embedder(
     device: str | None = None,
     precision: Precision = "float32",
     representation: Representation = "global",
-    float32_products: "Float32Products | None" = None,
+    float32_products: "Float32Choice" = "auto",
 ) -> "Embedder":
     """A model from a run or a file, ready to turn clips into vectors.
 
@@ -32,9 +32,9 @@ def open_embedder(
         device: cpu, cuda or mps; the best there is unless given.
         precision: Precision of matrix products.
         representation: What stands for a frame or segment when they are compared.
-        float32_products: How float32 products are computed, where that was decided before; None decides.
+        float32_products: How float32 products are computed; "auto" decides by the processor.
     """
-    from cavmae_sync.compute import choose_device, choose_float32_products, keep_freed_memory
+    from cavmae_sync.compute import keep_freed_memory
     from cavmae_sync.embedding import Embedder
     from cavmae_sync.training import load_run_or_weights
 
@@ -44,7 +44,7 @@ def open_embedder(
         device=device,
         precision=precision,
         representation=representation,
-        float32_products=float32_products or choose_float32_products(choose_device(device)),
+        float32_products=float32_products,
     )
 
 

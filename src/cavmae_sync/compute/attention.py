@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cavmae_sync.compute.precision import float32_setting
+from cavmae_sync.compute.float32 import float32_setting
 
 #: "fused" is torch's kernel that never writes the weights out; "plain" is two batched products and a softmax.
 AttentionKernel = Literal["fused", "plain"]

@@ -1,9 +1,8 @@
 """In which precision matrix products are done, on which device."""
 
-from collections.abc import Generator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 import torch
 
@@ -15,37 +14,6 @@ _AUTOCAST: Final = MappingProxyType({"bfloat16": torch.bfloat16, "float16": torc
 #: First compute capability of NVIDIA's processors with bfloat16 products (Ampere). Earlier ones emulate them,
 #: slower than float32. Source: CUDA C++ Programming Guide, table of arithmetic by compute capability.
 _FIRST_WITH_BFLOAT16: Final = 8
-
-
-def float32_setting() -> str:
-    """What `torch.set_float32_matmul_precision` set: "highest", "high" or "medium".
-
-    Torch refuses to say where its newer settings, one for each backend, were used too. Then theirs for the
-    CPU is looked at: on other devices nothing is decided by this.
-    """
-    try:
-        return torch.get_float32_matmul_precision()
-    except RuntimeError:
-        return "medium" if _newer_settings()[0].fp32_precision == "bf16" else "highest"
-
-
-@contextmanager
-def float32_setting_kept() -> Generator[None]:
-    """What a block sets about float32 products, of the whole process, is put back at its end."""
-    before, matmuls = float32_setting(), _newer_settings()
-    by_backend = [matmul.fp32_precision for matmul in matmuls]
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)
-        for matmul, kind in zip(matmuls, by_backend, strict=True):
-            if matmul.fp32_precision != kind:  # it was set the newer way
-                matmul.fp32_precision = kind
-
-
-def _newer_settings() -> tuple[Any, Any]:
-    """Those of the CPU and of CUDA; the older ones are copied into them."""
-    return torch.backends.mkldnn.matmul, torch.backends.cuda.matmul  # pyrefly: ignore[missing-attribute]
 
 
 def matrix_products_in(precision: TrainingPrecision, device: torch.device) -> AbstractContextManager[object]:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Final
 
 from cavmae_sync.choices import Precision, Representation
-from cavmae_sync.compute import choose_device, choose_float32_products
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.model import CAVMAESync, ModelConfig
 from cavmae_sync.training import weights_of
@@ -81,7 +80,7 @@ def open_examined_model(
             device=device,
             precision=precision,
             representation=representation,
-            float32_products=choose_float32_products(choose_device(device)),
+            float32_products="auto",
         ),
         made_with=made_with,
         provenance=read_provenance(file),

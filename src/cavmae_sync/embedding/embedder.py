@@ -12,14 +12,9 @@ import torch
 from torch import Tensor
 
 from cavmae_sync.choices import Precision, Representation
-from cavmae_sync.compute import (
-    Float32Products,
-    choose_device,
-    current_float32_products,
-    inference_products_in,
-)
+from cavmae_sync.compute import Arithmetic, Float32Choice, choose_device
 from cavmae_sync.data import ClipDataset, PreparedDataset, make_loader
-from cavmae_sync.embedding.inference import check_precision, device_of, inference
+from cavmae_sync.embedding.inference import device_of, inference
 from cavmae_sync.embedding.rows import differs_from_previous, finite, unit_rows
 from cavmae_sync.embedding.types import ClipEmbedding, DatasetEmbeddings
 from cavmae_sync.inputs.model_input import ModelInput, model_input
@@ -50,7 +45,7 @@ class EmbedderSettings(TypedDict, total=False):
     precision: Precision
     batch_size: int
     representation: Representation
-    float32_products: Float32Products
+    float32_products: Float32Choice
 
 
 class Embedder:
@@ -69,9 +64,8 @@ class Embedder:
         batch_size: Frames or segments per pass; bounds memory.
         representation: "global", or "patch_mean" (the published `local_matching`); a model without global
             tokens always compares patch means.
-        float32_products: How float32 products are computed: what `choose_float32_products` says of this
-            machine; None keeps what is set in this process now. Set for the whole process while the model
-            computes.
+        float32_products: How float32 products are computed: "auto" decides by the processor, None keeps what
+            is set in this process now. Set for the whole process while the model computes.
 
     Source:
         Spec 4.1 and 1.10.
@@ -85,19 +79,21 @@ class Embedder:
         precision: Precision = "float32",
         batch_size: int = 64,
         representation: Representation = "global",
-        float32_products: Float32Products | None = None,
+        float32_products: Float32Choice | None = None,
     ) -> None:
-        check_precision(precision)
         if batch_size < 1:
             raise ValueError(f"batch_size counts frames per pass and must be positive, got {batch_size}.")
         is_placed = device is None and device_of(model).type != "cpu"
         self.device = device_of(model) if is_placed else choose_device(device)
         self.model = model.to(self.device)
-        self.precision: Precision = precision
-        self._products = inference_products_in(precision, self.device)
+        self.arithmetic = Arithmetic(self.device, precision=precision, float32_products=float32_products)
         self.batch_size = batch_size
         self.representation: Representation = representation
-        self.float32_products: Float32Products = float32_products or current_float32_products()
+
+    @property
+    def precision(self) -> Precision:
+        """Precision of matrix products inside the model."""
+        return self.arithmetic.precision
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -107,7 +103,7 @@ class Embedder:
             "precision": self.precision,
             "batch_size": self.batch_size,
             "representation": self.representation,
-            "float32_products": self.float32_products,
+            "float32_products": self.arithmetic.float32_products,
         }
 
     def replace(self, model: CAVMAESync | None = None, **changes: Unpack[EmbedderSettings]) -> Self:
@@ -255,12 +251,7 @@ class Embedder:
         """
         is_new_P = differs_from_previous(rows)
         distinct = rows[is_new_P]
-        with inference(
-            self.model,
-            precision=self.precision,
-            float32_products=self.float32_products,
-            products=self._products,
-        ):
+        with inference(self.model, self.arithmetic):
             parts = [encode(part.to(self.device)).cpu() for part in distinct.split(self.batch_size)]
         # A copy outside of inference mode, so that callers may compute gradients with it.
         return torch.cat(parts)[is_new_P.cumsum(0).cpu() - 1]
@@ -271,7 +262,7 @@ class Embedder:
         return {
             "representation": self.representation if has_global_token else "patch_mean",
             "precision": self.precision,
-            "float32_products": self.float32_products,
+            "float32_products": self.arithmetic.float32_products,
             "model": self.model.config.model_dump(mode="json"),
         }
 

@@ -1,14 +1,12 @@
 """How a model is run when it is not trained."""
 
 from collections.abc import Generator
-from contextlib import AbstractContextManager, contextmanager
-from typing import get_args
+from contextlib import contextmanager
 
 import torch
 from torch import nn
 
-from cavmae_sync.choices import Precision
-from cavmae_sync.compute import Float32Products, float32_products_in, inference_products_in
+from cavmae_sync.compute import Arithmetic
 
 
 def device_of(model: nn.Module) -> torch.device:
@@ -16,38 +14,19 @@ def device_of(model: nn.Module) -> torch.device:
     return next(model.parameters()).device
 
 
-def check_precision(precision: str) -> None:
-    """Refuse a precision that does not exist.
-
-    Raises:
-        ValueError: Names the choices.
-    """
-    if precision not in get_args(Precision):
-        raise ValueError(f"precision must be one of {', '.join(get_args(Precision))}, got {precision!r}.")
-
-
 @contextmanager
-def inference(
-    model: nn.Module,
-    *,
-    precision: Precision,
-    float32_products: Float32Products = "highest",
-    products: AbstractContextManager[object] | None = None,
-) -> Generator[None]:
-    """Evaluation mode, no gradients, matrix products in `precision`; the model's mode is put back after.
+def inference(model: nn.Module, arithmetic: Arithmetic | None = None) -> Generator[None]:
+    """Evaluation mode without gradients; the mode of each module is put back after.
 
     Args:
         model: What is run.
-        precision: Of matrix products.
-        float32_products: How float32 products are computed, of the whole process while this lasts.
-        products: `inference_products_in` of this precision and device, to keep rounded weights from one time
-            to the next.
+        arithmetic: How it computes; None is float32 where the model is.
     """
-    products = products or inference_products_in(precision, device_of(model))
+    arithmetic = arithmetic or Arithmetic(device_of(model))
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
-        with torch.inference_mode(), float32_products_in(float32_products), products:
+        with arithmetic.inference():
             yield
     finally:
         for module, was_training in modes.items():

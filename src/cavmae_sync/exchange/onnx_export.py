@@ -155,7 +155,7 @@ def export_onnx(
             files.append(_record(encoder, path, about=about))
             report(2 * step + 1, 2 * len(encoders), f"comparing {encoder.name}")
             rows = None if real is None else _rows_of(real, encoder.input_name)
-            with inference(encoder.module, precision="float32"):
+            with inference(encoder.module):
                 compared = differences(
                     path,
                     encoder.module,
@@ -213,7 +213,7 @@ def _encoders(model: CAVMAESync, *, representation: Representation) -> tuple[_En
 def _record(encoder: _Encoder, path: Path, *, about: Mapping[str, Any]) -> ExportedFile:
     start = perf_counter()
     example = torch.zeros(_EXAMPLE_ROWS, *encoder.row_shape)
-    with inference(encoder.module, precision="float32"), torch.inference_mode(mode=False), _quiet():
+    with inference(encoder.module), torch.inference_mode(mode=False), _quiet():
         program = torch.onnx.export(
             encoder.module,
             (example,),

@@ -14,7 +14,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from cavmae_sync.compute import choose_float32_products, float32_products_in, matrix_products_in
+from cavmae_sync.compute import float32_products_in, matrix_products_in, resolve_float32_products
 from cavmae_sync.errors import ConfigError
 from cavmae_sync.model.block import Block, compile_blocks
 from cavmae_sync.training.config import PretrainConfig
@@ -41,9 +41,7 @@ def resolve_auto(config: PretrainConfig, device: torch.device) -> tuple[Pretrain
     """
     check_can_compile(config, device)
     facts: dict[str, object] = {}
-    products, compiles = config.loop.float32_products, config.loop.compile
-    if products == "auto":
-        products = choose_float32_products(device)
+    products, compiles = resolve_float32_products(config.loop.float32_products, device), config.loop.compile
     if compiles == "auto":
         with float32_products_in(products):
             compiles, facts["compile"] = _choose_compile(config, device)

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from cavmae_sync import paper
 from cavmae_sync.choices import TrainingPrecision
+from cavmae_sync.compute import Float32Choice
 from cavmae_sync.config import Config
 from cavmae_sync.inputs.augment import AugmentConfig
 from cavmae_sync.losses import LossConfig
@@ -87,7 +88,7 @@ class LoopConfig(Config):
     """Length of the run in steps instead of epochs."""
     precision: TrainingPrecision = "float32"
     """Precision of the forward pass; similarities and losses are float32 in all three."""
-    float32_products: Literal["auto", "highest", "medium"] = "auto"
+    float32_products: Float32Choice = "auto"
     """How float32 products are computed (`torch.set_float32_matmul_precision`). "auto" takes "medium"
     on processors where that is known to be faster and rounds no more, and writes it into config.json."""
     compile: Literal["auto", "on", "off"] = "off"

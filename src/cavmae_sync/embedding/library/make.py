@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 import pyarrow as pa
 
 from cavmae_sync.atomic import PART_SUFFIX, write_text
-from cavmae_sync.compute import Float32Products
+from cavmae_sync.compute import Float32Products, parse_float32_products
 from cavmae_sync.data.manifest import REJECTED_SCHEMA, list_hash, read_table, rejected_table, write_table
 from cavmae_sync.data.preparing.finish import check_ids, check_rejected
 from cavmae_sync.data.preparing.sources import SourceList, list_sources
@@ -171,7 +171,7 @@ def products_of_library(out: Path) -> Float32Products | None:
         if file.is_file():
             content = read_object(file, remedy=_REMEDY)
             kind = _entry(_entry(content.get("plan", content), "made_with"), "float32_products")
-            return next((known for known in get_args(Float32Products) if known == kind), None)
+            return parse_float32_products(kind)
     return None
 
 

@@ -20,7 +20,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Self, get_args
+from typing import Any, Final, Self
 
 import numpy as np
 import torch
@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cavmae_sync.atomic import locked, write_text
-from cavmae_sync.compute import Float32Products
+from cavmae_sync.compute import parse_float32_products
 from cavmae_sync.data import PreparedDataset
 from cavmae_sync.embedding.embedder import Embedder, OnProgress
 from cavmae_sync.errors import DatasetError
@@ -194,14 +194,14 @@ def _as_begun(embedder: Embedder, place: Path) -> Embedder:
     note = place / "float32_products"
     with locked(note.with_suffix(".lock")):
         if not note.exists():
-            write_text(note, embedder.float32_products)
+            write_text(note, embedder.arithmetic.float32_products)
     begun = note.read_text("utf-8")
-    if begun == embedder.float32_products:
+    if begun == embedder.arithmetic.float32_products:
         return embedder
-    kinds = {str(kind): kind for kind in get_args(Float32Products)}
-    if begun not in kinds:
+    products = parse_float32_products(begun)
+    if products is None:
         raise DatasetError(f"{note} says {begun!r}, which is no way to compute. Delete the folder {place}.")
-    return embedder.replace(float32_products=kinds[begun])
+    return embedder.replace(float32_products=products)
 
 
 def _files(

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cavmae_sync.choices import Precision
+from cavmae_sync.compute import Arithmetic
 from cavmae_sync.data import Batch, PairDataset, PreparedDataset
 from cavmae_sync.data.draws import Draw, Purpose
 from cavmae_sync.embedding.inference import device_of, inference
@@ -139,7 +140,7 @@ def predict_hidden(
     """As `reconstruct`, before it becomes pictures: of the frame and of its segment."""
     device = device_of(model)
     moved, moved_masks = pair.to(device), masks.to(device)
-    with inference(model, precision=precision):
+    with inference(model, Arithmetic(device, precision=precision)):
         output = model(
             moved.segments_PLM,
             moved.frames_PCHW,

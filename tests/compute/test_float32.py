@@ -1,29 +1,21 @@
-"""Which precision and which library multiply: float32 stays float32, and no choice asks the clock."""
-
-from typing import get_args
+"""How float32 products are computed: float32 stays float32, and no choice asks the clock."""
 
 import pytest
 import torch
 from torch import nn
 
-from cavmae_sync.choices import Precision
 from cavmae_sync.compute import (
     amd_family,
     attend,
-    check_precision_on,
     choose_float32_products,
     current_float32_products,
     float32_error,
     float32_products_in,
-    inference_products_in,
-    loss_scaler,
-    matrix_products_in,
-    product_rate,
+    parse_float32_products,
+    resolve_float32_products,
 )
-from cavmae_sync.errors import ConfigError
 
 CPU = torch.device("cpu")
-SMALL = (64, 64, 64)
 
 
 def test_the_chosen_float32_products_are_as_exact_as_float32():
@@ -106,46 +98,12 @@ def test_only_the_cpu_has_a_choice_of_float32_products():
     assert choose_float32_products(torch.device("mps")) == "highest"
 
 
-@pytest.mark.parametrize("precision", get_args(Precision))
-def test_every_precision_has_a_rate_here(precision):
-    assert 1e6 < product_rate(CPU, precision=precision, shape=SMALL) < 1e16
+def test_a_choice_is_resolved_by_processor_by_process_or_not_at_all():
+    assert resolve_float32_products("auto", CPU) == choose_float32_products(CPU)
+    with float32_products_in("medium"):
+        assert resolve_float32_products(None, CPU) == "medium"
+        assert resolve_float32_products("highest", CPU) == "highest"
 
 
-@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
-def test_products_are_in_the_precision_and_the_callers_autocast_does_not_leak_in(precision):
-    layer = nn.Linear(8, 8)
-    with matrix_products_in(precision, CPU):
-        assert layer(torch.ones(2, 8)).dtype == getattr(torch, precision)
-        with matrix_products_in("float32", CPU):
-            assert layer(torch.ones(2, 8)).dtype == torch.float32
-        with torch.inference_mode(), inference_products_in("int8", CPU):
-            assert layer(torch.ones(20, 8)).dtype == torch.float32
-            assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
-
-
-def test_a_device_without_autocast_computes_in_float32_only():
-    meta = torch.device("meta")
-    with matrix_products_in("float32", meta):
-        assert (torch.ones(2, 2, device=meta) @ torch.ones(2, 2, device=meta)).dtype == torch.float32
-
-
-@pytest.fixture
-def old_gpu(monkeypatch):
-    """A GPU of capability 7.5, as far as names go."""
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (7, 5))
-    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "Some GPU")
-    return torch.device("cuda")
-
-
-def test_bfloat16_on_cuda_needs_capability_8(old_gpu):
-    check_precision_on("float16", old_gpu)
-    check_precision_on("float32", old_gpu)
-    with pytest.raises(ConfigError, match=r"Some GPU .*7\.5.* precision=float16"):
-        check_precision_on("bfloat16", old_gpu)
-
-
-@pytest.mark.parametrize(
-    ("precision", "scales"), [("float32", False), ("bfloat16", False), ("float16", True)]
-)
-def test_only_float16_scales_its_loss(precision, scales):
-    assert loss_scaler(precision, CPU).is_enabled() == scales
+def test_only_known_ways_are_parsed():
+    assert [parse_float32_products(text) for text in ("medium", "high", None)] == ["medium", None, None]
