@@ -1,8 +1,9 @@
-"""A small prepared dataset of generated clips, made once for all tests that need real data."""
+"""Small datasets made once for all tests that need real data: generated clips, and videos with faults."""
 
 import logging
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
@@ -11,6 +12,8 @@ import torch
 
 from cavmae_sync.data import PrepareConfig, PreparedDataset, prepare
 from cavmae_sync.stage import StageConfig, make_stage
+
+from .small_videos import SMALL, make_video
 
 # Tests run side by side (pytest -n auto): threads that wait for each other on shared cores cost far more
 # than they give. Processes that tests start inherit the setting.
@@ -48,6 +51,49 @@ def stage_folder(prepared_folder: Path) -> Path:
 def prepared(prepared_folder: Path) -> PreparedDataset:
     """The small prepared dataset, opened."""
     return PreparedDataset.open(prepared_folder)
+
+
+@pytest.fixture(scope="session")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Nine files: six good ones, of which one is silent, one still, one long; two bad, one no media."""
+    folder = tmp_path_factory.mktemp("videos")
+    make_video(folder / "a" / "dog.mp4", seed=1)
+    make_video(folder / "b" / "dog.mp4", seed=2)
+    make_video(folder / "long.mp4", seconds=5.0, seed=3)
+    make_video(folder / "quiet.mp4", seed=4, sounds=False)
+    make_video(folder / "still.mp4", seed=5, moves=False)
+    shutil.copy(folder / "a" / "dog.mp4", folder / "z_copy.mp4")
+    (folder / "empty.mp4").touch()
+    (folder / "text.mp4").write_text("not a video at all")
+    (folder / "notes.txt").write_text("hello")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def prepared_videos(videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small videos, prepared in one go in this process. Shared: do not change it."""
+    out = tmp_path_factory.mktemp("prepared") / "dataset"
+    labels = out.parent / "labels.csv"
+    labels.write_text("video_id,labels\nb/dog,bark;growl\nlong,song\nnobody,x\n")
+    prepare(videos, out=out, config=SMALL, labels=labels, num_workers=0)
+    return out
+
+
+@pytest.fixture
+def clips(prepared_videos: Path) -> PreparedDataset:
+    """The small videos, prepared and opened."""
+    return PreparedDataset.open(prepared_videos)
+
+
+@pytest.fixture(scope="session")
+def contents() -> Callable[[Path], dict[str, bytes]]:
+    """All files of a folder, by their paths below it."""
+
+    def read(folder: Path) -> dict[str, bytes]:
+        files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+    return read
 
 
 @pytest.fixture(scope="session")

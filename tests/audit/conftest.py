@@ -9,8 +9,6 @@ import pytest
 
 from cavmae_sync.media import write_video
 
-from ..data.conftest import clips, prepared, videos  # noqa: F401 (fixtures)
-
 #: Frames per second, seconds, pixels.
 RATE, SECONDS, PIXELS = 8, 2.0, 64
 

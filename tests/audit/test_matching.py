@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from cavmae_sync.audit.matching import Kind, matches
+from cavmae_sync.audit.matching import MatchRule, matches
 
-KIND = Kind(least_likeness=0.5, least_places=20, least_windows=4, most_moved=2)
+KIND = MatchRule(least_likeness=0.5, least_places=20, least_windows=4, most_moved=2)
 
 
 def random_codes(lengths, seed=0, num_signs=5):

@@ -13,7 +13,7 @@ from cavmae_sync.data import PrepareConfig, PreparedDataset, prepare
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.media import read_clip, write_video
 
-from ..data.conftest import SMALL, make_video
+from ..small_videos import SMALL, make_video
 
 Prepare = Callable[..., PreparedDataset]
 

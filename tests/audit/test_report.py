@@ -75,7 +75,7 @@ def test_the_table_and_the_json_have_every_clip(audited):
     assert content == json.loads(json.dumps(report.to_dict()))
     assert (content["expected"], content["survivors"], content["counts"]["duplicate"]) == (5, 2, 2)
     assert content["list"]["sha256"] == report.wanted.sha256
-    assert report.survival_by_class() == {"cat": (0, 1), "dog": (1, 3), "bell": (1, 1)}
+    assert report.available_by_class() == {"cat": (0, 1), "dog": (1, 3), "bell": (1, 1)}
 
 
 def test_the_other_dataset_has_the_clips_that_leak(audited):

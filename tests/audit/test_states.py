@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from cavmae_sync.audit import Pair, find_duplicates, find_overlap, judge, take_inventory
+from cavmae_sync.audit import DuplicatePair, audit_clips, find_duplicates, find_overlap, take_inventory
 from cavmae_sync.data import ClipList, PrepareConfig, PreparedDataset, prepare
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.media import write_video
@@ -42,7 +42,7 @@ def inventory(faulty_videos, tmp_path_factory):
 
 def test_every_planted_fault_is_found(inventory):
     wanted = ClipList(ids=tuple(EXPECTED), labels=((),) * len(EXPECTED), name="all", source="test")
-    audit = judge(inventory, find_duplicates(clips_of(inventory)), wanted=wanted)
+    audit = audit_clips(inventory, find_duplicates(clips_of(inventory)), wanted=wanted)
     assert {clip.id: clip.state for clip in audit.expected} == EXPECTED
     twins = {clip.id: clip.duplicate_of for clip in audit.expected if clip.duplicate_of}
     assert twins == {
@@ -57,27 +57,27 @@ def test_every_planted_fault_is_found(inventory):
     assert details["h_same_sound"] == "same sound as a_well"
     assert details["l_text"].startswith("unreadable: ")
     assert audit.skipped == {"not_media": 1}
-    assert [clip.id for clip in audit.survivors()] == ["a_well", "b_other"]
-    assert len(audit.survivors(keep=("silent", "still", "duplicate"))) == 10
+    assert [clip.id for clip in audit.available_clips()] == ["a_well", "b_other"]
+    assert len(audit.available_clips(keep=("silent", "still", "duplicate"))) == 10
 
 
 def test_without_a_list_a_whole_short_file_is_well(inventory):
-    audit = judge(inventory, [], wanted=None)
+    audit = audit_clips(inventory, [], wanted=None)
     assert [clip.state for clip in audit.expected if clip.id == "g_short"] == ["ok"]
-    assert "g_short" in [clip.id for clip in audit.survivors()]
+    assert "g_short" in [clip.id for clip in audit.available_clips()]
     assert audit.with_problem()["short"] == 0
 
 
 def test_what_is_there_but_not_asked_for_is_counted(inventory):
     wanted = ClipList(ids=("b_other", "nowhere"), labels=((), ()), name="two", source="test")
-    audit = judge(inventory, [], wanted=wanted)
+    audit = audit_clips(inventory, [], wanted=wanted)
     assert audit.counts()["missing"] == audit.counts()["ok"] == 1
     assert audit.num_unexpected == len(audit.clips) - 1
 
 
 def test_the_first_on_the_list_is_kept(inventory):
     wanted = ClipList(ids=("k_reencoded", "b_other"), labels=((), ()), name="two", source="test")
-    audit = judge(inventory, find_duplicates(clips_of(inventory)), wanted=wanted)
+    audit = audit_clips(inventory, find_duplicates(clips_of(inventory)), wanted=wanted)
     assert [(clip.state, clip.duplicate_of) for clip in audit.expected] == [
         ("ok", None),
         ("duplicate", "k_reencoded"),
@@ -92,7 +92,7 @@ def test_a_copy_without_faults_is_kept_before_one_with_faults(faulty_videos, tmp
     )
     (videos / "b.mp4").write_bytes((faulty_videos / "b_other.mp4").read_bytes())
     found = take_inventory(videos, facts=tmp_path / "facts.jsonl", config=CONFIG, num_workers=0)
-    audit = judge(found, find_duplicates(clips_of(found)), wanted=None)
+    audit = audit_clips(found, find_duplicates(clips_of(found)), wanted=None)
     assert [(clip.problems, clip.duplicate_of) for clip in audit.expected] == [
         (("silent", "duplicate"), "b"),
         ((), None),
@@ -102,12 +102,12 @@ def test_a_copy_without_faults_is_kept_before_one_with_faults(faulty_videos, tmp
 def test_a_copy_of_a_copy_that_is_no_copy_of_what_is_kept_is_kept(inventory):
     """Likeness does not carry over: of three in a row only the middle one goes."""
     chain = [
-        Pair(first=0, second=1, same=("sound",), sound=0.6, picture=None),
-        Pair(first=1, second=10, same=("picture",), sound=None, picture=0.7),
+        DuplicatePair(first=0, second=1, same=("sound",), sound=0.6, picture=None),
+        DuplicatePair(first=1, second=10, same=("picture",), sound=None, picture=0.7),
     ]
     names = [clips_of(inventory)[place].id for place in (0, 1, 10)]
     wanted = ClipList(ids=tuple(names), labels=((),) * 3, name="chain", source="test")
-    audit = judge(inventory, chain, wanted=wanted)
+    audit = audit_clips(inventory, chain, wanted=wanted)
     assert [(clip.state, clip.duplicate_of) for clip in audit.expected] == [
         ("ok", None),
         ("duplicate", names[0]),
@@ -124,7 +124,7 @@ def test_a_clip_counts_and_not_what_lies_beside_it(faulty_videos, tmp_path, besi
     (videos / (beside if beside == "a.wav" else f"part/a{beside[1:]}")).write_text("no video")
     found = take_inventory(videos, facts=tmp_path / "facts.jsonl", config=CONFIG, num_workers=0)
     wanted = ClipList(ids=("a",), labels=((),), name="one", source="test")
-    audit = judge(found, [], wanted=wanted)
+    audit = audit_clips(found, [], wanted=wanted)
     assert [(clip.state, clip.file) for clip in audit.expected] == [("ok", "a.mp4")]
 
 
@@ -134,7 +134,7 @@ def test_another_stretch_of_a_listed_video_is_not_the_listed_clip(faulty_videos,
     (videos / "--4gqARaEJE_50.000.mp4").write_bytes((faulty_videos / "a_well.mp4").read_bytes())
     found = take_inventory(videos, facts=tmp_path / "facts.jsonl", config=CONFIG, num_workers=0)
     wanted = ClipList(ids=("--4gqARaEJE",), labels=((),), name="eval", source="test", start_seconds=(30.0,))
-    audit = judge(found, [], wanted=wanted)
+    audit = audit_clips(found, [], wanted=wanted)
     assert (audit.expected[0].state, audit.num_unexpected) == ("missing", 1)
 
 
@@ -145,7 +145,7 @@ def test_a_prepared_dataset_has_the_same_states_and_overlaps_with_its_videos(
     stored = take_inventory(
         tmp_path / "prepared", facts=tmp_path / "facts.jsonl", config=CONFIG, num_workers=0
     )
-    audit = judge(stored, find_duplicates(clips_of(stored)), wanted=None)
+    audit = audit_clips(stored, find_duplicates(clips_of(stored)), wanted=None)
     # No list says that the short one should be longer.
     assert {clip.id: clip.state for clip in audit.expected} == {
         name: "ok" if state == "short" else state for name, state in EXPECTED.items() if state != "missing"

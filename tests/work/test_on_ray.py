@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from cavmae_sync.data import PrepareConfig, prepare
+from cavmae_sync.data import prepare
 from cavmae_sync.errors import ConfigError, DatasetError, UnreadableFileError
 from cavmae_sync.work import RayCluster, Share
 from cavmae_sync.work.on_ray import do_on_ray
 from cavmae_sync.work.units import UnitResult
 
+from ..small_videos import SMALL
+
 Contents = Callable[[Path], dict[str, bytes]]
-SMALL = PrepareConfig(num_frames=4, frame_pixels=64, clip_seconds=2.0, files_per_shard=2)
 
 
 pytestmark = [

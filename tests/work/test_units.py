@@ -13,14 +13,15 @@ import pytest
 
 from cavmae_sync.data import PrepareConfig, prepare
 from cavmae_sync.errors import DatasetError
-from cavmae_sync.work import Progress, Share
+from cavmae_sync.work import Share, ShareProgress
 from cavmae_sync.work.units import UnitResult, Work, in_processes, run_units, unit_file
 
 Contents = Callable[[Path], dict[str, bytes]]
 SMALL = PrepareConfig(num_frames=4, frame_pixels=64, clip_seconds=2.0, files_per_shard=1)
 ONE_SHARE = """
 import sys
-from cavmae_sync.data import PrepareConfig, Share, prepare
+from cavmae_sync.data import PrepareConfig, prepare
+from cavmae_sync.work import Share
 
 if __name__ == "__main__":
     config = PrepareConfig.model_validate_json(sys.argv[3])
@@ -82,7 +83,7 @@ def test_what_is_done_is_not_done_again(tmp_path: Path) -> None:
         asked.extend(unit.index for unit in units)
         return here(units)
 
-    told: list[Progress] = []
+    told: list[ShareProgress] = []
     assert run_units(work_on(tmp_path), remember, share=Share(), on_progress=told.append)
     assert asked == [1, 3]
     assert [step.num_done for step in told] == [3, 4]

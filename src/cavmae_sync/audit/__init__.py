@@ -3,26 +3,26 @@
 take_inventory   every file or clip read once, in worker processes, resumed
 find_duplicates  clips that are the same file, sound or picture, even re-encoded
 find_overlap     clips that another dataset has too
-judge            what became of every expected clip
+audit_clips            what became of every expected clip
 """
 
-from cavmae_sync.audit.duplicates import Pair, Same, find_duplicates, find_overlap
-from cavmae_sync.audit.facts import ClipFacts, Item
-from cavmae_sync.audit.scan import Inventory, take_inventory
-from cavmae_sync.audit.states import STATES, Audit, Expected, State, judge
+from cavmae_sync.audit.duplicates import DuplicatePair, Same, find_duplicates, find_overlap
+from cavmae_sync.audit.facts import ClipFacts, InventoryItem
+from cavmae_sync.audit.inventory import Inventory, take_inventory
+from cavmae_sync.audit.states import CLIP_STATES, Audit, ClipState, ExpectedClip, audit_clips
 
 __all__ = [
-    "STATES",
+    "CLIP_STATES",
     "Audit",
     "ClipFacts",
-    "Expected",
+    "ClipState",
+    "DuplicatePair",
+    "ExpectedClip",
     "Inventory",
-    "Item",
-    "Pair",
+    "InventoryItem",
     "Same",
-    "State",
+    "audit_clips",
     "find_duplicates",
     "find_overlap",
-    "judge",
     "take_inventory",
 ]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from cavmae_sync.audit.facts import ClipFacts
-from cavmae_sync.audit.matching import Kind, matches
+from cavmae_sync.audit.matching import MatchRule, matches
 from cavmae_sync.errors import DatasetError
 
 #: In which way two clips are the same.
@@ -13,12 +13,12 @@ Same = Literal["file", "sound", "picture"]
 
 #: Above all of 124,750 pairs of different clips (at most 0.49 and 0.54), below nearly all re-encodes (from
 #: 0.70 and 0.49 on): docs/results.md.
-PICTURES: Final = Kind(least_likeness=0.6, least_places=128, least_windows=1)
-SOUNDS: Final = Kind(least_likeness=0.55, least_places=64, least_windows=8, most_moved=5)
+PICTURES: Final = MatchRule(least_likeness=0.6, least_places=128, least_windows=1)
+SOUNDS: Final = MatchRule(least_likeness=0.55, least_places=64, least_windows=8, most_moved=5)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Pair:
+class DuplicatePair:
     """Two clips that are the same in some way.
 
     Attributes:
@@ -36,17 +36,17 @@ class Pair:
     picture: float | None
 
 
-def find_duplicates(clips: Sequence[ClipFacts]) -> list[Pair]:
+def find_duplicates(clips: Sequence[ClipFacts]) -> list[DuplicatePair]:
     """All pairs of clips that are the same. Stretches of one file are not compared with one another."""
     return [pair for pair in _pairs(clips, None) if clips[pair.first].source != clips[pair.second].source]
 
 
-def find_overlap(clips: Sequence[ClipFacts], others: Sequence[ClipFacts]) -> list[Pair]:
+def find_overlap(clips: Sequence[ClipFacts], others: Sequence[ClipFacts]) -> list[DuplicatePair]:
     """All pairs of a clip and one of another dataset that are the same: a leak where one trains on these."""
     return _pairs(clips, others)
 
 
-def _pairs(clips: Sequence[ClipFacts], others: Sequence[ClipFacts] | None) -> list[Pair]:
+def _pairs(clips: Sequence[ClipFacts], others: Sequence[ClipFacts] | None) -> list[DuplicatePair]:
     against = clips if others is None else others
     _check_comparable(clips, against)
     found: dict[tuple[int, int], dict[Same, float]] = {}
@@ -63,7 +63,7 @@ def _pairs(clips: Sequence[ClipFacts], others: Sequence[ClipFacts] | None) -> li
         for match in matches(codes, kind, others=compared):
             found.setdefault((match.first, match.second), {})[name] = match.likeness
     return [
-        Pair(first=i, second=j, same=tuple(how), sound=how.get("sound"), picture=how.get("picture"))
+        DuplicatePair(first=i, second=j, same=tuple(how), sound=how.get("sound"), picture=how.get("picture"))
         for (i, j), how in sorted(found.items())
     ]
 

@@ -18,7 +18,7 @@ from cavmae_sync.data.config import PrepareConfig
 from cavmae_sync.data.flags import is_short, is_silent, is_still
 from cavmae_sync.data.preparing.prepare_unit import SourceClip
 from cavmae_sync.data.preparing.videos import read_video
-from cavmae_sync.data.store import PreparedDataset
+from cavmae_sync.data.storage.prepared_dataset import PreparedDataset
 from cavmae_sync.errors import MediaError
 from cavmae_sync.inputs import log_mel, resize_and_crop
 from cavmae_sync.work.source_file import SourceFile
@@ -64,7 +64,7 @@ class ClipFacts:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Item:
+class InventoryItem:
     """A file, or a clip of a dataset, that was read: its clips, or why it has none.
 
     Attributes:
@@ -92,21 +92,21 @@ class Item:
         }
 
     @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> "Item":
+    def from_json(cls, content: Mapping[str, Any]) -> "InventoryItem":
         """The inverse of `to_json`."""
         clips = tuple(_clip_from_json(clip) for clip in content["clips"])
         values: dict[str, Any] = {**content, "clips": clips}
         return cls(**values)
 
 
-def read_item(root: Path, source: SourceFile, config: PrepareConfig, *, key: str) -> Item:
+def read_item(root: Path, source: SourceFile, config: PrepareConfig, *, key: str) -> InventoryItem:
     """Decode a file once, as preparation would. What cannot be used is told, not raised."""
     try:
         clips = tuple(_clip_facts(found, source.path, config) for found in read_video(root, source, config))
     except MediaError as error:
         message = str(error).replace(f"{root}/", "")
-        return Item(key=key, file=source.path, reason=error.code, message=message)
-    return Item(key=key, file=source.path, clips=clips)
+        return InventoryItem(key=key, file=source.path, reason=error.code, message=message)
+    return InventoryItem(key=key, file=source.path, clips=clips)
 
 
 def _clip_facts(found: SourceClip, source: str, config: PrepareConfig) -> ClipFacts:
@@ -128,7 +128,7 @@ def _clip_facts(found: SourceClip, source: str, config: PrepareConfig) -> ClipFa
     )
 
 
-def prepared_item(clips: PreparedDataset, index: int, *, key: str) -> Item:
+def prepared_item(clips: PreparedDataset, index: int, *, key: str) -> InventoryItem:
     """The same facts of a prepared clip: the flags it has already, and codes of what is stored."""
     row = clips.row(index)
     frames_THWC = np.stack([clips.read_frame(index, frame) for frame in range(clips.num_frames)])
@@ -146,7 +146,7 @@ def prepared_item(clips: PreparedDataset, index: int, *, key: str) -> Item:
         picture=_nothing("picture") if row.is_still else picture_code(frames_THWC),
         sound=_nothing("sound") if row.is_silent else sound_code(log_mel_NM),
     )
-    return Item(key=key, file=row.source, clips=(facts,))
+    return InventoryItem(key=key, file=row.source, clips=(facts,))
 
 
 def _nothing(name: str) -> NDArray[np.int8]:

@@ -21,7 +21,7 @@ _BLOCK: Final = 1024
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Kind:
+class MatchRule:
     """How codes of one kind are compared.
 
     Attributes:
@@ -66,7 +66,7 @@ class _Group:
 
 
 def matches(
-    codes: Sequence[NDArray[np.int8]], kind: Kind, *, others: Sequence[NDArray[np.int8]] | None = None
+    codes: Sequence[NDArray[np.int8]], kind: MatchRule, *, others: Sequence[NDArray[np.int8]] | None = None
 ) -> list[Match]:
     """All pairs that are the same, by number.
 
@@ -105,7 +105,7 @@ def _group(codes: Sequence[NDArray[np.int8]], rows: list[int]) -> _Group:
     )
 
 
-def _compare(one: _Group, other: _Group, kind: Kind) -> Iterator[tuple[int, int, float]]:
+def _compare(one: _Group, other: _Group, kind: MatchRule) -> Iterator[tuple[int, int, float]]:
     for moved in range(-kind.most_moved, kind.most_moved + 1):
         begin_a, begin_b = max(moved, 0), max(-moved, 0)
         length = min(one.num_windows - begin_a, other.num_windows - begin_b)

@@ -20,7 +20,7 @@ from cavmae_sync.audit.duplicates import SOUNDS
 from cavmae_sync.audit.fingerprint import sound_code
 from cavmae_sync.audit.matching import matches
 from cavmae_sync.data.preparing.videos import content_hash_of
-from cavmae_sync.data.store import PreparedDataset
+from cavmae_sync.data.storage.prepared_dataset import PreparedDataset
 from cavmae_sync.errors import DatasetError
 
 #: In which way two clips are the same.

@@ -6,13 +6,13 @@ from typing import Final
 
 import numpy as np
 
-from cavmae_sync.audit.duplicates import Pair
+from cavmae_sync.audit.duplicates import DuplicatePair
 from cavmae_sync.audit.facts import ClipFacts
 from cavmae_sync.audit.figures import Thumbnail, classes_figure, counts_figure, pairs_figure
 from cavmae_sync.audit.report import MEANING, AuditReport
 from cavmae_sync.data import PreparedDataset
-from cavmae_sync.data.manifest import DATASET_FILE
 from cavmae_sync.data.preparing.sources import list_sources
+from cavmae_sync.data.storage.tables import DATASET_FILE
 from cavmae_sync.errors import MediaError
 from cavmae_sync.figures.page import Section, write_page
 from cavmae_sync.inputs import log_mel, resize_and_crop
@@ -29,7 +29,7 @@ def write_audit_page(report: AuditReport, path: Path) -> None:
     audit = report.audit
     alike = "Left and right should be the same clip. If they are not, keep both: --keep duplicate."
     sections = [_counts(report)]
-    survival = report.survival_by_class()
+    survival = report.available_by_class()
     if survival:
         sections.append(
             Section(
@@ -86,7 +86,7 @@ def _counts(report: AuditReport) -> Section:
 
 
 def _pairs(
-    title: str, text: str, pairs: Sequence[Pair], report: AuditReport, *, same_source: bool
+    title: str, text: str, pairs: Sequence[DuplicatePair], report: AuditReport, *, same_source: bool
 ) -> Section:
     clips = report.audit.clips
     others = clips if same_source else report.other
@@ -108,11 +108,11 @@ def _pairs(
     return Section(title=title, paragraphs=[text, note], pictures=pictures)
 
 
-def _surest(pair: Pair) -> float:
+def _surest(pair: DuplicatePair) -> float:
     return max(likeness for likeness in (pair.sound, pair.picture, 0.0) if likeness is not None)
 
 
-def _how(pair: Pair) -> str:
+def _how(pair: DuplicatePair) -> str:
     lines = ["same file"] if "file" in pair.same else []
     lines += [
         f"{name} {likeness:.2f}"

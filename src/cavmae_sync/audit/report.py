@@ -11,16 +11,16 @@ from typing import Any, Final
 from rich.table import Table
 
 from cavmae_sync.atomic import csv_text, write_text
-from cavmae_sync.audit.duplicates import Pair, find_duplicates, find_overlap
+from cavmae_sync.audit.duplicates import DuplicatePair, find_duplicates, find_overlap
 from cavmae_sync.audit.facts import ClipFacts
-from cavmae_sync.audit.scan import Inventory, Progress, check_source, take_inventory
-from cavmae_sync.audit.states import Audit, State, judge
+from cavmae_sync.audit.inventory import Inventory, OnProgress, check_source, take_inventory
+from cavmae_sync.audit.states import Audit, ClipState, audit_clips
 from cavmae_sync.data import ClipList, PrepareConfig
 from cavmae_sync.safe_text import table_caption
 
 FACTS_FILE: Final = "facts.jsonl"
 #: What each state says, for people.
-MEANING: Final[Mapping[State, str]] = {
+MEANING: Final[Mapping[ClipState, str]] = {
     "missing": "no file is this clip",
     "unreadable": "a file is there and cannot be used",
     "short": "shorter than a clip of the list: a part is missing",
@@ -48,9 +48,9 @@ class AuditReport:
     audit: Audit
     inventory: Inventory
     wanted: ClipList | None
-    keep: tuple[State, ...]
+    keep: tuple[ClipState, ...]
     other: tuple[ClipFacts, ...] = ()
-    overlap: tuple[Pair, ...] = ()
+    overlap: tuple[DuplicatePair, ...] = ()
     against: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -70,7 +70,7 @@ class AuditReport:
             "expected": len(self.audit.expected),
             "counts": self.audit.counts(),
             "with_problem": self.audit.with_problem(),
-            "survivors": len(self.survivor_ids()),
+            "survivors": len(self.available_ids()),
             "survivors_keep": list(self.keep),
             "unreadable_by_reason": dict(self.audit.unreadable),
             "files_not_tried": dict(self.audit.skipped),
@@ -95,11 +95,11 @@ class AuditReport:
             ],
         }
 
-    def survivor_ids(self) -> list[str]:
+    def available_ids(self) -> list[str]:
         """Ids of the clips that are left."""
-        return [clip.id for clip in self.audit.survivors(keep=self.keep)]
+        return [clip.id for clip in self.audit.available_clips(keep=self.keep)]
 
-    def counts(self) -> dict[State, int]:
+    def counts(self) -> dict[ClipState, int]:
         """Clips by state, those states left out that have no meaning without a list."""
         counts = self.audit.counts()
         return {
@@ -134,7 +134,7 @@ class AuditReport:
     def caption(self) -> list[str]:
         """What the counts rest on."""
         expected = "found" if self.wanted is None else f"on {self.wanted.name}"
-        lines = [f"{len(self.audit.expected)} clips {expected}, {len(self.survivor_ids())} survive"]
+        lines = [f"{len(self.audit.expected)} clips {expected}, {len(self.available_ids())} survive"]
         if self.keep:
             lines[0] += f" ({', '.join(self.keep)} kept)"
         if self.wanted is not None:
@@ -154,9 +154,9 @@ class AuditReport:
             lines.append(f"{leaked} clips are also in {self.against}")
         return lines
 
-    def survival_by_class(self) -> dict[str, tuple[int, int]]:
+    def available_by_class(self) -> dict[str, tuple[int, int]]:
         """For each label how many of its clips survive, and how many there are; the worst first."""
-        alive = set(self.survivor_ids())
+        alive = set(self.available_ids())
         found: dict[str, list[bool]] = defaultdict(list)
         for clip in self.audit.expected:
             for name in clip.labels:
@@ -172,9 +172,9 @@ def audit_videos(
     wanted: ClipList | None = None,
     config: PrepareConfig | None = None,
     against: Path | None = None,
-    keep: Sequence[State] = (),
+    keep: Sequence[ClipState] = (),
     num_workers: int | None = None,
-    on_progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
 ) -> AuditReport:
     """Say what is missing, unreadable, short, silent, still or there twice.
 
@@ -200,7 +200,7 @@ def audit_videos(
 
     inventory = read(source, FACTS_FILE)
     clips = [clip for item in inventory.items for clip in item.clips]
-    audit = judge(inventory, find_duplicates(clips), wanted=wanted)
+    audit = audit_clips(inventory, find_duplicates(clips), wanted=wanted)
     other: tuple[ClipFacts, ...] = ()
     if against is not None:
         other = tuple(clip for item in read(against, f"against-{FACTS_FILE}").items for clip in item.clips)
@@ -232,7 +232,7 @@ def write_audit(report: AuditReport, out: Path) -> None:
         for c in report.audit.expected
     ]
     write_text(out / "audit.csv", csv_text([header, *rows]))
-    survivors = report.audit.survivors(keep=report.keep)
+    survivors = report.audit.available_clips(keep=report.keep)
     lines = [f"{clip.id}\t{';'.join(clip.labels)}" if clip.labels else clip.id for clip in survivors]
     write_text(out / "survivors.txt", "".join(f"{line}\n" for line in lines))
     if not report.inventory.is_dataset:
@@ -240,7 +240,9 @@ def write_audit(report: AuditReport, out: Path) -> None:
         write_text(out / "survivors-files.csv", csv_text([("file",), *((file,) for file in files)]))
 
 
-def _pair_to_dict(pair: Pair, clips: Sequence[ClipFacts], others: Sequence[ClipFacts]) -> dict[str, Any]:
+def _pair_to_dict(
+    pair: DuplicatePair, clips: Sequence[ClipFacts], others: Sequence[ClipFacts]
+) -> dict[str, Any]:
     return {
         "first": clips[pair.first].id,
         "second": others[pair.second].id,

@@ -6,20 +6,20 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Literal, get_args
 
-from cavmae_sync.audit.duplicates import Pair
+from cavmae_sync.audit.duplicates import DuplicatePair
 from cavmae_sync.audit.facts import ClipFacts
-from cavmae_sync.audit.scan import Inventory
+from cavmae_sync.audit.inventory import Inventory
 from cavmae_sync.data.lists import match_names
 from cavmae_sync.data.lists.clip_list import ClipList
-from cavmae_sync.data.manifest import SKIP_REASONS
+from cavmae_sync.data.storage.tables import SKIP_REASONS
 
 #: The state of a clip. Where several hold the first of this order is given, and the others in the details.
-State = Literal["missing", "unreadable", "short", "silent", "still", "duplicate", "ok"]
-STATES: Final[tuple[State, ...]] = get_args(State)
+ClipState = Literal["missing", "unreadable", "short", "silent", "still", "duplicate", "ok"]
+CLIP_STATES: Final[tuple[ClipState, ...]] = get_args(ClipState)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Expected:
+class ExpectedClip:
     """One clip that is expected, and what became of it.
 
     Attributes:
@@ -35,9 +35,9 @@ class Expected:
 
     id: str
     labels: tuple[str, ...]
-    state: State
+    state: ClipState
     details: str
-    problems: tuple[State, ...]
+    problems: tuple[ClipState, ...]
     file: str | None
     clip: int | None
     duplicate_of: str | None
@@ -56,29 +56,29 @@ class Audit:
         num_unexpected: Clips that are there but not on the list.
     """
 
-    expected: tuple[Expected, ...]
+    expected: tuple[ExpectedClip, ...]
     clips: tuple[ClipFacts, ...]
-    pairs: tuple[Pair, ...]
+    pairs: tuple[DuplicatePair, ...]
     unreadable: Mapping[str, int]
     skipped: Mapping[str, int]
     num_unexpected: int
 
-    def counts(self) -> dict[State, int]:
+    def counts(self) -> dict[ClipState, int]:
         """Clips by state, in the order of the states."""
         counts = Counter(clip.state for clip in self.expected)
-        return {state: counts[state] for state in STATES}
+        return {state: counts[state] for state in CLIP_STATES}
 
-    def with_problem(self) -> dict[State, int]:
+    def with_problem(self) -> dict[ClipState, int]:
         """Clips that have a problem, whatever else they have; those without any under "ok"."""
         counts = Counter(problem for clip in self.expected for problem in clip.problems or ("ok",))
-        return {state: counts[state] for state in STATES}
+        return {state: counts[state] for state in CLIP_STATES}
 
-    def survivors(self, *, keep: Sequence[State] = ()) -> list[Expected]:
+    def available_clips(self, *, keep: Sequence[ClipState] = ()) -> list[ExpectedClip]:
         """Clips with which nothing is wrong, or nothing but what `keep` names, in order."""
         return [clip for clip in self.expected if set(clip.problems) <= set(keep) and clip.clip is not None]
 
 
-def judge(inventory: Inventory, pairs: Sequence[Pair], *, wanted: ClipList | None) -> Audit:
+def audit_clips(inventory: Inventory, pairs: Sequence[DuplicatePair], *, wanted: ClipList | None) -> Audit:
     """Say of every expected clip what became of it.
 
     Args:
@@ -112,13 +112,13 @@ def judge(inventory: Inventory, pairs: Sequence[Pair], *, wanted: ClipList | Non
     earlier = _earlier(pairs, order=order)
     id_of = {place: ids[number] for number, place in place_of.items()}
 
-    def became(number: int) -> Expected:
+    def became(number: int) -> ExpectedClip:
         place = place_of.get(number)
         if place is None:
             return _expected(ids[number], labels[number], {"missing": "no file is this clip"})
         if place >= len(clips):
             item = tried[place - len(clips)]
-            why: dict[State, str] = {"unreadable": f"{item.reason}: {item.message}"}
+            why: dict[ClipState, str] = {"unreadable": f"{item.reason}: {item.message}"}
             return _expected(ids[number], labels[number], why, file=item.file)
         twin = earlier.get(place)
         return _expected(
@@ -145,15 +145,15 @@ def _stem(file: str) -> str:
     return f"{folder}{slash}{name.rpartition('.')[0] or name}"
 
 
-def _earlier(pairs: Sequence[Pair], *, order: Sequence[int]) -> dict[int, tuple[int, Pair]]:
+def _earlier(pairs: Sequence[DuplicatePair], *, order: Sequence[int]) -> dict[int, tuple[int, DuplicatePair]]:
     """For each clip that is not kept the first one before it in the order that is the same and is kept."""
     rank = {place: number for number, place in enumerate(order)}
-    before: dict[int, list[tuple[int, Pair]]] = defaultdict(list)
+    before: dict[int, list[tuple[int, DuplicatePair]]] = defaultdict(list)
     for pair in pairs:
         if pair.first in rank and pair.second in rank:
             first, second = sorted((pair.first, pair.second), key=lambda place: rank[place])
             before[second].append((first, pair))
-    found: dict[int, tuple[int, Pair]] = {}
+    found: dict[int, tuple[int, DuplicatePair]] = {}
     for place in order:
         kept = [twin for twin in before[place] if twin[0] not in found]
         if kept:
@@ -161,8 +161,10 @@ def _earlier(pairs: Sequence[Pair], *, order: Sequence[int]) -> dict[int, tuple[
     return found
 
 
-def _wrong(clip: ClipFacts, twin: tuple[Pair, str] | None, *, is_listed: bool) -> dict[State, str]:
-    wrong: dict[State, str] = {}
+def _wrong(
+    clip: ClipFacts, twin: tuple[DuplicatePair, str] | None, *, is_listed: bool
+) -> dict[ClipState, str]:
+    wrong: dict[ClipState, str] = {}
     if clip.is_short and is_listed:  # a part can be missing only from what somebody asked for
         wrong["short"] = f"{clip.duration_seconds:.2f} s long"
     if clip.is_silent:
@@ -178,14 +180,14 @@ def _wrong(clip: ClipFacts, twin: tuple[Pair, str] | None, *, is_listed: bool) -
 def _expected(
     clip_id: str,
     labels: tuple[str, ...],
-    wrong: Mapping[State, str],
+    wrong: Mapping[ClipState, str],
     *,
     file: str | None = None,
     clip: int | None = None,
     duplicate_of: str | None = None,
-) -> Expected:
-    problems = tuple(state for state in STATES if state in wrong)
-    return Expected(
+) -> ExpectedClip:
+    problems = tuple(state for state in CLIP_STATES if state in wrong)
+    return ExpectedClip(
         id=clip_id,
         labels=labels,
         state=problems[0] if problems else "ok",

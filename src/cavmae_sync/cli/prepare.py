@@ -14,7 +14,7 @@ from cavmae_sync.errors import ConfigError
 
 if TYPE_CHECKING:
     from cavmae_sync.data import PrepareReport
-    from cavmae_sync.work import Progress
+    from cavmae_sync.work import ShareProgress
 
 
 def prepare(
@@ -130,10 +130,10 @@ def import_cavmae(
     )
 
 
-def _run(work: "Callable[[Callable[[Progress], None]], PrepareReport]", *, as_json: bool) -> None:
+def _run(work: "Callable[[Callable[[ShareProgress], None]], PrepareReport]", *, as_json: bool) -> None:
     with show_progress("preparing files") as advance:
 
-        def show(progress: "Progress") -> None:
+        def show(progress: "ShareProgress") -> None:
             note = f"{progress.num_clips} clips, {progress.num_rejected} rejected"
             advance(progress.num_done, progress.num_files, note)
 

@@ -1,27 +1,29 @@
 """Folders of videos -> prepared dataset -> batches.
 
-prepare          videos -> folder of tar shards, clips.parquet, rejected.parquet, dataset.json
-import_cavmae    the same from the layout of CAV-MAE (JSON manifest, frame_0/ID.jpg, ID.wav)
-PreparedDataset  that folder, opened: rows, and any frame or spectrogram row by one read
-PairDataset      one frame and its segment per clip, for training; ClipDataset: all of them, in order
-ClipSampler      which clips come when; its whole state is one integer
-make_loader      batches of a dataset, with any number of workers
-read_clip_list   a published list of clips, whatever its format; select: the prepared clips on it
+preparing   videos, or the layout of CAV-MAE -> prepared dataset (`prepare`, `import_cavmae`)
+storage     the files of a prepared dataset; `PreparedDataset` opens it
+lists       published lists of clips, classes and weights; `select`: the prepared clips on a list
+loading     prepared dataset -> batches (`PairDataset`, `ClipDataset`, `ClipSampler`, `make_loader`)
+config      `PrepareConfig`: how videos are prepared
+draws       random numbers that depend on seed, epoch and clip alone
+flags       is a clip silent, still or short?
+spellings   two spellings of one name: accented letters in one character or in two
 """
 
-from cavmae_sync.data.batch import Batch, concatenate
 from cavmae_sync.data.config import PrepareConfig
-from cavmae_sync.data.dataset import ClipDataset, PairDataset
 from cavmae_sync.data.draws import Draw
-from cavmae_sync.data.lists.clip_list import ClipList, Selection, read_clip_list, select
-from cavmae_sync.data.lists.clip_weights import read_weights
-from cavmae_sync.data.loader import make_loader
-from cavmae_sync.data.manifest import ClipRow, Rejected
-from cavmae_sync.data.preparing.import_cavmae import import_cavmae
-from cavmae_sync.data.preparing.prepare import prepare
-from cavmae_sync.data.preparing.report import PrepareReport
-from cavmae_sync.data.sampler import ClipOrder, ClipSampler, balanced_weights
-from cavmae_sync.data.store import PreparedDataset
+from cavmae_sync.data.lists import ClipList, Selection, balanced_weights, read_clip_list, read_weights, select
+from cavmae_sync.data.loading import (
+    Batch,
+    ClipDataset,
+    ClipOrder,
+    ClipSampler,
+    PairDataset,
+    concatenate,
+    make_loader,
+)
+from cavmae_sync.data.preparing import PrepareReport, import_cavmae, prepare
+from cavmae_sync.data.storage import ClipRow, PreparedDataset, Rejected
 
 __all__ = [
     "Batch",

@@ -54,7 +54,7 @@ def random_words(seed: int, purpose: Purpose, draw: Draw, *, num: int = 1) -> ND
     return np.asarray(_philox(seed, purpose, draw).random_raw(num), dtype=np.uint64)
 
 
-def words_of_draws(seed: int, purpose: Purpose, draws: Sequence[Draw]) -> NDArray[np.uint64]:
+def first_random_words(seed: int, purpose: Purpose, draws: Sequence[Draw]) -> NDArray[np.uint64]:
     """The first of the `random_words` of each draw: uint64, as long as `draws`, ten times faster."""
     words = np.empty(len(draws), dtype=np.uint64)
     if not draws:

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from cavmae_sync.data import PreparedDataset
-from cavmae_sync.data.manifest import ClipRow
+from cavmae_sync.data.storage.tables import ClipRow
 from cavmae_sync.doctor.diagnosis import standard_score
 from cavmae_sync.doctor.examined_model import ExaminedModel
 from cavmae_sync.doctor.known_files import PUBLISHED_NUM_FRAMES

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cavmae_sync.audit.overlap import named
-from cavmae_sync.data.same_name import Spellings
+from cavmae_sync.data.spellings import Spellings
 from cavmae_sync.errors import DatasetError
 
 #: Rows looked at together; bounds memory, never changes a result.

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cavmae_sync.atomic import written_whole
-from cavmae_sync.data.manifest import ClipRow
+from cavmae_sync.data.storage.tables import ClipRow
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.stage.truth import ClipTruth, EventTruth, ObjectTruth
 

@@ -1,10 +1,10 @@
 """Long work in units that can be resumed: one process, many processes, many machines, Ray."""
 
 from cavmae_sync.work.on_ray import RayCluster
-from cavmae_sync.work.units import Progress, Share
+from cavmae_sync.work.units import Share, ShareProgress
 
 __all__ = [
-    "Progress",
     "RayCluster",
     "Share",
+    "ShareProgress",
 ]

@@ -108,7 +108,7 @@ class Share:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Progress:
+class ShareProgress:
     """How far a share is; files done in earlier runs count.
 
     Attributes:
@@ -192,7 +192,7 @@ def run_units(
     perform: Perform[UnitT],
     *,
     share: Share,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[ShareProgress], None] | None = None,
 ) -> bool:
     """Do this share of the work, and finish it when all of it is done.
 
@@ -283,7 +283,7 @@ def in_processes(
 
 
 def _perform(
-    units: Sequence[UnitT], perform: Perform[UnitT], on_progress: Callable[[Progress], None] | None
+    units: Sequence[UnitT], perform: Perform[UnitT], on_progress: Callable[[ShareProgress], None] | None
 ) -> None:
     num_files = sum(unit.num_files for unit in units)
     waiting = [unit for unit in units if not unit.is_done()]
@@ -295,7 +295,7 @@ def _perform(
         num_rejected += result.num_rejected
         if on_progress is not None:
             on_progress(
-                Progress(
+                ShareProgress(
                     num_files=num_files, num_done=num_done, num_clips=num_clips, num_rejected=num_rejected
                 )
             )

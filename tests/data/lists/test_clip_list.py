@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cavmae_sync.data import ClipList, PreparedDataset, prepare, read_clip_list, select
 from cavmae_sync.errors import DatasetError
 
-from ..conftest import SMALL
+from ...small_videos import SMALL
 
 LIST = ClipList(
     ids=("-bcdefghijk_000001", "straße 1", "b/dog"),
@@ -74,27 +74,27 @@ def as_list(*ids: str) -> ClipList:
     return ClipList(ids=ids, labels=((),) * len(ids), name="wanted", source="here")
 
 
-def test_clips_come_in_the_order_of_the_list(prepared: Path):
-    clips = PreparedDataset.open(prepared)
+def test_clips_come_in_the_order_of_the_list(prepared_videos: Path):
+    clips = PreparedDataset.open(prepared_videos)
     chosen = select(clips, as_list("quiet", "nobody", "b/dog", "long@2.000"))
     assert chosen.clips.clip_ids == ["quiet", "b/dog", "long@2.000"]
     assert chosen.missing == ("nobody",)
     assert (chosen.by_rule, chosen.num_spare) == ({"same path": 3}, 0)
 
 
-def test_a_list_of_other_clips_is_refused(prepared: Path):
+def test_a_list_of_other_clips_is_refused(prepared_videos: Path):
     with pytest.raises(DatasetError, match=r"Not one clip of wanted \(1 clips, the first 'dog2'\)"):
-        select(PreparedDataset.open(prepared), as_list("dog2"))
+        select(PreparedDataset.open(prepared_videos), as_list("dog2"))
 
 
-def test_a_name_that_could_be_two_clips_is_refused(prepared: Path):
+def test_a_name_that_could_be_two_clips_is_refused(prepared_videos: Path):
     with pytest.raises(DatasetError, match="'dog' could mean a/dog or b/dog"):
-        select(PreparedDataset.open(prepared), as_list("dog"))
+        select(PreparedDataset.open(prepared_videos), as_list("dog"))
 
 
-def test_a_cut_of_a_longer_file_is_not_the_file(prepared: Path):
+def test_a_cut_of_a_longer_file_is_not_the_file(prepared_videos: Path):
     """`long` gave three clips, and nothing says which of them is meant."""
-    chosen = select(PreparedDataset.open(prepared), as_list("long", "still"))
+    chosen = select(PreparedDataset.open(prepared_videos), as_list("long", "still"))
     assert (chosen.clips.clip_ids, chosen.missing) == (["still"], ("long",))
 
 

@@ -10,6 +10,12 @@ from cavmae_sync.data.lists.clip_weights import weights_path, write_weights
 from cavmae_sync.errors import DatasetError
 
 
+def test_balanced_weights_by_hand() -> None:
+    """Class a has 2 clips and b has 1: 1000 / 2.01 and 1000 / 1.01; the last clip has no label."""
+    weights_N = balanced_weights([("a",), ("a", "b"), ()])
+    assert weights_N == pytest.approx([1000 / 2.01, 1000 / 2.01 + 1000 / 1.01, 0.0])
+
+
 def test_written_and_read_again_bit_for_bit(tmp_path: Path):
     labels = [("a", "b"), ("a",), ("b",), ("a", "c")]
     path = weights_path(tmp_path / "train.json")

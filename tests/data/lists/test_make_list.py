@@ -75,10 +75,10 @@ def test_labels_can_be_written_by_the_class_list(vggsound: Path, tmp_path: Path)
         make_list(vggsound, ListPlan(names="mid"))
 
 
-def test_what_is_left_in_a_dataset(prepared: Path, tmp_path: Path):
+def test_what_is_left_in_a_dataset(prepared_videos: Path, tmp_path: Path):
     listed = "video_id,labels\nquiet,rest\nnobody,bark;rest\nb/dog,bark\nnone,ufo\n"
     (tmp_path / "own.csv").write_text(listed)
-    made = make_list(tmp_path / "own.csv", ListPlan(available=prepared))
+    made = make_list(tmp_path / "own.csv", ListPlan(available=prepared_videos))
     left = made.survivors
     assert left is not None
     assert made.clips.ids == ("quiet", "b/dog")

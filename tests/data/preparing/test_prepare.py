@@ -9,17 +9,18 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from cavmae_sync.data import PrepareConfig, PreparedDataset, prepare
+from cavmae_sync.data import PreparedDataset, prepare
 from cavmae_sync.errors import ConfigError, DatasetError, TooManyRejectedError
-from cavmae_sync.work import Progress, Share
+from cavmae_sync.work import Share, ShareProgress
+
+from ...small_videos import SMALL
 
 ODD = Path(__file__).parents[2] / "media" / "odd"
-SMALL = PrepareConfig(num_frames=4, frame_pixels=64, clip_seconds=2.0, files_per_shard=2)
 Contents = Callable[[Path], dict[str, bytes]]
 
 
-def test_clips_have_stable_ids_times_and_flags(prepared: Path) -> None:
-    clips = PreparedDataset.open(prepared)
+def test_clips_have_stable_ids_times_and_flags(prepared_videos: Path) -> None:
+    clips = PreparedDataset.open(prepared_videos)
     rows = [clips.row(index) for index in range(len(clips))]
     assert [row.id for row in rows] == [
         "a/dog",
@@ -44,18 +45,18 @@ def test_clips_have_stable_ids_times_and_flags(prepared: Path) -> None:
     assert last.sampling == "linspace_inclusive"
 
 
-def test_labels_belong_to_files(prepared: Path) -> None:
-    clips = PreparedDataset.open(prepared)
+def test_labels_belong_to_files(prepared_videos: Path) -> None:
+    clips = PreparedDataset.open(prepared_videos)
     labels = dict(zip(clips.clip_ids, clips.labels, strict=True))
     assert labels["b/dog"] == ("bark", "growl")
     assert labels["long@4.000"] == ("song",)
     assert labels["a/dog"] == ()
-    counts = json.loads((prepared / "dataset.json").read_text())["counts"]
+    counts = json.loads((prepared_videos / "dataset.json").read_text())["counts"]
     assert (counts["num_unlabelled"], counts["num_unknown_labels"]) == (4, 1)
 
 
-def test_what_was_left_out_is_listed_with_its_reason(prepared: Path, videos: Path) -> None:
-    rows = pq.read_table(prepared / "rejected.parquet").to_pylist()
+def test_what_was_left_out_is_listed_with_its_reason(prepared_videos: Path, videos: Path) -> None:
+    rows = pq.read_table(prepared_videos / "rejected.parquet").to_pylist()
     assert [(row["file"], row["reason"]) for row in rows] == [
         ("empty.mp4", "unreadable"),
         ("text.mp4", "unreadable"),
@@ -64,15 +65,15 @@ def test_what_was_left_out_is_listed_with_its_reason(prepared: Path, videos: Pat
     assert rows[0]["message"].startswith("empty.mp4 ")
 
 
-def test_no_path_of_this_machine_is_stored(prepared: Path, videos: Path, contents: Contents) -> None:
-    for name, content in contents(prepared).items():
+def test_no_path_of_this_machine_is_stored(prepared_videos: Path, videos: Path, contents: Contents) -> None:
+    for name, content in contents(prepared_videos).items():
         assert str(videos).encode() not in content, name
 
 
-def test_the_report_counts(videos: Path, prepared: Path) -> None:
+def test_the_report_counts(videos: Path, prepared_videos: Path) -> None:
     """Running again on a finished dataset only counts."""
-    labels = prepared.parent / "labels.csv"
-    report = prepare(videos, out=prepared, config=SMALL, labels=labels, num_workers=0)
+    labels = prepared_videos.parent / "labels.csv"
+    report = prepare(videos, out=prepared_videos, config=SMALL, labels=labels, num_workers=0)
     assert report.is_complete
     assert (report.num_clips, report.num_files_accepted, report.num_files_rejected) == (8, 6, 2)
     assert report.rejected_by_reason == {"unreadable": 2}
@@ -101,7 +102,7 @@ def test_too_many_rejected_is_an_error_that_can_be_waived(videos: Path, tmp_path
     ):
         prepare(videos, out=tmp_path / "out", config=SMALL, num_workers=0, max_rejected_fraction=0.2)
     assert not (tmp_path / "out" / "dataset.json").exists()
-    seen: list[Progress] = []
+    seen: list[ShareProgress] = []
     prepare(
         videos,
         out=tmp_path / "out",
@@ -120,11 +121,11 @@ def test_nothing_usable_is_an_error(tmp_path: Path) -> None:
         prepare(tmp_path, out=tmp_path / "out", num_workers=0)
 
 
-def test_another_preparation_is_not_mixed_in(videos: Path, prepared: Path, tmp_path: Path) -> None:
+def test_another_preparation_is_not_mixed_in(videos: Path, prepared_videos: Path, tmp_path: Path) -> None:
     other = SMALL.model_copy(update={"jpeg_quality": 50})
     said = r"jpeg_quality=92, and now jpeg_quality=50 .*; labels were given then .*: give the same --labels"
     with pytest.raises(DatasetError, match=said):
-        prepare(videos, out=prepared, config=other, num_workers=0)
+        prepare(videos, out=prepared_videos, config=other, num_workers=0)
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.txt").write_text("mine")
     with pytest.raises(DatasetError, match="is not empty and was not left by a preparation"):
@@ -181,14 +182,14 @@ def test_a_list_gives_its_own_order(videos: Path, tmp_path: Path) -> None:
 
 
 def test_progress_is_told(videos: Path, tmp_path: Path) -> None:
-    seen: list[Progress] = []
+    seen: list[ShareProgress] = []
     prepare(videos, out=tmp_path / "out", config=SMALL, num_workers=0, on_progress=seen.append)
     assert [step.num_done for step in seen] == [2, 4, 6, 8]
     assert (seen[-1].num_files, seen[-1].num_clips, seen[-1].num_rejected) == (8, 8, 2)
 
 
 def test_few_files_are_work_for_as_many_workers(videos: Path, tmp_path: Path) -> None:
-    seen: list[Progress] = []
+    seen: list[ShareProgress] = []
     config = SMALL.model_copy(update={"files_per_shard": None})
     prepare(videos, out=tmp_path / "out", config=config, num_workers=0, on_progress=seen.append)
     assert [step.num_done for step in seen] == list(range(1, 9))

@@ -1,7 +1,6 @@
 """Small real videos, a small model, and a library of them made in one go."""
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -73,14 +72,3 @@ def library(videos: Path, embedder: Embedder, tmp_path_factory: pytest.TempPathF
     out = tmp_path_factory.mktemp("library") / "out"
     embed_library(embedder, videos, out=out, config=SMALL, num_workers=0)
     return out
-
-
-@pytest.fixture(scope="session")
-def contents() -> Callable[[Path], dict[str, bytes]]:
-    """All files of a folder, by their paths below it."""
-
-    def read(folder: Path) -> dict[str, bytes]:
-        files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
-
-    return read

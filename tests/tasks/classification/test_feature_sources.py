@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from cavmae_sync.data import Draw, PreparedDataset
-from cavmae_sync.data.targets import class_names, label_vectors, smoothed
+from cavmae_sync.data.loading.targets import class_names, label_vectors, smoothed
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.inputs.augment import AugmentConfig
 from cavmae_sync.model import CAVMAESync

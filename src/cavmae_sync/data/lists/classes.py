@@ -13,10 +13,10 @@ from typing import Final
 
 from cavmae_sync.checks import did_you_mean
 from cavmae_sync.choices import LabelNames
-from cavmae_sync.data.lists.files import CLASS_COLUMNS
+from cavmae_sync.data.lists.formats import CLASS_COLUMNS
 from cavmae_sync.data.lists.rows import read_csv, read_text
 from cavmae_sync.data.lists.vggsound import class_name
-from cavmae_sync.data.same_name import form_of
+from cavmae_sync.data.spellings import nfc
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.paper import NUM_AUDIOSET_CLASSES, NUM_VGGSOUND_CLASSES
 
@@ -101,7 +101,7 @@ def read_class_labels(path: Path) -> ClassLabels:
 
 
 def _cells(cells: list[str], where: str) -> tuple[str, str, str]:
-    stripped = [form_of(cell.strip()) for cell in cells]
+    stripped = [nfc(cell.strip()) for cell in cells]
     if len(stripped) != len(CLASS_COLUMNS) or not all(stripped):
         raise DatasetError(
             f"{where}: {cells} must be three cells: index, mid and name. A name with a comma must be in "

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Self
 
 from cavmae_sync.choices import ListSplit
-from cavmae_sync.data.lists.files import read_list_file
-from cavmae_sync.data.lists.names import WantedClip, match_names
+from cavmae_sync.data.lists.formats import read_list_file
+from cavmae_sync.data.lists.name_matching import WantedClip, match_names
 from cavmae_sync.data.lists.rows import ListFile
-from cavmae_sync.data.store import PreparedDataset
+from cavmae_sync.data.storage.prepared_dataset import PreparedDataset
 from cavmae_sync.errors import DatasetError
 
 
@@ -88,7 +88,7 @@ class Selection:
     Attributes:
         clips: Them, in the order of the list.
         missing: Ids of the list that no prepared clip is, in the order of the list.
-        by_rule: How many each rule of `cavmae_sync.data.lists.names` found.
+        by_rule: How many each rule of `cavmae_sync.data.lists.name_matching` found.
         num_spare: Prepared clips left out because another one is the same clip by a better rule.
     """
 
@@ -102,7 +102,7 @@ def read_clip_list(path: str | os.PathLike[str], *, split: ListSplit | None = No
     """Read a list of clips of any known format, told apart by its content.
 
     Known are the JSON manifest of CAV-MAE, AudioSet's segments, VGGSound's list, a CSV with the header
-    `video_id,labels`, and text with one id a line; see `cavmae_sync.data.lists.files`.
+    `video_id,labels`, and text with one id a line; see `cavmae_sync.data.lists.formats`.
 
     Args:
         path: The file.
@@ -143,8 +143,8 @@ def as_clip_list(file: ListFile) -> ClipList:
 def select(clips: PreparedDataset, wanted: ClipList) -> Selection:
     """The prepared clips that a list names, in its order.
 
-    Which clip is which listed one, `cavmae_sync.data.lists.names` says. Of a file that gave several clips
-    (`NAME@START`) one counts only where name and list tell which.
+    Clips and entries of the list are matched by the rules of `cavmae_sync.data.lists.name_matching`. Where a
+    file gave several clips (`NAME@START`), one of them is taken only if its start is the one of the list.
 
     Args:
         clips: Prepared clips.

@@ -13,8 +13,31 @@ from numpy.typing import NDArray
 
 from cavmae_sync.atomic import write_text
 from cavmae_sync.data.lists.rows import read_text
-from cavmae_sync.data.sampler import balanced_weights
 from cavmae_sync.errors import DatasetError
+from cavmae_sync.paper import BALANCE_OFFSET, BALANCE_SCALE
+
+
+def balanced_weights(labels: Sequence[Sequence[str]]) -> NDArray[np.float64]:
+    """Weight of each clip such that every class is drawn about equally often.
+
+    A class carried by n clips weighs 1000 / (n + 0.01); a clip weighs the sum over its classes. A clip
+    without labels weighs nothing and is never drawn.
+
+    Args:
+        labels: The labels of each clip.
+
+    Returns:
+        float64 array, one weight per clip.
+
+    Source:
+        spec 1.5 (CAV-MAE, gen_weight_file.py).
+    """
+    counts: dict[str, int] = {}
+    for names in labels:
+        for name in names:
+            counts[name] = counts.get(name, 0) + 1
+    weight = {name: BALANCE_SCALE / (count + BALANCE_OFFSET) for name, count in counts.items()}
+    return np.array([sum(weight[name] for name in names) for names in labels], dtype=np.float64)
 
 
 def weights_path(list_path: Path) -> Path:

@@ -12,15 +12,15 @@ from rich.table import Table
 
 from cavmae_sync.atomic import csv_text, write_text
 from cavmae_sync.choices import LabelNames, ListFormat, ListSplit
-from cavmae_sync.data.lists.audit import ListAudit, audit_list, spread
-from cavmae_sync.data.lists.choose import choose_per_class
 from cavmae_sync.data.lists.classes import ClassLabels
 from cavmae_sync.data.lists.clip_list import ClipList, as_clip_list, select
-from cavmae_sync.data.lists.files import LABEL_COLUMNS, LABEL_SEPARATOR, read_list_file
+from cavmae_sync.data.lists.formats import LABEL_COLUMNS, LABEL_SEPARATOR, read_list_file
+from cavmae_sync.data.lists.list_counts import ListCounts, count_list, spread
 from cavmae_sync.data.lists.ontology import read_classes
+from cavmae_sync.data.lists.per_class import choose_per_class
 from cavmae_sync.data.lists.rows import ListedClip, ListFile
-from cavmae_sync.data.manifest import DATASET_FILE
-from cavmae_sync.data.store import PreparedDataset
+from cavmae_sync.data.storage.prepared_dataset import PreparedDataset
+from cavmae_sync.data.storage.tables import DATASET_FILE
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.safe_text import cell_text, table_title
 
@@ -45,7 +45,7 @@ class ListPlan:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Survivors:
+class AvailableClips:
     """What of a list is in a prepared dataset.
 
     Attributes:
@@ -82,8 +82,8 @@ class MadeList:
     clips: ClipList
     rule: str
     file_sha256: str | None
-    audit: ListAudit
-    survivors: Survivors | None
+    audit: ListCounts
+    survivors: AvailableClips | None
 
     @property
     def clips_per_class(self) -> Mapping[str, int]:
@@ -119,10 +119,10 @@ class MadeList:
         table.add_row("made by", cell_text(self.rule))
         table.add_row("fingerprint (SHA-256)", self.clips.sha256)
         if self.survivors is not None:
-            self._add_survivors(table, self.survivors)
+            self._add_available(table, self.survivors)
         return table
 
-    def _add_survivors(self, table: Table, left: Survivors) -> None:
+    def _add_available(self, table: Table, left: AvailableClips) -> None:
         table.add_row("clips of the whole list", f"{left.num_listed:,}")
         table.add_row("  missing", f"{len(left.missing):,}")
         table.add_row("  classes with missing clips", f"{len(left.missing_per_class):,}")
@@ -161,7 +161,7 @@ def make_list(source: Path, plan: ListPlan) -> MadeList:
             "or finish the preparation."
         )
     file = dataset_as_list(source) if is_dataset else read_list_file(source, split=plan.split)
-    audit = audit_list(file, classes=classes)
+    audit = count_list(file, classes=classes)
     clips = as_clip_list(file)
     rule = "all clips of the file" if plan.split is None else f"all clips of the {plan.split} split"
     if classes is not None and plan.names is not None:
@@ -236,7 +236,7 @@ def _chosen(clips: ClipList, per_class: int) -> ClipList:
     return clips.take(numbers)
 
 
-def _available(clips: ClipList, folder: Path) -> tuple[ClipList, Survivors]:
+def _available(clips: ClipList, folder: Path) -> tuple[ClipList, AvailableClips]:
     chosen = select(PreparedDataset.open(folder), clips)
     missing = set(chosen.missing)
     left = clips.take([number for number, clip in enumerate(clips.ids) if clip not in missing])
@@ -247,7 +247,7 @@ def _available(clips: ClipList, folder: Path) -> tuple[ClipList, Survivors]:
         for label in labels
     )
     present = {label for labels in left.labels for label in labels}
-    return left, Survivors(
+    return left, AvailableClips(
         num_listed=len(clips),
         listed_sha256=clips.sha256,
         missing=chosen.missing,

@@ -7,7 +7,7 @@ from typing import Any
 
 from cavmae_sync.data.lists.classes import ClassLabels, read_class_labels
 from cavmae_sync.data.lists.rows import read_text
-from cavmae_sync.data.same_name import form_of
+from cavmae_sync.data.spellings import nfc
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.untrusted import parse_json
 
@@ -123,7 +123,7 @@ def _node(item: Any, where: str) -> OntologyNode:
             raise DatasetError(f"{where}: {key!r} is {item.get(key)!r:.80}, it must be a list of texts.")
     return OntologyNode(
         mid=item["id"],
-        name=form_of(item["name"]),
+        name=nfc(item["name"]),
         children=tuple(item["child_ids"]),
         is_abstract="abstract" in item["restrictions"],
         is_blacklisted="blacklist" in item["restrictions"],

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from cavmae_sync.data.same_name import form_of
+from cavmae_sync.data.spellings import nfc
 from cavmae_sync.errors import DatasetError
 
 #: Which list somebody gave; the format of a file is told by its content.
@@ -158,12 +158,12 @@ def parse_seconds(text: str, *, what: str, where: str) -> float:
 
 
 def check_labels(labels: tuple[str, ...], *, where: str) -> tuple[str, ...]:
-    """Labels that are there and differ from each other, their letters in one form (`data/same_name.py`).
+    """Labels that are there and differ from each other, their letters in one form (`data/spellings.py`).
 
     Raises:
         DatasetError: One is empty or repeated.
     """
-    labels = tuple(map(form_of, labels))
+    labels = tuple(map(nfc, labels))
     if not all(labels) or len(set(labels)) != len(labels):
         raise DatasetError(f"{where}: the labels {','.join(labels)!r:.80} contain an empty or repeated one.")
     return labels

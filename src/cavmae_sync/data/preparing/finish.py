@@ -9,8 +9,10 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from cavmae_sync.atomic import PART_SUFFIX, write_text
-from cavmae_sync.data.clips_table import write_mapped
-from cavmae_sync.data.manifest import (
+from cavmae_sync.data.preparing.prepare_unit import PreparationUnit
+from cavmae_sync.data.preparing.report import LabelUse, PrepareReport, count_up
+from cavmae_sync.data.storage.mapped_table import write_mapped
+from cavmae_sync.data.storage.tables import (
     CLIPS_FILE,
     CLIPS_SCHEMA,
     DATASET_FILE,
@@ -23,8 +25,6 @@ from cavmae_sync.data.manifest import (
     rejected_table,
     write_table,
 )
-from cavmae_sync.data.preparing.prepare_unit import Unit
-from cavmae_sync.data.preparing.report import LabelUse, PrepareReport, count_up
 from cavmae_sync.errors import DatasetError, TooManyRejectedError
 from cavmae_sync.untrusted import parse_json
 
@@ -54,7 +54,7 @@ class Counts(Protocol):
 
 
 def finish(
-    units: Sequence[Unit],
+    units: Sequence[PreparationUnit],
     skipped: Sequence[Rejected],
     *,
     plan: dict[str, Any],
@@ -95,7 +95,9 @@ def finish(
     write_text(out / DATASET_FILE, json.dumps(record, indent=2) + "\n")
 
 
-def audit_units(units: Sequence[Unit], skipped: Sequence[Rejected], *, label_use: LabelUse) -> PrepareReport:
+def count_done_units(
+    units: Sequence[PreparationUnit], skipped: Sequence[Rejected], *, label_use: LabelUse
+) -> PrepareReport:
     """Count what is done so far, when some units are not."""
     done = [unit for unit in units if unit.is_done()]
     clips, rejected, shards = _gather(done, skipped)
@@ -110,7 +112,7 @@ def audit_units(units: Sequence[Unit], skipped: Sequence[Rejected], *, label_use
 
 
 def _gather(
-    units: Sequence[Unit], skipped: Sequence[Rejected]
+    units: Sequence[PreparationUnit], skipped: Sequence[Rejected]
 ) -> tuple[pa.Table, pa.Table, list[dict[str, Any]]]:
     clips = [read_table(unit.work_file("clips.parquet"), CLIPS_SCHEMA) for unit in units]
     rejected = [read_table(unit.work_file("rejected.parquet"), REJECTED_SCHEMA) for unit in units]

@@ -19,13 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cavmae_sync.data.config import PrepareConfig
-from cavmae_sync.data.encode import decode_jpeg
-from cavmae_sync.data.lists.files import parse_json
+from cavmae_sync.data.lists.formats import parse_json
 from cavmae_sync.data.preparing.job import Job, run_job
 from cavmae_sync.data.preparing.prepare_unit import SourceClip
 from cavmae_sync.data.preparing.report import LabelUse, PrepareReport
 from cavmae_sync.data.preparing.sources import SourceList
-from cavmae_sync.data.same_name import Disk, form_of
+from cavmae_sync.data.spellings import DiskSpellings, nfc
+from cavmae_sync.data.storage.clip_files import decode_jpeg
 from cavmae_sync.errors import ClipTooShortError, DatasetError, DecodeError, UnreadableFileError
 from cavmae_sync.media import Clip, probe, read_audio, sample_times
 from cavmae_sync.paper import (
@@ -36,7 +36,7 @@ from cavmae_sync.paper import (
     WINDOW_MILLISECONDS,
 )
 from cavmae_sync.work.source_file import SourceFile
-from cavmae_sync.work.units import Progress, Share
+from cavmae_sync.work.units import Share, ShareProgress
 
 #: What a template has in the place of a folder, for example `<YOUR_VGGS_PATH>`.
 _PLACEHOLDER: Final = re.compile(r"<[A-Za-z0-9_ ]+>")
@@ -71,7 +71,7 @@ def import_cavmae(
     num_workers: int | None = None,
     max_rejected_fraction: float = 1.0,
     share: Share | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[ShareProgress], None] | None = None,
 ) -> PrepareReport:
     """Convert a dataset in the layout of CAV-MAE into a prepared dataset.
 
@@ -220,12 +220,12 @@ def _read_manifest(manifest: Path, root: Path | None) -> tuple[SourceList, tuple
                 f"{manifest}, entry {number}: {item['video_id']} is entry {first[item['video_id']]} already."
             )
         first[item["video_id"]] = number
-    disk, folder = Disk(), manifest.parent.absolute()
+    disk, folder = DiskSpellings(), manifest.parent.absolute()
     entries = tuple(
         _entry(item, root, f"{manifest}, entry {number}", folder=folder, disk=disk)
         for number, item in enumerate(data)
     )
-    labels = tuple(tuple(map(form_of, filter(None, item["labels"].split(",")))) for item in data)
+    labels = tuple(tuple(map(nfc, filter(None, item["labels"].split(",")))) for item in data)
     listing = SourceList(
         root=folder,
         files=entries,
@@ -235,7 +235,9 @@ def _read_manifest(manifest: Path, root: Path | None) -> tuple[SourceList, tuple
     return listing, labels
 
 
-def _entry(item: dict[str, str], root: Path | None, where: str, *, folder: Path, disk: Disk) -> CavmaeEntry:
+def _entry(
+    item: dict[str, str], root: Path | None, where: str, *, folder: Path, disk: DiskSpellings
+) -> CavmaeEntry:
     name = item["video_id"]
     wav = disk.find(folder / _placed(item["wav"], root, where))
     frames = disk.find(folder / _placed(item["video_path"], root, where))

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from cavmae_sync.data.config import PrepareConfig
-from cavmae_sync.data.manifest import DATASET_FILE, SCHEMA_VERSION, SHARDS_FOLDER
-from cavmae_sync.data.preparing.finish import audit_units, finish
-from cavmae_sync.data.preparing.prepare_unit import ClipReader, Unit, prepare_unit
+from cavmae_sync.data.preparing.finish import count_done_units, finish
+from cavmae_sync.data.preparing.prepare_unit import ClipReader, PreparationUnit, prepare_unit
 from cavmae_sync.data.preparing.report import LabelUse, PrepareReport
 from cavmae_sync.data.preparing.sources import SourceList
+from cavmae_sync.data.storage.tables import DATASET_FILE, SCHEMA_VERSION, SHARDS_FOLDER
 from cavmae_sync.untrusted import checked, read_object
 from cavmae_sync.work.on_ray import RayCluster, do_on_ray
-from cavmae_sync.work.units import Progress, Share, Work, files_per_unit, in_processes, run_units
+from cavmae_sync.work.units import Share, ShareProgress, Work, files_per_unit, in_processes, run_units
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,7 +45,7 @@ def run_job(
     num_workers: int | RayCluster | None,
     max_rejected_fraction: float,
     share: Share,
-    on_progress: Callable[[Progress], None] | None,
+    on_progress: Callable[[ShareProgress], None] | None,
 ) -> PrepareReport:
     """Do this share of a job, and finish the dataset when all of it is done. See `prepare`."""
     out = Path(out).absolute()
@@ -70,7 +70,7 @@ def run_job(
     )
     if not run_units(work, perform, share=share, on_progress=on_progress):
         try:
-            return audit_units(units, skipped, label_use=job.label_use)
+            return count_done_units(units, skipped, label_use=job.label_use)
         except FileNotFoundError:  # another share has just finished it all
             if not work.has_record():
                 raise
@@ -79,11 +79,11 @@ def run_job(
     return checked(counts, PrepareReport, path=path, field="counts", remedy=remedy)
 
 
-def _units(job: Job, *, out: Path, config: PrepareConfig) -> list[Unit]:
+def _units(job: Job, *, out: Path, config: PrepareConfig) -> list[PreparationUnit]:
     files = job.listing.files
     size = files_per_unit(len(files), config.files_per_shard)
     return [
-        Unit(
+        PreparationUnit(
             index=index,
             root=job.listing.root,
             out=out,

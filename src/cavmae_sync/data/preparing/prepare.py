@@ -15,7 +15,7 @@ from cavmae_sync.data.preparing.report import LabelUse, PrepareReport
 from cavmae_sync.data.preparing.sources import list_sources
 from cavmae_sync.data.preparing.videos import read_video
 from cavmae_sync.work.on_ray import RayCluster
-from cavmae_sync.work.units import Progress, Share
+from cavmae_sync.work.units import Share, ShareProgress
 
 
 def prepare(
@@ -27,7 +27,7 @@ def prepare(
     num_workers: int | RayCluster | None = None,
     max_rejected_fraction: float = 1.0,
     share: Share | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[ShareProgress], None] | None = None,
 ) -> PrepareReport:
     """Prepare videos for training and evaluation.
 

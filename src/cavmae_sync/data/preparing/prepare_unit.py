@@ -14,19 +14,19 @@ from typing import Any
 
 from cavmae_sync.atomic import write_text, written_whole
 from cavmae_sync.data.config import PrepareConfig
-from cavmae_sync.data.encode import StoredClip, encode_frames
 from cavmae_sync.data.flags import is_short, is_silent, is_still
-from cavmae_sync.data.manifest import (
+from cavmae_sync.data.storage.clip_files import StoredClip, encode_frames
+from cavmae_sync.data.storage.shards import Member, ShardWriter, shard_key
+from cavmae_sync.data.storage.tables import (
     SHARDS_FOLDER,
     ClipRow,
     Rejected,
     clips_table,
-    notes_on,
-    num_refused,
+    count_rejected,
+    passed_over_rows,
     rejected_table,
     write_table,
 )
-from cavmae_sync.data.shards import Member, ShardWriter, shard_key
 from cavmae_sync.errors import MediaError
 from cavmae_sync.inputs import resize_and_crop
 from cavmae_sync.media import Clip
@@ -61,7 +61,7 @@ ClipReader = Callable[[Path, SourceFile, PrepareConfig], Iterator[SourceClip]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Unit(FilesUnit):
+class PreparationUnit(FilesUnit):
     """Files to prepare together.
 
     Attributes:
@@ -98,7 +98,7 @@ class _Taken:
     notes: tuple[str, ...]
 
 
-def prepare_unit(unit: Unit) -> UnitResult:
+def prepare_unit(unit: PreparationUnit) -> UnitResult:
     """Prepare the files of a unit and leave its record."""
     rows: list[ClipRow] = []
     rejected: list[Rejected] = []
@@ -117,7 +117,7 @@ def prepare_unit(unit: Unit) -> UnitResult:
                     rejected.append(found)
                 else:
                     rows += found.rows
-                    rejected += notes_on(found.rows[0].source, found.notes) if found.rows else ()
+                    rejected += passed_over_rows(found.rows[0].source, found.notes) if found.rows else ()
                     num_resampled += found.num_resampled
             sha256 = writer.finish()
         if len(rows) > num_before:
@@ -128,11 +128,11 @@ def prepare_unit(unit: Unit) -> UnitResult:
     write_table(rejected_table(rejected), unit.work_file("rejected.parquet"))
     write_text(unit.work_file("counts.json"), json.dumps({"num_resampled": num_resampled}))
     write_text(unit.work_file("json"), json.dumps([asdict(shard) for shard in shards]))
-    return UnitResult(num_files=len(unit.files), num_clips=len(rows), num_rejected=num_refused(rejected))
+    return UnitResult(num_files=len(unit.files), num_clips=len(rows), num_rejected=count_rejected(rejected))
 
 
 def _prepare_file(
-    unit: Unit, source: SourceFile, labels: tuple[str, ...], *, writer: ShardWriter, shard: str
+    unit: PreparationUnit, source: SourceFile, labels: tuple[str, ...], *, writer: ShardWriter, shard: str
 ) -> _Taken | Rejected:
     """All clips of a file, written, or the reason why it has none: a file is taken whole or not at all."""
     before = writer.mark()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 from rich.table import Table
 
-from cavmae_sync.data.preparing.counts import FileCounts, count_files
+from cavmae_sync.data.preparing.file_counts import FileCounts, count_files
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -16,7 +16,7 @@ class LabelUse:
 
     Attributes:
         num_unknown: Rows that belong to no file.
-        by_rule: How many files each rule of `cavmae_sync.data.lists.names` found.
+        by_rule: How many files each rule of `cavmae_sync.data.lists.name_matching` found.
     """
 
     num_unknown: int = 0

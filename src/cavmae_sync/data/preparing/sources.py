@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
 
-from cavmae_sync.data.manifest import Rejected
-from cavmae_sync.data.same_name import Disk
+from cavmae_sync.data.spellings import DiskSpellings
+from cavmae_sync.data.storage.tables import Rejected
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.media.suffixes import MEDIA_SUFFIXES
 from cavmae_sync.work.source_file import SourceFile
@@ -153,7 +153,7 @@ def _read_list(source: Path) -> list[Path]:
     if text.lstrip().startswith(("<", "%PDF")):
         raise DatasetError(f"{source} is a web page or a PDF, not a list of files. Give one path a line.")
     entries = _csv_entries(text, source) if source.suffix.lower() == ".csv" else _text_entries(text)
-    disk = Disk()
+    disk = DiskSpellings()
     for line, entry in entries:
         path = disk.find(Path(os.path.normpath(source.parent.absolute() / entry)))
         if path in first_line:

@@ -19,9 +19,15 @@ import pyarrow as pa
 
 from cavmae_sync.atomic import PART_SUFFIX, write_text
 from cavmae_sync.compute import Float32Products, parse_float32_products
-from cavmae_sync.data.manifest import REJECTED_SCHEMA, list_hash, read_table, rejected_table, write_table
 from cavmae_sync.data.preparing.finish import check_ids, check_rejected
 from cavmae_sync.data.preparing.sources import SourceList, list_sources
+from cavmae_sync.data.storage.tables import (
+    REJECTED_SCHEMA,
+    list_hash,
+    read_table,
+    rejected_table,
+    write_table,
+)
 from cavmae_sync.embedding.embedder import Embedder
 from cavmae_sync.embedding.library.config import LibraryConfig
 from cavmae_sync.embedding.library.on_ray import encode_on_ray

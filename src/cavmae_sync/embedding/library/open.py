@@ -15,7 +15,7 @@ import torch
 from pydantic import BaseModel, Field
 from torch import Tensor
 
-from cavmae_sync.data.manifest import REJECTED_SCHEMA, read_table
+from cavmae_sync.data.storage.tables import REJECTED_SCHEMA, read_table
 from cavmae_sync.embedding.library.config import LibraryConfig
 from cavmae_sync.embedding.library.parts import PartRecord
 from cavmae_sync.embedding.library.schema import (

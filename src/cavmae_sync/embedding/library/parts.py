@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from cavmae_sync.atomic import PART_SUFFIX, write_text, written_whole
 from cavmae_sync.data import Rejected
-from cavmae_sync.data.manifest import PASSED_OVER, rejected_table, write_table
+from cavmae_sync.data.storage.tables import PASSED_OVER, rejected_table, write_table
 from cavmae_sync.embedding.library.pieces import DecodedPiece, EncodedPiece, LibraryUnit
 from cavmae_sync.embedding.library.schema import PARTS_FOLDER, ROWS_PER_GROUP, open_part
 from cavmae_sync.work.units import UnitResult

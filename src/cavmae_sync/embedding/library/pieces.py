@@ -21,9 +21,9 @@ from torch import Tensor
 
 from cavmae_sync.data import Rejected
 from cavmae_sync.data.flags import is_short, is_silent, is_still
-from cavmae_sync.data.manifest import notes_on
 from cavmae_sync.data.preparing.prepare_unit import SourceClip
 from cavmae_sync.data.preparing.videos import read_video
+from cavmae_sync.data.storage.tables import passed_over_rows
 from cavmae_sync.embedding.embedder import Embedder
 from cavmae_sync.embedding.library.config import LibraryConfig
 from cavmae_sync.embedding.library.schema import rows_table
@@ -134,7 +134,7 @@ def decode_unit(unit: LibraryUnit) -> Iterator[DecodedPiece]:
                     number, num_files = number + 1, 0
                 waiting.append(_ready(clip, source=source, unit=unit))
                 notes = clip.notes
-            rejected += notes_on(source.path, notes)
+            rejected += passed_over_rows(source.path, notes)
         except MediaError as error:
             message = str(error).replace(f"{unit.root}{os.sep}", "")
             rejected.append(Rejected(file=source.path, reason=error.code, message=message))

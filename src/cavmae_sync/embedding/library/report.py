@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 from rich.table import Table
 
-from cavmae_sync.data.preparing.counts import FileCounts, count_files
+from cavmae_sync.data.preparing.file_counts import FileCounts, count_files
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -17,7 +17,7 @@ import torch
 from torch import multiprocessing
 from torch.utils.data import DataLoader, IterableDataset
 
-from cavmae_sync.data.manifest import num_refused
+from cavmae_sync.data.storage.tables import count_rejected
 from cavmae_sync.embedding.embedder import Embedder
 from cavmae_sync.embedding.library.parts import UnitParts
 from cavmae_sync.embedding.library.pieces import (
@@ -141,7 +141,7 @@ class ThroughputMeter:
     def throughput_after(self, piece: EncodedPiece) -> Throughput:
         """How far it is with this piece."""
         self.num_files += piece.num_files
-        self.num_rejected += num_refused(piece.rejected)
+        self.num_rejected += count_rejected(piece.rejected)
         self.num_clips += len(piece.rows)
         stops, starts = (piece.rows[name].to_numpy() for name in ("stop_seconds", "start_seconds"))
         self.footage_seconds += float((stops - starts).sum())

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cavmae_sync.config import override_words
 from cavmae_sync.data import PrepareConfig
-from cavmae_sync.data.manifest import DATASET_FILE
+from cavmae_sync.data.storage.tables import DATASET_FILE
 from cavmae_sync.recipes.pretraining import find_recipe
 from cavmae_sync.recipes.stage_twin import FRAME_PIXELS, TWIN_PREFIX
 from cavmae_sync.recipes.tables.datasets import (

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from cavmae_sync.audit.overlap import SharedClip, check_apart, refuse_shared
 from cavmae_sync.data import PreparedDataset
-from cavmae_sync.data.targets import LabelledClips
+from cavmae_sync.data.loading.targets import LabelledClips
 from cavmae_sync.embedding.vector_files import ids_fingerprint
 from cavmae_sync.embedding.vector_formats import FEATURES, FileContent, read_vector_file
 from cavmae_sync.embedding.vector_rows import checked_numbers, name_of, rows_in_order

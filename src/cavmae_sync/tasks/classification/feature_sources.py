@@ -12,8 +12,8 @@ from torch import Tensor
 
 from cavmae_sync.compute import matrix_products_in, training_precision
 from cavmae_sync.data import Batch, Draw, PreparedDataset, make_loader
-from cavmae_sync.data.clip_augment import AugmentedClipDataset
-from cavmae_sync.data.targets import smoothed
+from cavmae_sync.data.loading.augmented_clips import AugmentedClipDataset
+from cavmae_sync.data.loading.targets import smoothed
 from cavmae_sync.embedding.embedder import Embedder
 from cavmae_sync.inputs.augment import AugmentConfig
 from cavmae_sync.tasks.classification.feature_cache import StoredFeatures

@@ -19,8 +19,8 @@ from torch import Tensor
 from cavmae_sync.atomic import write_text
 from cavmae_sync.choices import Precision
 from cavmae_sync.data import balanced_weights, read_weights
-from cavmae_sync.data.split import slice_by_file
-from cavmae_sync.data.targets import LabelledClips, class_names, label_vectors
+from cavmae_sync.data.loading.split import split_by_file
+from cavmae_sync.data.loading.targets import LabelledClips, class_names, label_vectors
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.metrics.classification import classification_metrics, correct_shares
@@ -181,7 +181,7 @@ class Bench(ABC):
         if self.config.learning_rates is None:
             return {}
         train, config = self.clips["train"], self.config
-        rows = slice_by_file(train, fraction=config.held_out_fraction, seed=config.seed)
+        rows = split_by_file(train, fraction=config.held_out_fraction, seed=config.seed)
         scores: dict[float, float] = {}
         for rate in self.config.learning_rates:
 

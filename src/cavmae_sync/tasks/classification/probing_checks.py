@@ -5,8 +5,8 @@ from pathlib import Path
 from cavmae_sync.audit.overlap import check_apart, shared_clips
 from cavmae_sync.checks import Checks
 from cavmae_sync.data import PreparedDataset, read_weights
-from cavmae_sync.data.split import slice_by_file
-from cavmae_sync.data.targets import LabelledClips, class_names, label_vectors
+from cavmae_sync.data.loading.split import split_by_file
+from cavmae_sync.data.loading.targets import LabelledClips, class_names, label_vectors
 from cavmae_sync.errors import ConfigError, TrainingError
 from cavmae_sync.tasks.classification.probe import PROBE_FILE
 from cavmae_sync.tasks.classification.probe_config import ProbeConfig
@@ -80,6 +80,6 @@ def _check_single(clips: LabelledClips) -> None:
 
 def _check_training(config: ProbeConfig, train: LabelledClips) -> None:
     if config.learning_rates is not None:
-        slice_by_file(train, fraction=config.held_out_fraction, seed=config.seed)
+        split_by_file(train, fraction=config.held_out_fraction, seed=config.seed)
     if config.classifier.is_balanced and config.classifier.weights_file is not None:
         read_weights(config.classifier.weights_file, num_clips=len(train))

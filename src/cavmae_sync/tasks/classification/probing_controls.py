@@ -6,7 +6,7 @@ N clips, C classes.
 from collections.abc import Mapping
 from pathlib import Path
 
-from cavmae_sync.data.targets import LabelledClips, class_names, label_vectors
+from cavmae_sync.data.loading.targets import LabelledClips, class_names, label_vectors
 from cavmae_sync.tasks.classification.evaluate import ClassificationReport, classification_report
 from cavmae_sync.tasks.classification.probe_config import ProbeConfig
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from cavmae_sync.data.same_name import Disk
+from cavmae_sync.data.spellings import DiskSpellings
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.inputs import log_mel
 from cavmae_sync.media import read_audio
@@ -134,12 +134,12 @@ def read_rows(folder: Path) -> tuple[tuple[PromptedRow, ...], int]:
     if not table.is_file():
         raise DatasetError(f"{folder} has no {TABLE_FILE}. Give the folder ADE20KSoundPrompted of DenseAV.")
     cells = list(_read_cells(table))
-    disk = Disk()
+    disk = DiskSpellings()
     rows = tuple(filter(None, (_row(folder, place, row, disk) for place, row in enumerate(cells))))
     return rows, len(cells) - len(rows)
 
 
-def _row(folder: Path, place: int, cells: dict[str, str], disk: Disk) -> PromptedRow | None:
+def _row(folder: Path, place: int, cells: dict[str, str], disk: DiskSpellings) -> PromptedRow | None:
     sound, class_id = cells["vggsound_file"], _class_id(cells["ade_class_id"])
     if class_id is None:
         raise DatasetError(

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from cavmae_sync.data.config import PrepareConfig
 from cavmae_sync.data.flags import is_silent
-from cavmae_sync.data.lists.audit import spread
+from cavmae_sync.data.lists.list_counts import spread
 from cavmae_sync.errors import DatasetError, MediaError
 from cavmae_sync.media import read_audio
 from cavmae_sync.paper import FRAME_PIXELS, HOP_MILLISECONDS, SAMPLE_RATE_HZ, SEGMENT_LENGTH

@@ -12,7 +12,7 @@ from pydantic import Field
 from torch import Tensor
 
 from cavmae_sync.config import Config
-from cavmae_sync.data.same_name import Spellings
+from cavmae_sync.data.spellings import Spellings
 from cavmae_sync.embedding import DatasetEmbeddings
 from cavmae_sync.embedding.vector_files import ids_fingerprint
 from cavmae_sync.errors import ConfigError, DatasetError

@@ -1,0 +1,253 @@
+"""Reading everything once: in worker processes, resumed where it was left, unread files only.
+
+What was read stands in a file of one JSON object a line, begun by a line that says how it was read. A
+line that a kill cut off does not count.
+"""
+
+import json
+import os
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from cavmae_sync.atomic import locked, write_text
+from cavmae_sync.audit.facts import InventoryItem, prepared_item, read_item
+from cavmae_sync.data.config import PrepareConfig
+from cavmae_sync.data.preparing.sources import list_sources
+from cavmae_sync.data.storage.prepared_dataset import PreparedDataset
+from cavmae_sync.data.storage.tables import (
+    DATASET_FILE,
+    PASSED_OVER,
+    REJECTED_FILE,
+    REJECTED_SCHEMA,
+    read_table,
+)
+from cavmae_sync.errors import DatasetError
+from cavmae_sync.untrusted import parse_json
+from cavmae_sync.work.source_file import SourceFile
+from cavmae_sync.work.workers import num_cores, run_in_workers, single_threaded
+
+#: Rises when facts or fingerprints change their meaning: then everything is read again.
+FACTS_VERSION: Final = 1
+#: Clips of a dataset read by one call of a worker.
+_CLIPS_AT_ONCE: Final = 16
+
+#: Called with what is done and what there is in all.
+OnProgress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Inventory:
+    """Everything that is there.
+
+    Attributes:
+        root: Folder the files are below, or the folder of the dataset.
+        items: Files, or clips of a dataset with the files that it rejected, in their order.
+        num_read: How many were read this time; the others were known.
+        is_dataset: Whether a prepared dataset was read.
+    """
+
+    root: Path
+    items: tuple[InventoryItem, ...]
+    num_read: int
+    is_dataset: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Task:
+    """Things for one call of a worker. Either a file, or clips of a dataset."""
+
+    keys: tuple[str, ...]
+    root: Path
+    config: PrepareConfig
+    source: SourceFile | None = None
+    indices: tuple[int, ...] = ()
+
+
+def take_inventory(
+    source: str | os.PathLike[str],
+    *,
+    facts: Path,
+    config: PrepareConfig,
+    num_workers: int | None = None,
+    on_progress: OnProgress | None = None,
+) -> Inventory:
+    """Read every file of a folder or list, or every clip of a prepared dataset, that is not known yet.
+
+    A file is known by its path, size and time of change; a clip of a dataset by its id, labels
+    and its file's hash.
+
+    Args:
+        source: Folder of videos, list of files, one file, or a prepared dataset.
+        facts: File of what is known, made or added to. Kill the process at any time and run it again.
+        config: How clips are cut from files, and the thresholds of the flags. A dataset has its own.
+        num_workers: Processes; None is one per core; 0 reads in this one.
+        on_progress: Called as things are read.
+
+    Raises:
+        DatasetError: There is no such source, or a worker died.
+    """
+    plan = _plan(Path(source), config)
+    facts.parent.mkdir(parents=True, exist_ok=True)
+    with locked(facts.with_suffix(".lock"), busy=f"Another audit is writing {facts}. Wait for it to end."):
+        known = _read_known(facts, plan.header)
+        waiting = [task for task in plan.tasks if any(key not in known for key in task.keys)]
+        _begin(facts, plan.header, known)
+        num_read = 0
+        num_all = sum(len(task.keys) for task in plan.tasks)
+        num_known = num_all - sum(len(task.keys) for task in waiting)
+        with facts.open("a", encoding="utf-8") as file:
+            for items in _results(waiting, num_workers=num_cores() if num_workers is None else num_workers):
+                known.update({item.key: item for item in items})
+                file.writelines(json.dumps(item.to_json(), ensure_ascii=False) + "\n" for item in items)
+                file.flush()
+                num_read += len(items)
+                if on_progress is not None:
+                    on_progress(num_known + num_read, num_all)
+    found = [known[key] for task in plan.tasks for key in task.keys]
+    return Inventory(
+        root=plan.root, items=(*found, *plan.rejected), num_read=num_read, is_dataset=plan.is_dataset
+    )
+
+
+def check_source(source: Path) -> None:
+    """Refuse what `take_inventory` could not read, before hours are spent on something else.
+
+    Raises:
+        DatasetError: There is no such source.
+    """
+    if (source / DATASET_FILE).is_file():
+        PreparedDataset.open(source)
+    else:
+        list_sources(source)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class _Plan:
+    """What is to be read, and how."""
+
+    root: Path
+    tasks: list[_Task]
+    rejected: list[InventoryItem]
+    header: dict[str, Any]
+    is_dataset: bool
+
+
+def _plan(source: Path, config: PrepareConfig) -> _Plan:
+    if (source / DATASET_FILE).is_file():
+        dataset = PreparedDataset.open(source)
+        return _Plan(
+            root=dataset.folder,
+            tasks=_clip_tasks(dataset),
+            rejected=_rejected(source),
+            header=_header(dataset.config),
+            is_dataset=True,
+        )
+    listing = list_sources(source)
+    skipped = [
+        InventoryItem(key=row.file, file=row.file, reason=row.reason, message=row.message)
+        for row in listing.skipped
+    ]
+    return _Plan(
+        root=listing.root,
+        tasks=[_file_task(listing.root, file, config) for file in listing.files],
+        rejected=skipped,
+        header=_header(config),
+        is_dataset=False,
+    )
+
+
+def _header(config: PrepareConfig) -> dict[str, Any]:
+    return {"facts_version": FACTS_VERSION, "config": config.model_dump(mode="json")}
+
+
+def _read_known(facts: Path, header: dict[str, Any]) -> dict[str, InventoryItem]:
+    """What was read before in the same way."""
+    if not facts.is_file():
+        return {}
+    # A kill cuts between bytes, also of one letter: the line then counts as cut off.
+    lines = facts.read_text(encoding="utf-8", errors="replace").split("\n")
+    if _parsed(lines[0]) != header:
+        return {}
+    items = (_item(line) for line in lines[1:])
+    return {item.key: item for item in items if item is not None}
+
+
+def _parsed(line: str) -> dict[str, Any] | None:
+    """A line's object; None for one that a kill cut off."""
+    try:
+        content = parse_json(line)
+    except ValueError:
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _item(line: str) -> InventoryItem | None:
+    """What a line says; None for one that is cut off or damaged: its file is read again."""
+    content = _parsed(line)
+    try:
+        return None if content is None else InventoryItem.from_json(content)
+    except (KeyError, TypeError, ValueError, AttributeError, zlib.error):
+        return None
+
+
+def _begin(facts: Path, header: dict[str, Any], known: dict[str, InventoryItem]) -> None:
+    """Write what is known anew: without lines cut off, or of another configuration."""
+    lines = [header, *(item.to_json() for item in known.values())]
+    write_text(facts, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+
+
+def _file_task(root: Path, source: SourceFile, config: PrepareConfig) -> _Task:
+    path = root / source.path
+    changed = path.stat().st_mtime_ns if path.is_file() else 0
+    key = f"{path}\t{source.num_bytes}\t{changed}\t{source.id}"
+    return _Task(keys=(key,), root=root, config=config, source=source)
+
+
+def _clip_tasks(dataset: PreparedDataset) -> list[_Task]:
+    known_by = zip(dataset.clip_ids, dataset.content_hashes, dataset.labels, strict=True)
+    keys = ["\t".join((clip, content, *labels)) for clip, content, labels in known_by]
+    return [
+        _Task(
+            keys=tuple(keys[first : first + _CLIPS_AT_ONCE]),
+            root=dataset.folder,
+            config=dataset.config,
+            indices=tuple(range(first, min(first + _CLIPS_AT_ONCE, len(keys)))),
+        )
+        for first in range(0, len(keys), _CLIPS_AT_ONCE)
+    ]
+
+
+def _rejected(folder: Path) -> list[InventoryItem]:
+    rows = read_table(folder / REJECTED_FILE, REJECTED_SCHEMA).to_pylist()
+    return [
+        InventoryItem(key=row["file"], file=row["file"], reason=row["reason"], message=row["message"])
+        for row in rows
+        if row["reason"] != PASSED_OVER
+    ]
+
+
+def _work(task: _Task) -> list[InventoryItem]:
+    if task.source is not None:
+        return [read_item(task.root, task.source, task.config, key=task.keys[0])]
+    with PreparedDataset.open(task.root) as dataset:
+        return [
+            prepared_item(dataset, index, key=key) for index, key in zip(task.indices, task.keys, strict=True)
+        ]
+
+
+def _results(tasks: Sequence[_Task], *, num_workers: int) -> Iterator[list[InventoryItem]]:
+    if num_workers == 0 or not tasks:
+        with single_threaded():
+            yield from map(_work, tasks)
+        return
+    try:
+        yield from run_in_workers(_work, tasks, num_workers=num_workers)
+    except BrokenProcessPool as error:
+        raise DatasetError(
+            "A worker process died, for lack of memory or by a fault in a decoder. What was read is kept: "
+            "run again to go on, with --num-workers 1 to find the file."
+        ) from error

@@ -1,0 +1,150 @@
+"""Whole clips with random changes, for training a classifier on frames and sounds.
+
+T frames, H W pixels, C channels, N spectrogram frames of a clip, M mel bins, L of a segment.
+"""
+
+import torch
+from torch import Tensor
+
+from cavmae_sync import paper
+from cavmae_sync.data.draws import Draw, Purpose, random_words
+from cavmae_sync.data.loading.batch import Batch
+from cavmae_sync.data.loading.datasets import ClipDataset
+from cavmae_sync.data.loading.mixtures import Mixing, Mixture
+from cavmae_sync.data.storage.prepared_dataset import PreparedDataset
+from cavmae_sync.inputs import InputConfig, log_mel, normalize_frames, resize_and_crop
+from cavmae_sync.inputs.alignment import finish_segment, segment_span
+from cavmae_sync.inputs.augment import AugmentConfig
+from cavmae_sync.inputs.augment_frames import random_flip, random_resized_crop
+from cavmae_sync.inputs.augment_segments import (
+    add_noise,
+    mask_bins,
+    mask_time,
+    random_center_offset,
+    roll_time,
+)
+from cavmae_sync.inputs.mixup import mix_frames, mix_waveforms
+
+
+class AugmentedClipDataset(ClipDataset):
+    """All pairs of a clip, changed at random as one: a mask hides the same stretch of sound in each segment.
+
+    What is done follows from (seed, epoch, clip, occurrence) alone, not from workers. Sound is changed as
+    the spectrogram of the whole clip, before segments are cut from it, and waveforms are mixed, as in
+    CAV-MAE. `mixing` says the same mixtures to whoever makes targets.
+
+    Args:
+        clips: The prepared clips.
+        inputs: Sizes, alignment and normalisation.
+        seed: Seed of the run.
+        augment: What is switched on.
+
+    Raises:
+        ConfigError: The stored frames are smaller than the model wants.
+    """
+
+    def __init__(
+        self, clips: PreparedDataset, *, inputs: InputConfig, seed: int, augment: AugmentConfig
+    ) -> None:
+        super().__init__(clips, inputs=inputs)
+        self.seed = seed
+        self.augment = augment
+        self.mixing = Mixing(seed=seed, num_clips=len(clips), probability=augment.mixup_probability)
+
+    def __getitem__(self, index: int | Draw) -> Batch:
+        """All pairs of a clip; a plain row counts as drawn in epoch 0."""
+        draw = index if isinstance(index, Draw) else Draw(0, index)
+        if self.augment == AugmentConfig():
+            return super().__getitem__(draw.clip)
+        word = int(random_words(self.seed, Purpose.AUGMENT, draw)[0])
+        generator = torch.Generator().manual_seed(word >> 1)
+        mixture = self.mixing.of(draw)
+        log_mel_NM = self._changed_sound(self._sound(draw.clip, mixture), generator)
+        return self.pairs(
+            draw.clip,
+            frames_TCHW=self._frames(draw.clip, mixture, generator),
+            segments_TLM=self._segments(log_mel_NM, generator),
+        )
+
+    def _sound(self, clip: int, mixture: Mixture | None) -> Tensor:
+        if mixture is None:
+            length = self.clips.num_spectrogram_frames(clip)
+            return torch.from_numpy(self.clips.read_log_mel_rows(clip, start=0, stop=length)).float()
+        first_S, second_S = (
+            torch.from_numpy(self.clips.read_waveform(row)) for row in (clip, mixture.partner)
+        )
+        return log_mel(mix_waveforms(first_S, second_S, weight=mixture.weight))
+
+    def _changed_sound(self, log_mel_NM: Tensor, generator: torch.Generator) -> Tensor:
+        """In the order of CAV-MAE: padding, masks, noise, rotation. Masked values are what padding is."""
+        config = self.augment
+        if self.inputs.align_length == "padded":
+            log_mel_NM = _padded(
+                log_mel_NM
+            )  # noise falls on padding too, and padding is rotated with the rest
+        if config.frequency_mask_bins:
+            log_mel_NM = mask_bins(
+                log_mel_NM,
+                max_bins=config.frequency_mask_bins,
+                value=paper.SPECTROGRAM_PADDING,
+                generator=generator,
+            )
+        if config.time_mask_length:
+            log_mel_NM = mask_time(
+                log_mel_NM,
+                max_length=min(config.time_mask_length, len(log_mel_NM)),  # shorter clips, shorter masks
+                value=paper.SPECTROGRAM_PADDING,
+                generator=generator,
+            )
+        if config.noise_amplitude:  # given for normalised segments
+            amplitude = config.noise_amplitude * self.inputs.spectrogram_std
+            log_mel_NM = add_noise(log_mel_NM, amplitude=amplitude, generator=generator)
+        return roll_time(log_mel_NM, generator=generator) if config.rolls_time else log_mel_NM
+
+    def _segments(self, log_mel_NM: Tensor, generator: torch.Generator) -> Tensor:
+        """As `cut_segments`, all windows moved alike."""
+        offset = random_center_offset(self.augment.center_jitter, generator=generator)
+        num_frames, length = self.clips.num_frames, len(log_mel_NM)
+        spans = [
+            segment_span(
+                frame,
+                num_spectrogram_frames=length,
+                num_frames=num_frames,
+                config=self.inputs,
+                center_offset=offset,
+            ).clipped(length)
+            for frame in range(num_frames)
+        ]
+        return torch.stack(
+            [finish_segment(log_mel_NM[span.start : span.stop], config=self.inputs) for span in spans]
+        )
+
+    def _frames(self, clip: int, mixture: Mixture | None, generator: torch.Generator) -> Tensor:
+        frames_TCHW = self._changed_frames(self.read_frames(clip), generator)
+        if mixture is None:
+            return frames_TCHW
+        other_TCHW = self._changed_frames(self.read_frames(mixture.partner), generator)
+        return mix_frames(frames_TCHW, other_TCHW, weight=mixture.weight)
+
+    def _changed_frames(self, frames_THWC: Tensor, generator: torch.Generator) -> Tensor:
+        """Crops differ from frame to frame; all frames of a clip are mirrored, or none."""
+        config, pixels = self.augment, self.inputs.frame_pixels
+        if config.flip_probability:
+            # Mirroring the rows of all frames at once is mirroring one tall picture.
+            tall_HWC = frames_THWC.flatten(0, 1)
+            tall_HWC = random_flip(tall_HWC, probability=config.flip_probability, generator=generator)
+            frames_THWC = tall_HWC.unflatten(0, frames_THWC.shape[:2])
+        if config.crops_frames:
+            frames_THWC = torch.stack(
+                [random_resized_crop(frame, pixels=pixels, generator=generator) for frame in frames_THWC]
+            )
+        return normalize_frames(resize_and_crop(frames_THWC, pixels=pixels))
+
+
+def _padded(log_mel_NM: Tensor) -> Tensor:
+    """The spectrogram at the length over which frames are spread."""
+    padded_NM = log_mel_NM.new_full(
+        (paper.SPECTROGRAM_LENGTH, log_mel_NM.shape[1]), paper.SPECTROGRAM_PADDING
+    )
+    padded_NM[: len(log_mel_NM)] = log_mel_NM[: paper.SPECTROGRAM_LENGTH]
+    return padded_NM

@@ -1,0 +1,223 @@
+"""Prepared clips as items: one pair of frame and segment, or all pairs of a clip.
+
+There is no `try` here: what could not be read was rejected in preparation, and what fails now stops the run.
+
+Shapes: P (clip, frame) pairs, C channels, H W pixels, L spectrogram frames per segment, M mel bins.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from cavmae_sync.data.draws import Draw, Purpose, first_random_words, random_words
+from cavmae_sync.data.loading.batch import Batch
+from cavmae_sync.data.storage.prepared_dataset import PreparedDataset
+from cavmae_sync.errors import ConfigError
+from cavmae_sync.inputs import InputConfig, Span, cut_segments, normalize_frames, resize_and_crop
+from cavmae_sync.inputs.alignment import finish_segments, segment_span
+from cavmae_sync.inputs.augment import AugmentConfig, augment
+from cavmae_sync.inputs.augment_segments import random_center_offset
+
+
+class PairDataset(Dataset[Batch]):
+    """One frame of a clip and its segment, as a batch of one pair.
+
+    With `frame="random"` the frame (and every augmentation) follows from (seed, epoch, clip) alone, so it is
+    the same for any number of workers and after resuming. With "middle" it is frame T // 2, and nothing is
+    random.
+
+    Args:
+        clips: The prepared clips.
+        inputs: Sizes, alignment and normalisation.
+        frame: Which frame of the clip.
+        seed: Seed of the run.
+        augment: Random changes in training; None makes none.
+
+    Raises:
+        ConfigError: The stored frames are smaller than the model wants, or the augmentation does not fit.
+    """
+
+    def __init__(
+        self,
+        clips: PreparedDataset,
+        *,
+        inputs: InputConfig,
+        frame: Literal["random", "middle"] = "random",
+        seed: int = 0,
+        augment: AugmentConfig | None = None,
+    ) -> None:
+        _check_pixels(clips, inputs)
+        _check_augment(augment, frame)
+        self.clips = clips
+        self.inputs = inputs
+        self.frame = frame
+        self.seed = seed
+        self.augment = augment
+
+    def __len__(self) -> int:
+        """Number of clips."""
+        return len(self.clips)
+
+    def __getitem__(self, index: int | Draw) -> Batch:
+        """One pair of a clip.
+
+        Args:
+            index: What the sampler drew; a plain row counts as drawn in epoch 0.
+        """
+        return self.__getitems__([index])
+
+    def __getitems__(self, indices: Sequence[int | Draw]) -> Batch:
+        """The pairs of several clips as one batch, made together; loaders call this."""
+        draws = [index if isinstance(index, Draw) else Draw(0, index) for index in indices]
+        frames = self._frames_of(draws)
+        generators = [self._generator_of(draw) for draw in draws]
+        stored = [
+            self._read_rows(draw.clip, self._span_of(draw.clip, frame, generator))
+            for draw, frame, generator in zip(draws, frames, generators, strict=True)
+        ]
+        segments_PLM = finish_segments(stored, config=self.inputs)
+        clips = [draw.clip for draw in draws]
+        frames_PHWC = self.clips.read_frames(list(zip(clips, frames, strict=True)))
+        if self.augment is not None:
+            segments_PLM, frames_PHWC = self._augmented(segments_PLM, frames_PHWC, generators)
+        return _batch(
+            self.clips,
+            clips,
+            frames_PCHW=_finish_frames(frames_PHWC, self.inputs),
+            segments_PLM=segments_PLM,
+            frames=frames,
+        )
+
+    def _read_rows(self, clip: int, span: Span) -> Tensor:
+        rows = span.clipped(self.clips.num_spectrogram_frames(clip))
+        return torch.from_numpy(self.clips.read_log_mel_rows(clip, start=rows.start, stop=rows.stop))
+
+    def _augmented(
+        self, segments_PLM: Tensor, frames_PHWC: Tensor, generators: Sequence[torch.Generator | None]
+    ) -> tuple[Tensor, Tensor]:
+        changed = [
+            augment(segment_LM, frame_HWC, config=self.augment, inputs=self.inputs, generator=generator)
+            for segment_LM, frame_HWC, generator in zip(segments_PLM, frames_PHWC, generators, strict=True)
+            if self.augment is not None and generator is not None
+        ]
+        segments = torch.stack([pair.segment_LM for pair in changed])
+        return segments, torch.stack([pair.frame_HWC for pair in changed])
+
+    def _frames_of(self, draws: Sequence[Draw]) -> list[int]:
+        if self.frame == "middle":
+            return [self.clips.num_frames // 2] * len(draws)
+        words = first_random_words(self.seed, Purpose.FRAME, draws)
+        return (words % np.uint64(self.clips.num_frames)).tolist()
+
+    def _generator_of(self, draw: Draw) -> torch.Generator | None:
+        if self.augment is None:
+            return None
+        word = int(random_words(self.seed, Purpose.AUGMENT, draw)[0])
+        return torch.Generator().manual_seed(word >> 1)
+
+    def _span_of(self, clip: int, frame: int, generator: torch.Generator | None) -> Span:
+        offset = 0
+        if self.augment is not None and self.augment.center_jitter and generator is not None:
+            offset = random_center_offset(self.augment.center_jitter, generator=generator)
+        return segment_span(
+            frame,
+            num_spectrogram_frames=self.clips.num_spectrogram_frames(clip),
+            num_frames=self.clips.num_frames,
+            config=self.inputs,
+            center_offset=offset,
+        )
+
+
+class ClipDataset(Dataset[Batch]):
+    """All frames of a clip in order, each with its segment, as a batch of T pairs.
+
+    Args:
+        clips: The prepared clips.
+        inputs: Sizes, alignment and normalisation.
+
+    Raises:
+        ConfigError: The stored frames are smaller than the model wants.
+    """
+
+    def __init__(self, clips: PreparedDataset, *, inputs: InputConfig) -> None:
+        _check_pixels(clips, inputs)
+        self.clips = clips
+        self.inputs = inputs
+
+    def __len__(self) -> int:
+        """Number of clips."""
+        return len(self.clips)
+
+    def __getitem__(self, index: int) -> Batch:
+        """All pairs of a clip."""
+        num_frames, length = self.clips.num_frames, self.clips.num_spectrogram_frames(index)
+        log_mel_NM = torch.from_numpy(self.clips.read_log_mel_rows(index, start=0, stop=length))
+        segments_TLM = cut_segments(
+            log_mel_NM, frame_indices=range(num_frames), num_frames=num_frames, config=self.inputs
+        )
+        frames_TCHW = _finish_frames(self.read_frames(index), self.inputs)
+        return self.pairs(index, frames_TCHW=frames_TCHW, segments_TLM=segments_TLM)
+
+    def read_frames(self, index: int) -> Tensor:
+        """All frames of a clip as they are stored, uint8 `[T, H, W, C]`."""
+        return self.clips.read_frames([(index, frame) for frame in range(self.clips.num_frames)])
+
+    def pairs(self, index: int, *, frames_TCHW: Tensor, segments_TLM: Tensor) -> Batch:
+        """All pairs of a clip, from its frames and segments made ready for the model."""
+        return _batch(
+            self.clips,
+            [index],
+            frames_PCHW=frames_TCHW,
+            segments_PLM=segments_TLM,
+            frames=list(range(self.clips.num_frames)),
+        )
+
+
+def _batch(
+    clips: PreparedDataset,
+    rows: list[int],
+    *,
+    frames_PCHW: Tensor,
+    segments_PLM: Tensor,
+    frames: list[int],
+) -> Batch:
+    """A batch of some clips with equally many pairs each."""
+    clip_ids, labels = clips.ids_and_labels(rows)
+    return Batch(
+        frames_PCHW=frames_PCHW,
+        segments_PLM=segments_PLM,
+        clip_index_P=torch.arange(len(rows)).repeat_interleave(len(frames) // len(rows)),
+        frame_index_P=torch.tensor(frames),
+        row_B=torch.tensor(rows),
+        clip_ids=clip_ids,
+        labels=labels,
+    )
+
+
+def _finish_frames(frames_THWC: Tensor, inputs: InputConfig) -> Tensor:
+    return normalize_frames(resize_and_crop(frames_THWC, pixels=inputs.frame_pixels))
+
+
+def _check_pixels(clips: PreparedDataset, inputs: InputConfig) -> None:
+    stored = clips.config.frame_pixels
+    if stored < inputs.frame_pixels:
+        raise ConfigError(
+            f"{clips.folder} stores frames of {stored} pixels, fewer than "
+            f"inputs.frame_pixels={inputs.frame_pixels}. Prepare it again with more, or ask for fewer."
+        )
+
+
+def _check_augment(augment: AugmentConfig | None, frame: str) -> None:
+    if augment is None:
+        return
+    if augment.mixup_probability:
+        raise ConfigError(
+            f"augment.mixup_probability={augment.mixup_probability}: PairDataset gives one clip at a time "
+            "and does not mix. Set it to 0."
+        )
+    if frame != "random" and augment != AugmentConfig():
+        raise ConfigError('augment changes pairs at random, but frame="middle" is for validation. Drop one.')

@@ -1,0 +1,43 @@
+"""Some of the clips kept aside, the same ones every time, and never two clips of one file on both sides."""
+
+import hashlib
+from dataclasses import dataclass
+
+from cavmae_sync.data.loading.targets import LabelledClips
+from cavmae_sync.errors import DatasetError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FileSplit:
+    """Rows of a dataset in two parts, each ascending and not empty."""
+
+    kept: tuple[int, ...]
+    held_out: tuple[int, ...]
+
+
+def split_by_file(clips: LabelledClips, *, fraction: float, seed: int) -> FileSplit:
+    """Hold out the clips of about a fraction of the files.
+
+    Which ones follows from the seed and the content of each file alone, so that clips cut from one file,
+    or from copies of it, stay together, and other clips in the list change nothing.
+
+    Args:
+        clips: Clips.
+        fraction: Share of files to hold out, between 0 and 1.
+        seed: Another seed, other files.
+
+    Raises:
+        DatasetError: One part would be empty.
+    """
+    held_out: list[int] = []
+    kept: list[int] = []
+    for row, content_hash in enumerate(clips.content_hashes):
+        word = hashlib.blake2b(f"{seed} {content_hash}".encode(), digest_size=8).digest()
+        (held_out if int.from_bytes(word) < fraction * 2**64 else kept).append(row)
+    if not (kept and held_out):
+        raise DatasetError(
+            f"{clips.folder} has {len(clips)} clips, too few to hold out a share of {fraction} of its files. "
+            "Prepare more, change the share, or choose the learning rate yourself: learning_rates=none "
+            "optim.learning_rate=1e-3."
+        )
+    return FileSplit(kept=tuple(kept), held_out=tuple(held_out))
