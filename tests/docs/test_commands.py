@@ -1,6 +1,7 @@
 """Every command in the documentation, and every example of --help, is one that the program understands."""
 
 import inspect
+import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,6 +47,8 @@ def every_command(group: App, names: tuple[str, ...] = ()) -> Iterator[tuple[str
 
 
 EXAMPLES = dict(every_command(app))
+#: Options of every command, of ruff and of the benchmarks, which pages name too.
+OF_OTHERS = {"--help", "--check", "--quick", "--threads", "--write-docs"}
 
 
 def complaint(words: list[str]) -> str | None:
@@ -62,6 +65,21 @@ def test_every_command_of_the_pages_can_be_typed_as_it_stands():
     assert len(CASES) > 20
     found = [(page.name, " ".join(words), complaint(words)) for page, words in CASES]
     assert [case for case in found if case[2] is not None] == []
+
+
+def test_every_option_that_a_sentence_names_exists():
+    known = {
+        name
+        for command in EXAMPLES.values()
+        for each in command.assemble_argument_collection()
+        for name in each.names
+    }
+    named = {
+        (page.name, option)
+        for page in PAGES
+        for option in re.findall(r"`(?:[\w ]*\s)?(--[a-z][\w-]*)", page.read_text("utf-8"))
+    }
+    assert [(page, option) for page, option in sorted(named) if option not in known | OF_OTHERS] == []
 
 
 def test_every_help_has_an_example_that_works_as_pasted():
