@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from cavmae_sync.cli.progress import show_progress
-
 COMMANDS = (
     ["demo"],
     ["stage"],
@@ -195,10 +193,3 @@ def test_a_plan_leaves_no_trace(cli, tmp_path: Path):
     assert not out.exists()
     shown = cli("reproduce", "table7", "--show", "--seeds", "0", "--out", out, "--json")
     assert (shown.code, json.loads(shown.out)["is_complete"]) == (0, False), shown.err
-
-
-def test_progress_in_a_log_says_once_that_it_is_done(capsys: pytest.CaptureFixture[str]):
-    with show_progress("clips") as advance:
-        for done, total in ((0, 0), (0, 0), (1, 2), (2, 2), (2, 2)):
-            advance(done, total)
-    assert capsys.readouterr().err.splitlines() == ["clips: 0/0, 0 s", "clips: 2/2, 0 s"]

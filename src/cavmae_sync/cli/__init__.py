@@ -15,33 +15,34 @@ from typing import Final
 from cyclopts import App, CycloptsError
 from pydantic import ValidationError
 
-from cavmae_sync.cli.agreement import agreement
-from cavmae_sync.cli.audit import audit
-from cavmae_sync.cli.classify import classify
-from cavmae_sync.cli.convert import convert
-from cavmae_sync.cli.demo import demo
-from cavmae_sync.cli.doctor import doctor
-from cavmae_sync.cli.embed import embed
-from cavmae_sync.cli.evaluate_agreement import agreement as evaluate_agreement
-from cavmae_sync.cli.evaluate_localize import localize as evaluate_localize
-from cavmae_sync.cli.evaluate_retrieval import retrieval
-from cavmae_sync.cli.evaluate_segment import segment as evaluate_segment
-from cavmae_sync.cli.export import export
+from cavmae_sync.cli.commands.agreement import agreement
+from cavmae_sync.cli.commands.audit import audit
+from cavmae_sync.cli.commands.classify import classify
+from cavmae_sync.cli.commands.convert import convert
+from cavmae_sync.cli.commands.demo import demo
+from cavmae_sync.cli.commands.doctor import doctor
+from cavmae_sync.cli.commands.embed import embed
+from cavmae_sync.cli.commands.evaluate.agreement import agreement as evaluate_agreement
+from cavmae_sync.cli.commands.evaluate.localize import localize as evaluate_localize
+from cavmae_sync.cli.commands.evaluate.retrieval import retrieval
+from cavmae_sync.cli.commands.evaluate.segment import segment as evaluate_segment
+from cavmae_sync.cli.commands.export import export
+from cavmae_sync.cli.commands.import_cavmae import import_cavmae
+from cavmae_sync.cli.commands.list import list_clips
+from cavmae_sync.cli.commands.localize import localize
+from cavmae_sync.cli.commands.prepare import prepare
+from cavmae_sync.cli.commands.pretrain import pretrain
+from cavmae_sync.cli.commands.probe import probe
+from cavmae_sync.cli.commands.push import push
+from cavmae_sync.cli.commands.reconstruct import reconstruct
+from cavmae_sync.cli.commands.reproduce import reproduce
+from cavmae_sync.cli.commands.segment import segment
+from cavmae_sync.cli.commands.speed import speed
+from cavmae_sync.cli.commands.stage import stage
+from cavmae_sync.cli.commands.submit import submit
 from cavmae_sync.cli.hints import hint_at_dashes
 from cavmae_sync.cli.interrupt import stops_are_interrupts
-from cavmae_sync.cli.list_clips import list_clips
-from cavmae_sync.cli.localize import localize
-from cavmae_sync.cli.prepare import import_cavmae, prepare
-from cavmae_sync.cli.pretrain import pretrain
-from cavmae_sync.cli.probe import probe
-from cavmae_sync.cli.push import push
-from cavmae_sync.cli.reconstruct import reconstruct
 from cavmae_sync.cli.renamed import renamed
-from cavmae_sync.cli.reproduce import reproduce
-from cavmae_sync.cli.segment import segment
-from cavmae_sync.cli.speed import speed
-from cavmae_sync.cli.stage import stage
-from cavmae_sync.cli.submit import submit
 from cavmae_sync.cli.terminal import Terminal, accept_all_letters, readable_warnings
 from cavmae_sync.config import describe_invalid
 from cavmae_sync.errors import CavMaeSyncError, SeveralError

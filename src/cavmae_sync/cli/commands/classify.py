@@ -1,0 +1,168 @@
+"""`cavmae-sync classify`: which classes a trained probe hears and sees in a video, and when."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+from rich.table import Table
+
+from cavmae_sync.choices import Precision
+from cavmae_sync.cli.models import open_embedder
+from cavmae_sync.cli.options import Count, Json
+from cavmae_sync.cli.outputs import check_output
+from cavmae_sync.cli.progress import show_progress
+from cavmae_sync.cli.terminal import Terminal, print_lines
+from cavmae_sync.errors import ConfigError
+
+if TYPE_CHECKING:
+    from cavmae_sync.tasks.classification.classify_video import VideoClasses
+
+_Seconds = Annotated[float, Parameter(validator=Number(gt=0))]
+_Fraction = Annotated[float, Parameter(validator=Number(gt=0, lt=1))]
+
+
+def classify(
+    video: Path,
+    /,
+    *overrides: str,
+    probe: Path,
+    model: Path | None = None,
+    top: Count = 5,
+    window_seconds: _Seconds = 2.0,
+    threshold: _Fraction = 0.3,
+    precision: Precision = "float32",
+    device: str | None = None,
+    figure: Path | None = None,
+    csv: Path | None = None,
+    as_json: Json = False,
+) -> None:
+    """Name what is heard and seen in a video file of any length, with times.
+
+    Prints the surest classes of the whole file and of each ten seconds, as probes are trained, and the times
+    at which a class is present: the ten seconds say what, a short window that slides over them says when.
+
+    Example: cavmae-sync classify party.mp4 --probe my-probe --figure classes.png
+
+    Args:
+        video: Video file with sound.
+        overrides: `key=value` words for what no weight of the model shows.
+        probe: Folder that `cavmae-sync probe` made, or its probe.safetensors.
+        model: Run or weights that the probe was trained on, where they are not where they were then.
+        top: How many of the surest classes to print.
+        window_seconds: Length of the window. Short ones are finer in time and less sure: the probe was
+            trained on all frames of ten seconds.
+        threshold: Least probability of a class that counts as present; a probe for exactly one class per
+            clip takes the surest instead.
+        precision: Precision of matrix products.
+        device: cpu, cuda or mps; the best there is unless given.
+        figure: PNG file for a figure of the classes over time.
+        csv: CSV file for the probabilities of all classes.
+        as_json: Print everything as one JSON object.
+    """
+    from cavmae_sync.atomic import write_text
+    from cavmae_sync.figures.style import save_figure
+    from cavmae_sync.tasks.classification.classify_video import classify_video
+    from cavmae_sync.tasks.classification.figures import classes_over_time_figure
+    from cavmae_sync.tasks.classification.probe import Probe
+
+    check_output(figure, option="--figure", suffix=".png")
+    check_output(csv, option="--csv", suffix=".csv")
+    opened = Probe.load(probe)
+    embedder = open_embedder(
+        _backbone(probe, opened.model_path, model), overrides, device=device, precision=precision
+    )
+    opened.head.to(embedder.device)
+    with show_progress("seconds of video") as advance:
+        found = classify_video(
+            embedder,
+            opened,
+            video,
+            window_seconds=window_seconds,
+            on_progress=lambda done, total: advance(done, total, ""),
+        )
+    if figure is not None:
+        save_figure(classes_over_time_figure(found), figure)
+    if csv is not None:
+        write_text(csv, found.to_csv())
+    if as_json:
+        about = {"video": str(video), "probe": str(probe)}
+        print_lines(json.dumps(about | found.to_dict(threshold=threshold), indent=2, ensure_ascii=False))
+    else:
+        _print(found, video=video, top=top, threshold=threshold)
+
+
+def _backbone(probe: Path, recorded: str | None, given: Path | None) -> Path:
+    """The model: the one given, else the fine-tuned one beside the probe, else where the probe says."""
+    if given is not None:
+        return given
+    beside = (probe if probe.is_dir() else probe.parent) / "weights.safetensors"
+    if beside.is_file():
+        return beside
+    if recorded is None or not Path(recorded).exists():
+        where = "does not say where its model is" if recorded is None else f"names {recorded}, which is gone"
+        raise ConfigError(f"The probe {where}. Give the run or weights it was trained on with --model.")
+    return Path(recorded)
+
+
+def _print(found: "VideoClasses", *, video: Path, top: int, threshold: float) -> None:
+    from cavmae_sync.media.clock import clock
+
+    console = Terminal()
+    start, stop = found.clips.start_seconds_N[0], found.clips.stop_seconds_N[-1]
+    console.print(
+        f"{video.name}, {clock(start, with_tenths=True)} to {clock(stop, with_tenths=True)}",
+        highlight=False,
+    )
+    console.print(_whole_table(found, top=top))
+    if len(found.clips.start_seconds_N) > 1:
+        console.print(_clip_table(found, top=top))
+    console.print(_span_table(found, threshold=threshold))
+
+
+def _whole_table(found: "VideoClasses", *, top: int) -> Table:
+    table = Table(title="surest classes", title_justify="left")
+    table.add_column("class")
+    table.add_column("probability", justify="right")
+    for name, probability in found.top(top):
+        table.add_row(name, f"{probability * 100:.1f} %")
+    return table
+
+
+def _clip_table(found: "VideoClasses", *, top: int) -> Table:
+    from cavmae_sync.media.clock import clock
+
+    table = Table(title="clip by clip", title_justify="left")
+    table.add_column("from", justify="right")
+    table.add_column("to", justify="right")
+    table.add_column("surest classes")
+    times = zip(found.clips.start_seconds_N, found.clips.stop_seconds_N, strict=True)
+    for n, (start, stop) in enumerate(times):
+        names = ", ".join(f"{name} {value * 100:.0f} %" for name, value in found.top_of_clip(n, top))
+        table.add_row(clock(start, with_tenths=True), clock(stop, with_tenths=True), names)
+    return table
+
+
+def _span_table(found: "VideoClasses", *, threshold: float) -> Table:
+    from cavmae_sync.media.clock import clock
+
+    rule = f"at least {threshold * 100:g} %" if found.loss == "bce" else "surest"
+    spans = found.spans(threshold=threshold)
+    table = Table(
+        title=f"when, {rule}",
+        title_justify="left",
+        caption=f"window of {found.window_seconds:g} s" if spans else "no class, at no time",
+        caption_justify="left",
+    )
+    for heading in ("from", "to", "class", "mean", "highest"):
+        table.add_column(heading, justify="left" if heading == "class" else "right")
+    for span in spans:
+        table.add_row(
+            clock(span.start_seconds, with_tenths=True),
+            clock(span.stop_seconds, with_tenths=True),
+            span.name,
+            f"{span.mean_probability * 100:.0f} %",
+            f"{span.peak_probability * 100:.0f} %",
+        )
+    return table

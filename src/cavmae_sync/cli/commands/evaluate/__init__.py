@@ -1,0 +1,1 @@
+"""The commands behind `cavmae-sync evaluate`: each measures what the command of its name shows."""

@@ -1,0 +1,134 @@
+"""`cavmae-sync pretrain`: a dataset to a model."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from cavmae_sync.cli.interrupt import stop_on_signal
+from cavmae_sync.cli.options import Json
+from cavmae_sync.cli.progress import Advance, show_progress
+from cavmae_sync.cli.terminal import Terminal, print_lines
+from cavmae_sync.errors import ConfigError
+
+#: Less waiting than this part of the time is not worth a word.
+_WORTH_SAYING = 0.05
+
+if TYPE_CHECKING:
+    from cavmae_sync.recipes import RunResult
+    from cavmae_sync.training import Callbacks, StepReport
+
+
+def pretrain(
+    recipe: str | None = None,
+    /,
+    *overrides: str,
+    data: Path | None = None,
+    out: Path | None = None,
+    validation: Path | None = None,
+    init: Path | None = None,
+    resume: Path | None = None,
+    device: str | None = None,
+    show_config: Annotated[bool, Parameter(negative="")] = False,
+    as_json: Json = False,
+) -> None:
+    """Pretrain a model on a prepared dataset.
+
+    Ctrl-C saves and stops; --resume RUN goes on from there. Works under torchrun. OUT gets config.json,
+    metrics.jsonl, tensorboard/, checkpoints/ and weights.safetensors.
+
+    Recipes: sync_base (published) and its ablations sync_base_mask_60, _mask_90, _multi_mask,
+    _no_registers, _registers_4, _registers_16, _no_global_token, _1s to _10s; cavmae_base,
+    cavmae_scale_plus, cavmae_scale_plus_plus, cavmae_scale_plus_plus_plus; debug. stage_NAME is the small
+    twin of each, for generated clips of 160 pixels on two cores.
+
+    Example: cavmae-sync pretrain debug --data my-dataset --out my-run loop.num_steps=50
+
+    Args:
+        recipe: Name of a complete configuration, or the config.json of a run, which repeats it.
+        overrides: `key.path=value` words, for example `model.registers=4`.
+        data: Prepared dataset to learn from.
+        out: Folder of the run.
+        validation: Prepared dataset held out, for losses and retrieval during training.
+        init: Weights to start from: .safetensors of ours, .pth of the authors or of an MAE ViT, or their name
+            on a hub.
+        resume: Folder of a run to go on with; its configuration is used.
+        device: cpu, cuda or mps; the best there is unless given.
+        show_config: Print the complete configuration and stop.
+        as_json: Print the result as one JSON object.
+    """
+    from cavmae_sync.recipes import continue_pretraining, find_recipe, run_pretraining
+    from cavmae_sync.training import RunFolder
+
+    if resume is not None:
+        if recipe is not None or out is not None or init is not None:
+            raise ConfigError(
+                "--resume RUN uses the run's own configuration, folder and start: leave them out."
+            )
+        if show_config:
+            print_lines(RunFolder.open(resume).config().model_dump_json(indent=2))
+            return
+        with _watched() as callbacks:
+            result = continue_pretraining(
+                resume, data=data, validation=validation, device=device, callbacks=callbacks
+            )
+    else:
+        if recipe is None:
+            raise ConfigError("Name a recipe (cavmae-sync pretrain --help lists them), or --resume RUN.")
+        config = find_recipe(recipe).with_overrides(overrides)
+        if show_config:
+            print_lines(config.model_dump_json(indent=2))
+            return
+        if data is None or out is None:
+            raise ConfigError("A new run needs --data DATASET and --out RUN.")
+        with _watched() as callbacks:
+            result = run_pretraining(
+                config,
+                data=data,
+                out=out,
+                validation=validation,
+                init=init,
+                device=device,
+                callbacks=callbacks,
+            )
+    _print_result(result, as_json=as_json)
+
+
+def _print_result(result: "RunResult", *, as_json: bool) -> None:
+    facts = {"run": str(result.run.path), "steps": result.num_steps, "is_complete": result.is_complete}
+    # Under torchrun every process runs this command, and one of them speaks.
+    is_speaker = os.environ.get("RANK", "0") == "0"
+    if as_json and is_speaker:
+        print_lines(json.dumps(facts | {"weights": str(result.run.weights)}))
+    elif result.is_complete and is_speaker:
+        Terminal().print(f"{result.num_steps} steps; weights in {result.run.weights}", soft_wrap=True)
+    if is_speaker and (shared := result.run.environment().get("validation_clips_also_in_training")):
+        Terminal(stderr=True).print(
+            f"note: {shared} clips of --validation are also clips of --data, so that what validation says of "
+            "them is not held out.",
+            soft_wrap=True,
+        )
+    if not result.is_complete:
+        raise KeyboardInterrupt(
+            f"stopped and saved after step {result.num_steps}. Go on with: "
+            f"cavmae-sync pretrain --resume {result.run.path}"
+        )
+
+
+@contextmanager
+def _watched() -> Iterator["Callbacks"]:
+    from cavmae_sync.training import Callbacks
+
+    with stop_on_signal() as should_stop, show_progress("pretraining") as advance:
+        yield Callbacks(on_step=lambda report: _show(advance, report), should_stop=should_stop)
+
+
+def _show(advance: Advance, report: "StepReport") -> None:
+    note = f"loss {report.total_loss:.3f}, {report.clips_per_second:.0f} clips/s"
+    if report.waiting_fraction > _WORTH_SAYING:
+        note += f", {report.waiting_fraction:.0%} of the time waiting for clips (raise loop.num_workers)"
+    advance(report.step, report.num_steps, note)
