@@ -7,26 +7,30 @@ examples as prose.
 
 import pkgutil
 import re
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, Literal, get_args, get_origin
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.domains.python import PyObject
 
 import cavmae_sync
+from cavmae_sync import errors
 from cavmae_sync.cli import app as program
 from cavmae_sync.config import Config
 
 _FIELDS = re.compile(r"^<!-- fields: ([\w.]+)\.(\w+) -->$", flags=re.MULTILINE)
-_ROOMS_PAGE = "reference/rooms"
 
 
 def setup(sphinx: Sphinx) -> dict[str, bool]:
     """Fill pages while they are read, and let docstrings show their tables as they are."""
+    for field in PyObject.doc_field_types:
+        if field.name == "variable":
+            field.label = "Attributes"  # as the docstrings call them
     sphinx.connect("source-read", _fill)
     sphinx.connect("autodoc-process-docstring", _keep_drawings)
     sphinx.connect("doctree-read", _mend_dashes)
-    sphinx.connect("autodoc-skip-member", lambda *event: _skip_public(sphinx, *event))
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -37,12 +41,6 @@ def _fill(_sphinx: Sphinx, _page: str, source: list[str]) -> None:
     if "<!-- rooms -->" in text:
         text = text.replace("<!-- rooms -->", rooms_text())
     source[0] = _FIELDS.sub(lambda found: fields_text(getattr(import_module(found[1]), found[2])), text)
-
-
-def _skip_public(sphinx: Sphinx, *event: Any) -> bool | None:
-    """Names of the public API are documented on their own page, not once more in their room."""
-    name, skips = event[2], event[4]
-    return True if sphinx.env.docname == _ROOMS_PAGE and name in cavmae_sync.__all__ else skips
 
 
 def _keep_drawings(*event: Any) -> None:
@@ -68,13 +66,26 @@ def _mend_dashes(_sphinx: Sphinx, document: nodes.document) -> None:
 
 
 def rooms_text() -> str:
-    """The exported names of every folder of the package that exports any."""
+    """The exported names of every folder of the package, each name once; public ones have their own page."""
     found = [each.name for each in pkgutil.walk_packages(cavmae_sync.__path__, "cavmae_sync.") if each.ispkg]
-    rooms = ["cavmae_sync.errors", *(name for name in found if hasattr(import_module(name), "__all__"))]
-    return "\n".join(
-        f"## {name}\n\n```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n   :imported-members:\n```\n"
-        for name in rooms
-    )
+    seen = [getattr(cavmae_sync, name) for name in cavmae_sync.__all__]
+    sections = []
+    for room in ["cavmae_sync.errors", *found]:
+        module = import_module(room)
+        names = getattr(module, "__all__", vars(module) if module is errors else ())
+        values = {name: getattr(module, name) for name in names}
+        known = [name for name, value in values.items() if any(value is each for each in seen)]
+        seen += [value for value in values.values() if callable(value)]
+        if names:
+            sections.append(_room(room, excluded=known))
+    return "\n".join(sections)
+
+
+def _room(name: str, *, excluded: Sequence[str]) -> str:
+    options = ["members:", "imported-members:"]
+    options += [f"exclude-members: {', '.join(excluded)}"] if excluded else []
+    rows = "\n".join(f"   :{option}" for option in options)
+    return f"## {name}\n\n```{{eval-rst}}\n.. automodule:: {name}\n{rows}\n```\n"
 
 
 def commands_text() -> str:
