@@ -25,22 +25,25 @@ PLAN: dict[str, Any] = {
         ({"labels_sha256": None}, "labels were given then and are not now: give the same --labels again"),
         (
             {"labels_sha256": "d"},
-            "the labels are others: give --labels, --split and --classes as then",
+            "the labels are different: give --labels, --split and --classes as then",
         ),
         (
             {"sources_sha256": "d", "num_files": 8, "num_units": 8},
-            "the files are others (7 then, 8 now): added, removed, renamed or changed in size since",
+            "the list of files has changed (7 then, 8 now): files were added, removed, renamed or changed in size",
         ),
         (
             {"sources_sha256": "d"},
-            "the files are others (7, as many as then): added, removed, renamed or changed in size since",
+            "the list of files has changed (7, as many as then): files were added, removed, renamed or changed in size",
         ),
         (
             {"read": "read_cavmae_entry", "sources_sha256": "d", "num_files": 8},
             "it was begun by prepare, not by import-cavmae",
         ),
         ({"schema_version": 4}, "another version of cavmae-sync began it (format 3, now 4)"),
-        ({"weights": "d" * 64}, "the weights are others (fingerprint cccccccccccc then, dddddddddddd now)"),
+        (
+            {"weights": "d" * 64},
+            "the weights are different (fingerprint cccccccccccc then, dddddddddddd now)",
+        ),
         (
             {"config": {"num_frames": 10, "max_clips_per_file": None}},
             "it was made with num_frames=16, and now num_frames=10 is asked for",

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from cavmae_sync.errors import DatasetError
+from cavmae_sync.work.workers import run_in_workers
+
 LONG = """
 import os, signal, sys, time
 from pathlib import Path
@@ -72,6 +75,17 @@ def test_an_exception_comes_through_and_ends_the_rest(tmp_path: Path) -> None:
         timeout=50,
     )
     assert "ValueError: invalid literal for int() with base 10: 'no'" in done.stderr
+
+
+def die(_item: int) -> None:
+    os._exit(9)
+
+
+def test_a_worker_that_dies_is_an_error_that_names_files() -> None:
+    with pytest.raises(
+        DatasetError, match=r"A worker process died: .* It was reading a\.mp4, b\.mp4, c\.mp4, or"
+    ):
+        list(run_in_workers(die, [1], num_workers=1, suspects=lambda: ["a.mp4", "b.mp4", "c.mp4", "d.mp4"]))
 
 
 def wait_for(condition) -> None:

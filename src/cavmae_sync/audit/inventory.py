@@ -7,8 +7,7 @@ line that a kill cut off does not count.
 import json
 import os
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -25,10 +24,9 @@ from cavmae_sync.data.storage.tables import (
     REJECTED_SCHEMA,
     read_table,
 )
-from cavmae_sync.errors import DatasetError
 from cavmae_sync.untrusted import parse_json
 from cavmae_sync.work.source_file import SourceFile
-from cavmae_sync.work.workers import num_cores, run_in_workers, single_threaded
+from cavmae_sync.work.workers import run_in_workers
 
 #: Rises when facts or fingerprints change their meaning: then everything is read again.
 FACTS_VERSION: Final = 1
@@ -100,7 +98,7 @@ def take_inventory(
         num_all = sum(len(task.keys) for task in plan.tasks)
         num_known = num_all - sum(len(task.keys) for task in waiting)
         with facts.open("a", encoding="utf-8") as file:
-            for items in _results(waiting, num_workers=num_cores() if num_workers is None else num_workers):
+            for items in run_in_workers(_work, waiting, num_workers=num_workers):
                 known.update({item.key: item for item in items})
                 file.writelines(json.dumps(item.to_json(), ensure_ascii=False) + "\n" for item in items)
                 file.flush()
@@ -237,17 +235,3 @@ def _work(task: _Task) -> list[InventoryItem]:
         return [
             prepared_item(dataset, index, key=key) for index, key in zip(task.indices, task.keys, strict=True)
         ]
-
-
-def _results(tasks: Sequence[_Task], *, num_workers: int) -> Iterator[list[InventoryItem]]:
-    if num_workers == 0 or not tasks:
-        with single_threaded():
-            yield from map(_work, tasks)
-        return
-    try:
-        yield from run_in_workers(_work, tasks, num_workers=num_workers)
-    except BrokenProcessPool as error:
-        raise DatasetError(
-            "A worker process died, for lack of memory or by a fault in a decoder. What was read is kept: "
-            "run again to go on, with --num-workers 1 to find the file."
-        ) from error

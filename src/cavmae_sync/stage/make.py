@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -120,16 +119,8 @@ def _make_clip(index: int, *, folder: Path, config: StageConfig, pack: Path | No
 
 
 def _run(make: Callable[[int], int], indices: list[int], num_workers: int) -> Iterator[int]:
-    if num_workers == 1 or len(indices) < 2:
-        yield from map(make, indices)
-        return
-    try:
-        yield from run_in_workers(make, indices, num_workers=num_workers)
-    except BrokenProcessPool as error:
-        raise DatasetError(
-            f"A worker process died while making clips ({error}). Memory may be short: use fewer workers. "
-            f"Finished clips are kept: run the same command again."
-        ) from error
+    is_small = num_workers == 1 or len(indices) < 2
+    return run_in_workers(make, indices, num_workers=0 if is_small else num_workers)
 
 
 def _parts(folder: Path) -> Path:

@@ -1,4 +1,11 @@
-"""Long work in units that can be resumed: one process, many processes, many machines, Ray."""
+"""Long work in units that can be resumed: one process, many processes, many machines, Ray.
+
+units              a list of units becomes records, and the records a result; `run_units`
+workers            worker processes that end with their parent
+on_ray             the same units on a Ray cluster
+plan_differences   why a folder that was begun earlier cannot be continued
+source_file        a file that a unit reads
+"""
 
 from cavmae_sync.work.on_ray import RayCluster
 from cavmae_sync.work.units import Share, ShareProgress

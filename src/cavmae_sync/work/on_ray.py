@@ -1,8 +1,8 @@
 """Units on Ray: the same functions on the same units, so the same bytes, on the machines of a Ray cluster.
 
-Ray is used through Ray Data alone: it streams, holds back what is ahead of its consumer, and does again what
-a lost machine was at. Units may be done twice, so that is safe. Every machine must see the sources and OUT by
-the same paths, and have this package installed.
+Only Ray Data is used: it streams, slows tasks down that are ahead of their consumer, and repeats the tasks of
+a lost machine. Repeating is safe, because a unit may be done twice. Every machine must see the source files
+and OUT under the same paths, and have this package installed.
 """
 
 import logging
@@ -15,14 +15,14 @@ from types import ModuleType
 from typing import Any, Final
 
 from cavmae_sync.errors import CavMaeSyncError, ConfigError, DatasetError
-from cavmae_sync.work.units import UnitResult, UnitT
+from cavmae_sync.work.units import UnitResult, UnitT, unfinished
 from cavmae_sync.work.workers import num_cores, single_threaded
 
-#: Memory for what waits between tasks, when Ray runs on this machine alone.
+#: Memory for rows that wait between tasks, when Ray runs on this machine alone.
 _STORE_BYTES: Final = 512 * 2**20
-#: A task hands on what it has when it has this much, so that pieces stream.
+#: A task passes its rows on when they have this size, so that pieces stream.
 _BLOCK_BYTES: Final = 8 * 2**20
-#: For a cluster to take a connection. Ray itself would try for many minutes.
+#: Time for a cluster to accept a connection. Ray itself would try for many minutes.
 _SECONDS_TO_ANSWER: Final = 10.0
 #: The one column of our rows: a unit, a piece of one, a result, or the error that came in its place.
 COLUMN: Final = "item"
@@ -30,12 +30,12 @@ COLUMN: Final = "item"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RayCluster:
-    """Where Ray runs.
+    """The Ray cluster to work on.
 
     Attributes:
-        address: Of a cluster; None = what the variable RAY_ADDRESS says, or else a Ray of this machine's own
-            that ends with the work.
-        num_cpus: Cores that a Ray of this machine's own may use; None = all.
+        address: Address of a cluster; None = the variable RAY_ADDRESS, or else a Ray on this machine that is
+            started for the work and ends with it.
+        num_cpus: Cores that a Ray started here may use; None = all.
     """
 
     address: str | None = None
@@ -50,28 +50,28 @@ def do_on_ray(
     Args:
         do: Does a unit and leaves its record; a function of a module.
         units: What to do.
-        cluster: Where.
+        cluster: The cluster to use.
 
     Raises:
         ConfigError: The extra ray is missing, or the cluster cannot be reached.
-        DatasetError: A task died; names files it may have been at.
+        DatasetError: A task died; names files that it may have been reading.
     """
     if not units:
         return
     with ray_started(cluster) as ray:
         rows = ray.data.from_items([{COLUMN: unit} for unit in units], override_num_blocks=len(units))
-        yield from results_of(rows.map(_Do(do), num_cpus=1), units)
+        yield from results_of(rows.map(_UnitTask(do), num_cpus=1), units)
 
 
 def results_of(rows: Any, units: Sequence[UnitT]) -> Iterator[Any]:
-    """What a Ray pipeline gives, as it comes; an error that came in the place of a result is raised.
+    """Results of a Ray pipeline as they are ready; an error that came in the place of a result is raised.
 
     Args:
         rows: A Ray dataset of rows with `COLUMN`.
-        units: What it works on, to say where it failed.
+        units: The units it works on, for the message of an error.
 
     Raises:
-        DatasetError: Ray gave up.
+        DatasetError: Ray stopped because a task died.
     """
     from ray.exceptions import RayError
 
@@ -82,15 +82,14 @@ def results_of(rows: Any, units: Sequence[UnitT]) -> Iterator[Any]:
                 raise item
             yield item
     except RayError as error:
-        suspects = ", ".join([unit.first_file for unit in units if not unit.is_done()][:3])
         raise DatasetError(
-            f"Ray gave up: {_last_line(error)} It was at work on a file of the units that begin with "
-            f"{suspects}. Run again to go on, or with --engine local to find the file."
+            f"Ray stopped: {_last_line(error)} It was reading {', '.join(unfinished(units)[:3])}, or a file "
+            "after one of these. Run again to go on, or with --engine local to find the file."
         ) from error
 
 
 def failure(error: Exception, unit: UnitT) -> Exception:
-    """An error as it travels in the place of a result; one that names no file is told the unit's."""
+    """Error to send in the place of a result. One that is not ours names no file: it gets one of the unit."""
     if isinstance(error, CavMaeSyncError | OSError):
         return error
     where = f"at a file of the unit that begins with {unit.first_file}"
@@ -99,9 +98,9 @@ def failure(error: Exception, unit: UnitT) -> Exception:
 
 @contextmanager
 def ray_started(cluster: RayCluster) -> Iterator[ModuleType]:
-    """The library Ray, connected; quiet, without its dashboard and its usage statistics.
+    """The library Ray, connected to a cluster, without its log, its dashboard and its usage statistics.
 
-    A Ray that the caller has started already is used and left running.
+    A Ray that the caller has already started is used and left running.
 
     Raises:
         ConfigError: The extra ray is missing, or the cluster cannot be reached.
@@ -113,7 +112,7 @@ def ray_started(cluster: RayCluster) -> Iterator[ModuleType]:
     except ImportError as error:
         raise ConfigError(
             "--engine ray needs the library Ray: pip install 'cavmae-sync[ray]'. Without it, use "
-            "--engine local, on several machines with --shard-index and --num-shards."
+            "--engine local; on several machines with --shard-index and --num-shards."
         ) from error
     with _quiet("ray", "ray.data"):
         is_ours = not ray.is_initialized()
@@ -131,8 +130,8 @@ def ray_started(cluster: RayCluster) -> Iterator[ModuleType]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Do:
-    """A unit's function, as a Ray task calls it."""
+class _UnitTask:
+    """A function of units in the form that Ray calls: a row in, a row out."""
 
     do: Callable[[Any], UnitResult]
 
@@ -148,7 +147,7 @@ def _connect(ray: ModuleType, cluster: RayCluster) -> None:
     address = cluster.address or os.environ.get("RAY_ADDRESS") or "local"
     own: dict[str, Any] = {}
     if address == "local":
-        # Two at least: one that encodes would leave none for decoding.
+        # At least two: a task that encodes holds one, and decoding would never start.
         own = {"num_cpus": max(2, cluster.num_cpus or num_cores()), "object_store_memory": _STORE_BYTES}
     try:
         _check_answers(address)
@@ -162,16 +161,16 @@ def _connect(ray: ModuleType, cluster: RayCluster) -> None:
     except (OSError, RuntimeError, ValueError) as error:
         raise ConfigError(
             f"Ray at {address!r} cannot be reached: {str(error).rstrip('.')}. Start it with "
-            "`ray start --head`, name another --ray-address, or leave it and RAY_ADDRESS out to "
-            "use this machine."
+            "`ray start --head`, give another --ray-address, or leave out both --ray-address and the "
+            "variable RAY_ADDRESS to use this machine."
         ) from error
 
 
 def _check_answers(address: str) -> None:
-    """Look whether somebody listens at `host:port`; other kinds of address ("auto") are left to Ray.
+    """Check that `host:port` accepts connections; other kinds of address ("auto") are left to Ray.
 
     Raises:
-        OSError: Nobody does.
+        OSError: It does not.
     """
     host, colon, port = address.rpartition(":")
     if colon and port.isdecimal() and "/" not in host:
@@ -180,7 +179,7 @@ def _check_answers(address: str) -> None:
 
 @contextmanager
 def _quiet(*names: str) -> Iterator[None]:
-    """Errors only, of these loggers."""
+    """Only errors from these loggers until the end of the block."""
     loggers = [logging.getLogger(name) for name in names]
     before = [each.level for each in loggers]
     try:

@@ -1,13 +1,13 @@
-"""In which way a command differs from the one that began a folder, in words that say what to do.
+"""Differences between a command and the one that began a folder, in words that say what to do.
 
-A plan is what a later run must agree with to go on (`units.Work`).
+A plan is what a later run must have in common with the first one to go on (`units.Work`).
 """
 
 import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-#: Fields that say the same as another one, less well.
+#: Fields that change with another one, and are not reported beside it.
 _FOLLOWS_FROM: Final[Mapping[str, tuple[str, ...]]] = {
     "sources_sha256": ("num_files", "num_units"),
     "read": ("sources_sha256", "num_files", "num_units"),
@@ -17,18 +17,18 @@ _READERS: Final = {"read_video": "prepare", "read_cavmae_entry": "import-cavmae"
 
 
 def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """A sentence for each thing that is other now; none where the plans are equal.
+    """One sentence for each difference; none where the plans are equal.
 
     Args:
         then: The plan that a folder was begun with.
-        now: That of this command.
+        now: The plan of this command.
     """
-    other = [name for name in now if then.get(name) != now[name]]
-    told = [name for name in other if not any(name in _FOLLOWS_FROM.get(each, ()) for each in other)]
-    return [sentence for name in told for sentence in _of_field(name, then, now)]
+    changed = [name for name in now if then.get(name) != now[name]]
+    reported = [name for name in changed if not any(name in _FOLLOWS_FROM.get(each, ()) for each in changed)]
+    return [sentence for name in reported for sentence in _field_differences(name, then, now)]
 
 
-def _of_field(name: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+def _field_differences(name: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
     if name in _SENTENCES:
         yield _SENTENCES[name](then, now)
     elif isinstance(then.get(name), Mapping) and isinstance(now[name], Mapping):
@@ -51,7 +51,7 @@ def _text(value: object) -> str:
 def _files(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     before, after = then.get("num_files"), now.get("num_files")
     counts = f"{before} then, {after} now" if before != after else f"{after}, as many as then"
-    return f"the files are others ({counts}): added, removed, renamed or changed in size since"
+    return f"the list of files has changed ({counts}): files were added, removed, renamed or changed in size"
 
 
 def _labels(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
@@ -59,7 +59,7 @@ def _labels(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
         return "labels are given now and were not then: leave out --labels"
     if now.get("labels_sha256") is None:
         return "labels were given then and are not now: give the same --labels again"
-    return "the labels are others: give --labels, --split and --classes as then"
+    return "the labels are different: give --labels, --split and --classes as then"
 
 
 def _reader(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
@@ -76,7 +76,7 @@ def _version(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 
 def _weights(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     before, after = (str(plan.get("weights"))[:12] for plan in (then, now))
-    return f"the weights are others (fingerprint {before} then, {after} now)"
+    return f"the weights are different (fingerprint {before} then, {after} now)"
 
 
 _SENTENCES: Final[Mapping[str, Callable[[Mapping[str, Any], Mapping[str, Any]], str]]] = {

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SourceFile:
-    """One file to prepare.
+    """One file to read.
 
     Attributes:
-        path: Path below the root, with `/`.
-        id: Name of its clips: the path without ending; with the ending where two files would share it.
-        num_bytes: Its size when listed; None when it is not there.
+        path: Path below the root folder, with `/` on every system.
+        id: Id of its clips: the path without its ending; with the ending where two files would have one id.
+        num_bytes: Size when the files were listed; None when it was missing then.
     """
 
     path: str

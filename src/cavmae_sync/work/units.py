@@ -5,16 +5,16 @@ OUT/work/NNNNNN.json   record of a unit: the unit is done if and only if it is t
 OUT/FOLDER/...         what units make
 OUT/RECORD             made last, from the records: the work is complete if and only if it is there
 
-Nobody coordinates. Which units a share has follows from its number alone; what a unit writes follows from the
-plan alone, goes by a name of its own until it is whole, and is the same bytes whoever does it. So a unit done
-twice does no harm, no clock is asked for the time, and whoever finds all records there makes the end of it.
-Locks spare double work; the result is right without them. Kill it at any moment and run it again.
+No process coordinates the others. Which units a share has depends on its number alone. What a unit writes
+depends on the plan alone: it has a name of its own until it is complete, and is the same bytes whoever does
+it. So a unit done twice does no harm, clocks do not matter, and the process that finds all records finishes
+the work. Locks only avoid double work; the result is right without them. Kill a process at any moment and run
+it again.
 """
 
 import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Generic, Protocol, TypeVar
@@ -24,18 +24,19 @@ from cavmae_sync.errors import DatasetError
 from cavmae_sync.untrusted import read_object
 from cavmae_sync.work.plan_differences import differences
 from cavmae_sync.work.source_file import SourceFile
-from cavmae_sync.work.workers import num_cores, run_in_workers, single_threaded
+from cavmae_sync.work.workers import run_in_workers
 
 WORK_FOLDER: Final = "work"
 PLAN_FILE: Final = "plan.json"
 _REMEDY: Final = "Choose another folder, or remove this one."
-#: Into how many units files are split, unless units would become larger than `_MOST_FILES`.
+#: Number of units that files are split into, unless units would become larger than `_MOST_FILES`. Small units
+#: keep all workers busy until the end and lose little when a process is killed; each costs a few small files.
 _NUM_UNITS: Final = 64
 _MOST_FILES: Final = 1024
 
 
 class WorkUnit(Protocol):
-    """Files that are worked on together. A value that can be sent to another process."""
+    """Files that are worked on together; a value that can be sent to another process."""
 
     @property
     def num_files(self) -> int:
@@ -44,7 +45,7 @@ class WorkUnit(Protocol):
 
     @property
     def first_file(self) -> str:
-        """Name of the first, for messages."""
+        """Name of the first file, for messages."""
         ...
 
     def is_done(self) -> bool:
@@ -54,7 +55,7 @@ class WorkUnit(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FilesUnit:
-    """Files that are worked on together, for units to begin with.
+    """Base of units that are a part of a list of files.
 
     Attributes:
         index: Number of the unit.
@@ -75,11 +76,11 @@ class FilesUnit:
 
     @property
     def first_file(self) -> str:
-        """Path of the first."""
+        """Path of the first file."""
         return self.files[0].path
 
     def work_file(self, ending: str) -> Path:
-        """A file of the unit's own, there until the whole is done; its record's ending is `json`."""
+        """Path of a file of this unit in OUT/work; the ending of its record is `json`."""
         return unit_file(self.out, self.index, ending)
 
     def is_done(self) -> bool:
@@ -92,7 +93,7 @@ UnitT = TypeVar("UnitT", bound=WorkUnit)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Share:
-    """One process's part of the work, when several machines work on one folder.
+    """Part of the work that one process does, when several machines work on one folder.
 
     Attributes:
         index: Number of this process, 0 <= index < count.
@@ -109,7 +110,7 @@ class Share:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ShareProgress:
-    """How far a share is; files done in earlier runs count.
+    """Progress of a share; files done in earlier runs count.
 
     Attributes:
         num_files: Files of this share.
@@ -126,7 +127,7 @@ class ShareProgress:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UnitResult:
-    """What came of a unit, in numbers."""
+    """Files and clips of a unit that is done, counted."""
 
     num_files: int
     num_clips: int
@@ -135,16 +136,16 @@ class UnitResult:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Work(Generic[UnitT]):
-    """All that is to be done.
+    """All units of a result, and how they become the whole.
 
     Attributes:
-        name: What it is called in messages, "a preparation".
+        name: Name of the work in messages, "a preparation".
         out: Folder of the result, absolute.
         units: All units, of every share, in order.
-        plan: What a later run must agree with to go on; JSON.
+        plan: What a later run must have in common to go on; JSON.
         folder: Name of the folder for what units make.
         record: Name of the file that `finish` writes last: JSON with the plan under "plan".
-        finish: Makes the whole from what units left. Called when all of them are done.
+        finish: Makes the whole from what units wrote. Called when all of them are done.
     """
 
     name: str
@@ -156,11 +157,11 @@ class Work(Generic[UnitT]):
     finish: Callable[[], None]
 
     def are_units_done(self) -> bool:
-        """Whether every unit has its record, or had it: of complete work they are removed."""
+        """Whether every unit is done. Records are removed when the work is complete."""
         if self.has_record():
             return True
-        # Listing makes a network file system look at the folder anew: what another machine put there just
-        # now is not to be missed, or both of two last ones would leave the end to the other.
+        # Listing makes a network file system read the folder again. Otherwise each of the last two machines
+        # could miss the record that the other has just written, and none of them would finish the work.
         list((self.out / WORK_FOLDER).iterdir())
         return all(unit.is_done() for unit in self.units)
 
@@ -169,12 +170,12 @@ class Work(Generic[UnitT]):
         return (self.out / self.record).is_file()
 
 
-#: Does units and gives the result of each as soon as its record is there, in any order.
+#: Does units, and gives the result of each when its record is written, in any order.
 Perform = Callable[[Sequence[UnitT]], Iterator[UnitResult]]
 
 
 def files_per_unit(num_files: int, wanted: int | None = None) -> int:
-    """Into units of how many files to split: what is wanted, or a 64th of all, at least 1 and at most 1024.
+    """Number of files in a unit: `wanted`, or a 64th of all, at least 1 and at most 1024.
 
     >>> files_per_unit(10), files_per_unit(6400), files_per_unit(2_000_000), files_per_unit(6400, 7)
     (1, 100, 1024, 7)
@@ -183,7 +184,7 @@ def files_per_unit(num_files: int, wanted: int | None = None) -> int:
 
 
 def unit_file(out: Path, index: int, ending: str) -> Path:
-    """A unit's own file, there until the work is complete; its record's ending is `json`."""
+    """Path of a file of one unit; the ending of its record is `json`. It is removed when the work is complete."""
     return out / WORK_FOLDER / f"{index:06d}.{ending}"
 
 
@@ -194,29 +195,29 @@ def run_units(
     share: Share,
     on_progress: Callable[[ShareProgress], None] | None = None,
 ) -> bool:
-    """Do this share of the work, and finish it when all of it is done.
+    """Do one share of the work, and finish the work when all shares are done.
 
     Args:
-        work: All of it.
-        perform: Does units; `in_processes` is one way.
-        share: Which part to do.
+        work: The whole work.
+        perform: Does units; see `in_processes` and `on_ray.do_on_ray`.
+        share: The part to do.
         on_progress: Called after each unit.
 
     Returns:
-        Whether the work is complete; if not, other shares are missing.
+        Whether the work is complete. If not, other shares are still to be done.
 
     Raises:
-        DatasetError: The folder holds other work or something else, or another process does this share.
+        DatasetError: The folder holds other work or other files, or another process does this share.
     """
     if find_complete(work):
         return True
-    busy = f"Another process works on this share of {work.out}. Wait for it to end."
+    busy = f"Another process is working on this share of {work.out}. Wait until it ends."
     try:
         try:
             with locked(work.out / WORK_FOLDER / f"share-{share.index}-of-{share.count}.lock", busy=busy):
                 _perform(work.units[share.index :: share.count], perform, on_progress)
         except FileNotFoundError:
-            # Another process did the same units, was first, and removes what is left over, to finish.
+            # Another process did the same units, was faster, and is removing leftovers, to finish.
             if not work.are_units_done():
                 raise
         if not work.are_units_done():
@@ -225,32 +226,32 @@ def run_units(
             if not find_complete(work):
                 work.finish()
     except FileNotFoundError:
-        # Another process did the same units, was first, finished, and removed the folder they lay in.
+        # Another process did the same units, was faster, finished, and removed OUT/work.
         if not work.has_record():
             raise
     return find_complete(work)
 
 
 def find_complete(work: Work[UnitT]) -> bool:
-    """Whether the work is done already (then tidy up after it); if not, make the folder ready for it.
+    """Whether the work is complete. If so, remove what it left over; if not, make the folder ready for it.
 
     Raises:
-        DatasetError: The folder holds other work, or something else.
+        DatasetError: The folder holds other work, or other files.
     """
     out = work.out
     if work.has_record():
         _check_plan(out, read_object(out / work.record, remedy=_REMEDY).get("plan", {}), work.plan)
         shutil.rmtree(out / WORK_FOLDER, ignore_errors=True)
-        # What is left by a process that was at a unit which another had done already, when that finished.
+        # Left by a process that was doing a unit again when another process finished the work.
         for leftover in (out / work.folder).glob(f"*{PART_SUFFIX}"):
             leftover.unlink(missing_ok=True)
         return True
-    # Looked at before the plan: another share may put the plan and then the rest here at this moment.
-    has_others = out.exists() and any(path.name != WORK_FOLDER for path in out.iterdir())
+    # Listed before the plan is looked for: another share may write the plan, and then the rest, just now.
+    has_other_files = out.exists() and any(path.name != WORK_FOLDER for path in out.iterdir())
     plan_file = out / WORK_FOLDER / PLAN_FILE
     if plan_file.is_file():
         _check_plan(out, read_object(plan_file, remedy=_REMEDY), work.plan)
-    elif has_others:
+    elif has_other_files:
         raise DatasetError(f"{out} is not empty and was not left by {work.name}. Choose another folder.")
     else:
         plan_file.parent.mkdir(parents=True, exist_ok=True)
@@ -262,7 +263,7 @@ def find_complete(work: Work[UnitT]) -> bool:
 def in_processes(
     do: Callable[[UnitT], UnitResult], units: Sequence[UnitT], *, num_workers: int | None
 ) -> Iterator[UnitResult]:
-    """Do units in worker processes of this machine.
+    """Do units in worker processes of this machine; a way to `perform` for `run_units`.
 
     Args:
         do: Does a unit and leaves its record; a function of a module.
@@ -270,16 +271,14 @@ def in_processes(
         num_workers: Processes; None = one per core, 0 = in this process.
 
     Raises:
-        DatasetError: A worker died; names files it may have been at.
+        DatasetError: A worker died; names files that it may have been reading.
     """
-    if num_workers == 0 or not units:
-        with single_threaded():
-            yield from map(do, units)
-        return
-    try:
-        yield from run_in_workers(do, units, num_workers=num_workers or num_cores())
-    except BrokenProcessPool as error:
-        raise DatasetError(_describe_death(units)) from error
+    return run_in_workers(do, units, num_workers=num_workers, suspects=lambda: unfinished(units))
+
+
+def unfinished(units: Sequence[WorkUnit]) -> list[str]:
+    """First file of every unit that is not done."""
+    return [unit.first_file for unit in units if not unit.is_done()]
 
 
 def _perform(
@@ -302,18 +301,9 @@ def _perform(
 
 
 def _check_plan(out: Path, found: Any, plan: dict[str, Any]) -> None:
-    others = differences(found, plan) if isinstance(found, dict) else ["its plan is damaged"]
-    if others:
+    found_differences = differences(found, plan) if isinstance(found, dict) else ["its plan is damaged"]
+    if found_differences:
         raise DatasetError(
-            f"{out} was begun otherwise: {'; '.join(others)}. To go on, run the command as then; or choose "
-            "another folder."
+            f"{out} was begun with other options: {'; '.join(found_differences)}. To go on, give the same "
+            "options as then, or choose another folder."
         )
-
-
-def _describe_death(units: Sequence[UnitT]) -> str:
-    suspects = [unit.first_file for unit in units if not unit.is_done()]
-    return (
-        "A worker process died, for lack of memory or by a fault in a decoder. It was at work on a file of "
-        f"the units that begin with {', '.join(suspects[:3])}. Run again to go on, with num_workers=1 to "
-        "find the file, or with fewer workers to use less memory."
-    )

@@ -1,4 +1,4 @@
-"""Processes that prepare: spawned, one thread each, gone as soon as their parent stops, however it stops."""
+"""Worker processes: spawned, one thread each, gone as soon as their parent stops, however it stops."""
 
 import multiprocessing
 import multiprocessing.process
@@ -7,23 +7,30 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from typing import TypeVar
 
 import torch
 
+from cavmae_sync.errors import DatasetError
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 def num_cores() -> int:
-    """Cores this process may use."""
+    """Number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def run_in_workers(
-    function: Callable[[Item], Result], items: Sequence[Item], *, num_workers: int
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    *,
+    num_workers: int | None,
+    suspects: Callable[[], Sequence[str]] = tuple,
 ) -> Iterator[Result]:
     """Call a function on each item, several at a time.
 
@@ -33,14 +40,42 @@ def run_in_workers(
     Args:
         function: A function of a module, so that workers can import it.
         items: What to call it with.
-        num_workers: Processes; no more are started than there are items.
+        num_workers: Processes, at most one per item; None = one per core, 0 = in this process.
+        suspects: Called when a worker died: the files that it may have been reading.
 
     Yields:
         The results, as they are ready.
 
     Raises:
-        BrokenProcessPool: A worker died.
+        DatasetError: A worker died.
     """
+    if num_workers == 0 or not items:
+        with single_threaded():
+            yield from map(function, items)
+        return
+    try:
+        yield from _run_in_pool(function, items, num_workers=num_workers or num_cores())
+    except BrokenProcessPool as error:
+        raise worker_died(suspects()) from error
+
+
+def worker_died(suspects: Sequence[str]) -> DatasetError:
+    """Error for a worker process that ended without an exception of its own.
+
+    Args:
+        suspects: Files that it may have been reading, or the first files of their units; three are named.
+    """
+    place = f" It was reading {', '.join(suspects[:3])}, or a file after one of these." if suspects else ""
+    return DatasetError(
+        "A worker process died: it ran out of memory (shared memory in /dev/shm counts too), or a decoder "
+        f"crashed.{place} What is done is kept. Run again to go on: with num_workers=1 to find the file, or "
+        "with fewer workers to use less memory."
+    )
+
+
+def _run_in_pool(
+    function: Callable[[Item], Result], items: Sequence[Item], *, num_workers: int
+) -> Iterator[Result]:
     # Spawned, not forked: a fork copies locks that other threads (torch, pyarrow) may hold.
     context = multiprocessing.get_context("spawn")
     stop, stop_all = context.Pipe(duplex=False)
@@ -49,7 +84,7 @@ def run_in_workers(
             min(num_workers, len(items)), mp_context=context, initializer=_start_worker, initargs=(stop,)
         )
         try:
-            with _interrupts_held():  # submitting starts the workers
+            with _interrupts_blocked():  # the workers start on the first submit
                 futures = [pool.submit(function, item) for item in items]
             for future in as_completed(futures):
                 yield future.result()
@@ -62,7 +97,7 @@ def run_in_workers(
 
 @contextmanager
 def single_threaded() -> Iterator[None]:
-    """Torch on one thread, as in a worker, so that sums come out the same."""
+    """Torch on one thread, as in a worker, so that sums are the same to the last bit."""
     num_threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -72,12 +107,12 @@ def single_threaded() -> Iterator[None]:
 
 
 def follow_parent() -> None:
-    """End this worker at once when the process that started it is gone; leave Ctrl-C to that one.
+    """End this worker of a `DataLoader` at once when the process that started it is gone; ignore Ctrl-C.
 
-    For processes of a `DataLoader`. Its own watch looks whether the parent's number changed, and under
-    "forkserver" it does not: the parent is the server, which lives as long as its workers.
+    `DataLoader` itself looks whether the number of the parent process changed. Under "forkserver" it never
+    does: the parent is the fork server, which lives as long as its workers.
     """
-    # Ctrl-C reaches every process of a terminal; whether to stop is for the one that collects to decide.
+    # Ctrl-C reaches every process of a terminal. Only the main process decides whether to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:
@@ -90,10 +125,11 @@ def _end_after(parent: multiprocessing.process.BaseProcess) -> None:
 
 
 @contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Hold SIGINT back; it acts afterwards. Processes started meanwhile hold it back for good.
+def _interrupts_blocked() -> Iterator[None]:
+    """Block SIGINT until the end of the block. Processes that are started inside never receive it.
 
-    Ctrl-C reaches every process of a terminal. A handler would come too late for workers that still import.
+    Ctrl-C reaches every process of a terminal, also workers that are still importing: a handler set by the
+    worker itself would come too late for these, and each would print a traceback.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -104,11 +140,12 @@ def _interrupts_held() -> Iterator[None]:
 
 def _start_worker(stop: Connection) -> None:
     torch.set_num_threads(1)
-    threading.Thread(target=_end_when_told, args=(stop,), daemon=True).start()
+    threading.Thread(target=_end_when_stopped, args=(stop,), daemon=True).start()
 
 
-def _end_when_told(stop: Connection) -> None:
-    """End at once when the parent says so, or is gone: nobody would collect what is still computed."""
-    # Not received: what is left in the pipe tells the other workers too. The end of the parent closes it.
+def _end_when_stopped(stop: Connection) -> None:
+    """End this process at once when the parent sends a message or is gone: nobody would use its results."""
+    # The message is not received: it stays in the pipe and stops the other workers too. When the parent ends,
+    # however it ends, the pipe closes, which ends the waiting as well.
     stop.poll(None)
     os._exit(1)

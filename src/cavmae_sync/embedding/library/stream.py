@@ -27,9 +27,8 @@ from cavmae_sync.embedding.library.pieces import (
     decode_unit,
     encode_piece,
 )
-from cavmae_sync.errors import DatasetError
-from cavmae_sync.work.units import UnitResult
-from cavmae_sync.work.workers import follow_parent, single_threaded
+from cavmae_sync.work.units import UnitResult, unfinished
+from cavmae_sync.work.workers import follow_parent, single_threaded, worker_died
 
 #: Pieces that wait for the encoder, for each worker.
 _PIECES_AHEAD: Final = 2
@@ -200,20 +199,10 @@ def _decoded_by_workers(units: Sequence[LibraryUnit], num_workers: int) -> Gener
     except RuntimeError as error:
         if "DataLoader worker" not in str(error):
             raise
-        raise DatasetError(_describe_death(units)) from error
+        raise worker_died(unfinished(units)) from error
     except (ConnectionError, EOFError) as error:  # it died while it handed a piece over
-        raise DatasetError(_describe_death(units)) from error
+        raise worker_died(unfinished(units)) from error
 
 
 def _start_worker(_worker: int) -> None:
     follow_parent()
-
-
-def _describe_death(units: Sequence[LibraryUnit]) -> str:
-    suspects = [unit.first_file for unit in units if not unit.is_done()]
-    return (
-        "A worker process died, for lack of memory (shared memory, /dev/shm, counts too) or by a fault in a "
-        "decoder. It was at work on a file of "
-        f"the units that begin with {', '.join(suspects[:3])}. Run again to go on, with num_workers=1 to "
-        "find the file, or with fewer workers to use less memory."
-    )
