@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.nn.parallel import DistributedDataParallel
 
 from cavmae_sync.data import Draw, PairDataset, PreparedDataset
 from cavmae_sync.data.draws import Purpose
@@ -89,8 +88,7 @@ def one_update(losses: LossConfig, world: World, *, num_parts: int = 1) -> dict[
                 lambda part: step.embed(segments[part], frames[part], drawn.part(part)), step.compare, parts
             )
         for part, compare in zip(parts, comparisons, strict=True):
-            stays = isinstance(parallel, DistributedDataParallel) and part != parts[-1]
-            with parallel.no_sync() if stays else nullcontext():
+            with nullcontext() if part == parts[-1] else world.without_sync(parallel):
                 found = parallel(segments[part], frames[part], drawn.part(part), compare)
                 updater.backward(found.total / num_parts)
     gradients = {

@@ -1,10 +1,11 @@
 """The loop: batches, masks, losses, updates, checkpoints."""
 
 from cavmae_sync.training.auto_values import check_can_compile, is_resolved_from, resolve_auto
+from cavmae_sync.training.callbacks import Callbacks, Evaluator, FigureMaker, StepReport
 from cavmae_sync.training.config import LearningRateRamp, LoopConfig, OptimConfig, PretrainConfig
 from cavmae_sync.training.distributed import World, open_world
 from cavmae_sync.training.masks import MaskSampler, StepMasks
-from cavmae_sync.training.pretrain import Callbacks, Evaluator, FigureMaker, Pretraining, StepReport
+from cavmae_sync.training.pretrain import Pretraining
 from cavmae_sync.training.run_folder import (
     RunFolder,
     load_run_or_weights,

@@ -8,7 +8,7 @@ P rows of this process, G rows of all, D width.
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar, cast
@@ -74,6 +74,10 @@ class World:
         return DistributedDataParallel(
             module, find_unused_parameters=has_unused_parameters, gradient_as_bucket_view=True
         )
+
+    def without_sync(self, module: nn.Module) -> AbstractContextManager[None]:
+        """Gradients of a wrapped module stay in this process inside the block, and are summed there."""
+        return module.no_sync() if isinstance(module, DistributedDataParallel) else nullcontext()
 
     def sum(self, values: Tensor) -> Tensor:
         """Sum of `values` over all processes, on the device where they are."""

@@ -1,33 +1,34 @@
 """The pretraining loop.
 
 One step: a share of the batch -> masks -> losses of each part -> gradients -> update. Everything random
-follows from the seed and the number of the step, so a checkpoint needs no more than that number.
+follows from the seed and the number of the step, so a run goes on from that number alone.
+
+K accumulated parts of a step, L losses.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch.nn.parallel import DistributedDataParallel
+from torch import Tensor
 
 from cavmae_sync.data import Batch, ClipOrder, ClipSampler, Draw, PairDataset, make_loader, read_weights
 from cavmae_sync.data.draws import Purpose
-from cavmae_sync.errors import NonFiniteLossError, TrainingError
+from cavmae_sync.errors import NonFiniteLossError
 from cavmae_sync.losses import ContrastConfig
 from cavmae_sync.model import CAVMAESync
 from cavmae_sync.model.block import compile_blocks
+from cavmae_sync.training.callbacks import Callbacks, StepReport
 from cavmae_sync.training.config import PretrainConfig
 from cavmae_sync.training.distributed import World
 from cavmae_sync.training.gradient_cache import PartContrast, compare_parts
 from cavmae_sync.training.log_interval import LogInterval
 from cavmae_sync.training.masks import MaskSampler, StepMasks
 from cavmae_sync.training.optim import Updater
+from cavmae_sync.training.run_checks import check_resumes, check_sizes
 from cavmae_sync.training.run_folder import RunFolder
 from cavmae_sync.training.run_log import RunLog
 from cavmae_sync.training.schedule import learning_rate_at
@@ -35,42 +36,9 @@ from cavmae_sync.training.step import PretrainStep
 from cavmae_sync.training.validation import LOSS_NAMES, validate
 from cavmae_sync.weights import Provenance, save_model
 
-#: Numbers about a model, by name: retrieval on held-out clips, for example.
-Evaluator = Callable[[CAVMAESync], Mapping[str, float]]
-#: A function that draws a uint8 HWC figure of what a model does.
-FigureMaker = Callable[[CAVMAESync], NDArray[np.uint8]]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StepReport:
-    """Where a run is: handed to whoever shows progress, after every step.
-
-    `waiting_fraction` is the part of the time, in [0, 1], in which training waited for clips.
-    """
-
-    step: int
-    num_steps: int
-    epoch: int
-    total_loss: float
-    clips_per_second: float
-    waiting_fraction: float
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Callbacks:
-    """Who looks on. Training knows them only as functions.
-
-    Attributes:
-        evaluators: Called at each validation, on the main process.
-        figures: The same, for figures.
-        on_step: Called after each step, on the main process.
-        should_stop: Asked after each step; True saves a checkpoint and ends the run early.
-    """
-
-    evaluators: Mapping[str, Evaluator] = field(default_factory=dict)
-    figures: Mapping[str, FigureMaker] = field(default_factory=dict)
-    on_step: Callable[[StepReport], None] = lambda _: None
-    should_stop: Callable[[], bool] = lambda: False
+#: Columns of a row of the training log; the losses are first.
+_ROW_NAMES = (*LOSS_NAMES, "learning_rate", "gradient_norm")
+_TOTAL = LOSS_NAMES.index("total")
 
 
 class Pretraining:
@@ -83,7 +51,7 @@ class Pretraining:
         validation: Held-out clips; None validates nothing.
         world: This process among all.
         run: Where to write.
-        callbacks: Who looks on.
+        callbacks: Functions that are called while it trains.
 
     Raises:
         TrainingError: There are fewer clips than a batch needs, or processes cannot share the batch.
@@ -100,7 +68,7 @@ class Pretraining:
         run: RunFolder,
         callbacks: Callbacks | None = None,
     ) -> None:
-        _check_sizes(config, num_clips=len(train), num_processes=world.num_processes)
+        check_sizes(config, num_clips=len(train), num_processes=world.num_processes)
         self.config, self.train, self.validation = config, train, validation
         self.world, self.run_folder, self.callbacks = world, run, callbacks or Callbacks()
         self.model = model.to(world.device)
@@ -113,7 +81,7 @@ class Pretraining:
         )
         self.updater = Updater(model.parameters(), config.optim, precision=config.loop.precision)
         self.masks = MaskSampler(config.model, config.masking, seed=config.seed, purpose=Purpose.MASK)
-        self.order = _order(config, num_clips=len(train))
+        self.order = _clip_order(config, num_clips=len(train))
         self.steps_per_epoch = len(train) // config.loop.batch_size
         self.num_steps = config.loop.num_steps or config.loop.num_epochs * self.steps_per_epoch
         self.step, self.saved_step, self.best_loss = 0, 0, float("inf")
@@ -136,7 +104,8 @@ class Pretraining:
             self.interval.restart_clock()
             for batch in self.interval.timed(self._batches()):
                 self.interval.add(self._train_step(batch), clips=self.config.loop.batch_size)
-                self._report(opened)
+                self._after_step(opened)
+                # A signal may reach one process only; all must stop after the same step.
                 if self.world.any(self.callbacks.should_stop()):
                     if self.saved_step != self.step:
                         self._save()
@@ -154,21 +123,16 @@ class Pretraining:
         )
         yield from make_loader(self.train, sampler=sampler, num_workers=self.config.loop.num_workers)
 
-    def _train_step(self, batch: Batch) -> torch.Tensor:
-        """One update. Returns a row of losses, learning rate and gradient norm."""
-        first = self.world.rank * len(batch)
-        masks = self.masks.draw([Draw(self.step, first + k) for k in range(len(batch))], step=self.step)
-        batch, masks = batch.to(self.world.device), masks.to(self.world.device)
-        parts = self._parts(len(batch))
-        rows = []
-        for number, compare in enumerate(self._comparisons(batch, masks, parts)):
-            part = parts[number]
-            with self._gradients_stay(number + 1 < len(parts)):
-                losses = self.parallel(
-                    batch.segments_PLM[part], batch.frames_PCHW[part], masks.part(part), compare
-                )
-                self.updater.backward(losses.total / len(parts))
-            rows.append(losses.as_row())
+    # ---- one step ----------------------------------------------------------------------------------------
+
+    def _train_step(self, batch: Batch) -> Tensor:
+        """Make one update.
+
+        Returns:
+            float64 on the CPU, a row of `_ROW_NAMES`: losses of this process, learning rate, gradient norm.
+        """
+        masks = self._draw_masks(len(batch)).to(self.world.device)
+        losses_KL = self._accumulate_gradients(batch.to(self.world.device), masks)
         learning_rate = learning_rate_at(
             self.step,
             config=self.config.optim,
@@ -177,14 +141,33 @@ class Pretraining:
         )
         norm = self.updater.update(learning_rate=learning_rate)
         # One transfer, the only time that a step waits for its device. Gradients that are not finite have
-        # updated nothing, so it is early enough to look at them here.
-        *totals, norm = (
-            torch.cat([torch.stack(rows).flatten(), norm.view(1).to(rows[0].dtype)]).cpu().double()
-        )
-        row = torch.stack(totals).view(len(parts), -1).mean(dim=0)
-        self._check(row, norm, batch)
+        # updated nothing, so it is early enough to check them after it.
+        on_cpu = torch.cat([losses_KL.flatten(), norm.view(1).to(losses_KL.dtype)]).cpu().double()
+        losses_L, norm = on_cpu[:-1].view(losses_KL.shape).mean(dim=0), on_cpu[-1]
+        self._check_finite(losses_L[_TOTAL], norm, batch)
         self.step += 1
-        return torch.cat([row, torch.tensor([learning_rate, norm.item()], dtype=torch.float64)])
+        return torch.cat([losses_L, torch.tensor([learning_rate, norm.item()], dtype=torch.float64)])
+
+    def _draw_masks(self, num_pairs: int) -> StepMasks:
+        """Masks of this process's share; a pair's number counts through the batch of all processes."""
+        first = self.world.rank * num_pairs
+        return self.masks.draw([Draw(self.step, first + k) for k in range(num_pairs)], step=self.step)
+
+    def _accumulate_gradients(self, batch: Batch, masks: StepMasks) -> Tensor:
+        """Forward and backward passes of all parts. Gives their losses `[K, L]`, on the device."""
+        parts = self._parts(len(batch))
+        comparisons = self._comparisons(batch, masks, parts)
+        rows: list[Tensor] = []
+        for part, compare in zip(parts, comparisons, strict=True):
+            # Gradients are summed here first: only the last part need send them to other processes.
+            is_last = part is parts[-1]
+            with nullcontext() if is_last else self.world.without_sync(self.parallel):
+                losses = self.parallel(
+                    batch.segments_PLM[part], batch.frames_PCHW[part], masks.part(part), compare
+                )
+                self.updater.backward(losses.total / len(parts))
+            rows.append(losses.as_row())
+        return torch.stack(rows)
 
     def _parts(self, num_pairs: int) -> list[slice]:
         size = num_pairs // self.config.loop.accumulation
@@ -206,72 +189,76 @@ class Pretraining:
             parts,
         )
 
-    def _gradients_stay(self, stay: bool) -> AbstractContextManager[None]:  # noqa: FBT001
-        """Between accumulated parts, gradients need not travel."""
-        if stay and isinstance(self.parallel, DistributedDataParallel):
-            return self.parallel.no_sync()
-        return nullcontext()
-
-    def _check(self, row: torch.Tensor, norm: torch.Tensor, batch: Batch) -> None:
-        self._check_finite("loss", row[LOSS_NAMES.index("total")], batch)
-        if self.updater.loss_scale is None:  # else overflow is expected, skips a step and lowers the scale
-            self._check_finite("norm of the gradients", norm, batch)
+    def _check_finite(self, loss: Tensor, norm: Tensor, batch: Batch) -> None:
+        self._refuse_unless_finite("loss", loss, batch)
+        if self.updater.loss_scale is None:
+            self._refuse_unless_finite("norm of the gradients", norm, batch)
+        # In float16 an overflow is expected now and then: it skips a step and halves the scale.
         elif self.updater.loss_scale < 1:
             raise NonFiniteLossError(
                 f"gradients overflow in float16 whatever the loss scale (step {self.step + 1}). Use "
                 "loop.precision=bfloat16 or float32, or lower optim.learning_rate."
             )
 
-    def _check_finite(self, what: str, value: torch.Tensor, batch: Batch) -> None:
+    def _refuse_unless_finite(self, name: str, value: Tensor, batch: Batch) -> None:
         if not value.isfinite():
             some = ", ".join(batch.clip_ids[:8])
             raise NonFiniteLossError(
-                f"the {what} is {value.item()} in step {self.step + 1} (process {self.world.rank}), in a "
+                f"the {name} is {value.item()} in step {self.step + 1} (process {self.world.rank}), in a "
                 f"batch with clips {some}{' ...' if len(batch.clip_ids) > 8 else ''}. Lower "
                 "optim.learning_rate, set optim.clip_gradient_norm=1, or use loop.precision=float32."
             )
 
-    def _report(self, log: RunLog | None) -> None:
-        interval = self.interval
+    # ---- after a step ------------------------------------------------------------------------------------
+
+    def _after_step(self, log: RunLog | None) -> None:
+        """Report, log, validate and save, each when it is due."""
+        loop = self.config.loop
         if self.world.is_main:
-            self.callbacks.on_step(
-                StepReport(
-                    step=self.step,
-                    num_steps=self.num_steps,
-                    epoch=self.step // self.steps_per_epoch,
-                    total_loss=float(interval.last[LOSS_NAMES.index("total")]),
-                    clips_per_second=interval.clips_per_second,
-                    waiting_fraction=interval.waiting_fraction,
-                )
-            )
-        if self._due(self.config.loop.log_every_steps):
-            row = self.world.mean(interval.mean())
-            values = dict(zip((*LOSS_NAMES, "learning_rate", "gradient_norm"), row.tolist(), strict=True))
-            values |= {
-                "epoch": self.step / self.steps_per_epoch,
-                "clips_per_second": interval.clips_per_second,
-                "waiting_fraction": interval.waiting_fraction,
-            }
-            if self.updater.loss_scale is not None:
-                values["loss_scale"] = self.updater.loss_scale
-            if log is not None:
-                log.write("train", step=self.step, values=values)
-            interval.clear()
+            self.callbacks.on_step(self._step_report())
+        if self._is_due(loop.log_every_steps):
+            self._log_interval(log)
         began = time.perf_counter()
-        validates = self._due(self.config.loop.validate_every_steps or self.steps_per_epoch)
+        validates = self._is_due(loop.validate_every_steps or self.steps_per_epoch)
         if validates:
             self._validate(log)
             self.world.wait()
-        every = self.config.loop.checkpoint_every_steps
-        if validates if every is None else self._due(every):
+        every = loop.checkpoint_every_steps
+        if validates if every is None else self._is_due(every):
             self._save()
-        interval.pause(time.perf_counter() - began)
+        self.interval.pause(time.perf_counter() - began)
 
-    def _due(self, every_steps: int) -> bool:
+    def _is_due(self, every_steps: int) -> bool:
         return self.step % every_steps == 0 or self.step == self.num_steps
 
+    def _step_report(self) -> StepReport:
+        return StepReport(
+            step=self.step,
+            num_steps=self.num_steps,
+            epoch=self.step // self.steps_per_epoch,
+            total_loss=float(self.interval.last[_TOTAL]),
+            clips_per_second=self.interval.clips_per_second,
+            waiting_fraction=self.interval.waiting_fraction,
+        )
+
+    def _log_interval(self, log: RunLog | None) -> None:
+        """Write the mean of the steps since the last row, over all processes, and begin anew."""
+        row = self.world.mean(self.interval.mean())
+        values = dict(zip(_ROW_NAMES, row.tolist(), strict=True)) | {
+            "epoch": self.step / self.steps_per_epoch,
+            "clips_per_second": self.interval.clips_per_second,
+            "waiting_fraction": self.interval.waiting_fraction,
+        }
+        if self.updater.loss_scale is not None:
+            values["loss_scale"] = self.updater.loss_scale
+        if log is not None:
+            log.write("train", step=self.step, values=values)
+        self.interval.clear()
+
+    # ---- validation --------------------------------------------------------------------------------------
+
     def _validate(self, log: RunLog | None) -> None:
-        """Fixed-mask losses, shared out; on the main process whatever the callbacks measure and paint."""
+        """Losses under fixed masks, shared out; in the main process the evaluators and figures too."""
         values = None if self.validation is None else self._validation_losses(self.validation)
         if log is None:
             return
@@ -288,6 +275,7 @@ class Pretraining:
         self.model.train()
 
     def _validation_losses(self, dataset: PairDataset) -> dict[str, float]:
+        # One softmax compares a shard, as in training, whatever the number of processes.
         batch_size = self.config.losses.contrast.shard_size or self.config.loop.batch_size
         contrast = self.config.losses.contrast.model_copy(update={"negatives": "local"})
         return validate(
@@ -308,11 +296,13 @@ class Pretraining:
             gather=self.world.gather,
         )
 
+    # ---- checkpoints -------------------------------------------------------------------------------------
+
     def _save_weights(self, path: Path) -> None:
         save_model(self.model, path, provenance=Provenance(num_frames=self.train.clips.num_frames))
 
     def _save(self) -> None:
-        # Of all processes: others may go on, and log what these rows and theirs are on average.
+        # The mean over all processes: another number of them may go on, and log the mean of these rows.
         rows = list(self.world.mean(torch.stack(self.interval.rows))) if self.interval.rows else []
         if self.world.is_main:
             self._save_weights(self.run_folder.weights)
@@ -335,7 +325,7 @@ class Pretraining:
         state: dict[str, Any] | None = self.world.from_main(self.run_folder.load_checkpoint)
         if state is None:
             return
-        _check_resumes(self.config, before=state["num_processes"], now=self.world.num_processes)
+        check_resumes(self.config, before=state["num_processes"], now=self.world.num_processes)
         self.model.load_state_dict(state["model"])
         self.updater.load_state_dict(state["updater"])
         self.step, self.best_loss = state["step"], state["best_loss"]
@@ -343,44 +333,7 @@ class Pretraining:
         torch.set_rng_state(state["random_state"])
 
 
-def _order(config: PretrainConfig, *, num_clips: int) -> ClipOrder:
+def _clip_order(config: PretrainConfig, *, num_clips: int) -> ClipOrder:
     file = config.loop.weights_file
     weights_N = None if file is None else read_weights(file, num_clips=num_clips)
     return ClipOrder(num_clips, seed=config.seed, weights_N=weights_N)
-
-
-def _check_resumes(config: PretrainConfig, *, before: int, now: int) -> None:
-    negatives, loop = config.losses.contrast.negatives, config.loop
-    compares_parts = loop.accumulation > 1 and loop.contrast_over == "part"
-    if now != before and (negatives == "local" or (negatives == "global" and compares_parts)):
-        words = f"losses.contrast.negatives={negatives}" + " loop.contrast_over=part" * compares_parts
-        raise TrainingError(
-            f"{words}: which clips are compared depends on the number of processes. This run had {before}, "
-            f"now there are {now}. Start {before}, or a new run with shard:n negatives, or with global ones "
-            "and loop.contrast_over=batch."
-        )
-
-
-def _check_sizes(config: PretrainConfig, *, num_clips: int, num_processes: int) -> None:
-    batch_size, parts = config.loop.batch_size, config.loop.accumulation
-    if num_clips < batch_size:
-        raise TrainingError(
-            f"there are {num_clips} training clips, a step needs loop.batch_size={batch_size}. "
-            f"Set loop.batch_size={1 << (num_clips.bit_length() - 1)} or less and "
-            "losses.contrast.negatives=local, or prepare more videos."
-            if num_clips
-            else "the training dataset has no clips. Look at its rejected.parquet."
-        )
-    part, rest = divmod(batch_size, num_processes * parts)
-    if rest:
-        raise TrainingError(
-            f"loop.batch_size={batch_size} must be a multiple of {num_processes} processes times "
-            f"loop.accumulation={parts}."
-        )
-    shard = config.losses.contrast.shard_size
-    compared = part * parts if config.loop.contrast_over == "batch" else part
-    if shard is not None and compared % shard:
-        raise TrainingError(
-            f"losses.contrast.negatives=shard:{shard} must divide the {compared} clips that each of "
-            f"{num_processes} processes compares at once. Use losses.contrast.negatives=local or global."
-        )

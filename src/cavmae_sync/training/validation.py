@@ -37,13 +37,8 @@ def validate(
     ):
         drawn, moved = masks.draw(batches[number]), batch.to(world.device)
         losses = step(moved.segments_PLM, moved.frames_PCHW, drawn.to(world.device))
-        sums[number] = len(batch) * as_row(losses)
+        sums[number] = len(batch) * losses.as_row().cpu().double()
     step.train(was_training)
-    # Others' rows are 0 here, so that adding over processes rounds nothing.
+    # Rows of other processes are 0 here, so adding over processes rounds nothing.
     total = world.sum(sums).sum(dim=0)
     return dict(zip(LOSS_NAMES, (total / len(dataset)).tolist(), strict=True))
-
-
-def as_row(losses: PretrainLosses) -> torch.Tensor:
-    """The fields of `losses` as one float64 row on the CPU, in the order of `LOSS_NAMES`."""
-    return torch.stack([getattr(losses, name).detach().cpu().double() for name in LOSS_NAMES])
