@@ -25,6 +25,18 @@ hypothesis.settings.register_profile("without deadline", deadline=None)
 hypothesis.settings.load_profile("without deadline")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_fixture_setup() -> None:
+    """Fresh weights of a fixture are the same whichever tests ran before it in this process."""
+    torch.manual_seed(0)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call() -> None:
+    """And so are those of a test."""
+    torch.manual_seed(0)
+
+
 @pytest.fixture(scope="session")
 def prepared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """14 clips of one second: 4 frames of 32 pixels each, and sound. Shared: do not change it."""

@@ -34,7 +34,7 @@ from cavmae_sync.cli import run as run_cli  # imports what commands import
 from cavmae_sync.data import PreparedDataset, read_clip_list
 from cavmae_sync.errors import CavMaeSyncError
 from cavmae_sync.embedding.vector_files import read_embeddings
-from cavmae_sync.model import load_model
+from cavmae_sync.weights import load_model
 
 kind, source, folder, count = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
 original = source.read_bytes()

@@ -177,7 +177,7 @@ def test_weights_that_are_no_numbers_are_refused_by_name(tmp_path: Path, name: s
 LOAD = """
 import re, sys
 from pathlib import Path
-from cavmae_sync.model import load_model
+from cavmae_sync.weights import load_model
 from cavmae_sync.errors import CavMaeSyncError
 
 def peak():  # of this process alone: `getrusage` begins with the size of the parent
@@ -332,12 +332,12 @@ def nested() -> bytes:
 )
 def test_pickles_made_to_harm_end_in_a_message(tmp_path: Path, description: bytes, says: str):
     path = archive(tmp_path / "x.pth", description)
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(WeightsError, match=re.escape(says)):
         read_file(path)
     with suppress(WeightsError):  # some are plain values
         read_plain(path)
-    assert time.monotonic() - began < 20
+    assert time.process_time() - began < 20
 
 
 def test_a_dag_that_unfolds_without_end_is_read_once(tmp_path: Path):
