@@ -1,4 +1,4 @@
-"""Spectrograms back to sound: what must survive is pitch, loudness and rhythm."""
+"""Spectrograms back to sound: pitch, loudness and rhythm survive."""
 
 import pytest
 import torch
@@ -16,13 +16,13 @@ def sine(hertz: float, *, num_samples: int = 16_000, amplitude: float = 0.3) -> 
     return amplitude * torch.sin(2 * torch.pi * hertz * torch.arange(num_samples) / 16_000)
 
 
-@pytest.mark.parametrize("hertz", [300, 1000, 3000])
-def test_a_sine_keeps_its_frequency_and_loudness(hertz: float):
-    back_S = there_and_back(sine(hertz))
-    spectrum = torch.fft.rfft(back_S * torch.hann_window(len(back_S))).abs()
-    found = int(spectrum.argmax()) * 16_000 / len(back_S)
-    assert found == pytest.approx(hertz, rel=0.05)  # no wider than its mel bin
-    assert float(back_S.std()) == pytest.approx(0.3 / 2**0.5, rel=0.1)
+def test_a_sine_keeps_its_frequency_and_loudness():
+    for hertz in (300, 1000, 3000):
+        back_S = there_and_back(sine(hertz))
+        spectrum = torch.fft.rfft(back_S * torch.hann_window(len(back_S))).abs()
+        found = int(spectrum.argmax()) * 16_000 / len(back_S)
+        assert found == pytest.approx(hertz, rel=0.05)  # no wider than its mel bin
+        assert float(back_S.std()) == pytest.approx(0.3 / 2**0.5, rel=0.1)
 
 
 def test_the_envelope_of_energy_comes_back():
@@ -48,7 +48,7 @@ def test_length_range_and_seed():
     assert not torch.equal(first, other)
 
 
-@pytest.mark.parametrize("bad", [torch.zeros(3, 128), torch.zeros(10, 64), torch.full((10, 128), torch.nan)])
-def test_what_has_no_sound_is_refused(bad: Tensor):
-    with pytest.raises(ValueError, match=r"128 mel bins|NaN"):
-        waveform_from_log_mel(bad, generator=torch.Generator())
+def test_bad_spectrograms_are_refused():
+    for bad in (torch.zeros(3, 128), torch.zeros(10, 64), torch.full((10, 128), torch.nan)):
+        with pytest.raises(ValueError, match=r"128 mel bins|NaN"):
+            waveform_from_log_mel(bad, generator=torch.Generator())

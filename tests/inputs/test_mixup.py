@@ -1,3 +1,5 @@
+"""Mixup: the distribution of its weight, and mixtures worked by hand."""
+
 import pytest
 import torch
 

@@ -78,13 +78,10 @@ def test_digital_silence_is_the_floor_everywhere(golden):
     assert silence == pytest.approx(FLOOR)
 
 
-@pytest.mark.parametrize(("samples", "rows"), [(160_000, 998), (163_840, 1022), (164_200, 1024), (400, 1)])
-def test_only_whole_windows_become_rows(samples: int, rows: int):
-    assert num_spectrogram_frames(samples) == rows
-    assert log_mel(torch.zeros(samples)).shape == (rows, 128)
-
-
-def test_less_than_one_window_has_no_rows():
+def test_only_whole_windows_become_rows():
+    for samples, rows in [(160_000, 998), (163_840, 1022), (164_200, 1024), (400, 1)]:
+        assert num_spectrogram_frames(samples) == rows
+        assert log_mel(torch.zeros(samples)).shape == (rows, 128)
     assert num_spectrogram_frames(399) == 0
 
 

@@ -1,7 +1,8 @@
-"""What the media tests share: the difficult files, and small films whose truth is known."""
+"""Shared by the media tests: the difficult files, and small films whose content is known."""
 
 from collections.abc import Callable
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 import av
@@ -9,15 +10,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cavmae_sync.media import write_video
+from cavmae_sync.media import Clip, write_video
 
 ODD = Path(__file__).parent / "odd"
 RATE_HZ = 16_000
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def odd() -> Callable[[str], Path]:
-    """Path of a difficult file by its number."""
+    """Finds a difficult file by its number."""
 
     def find(number: str) -> Path:
         (path,) = ODD.glob(f"{number}_*")
@@ -35,7 +36,7 @@ def numbered_frames(num_frames: int, *, height: int = 32, width: int = 64) -> ND
 
 
 def read_numbers(frames_THWC: NDArray[np.uint8]) -> list[int]:
-    """The numbers in frames made by `numbered_frames`."""
+    """Numbers in frames made by `numbered_frames`."""
     width = frames_THWC.shape[2]
     row = frames_THWC[:, :, : width // 10 * 10].mean(axis=(1, 3))
     bits = row.reshape(len(row), 10, -1).mean(axis=2) > 128
@@ -47,24 +48,31 @@ def noise(seconds: float, *, seed: int = 0, rate_hz: int = RATE_HZ) -> NDArray[n
     return (0.3 * rng.standard_normal(round(seconds * rate_hz))).clip(-1, 1).astype(np.float32)
 
 
-@pytest.fixture
-def film(tmp_path: Path) -> Callable[..., Path]:
-    """Writes a film of numbered frames with noise."""
+@pytest.fixture(scope="session")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Writes a film of numbered frames with noise. Equal films are written once: do not change them."""
+    folder = tmp_path_factory.mktemp("films")
 
-    def make(
-        seconds: float = 3.0, *, frames_per_second: float | Fraction = 25, name: str = "film.mp4"
-    ) -> Path:
-        path = tmp_path / name
-        num_frames = round(seconds * frames_per_second)
+    @cache
+    def make(seconds: float = 3.0, *, frames_per_second: float | Fraction = 25) -> Path:
+        path = folder / f"{seconds}s_{Fraction(frames_per_second).as_integer_ratio()}.mp4"
         write_video(
             path,
-            numbered_frames(num_frames),
+            numbered_frames(round(seconds * frames_per_second)),
             frames_per_second=frames_per_second,
             waveform_S=noise(seconds),
         )
         return path
 
     return make
+
+
+def check_equal(one: Clip, other: Clip) -> None:
+    """Fail unless two clips are equal to the last bit."""
+    np.testing.assert_array_equal(one.frames_THWC, other.frames_THWC)
+    np.testing.assert_array_equal(one.frame_seconds_T, other.frame_seconds_T)
+    np.testing.assert_array_equal(one.waveform_S, other.waveform_S)
+    assert (one.start_seconds, one.duration_seconds) == (other.start_seconds, other.duration_seconds)
 
 
 def lag_samples(waveform_S: np.ndarray, reference_S: np.ndarray) -> int:

@@ -36,16 +36,16 @@ def steps(start: float, number: int) -> list[float]:
     return [start + 0.04 * k for k in range(number)]
 
 
-@pytest.mark.parametrize("is_joined", [True, False])
-def test_stamps_without_a_leap_are_kept(is_joined: bool):
+def test_stamps_without_a_leap_are_kept():
     stamps = [*steps(5.0, 10), *steps(9.0, 10)]  # a pause of four seconds
-    assert Stamps(is_joined=is_joined).closed(stamps) == pytest.approx(stamps)
+    for is_joined in (True, False):
+        assert Stamps(is_joined=is_joined).closed(stamps) == pytest.approx(stamps)
 
 
-@pytest.mark.parametrize("leap", [97.0, 1e6, -3.0, -500.0])
-def test_a_recording_that_begins_again_goes_on(leap: float):
-    stamps = [*steps(600.0, 10), *steps(600.4 + leap, 10)]
-    assert Stamps(is_joined=True).closed(stamps) == pytest.approx(steps(600.0, 20))
+def test_a_recording_that_begins_again_goes_on():
+    for leap in (97.0, 1e6, -3.0, -500.0):
+        stamps = [*steps(600.0, 10), *steps(600.4 + leap, 10)]
+        assert Stamps(is_joined=True).closed(stamps) == pytest.approx(steps(600.0, 20)), leap
 
 
 def test_elsewhere_only_a_minute_is_a_leap():

@@ -7,16 +7,16 @@ from cavmae_sync.errors import DecodeError
 from cavmae_sync.media.flac import decode_flac, encode_flac
 
 
-@pytest.mark.parametrize("num_samples", [1, 399, 16_000, 47_999])
-def test_sound_comes_back_within_half_a_step(num_samples: int) -> None:
-    waveform_S = np.random.default_rng(0).uniform(-0.99, 0.99, num_samples).astype(np.float32)
-    content = encode_flac(waveform_S, sample_rate_hz=16_000)
-    decoded_S = decode_flac(content)
-    assert decoded_S.dtype == np.float32
-    assert decoded_S.shape == waveform_S.shape
-    assert np.abs(decoded_S - waveform_S).max() <= 2**-16
-    assert encode_flac(waveform_S, sample_rate_hz=16_000) == content
-    assert encode_flac(decoded_S, sample_rate_hz=16_000) == content
+def test_sound_comes_back_within_half_a_step() -> None:
+    for num_samples in (1, 399, 16_000, 47_999):
+        waveform_S = np.random.default_rng(0).uniform(-0.99, 0.99, num_samples).astype(np.float32)
+        content = encode_flac(waveform_S, sample_rate_hz=16_000)
+        decoded_S = decode_flac(content)
+        assert decoded_S.dtype == np.float32
+        assert decoded_S.shape == waveform_S.shape
+        assert np.abs(decoded_S - waveform_S).max() <= 2**-16
+        assert encode_flac(waveform_S, sample_rate_hz=16_000) == content
+        assert encode_flac(decoded_S, sample_rate_hz=16_000) == content
 
 
 def test_full_scale_is_kept() -> None:

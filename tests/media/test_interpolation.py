@@ -1,17 +1,16 @@
-"""Samples between samples."""
+"""Values between samples."""
 
 import numpy as np
-import pytest
 
 from cavmae_sync.media.interpolation import interpolate
 
 
-@pytest.mark.parametrize("frequency_hz", [50, 440, 3000, 6000])
-def test_a_tone_is_read_at_any_place(frequency_hz: float):
-    omega = 2 * np.pi * frequency_hz / 16_000
+def test_a_tone_is_read_at_any_place():
     places_S = np.sort(np.random.default_rng(0).uniform(100, 15_900, 5000))
-    found_S = interpolate(np.sin(omega * np.arange(16_000)).astype(np.float32), places_S)
-    np.testing.assert_allclose(found_S, np.sin(omega * places_S), atol=1e-3)
+    for frequency_hz in (50, 440, 3000, 6000):
+        omega = 2 * np.pi * frequency_hz / 16_000
+        found_S = interpolate(np.sin(omega * np.arange(16_000)).astype(np.float32), places_S)
+        np.testing.assert_allclose(found_S, np.sin(omega * places_S), atol=1e-3)
 
 
 def test_whole_places_give_the_samples():

@@ -1,4 +1,4 @@
-"""Every difficult file: what becomes of it, in one table."""
+"""What happens to every difficult file, in one table."""
 
 import os
 import shutil
@@ -71,21 +71,20 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("number", "start", "duration", "size"), ACCEPTED)
-def test_accepted(
-    odd: Callable[[str], Path], number: str, start: float, duration: float, size: tuple[int, int]
-):
-    clip = read_clip(odd(number))
-    assert clip.frames_THWC.shape == (16, *size, 3)
-    assert clip.start_seconds == pytest.approx(start, abs=1e-3)
-    assert clip.duration_seconds == pytest.approx(duration, abs=1e-3)
-    assert clip.waveform_S.size == round(clip.duration_seconds * 16_000)
+def test_accepted(odd: Callable[[str], Path], subtests: pytest.Subtests):
+    for number, start, duration, size in ACCEPTED:
+        with subtests.test(number):
+            clip = read_clip(odd(number))
+            assert clip.frames_THWC.shape == (16, *size, 3)
+            assert clip.start_seconds == pytest.approx(start, abs=1e-3)
+            assert clip.duration_seconds == pytest.approx(duration, abs=1e-3)
+            assert clip.waveform_S.size == round(clip.duration_seconds * 16_000)
 
 
-@pytest.mark.parametrize(("number", "error", "message"), REFUSED)
-def test_refused(odd: Callable[[str], Path], number: str, error: type[MediaError], message: str):
-    with pytest.raises(error, match=message):
-        read_clip(odd(number))
+def test_refused(odd: Callable[[str], Path], subtests: pytest.Subtests):
+    for number, error, message in REFUSED:
+        with subtests.test(number), pytest.raises(error, match=message):
+            read_clip(odd(number))
 
 
 def test_every_file_is_in_the_table(odd: Callable[[str], Path]):
@@ -142,24 +141,20 @@ def test_not_numbers_in_the_sound(odd: Callable[[str], Path]):
         read_audio(odd("55"))
 
 
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda _: None, "does not exist"),
-        (lambda path: path.mkdir(), "is a folder"),
-        (lambda path: path.touch(), r"is empty \(0 bytes\)"),
-        (os.mkfifo, "not a regular file"),  # opening it would wait for ever
-        (lambda path: path.write_text("not a video\n"), "not a media file"),
-        (lambda path: path.write_bytes(np.random.default_rng(0).bytes(20_000)), "not a media file"),
-        (lambda path: Image.new("RGB", (64, 48)).save(path, format="png"), "not a media file"),
-    ],
-    ids=["missing", "folder", "empty", "pipe", "text", "noise", "image"],
-)
-def test_unreadable(tmp_path: Path, make: Callable[[Path], object], message: str):
-    path = tmp_path / "odd.mp4"
-    make(path)
-    with pytest.raises(UnreadableFileError, match=message):
-        read_clip(path)
+def test_unreadable(tmp_path: Path, subtests: pytest.Subtests):
+    for name, make, message in [
+        ("missing", lambda _: None, "does not exist"),
+        ("folder", lambda path: path.mkdir(), "is a folder"),
+        ("empty", lambda path: path.touch(), r"is empty \(0 bytes\)"),
+        ("pipe", os.mkfifo, "not a regular file"),  # opening it would wait for ever
+        ("text", lambda path: path.write_text("not a video\n"), "not a media file"),
+        ("noise", lambda path: path.write_bytes(np.random.default_rng(0).bytes(20_000)), "not a media file"),
+        ("image", lambda path: Image.new("RGB", (64, 48)).save(path, format="png"), "not a media file"),
+    ]:
+        path = tmp_path / f"{name}.mp4"
+        make(path)
+        with subtests.test(name), pytest.raises(UnreadableFileError, match=message):
+            read_clip(path)
 
 
 def test_header_at_the_end_that_never_came(odd: Callable[[str], Path], tmp_path: Path):
@@ -169,31 +164,28 @@ def test_header_at_the_end_that_never_came(odd: Callable[[str], Path], tmp_path:
         read_clip(path)
 
 
-@pytest.mark.parametrize(
-    "playlist",
-    [
+def test_lists_of_other_files_are_not_followed(
+    odd: Callable[[str], Path], tmp_path: Path, subtests: pytest.Subtests
+):
+    for playlist in (
         "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXT-X-VERSION:3\n#EXTINF:10,\n{target}\n#EXT-X-ENDLIST\n",
         "ffconcat version 1.0\nfile '{target}'\n",
         "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nhttp://127.0.0.1:9/a.ts\n#EXT-X-ENDLIST\n",
-    ],
-    ids=["m3u8", "ffconcat", "m3u8 of a network address"],
-)
-@pytest.mark.parametrize("suffix", [".mp4", ".m3u8", ".ffconcat"])
-def test_lists_of_other_files_are_not_followed(
-    odd: Callable[[str], Path], tmp_path: Path, playlist: str, suffix: str
-):
-    path = tmp_path / f"list{suffix}"
-    path.write_text(playlist.format(target=odd("20")))
-    with pytest.raises(UnreadableFileError, match="not a media file"):
-        read_clip(path)
+    ):
+        for suffix in (".mp4", ".m3u8", ".ffconcat"):
+            path = tmp_path / f"list{suffix}"
+            path.write_text(playlist.format(target=odd("20")))
+            with (
+                subtests.test(playlist + suffix),
+                pytest.raises(UnreadableFileError, match="not a media file"),
+            ):
+                read_clip(path)
 
 
-@pytest.mark.parametrize(
-    "name", ["http://127.0.0.1:9/a.mp4", "concat:a.mp4|b.mp4", "data:video/mp4;base64,AAAA"]
-)
-def test_addresses_are_only_names_of_files(name: str):
-    with pytest.raises(UnreadableFileError, match="does not exist"):
-        read_clip(name)
+def test_addresses_are_only_names_of_files():
+    for name in ("http://127.0.0.1:9/a.mp4", "concat:a.mp4|b.mp4", "data:video/mp4;base64,AAAA"):
+        with pytest.raises(UnreadableFileError, match="does not exist"):
+            read_clip(name)
 
 
 def test_a_frame_of_absurd_size_is_not_made(tmp_path: Path):

@@ -1,4 +1,4 @@
-"""A file played as a whole: every frame once at its own rate, in step with its sound."""
+"""Playback of a whole file: every frame once at its own rate, in step with its sound."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -15,24 +15,23 @@ from .conftest import read_numbers
 from .test_video_frames import every_frame
 
 
-@pytest.mark.parametrize("rate", [8, 12.5, Fraction(24000, 1001), Fraction(30000, 1001), 60])
-def test_every_frame_once(film: Callable[..., Path], rate: float):
-    video = playback(film(2.0, frames_per_second=rate))
-    assert float(video.frames_per_second) == pytest.approx(float(rate), rel=1e-6)
-    numbers = read_numbers(np.stack(list(video.frames())))
-    assert numbers == list(range(round(2 * rate)))
+def test_every_frame_once(film: Callable[..., Path]):
+    for rate in (8, 12.5, Fraction(24000, 1001), Fraction(30000, 1001), 60):
+        video = playback(film(2.0, frames_per_second=rate))
+        assert float(video.frames_per_second) == pytest.approx(float(rate), rel=1e-6)
+        assert read_numbers(np.stack(list(video.frames()))) == list(range(round(2 * rate)))
 
 
-@pytest.mark.parametrize("number", ["00", "16", "18", "20", "28", "53", "54"])
-def test_every_frame_of_files_of_constant_rate(odd: Callable[[str], Path], number: str):
+def test_every_frame_of_files_of_constant_rate(odd: Callable[[str], Path], subtests: pytest.Subtests):
     """Rounded times (18, 53), offsets (20, 28), an edit list (54)."""
-    video = playback(odd(number))
-    times_N, pixels_NHWC = every_frame(odd(number))
-    shown = list(video.frames())
-    begun_NHWC = pixels_NHWC[times_N >= -1e-3]
-    assert abs(len(shown) - len(begun_NHWC)) <= 1
-    for place in (0, len(shown) // 2, len(shown) - 2):
-        np.testing.assert_array_equal(shown[place], begun_NHWC[place])
+    for number in ("00", "16", "18", "20", "28", "53", "54"):
+        with subtests.test(number):
+            times_N, pixels_NHWC = every_frame(odd(number))
+            shown = list(playback(odd(number)).frames())
+            begun_NHWC = pixels_NHWC[times_N >= -1e-3]
+            assert abs(len(shown) - len(begun_NHWC)) <= 1
+            for place in (0, len(shown) // 2, len(shown) - 2):
+                np.testing.assert_array_equal(shown[place], begun_NHWC[place])
 
 
 def test_a_variable_rate_shows_what_is_on_screen(odd: Callable[[str], Path]):
@@ -55,25 +54,22 @@ def test_begins_with_the_video_and_is_as_long(odd: Callable[[str], Path]):
     assert len(playback(odd("30")).sound()) == pytest.approx(3.003 * 16000, abs=1)  # its sound lasts 7 s
 
 
-@pytest.mark.parametrize("number", ["00", "27", "28", "29"])
-def test_the_sound_is_that_of_the_clip(odd: Callable[[str], Path], number: str):
-    video = playback(odd(number))
-    clip = read_clip(odd(number))
-    assert clip.start_seconds == video.start_seconds
-    np.testing.assert_array_equal(video.sound()[: len(clip.waveform_S)], clip.waveform_S)
+def test_the_sound_is_that_of_the_clip(odd: Callable[[str], Path]):
+    for number in ("00", "27", "28", "29"):
+        video, clip = playback(odd(number)), read_clip(odd(number))
+        assert clip.start_seconds == video.start_seconds
+        np.testing.assert_array_equal(video.sound()[: len(clip.waveform_S)], clip.waveform_S)
 
 
-@pytest.mark.parametrize(("number", "frames"), [("05", 2), ("06", 1)])
-def test_hardly_any_frame(odd: Callable[[str], Path], number: str, frames: int):
-    assert len(list(playback(odd(number)).frames())) == frames
+def test_two_frames_and_one_frame(odd: Callable[[str], Path]):
+    for number, num_frames in [("05", 2), ("06", 1)]:
+        assert len(list(playback(odd(number)).frames())) == num_frames
 
 
-@pytest.mark.parametrize(
-    ("number", "error"), [("01", NoAudioStreamError), ("02", NoVideoStreamError), ("34", NoVideoStreamError)]
-)
-def test_needs_video_and_sound(odd: Callable[[str], Path], number: str, error: type[Exception]):
-    with pytest.raises(error):
-        playback(odd(number))
+def test_needs_video_and_sound(odd: Callable[[str], Path]):
+    for number, error in [("01", NoAudioStreamError), ("02", NoVideoStreamError), ("34", NoVideoStreamError)]:
+        with pytest.raises(error):
+            playback(odd(number))
 
 
 def test_no_file(tmp_path: Path):

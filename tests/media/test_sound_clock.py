@@ -1,4 +1,4 @@
-"""Where counted sound was heard: stamps that jitter, drift, leap or lie."""
+"""Times of counted sound: stamps that jitter, drift, leap or are wrong."""
 
 import numpy as np
 import pytest
@@ -35,28 +35,29 @@ def test_stamps_rounded_to_a_tick_are_one_steady_run():
     assert run.seconds_of(0.0) == pytest.approx(0.0, abs=5e-5)
 
 
-@pytest.mark.parametrize("jitter_seconds", [0.011, 0.015, 0.05, 0.1])
-def test_jitter_makes_no_hole_and_moves_little(jitter_seconds: float):
-    random = np.random.default_rng(0).uniform(-jitter_seconds, jitter_seconds, TRUE.size)
-    for noise in (random, jitter_seconds * np.sign(np.sin(np.arange(TRUE.size) / 4))):
-        found = runs(TRUE + noise)
-        assert len(found) == 1
-        assert np.abs(heard(found) - TRUE).max() < jitter_seconds / 10
+def test_jitter_makes_no_hole_and_moves_little():
+    times = TRUE[:1500]
+    for jitter_seconds in (0.011, 0.015, 0.05, 0.1):
+        random = np.random.default_rng(0).uniform(-jitter_seconds, jitter_seconds, times.size)
+        for noise in (random, jitter_seconds * np.sign(np.sin(np.arange(times.size) / 4))):
+            found = runs(times + noise)
+            assert len(found) == 1
+            assert np.abs(heard(found) - times).max() < jitter_seconds / 10
 
 
-@pytest.mark.parametrize("drift", [1e-5, 1e-4, 2e-3, -2e-3, 0.01])
-def test_a_drift_is_followed_to_both_ends(drift: float):
+def test_a_drift_is_followed_to_both_ends():
     noise = np.random.default_rng(0).uniform(-5e-4, 5e-4, TRUE.size)
-    (run,) = runs(TRUE * (1 + drift) + noise)
-    assert np.abs(heard([run]) - TRUE * (1 + drift)).max() < 5e-4
+    for drift in (1e-5, 1e-4, 2e-3, -2e-3, 0.01):
+        (run,) = runs(TRUE * (1 + drift) + noise)
+        assert np.abs(heard([run]) - TRUE * (1 + drift)).max() < 5e-4
 
 
-@pytest.mark.parametrize("change_seconds", [0.02, 0.06, 0.5, 30.0, -0.02, -0.3])
-def test_a_change_for_good_is_made_at_its_place(change_seconds: float):
-    stamps = TRUE + np.where(np.arange(TRUE.size) >= 1000, change_seconds, 0)
-    found = runs(stamps)
-    assert [run.first for run in found] == [0, 1000]
-    np.testing.assert_allclose(heard(found), stamps, atol=1e-9)
+def test_a_change_for_good_is_made_at_its_place():
+    for change_seconds in (0.02, 0.06, 0.5, 30.0, -0.02, -0.3):
+        stamps = TRUE + np.where(np.arange(TRUE.size) >= 1000, change_seconds, 0)
+        found = runs(stamps)
+        assert [run.first for run in found] == [0, 1000]
+        np.testing.assert_allclose(heard(found), stamps, atol=1e-9)
 
 
 def test_a_change_for_good_shows_through_jitter():
@@ -75,7 +76,8 @@ def test_a_burst_that_is_caught_up_is_no_change():
 
 def test_silence_that_was_not_recorded_stays_silent():
     """Speech coders leave silence out: 20 ms of comfort noise every 400 ms."""
-    stamps = np.where(np.arange(TRUE.size) < 1000, TRUE, 20 + 0.4 * (np.arange(TRUE.size) - 1000))
+    index = np.arange(600)
+    stamps = np.where(index < 300, index * CHUNK, 6 + 0.4 * (index - 300))
     np.testing.assert_allclose(heard(runs(stamps)), stamps, atol=1e-9)
 
 
@@ -94,10 +96,9 @@ def test_chunks_without_a_stamp_follow_the_others():
     assert runs(np.full(10, np.nan)) == []
 
 
-def test_a_moment_is_the_same_from_wherever_stamps_are_looked_at():
-    """What lies farther away than the clock looks must not matter."""
-    noise = np.random.default_rng(0).uniform(-0.02, 0.02, TRUE.size)
-    stamps = TRUE * 1.001 + noise
+def test_a_moment_is_the_same_from_wherever_a_file_is_read():
+    """Stamps farther away than the clock compares must not matter."""
+    stamps = (TRUE * 1.001 + np.random.default_rng(0).uniform(-0.02, 0.02, TRUE.size))[:2400]
     whole, part = heard(runs(stamps)), heard(runs(stamps[1000:2200]))
     inner = slice(700, 720)  # more than ten seconds from both ends of the part
     np.testing.assert_allclose(part[inner], whole[1000:2200][inner], atol=1e-4)

@@ -27,28 +27,30 @@ def every_frame(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return np.array([seconds for seconds, _ in decoded]), np.stack([pixels for _, pixels in decoded])
 
 
-@pytest.mark.parametrize("number", ["00", "08", "12", "15", "16", "18", "20", "28", "31", "53", "54"])
-def test_equal_choosing_among_all_frames(odd: Callable[[str], Path], number: str):
+def test_equal_choosing_among_all_frames(odd: Callable[[str], Path], subtests: pytest.Subtests):
     """Variable rate (08), frames out of order (00), times rounded to milliseconds (18, 31, 53), offsets."""
-    times_N, pixels_NHWC = every_frame(odd(number))
-    for sampling in get_args(SamplingRule):
-        clip = read_clip(odd(number), sampling=sampling)
-        for seconds, frame_HWC in zip(clip.frame_seconds_T, clip.frames_THWC, strict=True):
-            shown = np.flatnonzero(times_N <= clip.start_seconds + seconds + 1e-3)
-            np.testing.assert_array_equal(frame_HWC, pixels_NHWC[shown[-1] if shown.size else 0])
+    for number in ("00", "08", "12", "15", "16", "18", "20", "28", "31", "53", "54"):
+        with subtests.test(number):
+            times_N, pixels_NHWC = every_frame(odd(number))
+            for sampling in get_args(SamplingRule):
+                clip = read_clip(odd(number), sampling=sampling)
+                for seconds, frame_HWC in zip(clip.frame_seconds_T, clip.frames_THWC, strict=True):
+                    shown = np.flatnonzero(times_N <= clip.start_seconds + seconds + 1e-3)
+                    np.testing.assert_array_equal(frame_HWC, pixels_NHWC[shown[-1] if shown.size else 0])
 
 
-@pytest.mark.parametrize("rate", [8, 12.5, Fraction(24000, 1001), 25, Fraction(30000, 1001), 30])
-def test_frame_numbers_of_the_original_rules(film: Callable[..., Path], rate: float):
-    path = film(10.0, frames_per_second=rate)
-    num_source = round(10.0 * rate)
+def test_frame_numbers_of_the_original_rules(film: Callable[..., Path], subtests: pytest.Subtests):
+    for rate in (8, 12.5, Fraction(24000, 1001), 25, Fraction(30000, 1001), 30):
+        with subtests.test(str(rate)):
+            path = film(10.0, frames_per_second=rate)
+            num_source = round(10.0 * rate)
 
-    clip = read_clip(path, sampling="linspace_inclusive")
-    assert read_numbers(clip.frames_THWC) == [i * (num_source - 1) // 15 for i in range(16)]
+            clip = read_clip(path, sampling="linspace_inclusive")
+            assert read_numbers(clip.frames_THWC) == [i * (num_source - 1) // 15 for i in range(16)]
 
-    clip = read_clip(path, sampling="uniform_left")
-    num_used = min(num_source, int(rate * 10))
-    assert read_numbers(clip.frames_THWC) == [i * num_used // 16 for i in range(16)]
+            clip = read_clip(path, sampling="uniform_left")
+            num_used = min(num_source, int(rate * 10))
+            assert read_numbers(clip.frames_THWC) == [i * num_used // 16 for i in range(16)]
 
 
 def test_a_rate_that_varies(tmp_path: Path):
@@ -84,22 +86,21 @@ ORIENTATIONS = {
 }
 
 
-@pytest.mark.parametrize("signs", ORIENTATIONS)
-def test_all_eight_orientations_stand_upright(
-    film: Callable[..., Path], tmp_path: Path, signs: tuple[int, int, int, int]
-):
+def test_all_eight_orientations_stand_upright(film: Callable[..., Path], tmp_path: Path):
     stored, turned = film(1.0), tmp_path / "turned.mp4"
-    a, b, c, d = (sign * 65_536 for sign in signs)
-    with av.open(str(stored)) as read, av.open(str(turned), "w") as write:
-        streams = {s.index: write.add_stream_from_template(s) for s in read.streams}
-        streams[0].set_display_matrix([a, b, 0, c, d, 0, 0, 0, 1 << 30])
-        for packet in read.demux():
-            if packet.dts is not None:
-                packet.stream = streams[packet.stream_index]
-                write.mux(packet)
-    expected = ORIENTATIONS[signs](read_clip(stored).frames_THWC)
-    np.testing.assert_array_equal(read_clip(turned).frames_THWC, expected)
-    np.testing.assert_array_equal(next(playback(turned).frames()), expected[0])
+    frames_THWC = read_clip(stored).frames_THWC
+    for signs, orient in ORIENTATIONS.items():
+        a, b, c, d = (sign * 65_536 for sign in signs)
+        with av.open(str(stored)) as read, av.open(str(turned), "w") as write:
+            streams = {s.index: write.add_stream_from_template(s) for s in read.streams}
+            streams[0].set_display_matrix([a, b, 0, c, d, 0, 0, 0, 1 << 30])
+            for packet in read.demux():
+                if packet.dts is not None:
+                    packet.stream = streams[packet.stream_index]
+                    write.mux(packet)
+        expected = orient(frames_THWC)
+        np.testing.assert_array_equal(read_clip(turned).frames_THWC, expected, err_msg=str(signs))
+        np.testing.assert_array_equal(next(playback(turned).frames()), expected[0], err_msg=str(signs))
 
 
 def test_rotation_of_a_phone(odd: Callable[[str], Path]):
@@ -108,13 +109,13 @@ def test_rotation_of_a_phone(odd: Callable[[str], Path]):
     np.testing.assert_array_equal(read_clip(odd("09")).frames_THWC, expected)
 
 
-@pytest.mark.parametrize("colour", [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (10, 120, 200)])
-def test_colours_come_back(tmp_path: Path, colour: tuple[int, int, int]):
-    path = tmp_path / "colour.mp4"
-    frames = np.broadcast_to(np.array(colour, np.uint8), (10, 64, 64, 3))
-    write_video(path, frames, frames_per_second=10, waveform_S=noise(1.0))
-    pixels = read_clip(path, num_frames=1).frames_THWC[0, 32, 32].astype(int)
-    assert np.abs(pixels - colour).max() <= 4
+def test_colours_come_back(tmp_path: Path):
+    for colour in ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (10, 120, 200)):
+        path = tmp_path / "colour.mp4"
+        frames = np.broadcast_to(np.array(colour, np.uint8), (10, 64, 64, 3))
+        write_video(path, frames, frames_per_second=10, waveform_S=noise(1.0))
+        pixels = read_clip(path, num_frames=1).frames_THWC[0, 32, 32].astype(int)
+        assert np.abs(pixels - colour).max() <= 4
 
 
 def test_full_range_is_like_limited_range(odd: Callable[[str], Path]):

@@ -1,4 +1,4 @@
-"""A stage's configuration refuses what contradicts itself, and says how to get out."""
+"""The configuration of a stage refuses contradictions and says what to change."""
 
 import pytest
 from pydantic import ValidationError
@@ -27,18 +27,15 @@ def test_frames_have_an_even_side_as_the_codec_needs():
         StageConfig(frame_pixels=97)
 
 
-@pytest.mark.parametrize(
-    ("changes", "pulse"),
-    [
+def test_which_configurations_pulse():
+    for changes, pulse in [
         ({}, "loudness"),
         ({"variant": "no_pulse"}, "none"),
         ({"variant": "unknown_classes", "split": "test"}, "loudness"),
         ({"control": "silent"}, "loudness"),
         ({"control": "both_silent_moving"}, "none"),
-    ],
-)
-def test_who_pulses(changes, pulse):
-    assert StageConfig(**changes).pulse == pulse
+    ]:
+        assert StageConfig(**changes).pulse == pulse
 
 
 def test_a_spoilt_clip_keeps_the_name_of_the_clip_it_spoils():

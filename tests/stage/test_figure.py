@@ -1,4 +1,4 @@
-"""The contact sheet shows a clip of a stage with its truth."""
+"""Figure of a clip of a stage with its truth."""
 
 import io
 

@@ -1,3 +1,5 @@
+"""Truth on disk: found for prepared clips, refused for clips of another stage."""
+
 from pathlib import Path
 
 import pytest
