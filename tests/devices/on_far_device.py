@@ -29,10 +29,10 @@ from cavmae_sync.recipes.run import _with_retrieval
 from cavmae_sync.stage import StageTruth
 from cavmae_sync.tasks import untrained
 from cavmae_sync.tasks.classification.features import FeatureConfig, embed_features
-from cavmae_sync.tasks.classification.probing import run_probing
-from cavmae_sync.tasks.localization.evaluate import SegmentationConfig, evaluate_segmentation
-from cavmae_sync.tasks.localization.heat_maps import heat_maps, upscaled
+from cavmae_sync.tasks.classification.probe_model import probe_model
+from cavmae_sync.tasks.localization.evaluate import LocalizationConfig, evaluate_localization
 from cavmae_sync.tasks.localization.localize_video import localize
+from cavmae_sync.tasks.localization.maps import localization_maps, resized_maps
 from cavmae_sync.tasks.localization.stage_examples import StageExamples
 from cavmae_sync.tasks.reconstruction.reconstruct_video import inpaint_video
 from cavmae_sync.tasks.retrieval import RetrievalConfig, evaluate_retrieval
@@ -121,8 +121,8 @@ class Exercises:
                 *_flat(true_match_ranks(scores)),
                 recall_at_k(true_match_ranks(scores), k=5),
             ]
-        maps = heat_maps(audio[:, 0], self.random(12, 6, 8), grid=(2, 3))
-        return numbers + _flat(upscaled(maps, height=8, width=9))
+        maps = localization_maps(audio[:, 0], self.random(12, 6, 8), grid=(2, 3))
+        return numbers + _flat(resized_maps(maps, height=8, width=9))
 
     def inputs_on_the_device(self) -> Numbers:
         frames = (self.random(2, 8, 8, 3).sigmoid() * 255).to(torch.uint8)
@@ -160,7 +160,7 @@ class Exercises:
             ]
         )
         out = Path(tempfile.mkdtemp()) / "probe"
-        result = run_probing(
+        result = probe_model(
             self.embedder(), config, train=self.clips, test=self.clips, out=out, allow_overlap=True
         )
         return [*_flat(result.report.scores_NC)]
@@ -170,7 +170,7 @@ class Exercises:
 
     def segmentation(self) -> Numbers:
         examples = StageExamples(self.clips, StageTruth(self.stage))
-        report = evaluate_segmentation(self.embedder(), examples, SegmentationConfig(num_bootstrap=5))
+        report = evaluate_localization(self.embedder(), examples, LocalizationConfig(num_bootstrap=5))
         return [value.value for value in report.metrics.values()]
 
     def temporal_segmentation(self) -> Numbers:

@@ -13,14 +13,14 @@ from cavmae_sync.inputs import InputConfig
 from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig
 from cavmae_sync.stage import StageTruth
 from cavmae_sync.tasks.classification.feature_files import open_features
-from cavmae_sync.tasks.localization.ade20k import SoundPrompted
-from cavmae_sync.tasks.localization.evaluate import SegmentationConfig, segmentation_report
+from cavmae_sync.tasks.localization.ade20k import Ade20kFolder
+from cavmae_sync.tasks.localization.evaluate import LocalizationConfig, localization_report
 from cavmae_sync.tasks.localization.map_files import read_maps, row_ids
 from cavmae_sync.tasks.localization.stage_examples import StageExamples
 from cavmae_sync.tasks.retrieval import open_embeddings, retrieval_report
 from cavmae_sync.weights import save_model
 
-from ..tasks.localization.test_examples import prompted  # noqa: F401 (a fixture)
+from ..tasks.localization.test_ade20k_examples import prompted  # noqa: F401 (a fixture)
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = tuple(DOCS / f"{task}.md" for task in ("retrieval", "classification", "localization"))
@@ -97,12 +97,12 @@ def test_the_maps_of_any_model_are_written_and_measured(prepared, stage_folder, 
     examples = StageExamples(prepared, StageTruth(stage_folder))
     maps = read_maps(Path("maps.npz"), examples)
     assert (maps.said_by, maps.maps[0].shape) == ("DenseAV", (14, 14))
-    report = segmentation_report(maps, examples, SegmentationConfig(num_bootstrap=0))
+    report = localization_report(maps, examples, LocalizationConfig(num_bootstrap=0))
     assert report.counts["maps_of_other_questions"] == 0
 
 
 def test_the_questions_of_ade20k_are_opened_as_written(
-    prompted: SoundPrompted,  # noqa: F811 (the fixture)
+    prompted: Ade20kFolder,  # noqa: F811 (the fixture)
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch,
 ):
@@ -116,7 +116,7 @@ def test_the_questions_of_ade20k_are_opened_as_written(
     exec("maps = []" + measuring, names)
     examples = names["examples"]
     maps = read_maps(here / "maps.npz", examples)
-    report = segmentation_report(maps, examples, SegmentationConfig(num_bootstrap=0))
+    report = localization_report(maps, examples, LocalizationConfig(num_bootstrap=0))
     assert report.counts["rows"] == 3
 
 

@@ -31,7 +31,6 @@ ON_DEVICE = (
     "training/",
     "weights/",
     "tasks/classification/head_",
-    "tasks/classification/weight_",
 )
 #: Made on the CPU on purpose: parameters before they are moved, tables of numbers, what files hold.
 ON_CPU = {
@@ -41,7 +40,6 @@ ON_CPU = {
     "model/positions.py": "a table in float64, registered as a buffer",
     "weights/layouts/mae.py": "weights of a file",
     "weights/torch_file.py": "weights of a file",
-    "tasks/classification/weight_averaging.py": "sums in float64",
     "training/pretrain.py": "a row of the log in float64",
     "training/validation.py": "rows of the log in float64",
 }

@@ -4,7 +4,7 @@ import pytest
 
 from cavmae_sync.errors import ConfigError
 from cavmae_sync.recipes.probing import PROBE_RECIPES, find_probe_recipe
-from cavmae_sync.tasks.classification.probe_config import ProbeConfig
+from cavmae_sync.tasks.classification.config import ProbeConfig
 from cavmae_sync.training import learning_rate_at
 
 

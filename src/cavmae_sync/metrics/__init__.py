@@ -1,7 +1,8 @@
 """Arrays in, numbers out: no model, no file."""
 
 from cavmae_sync.metrics.bootstrap import Interval, bootstrap_metrics, interval
-from cavmae_sync.metrics.gallery import MOST_TIMES, expected_recall, expected_recall_samples
+from cavmae_sync.metrics.gallery_size import MOST_TIMES, expected_recall, expected_recall_samples
+from cavmae_sync.metrics.localization import Pixels, PooledScores, UnitCounts, pooled_scores, resampled_pools
 from cavmae_sync.metrics.matches import MatchCounts, PairedMatchCounter
 from cavmae_sync.metrics.retrieval import (
     RetrievalMetrics,
@@ -14,7 +15,6 @@ from cavmae_sync.metrics.retrieval import (
     retrieval_metrics,
     true_match_ranks,
 )
-from cavmae_sync.metrics.segmentation import Pixels, PooledScores, UnitCounts, pooled_scores, resampled_pools
 
 __all__ = [
     "MOST_TIMES",

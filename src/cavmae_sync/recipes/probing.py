@@ -7,8 +7,7 @@ from cavmae_sync import paper
 from cavmae_sync.checks import unknown_name
 from cavmae_sync.errors import ConfigError
 from cavmae_sync.inputs.augment import AugmentConfig
-from cavmae_sync.tasks.classification.head_config import AveragingConfig, ClassifierConfig
-from cavmae_sync.tasks.classification.probe_config import ProbeConfig
+from cavmae_sync.tasks.classification.config import AveragingConfig, ClassifierConfig, ProbeConfig
 from cavmae_sync.training import OptimConfig
 
 

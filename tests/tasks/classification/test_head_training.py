@@ -9,10 +9,11 @@ from torch import Tensor, nn
 
 from cavmae_sync.data import Draw, balanced_weights
 from cavmae_sync.errors import ConfigError, NonFiniteLossError, TrainingError
-from cavmae_sync.tasks.classification.head_config import AveragingConfig, ClassifierConfig
+from cavmae_sync.tasks.classification.config import AveragingConfig, ClassifierConfig
 from cavmae_sync.tasks.classification.head_training import (
-    ClassifierTraining,
+    HeadTraining,
     LabelledFeatures,
+    WeightAverage,
     class_loss,
     predict_logits,
 )
@@ -71,7 +72,7 @@ def training(
     **config,
 ):
     head = MeanHead()
-    made = ClassifierTraining(
+    made = HeadTraining(
         ClassifierConfig(**SMALL | config),
         OptimConfig(**{"learning_rate": 0.05} | (optim or {})),
         head=head,
@@ -221,7 +222,7 @@ def test_predictions_are_in_order_and_complete():
 
 def test_nothing_is_trained_in_int8():
     with pytest.raises(ConfigError, match="no gradient"):
-        ClassifierTraining(
+        HeadTraining(
             ClassifierConfig(**SMALL),
             OptimConfig(),
             head=MeanHead(),
@@ -229,3 +230,36 @@ def test_nothing_is_trained_in_int8():
             seed=0,
             precision="int8",
         )
+
+
+class TestWeightAverage:
+    def test_the_mean_by_hand(self):
+        average = WeightAverage()
+        for value in (1.0, 2.0, 6.0):
+            average.add({"weight": torch.full((2,), value), "half": torch.tensor(value).half()})
+        assert torch.equal(average.mean()["weight"], torch.full((2,), 3.0))
+        assert average.mean()["half"].dtype == torch.float16
+
+    def test_equal_states_stay_exactly_as_they_are(self):
+        state = {"weight": torch.randn(100)}
+        average = WeightAverage()
+        for _ in range(7):
+            average.add(state)
+        assert torch.equal(average.mean()["weight"], state["weight"])
+
+    def test_what_is_no_float_is_that_of_the_last(self):
+        average = WeightAverage()
+        for count in (3, 8):
+            average.add({"count": torch.tensor(count)})
+        assert average.mean() == {"count": torch.tensor(8)}
+
+    def test_later_training_does_not_reach_back(self):
+        weight = torch.ones(2)
+        average = WeightAverage()
+        average.add({"weight": weight})
+        weight.fill_(9.0)
+        assert torch.equal(average.mean()["weight"], torch.ones(2))
+
+    def test_nothing_has_no_mean(self):
+        with pytest.raises(ValueError, match="no weights"):
+            WeightAverage().mean()

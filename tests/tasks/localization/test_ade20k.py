@@ -10,8 +10,8 @@ from PIL import Image
 
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.inputs import log_mel
-from cavmae_sync.tasks.localization.ade20k import TABLE_FILE, SoundPrompted
-from cavmae_sync.tasks.localization.ade20k_audit import audit_prompted
+from cavmae_sync.tasks.localization.ade20k import TABLE_FILE, Ade20kFolder
+from cavmae_sync.tasks.localization.ade20k_audit import audit_ade20k
 
 ROWS = (
     ("a/one.jpg", "/data/vgg/dog bark.wav", "2978"),
@@ -56,7 +56,7 @@ def ade20k(tmp_path: Path) -> Path:
 
 
 def test_rows_without_prompt_or_class_are_left_out(ade20k: Path):
-    prompted = SoundPrompted(ade20k)
+    prompted = Ade20kFolder(ade20k)
     assert [(row.image_location, row.class_id) for row in prompted.rows] == [
         ("a/one.jpg", 2978),
         ("a/one.jpg", 300),
@@ -68,7 +68,7 @@ def test_rows_without_prompt_or_class_are_left_out(ade20k: Path):
 
 
 def test_classes_of_pixels_come_from_red_and_green(ade20k: Path):
-    prompted = SoundPrompted(ade20k)
+    prompted = Ade20kFolder(ade20k)
     left_HW, right_HW = prompted.read_mask(0), prompted.read_mask(1)
     assert left_HW.shape == (224, 224)
     np.testing.assert_array_equal(right_HW, ~left_HW)
@@ -77,7 +77,7 @@ def test_classes_of_pixels_come_from_red_and_green(ade20k: Path):
 
 
 def test_picture_and_mask_are_the_same_square(ade20k: Path):
-    prompted = SoundPrompted(ade20k)
+    prompted = Ade20kFolder(ade20k)
     red_HW = prompted.read_picture(0, pixels=224)[:, :, 0] > 125
     assert (red_HW != prompted.read_mask(0)).mean() < 0.01
     assert prompted.read_picture(0, pixels=32).shape == (32, 32, 3)
@@ -95,7 +95,7 @@ def test_the_crop_is_that_of_torchvision():
 
 
 def test_short_sound_is_filled_up_with_silence_before_the_mean_is_taken(ade20k: Path):
-    prompted = SoundPrompted(ade20k)
+    prompted = Ade20kFolder(ade20k)
     sound_S = write_sound(ade20k / "audio" / "dog bark.wav", 3.0)
     log_mel_NM = prompted.read_log_mel(0)
     assert log_mel_NM.shape == (1024, 128)
@@ -106,14 +106,14 @@ def test_short_sound_is_filled_up_with_silence_before_the_mean_is_taken(ade20k: 
 
 
 def test_long_sound_is_cut(ade20k: Path):
-    assert SoundPrompted(ade20k).read_log_mel(1).shape == (1024, 128)
+    assert Ade20kFolder(ade20k).read_log_mel(1).shape == (1024, 128)
 
 
 def test_the_fingerprint_tells_rows_apart(ade20k: Path):
-    before = SoundPrompted(ade20k).fingerprint
+    before = Ade20kFolder(ade20k).fingerprint
     table = ade20k / TABLE_FILE
     table.write_text(table.read_text().replace("2978", "300"))
-    assert SoundPrompted(ade20k).fingerprint != before
+    assert Ade20kFolder(ade20k).fingerprint != before
 
 
 @pytest.mark.parametrize(
@@ -142,24 +142,24 @@ def test_the_fingerprint_tells_rows_apart(ade20k: Path):
 def test_what_is_wrong_with_a_folder(ade20k: Path, spoil: Callable[[Path], object], saying: str):
     spoil(ade20k)
     with pytest.raises(DatasetError, match=saying):
-        SoundPrompted(ade20k)
+        Ade20kFolder(ade20k)
 
 
 def test_an_annotation_of_another_size_is_refused(ade20k: Path):
     Image.new("RGB", (10, 10)).save(ade20k / "annotations" / "a" / "one_seg.png")
     with pytest.raises(DatasetError, match="do not belong together"):
-        SoundPrompted(ade20k).read_mask(0)
+        Ade20kFolder(ade20k).read_mask(0)
 
 
 def test_a_picture_that_is_none_is_refused(ade20k: Path):
     (ade20k / "frames" / "two.jpg").write_text("no picture")
     with pytest.raises(DatasetError, match="not a picture"):
-        SoundPrompted(ade20k).read_picture(2, pixels=224)
+        Ade20kFolder(ade20k).read_picture(2, pixels=224)
 
 
 def test_a_good_folder_has_only_the_short_sound_to_tell(ade20k: Path):
     """The dog's bark lasts 3 s, a published segment 4.16 s."""
-    audit = audit_prompted(ade20k)
+    audit = audit_ade20k(ade20k)
     assert (audit.num_rows, audit.num_without_prompt, audit.num_classes) == (3, 2, 2)
     assert audit.rows_per_class == (1, 1.5, 2)
     assert (audit.num_pictures, audit.num_sounds) == (2, 2)
@@ -192,7 +192,7 @@ def test_every_planted_fault_is_found_and_counted(ade20k: Path):
     content = (ade20k / "audio" / "silent.wav").read_bytes()
     (ade20k / "audio" / "silent.wav").write_bytes(content[:44] + bytes(len(content) - 44))
 
-    audit = audit_prompted(ade20k)
+    audit = audit_ade20k(ade20k)
     assert dict(audit.num_problems) == {
         "picture_missing": 1,
         "annotation_missing": 1,
@@ -209,4 +209,4 @@ def test_every_planted_fault_is_found_and_counted(ade20k: Path):
     assert audit.to_table().row_count == 16
     assert len(audit.to_lines()) == 9
     with pytest.raises(DatasetError, match=r"names 3 files that are missing.*cavmae-sync list"):
-        SoundPrompted(ade20k)
+        Ade20kFolder(ade20k)

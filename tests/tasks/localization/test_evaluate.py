@@ -13,27 +13,23 @@ from sklearn.metrics import average_precision_score
 from torch import Tensor
 from torch.nn import functional as F
 
-from cavmae_sync.data import PreparedDataset
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.inputs import InputConfig
-from cavmae_sync.stage import StageTruth
 from cavmae_sync.tasks.localization.controls import (
     centre_maps,
+    localization_controls,
     oracle_maps,
     rows_of_other_classes,
-    segmentation_controls,
     unlike_background_maps,
 )
 from cavmae_sync.tasks.localization.evaluate import (
+    LocalizationConfig,
     ScoreMaps,
-    SegmentationConfig,
-    evaluate_segmentation,
-    segmentation_report,
+    evaluate_localization,
+    localization_report,
 )
 from cavmae_sync.tasks.localization.examples import Target
-from cavmae_sync.tasks.localization.figure import chosen_rows, segmentation_figure
 from cavmae_sync.tasks.localization.maps import prompt_vectors
-from cavmae_sync.tasks.localization.stage_examples import StageExamples
 
 
 @dataclass
@@ -101,7 +97,7 @@ def test_masks_survive_packing(painted: Painted):
 
 
 def test_the_truth_as_maps_is_perfect(painted: Painted):
-    report = segmentation_report(oracle_maps(painted.targets), painted)
+    report = localization_report(oracle_maps(painted.targets), painted)
     assert {name: value.value for name, value in report.metrics.items()} == {
         "mean_average_precision": 1.0,
         "mean_iou": 1.0,
@@ -113,7 +109,7 @@ def test_the_truth_as_maps_is_perfect(painted: Painted):
 
 
 def test_a_constant_map_is_a_guess(painted: Painted):
-    report = segmentation_report(by([torch.ones(1, 1)] * 6), painted)
+    report = localization_report(by([torch.ones(1, 1)] * 6), painted)
     assert report.metrics["mean_average_precision"].value == pytest.approx(8 / 64)
     assert report.metrics["mean_average_precision"].chance == pytest.approx(8 / 64)
     assert report.metrics["mean_iou"].value == 0
@@ -122,7 +118,7 @@ def test_a_constant_map_is_a_guess(painted: Painted):
 def test_means_are_of_classes_each_of_all_its_pixels(painted: Painted):
     generator = torch.Generator().manual_seed(0)
     maps = [torch.rand(4, 4, generator=generator) for _ in range(6)]
-    report = segmentation_report(by(maps), painted, SegmentationConfig(num_bootstrap=0))
+    report = localization_report(by(maps), painted, LocalizationConfig(num_bootstrap=0))
     grown_maps = [F.interpolate(m[None, None], size=(8, 8), mode="bilinear")[0, 0].numpy() for m in maps]
     expected = {}
     for name, rows in {"dog": (0, 1, 2), "horn": (3, 4, 5)}.items():
@@ -136,8 +132,8 @@ def test_means_are_of_classes_each_of_all_its_pixels(painted: Painted):
 def test_one_line_for_all_maps_changes_nothing(painted: Painted):
     generator = torch.Generator().manual_seed(0)
     maps = [torch.rand(4, 4, generator=generator) for _ in range(6)]
-    before = segmentation_report(by(maps), painted, SegmentationConfig(num_bootstrap=0))
-    after = segmentation_report(by([5 * m - 2 for m in maps]), painted, SegmentationConfig(num_bootstrap=0))
+    before = localization_report(by(maps), painted, LocalizationConfig(num_bootstrap=0))
+    after = localization_report(by([5 * m - 2 for m in maps]), painted, LocalizationConfig(num_bootstrap=0))
     for name, value in before.metrics.items():
         assert after.metrics[name].value == pytest.approx(value.value, abs=1e-6)
 
@@ -145,7 +141,7 @@ def test_one_line_for_all_maps_changes_nothing(painted: Painted):
 def test_a_class_without_a_pixel_is_left_out_and_named(painted: Painted):
     nothing = Target.of(np.zeros((8, 8), bool), name="cropped away", unit=9, class_name="cat")
     examples = Painted(targets=[*painted.targets, nothing])
-    report = segmentation_report(oracle_maps(examples.targets), examples)
+    report = localization_report(oracle_maps(examples.targets), examples)
     assert report.excluded_classes == ("cat",)
     assert report.counts["classes_without_pixels"] == 1
     assert report.metrics["mean_iou"].value == 1.0
@@ -155,16 +151,16 @@ def test_a_class_without_a_pixel_is_left_out_and_named(painted: Painted):
 def test_when_nothing_is_defined_nothing_is_reported():
     nothing = Target.of(np.zeros((8, 8), bool), name="nothing", unit=0, class_name="cat")
     examples = Painted(targets=[nothing])
-    assert segmentation_report(by([torch.rand(2, 2)]), examples).metrics == {}
+    assert localization_report(by([torch.rand(2, 2)]), examples).metrics == {}
 
 
 def test_every_row_needs_a_map(painted: Painted):
     with pytest.raises(ValueError, match="2 maps for 6 rows"):
-        segmentation_report(by([torch.zeros(1, 1)] * 2), painted)
+        localization_report(by([torch.zeros(1, 1)] * 2), painted)
 
 
 def test_what_differs_from_the_background_finds_the_square(painted: Painted):
-    report = segmentation_report(unlike_background_maps(painted), painted)
+    report = localization_report(unlike_background_maps(painted), painted)
     assert report.metrics["mean_iou"].value == 1.0
 
 
@@ -188,75 +184,14 @@ def test_a_prompt_of_several_windows_is_their_mean(embedder: Embedder, painted: 
 
 
 def test_controls_of_a_model(embedder: Embedder, painted: Painted):
-    report = evaluate_segmentation(embedder, painted, SegmentationConfig(num_bootstrap=20))
-    controls = {m.said_by: m for m in segmentation_controls(embedder, painted, report.maps)}
+    report = evaluate_localization(embedder, painted, LocalizationConfig(num_bootstrap=20))
+    controls = {m.said_by: m for m in localization_controls(embedder, painted, report.maps)}
     assert set(controls) == {
         "oracle", "untrained", "swapped_sound", "mirrored_map", "mirrored_picture", "every_object",
         "unlike_background", "centre", "constant",
     }  # fmt: skip
     torch.testing.assert_close(controls["mirrored_map"].maps[0], report.maps.maps[0].flip(1))
-    again = segmentation_report(report.maps, painted, SegmentationConfig(num_bootstrap=20))
+    again = localization_report(report.maps, painted, LocalizationConfig(num_bootstrap=20))
     assert again.to_json() == report.to_json()
     assert report.weights == controls["swapped_sound"].weights
     assert controls["oracle"].weights == ""
-
-
-class TestStage:
-    def test_rows_are_frames_with_something_heard_and_seen(self, prepared, stage_folder):
-        examples = StageExamples(prepared, StageTruth(stage_folder))
-        expected = set()
-        for clip in range(len(prepared)):
-            row = prepared.row(clip)
-            truth = StageTruth(stage_folder).for_clip(row)
-            for frame, seconds in enumerate(row.frame_seconds):
-                index = truth.frame_index(row.start_seconds + seconds)
-                for thing in truth.objects:
-                    is_seen = thing.is_on_stage and thing.is_visible_T[index]
-                    if is_seen and thing.number in truth.sounding(row.start_seconds + seconds):
-                        expected.add((f"{truth.video_id}, frame {frame}", thing.class_name))
-        assert {(target.name, target.class_name) for target in examples.targets} == expected
-        skipped = examples.counts["frames_with_nothing_heard_and_seen"]
-        assert skipped == 14 * 4 - len({name for name, _ in expected})
-
-    def test_the_answer_is_what_sounds_and_the_rest_is_salient(self, prepared, stage_folder):
-        examples = StageExamples(prepared, StageTruth(stage_folder))
-        several = [r for r, target in enumerate(examples.targets) if target.groups]
-        assert several
-        for row, target in enumerate(examples.targets):
-            answer_HW, salient_HW = target.mask(), examples.salient(row)
-            assert answer_HW.any()
-            assert not (answer_HW & ~salient_HW).any()
-            if row in several:
-                assert (salient_HW & ~answer_HW).any()
-
-    def test_own_sound_is_the_segment_of_the_frame(self, prepared: PreparedDataset, stage_folder):
-        from cavmae_sync.data import ClipDataset
-
-        examples = StageExamples(prepared, StageTruth(stage_folder))
-        config = InputConfig(frame_pixels=32, segment_length=32)
-        batch = ClipDataset(prepared, inputs=config)[0]
-        name, _, frame = examples.targets[0].name.partition(", frame ")
-        assert prepared.clip_id(0) == name
-        torch.testing.assert_close(examples.prompt(0, config)[0], batch.segments_PLM[int(frame)])
-
-    def test_other_sounds_come_from_other_clips_and_ask_for_one_class(self, prepared, stage_folder):
-        own = StageExamples(prepared, StageTruth(stage_folder))
-        other = StageExamples(prepared, StageTruth(stage_folder), prompt="other")
-        assert len(other.targets) + other.counts["rows_without_other_sound"] == len(own.targets)
-        for question in other._questions:
-            assert question.prompt.clip != question.picture.clip
-            row = prepared.row(question.prompt.clip)
-            truth = StageTruth(stage_folder).for_clip(row)
-            (number,) = truth.sounding(row.start_seconds + row.frame_seconds[question.prompt.frame])
-            named = {thing.number: thing.class_name for thing in truth.objects}
-            assert named[number] == question.target.class_name
-
-    def test_a_model_on_it_and_its_picture(self, prepared, stage_folder, embedder: Embedder):
-        examples = StageExamples(prepared.head(6), StageTruth(stage_folder))
-        report = evaluate_segmentation(embedder, examples, SegmentationConfig(num_bootstrap=10))
-        assert report.to_dict()["counts"]["substitutions"] == 0
-        assert 0 < report.metrics["mean_average_precision"].value < 1
-        assert sum(score.num_rows for score in report.classes) == len(examples.targets)
-        rows = chosen_rows(report, 5)
-        assert len(set(rows)) == len(rows) == min(5, len(examples.targets))
-        assert len(segmentation_figure(report, examples, num_questions=5).axes) == 2 * 4 * 2 + 1

@@ -15,7 +15,7 @@ from cavmae_sync.inputs import InputConfig
 from cavmae_sync.media import probe, write_video
 from cavmae_sync.media.playback import playback
 from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig
-from cavmae_sync.tasks.localization.localize_figure import moment_figure
+from cavmae_sync.tasks.localization.figures import moment_figure
 from cavmae_sync.tasks.localization.localize_video import Localization, localize, recording_vector
 from cavmae_sync.tasks.localization.overlay import overlaid, overlay_frames, write_overlay
 

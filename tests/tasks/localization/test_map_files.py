@@ -14,9 +14,9 @@ from cavmae_sync.errors import DatasetError
 from cavmae_sync.stage import StageTruth
 from cavmae_sync.tasks.localization.controls import map_controls, oracle_maps
 from cavmae_sync.tasks.localization.evaluate import (
-    SegmentationConfig,
-    evaluate_segmentation,
-    segmentation_report,
+    LocalizationConfig,
+    evaluate_localization,
+    localization_report,
 )
 from cavmae_sync.tasks.localization.map_files import read_maps, row_ids
 from cavmae_sync.tasks.localization.stage_examples import StageExamples
@@ -41,7 +41,7 @@ def test_ids_differ(examples: StageExamples):
 
 
 def test_the_maps_of_a_model_in_a_file_give_its_very_report(embedder: Embedder, examples, tmp_path: Path):
-    own = evaluate_segmentation(embedder, examples, SegmentationConfig(num_bootstrap=20))
+    own = evaluate_localization(embedder, examples, LocalizationConfig(num_bootstrap=20))
     maps = torch.stack(list(own.maps.maps)).numpy()
     order = np.random.default_rng(0).permutation(len(maps))
     ids = np.array(row_ids(examples))
@@ -50,8 +50,8 @@ def test_the_maps_of_a_model_in_a_file_give_its_very_report(embedder: Embedder, 
         written(tmp_path / "b.npz", examples, maps[order], ids=ids[order], name=np.array("ours")),
         written(tmp_path / "c.npz", examples, maps, ids=None),
     ):
-        theirs = segmentation_report(
-            read_maps(path, examples), examples, SegmentationConfig(num_bootstrap=20)
+        theirs = localization_report(
+            read_maps(path, examples), examples, LocalizationConfig(num_bootstrap=20)
         )
         assert theirs.metrics == own.metrics
         assert theirs.clip_list == own.clip_list
@@ -63,14 +63,14 @@ def test_the_maps_of_a_model_in_a_file_give_its_very_report(embedder: Embedder, 
 
 def test_the_truth_in_a_file_is_perfect_and_its_controls_fall(examples, tmp_path: Path):
     maps = read_maps(written(tmp_path / "a.npz", examples), examples)
-    report = segmentation_report(maps, examples, SegmentationConfig(num_bootstrap=0))
+    report = localization_report(maps, examples, LocalizationConfig(num_bootstrap=0))
     assert report.metrics["mean_average_precision"].value == 1
     controls = {each.said_by: each for each in map_controls(examples, maps)}
     assert set(controls) == {
         "oracle", "swapped_map", "mirrored_map", "every_object", "unlike_background", "centre", "constant",
     }  # fmt: skip
     for name in ("swapped_map", "mirrored_map"):
-        spoilt = segmentation_report(controls[name], examples, SegmentationConfig(num_bootstrap=0))
+        spoilt = localization_report(controls[name], examples, LocalizationConfig(num_bootstrap=0))
         assert spoilt.metrics["mean_average_precision"].value < 0.9
 
 
@@ -79,7 +79,7 @@ def test_maps_of_other_questions_are_counted(examples, tmp_path: Path):
     ids = np.array([*row_ids(examples), "x", "y"])
     read = read_maps(written(tmp_path / "a.npz", examples, maps, ids=ids), examples)
     assert read.maps[0].shape == (3, 5)
-    report = segmentation_report(read, examples, SegmentationConfig(num_bootstrap=0))
+    report = localization_report(read, examples, LocalizationConfig(num_bootstrap=0))
     assert report.counts["maps_of_other_questions"] == 2
 
 

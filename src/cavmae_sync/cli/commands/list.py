@@ -92,10 +92,10 @@ def _print(made: "MadeList", written: dict[str, Any], *, as_json: bool) -> None:
 
 
 def _show_prompted(folder: Path, *, as_json: bool) -> None:
-    from cavmae_sync.tasks.localization.ade20k_audit import audit_prompted
+    from cavmae_sync.tasks.localization.ade20k_audit import audit_ade20k
 
     with show_progress("looking at files") as advance:
-        audit = audit_prompted(folder, on_progress=lambda done, total: advance(done, total, ""))
+        audit = audit_ade20k(folder, on_progress=lambda done, total: advance(done, total, ""))
     if as_json:
         print_lines(json.dumps(audit.to_dict(), indent=2, ensure_ascii=False))
         return

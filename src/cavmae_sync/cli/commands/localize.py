@@ -96,7 +96,7 @@ def localize(
 
 def _save(found: "Localization", kept: "list[OverlayFrame]", moments: list[int], folder: Path) -> list[str]:
     from cavmae_sync.figures import save_figure
-    from cavmae_sync.tasks.localization.localize_figure import moment_figure
+    from cavmae_sync.tasks.localization.figures import moment_figure
 
     folder.mkdir(parents=True, exist_ok=True)
     saved: list[str] = []

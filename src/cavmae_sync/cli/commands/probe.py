@@ -20,8 +20,8 @@ from cavmae_sync.errors import ConfigError
 if TYPE_CHECKING:
     from cavmae_sync.data import PreparedDataset
     from cavmae_sync.embedding import Embedder
+    from cavmae_sync.tasks.classification.config import ProbeConfig
     from cavmae_sync.tasks.classification.evaluate import ClassificationReport
-    from cavmae_sync.tasks.classification.probe_config import ProbeConfig
 _MODEL = "model."
 
 
@@ -81,7 +81,7 @@ def probe(
         as_json: Print the result as one JSON object.
     """
     from cavmae_sync.recipes.probing import find_probe_recipe
-    from cavmae_sync.tasks.classification.probing_features import cache_probing_share
+    from cavmae_sync.tasks.classification.probe_model import cache_probe_share
 
     check_folder(out, option="--out")
     if features is not None and is_file_of_features(features):
@@ -113,7 +113,7 @@ def probe(
     }
     if is_share:
         share = open_share(shard_index, num_shards)
-        is_complete = cache_probing_share(embedder, config, share=share, **shared)
+        is_complete = cache_probe_share(embedder, config, share=share, **shared)
         _print_share(shared["features"], is_complete=is_complete, as_json=as_json)
         return
     shared |= {"allow_overlap": allow_overlap, "model_path": found}
@@ -134,7 +134,7 @@ def _open(
     """Everything that is named, or all that is wrong with it; without `out` only features are made."""
     from cavmae_sync.data import PreparedDataset
     from cavmae_sync.recipes.probing import find_probe_recipe
-    from cavmae_sync.tasks.classification.probing_checks import check_probing
+    from cavmae_sync.tasks.classification.checks import check_probing
     from cavmae_sync.weights import find_weights
 
     if run_or_weights is None or None in datasets.values():
@@ -170,24 +170,20 @@ def _of_model(
 ) -> "tuple[Mapping[str, ClassificationReport], float, Mapping[float, float]]":
     """Reports by name, the learning rate, and the scores by which it was chosen."""
     from cavmae_sync.tasks import untrained
+    from cavmae_sync.tasks.classification.controls import begin_again, control_reports
     from cavmae_sync.tasks.classification.probe import PROBE_FILE
-    from cavmae_sync.tasks.classification.probing import run_probing
-    from cavmae_sync.tasks.classification.probing_controls import begin_again, control_reports
+    from cavmae_sync.tasks.classification.probe_model import probe_model
 
     controls: dict[str, ClassificationReport] = {}
     if with_controls:  # first: a kill after OUT has its probe would leave it without them
         place = out / "untrained"
         begin_again(place, config, last_file=PROBE_FILE)
         fresh = untrained(embedder, seed=config.seed)
-        control = run_probing(fresh, config, out=place, **shared | {"model_path": None})
+        control = probe_model(fresh, config, out=place, **shared | {"model_path": None})
         controls["untrained"] = control.report
         controls |= control_reports(config, train=shared["train"], test=shared["test"])
-    result = run_probing(embedder, config, out=out, **shared)
-    reports = {"last_epoch": result.report}
-    if result.averaged_report is not None:
-        reports["averaged"] = result.averaged_report
-    reports |= controls
-    return reports, result.learning_rate, result.held_out_scores
+    result = probe_model(embedder, config, out=out, **shared)
+    return {**result.reports, **controls}, result.learning_rate, result.held_out_scores
 
 
 def _print_share(features: Path, *, is_complete: bool, as_json: bool) -> None:

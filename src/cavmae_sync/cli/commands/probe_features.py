@@ -9,8 +9,8 @@ from cavmae_sync.cli.progress import show_progress
 from cavmae_sync.errors import ConfigError
 
 if TYPE_CHECKING:
+    from cavmae_sync.tasks.classification.config import ProbeConfig
     from cavmae_sync.tasks.classification.evaluate import ClassificationReport
-    from cavmae_sync.tasks.classification.probe_config import ProbeConfig
 
 _SUFFIXES = (".npz", ".parquet")
 
@@ -55,17 +55,17 @@ def probe_features(
 ) -> "tuple[Mapping[str, ClassificationReport], float, Mapping[float, float]]":
     """Reports by name, the learning rate, and the scores by which it was chosen."""
     from cavmae_sync.data import PreparedDataset
+    from cavmae_sync.tasks.classification.controls import begin_again, control_reports
     from cavmae_sync.tasks.classification.feature_files import open_features
-    from cavmae_sync.tasks.classification.probing_controls import begin_again, control_reports
-    from cavmae_sync.tasks.classification.probing_feature_files import (
+    from cavmae_sync.tasks.classification.probe_feature_file import (
         REPORT_FILE,
-        check_config_of_given,
+        check_config,
         check_free,
-        run_outside_probing,
+        probe_feature_file,
         shuffled,
     )
 
-    check_config_of_given(config)
+    check_config(config)
     given = open_features(
         path,
         train=None if train is None else PreparedDataset.open(train),
@@ -78,8 +78,8 @@ def probe_features(
     if with_controls:  # first: a kill after OUT has its report would leave it without them
         place = out / "shuffled"
         begin_again(place, config, last_file=REPORT_FILE)
-        spoilt = run_outside_probing(shuffled(given, seed=config.seed), config, out=place, **shared)
+        spoilt = probe_feature_file(shuffled(given, seed=config.seed), config, out=place, **shared)
         controls["shuffled"] = spoilt.reports["last_epoch"]
         controls |= control_reports(config, train=given.train, test=given.test)
-    done = run_outside_probing(given, config, out=out, **shared)
+    done = probe_feature_file(given, config, out=out, **shared)
     return {**done.reports, **controls}, done.learning_rate, done.held_out_scores

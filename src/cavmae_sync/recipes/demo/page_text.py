@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from cavmae_sync.metrics import RetrievalMetrics
-from cavmae_sync.metrics.moments import has_diagonal, own_frame_is_best, shift_means
+from cavmae_sync.metrics.synchrony import has_diagonal, own_frame_is_best, shift_means
 from cavmae_sync.tasks.retrieval import RetrievalReport
 from cavmae_sync.tasks.retrieval.matches_figure import Direction
 

@@ -20,11 +20,12 @@ from cavmae_sync.recipes.tables.datasets import ByFrames, TableDatasets
 from cavmae_sync.recipes.tables.paper_tables import Measurement, Task
 from cavmae_sync.stage import StageTruth
 from cavmae_sync.tasks.classification.features import FeatureConfig
-from cavmae_sync.tasks.classification.probing import run_probing
-from cavmae_sync.tasks.classification.probing_bench import Advance
-from cavmae_sync.tasks.localization.ade20k import SoundPrompted
-from cavmae_sync.tasks.localization.evaluate import SegmentationConfig, evaluate_segmentation
-from cavmae_sync.tasks.localization.examples import Examples, PromptedExamples
+from cavmae_sync.tasks.classification.probe_model import probe_model
+from cavmae_sync.tasks.classification.probe_training import Advance
+from cavmae_sync.tasks.localization.ade20k import Ade20kFolder
+from cavmae_sync.tasks.localization.ade20k_examples import Ade20kExamples
+from cavmae_sync.tasks.localization.evaluate import LocalizationConfig, evaluate_localization
+from cavmae_sync.tasks.localization.examples import Examples
 from cavmae_sync.tasks.localization.stage_examples import StageExamples
 from cavmae_sync.tasks.retrieval import RetrievalConfig, retrieval_report
 from cavmae_sync.untrusted import read_json
@@ -125,7 +126,7 @@ def _clip_lists(
     if datasets.stage is not None:
         lists["stage"] = (list_of(datasets.galleries["stage"]), None)
     if datasets.ade20k is not None:
-        lists["ADE20K"] = (SoundPrompted(datasets.ade20k).fingerprint, None)
+        lists["ADE20K"] = (Ade20kFolder(datasets.ade20k).fingerprint, None)
     return lists
 
 
@@ -159,10 +160,10 @@ def _segmentation(measurement: Measurement, bench: MeasuredModel) -> Measured:
     values: dict[str, float] = {}
     reports: dict[str, Any] = {}
     for name in _segmented(bench.datasets):
-        report = evaluate_segmentation(
+        report = evaluate_localization(
             bench.embedder,
             _examples(name, measurement, bench.datasets),
-            SegmentationConfig(num_bootstrap=0),
+            LocalizationConfig(num_bootstrap=0),
             on_progress=lambda done, total: bench.on_progress("segmenting pictures", done, total),
         )
         reports[name] = report.to_dict()
@@ -176,7 +177,7 @@ def _examples(name: str, measurement: Measurement, datasets: TableDatasets) -> E
         clips = PreparedDataset.open(datasets.galleries["stage"][measurement.num_frames])
         return StageExamples(clips, StageTruth(datasets.stage))
     assert datasets.ade20k is not None
-    return PromptedExamples(SoundPrompted(datasets.ade20k))
+    return Ade20kExamples(Ade20kFolder(datasets.ade20k))
 
 
 def _probing(measurement: Measurement, bench: MeasuredModel) -> Measured:
@@ -187,7 +188,7 @@ def _probing(measurement: Measurement, bench: MeasuredModel) -> Measured:
         shutil.rmtree(out, ignore_errors=True)  # begun, but never finished: a finished one has its cells
         recipe = find_probe_recipe(_probing_recipe(name))
         train = PreparedDataset.open(lists.train[measurement.num_frames])
-        result = run_probing(
+        result = probe_model(
             bench.embedder,
             recipe.model_copy(
                 update={
@@ -202,7 +203,7 @@ def _probing(measurement: Measurement, bench: MeasuredModel) -> Measured:
             allow_overlap=bench.datasets.allow_overlap,
             show=partial(_shown, bench.on_progress),
         )
-        report = result.averaged_report or result.report
+        report = result.reports.get("averaged", result.report)
         reports[name] = {**report.to_dict(), "train_clip_list": train.list_sha256}
         metric = "mean_average_precision" if _probing_heading(name).endswith("mAP") else "accuracy"
         values[_probing_heading(name)] = report.metrics[metric].value

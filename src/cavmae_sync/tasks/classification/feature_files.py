@@ -25,7 +25,7 @@ SPLITS: Final = ("train", "test")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class GivenClips:
+class FileClips:
     """Clips of which a file says names and labels, and nothing else; see `LabelledClips`.
 
     Attributes:
@@ -54,7 +54,7 @@ class GivenClips:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class GivenFeatures:
+class FileFeatures:
     """Features of two lists of clips.
 
     Attributes:
@@ -87,7 +87,7 @@ def open_features(
     train: PreparedDataset | None = None,
     test: PreparedDataset | None = None,
     allow_overlap: bool = False,
-) -> GivenFeatures:
+) -> FileFeatures:
     """Read a file of features, .npz or Parquet, and tell its clips apart.
 
     It holds `features`, floats [N, T, D], or [N, D] for one vector a clip, and `ids` of the clips. With
@@ -127,7 +127,7 @@ def open_features(
         if not allow_overlap:
             refuse_shared(shared, num_clips=len(lists[1]), test=f"{path}, test", train="its training clips")
     rows = [rows_in_order(path, ids, clips.clip_ids, other=str(clips.folder)) for clips in lists]
-    return GivenFeatures(
+    return FileFeatures(
         name=name_of(path, content.facts.get("name")),
         features_NTD=features_NTD,
         train=lists[0],
@@ -138,7 +138,7 @@ def open_features(
     )
 
 
-def _told_by_the_file(path: Path, content: FileContent, ids: Sequence[str]) -> tuple[GivenClips, GivenClips]:
+def _told_by_the_file(path: Path, content: FileContent, ids: Sequence[str]) -> tuple[FileClips, FileClips]:
     if content.labels is None or content.split is None:
         raise DatasetError(
             f"{path} needs labels and split (train or test for each clip), or name the prepared datasets "
@@ -154,7 +154,7 @@ def _told_by_the_file(path: Path, content: FileContent, ids: Sequence[str]) -> t
         raise DatasetError(f"{path} has no clip whose split is {empty[0]}. Both are needed.")
     labels = content.labels
     train, test = (
-        GivenClips(
+        FileClips(
             folder=path,
             clip_ids=tuple(ids[row] for row in rows[split]),
             labels=tuple(labels[row] for row in rows[split]),

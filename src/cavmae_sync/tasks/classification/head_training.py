@@ -1,9 +1,9 @@
-"""The one loop for classifiers: probing on stored features, on features computed anew, and fine-tuning.
+"""Training of a head: the one loop for stored features, features computed anew, and fine-tuning.
 
 B clips of a batch, N clips, T frames per clip, D width of a feature, C classes.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -17,11 +17,44 @@ from cavmae_sync.choices import ClassLoss, Precision
 from cavmae_sync.compute import inference_products_in, matrix_products_in, training_precision
 from cavmae_sync.data import ClipOrder, ClipSampler, Draw
 from cavmae_sync.errors import NonFiniteLossError, TrainingError
-from cavmae_sync.tasks.classification.head_config import ClassifierConfig
-from cavmae_sync.tasks.classification.weight_averaging import WeightAverage
+from cavmae_sync.tasks.classification.config import ClassifierConfig
 from cavmae_sync.training.config import OptimConfig
 from cavmae_sync.training.optim import Updater
 from cavmae_sync.training.schedule import learning_rate_at
+
+
+class WeightAverage:
+    """Arithmetic mean of state dicts, summed in float64 on the CPU. What is no float is that of the last.
+
+    Source:
+        Spec 4.2, weight averaging.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._sums: dict[str, Tensor] = {}
+        self._last: dict[str, Tensor] = {}
+
+    def add(self, state: Mapping[str, Tensor]) -> None:
+        """Count one more state, with the same names as those before."""
+        self.count += 1
+        self._last = {name: value.detach().cpu().clone() for name, value in state.items()}
+        for name, value in self._last.items():
+            if value.is_floating_point():
+                total = self._sums.get(name)
+                self._sums[name] = value.double() if total is None else total + value.double()
+
+    def mean(self) -> dict[str, Tensor]:
+        """The mean, each tensor of the type it came in.
+
+        Raises:
+            ValueError: Nothing was added.
+        """
+        if not self.count:
+            raise ValueError("There is no mean of no weights: add a state first.")
+        means = {name: (total / self.count).to(self._last[name].dtype) for name, total in self._sums.items()}
+        return self._last | means
+
 
 _ADVICE: Final = "Lower the learning rate, or use float32."
 
@@ -69,7 +102,7 @@ class EpochReport:
     learning_rate: float
 
 
-class ClassifierTraining:
+class HeadTraining:
     """Trains a head, and the model under it where one is given. Everything follows from the seed.
 
     A model that is not given is not touched: its parameters are in no group of the optimiser.

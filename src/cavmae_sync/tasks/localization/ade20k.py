@@ -34,7 +34,7 @@ _COLUMNS: Final = ("image_location", "vggsound_file", "ade_class_id")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PromptedRow:
+class Ade20kRow:
     """One question: where in this picture is what this sound tells of?
 
     Attributes:
@@ -52,7 +52,7 @@ class PromptedRow:
     class_id: int
 
 
-class SoundPrompted:
+class Ade20kFolder:
     """The rows of a folder, in the order of its table.
 
     Attributes:
@@ -124,7 +124,7 @@ class SoundPrompted:
         return log_mel(np.pad(sound_S, (0, PROMPT_SAMPLES - sound_S.size)))
 
 
-def read_rows(folder: Path) -> tuple[tuple[PromptedRow, ...], int]:
+def read_rows(folder: Path) -> tuple[tuple[Ade20kRow, ...], int]:
     """Rows of a folder's table that have a prompt, and how many have none; no other file is looked for.
 
     Raises:
@@ -139,7 +139,7 @@ def read_rows(folder: Path) -> tuple[tuple[PromptedRow, ...], int]:
     return rows, len(cells) - len(rows)
 
 
-def _row(folder: Path, place: int, cells: dict[str, str], disk: DiskSpellings) -> PromptedRow | None:
+def _row(folder: Path, place: int, cells: dict[str, str], disk: DiskSpellings) -> Ade20kRow | None:
     sound, class_id = cells["vggsound_file"], _class_id(cells["ade_class_id"])
     if class_id is None:
         raise DatasetError(
@@ -150,7 +150,7 @@ def _row(folder: Path, place: int, cells: dict[str, str], disk: DiskSpellings) -
         return None
     location = cells["image_location"]
     seg = str(PurePosixPath(location).with_suffix("")) + "_seg.png"
-    return PromptedRow(
+    return Ade20kRow(
         image_location=location,
         picture=disk.find(folder / "frames" / location),
         annotation=disk.find(folder / "annotations" / seg),

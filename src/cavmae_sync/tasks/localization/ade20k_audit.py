@@ -20,7 +20,7 @@ from cavmae_sync.media import read_audio
 from cavmae_sync.paper import FRAME_PIXELS, HOP_MILLISECONDS, SAMPLE_RATE_HZ, SEGMENT_LENGTH
 from cavmae_sync.safe_text import table_title
 from cavmae_sync.tasks.localization.ade20k import (
-    PromptedRow,
+    Ade20kRow,
     classes_of_colours,
     middle_square,
     read_image,
@@ -44,7 +44,7 @@ _MOST_LISTED: Final = 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PromptedProblem:
+class Ade20kProblem:
     """Something wrong with a file, or with a row.
 
     Attributes:
@@ -59,7 +59,7 @@ class PromptedProblem:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PromptedAudit:
+class Ade20kAudit:
     """The audit of a folder ADE20KSoundPrompted.
 
     Attributes:
@@ -80,7 +80,7 @@ class PromptedAudit:
     rows_per_class: tuple[int, float, int] | None
     num_pictures: int
     num_sounds: int
-    problems: tuple[PromptedProblem, ...]
+    problems: tuple[Ade20kProblem, ...]
 
     @property
     def num_problems(self) -> Mapping[str, int]:
@@ -114,9 +114,9 @@ class PromptedAudit:
         return [*lines, f"... and {left:,} more; --json lists all."] if left else lines
 
 
-def audit_prompted(
+def audit_ade20k(
     folder: str | os.PathLike[str], *, on_progress: Callable[[int, int], None] | None = None
-) -> PromptedAudit:
+) -> Ade20kAudit:
     """Look at every file that the table of a folder names.
 
     Args:
@@ -128,7 +128,7 @@ def audit_prompted(
     """
     folder = Path(folder)
     rows, num_without = read_rows(folder)
-    found: dict[tuple[str, str], PromptedProblem] = {}
+    found: dict[tuple[str, str], Ade20kProblem] = {}
     sounds: set[Path] = set()
     problems_of_picture = lru_cache(maxsize=8)(_size_problem)  # rows of one picture stand together
     for number, row in enumerate(rows, start=1):
@@ -142,7 +142,7 @@ def audit_prompted(
             on_progress(number, len(rows))
     counts = Counter(row.class_id for row in rows)
     order = list(PROBLEM_KINDS)
-    return PromptedAudit(
+    return Ade20kAudit(
         folder=str(folder),
         num_rows=len(rows),
         num_without_prompt=num_without,
@@ -154,33 +154,33 @@ def audit_prompted(
     )
 
 
-def _missing(row: PromptedRow) -> Iterator[PromptedProblem]:
+def _missing(row: Ade20kRow) -> Iterator[Ade20kProblem]:
     for kind, path in (
         ("picture_missing", row.picture),
         ("annotation_missing", row.annotation),
         ("sound_missing", row.sound),
     ):
         if not path.is_file():
-            yield PromptedProblem(kind=kind, file=str(path), message=f"{path} is missing.")
+            yield Ade20kProblem(kind=kind, file=str(path), message=f"{path} is missing.")
 
 
-def _size_problem(picture: Path, annotation: Path) -> Sequence[PromptedProblem]:
+def _size_problem(picture: Path, annotation: Path) -> Sequence[Ade20kProblem]:
     """Both pictures can be read, and are of one size."""
-    problems: list[PromptedProblem] = []
+    problems: list[Ade20kProblem] = []
     sizes: list[tuple[int, int]] = []
     for kind, path in (("picture_unreadable", picture), ("annotation_unreadable", annotation)):
         if path.is_file():
             try:
                 sizes.append(read_image(path).size)
             except DatasetError as error:
-                problems.append(PromptedProblem(kind=kind, file=str(path), message=str(error)))
+                problems.append(Ade20kProblem(kind=kind, file=str(path), message=str(error)))
     if len(sizes) == 2 and sizes[0] != sizes[1]:
         message = f"{annotation} has {sizes[1]} pixels, its picture {sizes[0]}."
-        problems.append(PromptedProblem(kind="size_differs", file=str(annotation), message=message))
+        problems.append(Ade20kProblem(kind="size_differs", file=str(annotation), message=message))
     return problems
 
 
-def _class_problem(row: PromptedRow) -> Iterator[PromptedProblem]:
+def _class_problem(row: Ade20kRow) -> Iterator[Ade20kProblem]:
     """The class is somewhere in what is evaluated."""
     try:
         image = read_image(row.annotation).convert("RGB") if row.annotation.is_file() else None
@@ -190,26 +190,26 @@ def _class_problem(row: PromptedRow) -> Iterator[PromptedProblem]:
         return
     square = middle_square(image, pixels=FRAME_PIXELS, how=Image.Resampling.NEAREST)
     if not (classes_of_colours(np.asarray(square)) == row.class_id).any():
-        yield PromptedProblem(
+        yield Ade20kProblem(
             kind="class_absent",
             file=f"{row.image_location}, class {row.class_id}",
             message=f"{row.annotation} has no pixel of class {row.class_id} in its middle square.",
         )
 
 
-def _sound_problems(sound: Path) -> Iterator[PromptedProblem]:
+def _sound_problems(sound: Path) -> Iterator[Ade20kProblem]:
     if not sound.is_file():
         return
     try:
         waveform_S = read_audio(sound)
     except MediaError as error:
-        yield PromptedProblem(kind="sound_unreadable", file=str(sound), message=str(error))
+        yield Ade20kProblem(kind="sound_unreadable", file=str(sound), message=str(error))
         return
     seconds, needed = len(waveform_S) / SAMPLE_RATE_HZ, SEGMENT_LENGTH * HOP_MILLISECONDS / 1000
     if seconds < needed:
         message = f"{sound} lasts {seconds:.2f} s; a segment of the published model lasts {needed:.2f} s."
-        yield PromptedProblem(kind="sound_short", file=str(sound), message=message)
+        yield Ade20kProblem(kind="sound_short", file=str(sound), message=message)
     limit = PrepareConfig().silent_below_dbfs
     if is_silent(waveform_S, below_dbfs=limit):
         message = f"{sound} is quieter than {limit:g} dB of full scale."
-        yield PromptedProblem(kind="sound_silent", file=str(sound), message=message)
+        yield Ade20kProblem(kind="sound_silent", file=str(sound), message=message)

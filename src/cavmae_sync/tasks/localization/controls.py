@@ -21,7 +21,7 @@ from cavmae_sync.tasks.localization.maps import ScoreMaps, model_maps, prompt_ve
 _BLOB_WIDTH = 0.25
 
 
-def segmentation_controls(
+def localization_controls(
     embedder: Embedder, examples: Examples, maps: ScoreMaps, *, rule: MapRule = "cosine"
 ) -> Iterator[ScoreMaps]:
     """Every control, one after the other.
@@ -60,7 +60,7 @@ def segmentation_controls(
 def map_controls(examples: Examples, maps: ScoreMaps) -> Iterator[ScoreMaps]:
     """The controls of maps that somebody else made, for which there is no model to ask again.
 
-    As `segmentation_controls`; in the place of a swapped sound stands `swapped_map`, the map of a row of
+    As `localization_controls`; in the place of a swapped sound stands `swapped_map`, the map of a row of
     another class. It must fall; what is left says how alike all maps are.
     """
     yield oracle_maps(examples.targets)

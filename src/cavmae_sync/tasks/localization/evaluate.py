@@ -21,15 +21,14 @@ from cavmae_sync.embedding.embedder import OnProgress
 from cavmae_sync.metrics import Pixels, PooledScores, interval, pooled_scores, resampled_pools
 from cavmae_sync.safe_text import cell_text
 from cavmae_sync.tasks.localization.examples import Examples, Target
-from cavmae_sync.tasks.localization.heat_maps import upscaled
-from cavmae_sync.tasks.localization.maps import ScoreMaps, model_maps, prompt_vectors
+from cavmae_sync.tasks.localization.maps import ScoreMaps, model_maps, prompt_vectors, resized_maps
 from cavmae_sync.tasks.report import Report, Value
 
 #: Stands for all rows where subsets are named; its metrics have no prefix.
 _EVERY: Final = ""
 
 
-class SegmentationConfig(Config):
+class LocalizationConfig(Config):
     """Choices of a measurement of sound-prompted segmentation."""
 
     num_bootstrap: int = Field(1000, ge=0)
@@ -38,7 +37,7 @@ class SegmentationConfig(Config):
     """Seed of the resamples."""
 
 
-_DEFAULT: Final = SegmentationConfig()
+_DEFAULT: Final = LocalizationConfig()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,7 +62,7 @@ class ClassScore:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class SegmentationReport(Report):
+class LocalizationReport(Report):
     """A report with its classes, and what it was computed from: enough for pictures.
 
     Attributes:
@@ -74,7 +73,7 @@ class SegmentationReport(Report):
         targets: The answers.
     """
 
-    config: SegmentationConfig
+    config: LocalizationConfig
     classes: tuple[ClassScore, ...]
     excluded_classes: tuple[str, ...]
     maps: ScoreMaps
@@ -99,14 +98,14 @@ class SegmentationReport(Report):
         return table
 
 
-def evaluate_segmentation(
+def evaluate_localization(
     embedder: Embedder,
     examples: Examples,
-    config: SegmentationConfig = _DEFAULT,
+    config: LocalizationConfig = _DEFAULT,
     *,
     rule: MapRule = "cosine",
     on_progress: OnProgress | None = None,
-) -> SegmentationReport:
+) -> LocalizationReport:
     """How well the map of a sound over a picture agrees with what it tells of.
 
     Args:
@@ -124,13 +123,13 @@ def evaluate_segmentation(
     """
     vectors_RD = prompt_vectors(embedder, examples, rule=rule)
     maps = model_maps(embedder, examples, vectors_RD, rule=rule, on_progress=on_progress)
-    return segmentation_report(maps, examples, config)
+    return localization_report(maps, examples, config)
 
 
-def segmentation_report(
-    maps: ScoreMaps, examples: Examples, config: SegmentationConfig = _DEFAULT
-) -> SegmentationReport:
-    """As `evaluate_segmentation`, from maps already made."""
+def localization_report(
+    maps: ScoreMaps, examples: Examples, config: LocalizationConfig = _DEFAULT
+) -> LocalizationReport:
+    """As `evaluate_localization`, from maps already made."""
     targets = examples.targets
     if len(maps.maps) != len(targets):
         raise ValueError(f"Every row needs a map, got {len(maps.maps)} maps for {len(targets)} rows.")
@@ -148,7 +147,7 @@ def segmentation_report(
         if defined:
             values = _values(list(defined.values()), config)
             metrics |= {f"{group}/{name}" if group else name: value for name, value in values.items()}
-    return SegmentationReport(
+    return LocalizationReport(
         name=f"sound-prompted segmentation, {maps.said_by}",
         metrics=metrics,
         counts={**_counts(examples, groups, num_excluded=len(excluded)), **maps.counts},
@@ -181,7 +180,7 @@ class _Pool:
 
 def scores_at(map_HW: Tensor, shape: tuple[int, int]) -> NDArray[np.float32]:
     """A map at the size of a mask."""
-    return upscaled(map_HW[None], height=shape[0], width=shape[1])[0].numpy()
+    return resized_maps(map_HW[None], height=shape[0], width=shape[1])[0].numpy()
 
 
 def _by_class(
@@ -197,7 +196,7 @@ def _by_class(
     }
 
 
-def _values(scores: Sequence[PooledScores], config: SegmentationConfig) -> dict[str, Value]:
+def _values(scores: Sequence[PooledScores], config: LocalizationConfig) -> dict[str, Value]:
     guessed = float(np.mean([score.positive_share for score in scores]))
     means = {
         "mean_average_precision": float(np.mean([score.average_precision for score in scores])),

@@ -23,7 +23,7 @@ from cavmae_sync.inputs.alignment import finish_segment
 from cavmae_sync.media import read_audio
 from cavmae_sync.media.playback import Playback
 from cavmae_sync.paper import CLIP_SECONDS, HOP_MILLISECONDS, NUM_FRAMES, SAMPLE_RATE_HZ, WINDOW_MILLISECONDS
-from cavmae_sync.tasks.localization.heat_maps import heat_maps
+from cavmae_sync.tasks.localization.maps import localization_maps
 
 #: Below this loudness of its stretch of sound, a moment asks for nothing. -60 dBFS counts as silent in
 #: preparation too.
@@ -172,7 +172,7 @@ def localize(
         audio_TD = part.embedding.audio_TD if asked is None else asked.expand_as(part.embedding.audio_TD)
         times_T = part.clip.frame_seconds_T
         seconds.append(part.clip.start_seconds + times_T)
-        maps.append(heat_maps(audio_TD, patches_TND, grid=embedder.model.config.visual_grid))
+        maps.append(localization_maps(audio_TD, patches_TND, grid=embedder.model.config.visual_grid))
         strength.append((audio_TD * part.embedding.visual_TD).sum(dim=1))
         half = embedder.model.config.inputs.segment_length * _HOP_SAMPLES // 2
         is_silent.append(_silent(part.clip.waveform_S, times_T, half) & (asked is None))

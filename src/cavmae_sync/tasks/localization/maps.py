@@ -1,7 +1,8 @@
-"""Maps of a model: what it says about where in a picture a sound comes from.
+"""Localisation maps: for every patch of an image, how well a sound fits it.
 
-Letters: R rows (questions), H W patches or pixels, D width, N patches, K windows of a prompt, C columns of
-patches in a window (16 spectrogram frames each), F rows of patches in frequency.
+Letters: R rows (examples), P pairs of a sound and a frame, H W patches or pixels, D width, N patches in
+reading order, K windows of a prompt, C columns of patches in a window (16 spectrogram frames each), F rows of
+patches in frequency.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from cavmae_sync.choices import MapRule
 from cavmae_sync.embedding import Embedder
@@ -18,8 +20,46 @@ from cavmae_sync.embedding.embedder import OnProgress
 from cavmae_sync.embedding.rows import finite
 from cavmae_sync.inputs import normalize_frames
 from cavmae_sync.tasks.localization.examples import Examples
-from cavmae_sync.tasks.localization.heat_maps import heat_maps
 from cavmae_sync.weights import weights_fingerprint
+
+
+def localization_maps(audio_PD: Tensor, patches_PND: Tensor, *, grid: tuple[int, int]) -> Tensor:
+    """Cosine of each sound with every patch of its frame.
+
+    Args:
+        audio_PD: Unit rows, one sound per frame; or means of unit rows, which give the mean of their maps.
+        patches_PND: Unit rows in reading order (`VisualEmbedding.patches_PND`).
+        grid: Patches from top to bottom and from left to right (`ModelConfig.visual_grid`).
+
+    Returns:
+        float32 [P, H, W] in [-1, 1], one value per patch.
+
+    Raises:
+        ValueError: Shapes disagree.
+
+    Source:
+        Spec 4.5: the global audio token with every visual patch token.
+    """
+    num_pairs, num_patches, width = patches_PND.shape
+    if audio_PD.shape != (num_pairs, width) or grid[0] * grid[1] != num_patches:
+        raise ValueError(
+            "Heat maps need one sound per frame and a grid of all patches, got "
+            f"{tuple(audio_PD.shape)} "
+            f"sounds, {tuple(patches_PND.shape)} patches and a grid of {grid[0]} x {grid[1]}."
+        )
+    return (patches_PND @ audio_PD[:, :, None])[:, :, 0].unflatten(1, grid)
+
+
+def resized_maps(maps_PHW: Tensor, *, height: int, width: int) -> Tensor:
+    """Maps at another size, [P, height, width], bilinear between the middles of patches.
+
+    Source:
+        Spec 4.5: bilinear, align_corners=False.
+    """
+    if maps_PHW.shape[1:] == (height, width):
+        return maps_PHW
+    return F.interpolate(maps_PHW[:, None], size=(height, width), mode="bilinear", align_corners=False)[:, 0]
+
 
 _BATCH_SEGMENTS: Final = 64
 
@@ -96,7 +136,7 @@ def model_maps(
         patches_RND = finite(
             _patches(embedder, normalize_frames(shown_RHWC), rule), precision=embedder.precision
         )
-        of_rows = heat_maps(vectors_RD[rows], patches_RND, grid=config.visual_grid)
+        of_rows = localization_maps(vectors_RD[rows], patches_RND, grid=config.visual_grid)
         maps.extend(of_rows.flip(2) if is_flipped else of_rows)
         if on_progress is not None:
             on_progress(len(maps), len(vectors_RD))

@@ -22,8 +22,8 @@ from PIL import Image, ImageDraw, ImageFont
 from cavmae_sync.embedding.embedder import OnProgress
 from cavmae_sync.media import write_video
 from cavmae_sync.media.playback import Playback
-from cavmae_sync.tasks.localization.heat_maps import upscaled
 from cavmae_sync.tasks.localization.localize_video import Localization
+from cavmae_sync.tasks.localization.maps import resized_maps
 
 #: The strongest heat hides this much of the picture.
 _OPACITY: Final = 0.7
@@ -130,7 +130,9 @@ def overlaid(picture_HWC: NDArray[np.uint8], localization: Localization, seconds
 
 
 def _heated(square: Image.Image, localization: Localization, seconds: float) -> Image.Image:
-    map_HW = upscaled(localization.map_at(seconds)[None], height=square.height, width=square.width)[0].numpy()
+    map_HW = resized_maps(localization.map_at(seconds)[None], height=square.height, width=square.width)[
+        0
+    ].numpy()
     low, high = localization.scale
     level_HW = np.clip((map_HW - low) * (255 / (high - low)), 0, 255).astype(np.uint8)
     heat = Image.fromarray(heat_colours().astype(np.uint8)[level_HW])

@@ -18,7 +18,7 @@ from cavmae_sync.errors import ConfigError
 
 if TYPE_CHECKING:
     from cavmae_sync.embedding import Embedder
-    from cavmae_sync.tasks.localization.evaluate import SegmentationReport
+    from cavmae_sync.tasks.localization.evaluate import LocalizationReport
     from cavmae_sync.tasks.localization.examples import Examples
     from cavmae_sync.tasks.localization.maps import ScoreMaps
 
@@ -74,7 +74,7 @@ def localize(
         as_json: Print the report as one JSON object.
     """
     from cavmae_sync.figures import save_figure
-    from cavmae_sync.tasks.localization.figure import segmentation_figure
+    from cavmae_sync.tasks.localization.figures import localization_figure
 
     check_output(figure, option="--figure", suffix=".png")
     if ade20k is not None and data is None and stage is None:
@@ -107,45 +107,45 @@ def localize(
         )
         report, controls = _of_model(embedder, examples, rule=rule, with_controls=with_controls)
     if figure is not None:
-        save_figure(segmentation_figure(report, examples), figure)
+        save_figure(localization_figure(report, examples), figure)
     _print(report, controls, as_json=as_json)
 
 
 def _of_model(
     embedder: "Embedder", examples: "Examples", *, rule: "MapRule", with_controls: bool
-) -> "tuple[SegmentationReport, list[SegmentationReport]]":
-    from cavmae_sync.tasks.localization.controls import segmentation_controls
-    from cavmae_sync.tasks.localization.evaluate import evaluate_segmentation
+) -> "tuple[LocalizationReport, list[LocalizationReport]]":
+    from cavmae_sync.tasks.localization.controls import localization_controls
+    from cavmae_sync.tasks.localization.evaluate import evaluate_localization
 
     with show_progress("maps") as advance:
-        report = evaluate_segmentation(
+        report = evaluate_localization(
             embedder, examples, rule=rule, on_progress=lambda done, total: advance(done, total, "")
         )
-    controls = segmentation_controls(embedder, examples, report.maps, rule=rule)
+    controls = localization_controls(embedder, examples, report.maps, rule=rule)
     return report, _measured(controls, examples) if with_controls else []
 
 
 def _of_maps(
     path: Path | None, examples: "Examples", *, with_controls: bool
-) -> "tuple[SegmentationReport, list[SegmentationReport]]":
+) -> "tuple[LocalizationReport, list[LocalizationReport]]":
     from cavmae_sync.tasks.localization.controls import map_controls
-    from cavmae_sync.tasks.localization.evaluate import segmentation_report
+    from cavmae_sync.tasks.localization.evaluate import localization_report
     from cavmae_sync.tasks.localization.map_files import read_maps
 
     if path is None:
         raise AssertionError("A file of maps was named.")
     maps = read_maps(path, examples)
-    report = segmentation_report(maps, examples)
+    report = localization_report(maps, examples)
     return report, _measured(map_controls(examples, maps), examples) if with_controls else []
 
 
-def _measured(controls: "Iterable[ScoreMaps]", examples: "Examples") -> "list[SegmentationReport]":
-    from cavmae_sync.tasks.localization.evaluate import SegmentationConfig, segmentation_report
+def _measured(controls: "Iterable[ScoreMaps]", examples: "Examples") -> "list[LocalizationReport]":
+    from cavmae_sync.tasks.localization.evaluate import LocalizationConfig, localization_report
 
-    reports: list[SegmentationReport] = []
+    reports: list[LocalizationReport] = []
     with show_progress("controls") as advance:
         for number, maps in enumerate(controls, start=1):
-            reports.append(segmentation_report(maps, examples, SegmentationConfig(num_bootstrap=0)))
+            reports.append(localization_report(maps, examples, LocalizationConfig(num_bootstrap=0)))
             advance(number, max(number, 9), maps.said_by)
     return reports
 
@@ -157,12 +157,12 @@ def _prompted(
     num_clips: int | None,
     prompt: StagePrompt,
 ) -> "Examples":
-    from cavmae_sync.tasks.localization.ade20k import SoundPrompted
-    from cavmae_sync.tasks.localization.examples import PromptedExamples
+    from cavmae_sync.tasks.localization.ade20k import Ade20kFolder
+    from cavmae_sync.tasks.localization.ade20k_examples import Ade20kExamples
 
     if num_clips is not None or prompt != "own":
         raise ConfigError("--num-clips and --prompt are for a stage; --ade20k takes every row as it is.")
-    return PromptedExamples(SoundPrompted(folder), window=window)
+    return Ade20kExamples(Ade20kFolder(folder), window=window)
 
 
 def _stage(
@@ -182,7 +182,7 @@ def _stage(
     return StageExamples(clips, StageTruth(stage), prompt=prompt)
 
 
-def _print(report: "SegmentationReport", controls: "list[SegmentationReport]", *, as_json: bool) -> None:
+def _print(report: "LocalizationReport", controls: "list[LocalizationReport]", *, as_json: bool) -> None:
     if as_json:
         of_controls = {control.maps.said_by: control.to_dict() for control in controls}
         whole = {**report.to_dict(), **({"controls": of_controls} if controls else {})}
@@ -195,7 +195,7 @@ def _print(report: "SegmentationReport", controls: "list[SegmentationReport]", *
         console.print(_comparison([report, *controls]))
 
 
-def _comparison(reports: "Iterable[SegmentationReport]") -> Table:
+def _comparison(reports: "Iterable[LocalizationReport]") -> Table:
     table = Table(title="beside controls", title_justify="left")
     table.add_column("maps by")
     names = list(dict.fromkeys(name for report in reports for name in report.metrics))

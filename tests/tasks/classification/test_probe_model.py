@@ -14,11 +14,11 @@ from cavmae_sync.errors import ConfigError, DatasetError, TrainingError
 from cavmae_sync.inputs import InputConfig
 from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig
 from cavmae_sync.recipes.probing import find_probe_recipe
+from cavmae_sync.tasks.classification.config import ProbeConfig
+from cavmae_sync.tasks.classification.controls import control_reports
 from cavmae_sync.tasks.classification.features import embed_features
 from cavmae_sync.tasks.classification.probe import Probe
-from cavmae_sync.tasks.classification.probe_config import ProbeConfig
-from cavmae_sync.tasks.classification.probing import run_probing
-from cavmae_sync.tasks.classification.probing_controls import control_reports
+from cavmae_sync.tasks.classification.probe_model import probe_model
 from cavmae_sync.training import load_run_or_weights
 from cavmae_sync.weights import load_model, weights_fingerprint
 
@@ -51,7 +51,7 @@ def config(*words: str, recipe: str = "probe_as20k") -> ProbeConfig:
 
 
 def probed(embedder: Embedder, prepared: PreparedDataset, out: Path, *words: str, **also: Any):
-    return run_probing(
+    return probe_model(
         embedder, config(*words), train=prepared, test=prepared, out=out, allow_overlap=True, **also
     )
 
@@ -83,7 +83,7 @@ def test_a_run_writes_everything_and_tells_the_same(embedder, prepared, tmp_path
     loaded.check_weights(weights_fingerprint(embedder.model))
     averaged = Probe.load(out / "averaged")
     assert not torch.equal(averaged.head.norm.bias, loaded.head.norm.bias)
-    assert result.averaged_report.made_with["weights_of"] == "mean of 2 epochs"
+    assert result.reports["averaged"].made_with["weights_of"] == "mean of 2 epochs"
 
 
 def test_a_run_is_never_overwritten(embedder, prepared, tmp_path: Path):
@@ -114,16 +114,16 @@ def test_fine_tuning_trains_a_copy_and_saves_it(embedder, prepared, tmp_path: Pa
     before = weights_fingerprint(embedder.model)
     out = tmp_path / "finetuned"
     made = find_probe_recipe("finetune_as20k").with_overrides([*WORDS, "augment.time_mask_length=20"])
-    result = run_probing(embedder, made, train=prepared, test=prepared, out=out, allow_overlap=True)
+    result = probe_model(embedder, made, train=prepared, test=prepared, out=out, allow_overlap=True)
     assert weights_fingerprint(embedder.model) == before
-    for folder, probe in ((out, result.probe), (out / "averaged", result.averaged_probe)):
+    for folder, probe in ((out, result.probes["last_epoch"]), (out / "averaged", result.probes["averaged"])):
         tuned = load_model(folder / "weights.safetensors")
         assert weights_fingerprint(tuned) == Probe.load(folder).weights == probe.weights != before
         assert Path(probe.model_path) == folder.absolute()
-    assert result.probe.weights != result.averaged_probe.weights
+    assert result.probes["last_epoch"].weights != result.probes["averaged"].weights
     tuned = load_run_or_weights(out)  # the folder serves as a run
-    scores = result.probe.probabilities(
-        embed_features(Embedder(tuned, device="cpu"), prepared, result.probe.features)
+    scores = result.probes["last_epoch"].probabilities(
+        embed_features(Embedder(tuned, device="cpu"), prepared, result.probes["last_epoch"].features)
     )
     torch.testing.assert_close(scores, result.report.scores_NC.double().sigmoid(), atol=2e-3, rtol=2e-3)
     for name, value in embedder.model.state_dict().items():  # what features do not pass through stays
@@ -142,7 +142,7 @@ def test_controls_are_perfect_and_chance(prepared):
 
 def test_classes_without_test_clips_are_left_out_and_named(embedder, prepared, tmp_path: Path):
     test = prepared.head(5)
-    result = run_probing(
+    result = probe_model(
         embedder, config(*ONE_RATE), train=prepared, test=test, out=tmp_path / "probe", allow_overlap=True
     )
     absent = {name for names in prepared.labels for name in names} - {
@@ -154,7 +154,7 @@ def test_classes_without_test_clips_are_left_out_and_named(embedder, prepared, t
 def test_labels_that_only_the_test_has_are_an_error(embedder, prepared, tmp_path: Path):
     out = tmp_path / "probe"
     with pytest.raises(DatasetError, match="no training clip has"):
-        run_probing(embedder, config(), train=prepared.head(4), test=prepared, out=out, allow_overlap=True)
+        probe_model(embedder, config(), train=prepared.head(4), test=prepared, out=out, allow_overlap=True)
     assert not (tmp_path / "probe").exists()
 
 
@@ -174,7 +174,7 @@ def test_weights_of_a_file_balance_as_those_of_the_labels_do(embedder, prepared,
     probed(embedder, prepared, tmp_path / "file", *balanced, f"classifier.weights_file={file}")
     assert rows_of(tmp_path / "labels") == rows_of(tmp_path / "file")
     with pytest.raises(DatasetError, match="has 14 weights for 13 clips"):
-        run_probing(
+        probe_model(
             embedder,
             config(*balanced, f"classifier.weights_file={file}"),
             train=prepared.head(13),
@@ -207,7 +207,7 @@ def test_clips_that_were_learned_from_are_not_measured_on(embedder, prepared, tm
     test = prepared.subset([3, *unseen, 5])
     asked, told = config(*ONE_RATE, *words), rf"2 of {len(test)} clips .*{prepared.clip_id(3)} \(same file\)"
     with pytest.raises(DatasetError, match=told):
-        run_probing(embedder, asked, train=train, test=test, out=tmp_path / "probe")
+        probe_model(embedder, asked, train=train, test=test, out=tmp_path / "probe")
     assert not (tmp_path / "probe").exists()
-    result = run_probing(embedder, asked, train=train, test=test, out=tmp_path / "probe", allow_overlap=True)
+    result = probe_model(embedder, asked, train=train, test=test, out=tmp_path / "probe", allow_overlap=True)
     assert result.report.made_with["test_clips_also_in_training"] == 2

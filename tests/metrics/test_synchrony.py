@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from cavmae_sync.metrics.moments import has_diagonal, own_frame_is_best, shift_means
+from cavmae_sync.metrics.synchrony import has_diagonal, own_frame_is_best, shift_means
 
 
 def test_shifts_worked_by_hand():

@@ -12,19 +12,19 @@ from torch.nn import functional as F
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.errors import ConfigError
 from cavmae_sync.inputs import InputConfig, cut_segments, normalize_frames
-from cavmae_sync.tasks.localization.ade20k import TABLE_FILE, SoundPrompted
-from cavmae_sync.tasks.localization.controls import oracle_maps, segmentation_controls
+from cavmae_sync.tasks.localization.ade20k import TABLE_FILE, Ade20kFolder
+from cavmae_sync.tasks.localization.ade20k_examples import Ade20kExamples
+from cavmae_sync.tasks.localization.controls import localization_controls, oracle_maps
 from cavmae_sync.tasks.localization.evaluate import (
-    SegmentationConfig,
-    evaluate_segmentation,
-    segmentation_report,
+    LocalizationConfig,
+    evaluate_localization,
+    localization_report,
 )
-from cavmae_sync.tasks.localization.examples import PromptedExamples
 from cavmae_sync.tasks.localization.maps import prompt_vectors
 
 
 @pytest.fixture
-def prompted(tmp_path: Path) -> SoundPrompted:
+def prompted(tmp_path: Path) -> Ade20kFolder:
     """Three rows over two pictures; class 1 in the left part, 2 in the right."""
     for part in ("frames", "annotations", "audio"):
         (tmp_path / part).mkdir()
@@ -43,14 +43,14 @@ def prompted(tmp_path: Path) -> SoundPrompted:
         file.writeframes(generator.integers(-9000, 9000, 160_000, dtype=np.int16).tobytes())
     rows = "one.jpg,horn.wav,1\none.jpg,horn.wav,2\ntwo.jpg,horn.wav,1\n"
     (tmp_path / TABLE_FILE).write_text(f"image_location,vggsound_file,ade_class_id\n{rows}")
-    return SoundPrompted(tmp_path)
+    return Ade20kFolder(tmp_path)
 
 
 @pytest.mark.parametrize(("window", "frames"), [("middle", [8]), (3, [3]), ("mean", list(range(16)))])
-def test_windows_that_ask(prompted: SoundPrompted, window, frames: list[int]):
+def test_windows_that_ask(prompted: Ade20kFolder, window, frames: list[int]):
     """At the published size the middle window is rows 304 to 720."""
     config = InputConfig()
-    windows_KLM = PromptedExamples(prompted, window=window).prompt(0, config)
+    windows_KLM = Ade20kExamples(prompted, window=window).prompt(0, config)
     log_mel_NM = prompted.read_log_mel(0)
     torch.testing.assert_close(
         windows_KLM, cut_segments(log_mel_NM, frame_indices=frames, num_frames=16, config=config)
@@ -60,50 +60,50 @@ def test_windows_that_ask(prompted: SoundPrompted, window, frames: list[int]):
         torch.testing.assert_close(windows_KLM[0], rows)
 
 
-def test_a_window_that_a_prompt_does_not_have(prompted: SoundPrompted):
+def test_a_window_that_a_prompt_does_not_have(prompted: Ade20kFolder):
     with pytest.raises(ConfigError, match="0 to 15"):
-        PromptedExamples(prompted, window=16)
+        Ade20kExamples(prompted, window=16)
 
 
-def test_rows_of_one_picture_are_drawn_together(prompted: SoundPrompted):
-    targets = PromptedExamples(prompted).targets
+def test_rows_of_one_picture_are_drawn_together(prompted: Ade20kFolder):
+    targets = Ade20kExamples(prompted).targets
     assert [(target.unit, target.class_name) for target in targets] == [(0, "1"), (0, "2"), (1, "1")]
     np.testing.assert_array_equal(targets[0].mask(), ~targets[1].mask())
 
 
-def test_a_model_and_its_controls(prompted: SoundPrompted, embedder: Embedder):
-    examples = PromptedExamples(prompted, window="mean")
-    report = evaluate_segmentation(embedder, examples, SegmentationConfig(num_bootstrap=10))
+def test_a_model_and_its_controls(prompted: Ade20kFolder, embedder: Embedder):
+    examples = Ade20kExamples(prompted, window="mean")
+    report = evaluate_localization(embedder, examples, LocalizationConfig(num_bootstrap=10))
     assert [score.name for score in report.classes] == ["1", "2"]
     assert report.made_with["prompt_window"] == "mean"
     assert report.clip_list == prompted.fingerprint
-    named = [maps.said_by for maps in segmentation_controls(embedder, examples, report.maps)]
+    named = [maps.said_by for maps in localization_controls(embedder, examples, report.maps)]
     assert "every_object" not in named  # nobody knows what could sound
-    perfect = segmentation_report(oracle_maps(examples.targets), examples)
+    perfect = localization_report(oracle_maps(examples.targets), examples)
     assert {value.value for value in perfect.metrics.values()} == {1.0}
 
 
 @pytest.mark.parametrize("num_samples", [164_200, 160_000, 41_000, 40_999, 1_284, 1_283, 10])
-def test_columns_with_sound_are_those_of_denseav(prompted: SoundPrompted, num_samples: int):
+def test_columns_with_sound_are_those_of_denseav(prompted: Ade20kFolder, num_samples: int):
     """Its mask of samples, brought to 64 columns by linear interpolation; from 0.01 on it is sound."""
     with wave.open(str(prompted.folder / "audio" / "horn.wav"), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(16000)
         file.writeframes(bytes(2 * num_samples))
-    heard_KC = PromptedExamples(prompted).heard(0, InputConfig(segment_length=1024))
+    heard_KC = Ade20kExamples(prompted).heard(0, InputConfig(segment_length=1024))
     mask_S = (torch.arange(164_200) < num_samples).float()
     weight_C = F.interpolate(mask_S[None, None, None], (1, 64), mode="bilinear").reshape(-1)
     assert heard_KC.shape == (1, 64)
     assert torch.equal(heard_KC[0], weight_C > 0.01)
-    windows_KC = PromptedExamples(prompted, window="mean").heard(0, InputConfig())
+    windows_KC = Ade20kExamples(prompted, window="mean").heard(0, InputConfig())
     starts = [0, 0, 0, 0, 48, 112, 176, 240, 304, 368, 432, 496, 560, 608, 608, 608]
     for heard_C, start in zip(windows_KC, starts, strict=True):
         assert torch.equal(heard_C, heard_KC[0][start // 16 : start // 16 + 26])
 
 
-def test_the_sound_for_other_encoders(prompted: SoundPrompted):
-    sound_S, seconds = PromptedExamples(prompted).sound(1)
+def test_the_sound_for_other_encoders(prompted: Ade20kFolder):
+    sound_S, seconds = Ade20kExamples(prompted).sound(1)
     assert (sound_S.shape, seconds) == ((160_000,), None)
 
 
@@ -111,10 +111,10 @@ class TestDenseavRule:
     """Dot products of all patches, as long as they are, over frequency and over the time that has sound."""
 
     @pytest.mark.parametrize("window", ["middle", "mean"])
-    def test_it_equals_every_product_averaged(self, prompted: SoundPrompted, embedder: Embedder, window):
-        examples = PromptedExamples(prompted, window=window)
-        report = evaluate_segmentation(
-            embedder, examples, SegmentationConfig(num_bootstrap=0), rule="denseav"
+    def test_it_equals_every_product_averaged(self, prompted: Ade20kFolder, embedder: Embedder, window):
+        examples = Ade20kExamples(prompted, window=window)
+        report = evaluate_localization(
+            embedder, examples, LocalizationConfig(num_bootstrap=0), rule="denseav"
         )
         assert report.made_with["rule"] == "denseav"
         model, inputs = embedder.model, embedder.model.config.inputs
@@ -130,7 +130,7 @@ class TestDenseavRule:
                 expected_HW = mean_N.unflatten(0, model.config.visual_grid)
                 torch.testing.assert_close(report.maps.maps[row], expected_HW, atol=1e-4, rtol=1e-4)
 
-    def test_padding_does_not_count(self, prompted: SoundPrompted, embedder: Embedder):
+    def test_padding_does_not_count(self, prompted: Ade20kFolder, embedder: Embedder):
         """Only the first second sounds: other columns are left out, whatever the model makes of silence."""
         with wave.open(str(prompted.folder / "audio" / "horn.wav"), "wb") as file:
             file.setnchannels(1)
@@ -138,7 +138,7 @@ class TestDenseavRule:
             file.setframerate(16000)
             noise = np.random.default_rng(1).integers(-9000, 9000, 16_000, dtype=np.int16)
             file.writeframes(noise.tobytes())
-        examples = PromptedExamples(prompted, window=0)
+        examples = Ade20kExamples(prompted, window=0)
         inputs = embedder.model.config.inputs
         vector_D = prompt_vectors(embedder, examples, rule="denseav")[0]
         heard_C = examples.heard(0, inputs)[0]
@@ -153,16 +153,16 @@ class TestDenseavRule:
             file.setsampwidth(2)
             file.setframerate(16000)
             file.writeframes(bytes(200))
-        assert prompt_vectors(embedder, PromptedExamples(prompted), rule="denseav").isfinite().all()
+        assert prompt_vectors(embedder, Ade20kExamples(prompted), rule="denseav").isfinite().all()
 
-    def test_controls_are_made_by_the_same_rule(self, prompted: SoundPrompted, embedder: Embedder):
-        examples = PromptedExamples(prompted)
-        report = evaluate_segmentation(
-            embedder, examples, SegmentationConfig(num_bootstrap=0), rule="denseav"
+    def test_controls_are_made_by_the_same_rule(self, prompted: Ade20kFolder, embedder: Embedder):
+        examples = Ade20kExamples(prompted)
+        report = evaluate_localization(
+            embedder, examples, LocalizationConfig(num_bootstrap=0), rule="denseav"
         )
         controls = {
             maps.said_by: maps
-            for maps in segmentation_controls(embedder, examples, report.maps, rule="denseav")
+            for maps in localization_controls(embedder, examples, report.maps, rule="denseav")
         }
         for name in ("untrained", "swapped_sound", "mirrored_map", "mirrored_picture"):
             assert controls[name].made_with == {"rule": "denseav"}

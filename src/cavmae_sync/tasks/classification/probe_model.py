@@ -1,58 +1,41 @@
-"""A pretrained model and labelled clips become a classifier and a report.
+"""Probing and fine-tuning of a model: labelled clips in, a probe and its report out.
 
 N clips, C classes.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from cavmae_sync.atomic import write_text
 from cavmae_sync.audit.overlap import check_apart
 from cavmae_sync.data import PreparedDataset
 from cavmae_sync.embedding import Embedder
+from cavmae_sync.errors import ConfigError
+from cavmae_sync.tasks.classification.checks import check_probing
+from cavmae_sync.tasks.classification.config import ProbeConfig
 from cavmae_sync.tasks.classification.evaluate import ClassificationReport
-from cavmae_sync.tasks.classification.feature_cache import StoredFeatures, cached_features
+from cavmae_sync.tasks.classification.feature_cache import StoredFeatures, cache_share, cached_features
 from cavmae_sync.tasks.classification.feature_sources import Changes, ComputedSource, StoredSource
 from cavmae_sync.tasks.classification.head_training import FeatureSource
 from cavmae_sync.tasks.classification.probe import PROBE_FILE, Probe
-from cavmae_sync.tasks.classification.probe_config import ProbeConfig
-from cavmae_sync.tasks.classification.probing_bench import Bench, Show, Split, Trained, show_nothing
-from cavmae_sync.tasks.classification.probing_checks import check_probing
-from cavmae_sync.training import RunFolder
-from cavmae_sync.training.run_log import read_metrics
+from cavmae_sync.tasks.classification.probe_training import (
+    ProbeResult,
+    ProbeTraining,
+    Show,
+    Split,
+    TrainedHead,
+    Variant,
+    show_nothing,
+)
 from cavmae_sync.weights import save_model, weights_fingerprint
+from cavmae_sync.work import Share
 
 AVERAGED_FOLDER: Final = "averaged"
 FEATURES_FOLDER: Final = "features"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class ProbingResult:
-    """What came of a probing or fine-tuning run.
-
-    Attributes:
-        probe: After the last epoch.
-        report: Of it, on the test clips.
-        averaged_probe: With weights averaged over epochs; None where none were.
-        averaged_report: Of it.
-        learning_rate: That was trained with.
-        held_out_scores: Of each learning rate on the held-out slice, after its last epoch: mean average
-            precision, or accuracy for one label per clip. Empty where nothing was chosen.
-        curves: Rows of `metrics.jsonl`.
-    """
-
-    probe: Probe
-    report: ClassificationReport
-    averaged_probe: Probe | None
-    averaged_report: ClassificationReport | None
-    learning_rate: float
-    held_out_scores: Mapping[float, float]
-    curves: tuple[Mapping[str, Any], ...]
-
-
-def run_probing(  # noqa: PLR0913 - a model, a configuration, two lists of clips, where things lie, who looks on
+def probe_model(  # noqa: PLR0913 - a model, a configuration, two lists of clips, places, options
     embedder: Embedder,
     config: ProbeConfig,
     *,
@@ -64,7 +47,7 @@ def run_probing(  # noqa: PLR0913 - a model, a configuration, two lists of clips
     num_workers: int = 0,
     allow_overlap: bool = False,
     show: Show = show_nothing,
-) -> ProbingResult:
+) -> ProbeResult:
     """Train a classifier on a model's features, or fine-tune the model, and measure it on other clips.
 
     The learning rate is chosen on a slice of the training clips; the test clips choose nothing. OUT gets
@@ -77,7 +60,7 @@ def run_probing(  # noqa: PLR0913 - a model, a configuration, two lists of clips
         train: Labelled clips to learn from; their labels are the classes.
         test: Labelled clips to measure with.
         out: Folder of the run; must not hold one.
-        features: Where features are kept, for other runs too; OUT/features unless given.
+        features: Folder of stored features, shared by several runs; OUT/features unless given.
         model_path: Where the model lies, for people who read the probe.
         num_workers: Processes that read clips.
         allow_overlap: Measure also on test clips that are training clips; the report counts them.
@@ -93,56 +76,44 @@ def run_probing(  # noqa: PLR0913 - a model, a configuration, two lists of clips
         Spec 4.2, 4.4.
     """
     check_probing(config, train=train, test=test, out=out, allow_overlap=allow_overlap)
-    bench = _ModelBench(embedder, config, train, test, folder=features or out / FEATURES_FOLDER)
-    bench.num_workers, bench.show = num_workers, show
-    shared = check_apart(test, train, allow_overlap=allow_overlap)
-    done = bench.run(out, {"test_clips_also_in_training": len(shared)})
-    is_trained = config.backbone == "trained"
-    about = {**done.chosen, "weights_of": "last epoch"}
-    averaged = done.trained.averaged()
-    averaged_probe = averaged_report = None
-    if averaged is not None:
-        folder = out / AVERAGED_FOLDER
-        folder.mkdir(exist_ok=True)
-        place = folder if is_trained else model_path
-        of_mean = {**about, "weights_of": f"mean of {averaged.training.head_average.count} epochs"}
-        averaged_probe, averaged_report = bench.finish(averaged, of_mean, out=folder, model_path=place)
-    # Last: its presence says that the run is complete.
-    probe, report = bench.finish(done.trained, about, out=out, model_path=out if is_trained else model_path)
-    return ProbingResult(
-        probe=probe,
-        report=report,
-        averaged_probe=averaged_probe,
-        averaged_report=averaged_report,
-        learning_rate=done.learning_rate,
-        held_out_scores=done.held_out_scores,
-        curves=tuple(read_metrics(RunFolder(out).metrics)),
+    training = _ModelProbeTraining(
+        embedder,
+        config,
+        {"train": train, "test": test},
+        folder=features or out / FEATURES_FOLDER,
+        model_path=model_path,
+        num_workers=num_workers,
+        show=show,
     )
+    shared = check_apart(test, train, allow_overlap=allow_overlap)
+    return training.run(out, {"test_clips_also_in_training": len(shared)})
 
 
-class _ModelBench(Bench):
-    """Features of a model: from files, or computed anew."""
+class _ModelProbeTraining(ProbeTraining):
+    """Training on features of a model: from files, or computed anew for each batch."""
 
     def __init__(
         self,
         embedder: Embedder,
         config: ProbeConfig,
-        train: PreparedDataset,
-        test: PreparedDataset,
+        clips: Mapping[Split, PreparedDataset],
         *,
         folder: Path,
+        model_path: Path | None,
+        num_workers: int,
+        show: Show,
     ) -> None:
         super().__init__(
             config,
-            train,
-            test,
+            clips,
             width=config.features.width(embedder.model.config),
+            embedder=embedder,
             device=embedder.device,
             precision=embedder.precision,
+            show=show,
         )
-        self.embedder = self._own = embedder
-        self.folder = folder
-        self.prepared: Mapping[Split, PreparedDataset] = {"train": train, "test": test}
+        self.given, self.prepared = embedder, clips
+        self.folder, self.model_path, self.num_workers = folder, model_path, num_workers
         self._stored: dict[str, StoredFeatures] = {}
 
     def source(
@@ -157,7 +128,7 @@ class _ModelBench(Bench):
                 device=self.device,
             )
         return ComputedSource(
-            embedder or self._own,
+            embedder or self.given,
             clips.subset(rows),
             is_true_NC,
             config=self.config.features,
@@ -166,34 +137,36 @@ class _ModelBench(Bench):
             num_workers=self.num_workers,
         )
 
-    def fingerprint(self, trained: Trained) -> str:
-        return weights_fingerprint((trained.embedder or self._own).model)
+    def fingerprint(self, trained: TrainedHead) -> str:
+        return weights_fingerprint((trained.embedder or self.given).model)
 
-    def finish(
-        self, trained: Trained, about: Mapping[str, Any], *, out: Path, model_path: Path | None
-    ) -> tuple[Probe, ClassificationReport]:
-        """Measure on the test clips, and write everything down."""
-        report = self.measure(trained, about)
+    def write(
+        self, variant: Variant, trained: TrainedHead, report: ClassificationReport, *, out: Path
+    ) -> Probe:
+        folder = out if variant == "last_epoch" else out / AVERAGED_FOLDER
+        folder.mkdir(exist_ok=True)
+        is_tuned = self.config.backbone == "trained"
+        model_path = folder if is_tuned else self.model_path
         probe = Probe(
             head=trained.head,
             head_config=self.head_config(),
             classes=self.classes,
             features=self.config.features,
             loss=self.config.classifier.loss,
-            weights=self.fingerprint(trained),
+            weights=report.weights,
             model_path=None if model_path is None else str(model_path.absolute()),
         )
-        if self.config.backbone == "trained":
-            save_model((trained.embedder or self._own).model, out / "weights.safetensors")
-        write_text(out / "report.json", report.to_json())
-        probe.save(out / PROBE_FILE)
-        return probe, report
+        if is_tuned:
+            save_model((trained.embedder or self.given).model, folder / "weights.safetensors")
+        write_text(folder / "report.json", report.to_json())
+        probe.save(folder / PROBE_FILE)
+        return probe
 
     def _features(self, clips: PreparedDataset) -> StoredFeatures:
         if clips.list_sha256 not in self._stored:
             with self.show(f"features of {clips.folder.name}") as advance:
                 self._stored[clips.list_sha256] = cached_features(
-                    self._own,
+                    self.given,
                     clips,
                     self.config.features,
                     folder=self.folder,
@@ -201,3 +174,54 @@ class _ModelBench(Bench):
                     on_progress=lambda done, total: advance(done, total, ""),
                 )
         return self._stored[clips.list_sha256]
+
+
+def cache_probe_share(
+    embedder: Embedder,
+    config: ProbeConfig,
+    *,
+    train: PreparedDataset,
+    test: PreparedDataset,
+    features: Path,
+    share: Share,
+    num_workers: int,
+    show: Show,
+) -> bool:
+    """Compute one machine's share of the features that `probe_model` with the same arguments will find.
+
+    Args:
+        embedder: The model and how it computes.
+        config: The probe.
+        train: Clips to learn from.
+        test: Clips to measure with.
+        features: Folder where features lie; every machine must see it.
+        share: Which part to do.
+        num_workers: Processes that read clips.
+        show: Shows progress under a title.
+
+    Returns:
+        Whether all features are there; if not, other shares are missing.
+
+    Raises:
+        ConfigError: The probe computes its features anew in every epoch.
+    """
+    if config.backbone != "cached":
+        raise ConfigError(
+            f"backbone={config.backbone} computes features anew in every epoch, so there are none to share. "
+            "Use backbone=cached, or leave --num-shards out."
+        )
+    are_complete = []
+    for clips in (train, test):
+        with show(f"features of {clips.folder.name}") as advance:
+            are_complete.append(
+                cache_share(
+                    embedder,
+                    clips,
+                    config.features,
+                    folder=features,
+                    share=share,
+                    num_workers=num_workers,
+                    on_progress=lambda done, total, advance=advance: advance(done, total, ""),
+                )
+            )
+    return all(are_complete)

@@ -15,10 +15,10 @@ from cavmae_sync.errors import ConfigError, DatasetError, TrainingError
 from cavmae_sync.model import CAVMAESync
 from cavmae_sync.tasks.classification.feature_files import open_features
 from cavmae_sync.tasks.classification.features import FeatureConfig, embed_features
-from cavmae_sync.tasks.classification.probing import run_probing
-from cavmae_sync.tasks.classification.probing_feature_files import run_outside_probing, shuffled
+from cavmae_sync.tasks.classification.probe_feature_file import probe_feature_file, shuffled
+from cavmae_sync.tasks.classification.probe_model import probe_model
 
-from .test_probing import ONE_RATE, TINY, config
+from .test_probe_model import ONE_RATE, TINY, config
 
 
 @pytest.fixture
@@ -52,12 +52,12 @@ def made(path: Path, lists: dict[str, PreparedDataset], embedder=None, **changes
 @pytest.mark.parametrize("head", ["transformer", "linear"])
 def test_our_own_features_in_a_file_give_our_own_report(embedder, lists, tmp_path: Path, head: str):
     words = (*ONE_RATE, f"head={head}")
-    own = run_probing(embedder, config(*words), out=tmp_path / "own", **lists)
+    own = probe_model(embedder, config(*words), out=tmp_path / "own", **lists)
     given = open_features(made(tmp_path / "f.npz", lists, embedder), **lists)
-    theirs = run_outside_probing(given, config(*words), out=tmp_path / "theirs", device="cpu")
+    theirs = probe_feature_file(given, config(*words), out=tmp_path / "theirs", device="cpu")
     report, averaged = theirs.reports["last_epoch"], theirs.reports["averaged"]
     assert report.scores_NC.equal(own.report.scores_NC)
-    assert averaged.scores_NC.equal(own.averaged_report.scores_NC)
+    assert averaged.scores_NC.equal(own.reports["averaged"].scores_NC)
     assert (report.metrics, report.clip_list) == (own.report.metrics, own.report.clip_list)
     assert report.weights != own.report.weights
     written = json.loads((tmp_path / "theirs" / "report.json").read_text())
@@ -66,7 +66,7 @@ def test_our_own_features_in_a_file_give_our_own_report(embedder, lists, tmp_pat
     assert (tmp_path / "theirs" / "averaged.json").exists()
     assert not (tmp_path / "theirs" / "probe.safetensors").exists()
     with pytest.raises(TrainingError, match="already holds a run"):
-        run_outside_probing(given, config(*words), out=tmp_path / "theirs")
+        probe_feature_file(given, config(*words), out=tmp_path / "theirs")
 
 
 def test_a_file_may_say_itself_which_clips_are_learned_from(lists, tmp_path: Path):
@@ -80,7 +80,7 @@ def test_a_file_may_say_itself_which_clips_are_learned_from(lists, tmp_path: Pat
     assert alone.rows == named.rows
     assert list(alone.train.labels) == lists["train"].labels
     first, second = (
-        run_outside_probing(each, config(*ONE_RATE), out=tmp_path / name, device="cpu").reports["last_epoch"]
+        probe_feature_file(each, config(*ONE_RATE), out=tmp_path / name, device="cpu").reports["last_epoch"]
         for name, each in (("a", alone), ("b", named))
     )
     assert first.scores_NC.equal(second.scores_NC)
@@ -104,7 +104,7 @@ def test_one_vector_a_clip_and_clips_of_no_use(lists, tmp_path: Path):
     features = np.random.default_rng(0).normal(size=(len(ids), 7))
     given = open_features(made(tmp_path / "f.npz", lists, features=features, ids=np.array(ids)), **lists)
     assert given.features_NTD.shape == (len(ids), 1, 7)
-    report = run_outside_probing(given, config(*ONE_RATE), out=tmp_path / "p", device="cpu").reports[
+    report = probe_feature_file(given, config(*ONE_RATE), out=tmp_path / "p", device="cpu").reports[
         "last_epoch"
     ]
     assert report.made_with["clips_of_the_file_not_used"] == 1
@@ -200,4 +200,4 @@ def test_what_the_file_must_say_without_datasets(lists, tmp_path: Path):
 def test_what_would_change_features_is_refused(lists, tmp_path: Path, words, says: str):
     given = open_features(made(tmp_path / "f.npz", lists), **lists)
     with pytest.raises(ConfigError, match=says):
-        run_outside_probing(given, config(*words), out=tmp_path / "p")
+        probe_feature_file(given, config(*words), out=tmp_path / "p")

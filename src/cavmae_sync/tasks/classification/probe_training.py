@@ -1,4 +1,6 @@
-"""Training and measuring heads on two lists of clips, wherever their features are from.
+"""Training of a probe: choose a learning rate, train on all clips, measure on the test clips, write it down.
+
+Where the features come from is left to subclasses: a model (`probe_model`), or a file (`probe_feature_file`).
 
 N clips, C classes.
 """
@@ -25,124 +27,137 @@ from cavmae_sync.embedding import Embedder
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.metrics.classification import classification_metrics, correct_shares
 from cavmae_sync.model.heads import Head, HeadConfig, make_head
+from cavmae_sync.tasks.classification.config import ProbeConfig
 from cavmae_sync.tasks.classification.evaluate import ClassificationReport, classification_report
 from cavmae_sync.tasks.classification.feature_sources import Changes
 from cavmae_sync.tasks.classification.head_training import (
-    ClassifierTraining,
     EpochReport,
     FeatureSource,
+    HeadTraining,
     predict_logits,
 )
-from cavmae_sync.tasks.classification.probe_config import ProbeConfig
+from cavmae_sync.tasks.classification.probe import Probe
 from cavmae_sync.training import RunFolder
 from cavmae_sync.training.run_log import RunLog
 
-#: Shows how far something is: called with done, in all, and a note.
+#: Shows how far a piece of work is: called with done, in all, and a note.
 Advance = Callable[[int, int, str], None]
 #: Opens such a display under a title.
 Show = Callable[[str], AbstractContextManager[Advance]]
-#: The two lists.
+#: The two lists of clips.
 Split = Literal["train", "test"]
+#: Which weights of a training are measured: those of the last epoch, or their mean over several epochs.
+Variant = Literal["last_epoch", "averaged"]
 
 
 @contextmanager
 def show_nothing(_title: str) -> Iterator[Advance]:
-    """For programs."""
+    """Display for programs: shows nothing."""
     yield lambda *_: None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Trained:
-    """A head that was trained.
+class TrainedHead:
+    """Head after its training.
 
     Attributes:
         head: Features to logits.
-        training: How.
-        embedder: The model under it; None where features are from a file.
+        training: The training that made it.
+        embedder: The model whose features it is fed; None where features are from a file.
     """
 
     head: Head
-    training: ClassifierTraining
+    training: HeadTraining
     embedder: Embedder | None
 
-    def averaged(self) -> "Trained | None":
-        """The same with averaged weights, where epochs were averaged."""
+    def averaged(self) -> "TrainedHead | None":
+        """Head with weights averaged over epochs; None where none were averaged."""
         if not self.training.head_average.count:
             return None
         head = copy.deepcopy(self.head)
         head.load_state_dict(self.training.head_average.mean())
         embedder = self.embedder
         if self.training.backbone is not None and embedder is not None:
-            embedder = copied(embedder)
+            embedder = embedder.replace(model=copy.deepcopy(embedder.model))
             embedder.model.load_state_dict(self.training.backbone_average.mean())
-        return Trained(head=head, embedder=embedder, training=self.training)
+        return TrainedHead(head=head, embedder=embedder, training=self.training)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Outcome:
-    """What training gave.
+class ProbeResult:
+    """Result of a probing or fine-tuning run.
 
     Attributes:
-        trained: The head of the last epoch.
-        learning_rate: That was trained with.
-        held_out_scores: Of each learning rate that was tried.
-        chosen: Everything that was chosen, as JSON values.
+        reports: On the test clips: after the last epoch, and with averaged weights where epochs were
+            averaged.
+        probes: By the same names; empty for features from a file, which no model here could make again.
+        learning_rate: Learning rate of the training.
+        held_out_scores: Score of each learning rate on the held-out slice, after its last epoch: mean average
+            precision, or accuracy for one label per clip. Empty where nothing was chosen.
     """
 
-    trained: Trained
+    reports: Mapping[Variant, ClassificationReport]
+    probes: Mapping[Variant, Probe]
     learning_rate: float
     held_out_scores: Mapping[float, float]
-    chosen: Mapping[str, Any]
+
+    @property
+    def report(self) -> ClassificationReport:
+        """Report after the last epoch."""
+        return self.reports["last_epoch"]
 
 
-class Bench(ABC):
-    """One configuration, two lists of clips, and features of a width. Subclasses say where they are from.
+class ProbeTraining(ABC):
+    """Training of heads on features of two lists of clips.
 
     Args:
         config: What runs.
-        train: Labelled clips to learn from.
-        test: Labelled clips to measure with.
+        clips: Labelled clips to learn from, whose labels are the classes, and labelled clips to measure with.
         width: Width of a feature.
+        embedder: The model whose features these are; None where they are from a file.
         device: Where heads are trained.
-        precision: Of matrix products.
+        precision: Precision of matrix products.
+        show: Shows progress.
     """
-
-    num_workers = 0
-    show: Show = staticmethod(show_nothing)
-    #: The model whose features these are; None where they are from a file.
-    embedder: Embedder | None = None
 
     def __init__(
         self,
         config: ProbeConfig,
-        train: LabelledClips,
-        test: LabelledClips,
+        clips: Mapping[Split, LabelledClips],
         *,
         width: int,
+        embedder: Embedder | None,
         device: torch.device,
         precision: Precision,
+        show: Show,
     ) -> None:
-        self.config, self.clips = config, {"train": train, "test": test}
-        self.width, self.device, self.precision = width, device, precision
-        self.classes = class_names(train)
-        self.is_true_NC = {split: label_vectors(clips, self.classes) for split, clips in self.clips.items()}
+        self.config, self.clips, self.embedder = config, clips, embedder
+        self.width, self.device, self.precision, self.show = width, device, precision, show
+        self.classes = class_names(clips["train"])
+        self.is_true_NC = {split: label_vectors(each, self.classes) for split, each in clips.items()}
 
     @abstractmethod
     def source(
         self, embedder: Embedder | None, split: Split, rows: Sequence[int], *, changes: Changes | None
     ) -> FeatureSource:
-        """Some clips of a list; `changes` in training only."""
+        """Features of some clips of a list; `changes` in training only."""
 
     @abstractmethod
-    def fingerprint(self, trained: Trained) -> str:
-        """Of the weights or the file that features are from."""
+    def fingerprint(self, trained: TrainedHead) -> str:
+        """Fingerprint of the weights, or of the file, that features are from."""
 
-    def run(self, out: Path, about: Mapping[str, Any]) -> Outcome:
-        """Choose a learning rate, train, and write config.json and metrics.jsonl.
+    @abstractmethod
+    def write(
+        self, variant: Variant, trained: TrainedHead, report: ClassificationReport, *, out: Path
+    ) -> Probe | None:
+        """Write the report and, where it can be used again, the probe, into the folder of the run."""
+
+    def run(self, out: Path, facts: Mapping[str, Any]) -> ProbeResult:
+        """Choose a learning rate, train and measure; OUT gets config.json, metrics.jsonl and the reports.
 
         Args:
             out: Folder of the run.
-            about: More of what was chosen, for the reports.
+            facts: What the reports say of the clips, besides the configuration.
         """
         out.mkdir(parents=True, exist_ok=True)
         write_text(out / "config.json", self.config.model_dump_json(indent=2) + "\n")
@@ -150,16 +165,38 @@ class Bench(ABC):
             scores = self._search(log)
             rate = max(scores, key=lambda each: scores[each]) if scores else self.config.optim.learning_rate
             trained = self._train_all(rate, log)
-        chosen = {
+        made_with = {
             **self.config.model_dump(mode="json"),
             "learning_rate": rate,
             "held_out_scores": {f"{each:g}": score for each, score in scores.items()},
-            **about,
+            **facts,
         }
-        return Outcome(trained=trained, learning_rate=rate, held_out_scores=scores, chosen=chosen)
+        reports: dict[Variant, ClassificationReport] = {}
+        probes: dict[Variant, Probe] = {}
 
-    def measure(self, trained: Trained, about: Mapping[str, Any]) -> ClassificationReport:
-        """The report of a head on the test clips."""
+        def finish(variant: Variant, weights: TrainedHead, weights_of: str) -> None:
+            reports[variant] = self._measure(weights, {**made_with, "weights_of": weights_of})
+            probe = self.write(variant, weights, reports[variant], out=out)
+            if probe is not None:
+                probes[variant] = probe
+
+        averaged = trained.averaged()
+        if averaged is not None:
+            finish("averaged", averaged, f"mean of {averaged.training.head_average.count} epochs")
+        # Last: after a kill, the files of the last epoch say that the run is complete.
+        finish("last_epoch", trained, "last epoch")
+        return ProbeResult(
+            reports=dict(reversed(reports.items())),
+            probes=dict(reversed(probes.items())),
+            learning_rate=rate,
+            held_out_scores=scores,
+        )
+
+    def head_config(self) -> HeadConfig:
+        """Shape of the heads."""
+        return HeadConfig(kind=self.config.head, width=self.width, num_classes=len(self.classes))
+
+    def _measure(self, trained: TrainedHead, made_with: Mapping[str, Any]) -> ClassificationReport:
         source = self.source(trained.embedder, "test", range(len(self.clips["test"])), changes=None)
         return classification_report(
             self._logits(trained, source),
@@ -167,14 +204,10 @@ class Bench(ABC):
             self.config.report_config(),
             classes=self.classes,
             is_single_label=self.config.classifier.loss == "ce",
-            made_with=about,
+            made_with=made_with,
             weights=self.fingerprint(trained),
             clip_list=self.clips["test"].list_sha256,
         )
-
-    def head_config(self) -> HeadConfig:
-        """Shape of the heads."""
-        return HeadConfig(kind=self.config.head, width=self.width, num_classes=len(self.classes))
 
     def _search(self, log: RunLog) -> dict[float, float]:
         """The score of every learning rate on held-out training clips."""
@@ -185,7 +218,7 @@ class Bench(ABC):
         scores: dict[float, float] = {}
         for rate in self.config.learning_rates:
 
-            def measure(report: EpochReport, trained: Trained, rate: float = rate) -> None:
+            def measure(report: EpochReport, trained: TrainedHead, rate: float = rate) -> None:
                 source = self.source(trained.embedder, "train", rows.held_out, changes=None)
                 is_true_NC = self.is_true_NC["train"][list(rows.held_out)]
                 scores[rate] = self._score(self._logits(trained, source), is_true_NC)
@@ -195,10 +228,10 @@ class Bench(ABC):
             self._train(rows.kept, rate, f"learning rate {rate:g} on held-out clips", measure)
         return scores
 
-    def _train_all(self, rate: float, log: RunLog) -> Trained:
+    def _train_all(self, rate: float, log: RunLog) -> TrainedHead:
         """Train on all training clips."""
 
-        def write(report: EpochReport, _: Trained) -> None:
+        def write(report: EpochReport, _: TrainedHead) -> None:
             values = {"loss": report.loss, "learning_rate": report.learning_rate}
             log.write("train", step=report.epoch, values=values)
 
@@ -210,27 +243,29 @@ class Bench(ABC):
         rows: Sequence[int],
         rate: float,
         title: str,
-        on_epoch: Callable[[EpochReport, Trained], None],
-    ) -> Trained:
+        on_epoch: Callable[[EpochReport, TrainedHead], None],
+    ) -> TrainedHead:
         config = self.config
-        is_trained = config.backbone == "trained" and self.embedder is not None
-        embedder = copied(self.embedder) if is_trained and self.embedder is not None else self.embedder
+        embedder, backbone = self.embedder, None
+        if config.backbone == "trained" and embedder is not None:
+            embedder = embedder.replace(model=copy.deepcopy(embedder.model))
+            backbone = embedder.model
         changes = Changes(
             augment=config.augment, smoothing=config.classifier.label_smoothing, seed=config.seed
         )
         head = make_head(self.head_config(), generator=torch.Generator().manual_seed(config.seed))
         head.to(self.device)
-        training = ClassifierTraining(
+        training = HeadTraining(
             config.classifier,
             config.optim.model_copy(update={"learning_rate": rate}),
             head=head,
             source=self.source(embedder, "train", rows, changes=changes),
-            backbone=embedder.model if is_trained and embedder is not None else None,
+            backbone=backbone,
             weights_N=self._weights(rows),
             seed=config.seed,
             precision=self.precision,
         )
-        trained = Trained(head=head, embedder=embedder, training=training)
+        trained = TrainedHead(head=head, embedder=embedder, training=training)
         with self.show(title) as advance:
             training.run(
                 lambda report: on_epoch(report, trained),
@@ -246,7 +281,7 @@ class Bench(ABC):
             return read_weights(file, num_clips=len(labels))[list(rows)]
         return balanced_weights([labels[row] for row in rows])
 
-    def _logits(self, trained: Trained, source: FeatureSource) -> Tensor:
+    def _logits(self, trained: TrainedHead, source: FeatureSource) -> Tensor:
         return predict_logits(
             trained.head, source, batch_size=self.config.classifier.batch_size, precision=self.precision
         )
@@ -260,8 +295,3 @@ class Bench(ABC):
                 "The held-out slice of the training clips has no labels. Raise held_out_fraction."
             )
         return score
-
-
-def copied(embedder: Embedder) -> Embedder:
-    """The same with a model of its own, to be trained."""
-    return embedder.replace(copy.deepcopy(embedder.model))

@@ -8,8 +8,8 @@ from cavmae_sync.data import PreparedDataset, read_weights
 from cavmae_sync.data.loading.split import split_by_file
 from cavmae_sync.data.loading.targets import LabelledClips, class_names, label_vectors
 from cavmae_sync.errors import ConfigError, TrainingError
+from cavmae_sync.tasks.classification.config import ProbeConfig
 from cavmae_sync.tasks.classification.probe import PROBE_FILE
-from cavmae_sync.tasks.classification.probe_config import ProbeConfig
 
 
 def check_probing(

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
 from cavmae_sync.metrics import Pixels, pooled_scores, resampled_pools
-from cavmae_sync.metrics import segmentation as module
+from cavmae_sync.metrics import localization as module
 
 
 def pixels(scores, truth, unit=0) -> Pixels:

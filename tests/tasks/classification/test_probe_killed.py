@@ -11,7 +11,7 @@ from cavmae_sync.model import CAVMAESync
 from cavmae_sync.weights import save_model
 
 from ...kills import check_all_alike, run_script
-from .test_probing import ONE_RATE, TINY, WORDS
+from .test_probe_model import ONE_RATE, TINY, WORDS
 
 # Of the changes to the file system every twelfth.
 KILLED_AT_CHANGES = """

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cavmae_sync.data.loading.targets import LabelledClips, class_names, label_vectors
+from cavmae_sync.tasks.classification.config import ProbeConfig
 from cavmae_sync.tasks.classification.evaluate import ClassificationReport, classification_report
-from cavmae_sync.tasks.classification.probe_config import ProbeConfig
 
 
 def control_reports(

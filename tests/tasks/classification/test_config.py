@@ -2,7 +2,7 @@
 
 import pytest
 
-from cavmae_sync.tasks.classification.head_config import AveragingConfig, ClassifierConfig
+from cavmae_sync.tasks.classification.config import AveragingConfig, ClassifierConfig
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,113 @@
+"""Images of ADE20K as examples, with sounds of VGGSound as prompts.
+
+Letters: K windows of a prompt, L spectrogram frames per window, M mel bins, H W pixels, C columns of patches.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any, Final, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cavmae_sync.errors import ConfigError
+from cavmae_sync.inputs import InputConfig, cut_segments
+from cavmae_sync.inputs.alignment import segment_spans
+from cavmae_sync.paper import NUM_FRAMES, PATCH_SIZE, PROMPT_SAMPLES, SPECTROGRAM_LENGTH
+from cavmae_sync.tasks.localization.ade20k import Ade20kFolder
+from cavmae_sync.tasks.localization.examples import Target
+
+#: A column of patches counts as sound from this share on (DenseAV).
+_LEAST_SOUND: Final = 0.01
+
+#: Which windows of a prompt ask: the middle one, all of them with their maps averaged, or one by its number.
+PromptWindow = Literal["middle", "mean"] | int
+
+
+class Ade20kExamples:
+    """ADE20K with prompts of VGGSound; see `Ade20kFolder`.
+
+    The same picture meets every window of its prompt: there is only one picture, and nothing published says
+    which window was used.
+
+    Args:
+        prompted: The rows.
+        window: Which of the 16 windows of the prompt asks; "middle" is that of frame 8.
+
+    Raises:
+        ConfigError: A window that a prompt does not have.
+
+    Source:
+        Spec 4.5.
+    """
+
+    def __init__(self, prompted: Ade20kFolder, *, window: PromptWindow = "middle") -> None:
+        if isinstance(window, int) and not 0 <= window < NUM_FRAMES:
+            raise ConfigError(f"--prompt-window {window}: a prompt has the windows 0 to {NUM_FRAMES - 1}.")
+        self.prompted = prompted
+        self.window = window
+        self.config: Mapping[str, Any] = {"source": "ADE20KSoundPrompted", "prompt_window": window}
+        self.counts: Mapping[str, int] = {"rows_without_prompt": prompted.num_without_prompt}
+        self.clip_list = prompted.fingerprint
+
+    @cached_property
+    def targets(self) -> Sequence[Target]:
+        """The masks at 224 pixels, in order."""
+        locations = [row.image_location for row in self.prompted.rows]
+        numbers = {location: number for number, location in enumerate(dict.fromkeys(locations))}
+        return [
+            Target.of(
+                self.prompted.read_mask(index),
+                name=f"{row.image_location} + {row.sound.name}",
+                unit=numbers[row.image_location],
+                class_name=str(row.class_id),
+            )
+            for index, row in enumerate(self.prompted.rows)
+        ]
+
+    def picture(self, row: int, *, pixels: int) -> NDArray[np.uint8]:
+        """The middle square of a picture."""
+        return self.prompted.read_picture(row, pixels=pixels)
+
+    @property
+    def _frames(self) -> list[int]:
+        """Numbers of the windows that ask."""
+        if self.window == "mean":
+            return list(range(NUM_FRAMES))
+        return [NUM_FRAMES // 2 if self.window == "middle" else self.window]
+
+    def prompt(self, row: int, config: InputConfig) -> Tensor:
+        """The windows of a prompt that ask."""
+        log_mel_NM = self.prompted.read_log_mel(row)
+        return cut_segments(log_mel_NM, frame_indices=self._frames, num_frames=NUM_FRAMES, config=config)
+
+    def heard(self, row: int, config: InputConfig) -> Tensor:
+        """Where the prompt itself sounds, not what it was filled up with.
+
+        As in DenseAV the mask of samples is brought to the columns by linear interpolation between samples,
+        and a column counts from 0.01 on.
+        """
+        spans = segment_spans(
+            SPECTROGRAM_LENGTH,
+            num_frames=NUM_FRAMES,
+            segment_length=config.segment_length,
+            align_length=config.align_length,
+        )
+        samples_per_row = PROMPT_SAMPLES / SPECTROGRAM_LENGTH
+        middles_C = np.arange(config.segment_length // PATCH_SIZE) * PATCH_SIZE + PATCH_SIZE / 2
+        starts_K = np.array([spans[frame].start for frame in self._frames])
+        places_KC = (starts_K[:, None] + middles_C) * samples_per_row - 0.5
+        is_sound_S = np.zeros(PROMPT_SAMPLES)
+        is_sound_S[: self.prompted.read_sound(row).size] = 1
+        weight_KC = np.interp(places_KC, np.arange(PROMPT_SAMPLES), is_sound_S)
+        return torch.from_numpy(weight_KC > _LEAST_SOUND)
+
+    def sound(self, row: int) -> tuple[NDArray[np.float32], None]:
+        """The whole prompt asks."""
+        return self.prompted.read_sound(row), None
+
+    def salient(self, row: int) -> None:  # noqa: ARG002
+        """Not known: ADE20K tells classes, not which of them make sounds."""
+        return
