@@ -36,8 +36,7 @@ from cavmae_sync.tasks.localization.maps import localization_maps, resized_maps
 from cavmae_sync.tasks.localization.stage_examples import StageExamples
 from cavmae_sync.tasks.reconstruction.reconstruct_video import inpaint_video
 from cavmae_sync.tasks.retrieval import RetrievalConfig, evaluate_retrieval
-from cavmae_sync.tasks.temporal.evaluate import TemporalTask, evaluate_temporal
-from cavmae_sync.tasks.temporal.segment_video import SegmentingConfig, segment_video
+from cavmae_sync.tasks.temporal import SegmentingConfig, TemporalTask, evaluate_temporal, segment_video
 from cavmae_sync.training import Callbacks, PretrainConfig, Pretraining, RunFolder, World, read_metrics
 from cavmae_sync.weights import load_model, save_model, weights_fingerprint
 

@@ -50,12 +50,12 @@ def test_the_nearest_is_not_always_the_partner():
     assert found.num_matched == 2
 
 
-@pytest.mark.parametrize("seed", range(200))
-def test_the_matching_is_the_largest(seed: int):
-    generator = np.random.default_rng(seed)
-    predicted, true = (generator.uniform(0, 10, generator.integers(0, 9)).round(1) for _ in range(2))
-    found = match_boundaries(predicted, true, tolerance_seconds=0.5)
-    assert found.num_matched == largest_matching(predicted, true, 0.5)
+def test_the_matching_is_the_largest():
+    for seed in range(20):
+        generator = np.random.default_rng(seed)
+        predicted, true = (generator.uniform(0, 10, generator.integers(0, 9)).round(1) for _ in range(2))
+        found = match_boundaries(predicted, true, tolerance_seconds=0.5)
+        assert found.num_matched == largest_matching(predicted, true, 0.5), seed
 
 
 def test_nothing_to_find_and_nothing_found_is_perfect():

@@ -6,7 +6,9 @@ from pydantic import Field, model_validator
 
 from cavmae_sync import paper
 from cavmae_sync.config import Config
+from cavmae_sync.data.flags import STILL_BELOW_LEVELS
 from cavmae_sync.media import SamplingRule
+from cavmae_sync.media.loudness import SILENT_BELOW_DBFS
 
 
 class PrepareConfig(Config):
@@ -37,9 +39,9 @@ class PrepareConfig(Config):
     at least 1 and at most 1024."""
     shard_bytes: Annotated[int, Field(gt=0)] = 1_000_000_000
     """A shard that has grown to this many bytes is followed by another."""
-    silent_below_dbfs: Annotated[float, Field(lt=0)] = -60.0
+    silent_below_dbfs: Annotated[float, Field(lt=0)] = SILENT_BELOW_DBFS
     """A clip is flagged silent when its sound is quieter (root mean square, decibels of full scale)."""
-    still_below_levels: Annotated[float, Field(ge=0)] = 2.0
+    still_below_levels: Annotated[float, Field(ge=0)] = STILL_BELOW_LEVELS
     """A clip is flagged still when no 16 x 16 patch changes by this many grey levels from frame to frame."""
 
     @model_validator(mode="after")

@@ -3,17 +3,22 @@
 Shapes: T frames, H W pixels, C channels, S samples.
 """
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
 from cavmae_sync.media import Clip
+from cavmae_sync.media.loudness import mean_square
 from cavmae_sync.paper import PATCH_SIZE
+
+#: Frames whose patches all change by fewer grey levels are still, unless a user asks otherwise.
+STILL_BELOW_LEVELS: Final = 2.0
 
 
 def is_silent(waveform_S: NDArray[np.float32], *, below_dbfs: float) -> bool:
     """Whether the root mean square of the sound is below a level in decibels of full scale."""
-    mean_square = float(np.mean(np.square(waveform_S, dtype=np.float64))) if waveform_S.size else 0.0
-    return mean_square < 10 ** (below_dbfs / 10)
+    return mean_square(waveform_S) < 10 ** (below_dbfs / 10)
 
 
 def is_still(frames_THWC: NDArray[np.uint8], *, below_levels: float) -> bool:

@@ -7,10 +7,15 @@ import torch
 from cavmae_sync.data import PrepareConfig, PreparedDataset, prepare
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.errors import WeightsError
-from cavmae_sync.tasks.agreement.chance import draws_within, glance, null_percentiles, smoothed
+from cavmae_sync.tasks.agreement.chance import (
+    null_percentiles,
+    short_video_agreement,
+    smoothed,
+    sounds_moved_within,
+)
 from cavmae_sync.tasks.agreement.reference import choose_reference, embed_clips, embed_reference
 
-from .tracks import matched, reference, scenes, track
+from .handmade import embedded, matched, reference, scenes
 
 
 def slow_mean(values, valid, width):
@@ -33,21 +38,23 @@ def test_foreign_sounds_of_a_video_keep_their_distance_on_both_sides():
     own = matched(seconds=20)
     heard_T = np.ones(40, bool)
     places = torch.arange(40, dtype=torch.float32)
-    for audio_TD, _ in draws_within(own, heard_T=heard_T, gap_seconds=2.0, num_draws=500):
+    for audio_TD, _ in sounds_moved_within(own, heard_T=heard_T, gap_seconds=2.0, max_sounds=500):
         origin = torch.cdist(audio_TD, own.audio_TD).argmin(dim=1).float()
         assert ((origin - places).abs() >= 4).all()
-    assert len(list(draws_within(own, heard_T=heard_T, gap_seconds=2.0, num_draws=500))) == 33
-    assert len(list(draws_within(own, heard_T=heard_T, gap_seconds=2.0, num_draws=20))) == 20
+    assert len(list(sounds_moved_within(own, heard_T=heard_T, gap_seconds=2.0, max_sounds=500))) == 33
+    assert len(list(sounds_moved_within(own, heard_T=heard_T, gap_seconds=2.0, max_sounds=20))) == 20
 
 
 def test_foreign_sounds_of_a_reference_leave_out_the_clip_itself():
     known = reference(num_clips=21)
-    own = known.tracks[4]
-    draws = list(
-        known.draws(own, silent_below_dbfs=-60, num_draws=50, generator=np.random.default_rng(0), without=4)
+    own = known.clips[4]
+    foreign = list(
+        known.foreign_sounds(
+            own, silent_below_dbfs=-60, num_sounds=50, generator=np.random.default_rng(0), without=4
+        )
     )
-    assert len(draws) == 50
-    assert all(not torch.equal(audio_TD, own.audio_TD) for audio_TD, _ in draws)
+    assert len(foreign) == 50
+    assert all(not torch.equal(audio_TD, own.audio_TD) for audio_TD, _ in foreign)
 
 
 def test_clips_of_the_video_that_is_judged_are_left_out(model, stage_folder: Path, tmp_path: Path):
@@ -58,7 +65,7 @@ def test_clips_of_the_video_that_is_judged_are_left_out(model, stage_folder: Pat
     video = stage_folder / "clips" / clips.row(6).source
     known = embed_reference(embedder, choose_reference(clips, video=video))
     rest = [row for row in range(len(clips)) if clips.row(row).source != video.name]
-    assert (len(known.tracks), known.num_left_out) == (26, 2)
+    assert (len(known.clips), known.num_left_out) == (26, 2)
     assert known.clip_list == clips.subset(rest).list_sha256
     assert choose_reference(clips).num_left_out == 0
 
@@ -70,30 +77,30 @@ def test_broken_weights_make_no_reference(model, clips):
         embed_clips(Embedder(model, device="cpu"), clips)
 
 
-def test_the_standing_of_a_moment_is_its_place_among_the_draws():
+def test_the_percentile_of_a_moment_is_its_place_among_foreign_sounds():
     own = matched(seconds=4)
     heard_T = np.ones(8, bool)
-    draws = [(scenes(seconds=4, seed=seed), heard_T) for seed in range(30)]
-    place = null_percentiles(own, heard_T=heard_T, draws=draws, width=1)
-    cosines_RT = np.stack([(audio * own.visual_TD).sum(1).numpy() for audio, _ in draws])
+    foreign = [(scenes(seconds=4, seed=seed), heard_T) for seed in range(30)]
+    found = null_percentiles(own, heard_T=heard_T, foreign=foreign, width=1)
+    cosines_RT = np.stack([(audio * own.visual_TD).sum(1).numpy() for audio, _ in foreign])
     own_T = (own.audio_TD * own.visual_TD).sum(1).numpy()
-    np.testing.assert_allclose(place.agreement_T, own_T, atol=1e-6)
-    np.testing.assert_allclose(place.percentile_T, (cosines_RT < own_T).mean(axis=0))
-    np.testing.assert_allclose(place.mid_T, np.median(cosines_RT, axis=0), atol=1e-6)
+    np.testing.assert_allclose(found.agreement_T, own_T, atol=1e-6)
+    np.testing.assert_allclose(found.percentile_T, (cosines_RT < own_T).mean(axis=0))
+    np.testing.assert_allclose(found.mid_T, np.median(cosines_RT, axis=0), atol=1e-6)
     expected = (own_T - cosines_RT.mean(0)) / cosines_RT.std(0)
-    np.testing.assert_allclose(place.score_T, expected, rtol=1e-4)
+    np.testing.assert_allclose(found.score_T, expected, rtol=1e-4)
 
 
 def test_chance_is_chance_for_sound_that_is_foreign():
     """Over many foreign videos, percentiles are spread evenly and p-values are as rare as they say."""
     percentiles, p_values = [], []
     for seed in range(40):
-        video = track(scenes(seconds=30, seed=seed), scenes(seconds=30, seed=seed + 5000))
+        video = embedded(scenes(seconds=30, seed=seed), scenes(seconds=30, seed=seed + 5000))
         heard_T = np.ones(60, bool)
-        draws = draws_within(video, heard_T=heard_T, gap_seconds=2.0, num_draws=200)
-        place = null_percentiles(video, heard_T=heard_T, draws=draws, width=5)
-        percentiles.append(place.percentile_T.mean())
-        p_values.append(place.p_value)
+        foreign = sounds_moved_within(video, heard_T=heard_T, gap_seconds=2.0, max_sounds=200)
+        found = null_percentiles(video, heard_T=heard_T, foreign=foreign, width=5)
+        percentiles.append(found.percentile_T.mean())
+        p_values.append(found.p_value)
     assert np.mean(percentiles) == pytest.approx(0.5, abs=0.06)
     assert np.mean(np.array(p_values) <= 0.1) <= 0.2
 
@@ -101,22 +108,22 @@ def test_chance_is_chance_for_sound_that_is_foreign():
 def test_silence_leaves_no_value():
     own = matched(seconds=10)
     heard_T = np.arange(20) < 10
-    draws = [(scenes(seconds=10, seed=seed), np.ones(20, bool)) for seed in range(30)]
-    place = null_percentiles(own, heard_T=heard_T, draws=draws, width=3)
-    assert np.isfinite(place.agreement_T[:9]).all()
-    assert np.isnan(place.agreement_T[12:]).all()
+    foreign = [(scenes(seconds=10, seed=seed), np.ones(20, bool)) for seed in range(30)]
+    found = null_percentiles(own, heard_T=heard_T, foreign=foreign, width=3)
+    assert np.isfinite(found.agreement_T[:9]).all()
+    assert np.isnan(found.agreement_T[12:]).all()
 
 
-def test_a_glance_is_the_mean_among_all_places_of_the_sound():
+def test_the_agreement_of_a_short_video_is_the_mean_among_all_places_of_the_sound():
     """Six moments of six things: the own place agrees fully, every other one not at all."""
-    track = matched(seconds=6)
-    heard_T = np.ones(len(track.seconds_T), dtype=bool)
-    draws = list(draws_within(track, heard_T=heard_T, gap_seconds=2.0, num_draws=200))
-    found = glance(track, heard_T=heard_T, draws=draws)
+    own = matched(seconds=6)
+    heard_T = np.ones(len(own.seconds_T), dtype=bool)
+    foreign = list(sounds_moved_within(own, heard_T=heard_T, gap_seconds=2.0, max_sounds=200))
+    found = short_video_agreement(own, heard_T=heard_T, foreign=foreign)
     assert found is not None
-    means = [float((audio_TD * track.visual_TD).sum(1).mean()) for audio_TD, _ in draws]
-    assert found.agreement == pytest.approx(float((track.audio_TD * track.visual_TD).sum(1).mean()))
+    means = [float((audio_TD * own.visual_TD).sum(1).mean()) for audio_TD, _ in foreign]
+    assert found.agreement == pytest.approx(float((own.audio_TD * own.visual_TD).sum(1).mean()))
     assert (found.lowest, found.highest) == pytest.approx((min(means), max(means)))
-    assert (found.num_ways, found.num_as_good) == (len(draws), 0)
-    assert glance(track, heard_T=~heard_T, draws=draws) is None
-    assert glance(track, heard_T=heard_T, draws=[]) is None
+    assert (found.num_ways, found.num_as_good) == (len(foreign), 0)
+    assert short_video_agreement(own, heard_T=~heard_T, foreign=foreign) is None
+    assert short_video_agreement(own, heard_T=heard_T, foreign=[]) is None

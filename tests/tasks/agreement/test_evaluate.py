@@ -6,8 +6,8 @@ import pytest
 from cavmae_sync.data import PrepareConfig, PreparedDataset, prepare
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.stage import StageTruth
+from cavmae_sync.tasks.agreement.config import AgreementConfig
 from cavmae_sync.tasks.agreement.evaluate import evaluate_agreement
-from cavmae_sync.tasks.agreement.judge import AgreementConfig
 from cavmae_sync.tasks.agreement.planted_figure import planted_figure
 from cavmae_sync.tasks.agreement.planted_plan import PlantedSize, plan_test
 

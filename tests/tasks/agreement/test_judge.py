@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -9,18 +10,23 @@ from torch.nn import functional as F
 
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.media.clock import clock
-from cavmae_sync.tasks.agreement.judge import AgreementConfig, Judge
-from cavmae_sync.tasks.agreement.judge import agreement_of as one_agreement_of
+from cavmae_sync.tasks.agreement.config import AgreementConfig
+from cavmae_sync.tasks.agreement.judge import Judge, judge_agreement
 from cavmae_sync.tasks.agreement.text import per_second, to_csv, to_dict, verdict
 
-from .tracks import matched, near, reference, scenes, track
+from .handmade import embedded, matched, near, reference, scenes
 
 REFERENCE = reference()
-JUDGE = Judge(reference=REFERENCE)  # what is asked of the reference is asked once for all tests
 
 
-def agreement_of(video, *, known=False):
-    return JUDGE.of(video) if known else one_agreement_of(video)
+@cache
+def judge_with_reference() -> Judge:
+    """What is asked of the reference is asked once for all tests."""
+    return Judge(reference=REFERENCE)
+
+
+def judged(video, *, known=False):
+    return judge_with_reference().judge(video) if known else judge_agreement(video)
 
 
 def foreign_between(start: int, stop: int, *, seconds: float = 60):
@@ -28,14 +34,14 @@ def foreign_between(start: int, stop: int, *, seconds: float = 60):
     own = matched(seconds=seconds)
     audio_TD = own.audio_TD.clone()
     audio_TD[2 * start : 2 * stop] = scenes(seconds=seconds, seed=77)[2 * start : 2 * stop]
-    return track(audio_TD, own.visual_TD)
+    return embedded(audio_TD, own.visual_TD)
 
 
 @pytest.mark.parametrize("known", [False, True], ids=["within the video", "reference"])
 def test_a_span_of_foreign_sound_is_found_where_it_is(known):
-    result = agreement_of(foreign_between(20, 35), known=known)
+    result = judged(foreign_between(20, 35), known=known)
     assert result.reason is None
-    (span,) = [part for part in result.stretches if part.state == "does not fit"]
+    (span,) = [part for part in result.spans if part.state == "does not fit"]
     assert span.start_seconds == pytest.approx(20, abs=3)
     assert span.stop_seconds == pytest.approx(35, abs=3)
     assert result.share("fits") > 0.6
@@ -44,7 +50,7 @@ def test_a_span_of_foreign_sound_is_found_where_it_is(known):
 
 @pytest.mark.parametrize("known", [False, True], ids=["within the video", "reference"])
 def test_a_video_that_belongs_together_is_left_alone(known):
-    result = agreement_of(matched(seed=3), known=known)
+    result = judged(matched(seed=3), known=known)
     assert "does not fit" not in result.states
     assert result.share("fits") > 0.75
     assert "Nowhere is the sound found to be foreign." in verdict(result)
@@ -52,21 +58,21 @@ def test_a_video_that_belongs_together_is_left_alone(known):
 
 def test_only_a_reference_sees_sound_that_is_foreign_throughout():
     """Moved about within the video it is as foreign as before, so its own chance says nothing."""
-    foreign = track(scenes(seconds=60, seed=8), scenes(seconds=60, seed=9))
-    alone = agreement_of(foreign)
+    foreign = embedded(scenes(seconds=60, seed=8), scenes(seconds=60, seed=9))
+    alone = judged(foreign)
     assert alone.reason == "too uniform or foreign throughout"
     assert set(alone.states) == {"cannot tell"}
     assert "--reference" in verdict(alone)
-    with_others = agreement_of(foreign, known=True)
+    with_others = judged(foreign, known=True)
     assert with_others.reason is None
     assert with_others.share("does not fit") > 0.75
 
 
 def test_moments_that_are_all_alike_are_told_apart_by_a_reference_only():
     one = scenes(seconds=2, seed=4)[:1].expand(120, -1)
-    uniform = track(near(one, seed=1), near(one, seed=2))
-    assert agreement_of(uniform).reason == "too uniform or foreign throughout"
-    assert agreement_of(uniform, known=True).share("fits") > 0.75
+    uniform = embedded(near(one, seed=1), near(one, seed=2))
+    assert judged(uniform).reason == "too uniform or foreign throughout"
+    assert judged(uniform, known=True).share("fits") > 0.75
 
 
 def test_silence_is_silence_and_never_foreign():
@@ -74,38 +80,37 @@ def test_silence_is_silence_and_never_foreign():
     silent_T = np.zeros(120, bool)
     silent_T[40:80] = True
     for known in (False, True):
-        result = agreement_of(track(own.audio_TD, own.visual_TD, silent_T=silent_T), known=known)
+        result = judged(embedded(own.audio_TD, own.visual_TD, silent_T=silent_T), known=known)
         assert set(result.states[40:80]) == {"silent"}
         assert "does not fit" not in result.states
-    nothing = agreement_of(track(own.audio_TD, own.visual_TD, silent_T=np.ones(120, bool)))
+    nothing = judged(embedded(own.audio_TD, own.visual_TD, silent_T=np.ones(120, bool)))
     assert (nothing.reason, set(nothing.states)) == ("no sound", {"silent"})
 
 
 def test_a_still_picture_is_never_called_foreign():
-    foreign = track(scenes(seconds=60, seed=8), scenes(seconds=60, seed=9), still=True)
-    result = agreement_of(foreign, known=True)
+    foreign = embedded(scenes(seconds=60, seed=8), scenes(seconds=60, seed=9), still=True)
+    result = judged(foreign, known=True)
     assert "does not fit" not in result.states
     assert result.share("still") > 0.9
 
 
 def test_a_short_video_gets_no_number_but_with_a_reference():
     short = matched(seconds=10)
-    alone = agreement_of(short)
-    assert (alone.reason, alone.standing) == ("too short", None)
+    alone = judged(short)
+    assert (alone.reason, alone.null_percentiles) == ("too short", None)
     said = verdict(alone)
     assert "Not enough to tell" in said
-    assert alone.glance is not None
-    assert (
-        f"agrees with its pictures by {alone.glance.agreement:.3f}. In {alone.glance.num_ways} other" in said
-    )
+    assert alone.short_video is not None
+    agreement, num_ways = alone.short_video.agreement, alone.short_video.num_ways
+    assert f"agrees with its pictures by {agreement:.3f}. Moved to {num_ways} other places" in said
     assert f"needs {alone.needed_seconds:.0f} s of sound; a shorter one needs other videos" in said
-    assert "Too short to look for an offset: 30 s of video at least" in said
-    assert agreement_of(short, known=True).share("fits") > 0.75
+    assert "Too short to look for an offset: it needs 30 s of video" in said
+    assert judged(short, known=True).share("fits") > 0.75
 
 
 def test_one_moment_is_enough_for_an_answer():
     for known in (False, True):
-        result = agreement_of(matched(seconds=0.5), known=known)
+        result = judged(matched(seconds=0.5), known=known)
         assert len(result.states) == 1
         json.dumps(to_dict(result), allow_nan=False)
 
@@ -113,41 +118,41 @@ def test_one_moment_is_enough_for_an_answer():
 @pytest.mark.parametrize("steps", [-3, 3])
 def test_a_shift_is_found_with_its_sign_in_words(steps):
     own = matched()
-    shifted = track(torch.roll(own.audio_TD, steps, 0), own.visual_TD)
-    result = agreement_of(shifted)
+    shifted = embedded(torch.roll(own.audio_TD, steps, 0), own.visual_TD)
+    result = judged(shifted)
     assert result.offset.seconds == pytest.approx(steps / 2, abs=0.2)
     assert f"The sound is 1.5 s {'late' if steps > 0 else 'early'}" in verdict(result)
 
 
 @pytest.mark.parametrize("num_heard", [0, 1])
 def test_a_reference_without_sound_is_refused(num_heard):
-    silence = np.full(len(REFERENCE.tracks[0].seconds_T), -120, np.float32)
-    tracks = [
+    silence = np.full(len(REFERENCE.clips[0].seconds_T), -120, np.float32)
+    clips = [
         part if number < num_heard else replace(part, loudness_T=silence)
-        for number, part in enumerate(REFERENCE.tracks)
+        for number, part in enumerate(REFERENCE.clips)
     ]
     with pytest.raises(DatasetError, match=f"{num_heard} of 40 clips have any"):
-        Judge(reference=replace(REFERENCE, tracks=tuple(tracks)))
+        Judge(reference=replace(REFERENCE, clips=tuple(clips)))
 
 
 def test_a_short_mismatch_is_not_reported():
-    result = one_agreement_of(foreign_between(20, 35), config=AgreementConfig(min_span_seconds=30))
+    result = judge_agreement(foreign_between(20, 35), config=AgreementConfig(min_span_seconds=30))
     assert "does not fit" not in result.states
 
 
 def test_the_same_video_gets_the_same_answer():
     video = foreign_between(20, 35)
-    first, again = (one_agreement_of(video, reference=REFERENCE) for _ in range(2))
-    assert to_dict(first) == to_dict(again) == to_dict(JUDGE.of(video))
+    first, again = (judge_agreement(video, reference=REFERENCE) for _ in range(2))
+    assert to_dict(first) == to_dict(again) == to_dict(judge_with_reference().judge(video))
 
 
 def test_the_table_has_a_row_for_each_second_and_the_stretches_cover_the_video():
-    result = agreement_of(foreign_between(20, 35))
+    result = judged(foreign_between(20, 35))
     assert [row["time_seconds"] for row in per_second(result)] == list(range(60))
     assert (
         to_csv(result).splitlines()[0].startswith("time_seconds,agreement,chance_low,chance_mid,chance_high")
     )
-    ends = [(part.start_seconds, part.stop_seconds) for part in result.stretches]
+    ends = [(part.start_seconds, part.stop_seconds) for part in result.spans]
     assert (ends[0][0], ends[-1][1]) == (0, 60)
     assert all(one[1] == pytest.approx(other[0]) for one, other in pairwise(ends))
     assert json.loads(json.dumps(to_dict(result), allow_nan=False))["shares"]["does not fit"] > 0.15
@@ -155,7 +160,7 @@ def test_the_table_has_a_row_for_each_second_and_the_stretches_cover_the_video()
 
 def test_false_alarms_keep_to_the_stated_rate_on_sound_like_that_of_the_reference():
     flagged = [
-        agreement_of(matched(seed=seed, seconds=30), known=True).states.count("does not fit") / 60
+        judged(matched(seed=seed, seconds=30), known=True).states.count("does not fit") / 60
         for seed in range(20, 32)
     ]
     assert np.mean(flagged) <= 0.05
@@ -165,7 +170,7 @@ def test_a_loop_is_not_called_out_of_step():
     """A loop agrees with itself a turn later as well as at once: the lag is ambiguous, nothing is late."""
     turn_TD = scenes(seconds=3, scene_seconds=0.5)
     visual_TD = turn_TD.repeat(20, 1)
-    result = agreement_of(track(near(visual_TD), visual_TD))
+    result = judged(embedded(near(visual_TD), visual_TD))
     assert result.reason != "out of step"
 
 
@@ -183,11 +188,11 @@ def test_a_video_of_another_kind_than_the_reference_is_not_judged(sense):
     def of_one_kind(video):
         return replace(video, audio_TD=in_one_half(video.audio_TD), visual_TD=in_one_half(video.visual_TD))
 
-    judge = Judge(reference=replace(REFERENCE, tracks=tuple(map(of_one_kind, REFERENCE.tracks))))
+    judge = Judge(reference=replace(REFERENCE, clips=tuple(map(of_one_kind, REFERENCE.clips))))
     known = of_one_kind(matched(seed=3))
     unknown = replace(known, **{sense: in_one_half(getattr(matched(seed=3), sense), upper=True)})
-    assert judge.of(known).reason is None
-    result = judge.of(unknown)
+    assert judge.judge(known).reason is None
+    result = judge.judge(unknown)
     assert result.reason == "unlike the reference"
     assert "does not fit" not in result.states
     assert "unlike those of the reference" in verdict(result)

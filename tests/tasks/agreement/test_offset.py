@@ -3,24 +3,24 @@ import pytest
 import torch
 
 from cavmae_sync.tasks.agreement.offset import (
-    displaced_stretches,
+    displaced_blocks,
+    find_offset,
     lag_curve,
     lag_products,
-    offset_of,
     peak_seconds,
     reference_lag,
 )
 
-from .tracks import STEP, matched, reference, scenes, track
+from .handmade import STEP, embedded, matched, reference, scenes
 
 HEARD = np.ones(120, bool)
 
 
 def found(video, *, seed=0, **changes):
     generator = np.random.default_rng(seed)
-    draws = displaced_stretches(video, heard_T=HEARD, max_lag_seconds=5, num_draws=100, generator=generator)
+    foreign = displaced_blocks(video, heard_T=HEARD, max_lag_seconds=5, max_sounds=100, generator=generator)
     choices = {"max_lag_seconds": 5.0, "error_rate": 0.05, "generator": generator} | changes
-    return offset_of(video, heard_T=HEARD, draws=draws, **choices)
+    return find_offset(video, heard_T=HEARD, foreign=foreign, **choices)
 
 
 def test_the_curve_is_the_means_of_the_diagonals_of_the_double_centred_matrix():
@@ -44,7 +44,7 @@ def test_moments_that_agree_with_everything_do_not_count():
 @pytest.mark.parametrize("steps", [-4, -1, 0, 2, 4])
 def test_a_shift_is_found_and_lies_in_its_interval(steps):
     own = matched(seed=11)
-    offset = found(track(torch.roll(own.audio_TD, steps, 0), own.visual_TD))
+    offset = found(embedded(torch.roll(own.audio_TD, steps, 0), own.visual_TD))
     assert offset.seconds == pytest.approx(steps * STEP, abs=0.2)
     assert offset.low - 0.2 <= steps * STEP <= offset.high + 0.2
     assert offset.p_value <= 0.05
@@ -52,7 +52,7 @@ def test_a_shift_is_found_and_lies_in_its_interval(steps):
 
 def test_foreign_sound_has_an_offset_about_as_often_as_stated():
     times = [
-        found(track(scenes(seconds=60, seed=seed), scenes(seconds=60, seed=seed + 900)), seed=seed).seconds
+        found(embedded(scenes(seconds=60, seed=seed), scenes(seconds=60, seed=seed + 900)), seed=seed).seconds
         for seed in range(40)
     ]
     assert sum(seconds is not None for seconds in times) <= 6
@@ -60,22 +60,22 @@ def test_foreign_sound_has_an_offset_about_as_often_as_stated():
 
 def test_a_short_video_is_not_looked_at():
     short = matched(seconds=20)
-    draws = displaced_stretches(
+    foreign = displaced_blocks(
         short,
         heard_T=np.ones(40, bool),
         max_lag_seconds=5,
-        num_draws=10,
+        max_sounds=10,
         generator=np.random.default_rng(0),
     )
-    assert list(draws) == []
+    assert list(foreign) == []
 
 
 def test_displaced_sound_never_comes_home():
     own = matched(seconds=60)
-    draws = displaced_stretches(
-        own, heard_T=HEARD, max_lag_seconds=5, num_draws=30, generator=np.random.default_rng(0)
+    foreign = displaced_blocks(
+        own, heard_T=HEARD, max_lag_seconds=5, max_sounds=30, generator=np.random.default_rng(0)
     )
-    for audio_TD, sounding_T in draws:
+    for audio_TD, sounding_T in foreign:
         origin = torch.cdist(audio_TD, own.audio_TD).argmin(dim=1)
         moved = (origin - torch.arange(120)).abs()[torch.from_numpy(sounding_T)]
         assert (moved > 10).all()
@@ -100,11 +100,11 @@ def test_the_short_way_to_the_curve_is_the_long_one():
     video = matched(seconds=20)
     heard_T = np.arange(40) % 5 > 0
     expected = lag_curve(lag_products(video.audio_TD, heard_T, video.visual_TD, max_lag=6))
-    draws = [(video.audio_TD, heard_T)] * 20
-    offset = offset_of(
+    foreign = [(video.audio_TD, heard_T)] * 20
+    offset = find_offset(
         video,
         heard_T=heard_T,
-        draws=draws,
+        foreign=foreign,
         max_lag_seconds=3,
         error_rate=0.05,
         generator=np.random.default_rng(0),

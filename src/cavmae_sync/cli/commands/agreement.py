@@ -19,9 +19,9 @@ from cavmae_sync.cli.terminal import Terminal, print_lines
 if TYPE_CHECKING:
     from cavmae_sync.embedding import Embedder
     from cavmae_sync.tasks.agreement.figure import Storyboard
-    from cavmae_sync.tasks.agreement.judge import Agreement
+    from cavmae_sync.tasks.agreement.moments import EmbeddedMoments, MomentInputs
     from cavmae_sync.tasks.agreement.reference import Reference, ReferenceClips
-    from cavmae_sync.tasks.agreement.track import Moments, Track
+    from cavmae_sync.tasks.agreement.result import Agreement
 
 PositiveFloat = Annotated[float, Parameter(validator=Number(gt=0))]
 
@@ -63,7 +63,7 @@ def agreement(
         reference_clips: Take the first clips of it only.
         frames_per_second: Moments looked at in each second.
         smooth_seconds: Length of the running mean.
-        min_span_seconds: Shorter stretches are not reported as foreign.
+        min_span_seconds: Shorter spans are not reported as foreign.
         silent_below_dbfs: Quieter sound is silence, in decibels of full scale.
         error_rate: Share of moments that fit that may be called low, and of foreign ones called above chance.
         max_lag_seconds: Largest offset that is looked for.
@@ -75,8 +75,9 @@ def agreement(
         as_json: Print everything as one JSON object.
     """
     from cavmae_sync.figures import save_figure
+    from cavmae_sync.tasks.agreement.config import AgreementConfig
     from cavmae_sync.tasks.agreement.figure import Storyboard, agreement_figure
-    from cavmae_sync.tasks.agreement.judge import AgreementConfig, agreement_of
+    from cavmae_sync.tasks.agreement.judge import judge_agreement
 
     check_output(csv, option="--csv", suffix=".csv")
     check_output(figure, option="--figure", suffix=".png")
@@ -92,9 +93,9 @@ def agreement(
         run_or_weights, overrides, device=device, precision=precision, representation=representation
     )
     storyboard = Storyboard()
-    track = _embed(embedder, video, frames_per_second, storyboard)
+    moments = _embed(embedder, video, frames_per_second, storyboard)
     known = None if chosen is None else _embed_reference(embedder, chosen)
-    result = agreement_of(track, reference=known, config=config)
+    result = judge_agreement(moments, reference=known, config=config)
     if figure is not None:
         save_figure(agreement_figure(result, storyboard=storyboard, title=video.name), figure)
     made_with = {
@@ -108,19 +109,21 @@ def agreement(
     _write(result, embedder, made_with, csv=csv, as_json=as_json)
 
 
-def _embed(embedder: "Embedder", video: Path, frames_per_second: float, storyboard: "Storyboard") -> "Track":
+def _embed(
+    embedder: "Embedder", video: Path, frames_per_second: float, storyboard: "Storyboard"
+) -> "EmbeddedMoments":
     from cavmae_sync.media import probe
-    from cavmae_sync.tasks.agreement.track import embed_track
+    from cavmae_sync.tasks.agreement.moments import embed_moments
 
     total = round(probe(video).duration_seconds or 0)
     with show_progress("seconds of video") as advance:
 
-        def on_moments(moments: "Moments") -> None:
+        def on_moments(moments: "MomentInputs") -> None:
             storyboard.add(moments)
             done = round(float(moments.seconds_T[-1]))
             advance(done, max(total, done), "")
 
-        return embed_track(embedder, video, frames_per_second=frames_per_second, on_moments=on_moments)
+        return embed_moments(embedder, video, frames_per_second=frames_per_second, on_moments=on_moments)
 
 
 def _write(
@@ -179,12 +182,12 @@ def _print(result: "Agreement") -> None:
     table = Table(caption=f"above chance: share of {origin} that agree less", caption_justify="left")
     for heading in ("from", "to", "state", "agreement", "above chance"):
         table.add_column(heading, justify="left" if heading == "state" else "right")
-    for stretch in result.stretches:
+    for span in result.spans:
         table.add_row(
-            clock(stretch.start_seconds),
-            clock(stretch.stop_seconds),
-            stretch.state,
-            "" if stretch.agreement is None else f"{stretch.agreement:.3f}",
-            "" if stretch.percentile is None else f"{stretch.percentile:.0%}",
+            clock(span.start_seconds),
+            clock(span.stop_seconds),
+            span.state,
+            "" if span.agreement is None else f"{span.agreement:.3f}",
+            "" if span.percentile is None else f"{span.percentile:.0%}",
         )
     console.print(table)

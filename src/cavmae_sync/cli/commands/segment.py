@@ -16,7 +16,8 @@ from cavmae_sync.cli.terminal import Terminal, print_lines
 
 if TYPE_CHECKING:
     from cavmae_sync.embedding import EmbeddedClip
-    from cavmae_sync.tasks.temporal.segment_video import SegmentingConfig, VideoStates
+    from cavmae_sync.tasks.temporal.config import SegmentingConfig
+    from cavmae_sync.tasks.temporal.video_states import VideoStates
 
 
 #: So many segments are too many to read.
@@ -75,13 +76,16 @@ def segment(
     from cavmae_sync.atomic import write_text
     from cavmae_sync.figures import save_figure
     from cavmae_sync.media import probe
-    from cavmae_sync.tasks.temporal import text as segment_text
-    from cavmae_sync.tasks.temporal.segment_video import SegmentingConfig, segment_video
+    from cavmae_sync.tasks.temporal.config import SegmentingConfig
+    from cavmae_sync.tasks.temporal.figure import video_states_figure
+    from cavmae_sync.tasks.temporal.text import states_csv, states_dict
+    from cavmae_sync.tasks.temporal.truth_file import read_truth
+    from cavmae_sync.tasks.temporal.video_states import segment_video
     from cavmae_sync.weights import weights_fingerprint
 
     check_output(csv, option="--csv", suffix=".csv", inputs=(truth,))
     check_output(figure, option="--figure", suffix=".png")
-    known = None if truth is None else segment_text.read_truth(truth)
+    known = None if truth is None else read_truth(truth)
     total = round(probe(video).duration_seconds or 0)
     embedder = open_embedder(
         run_or_weights, overrides, device=device, precision=precision, representation=representation
@@ -103,12 +107,12 @@ def segment(
 
         found = segment_video(embedder, video, config=config, on_clip=on_clip)
     if csv is not None:
-        write_text(csv, segment_text.states_csv(found))
+        write_text(csv, states_csv(found))
     if figure is not None:
-        save_figure(segment_text.states_figure_of(found, name=video.name, truth=known), figure)
+        save_figure(video_states_figure(found, name=video.name, truth=known), figure)
     if as_json:
         made_with = {"video": str(video), "weights": weights_fingerprint(embedder.model)}
-        content = made_with | segment_text.states_dict(found, config=config)
+        content = made_with | states_dict(found, config=config)
         print_lines(json.dumps(content, indent=2, ensure_ascii=False))
     else:
         _print(found, config, title=video.name)
@@ -121,5 +125,5 @@ def _print(found: "VideoStates", config: "SegmentingConfig", *, title: str) -> N
     console.print(states_table(found, title=title))
     for note in states_notes(found, config=config):
         console.print(note, soft_wrap=True)
-    if config.min_seconds == 0 and max(len(states.segments) for states in found.states.values()) > _MANY:
+    if config.min_seconds == 0 and max(len(states.spans) for states in found.states.values()) > _MANY:
         Terminal(stderr=True).print("Many short segments: --min-seconds 2 joins them.", highlight=False)

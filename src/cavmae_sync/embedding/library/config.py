@@ -7,7 +7,9 @@ from pydantic import Field, model_validator
 from cavmae_sync import paper
 from cavmae_sync.config import Config
 from cavmae_sync.data import PrepareConfig
+from cavmae_sync.data.flags import STILL_BELOW_LEVELS
 from cavmae_sync.media import SamplingRule
+from cavmae_sync.media.loudness import SILENT_BELOW_DBFS
 
 
 class LibraryConfig(Config):
@@ -34,9 +36,9 @@ class LibraryConfig(Config):
     """Frames decoded and encoded at once, whole clips and one clip at least: bounds memory."""
     store: Literal["float32", "float16"] = "float32"
     """Numbers as they are stored. float16 takes half the room; a cosine is off by 0.00001, 0.0001 at most."""
-    silent_below_dbfs: Annotated[float, Field(lt=0)] = -60.0
+    silent_below_dbfs: Annotated[float, Field(lt=0)] = SILENT_BELOW_DBFS
     """A clip is flagged silent when its sound is quieter (root mean square, decibels of full scale)."""
-    still_below_levels: Annotated[float, Field(ge=0)] = 2.0
+    still_below_levels: Annotated[float, Field(ge=0)] = STILL_BELOW_LEVELS
     """A clip is flagged still when no 16 x 16 patch changes by this many grey levels from frame to frame."""
 
     @model_validator(mode="after")

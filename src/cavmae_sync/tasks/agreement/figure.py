@@ -1,4 +1,4 @@
-"""Picture of the agreement of one video: what is seen, where it agrees, how loud it is, at which lag.
+"""Figure of the agreement of one video: its frames, where it agrees, how loud it is, and at which lag.
 
 Letters: T moments, H W pixels, C colours, M mel bins.
 """
@@ -26,21 +26,22 @@ from cavmae_sync.figures.style import (
     time_axis,
     without_ticks,
 )
-from cavmae_sync.tasks.agreement.judge import Agreement, State, Stretch
+from cavmae_sync.tasks.agreement.moments import MomentInputs
 from cavmae_sync.tasks.agreement.offset import Offset
+from cavmae_sync.tasks.agreement.result import Agreement
+from cavmae_sync.tasks.agreement.states import AgreementSpan, AgreementState
 from cavmae_sync.tasks.agreement.text import verdict
-from cavmae_sync.tasks.agreement.track import Moments
 
-_LOOKS: Final[dict[State, tuple[str, str]]] = {
+_LOOKS: Final[dict[AgreementState, tuple[str, str]]] = {
     "fits": ("#FFFFFF", ""),
     "does not fit": (VERMILION, "//"),
     "silent": ("#D9D9D9", ""),
     "still": (SKY, ".."),
     "cannot tell": ("#EFEFEF", ""),
 }
-#: A stretch narrower than this share of the picture has no room for its name.
+#: A span narrower than this share of the figure has no room for its name.
 _LEAST_SHARE: Final = 0.06
-#: And one narrower than this has none for a name in one line.
+#: A span narrower than this has no room for a name in one line.
 _WIDE_SHARE: Final = 0.1
 _NUM_THUMBNAILS: Final = 12
 _MAX_KEPT: Final = 48
@@ -48,30 +49,33 @@ _MAX_COLUMNS: Final = 1200
 
 
 class Storyboard:
-    """A few pictures and a coarse spectrogram of a video of any length, collected while it is embedded."""
+    """A few frames and a coarse spectrogram of a video of any length, collected while it is embedded.
+
+    Begins empty; hand `add` to `embed_moments`.
+    """
 
     def __init__(self) -> None:
-        """Begins empty; hand `add` to `embed_track`."""
-        self.pictures: list[tuple[float, NDArray[np.uint8]]] = []
+        self.frames: list[tuple[float, NDArray[np.uint8]]] = []
         self.spectra: list[tuple[float, NDArray[np.float32]]] = []
-        self._every = [1, 1]
-        self._seen = 0
+        self._frames_every = 1
+        self._spectra_every = 1
+        self._num_seen = 0
 
-    def add(self, moments: Moments) -> None:
-        """Take what is needed of a block of moments. Keeps every second one when there are too many."""
+    def add(self, moments: MomentInputs) -> None:
+        """Keep what is needed of a batch of moments; every other one goes when there are too many."""
         middle = moments.segments_TLM.shape[1] // 2
         reach = max(middle // 4, 1)
         spectra_TM = moments.segments_TLM[:, middle - reach : middle + reach].mean(dim=1).numpy()
-        for place, seconds in enumerate(moments.seconds_T.tolist()):
-            if self._seen % self._every[0] == 0:
-                self.pictures.append((seconds, moments.pictures_THWC[place].copy()))
-            if self._seen % self._every[1] == 0:
-                self.spectra.append((seconds, spectra_TM[place]))
-            self._seen += 1
-        if len(self.pictures) > _MAX_KEPT:
-            self.pictures, self._every[0] = self.pictures[::2], 2 * self._every[0]
+        for number, seconds in enumerate(moments.seconds_T.tolist()):
+            if self._num_seen % self._frames_every == 0:
+                self.frames.append((seconds, moments.frames_THWC[number].copy()))
+            if self._num_seen % self._spectra_every == 0:
+                self.spectra.append((seconds, spectra_TM[number]))
+            self._num_seen += 1
+        if len(self.frames) > _MAX_KEPT:
+            self.frames, self._frames_every = self.frames[::2], 2 * self._frames_every
         if len(self.spectra) > _MAX_COLUMNS:
-            self.spectra, self._every[1] = self.spectra[::2], 2 * self._every[1]
+            self.spectra, self._spectra_every = self.spectra[::2], 2 * self._spectra_every
 
 
 def agreement_figure(
@@ -80,22 +84,22 @@ def agreement_figure(
     storyboard: Storyboard | None = None,
     title: str = "Agreement of sound and picture",
 ) -> Figure:
-    """Curve with its chance band, states in words, pictures above, sound below, and the curve of lags.
+    """Curve with its chance band, states in words, frames above, sound below, and the curve of lags.
 
     Args:
-        agreement: What was judged.
-        storyboard: Pictures and spectrogram; None leaves them out.
+        agreement: The result.
+        storyboard: Frames and spectrogram; None leaves them out.
         title: Printed above.
     """
     figure = new_figure(width_inches=12, height_inches=9)
     figure.suptitle(f"{drawable(title)}\n{_wrapped(verdict(agreement))}", fontsize=LARGE, x=0.01, ha="left")
     rows = figure.add_gridspec(4, 1, height_ratios=(0.9, 2.6, 1.2, 1.7))
-    start, stop = agreement.stretches[0].start_seconds, agreement.stretches[-1].stop_seconds
+    start, stop = agreement.spans[0].start_seconds, agreement.spans[-1].stop_seconds
     curve = figure.add_subplot(rows[1])
-    _draw_states(curve, agreement.stretches, stop - start)
+    _draw_states(curve, agreement.spans, stop - start)
     _draw_curve(curve, agreement)
     above, sound = figure.add_subplot(rows[0]), figure.add_subplot(rows[2], sharex=curve)
-    _draw_pictures(above, storyboard, start, stop)
+    _draw_frames(above, storyboard, start, stop)
     _draw_sound(sound, agreement, storyboard)
     time_axis(sound, start, stop)
     curve.tick_params(labelbottom=False)
@@ -114,39 +118,39 @@ def _wrapped(text: str, width: int = 125) -> str:
     return "\n".join(lines)
 
 
-def _draw_states(axes: Axes, stretches: tuple[Stretch, ...], whole_seconds: float) -> None:
-    for stretch in stretches:
-        colour, hatch = _LOOKS[stretch.state]
+def _draw_states(axes: Axes, spans: tuple[AgreementSpan, ...], whole_seconds: float) -> None:
+    for span in spans:
+        colour, hatch = _LOOKS[span.state]
         axes.axvspan(
-            stretch.start_seconds,
-            stretch.stop_seconds,
+            span.start_seconds,
+            span.stop_seconds,
             facecolor=colour,
-            alpha=0.35 if stretch.state in {"does not fit", "still"} else 1,
+            alpha=0.35 if span.state in {"does not fit", "still"} else 1,
             hatch=hatch,
             edgecolor=GREY,
             linewidth=0.5,
             zorder=0,
         )
-        if stretch.duration_seconds >= _LEAST_SHARE * whole_seconds:
-            is_wide = stretch.duration_seconds >= _WIDE_SHARE * whole_seconds
-            middle = (stretch.start_seconds + stretch.stop_seconds) / 2
+        if span.duration_seconds >= _LEAST_SHARE * whole_seconds:
+            is_wide = span.duration_seconds >= _WIDE_SHARE * whole_seconds
+            middle = (span.start_seconds + span.stop_seconds) / 2
             axes.text(
                 middle,
                 0.97,
-                stretch.state if is_wide else stretch.state.replace(" ", "\n"),
+                span.state if is_wide else span.state.replace(" ", "\n"),
                 transform=axes.get_xaxis_transform(),
                 ha="center",
                 va="top",
                 fontsize=SMALL,
-                fontweight="bold" if stretch.state == "does not fit" else "normal",
+                fontweight="bold" if span.state == "does not fit" else "normal",
                 zorder=5,
             )
 
 
 def _draw_curve(axes: Axes, agreement: Agreement) -> None:
     label(axes, y="agreement (cosine)")
-    place, seconds_T = agreement.standing, agreement.seconds_T
-    if place is None:
+    percentiles, seconds_T = agreement.null_percentiles, agreement.seconds_T
+    if percentiles is None:
         axes.text(
             0.5, 0.5, "no curve: not enough to tell", transform=axes.transAxes, ha="center", fontsize=LARGE
         )
@@ -154,35 +158,37 @@ def _draw_curve(axes: Axes, agreement: Agreement) -> None:
         return
     axes.fill_between(
         seconds_T,
-        place.low_T,
-        place.high_T,
+        percentiles.low_T,
+        percentiles.high_T,
         color=GREY,
         alpha=0.35,
         label="chance: 90 % of foreign sounds",
         linewidth=0,
     )
-    axes.plot(seconds_T, place.mid_T, color=GREY, linestyle="--", linewidth=1, label="chance: median")
-    axes.plot(seconds_T, place.agreement_T, color=BLUE, linewidth=2, label="this sound with this picture")
+    axes.plot(seconds_T, percentiles.mid_T, color=GREY, linestyle="--", linewidth=1, label="chance: median")
+    axes.plot(
+        seconds_T, percentiles.agreement_T, color=BLUE, linewidth=2, label="this sound with this picture"
+    )
     low, high = axes.get_ylim()
     axes.set_ylim(low - 0.15 * (high - low), high + 0.22 * (high - low))  # room for the words
     axes.legend(fontsize=SMALL, loc="lower left", ncols=3, framealpha=0.9)
 
 
-def _draw_pictures(axes: Axes, storyboard: Storyboard | None, start: float, stop: float) -> None:
+def _draw_frames(axes: Axes, storyboard: Storyboard | None, start: float, stop: float) -> None:
     without_ticks(axes)
     for side in axes.spines.values():
         side.set_visible(False)
-    if storyboard is None or not storyboard.pictures:
+    if storyboard is None or not storyboard.frames:
         axes.set_visible(False)
         return
     axes.set_ylim(0, 1)
-    times = np.array([seconds for seconds, _ in storyboard.pictures])
+    times = np.array([seconds for seconds, _ in storyboard.frames])
     width = (stop - start) / _NUM_THUMBNAILS
     for number in range(_NUM_THUMBNAILS):
         middle = start + (number + 0.5) * width
-        _, picture_HWC = storyboard.pictures[int(np.abs(times - middle).argmin())]
+        _, frame_HWC = storyboard.frames[int(np.abs(times - middle).argmin())]
         inset = axes.inset_axes((number / _NUM_THUMBNAILS, 0, 0.98 / _NUM_THUMBNAILS, 1))
-        inset.imshow(picture_HWC, interpolation="antialiased")
+        inset.imshow(frame_HWC, interpolation="antialiased")
         inset.set_axis_off()
 
 

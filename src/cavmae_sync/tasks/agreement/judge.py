@@ -1,382 +1,254 @@
-"""How well sound and picture of one video belong together, moment by moment, and what that says.
+"""Judge: how well sound and picture of one video belong together, moment by moment.
 
-    track -> agreement of each moment -> where it stands among foreign sounds (chance) -> state -> spans
-                                      -> lag at which the video agrees best -> offset
+    moments -> agreement of each -> its percentile among foreign sounds (chance) -> state -> spans
+            -> lag at which the whole video agrees best -> offset
 
-Two questions are asked of a moment, each with its own rate of error:
-    above chance?     more than 95 % of foreign sounds agree less with the same picture
-    below its own?    sound that belongs is as low as this only 5 % of the time
-Above chance and not low: it fits. Low and not above chance: it does not fit. Otherwise it cannot be told.
-Sound that belongs is known from a reference; without one, from the video itself, most of which must then fit.
+What is low for sound that belongs is known from a reference; without one, from the video itself, most of
+which must then fit.
 
-Letters: T moments, R draws.
+Letters: T moments.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Final, Literal
+from collections.abc import Iterable, Iterator
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 from scipy.stats import norm
 
-from cavmae_sync.config import Config
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.tasks.agreement.chance import (
-    Draw,
-    Glance,
+    ForeignSound,
     NullPercentiles,
-    draws_within,
-    glance,
     null_percentiles,
+    short_video_agreement,
     smoothed,
+    sounds_moved_within,
 )
-from cavmae_sync.tasks.agreement.offset import Offset, displaced_stretches, offset_of, reference_lag
+from cavmae_sync.tasks.agreement.config import AgreementConfig
+from cavmae_sync.tasks.agreement.moments import EmbeddedMoments
+from cavmae_sync.tasks.agreement.offset import Offset, displaced_blocks, find_offset, reference_lag
 from cavmae_sync.tasks.agreement.reference import Reference
-from cavmae_sync.tasks.agreement.track import Track
+from cavmae_sync.tasks.agreement.result import Agreement, NotJudgedReason
+from cavmae_sync.tasks.agreement.states import moment_states, spans_of_states, without_short_spans
 
-State = Literal["fits", "does not fit", "silent", "still", "cannot tell"]
-Source = Literal["within the video", "reference"]
-#: Why nothing is said of a whole video.
-Reason = Literal[
-    "too short", "no sound", "out of step", "too uniform or foreign throughout", "unlike the reference"
-]
-
-#: A video less near to the reference than all but this share of its own clips is none of their kind.
+#: A video less near to the reference than all but this share of its own clips is unlike it.
 _UNLIKE_SHARE: Final = 0.01
-_MAD_TO_DEVIATION: Final = 1.4826  # of a normal distribution
-#: By this, in deviations of chance, scores of sound that fits vary at least: their own spread and chance's.
+#: A video stands still where this share of the running mean shows the frame of the moment before.
+_STILL_SHARE: Final = 0.99
+#: Standard deviation of a normal distribution over its median absolute deviation.
+_MAD_TO_DEVIATION: Final = 1.4826
+#: Scores are counted in deviations of chance. Those of sound that fits vary at least by this: by one
+#: deviation of their own and by one of chance.
 _LEAST_DEVIATION: Final = 2**0.5
 
 
-class AgreementConfig(Config):
-    """How the agreement of a video is judged."""
-
-    smooth_seconds: Annotated[float, Field(gt=0)] = 5.0
-    """Length of the running mean over moments. Longer is surer, and blurs the ends of spans."""
-    min_span_seconds: Annotated[float, Field(ge=0)] = 4.0
-    """A shorter stretch is not reported as one that does not fit."""
-    error_rate: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
-    """Share of fitting moments that may be called low, and of foreign ones that may pass as fitting."""
-    silent_below_dbfs: Annotated[float, Field(lt=0)] = -60.0
-    """Sound around a moment that is quieter (root mean square, decibels of full scale) is silence."""
-    gap_seconds: Annotated[float, Field(ge=0)] = 2.0
-    """Within a video, sounds nearer to a picture than this, or than a window, are not foreign to it."""
-    max_lag_seconds: Annotated[float, Field(gt=0)] = 5.0
-    """Largest offset that is looked for, either way."""
-    num_draws: Annotated[int, Field(ge=20)] = 200
-    """Foreign sound tracks that chance is taken from, at most."""
-    min_independent: Annotated[int, Field(ge=4)] = 20
-    """Without a reference: least number of windows with sound that do not overlap."""
-    seed: int = 0
-    """Of the foreign tracks and resamples."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Stretch:
-    """Neighbouring moments of one state.
-
-    Attributes:
-        start_seconds: On the file's timeline.
-        stop_seconds: Its end.
-        state: What is true of it.
-        agreement: Mean smoothed cosine; None where there is none.
-        percentile: Mean share of foreign sounds that agree less; None where there is none.
-    """
-
-    start_seconds: float
-    stop_seconds: float
-    state: State
-    agreement: float | None
-    percentile: float | None
-
-    @property
-    def duration_seconds(self) -> float:
-        """Its length."""
-        return self.stop_seconds - self.start_seconds
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Agreement:
-    """What sound and picture of one video say about each other.
-
-    Attributes:
-        seconds_T: Times of the moments.
-        standing: Agreement and its place in chance, by moment; None where nothing can be compared.
-        loudness_T: Decibels of full scale.
-        states: State of each moment.
-        stretches: Neighbouring moments of one state, in order; they cover the video.
-        lowest_score: Scores below this are low for sound that belongs; None where that is not known.
-        offset: The constant offset.
-        chance_from: Where foreign sounds are from.
-        reason: Why nothing is said of the whole video; None where something is.
-        glance: What a video that is too short shows all the same; None for others.
-        needed_seconds: How much sound a video must have to be judged without a reference.
-    """
-
-    seconds_T: NDArray[np.float64]
-    standing: NullPercentiles | None
-    loudness_T: NDArray[np.float32]
-    states: tuple[State, ...]
-    stretches: tuple[Stretch, ...]
-    lowest_score: float | None
-    offset: Offset
-    chance_from: Source
-    reason: Reason | None
-    glance: Glance | None
-    needed_seconds: float
-
-    def share(self, state: State) -> float:
-        """Share of the moments in a state, in [0, 1]."""
-        return self.states.count(state) / len(self.states)
-
-
-def agreement_of(
-    track: Track, *, reference: Reference | None = None, config: AgreementConfig | None = None
+def judge_agreement(
+    moments: EmbeddedMoments, *, reference: Reference | None = None, config: AgreementConfig | None = None
 ) -> Agreement:
     """Judge one video.
 
     Args:
-        track: Its vectors.
+        moments: Its vectors.
         reference: Clips like the video, in which sound and picture belong together; None compares the video
             with itself only, which cannot see sound that is foreign throughout.
-        config: How.
+        config: How it is judged.
 
     Returns:
-        States, chance and offset. What cannot be told is said to be so, and is no number.
+        States, chance and offset. What cannot be told is None or "cannot tell", never a number.
     """
-    return Judge(reference=reference, config=config).of(track)
+    return Judge(reference=reference, config=config).judge(moments)
 
 
 class Judge:
-    """`agreement_of` for many videos: what is asked of the reference is asked once."""
+    """`judge_agreement` for many videos: what depends on the reference only is computed once.
+
+    Args:
+        reference: See `judge_agreement`.
+        config: See `judge_agreement`.
+
+    Raises:
+        DatasetError: The reference has too little sound to say what chance gives.
+    """
 
     def __init__(self, *, reference: Reference | None = None, config: AgreementConfig | None = None) -> None:
-        """Takes what `agreement_of` takes.
-
-        Raises:
-            DatasetError: The reference has too little sound to say what chance gives.
-        """
         self.reference = reference
         self.config = config or AgreementConfig()
-        self._lag = 0.0
+        self._model_lag = 0.0
         if reference is not None:
-            own_scores = self._own_scores(reference)
-            self._lowest_score = float(np.quantile(own_scores, self.config.error_rate))
+            self._lowest_score = float(np.quantile(self._own_scores(reference), self.config.error_rate))
             self._least_nearness = self._own_nearness(reference)
-            self._lag = reference_lag(
+            self._model_lag = reference_lag(
                 reference,
                 silent_below_dbfs=self.config.silent_below_dbfs,
                 max_lag_seconds=self.config.max_lag_seconds,
             )
 
-    def of(self, track: Track) -> Agreement:
-        """The agreement of a video."""
-        heard_T = track.loudness_T >= self.config.silent_below_dbfs
-        reason = self._reason_before(track, heard_T)
-        place = self._null_percentiles(track, heard_T) if reason is None else None
-        offset = self._offset(track, heard_T)
-        if place is not None and self.reference is None and place.p_value > self.config.error_rate:
-            reason = "out of step" if offset.excludes_step else "too uniform or foreign throughout"
-        lowest = None if place is None or reason is not None else self._lowest_of(place)
-        still_T = (
-            smoothed(track.is_still_T.astype(np.float64), np.ones_like(heard_T), width=self._width(track))
-            > 0.99
+    def judge(self, moments: EmbeddedMoments) -> Agreement:
+        """Agreement of one video."""
+        config = self.config
+        heard_T = moments.heard(config.silent_below_dbfs)
+        reason = self._reason_not_to_compare(moments, heard_T)
+        percentiles = self._null_percentiles(moments, heard_T) if reason is None else None
+        offset = self._offset(moments, heard_T)
+        if percentiles is not None and self.reference is None and percentiles.p_value > config.error_rate:
+            reason = "out of step" if offset.is_out_of_step else "too uniform or foreign throughout"
+        lowest = None if percentiles is None or reason is not None else self._lowest_fitting(percentiles)
+        states = without_short_spans(
+            moment_states(
+                percentiles, heard_T, self._still(moments), lowest=lowest, error_rate=config.error_rate
+            ),
+            step_seconds=moments.step_seconds,
+            min_seconds=config.min_span_seconds,
         )
-        states = _states(place, heard_T, still_T, lowest=lowest, error_rate=self.config.error_rate)
-        states = _without_short(states, track.step_seconds, self.config.min_span_seconds)
+        short_video = None
+        if reason == "too short":
+            moved = self._sounds_moved_within(moments, heard_T)
+            short_video = short_video_agreement(moments, heard_T=heard_T, foreign=moved)
         return Agreement(
-            seconds_T=track.seconds_T,
-            standing=place,
-            loudness_T=track.loudness_T,
+            seconds_T=moments.seconds_T,
+            null_percentiles=percentiles,
+            loudness_T=moments.loudness_T,
             states=states,
-            stretches=tuple(_stretches(states, track, place)),
+            spans=tuple(spans_of_states(states, moments, percentiles)),
             lowest_score=lowest,
             offset=offset,
             chance_from="within the video" if self.reference is None else "reference",
             reason=reason,
-            glance=glance(track, heard_T=heard_T, draws=self._turned(track, heard_T))
-            if reason == "too short"
-            else None,
-            needed_seconds=self._needed_seconds(track),
+            short_video=short_video,
+            needed_seconds=max(self._seconds_apart(moments), config.min_independent * _window(moments)),
         )
 
-    def _needed_seconds(self, track: Track) -> float:
-        independent = self.config.min_independent * max(track.window_seconds, track.step_seconds)
-        apart = 2 * max(self.config.gap_seconds, track.window_seconds) + self.config.smooth_seconds
-        return max(independent, apart)
-
-    def _turned(self, track: Track, heard_T: NDArray[np.bool_]) -> Iterator[Draw]:
-        config = self.config
-        return draws_within(
-            track, heard_T=heard_T, gap_seconds=config.gap_seconds, num_draws=config.num_draws
-        )
-
-    def _reason_before(self, track: Track, heard_T: NDArray[np.bool_]) -> Reason | None:
+    def _reason_not_to_compare(
+        self, moments: EmbeddedMoments, heard_T: NDArray[np.bool_]
+    ) -> NotJudgedReason | None:
         if not heard_T.any():
             return "no sound"
         if self.reference is not None:
-            nearness = np.array(self.reference.nearness(track, heard_T=heard_T))
+            nearness = np.array(self.reference.nearness(moments, heard_T=heard_T))
             return "unlike the reference" if (nearness < self._least_nearness).any() else None
-        independent = heard_T.sum() * track.step_seconds / max(track.window_seconds, track.step_seconds)
-        needs = 2 * max(self.config.gap_seconds, track.window_seconds) + self.config.smooth_seconds
-        is_long = len(track.seconds_T) * track.step_seconds >= needs
-        return None if independent >= self.config.min_independent and is_long else "too short"
+        num_independent = heard_T.sum() * moments.step_seconds / _window(moments)
+        is_long = len(moments.seconds_T) * moments.step_seconds >= self._seconds_apart(moments)
+        return None if num_independent >= self.config.min_independent and is_long else "too short"
 
-    def _width(self, track: Track) -> int:
+    def _seconds_apart(self, moments: EmbeddedMoments) -> float:
+        """Length of a video in which a running mean has foreign sounds on both sides."""
+        return 2 * max(self.config.gap_seconds, moments.window_seconds) + self.config.smooth_seconds
+
+    def _width(self, moments: EmbeddedMoments) -> int:
         """Moments of the running mean: odd, so that it has a middle."""
-        return 2 * int(self.config.smooth_seconds / track.step_seconds / 2) + 1
+        return 2 * int(self.config.smooth_seconds / moments.step_seconds / 2) + 1
+
+    def _still(self, moments: EmbeddedMoments) -> NDArray[np.bool_]:
+        is_still_T = moments.is_still_T.astype(np.float64)
+        all_T = np.ones(len(is_still_T), dtype=np.bool_)
+        return smoothed(is_still_T, all_T, width=self._width(moments)) > _STILL_SHARE
 
     def _null_percentiles(
-        self, track: Track, heard_T: NDArray[np.bool_], without: int | None = None
+        self, moments: EmbeddedMoments, heard_T: NDArray[np.bool_], without: int | None = None
     ) -> NullPercentiles:
-        config = self.config
         if self.reference is None:
-            draws = self._turned(track, heard_T)
+            foreign: Iterable[ForeignSound] = self._sounds_moved_within(moments, heard_T)
         else:
-            draws = self.reference.draws(
-                track,
-                silent_below_dbfs=config.silent_below_dbfs,
-                num_draws=config.num_draws,
-                generator=np.random.default_rng([config.seed, 0 if without is None else without + 1]),
-                without=without,
+            seed = [self.config.seed, 0 if without is None else without + 1]
+            foreign = self._sounds_of_reference(
+                self.reference, moments, np.random.default_rng(seed), without=without
             )
-        return null_percentiles(track, heard_T=heard_T, draws=draws, width=self._width(track))
+        return null_percentiles(moments, heard_T=heard_T, foreign=foreign, width=self._width(moments))
+
+    def _sounds_moved_within(
+        self, moments: EmbeddedMoments, heard_T: NDArray[np.bool_]
+    ) -> Iterable[ForeignSound]:
+        return sounds_moved_within(
+            moments,
+            heard_T=heard_T,
+            gap_seconds=self.config.gap_seconds,
+            max_sounds=self.config.num_draws,
+        )
+
+    def _sounds_of_reference(
+        self,
+        reference: Reference,
+        moments: EmbeddedMoments,
+        generator: np.random.Generator,
+        *,
+        without: int | None = None,
+    ) -> Iterable[ForeignSound]:
+        return reference.foreign_sounds(
+            moments,
+            silent_below_dbfs=self.config.silent_below_dbfs,
+            num_sounds=self.config.num_draws,
+            generator=generator,
+            without=without,
+        )
 
     def _own_scores(self, reference: Reference) -> NDArray[np.float64]:
         """Scores of the reference's own clips, each among sounds of the others."""
-        scores = []
-        for number, track in enumerate(reference.tracks):
-            heard_T = track.loudness_T >= self.config.silent_below_dbfs
-            if heard_T.any():
-                scores.append(self._null_percentiles(track, heard_T, without=number).score_T)
-        everything = np.concatenate([np.empty(0), *scores])
-        everything = everything[np.isfinite(everything)]
-        if everything.size == 0:
+        scores = [
+            self._null_percentiles(clip, heard_T, without=number).score_T
+            for number, clip, heard_T in self._clips_with_sound(reference)
+        ]
+        finite = np.concatenate([np.empty(0), *scores])
+        finite = finite[np.isfinite(finite)]
+        if finite.size == 0:
             raise DatasetError(
                 f"The reference {reference.name} has too little sound: {len(scores)} of "
-                f"{len(reference.tracks)} clips have any, and half of them should. Take clips with sound."
+                f"{len(reference.clips)} clips have any, and half of them should. Take clips with sound."
             )
-        return everything
+        return finite
 
     def _own_nearness(self, reference: Reference) -> NDArray[np.float64]:
-        """What all but few of the reference's clips reach among the others: of sounds, of pictures."""
-        found = []
-        for number, track in enumerate(reference.tracks):
-            heard_T = track.loudness_T >= self.config.silent_below_dbfs
-            if heard_T.any():
-                found.append(reference.nearness(track, heard_T=heard_T, without=number))
+        """Nearness, of sounds and of frames, that all but few clips of the reference have to the others."""
+        found = [
+            reference.nearness(clip, heard_T=heard_T, without=number)
+            for number, clip, heard_T in self._clips_with_sound(reference)
+        ]
         return np.quantile(np.array(found), _UNLIKE_SHARE, axis=0)
 
-    def _lowest_of(self, place: NullPercentiles) -> float:
+    def _clips_with_sound(
+        self, reference: Reference
+    ) -> Iterator[tuple[int, EmbeddedMoments, NDArray[np.bool_]]]:
+        for number, clip in enumerate(reference.clips):
+            heard_T = clip.heard(self.config.silent_below_dbfs)
+            if heard_T.any():
+                yield number, clip, heard_T
+
+    def _lowest_fitting(self, percentiles: NullPercentiles) -> float:
+        """Score below which sound that belongs seldom lies, at the configured rate of error."""
         if self.reference is not None:
             return self._lowest_score
-        scores = place.score_T[np.isfinite(place.score_T)]
+        # Median and median deviation: up to half of the moments may be foreign and hardly move them.
+        scores = percentiles.score_T[np.isfinite(percentiles.score_T)]
         middle = float(np.median(scores))
         deviation = _MAD_TO_DEVIATION * float(np.median(np.abs(scores - middle)))
         tail = float(norm.ppf(self.config.error_rate))
         # Where chance is near, only what is below the mean of chance is called low: sure before complete.
         return min(middle + tail * deviation, max(middle + tail * _LEAST_DEVIATION, 0.0))
 
-    def _offset(self, track: Track, heard_T: NDArray[np.bool_]) -> Offset:
+    def _offset(self, moments: EmbeddedMoments, heard_T: NDArray[np.bool_]) -> Offset:
         config = self.config
         generator = np.random.default_rng([config.seed, 1])
         if self.reference is None:
-            draws = displaced_stretches(
-                track,
+            foreign: Iterable[ForeignSound] = displaced_blocks(
+                moments,
                 heard_T=heard_T,
                 max_lag_seconds=config.max_lag_seconds,
-                num_draws=config.num_draws,
+                max_sounds=config.num_draws,
                 generator=generator,
             )
         else:
-            draws = self.reference.draws(
-                track,
-                silent_below_dbfs=config.silent_below_dbfs,
-                num_draws=config.num_draws,
-                generator=generator,
-            )
-        return offset_of(
-            track,
+            foreign = self._sounds_of_reference(self.reference, moments, generator)
+        return find_offset(
+            moments,
             heard_T=heard_T,
-            draws=draws,
+            foreign=foreign,
             max_lag_seconds=config.max_lag_seconds,
             error_rate=config.error_rate,
-            corrected_seconds=self._lag,
+            corrected_seconds=self._model_lag,
             generator=generator,
         )
 
 
-def _states(
-    place: NullPercentiles | None,
-    heard_T: NDArray[np.bool_],
-    still_T: NDArray[np.bool_],
-    *,
-    lowest: float | None,
-    error_rate: float,
-) -> list[State]:
-    if place is None or lowest is None:
-        return [
-            "silent" if not heard else "still" if still else "cannot tell"
-            for heard, still in zip(heard_T, still_T, strict=True)
-        ]
-    # Comparisons with NaN are false: what has no score is neither above nor low.
-    above_T = place.percentile_T >= 1 - error_rate
-    low_T = place.score_T < lowest
-    defined_T = np.isfinite(place.score_T)
-    states: list[State] = []
-    for heard, still, above, low, defined in zip(heard_T, still_T, above_T, low_T, defined_T, strict=True):
-        if not heard:
-            states.append("silent")
-        elif defined and above and not low:
-            states.append("fits")
-        elif still:
-            states.append("still")
-        else:
-            states.append("does not fit" if defined and low and not above else "cannot tell")
-    return states
-
-
-def _without_short(states: Sequence[State], step_seconds: float, min_seconds: float) -> tuple[State, ...]:
-    """Short mismatches become unknown; then short unknown stretches between two of one state join them."""
-    cleaned: list[State] = list(states)
-    for first, stop in _runs(states):
-        if states[first] == "does not fit" and (stop - first) * step_seconds < min_seconds:
-            cleaned[first:stop] = _repeated("cannot tell", stop - first)
-    runs = list(_runs(cleaned))
-    for (before, _), (first, stop), (after, _) in zip(runs, runs[1:], runs[2:], strict=False):
-        is_short = (stop - first) * step_seconds < min_seconds
-        joins = cleaned[before] == cleaned[after] and cleaned[before] in {"fits", "does not fit"}
-        if cleaned[first] == "cannot tell" and is_short and joins:
-            cleaned[first:stop] = _repeated(cleaned[before], stop - first)
-    return tuple(cleaned)
-
-
-def _repeated(state: State, count: int) -> list[State]:
-    return [state] * count
-
-
-def _runs(states: Sequence[State]) -> Iterator[tuple[int, int]]:
-    first = 0
-    for place in range(1, len(states) + 1):
-        if place == len(states) or states[place] != states[first]:
-            yield first, place
-            first = place
-
-
-def _stretches(states: Sequence[State], track: Track, place: NullPercentiles | None) -> Iterator[Stretch]:
-    step = track.step_seconds
-    for first, stop in _runs(states):
-        yield Stretch(
-            start_seconds=float(track.seconds_T[first]) - step / 2,
-            stop_seconds=float(track.seconds_T[stop - 1]) + step / 2,
-            state=states[first],
-            agreement=None if place is None else _mean(place.agreement_T[first:stop]),
-            percentile=None if place is None else _mean(place.percentile_T[first:stop]),
-        )
-
-
-def _mean(values: NDArray[np.float64]) -> float | None:
-    values = values[np.isfinite(values)]
-    return float(values.mean()) if len(values) else None
+def _window(moments: EmbeddedMoments) -> float:
+    """Seconds of sound that one moment has for itself: moments nearer than that share sound."""
+    return max(moments.window_seconds, moments.step_seconds)

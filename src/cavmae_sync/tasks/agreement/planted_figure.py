@@ -1,4 +1,4 @@
-"""Picture of a test with planted faults: scores apart, offsets found, and strips of what was said when."""
+"""Figure of a test with planted faults: scores, offsets, and states of videos with a foreign span."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -6,19 +6,22 @@ from typing import Final
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from cavmae_sync.figures.style import BLUE, GREY, LARGE, ORANGE, SKY, SMALL, VERMILION, label, new_figure
-from cavmae_sync.tasks.agreement.evaluate import AgreementReport, Judged
-from cavmae_sync.tasks.agreement.judge import State
+from cavmae_sync.tasks.agreement.evaluate import AgreementReport
+from cavmae_sync.tasks.agreement.planted_metrics import JudgedRow, JudgedVideo
+from cavmae_sync.tasks.agreement.planted_videos import PlantedFault
+from cavmae_sync.tasks.agreement.states import AgreementState
 
-_COLOURS: Final[dict[State, str]] = {
+_COLOURS: Final[dict[AgreementState, str]] = {
     "fits": BLUE,
     "does not fit": VERMILION,
     "silent": "#202020",
     "still": SKY,
     "cannot tell": "#DDDDDD",
 }
-_HATCHES: Final[dict[State, str]] = {"does not fit": "///", "silent": "...", "still": "++"}
+_HATCHES: Final[dict[AgreementState, str]] = {"does not fit": "///", "silent": "...", "still": "++"}
 _MAX_STRIPS: Final = 12
 
 
@@ -39,25 +42,28 @@ def planted_figure(reports: Mapping[str, AgreementReport]) -> Figure:
     return figure
 
 
-def _of(rows: Sequence[Sequence[Judged]], fault: str) -> list[Judged]:
+def _with_fault(rows: Sequence[JudgedRow], fault: PlantedFault) -> list[JudgedVideo]:
     return [judged for row in rows for judged in row if judged.video.fault == fault]
 
 
-def _draw_scores(axes: Axes, rows: Sequence[Sequence[Judged]], name: str) -> None:
-    kinds = (("none", "own sound", ORANGE), ("foreign throughout", "foreign sound", BLUE))
-    scores = {
-        fault: np.concatenate(
-            [j.agreement.standing.score_T for j in _of(rows, fault) if j.agreement.standing is not None]
-        )
-        for fault, _, _ in kinds
-    }
-    known = {fault: values[np.isfinite(values)] for fault, values in scores.items()}
-    bins = np.histogram_bin_edges(np.concatenate(list(known.values())), bins=40).tolist()
+def _finite_scores(rows: Sequence[JudgedRow], fault: PlantedFault) -> NDArray[np.float64]:
+    found = (judged.agreement.null_percentiles for judged in _with_fault(rows, fault))
+    scores = np.concatenate([percentiles.score_T for percentiles in found if percentiles is not None])
+    return scores[np.isfinite(scores)]
+
+
+def _draw_scores(axes: Axes, rows: Sequence[JudgedRow], name: str) -> None:
+    kinds: tuple[tuple[PlantedFault, str, str], ...] = (
+        ("none", "own sound", ORANGE),
+        ("foreign throughout", "foreign sound", BLUE),
+    )
+    scores = {fault: _finite_scores(rows, fault) for fault, _, _ in kinds}
+    bins = np.histogram_bin_edges(np.concatenate(list(scores.values())), bins=40).tolist()
     for fault, text, colour in kinds:
-        weights = np.full(len(known[fault]), 100 / max(len(known[fault]), 1))
+        weights = np.full(len(scores[fault]), 100 / max(len(scores[fault]), 1))
         style = "step" if fault == "none" else "stepfilled"
         axes.hist(
-            known[fault],
+            scores[fault],
             bins=bins,
             weights=weights,
             histtype=style,
@@ -70,11 +76,11 @@ def _draw_scores(axes: Axes, rows: Sequence[Sequence[Judged]], name: str) -> Non
     if lowest is not None:
         axes.axvline(lowest, color=GREY, linestyle="--", linewidth=1.5, label="low for own sound")
     axes.legend(fontsize=SMALL)
-    label(axes, x="deviations above chance (5 s mean)", y="percent of moments", title=f"{name}: scores")
+    label(axes, x="deviations above chance (running mean)", y="percent of moments", title=f"{name}: scores")
 
 
-def _draw_offsets(axes: Axes, rows: Sequence[Sequence[Judged]]) -> None:
-    shifted = _of(rows, "shifted")
+def _draw_offsets(axes: Axes, rows: Sequence[JudgedRow]) -> None:
+    shifted = _with_fault(rows, "shifted")
     axes.plot([-2.2, 2.2], [-2.2, 2.2], color=GREY, linewidth=1)
     found = [(j.video.shift_seconds, j.agreement.offset.seconds) for j in shifted]
     dots = [(planted, seconds) for planted, seconds in found if seconds is not None]
@@ -88,23 +94,27 @@ def _draw_offsets(axes: Axes, rows: Sequence[Sequence[Judged]]) -> None:
     label(axes, x="planted shift (s), + is late", y="offset found (s)", title="offsets")
 
 
-def _draw_strips(axes: Axes, rows: Sequence[Sequence[Judged]]) -> None:
-    shown = _of(rows, "foreign span")[:_MAX_STRIPS]
+def _draw_strips(axes: Axes, rows: Sequence[JudgedRow]) -> None:
+    shown = _with_fault(rows, "foreign span")[:_MAX_STRIPS]
     for number, judged in enumerate(shown):
-        for part in judged.agreement.stretches:
+        for span in judged.agreement.spans:
             axes.barh(
                 number,
-                part.duration_seconds,
-                left=part.start_seconds,
+                span.duration_seconds,
+                left=span.start_seconds,
                 height=0.62,
-                color=_COLOURS[part.state],
-                hatch=_HATCHES.get(part.state, ""),
+                color=_COLOURS[span.state],
+                hatch=_HATCHES.get(span.state, ""),
                 edgecolor="white",
                 linewidth=0,
             )
-        if judged.video.span is not None:
+        if judged.video.fault_span is not None:
             axes.plot(
-                judged.video.span, [number - 0.42] * 2, color="black", linewidth=3, solid_capstyle="butt"
+                judged.video.fault_span,
+                [number - 0.42] * 2,
+                color="black",
+                linewidth=3,
+                solid_capstyle="butt",
             )
     for state in ("fits", "does not fit", "cannot tell"):
         axes.barh(0, 0, color=_COLOURS[state], hatch=_HATCHES.get(state, ""), edgecolor="white", label=state)

@@ -1,4 +1,4 @@
-"""Which clips of a dataset are reference, and what is planted in the videos made of the others."""
+"""Plan of a test with planted faults: clips of the reference, and videos made of the others."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -7,17 +7,17 @@ import numpy as np
 
 from cavmae_sync.data import PreparedDataset
 from cavmae_sync.errors import DatasetError
-from cavmae_sync.tasks.agreement.planted_videos import FAULTS, PlantedVideo, plant
+from cavmae_sync.tasks.agreement.planted_videos import PLANTED_FAULTS, PlantedVideo, plant_fault
 
 _LEAST_VIDEOS: Final = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlantedSize:
-    """How large a test is.
+    """Size of a test.
 
     Attributes:
-        num_videos: Rows of clips; each is judged with every fault.
+        num_videos: Rows of clips; each row is judged with every fault.
         clips_per_video: Clips of a row.
     """
 
@@ -27,11 +27,11 @@ class PlantedSize:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlantedTest:
-    """Which clips are reference, and what is planted in the videos made of the others.
+    """Clips of the reference, and planted videos made of the others.
 
     Attributes:
         reference_clips: Numbers of the clips of the reference.
-        videos: All faults of each row of clips, in the order of `FAULTS`.
+        videos: For each row of clips a video with each fault, in the order of `PLANTED_FAULTS`.
         clip_list: Fingerprint of all clips.
     """
 
@@ -41,7 +41,7 @@ class PlantedTest:
 
 
 def plan_test(clips: PreparedDataset, *, size: PlantedSize, seed: int = 0) -> PlantedTest:
-    """Deal the clips at random: some to the videos, all others to the reference. No file is in both.
+    """Deal the clips at random to videos and to the reference. No file is in both.
 
     Args:
         clips: Prepared clips of one length.
@@ -67,16 +67,16 @@ def plan_test(clips: PreparedDataset, *, size: PlantedSize, seed: int = 0) -> Pl
     reference = tuple(clip for clip in order[needed:].tolist() if hashes[clip] not in tested)
     if not reference:
         raise DatasetError(
-            f"Every file of {clips.folder} is in one of the videos, so that none is left as reference. Ask "
-            "for fewer or shorter videos, or prepare more files."
+            f"Every file of {clips.folder} is in one of the videos: none is left as reference. Ask for fewer "
+            "or shorter videos, or prepare more files."
         )
     length = clips.config.clip_seconds
     videos = tuple(
         tuple(
-            plant(
+            plant_fault(
                 row, clip_seconds=length, foreign=rows[(n + 1) % num_videos], fault=fault, generator=generator
             )
-            for fault in FAULTS
+            for fault in PLANTED_FAULTS
         )
         for n, row in enumerate(rows)
     )

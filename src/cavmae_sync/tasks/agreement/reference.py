@@ -1,6 +1,6 @@
-"""Sounds of other videos, with which the sound of a video is compared.
+"""Reference: clips of other videos, with whose sounds the sound of a video is compared.
 
-Letters: T moments, D width, R draws, N clips of a reference, K moments of such a clip.
+Letters: T moments, D width, N clips of a reference, K moments of such a clip.
 """
 
 from collections.abc import Iterator
@@ -19,14 +19,8 @@ from cavmae_sync.data import PreparedDataset
 from cavmae_sync.embedding.embedder import Embedder, OnProgress
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.inputs import resize_and_crop
-from cavmae_sync.tasks.agreement.chance import Draw
-from cavmae_sync.tasks.agreement.track import (
-    Track,
-    embed_moments,
-    sound_windows,
-    still_moments,
-    window_seconds,
-)
+from cavmae_sync.tasks.agreement.chance import ForeignSound
+from cavmae_sync.tasks.agreement.moments import EmbeddedMoments, MomentInputs, embed_inputs, sound_windows
 from cavmae_sync.weights import weights_fingerprint
 
 #: Fewer clips say little about the ends of what chance gives.
@@ -35,17 +29,17 @@ MIN_REFERENCE_CLIPS: Final = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
-    """Clips in which sound and picture belong together, and which sound foreign to any other video.
+    """Clips in which sound and picture belong together, and whose sound is foreign to any other video.
 
     Attributes:
-        tracks: One for each clip, of equal length.
+        clips: Vectors of each clip; all of equal length.
         name: Where they are from.
         clip_list: Fingerprint of which clips these are.
         weights: Fingerprint of the weights that made the vectors.
         num_left_out: Clips of the very video that is judged, which are left out.
     """
 
-    tracks: tuple[Track, ...]
+    clips: tuple[EmbeddedMoments, ...]
     name: str
     clip_list: str
     weights: str
@@ -53,66 +47,67 @@ class Reference:
 
     @cached_property
     def _audio_NKD(self) -> Tensor:  # noqa: N802
-        return torch.stack([track.audio_TD for track in self.tracks])
+        return torch.stack([clip.audio_TD for clip in self.clips])
 
     def nearness(
-        self, track: Track, *, heard_T: NDArray[np.bool_], without: int | None = None
+        self, moments: EmbeddedMoments, *, heard_T: NDArray[np.bool_], without: int | None = None
     ) -> tuple[float, float]:
-        """How near a video comes to these clips: the largest cosine of a moment with any of theirs, averaged.
+        """Nearness of a video to these clips: largest cosine of a moment with any of theirs, averaged.
 
         Args:
-            track: The video.
-            heard_T: Moments with sound, one at least; the others have no say about sounds.
+            moments: The video.
+            heard_T: Moments with sound, one at least; only these count for the nearness of sounds.
             without: A clip to leave out: the one that the video is.
 
         Returns:
-            Of its sounds, of its pictures; in [-1, 1].
+            Nearness of its sounds and of its frames, in [-1, 1].
         """
-        others = [other for number, other in enumerate(self.tracks) if number != without]
-        heard_TD = track.audio_TD[torch.from_numpy(heard_T)]
-        audio_KD = torch.cat([other.audio_TD for other in others])
-        visual_KD = torch.cat([other.visual_TD for other in others])
+        others = [clip for number, clip in enumerate(self.clips) if number != without]
+        heard_TD = moments.audio_TD[torch.from_numpy(heard_T)]
+        audio_KD = torch.cat([clip.audio_TD for clip in others])
+        visual_KD = torch.cat([clip.visual_TD for clip in others])
         return (
             float((heard_TD @ audio_KD.T).amax(dim=1).mean()),
-            float((track.visual_TD @ visual_KD.T).amax(dim=1).mean()),
+            float((moments.visual_TD @ visual_KD.T).amax(dim=1).mean()),
         )
 
-    def draws(
+    def foreign_sounds(
         self,
-        track: Track,
+        moments: EmbeddedMoments,
         *,
         silent_below_dbfs: float,
-        num_draws: int,
+        num_sounds: int,
         generator: np.random.Generator,
         without: int | None = None,
-    ) -> Iterator[Draw]:
-        """Foreign sound tracks for a video: clips in random order, at their own pace.
+    ) -> Iterator[ForeignSound]:
+        """Foreign sounds for a video: clips in random order, one after the other, at their own pace.
 
         Args:
-            track: The video.
+            moments: The video.
             silent_below_dbfs: Quieter sound is none.
-            num_draws: How many.
+            num_sounds: How many.
             generator: Of the order.
             without: A clip to leave out: the one that the video is.
         """
-        first = self.tracks[0]
+        first = self.clips[0]
         clip_seconds = first.step_seconds * len(first.seconds_T)
-        passed_T = track.seconds_T - track.seconds_T[0] + 1e-9
+        # A clip may have another step than the video, so moments are matched by time and not by number.
+        passed_T = moments.seconds_T - moments.seconds_T[0] + 1e-9
         place_T = (passed_T // clip_seconds).astype(int)
         within_T = (
             (passed_T % clip_seconds / first.step_seconds).astype(int).clip(0, len(first.seconds_T) - 1)
         )
-        heard_NK = np.stack([t.loudness_T >= silent_below_dbfs for t in self.tracks])
-        others = np.array([n for n in range(len(self.tracks)) if n != without])
-        for _ in range(num_draws):
+        heard_NK = np.stack([clip.heard(silent_below_dbfs) for clip in self.clips])
+        others = np.array([number for number in range(len(self.clips)) if number != without])
+        for _ in range(num_sounds):
             clip_T = others[generator.integers(len(others), size=place_T[-1] + 1)][place_T]
-            yield self._audio_NKD[clip_T, within_T], heard_NK[clip_T, within_T]
+            yield ForeignSound(self._audio_NKD[clip_T, within_T], heard_NK[clip_T, within_T])
 
 
 def embed_clips(
     embedder: Embedder, clips: PreparedDataset, *, on_progress: OnProgress | None = None
-) -> list[Track]:
-    """Each clip of a prepared dataset as a track: its frames, and the sound exactly around each.
+) -> list[EmbeddedMoments]:
+    """Vectors of each clip of a prepared dataset: its frames, and the sound exactly around each.
 
     Not as in `Embedder.embed_dataset`, which cuts segments by the published rule.
 
@@ -125,32 +120,28 @@ def embed_clips(
         WeightsError: The model gives vectors that are not finite.
     """
     config = embedder.model.config.inputs
-    tracks = []
+    embedded = []
     for index in range(len(clips)):
-        pictures_THWC = np.stack([clips.read_frame(index, frame) for frame in range(clips.num_frames)])
-        pictures_THWC = resize_and_crop(pictures_THWC, pixels=config.frame_pixels).numpy()
+        frames_THWC = np.stack([clips.read_frame(index, frame) for frame in range(clips.num_frames)])
         seconds_T = np.asarray(clips.row(index).frame_seconds)
         segments_TLM, loudness_T = sound_windows(clips.read_waveform(index), seconds_T, config=config)
-        audio_TD, visual_TD = embed_moments(embedder, segments_TLM, pictures_THWC)
-        tracks.append(
-            Track(
-                seconds_T=seconds_T,
-                audio_TD=audio_TD,
-                visual_TD=visual_TD,
-                loudness_T=loudness_T,
-                is_still_T=still_moments(pictures_THWC),
-                window_seconds=window_seconds(config),
-            )
+        inputs = MomentInputs(
+            seconds_T=seconds_T,
+            frames_THWC=resize_and_crop(frames_THWC, pixels=config.frame_pixels).numpy(),
+            segments_TLM=segments_TLM,
+            loudness_T=loudness_T,
         )
+        embedded.append(embed_inputs(embedder, inputs))
         if on_progress is not None:
             on_progress(index + 1, len(clips))
-    return tracks
+    return embedded
 
 
 def full_clips(clips: PreparedDataset) -> list[int]:
     """Rows of the clips that are as long as the others and no copies.
 
-    Left out are short clips, which have fewer moments a second apart, clips of one picture, and duplicates.
+    Short clips are left out because their frames lie closer together, clips of one frame because they have
+    no step, duplicates because they would not be foreign to each other.
     """
     rows = [clips.row(index) for index in range(len(clips))]
     return [
@@ -162,7 +153,7 @@ def full_clips(clips: PreparedDataset) -> list[int]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReferenceClips:
-    """Clips that can be a reference, looked at in the table only; nothing is computed yet.
+    """Clips that can be a reference, chosen from the table only; nothing is computed yet.
 
     Attributes:
         clips: The full clips of a prepared dataset, see `full_clips`.
@@ -174,12 +165,11 @@ class ReferenceClips:
 
 
 def choose_reference(clips: PreparedDataset, *, video: Path | None = None) -> ReferenceClips:
-    """The clips that a video can be compared with, or the reason why there are too few: before any work.
+    """Choose the clips that a video can be compared with, before any work.
 
     Args:
         clips: The dataset.
-        video: The video to be judged: clips cut from the same file are left out, since nobody is a judge of
-            himself.
+        video: The video to be judged. Clips cut from the same file are left out: their sound is not foreign.
 
     Raises:
         DatasetError: Fewer than 20 clips are of full length, or all of them are silent.
@@ -197,7 +187,7 @@ def choose_reference(clips: PreparedDataset, *, video: Path | None = None) -> Re
 
 def _check_enough(full: PreparedDataset, *, num_left_out: int = 0) -> None:
     if len(full) < MIN_REFERENCE_CLIPS:
-        own = f", {num_left_out} of this very video left out" if num_left_out else ""
+        own = f", without {num_left_out} clips of this very video" if num_left_out else ""
         raise DatasetError(
             f"{full.folder} has {len(full)} clips of full length{own}, but a reference needs at least "
             f"{MIN_REFERENCE_CLIPS} to say what chance gives. Prepare more videos like this one, or leave "
@@ -208,7 +198,7 @@ def _check_enough(full: PreparedDataset, *, num_left_out: int = 0) -> None:
 def embed_reference(
     embedder: Embedder, chosen: ReferenceClips, *, on_progress: OnProgress | None = None
 ) -> Reference:
-    """Clips as a reference.
+    """Reference made of chosen clips.
 
     Args:
         embedder: The model.
@@ -219,7 +209,7 @@ def embed_reference(
         WeightsError: The model gives vectors that are not finite.
     """
     return Reference(
-        tracks=tuple(embed_clips(embedder, chosen.clips, on_progress=on_progress)),
+        clips=tuple(embed_clips(embedder, chosen.clips, on_progress=on_progress)),
         name=str(chosen.clips.folder),
         clip_list=chosen.clips.list_sha256,
         weights=weights_fingerprint(embedder.model),

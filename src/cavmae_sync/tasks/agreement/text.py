@@ -1,16 +1,17 @@
-"""An agreement as words, as a table for other programs, and as JSON values."""
+"""Agreement of a video as sentences, as CSV and as JSON values."""
 
 import math
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import numpy as np
 
 from cavmae_sync.atomic import csv_text
 from cavmae_sync.media.clock import clock
-from cavmae_sync.tasks.agreement.judge import Agreement, Reason, State, Stretch
-from cavmae_sync.tasks.agreement.offset import MIN_STRETCHES, STRETCH_SECONDS, Offset
+from cavmae_sync.tasks.agreement.offset import BLOCK_SECONDS, MIN_BLOCKS, Offset
 from cavmae_sync.tasks.agreement.reference import MIN_REFERENCE_CLIPS
+from cavmae_sync.tasks.agreement.result import Agreement, NotJudgedReason
+from cavmae_sync.tasks.agreement.states import AgreementSpan, AgreementState
 
 #: Columns of `to_csv`.
 COLUMNS: Final = (
@@ -28,7 +29,7 @@ IN_STEP_SECONDS: Final = 0.3
 #: An interval wider than this says little.
 UNSURE_SECONDS: Final = 2.0
 _MAX_SPANS: Final = 4
-_REASONS: Final[dict[Reason, str]] = {
+_REASONS: Final[dict[NotJudgedReason, str]] = {
     "too short": "Not enough to tell: the video has too few moments with sound to compare with each other.",
     "no sound": "Not enough to tell: there is no sound above the threshold of silence anywhere.",
     "out of step": "The sound fits pictures of another time than its own: it is early or late as a whole.",
@@ -41,18 +42,18 @@ _REASONS: Final[dict[Reason, str]] = {
 
 
 def verdict(agreement: Agreement) -> str:
-    """The result in two or three sentences."""
+    """Result in two or three sentences."""
     sentences = [_REASONS[agreement.reason]] if agreement.reason else _shares(agreement)
     if agreement.reason == "too short":
-        sentences += _of_short(agreement)
+        sentences += _short_video_sentences(agreement)
     return " ".join([*sentences, offset_words(agreement.offset)])
 
 
 def offset_words(offset: Offset) -> str:
-    """The offset in a sentence. The sign of a number is never left to be guessed."""
+    """Offset in a sentence, with "late" or "early" beside every sign."""
     if offset.p_value is None:
         return (
-            f"Too short to look for an offset: {MIN_STRETCHES * STRETCH_SECONDS:.0f} s of video at least, or "
+            f"Too short to look for an offset: it needs {MIN_BLOCKS * BLOCK_SECONDS:.0f} s of video, or "
             "--reference."
         )
     if offset.seconds is None or offset.low is None or offset.high is None:
@@ -66,16 +67,16 @@ def offset_words(offset: Offset) -> str:
     return f"The sound is {abs(offset.seconds):.1f} s {side} ({between})."
 
 
-def _of_short(agreement: Agreement) -> list[str]:
-    """What is seen all the same, how little that says, and what would say more."""
+def _short_video_sentences(agreement: Agreement) -> list[str]:
+    """Its agreement all the same, that this proves little, and what would allow a judgement."""
     sentences = []
-    found = agreement.glance
+    found = agreement.short_video
     if found is not None:
-        span = sorted({f"{found.lowest:.3f}", f"{found.highest:.3f}"}, key=float)
+        ends = sorted({f"{found.lowest:.3f}", f"{found.highest:.3f}"}, key=float)
         sentences.append(
-            f"What is seen: the sound agrees with its pictures by {found.agreement:.3f}. In {found.num_ways} "
-            f"other places within the video it would agree by {' to '.join(span)}, in {found.num_as_good} of "
-            "them as much or more. So few places prove nothing."
+            f"The sound agrees with its pictures by {found.agreement:.3f}. Moved to {found.num_ways} other "
+            f"places within the video it agrees by {' to '.join(ends)}, in {found.num_as_good} of them as "
+            "much or more. So few places prove nothing."
         )
     sentences.append(
         f"To be judged alone a video needs {agreement.needed_seconds:.0f} s of sound; a shorter one needs "
@@ -88,11 +89,11 @@ def _shares(agreement: Agreement) -> list[str]:
     fits, unknown = agreement.share("fits"), agreement.share("cannot tell")
     silent, still = agreement.share("silent"), agreement.share("still")
     sentences = [f"Sound and picture belong together in {fits:.0%} of the video."]
-    foreign = [stretch for stretch in agreement.stretches if stretch.state == "does not fit"]
+    foreign = [span for span in agreement.spans if span.state == "does not fit"]
     if foreign:
-        spans = ", ".join(_span(stretch) for stretch in foreign[:_MAX_SPANS])
+        times = ", ".join(_times(span) for span in foreign[:_MAX_SPANS])
         more = f" and in {len(foreign) - _MAX_SPANS} more spans" if len(foreign) > _MAX_SPANS else ""
-        sentences.append(f"From {spans}{more} they do not.")
+        sentences.append(f"From {times}{more} they do not.")
     else:
         sentences.append("Nowhere is the sound found to be foreign.")
     rest = [(unknown, "it cannot be told"), (silent, "it is silent"), (still, "the picture stands still")]
@@ -103,32 +104,24 @@ def _shares(agreement: Agreement) -> list[str]:
     return sentences
 
 
-def _span(stretch: Stretch) -> str:
-    return f"{clock(stretch.start_seconds)} to {clock(stretch.stop_seconds)}"
+def _times(span: AgreementSpan) -> str:
+    return f"{clock(span.start_seconds)} to {clock(span.stop_seconds)}"
 
 
 def per_second(agreement: Agreement) -> list[dict[str, Any]]:
     """One row for each second of the video, of the moment nearest to its middle; None where no value is."""
-    place, seconds_T = agreement.standing, agreement.seconds_T
+    found, seconds_T = agreement.null_percentiles, agreement.seconds_T
+    values_T = (
+        ()
+        if found is None
+        else (found.agreement_T, found.low_T, found.mid_T, found.high_T, found.percentile_T)
+    )
     rows = []
     for second in range(math.floor(seconds_T[0]), math.floor(seconds_T[-1]) + 1):
         nearest = int(np.abs(seconds_T - (second + 0.5)).argmin())
-        values = (
-            (None,) * 5
-            if place is None
-            else (
-                _number(part[nearest])
-                for part in (
-                    place.agreement_T,
-                    place.low_T,
-                    place.mid_T,
-                    place.high_T,
-                    place.percentile_T,
-                )
-            )
-        )
-        last: tuple[float, State] = (float(agreement.loudness_T[nearest]), agreement.states[nearest])
-        rows.append(dict(zip(COLUMNS, (second, *values, round(last[0], 1), last[1]), strict=True)))
+        values = [_number(part_T[nearest]) for part_T in values_T] or [None] * 5
+        loudness = round(float(agreement.loudness_T[nearest]), 1)
+        rows.append(dict(zip(COLUMNS, (second, *values, loudness, agreement.states[nearest]), strict=True)))
     return rows
 
 
@@ -138,24 +131,24 @@ def to_csv(agreement: Agreement) -> str:
 
 
 def to_dict(agreement: Agreement) -> dict[str, Any]:
-    """Everything, as JSON values."""
+    """All results as JSON values."""
     names = ("seconds", "low", "high", "p_value", "chance_high", "corrected_seconds")
     offset: dict[str, Any] = {name: getattr(agreement.offset, name) for name in names}
     offset["lags_seconds"] = agreement.offset.lags_K.tolist()
     offset["curve"] = [_number(value) for value in agreement.offset.curve_K.tolist()]
-    place = agreement.standing
-    states: tuple[State, ...] = ("fits", "does not fit", "silent", "still", "cannot tell")
+    percentiles, short_video = agreement.null_percentiles, agreement.short_video
+    states: tuple[AgreementState, ...] = get_args(AgreementState)
     return {
         "verdict": verdict(agreement),
         "chance_from": agreement.chance_from,
         "reason": agreement.reason,
         "needed_seconds": agreement.needed_seconds,
-        "glance": None if agreement.glance is None else asdict(agreement.glance),
+        "glance": None if short_video is None else asdict(short_video),
         "shares": {state: agreement.share(state) for state in states},
-        "p_value": None if place is None else place.p_value,
+        "p_value": None if percentiles is None else percentiles.p_value,
         "lowest_score": agreement.lowest_score,
         "offset": offset,
-        "spans": [asdict(stretch) for stretch in agreement.stretches],
+        "spans": [asdict(span) for span in agreement.spans],
         "seconds": per_second(agreement),
     }
 

@@ -1,6 +1,6 @@
-"""What finds states without a trained model: what a sceptic would try first.
+"""Baselines of temporal segmentation that need no trained model.
 
-Letters: N spectrogram frames, M mel bins, K stretches.
+Letters: N spectrogram frames, M mel bins.
 """
 
 from typing import Final
@@ -10,8 +10,13 @@ from numpy.typing import NDArray
 
 from cavmae_sync.data import ClipRow, PreparedDataset
 from cavmae_sync.paper import HOP_MILLISECONDS, WINDOW_MILLISECONDS
-from cavmae_sync.tasks.temporal.clustering import without_short
-from cavmae_sync.tasks.temporal.truth import MIN_STATE_SECONDS, Timeline, timeline
+from cavmae_sync.tasks.temporal.spans import (
+    StateSpans,
+    by_first_appearance,
+    spans_of_edges,
+    without_short_spans,
+)
+from cavmae_sync.tasks.temporal.truth import MIN_STATE_SECONDS
 
 #: The loudest and the quietest tenth of a clip, between which "loud" begins.
 _QUIET_AND_LOUD: Final = (10, 90)
@@ -19,22 +24,22 @@ _QUIET_AND_LOUD: Final = (10, 90)
 _SMOOTHING: Final = 10
 
 
-def one_state(clip: ClipRow) -> Timeline:
-    """A clip in which nothing changes."""
-    return timeline(np.array([clip.start_seconds, clip.stop_seconds]), np.array([0]))
+def one_state(clip: ClipRow) -> StateSpans:
+    """One span for the whole clip: nothing changes."""
+    return spans_of_edges(np.array([clip.start_seconds, clip.stop_seconds]), np.array([0]))
 
 
-def uniform_states(clip: ClipRow, *, num_segments: int) -> Timeline:
-    """Stretches of equal length, each a state of its own."""
-    edges = np.linspace(clip.start_seconds, clip.stop_seconds, num_segments + 1)
-    return timeline(edges, np.arange(num_segments))
+def uniform_states(clip: ClipRow, *, num_spans: int) -> StateSpans:
+    """Spans of equal length, each a state of its own."""
+    edges = np.linspace(clip.start_seconds, clip.stop_seconds, num_spans + 1)
+    return spans_of_edges(edges, np.arange(num_spans))
 
 
-def loudness_states(clips: PreparedDataset, index: int) -> Timeline:
-    """Loud and quiet stretches of a clip, from its spectrogram alone, every 10 ms.
+def loudness_states(clips: PreparedDataset, index: int) -> StateSpans:
+    """Loud and quiet spans of a clip, from its spectrogram alone, every 10 ms.
 
     Loud is what lies above the middle between the 10th and the 90th percentile of the log energy, smoothed
-    over 0.1 s. Stretches below 0.64 s are given to their neighbours, as in the truth.
+    over 0.1 s. Spans below 0.64 s are given to their neighbours, as in the truth.
 
     Args:
         clips: Prepared clips.
@@ -48,7 +53,8 @@ def loudness_states(clips: PreparedDataset, index: int) -> Timeline:
     hop, half_window = HOP_MILLISECONDS / 1000, WINDOW_MILLISECONDS / 2000
     borders = clip.start_seconds + half_window + (np.arange(1, len(is_loud_N)) - 0.5) * hop
     edges = np.concatenate([[clip.start_seconds], borders, [clip.stop_seconds]])
-    return timeline(*without_short(edges, is_loud_N, min_seconds=MIN_STATE_SECONDS))
+    edges, labels_K = without_short_spans(edges, is_loud_N, min_seconds=MIN_STATE_SECONDS)
+    return spans_of_edges(edges, by_first_appearance(labels_K))
 
 
 def log_energy(log_mel_NM: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,14 +1,10 @@
-"""Vectors of a video's frames in, stretches of one state out.
-
-    frames   0  1  2  3  4  5          labels   0  0  1  1  0  0
-    runs     [0  1] [2  3] [4  5]      borders half-way between the neighbours 1, 2 and 3, 4
+"""States of frames: vectors of a video's frames in, a label for each frame out.
 
 The clustering does not know about time, so that a state that comes back gets its label back.
 
 Letters: T frames, D width.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -27,10 +23,12 @@ from cavmae_sync.paper import (
     STATE_THRESHOLD_FACTORS,
     STATE_THRESHOLD_LIMITS,
 )
+from cavmae_sync.tasks.temporal.spans import by_first_appearance
 
-#: 1.2 * 0.8 = 0.96 can go round and round a jump of the number of clusters; this ends it.
+#: Growing by 1.2 and shrinking by 0.8 can alternate for ever around a threshold at which the number of
+#: clusters jumps; this ends it.
 MAX_ITERATIONS: Final = 100
-#: Starts of k-means, of which the best is taken.
+#: Random starts of k-means; the best one counts.
 _NUM_STARTS: Final = 10
 
 #: Which way the labels were found. "single": there was nothing to tell apart.
@@ -60,45 +58,8 @@ class Clustering:
         return int(self.labels_T.max()) + 1
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Segment:
-    """A stretch of one state.
-
-    Attributes:
-        start_seconds: From the start of the file.
-        stop_seconds: Where the next one starts, or the end.
-        label: Number of the state, from 0; equal numbers are the same state.
-    """
-
-    start_seconds: float
-    stop_seconds: float
-    label: int
-
-    def __post_init__(self) -> None:
-        """Refuse what is no stretch of time."""
-        if not (math.isfinite(self.start_seconds) and self.start_seconds <= self.stop_seconds < math.inf):
-            raise ValueError(f"A segment cannot last from {self.start_seconds} to {self.stop_seconds} s.")
-        if self.label < 0:
-            raise ValueError(f"Labels count from 0, got {self.label}.")
-
-    @property
-    def name(self) -> str:
-        """The label as a letter: A to Z, then AA, AB and so on."""
-        return letters(self.label)
-
-
-def letters(label: int) -> str:
-    """A label as people read it.
-
-    >>> letters(0), letters(25), letters(26)
-    ('A', 'Z', 'AA')
-    """
-    before, last = divmod(label, 26)
-    return (letters(before - 1) if before else "") + chr(ord("A") + last)
-
-
 def state_vectors(audio_TD: Tensor, visual_TD: Tensor, *, modality: Modalities) -> Tensor:
-    """What is compared: the vectors of one modality, or of both, one after the other, brought to length 1.
+    """Vectors to cluster: those of one modality, or of both one after the other, brought to length 1.
 
     Args:
         audio_TD: float32, unit rows.
@@ -119,7 +80,7 @@ def state_vectors(audio_TD: Tensor, visual_TD: Tensor, *, modality: Modalities) 
 
 
 def cluster_states(vectors_TD: Tensor, *, max_states: int = MAX_STATES, seed: int = 0) -> Clustering:
-    """Which frames are alike, by the published rule. It finds at least two states wherever vectors differ.
+    """States of frames by the published rule, which finds at least two wherever vectors differ.
 
     The first threshold is the 75th percentile of all cosine distances between two frames. As long as
     clustering with it (agglomerative, complete linkage) gives more states than wanted, it grows by 1.2; fewer
@@ -156,78 +117,6 @@ def cluster_states(vectors_TD: Tensor, *, max_states: int = MAX_STATES, seed: in
         num_iterations=found.num_iterations,
         threshold=found.threshold,
     )
-
-
-def by_first_appearance(labels_T: NDArray[np.integer]) -> NDArray[np.int64]:
-    """The same labels, numbered in the order in which they come.
-
-    >>> by_first_appearance(np.array([7, 7, 2, 7])).tolist()
-    [0, 0, 1, 0]
-    """
-    _, first, place_T = np.unique(labels_T, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first))[place_T].astype(np.int64)
-
-
-def runs_of_labels(
-    labels_T: NDArray[np.integer],
-    seconds_T: NDArray[np.float64],
-    *,
-    start_seconds: float,
-    stop_seconds: float,
-) -> tuple[Segment, ...]:
-    """Labels of moments as stretches without gaps, borders half-way between neighbours that differ.
-
-    Args:
-        labels_T: State of each moment.
-        seconds_T: When they are, never decreasing.
-        start_seconds: Where the first stretch starts.
-        stop_seconds: Where the last one stops.
-
-    Source:
-        Spec 4.6, required; the development code draws one stretch from a label's first to its last moment.
-    """
-    if labels_T.shape != seconds_T.shape or labels_T.ndim != 1 or len(labels_T) == 0:
-        raise ValueError(f"Each label needs a time, got {labels_T.shape} labels and {seconds_T.shape} times.")
-    if not (
-        start_seconds <= seconds_T[0] and seconds_T[-1] <= stop_seconds and (np.diff(seconds_T) >= 0).all()
-    ):
-        raise ValueError(f"Times must rise from {start_seconds} to {stop_seconds} s, got {seconds_T}.")
-    changes = np.flatnonzero(labels_T[1:] != labels_T[:-1])
-    middles = ((seconds_T[changes] + seconds_T[changes + 1]) / 2).tolist()
-    starts = [start_seconds, *middles]
-    stops = [*middles, stop_seconds]
-    labels = labels_T[[0, *(changes + 1)]].tolist()
-    return tuple(
-        Segment(start_seconds=start, stop_seconds=stop, label=number)
-        for start, stop, number in zip(starts, stops, labels, strict=True)
-    )
-
-
-def without_short(
-    edges: NDArray[np.float64], labels_K: NDArray[np.integer], *, min_seconds: float
-) -> tuple[NDArray[np.float64], NDArray[np.integer]]:
-    """Stretches with the short ones given away, the shortest first, until none is left.
-
-    Equal neighbours become one. A short stretch between two different ones is shared by halves; at an end its
-    one neighbour takes it.
-
-    Args:
-        edges: float64 [K + 1], rising, seconds.
-        labels_K: Labels of the stretches.
-        min_seconds: What a stretch must last to stay.
-    """
-    edges, labels_K = _joined(edges, labels_K)
-    while len(labels_K) > 1 and (lengths := np.diff(edges)).min() < min_seconds:
-        k = int(lengths.argmin())
-        middle = (edges[k] + edges[k + 1]) / 2
-        if k == 0:
-            edges = np.delete(edges, 1)
-        elif k == len(labels_K) - 1:
-            edges = np.delete(edges, k)
-        else:
-            edges = np.concatenate([edges[:k], [middle], edges[k + 2 :]])
-        edges, labels_K = _joined(edges, np.delete(labels_K, k))
-    return edges, labels_K
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -267,7 +156,7 @@ def _agglomerative(num_states: int) -> AgglomerativeClustering:
 
 
 def cosine_distances(vectors_TD: Tensor) -> NDArray[np.float64]:
-    """Of all pairs of frames, float64 [T, T] in [0, 2]."""
+    """Cosine distances of all pairs of frames, float64 [T, T] in [0, 2]."""
     vectors = vectors_TD.numpy().astype(np.float64)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     distance_TT = np.clip(1 - vectors @ vectors.T, 0, 2)
@@ -276,14 +165,7 @@ def cosine_distances(vectors_TD: Tensor) -> NDArray[np.float64]:
 
 
 def _k_means(vectors_TD: Tensor, *, num_states: int, seed: int) -> NDArray[np.integer]:
+    # k-means warns where there are more clusters than distinct vectors.
     num_distinct = len(np.unique(vectors_TD.numpy(), axis=0))
     means = KMeans(n_clusters=min(num_states, num_distinct), n_init=_NUM_STARTS, random_state=seed)
     return means.fit_predict(vectors_TD.numpy().astype(np.float64))
-
-
-def _joined(
-    edges: NDArray[np.float64], labels_K: NDArray[np.integer]
-) -> tuple[NDArray[np.float64], NDArray[np.integer]]:
-    """Without the edges between equal labels."""
-    starts = np.concatenate([[True], labels_K[1:] != labels_K[:-1]])
-    return np.concatenate([edges[:-1][starts], edges[-1:]]), labels_K[starts]

@@ -1,181 +1,83 @@
-"""States over time as bars, with frames above and the sound below (paper Figure 6).
+"""Figures of temporal segmentation: of one video, and of one evaluated clip."""
 
-Letters: T frames, H W pixels, C colours, N spectrogram frames, M mel bins.
-"""
-
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
-from numpy.typing import NDArray
 
-from cavmae_sync.figures.style import (
-    BLUE,
-    ENERGIES,
-    GREEN,
-    GREY,
-    LARGE,
-    NORMAL,
-    ORANGE,
-    PURPLE,
-    SKY,
-    SMALL,
-    VERMILION,
-    label,
-    new_figure,
-    time_axis,
-    without_ticks,
-)
-from cavmae_sync.media.clock import clock
-from cavmae_sync.tasks.temporal.clustering import Segment
-
-#: For titles, where several bars stand below each other.
-LETTERS_NOTE: Final = (
-    "Equal letters in a bar are the same state; letters of different bars have nothing to do with each other."
-)
-_FILLS: Final = (SKY, ORANGE, GREEN, PURPLE, "#F0E442", BLUE, VERMILION, "#BDBDBD")
-#: On these, text is white.
-_DARK: Final = (BLUE, VERMILION, GREEN)
-_MAX_FRAMES: Final = 16
-_WIDTH_INCHES: Final = 12.0
-#: Part of the width that bars take, for deciding whether a name fits.
-_BAR_INCHES: Final = 9.8
-_LETTER_INCHES: Final = 0.085
+from cavmae_sync.data import PreparedDataset
+from cavmae_sync.figures.style import drawable
+from cavmae_sync.metrics.temporal import rand_index
+from cavmae_sync.tasks.temporal.bars import LETTERS_NOTE, Bar, Surroundings, states_figure
+from cavmae_sync.tasks.temporal.evaluate import TemporalReport
+from cavmae_sync.tasks.temporal.spans import edges_and_labels
+from cavmae_sync.tasks.temporal.truth import frame_times
+from cavmae_sync.tasks.temporal.video_states import StatesOfModality, VideoStates
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Bar:
-    """One row of segments.
-
-    Attributes:
-        name: Printed on the left.
-        segments: By time.
-        names: What to print for each label; letters where there are none.
-    """
-
-    name: str
-    segments: Sequence[Segment]
-    names: Mapping[int, str] | None = None
-
-    def text(self, segment: Segment) -> str:
-        """What is printed inside a segment."""
-        return segment.name if self.names is None else self.names[segment.label]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Surroundings:
-    """What bars stand between.
-
-    Attributes:
-        frames_THWC: uint8 pictures; some are left out where there are many.
-        frame_seconds_T: When they are shown.
-        log_mel_NM: Spectrogram, natural logarithm, spread evenly from `start_seconds` to `stop_seconds`.
-        start_seconds: Left end of all.
-        stop_seconds: Right end.
-    """
-
-    frames_THWC: NDArray[np.uint8]
-    frame_seconds_T: NDArray[np.float64]
-    log_mel_NM: NDArray[np.floating]
-    start_seconds: float
-    stop_seconds: float
-
-
-def states_figure(bars: Sequence[Bar], *, around: Surroundings, title: str = "States over time") -> Figure:
-    """Bars of segments along one axis of time, frames above, the spectrogram below.
+def video_states_figure(found: VideoStates, *, name: str, truth: Bar | None = None) -> Figure:
+    """Bars of a video in the order of the paper: visual, both, audio, then the truth if there is one.
 
     Args:
-        bars: From top to bottom.
-        around: Frames and sound.
-        title: Printed above.
+        found: Its states, and the frames and sound around them.
+        name: Of the file.
+        truth: From `read_truth`.
     """
-    heights = [_frames_height(around), *([0.5] * len(bars)), 1.3]
-    figure = new_figure(width_inches=_WIDTH_INCHES, height_inches=sum(heights) + 1.1)
-    figure.suptitle(title, fontsize=LARGE, x=0.01, ha="left")
-    rows = figure.subplots(len(heights), 1, height_ratios=heights)
-    _draw_frames(rows[0], around)
-    for axes, bar in zip(rows[1:-1], bars, strict=True):
-        _draw_bar(axes, bar, around)
-    _draw_sound(rows[-1], around)
-    return figure
-
-
-def _frames_height(around: Surroundings) -> float:
-    height, width = around.frames_THWC.shape[1:3]
-    return min(_BAR_INCHES / _MAX_FRAMES * height / width, 1.5) + 0.35
-
-
-def _draw_frames(axes: Axes, around: Surroundings) -> None:
-    chosen = np.unique(np.linspace(0, len(around.frame_seconds_T) - 1, _MAX_FRAMES).round().astype(int))
-    span = around.stop_seconds - around.start_seconds
-    width = span / max(len(chosen), 6)
-    for place, frame in enumerate(chosen.tolist()):
-        left = around.start_seconds + place * span / len(chosen) + (span / len(chosen) - width) / 2
-        picture_HWC = around.frames_THWC[frame]
-        inset = axes.inset_axes(
-            (left + width * 0.03, 0.0, width * 0.94, 0.82), transform=axes.get_xaxis_transform()
-        )
-        inset.imshow(picture_HWC, aspect="equal", interpolation="antialiased")
-        inset.set_title(clock(float(around.frame_seconds_T[frame]), with_tenths=True), fontsize=SMALL, pad=2)
-        inset.axis("off")
-    axes.set_xlim(around.start_seconds, around.stop_seconds)
-    axes.set_ylim(0, 1)
-    _name(axes, "frames")
-    axes.set_frame_on(False)
-
-
-def _draw_bar(axes: Axes, bar: Bar, around: Surroundings) -> None:
-    per_second = _BAR_INCHES / (around.stop_seconds - around.start_seconds)
-    for segment in bar.segments:
-        colour = _FILLS[segment.label % len(_FILLS)]
-        length = segment.stop_seconds - segment.start_seconds
-        axes.add_patch(
-            Rectangle(
-                (segment.start_seconds, 0),
-                length,
-                1,
-                facecolor=colour,
-                edgecolor="black",
-                linewidth=min(0.8, length * per_second * 4),
-            )
-        )
-        text = bar.text(segment)
-        if length * per_second > _LETTER_INCHES * (len(text) + 0.6):
-            axes.text(
-                (segment.start_seconds + segment.stop_seconds) / 2,
-                0.48,
-                text,
-                ha="center",
-                va="center",
-                fontsize=NORMAL,
-                color="white" if colour in _DARK else "black",
-                clip_on=True,
-            )
-    axes.set_xlim(around.start_seconds, around.stop_seconds)
-    axes.set_ylim(0, 1)
-    _name(axes, bar.name)
-
-
-def _draw_sound(axes: Axes, around: Surroundings) -> None:
-    axes.imshow(
-        np.asarray(around.log_mel_NM, dtype=np.float32).T,
-        extent=(around.start_seconds, around.stop_seconds, 0, around.log_mel_NM.shape[1]),
-        origin="lower",
-        aspect="auto",
-        cmap=ENERGIES,
-        interpolation="antialiased",
+    order = [modality for modality in ("visual", "both", "audio") if modality in found.states]
+    bars = [_bar(modality, found.states[modality]) for modality in order]
+    return states_figure(
+        bars if truth is None else [*bars, truth],
+        around=Surroundings(
+            frames_THWC=found.thumbnails_THWC,
+            frame_seconds_T=found.frame_seconds_T,
+            log_mel_NM=found.log_mel_NM,
+            start_seconds=found.start_seconds,
+            stop_seconds=found.stop_seconds,
+        ),
+        title=f"{drawable(name)}: spans of one state\n{LETTERS_NOTE}",
     )
-    axes.set_xlim(around.start_seconds, around.stop_seconds)
-    _name(axes, "sound\n(low tones\nbelow)")
-    time_axis(axes, around.start_seconds, around.stop_seconds)
-    label(axes, x="time (minutes and seconds)")
-    axes.tick_params(axis="x", labelsize=SMALL, color=GREY)
 
 
-def _name(axes: Axes, name: str) -> None:
-    without_ticks(axes)
-    axes.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=NORMAL)
+def temporal_report_figure(clips: PreparedDataset, reports: Sequence[TemporalReport]) -> Figure:
+    """Bars of one evaluated clip: the one with the median adjusted Rand index.
+
+    Args:
+        clips: The clips that were evaluated.
+        reports: One for each task; the last one decides on the clip.
+    """
+    last = reports[-1]
+    indices = [
+        rand_index(*edges_and_labels(found), *edges_and_labels(true))
+        for found, true in zip(last.predicted, last.true, strict=True)
+    ]
+    index = int(np.argsort(indices, kind="stable")[len(indices) // 2])
+    clip = clips.row(index)
+    bars = [
+        bar
+        for report in reports
+        for bar in (
+            Bar(name=f"{report.config.modality}:\nmodel", spans=report.predicted[index]),
+            Bar(name=f"{report.config.states_of}:\ntruth", spans=report.true[index]),
+        )
+    ]
+    return states_figure(
+        bars,
+        around=Surroundings(
+            frames_THWC=np.stack([clips.read_frame(index, frame) for frame in range(clips.num_frames)]),
+            frame_seconds_T=frame_times(clip),
+            log_mel_NM=clips.read_log_mel_rows(index, start=0, stop=clip.num_spectrogram_frames),
+            start_seconds=clip.start_seconds,
+            stop_seconds=clip.stop_seconds,
+        ),
+        title=f"When the state changes: {clip.id}, adjusted Rand index {indices[index]:.2f} (the median)\n"
+        f"{LETTERS_NOTE}",
+    )
+
+
+def _bar(modality: str, states: StatesOfModality) -> Bar:
+    changes = len(states.spans) > 1
+    return Bar(
+        name=modality,
+        spans=states.spans,
+        names=None if changes else {0: "one span: nothing changes"},
+    )

@@ -64,7 +64,9 @@ def segment(
     """
     from cavmae_sync.figures import save_figure
     from cavmae_sync.stage import StageTruth
-    from cavmae_sync.tasks.temporal.evaluate import TemporalTask, figure_of_reports, measure_temporal
+    from cavmae_sync.tasks.temporal.config import TemporalTask
+    from cavmae_sync.tasks.temporal.evaluate import measure_temporal
+    from cavmae_sync.tasks.temporal.figure import temporal_report_figure
 
     check_output(figure, option="--figure", suffix=".png")
     clips = open_clips(data, num_clips=num_clips)
@@ -90,7 +92,7 @@ def segment(
             on_progress=lambda done, total: advance(done, total, ""),
         )
     if figure is not None:
-        save_figure(figure_of_reports(clips, [of_task["model"] for of_task in reports]), figure)
+        save_figure(temporal_report_figure(clips, [of_task["model"] for of_task in reports]), figure)
     _print(dict(zip(modalities, reports, strict=True)), as_json=as_json)
 
 

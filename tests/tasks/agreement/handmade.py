@@ -1,4 +1,4 @@
-"""Tracks made by hand: scenes with a direction each, and noise."""
+"""Vectors of moments made by hand: scenes with a direction each, and noise."""
 
 import numpy as np
 import torch
@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from cavmae_sync.tasks.agreement.moments import EmbeddedMoments
 from cavmae_sync.tasks.agreement.reference import Reference
-from cavmae_sync.tasks.agreement.track import Track
 
 STEP = 0.5
 
@@ -28,16 +28,16 @@ def near(rows: Tensor, *, seed: int = 100, noise: float = 0.3) -> Tensor:
     return F.normalize(rows + noise * torch.randn(rows.shape, generator=generator), dim=1)
 
 
-def track(
+def embedded(
     audio_TD: Tensor,
     visual_TD: Tensor,
     *,
     silent_T: NDArray[np.bool_] | None = None,
     still: bool = False,
-) -> Track:
+) -> EmbeddedMoments:
     count = len(audio_TD)
     silent_T = np.zeros(count, bool) if silent_T is None else silent_T
-    return Track(
+    return EmbeddedMoments(
         seconds_T=(np.arange(count) + 0.5) * STEP,
         audio_TD=audio_TD,
         visual_TD=visual_TD,
@@ -47,14 +47,14 @@ def track(
     )
 
 
-def matched(*, seconds: float = 60, seed: int = 0) -> Track:
+def matched(*, seconds: float = 60, seed: int = 0) -> EmbeddedMoments:
     visual_TD = scenes(seconds=seconds, seed=seed)
-    return track(near(visual_TD, seed=seed + 500), visual_TD)
+    return embedded(near(visual_TD, seed=seed + 500), visual_TD)
 
 
 def reference(*, num_clips: int = 40, seconds: float = 10) -> Reference:
     return Reference(
-        tracks=tuple(matched(seconds=seconds, seed=1000 + n) for n in range(num_clips)),
+        clips=tuple(matched(seconds=seconds, seed=1000 + n) for n in range(num_clips)),
         name="hand-made",
         clip_list="a" * 64,
         weights="b" * 64,

@@ -6,7 +6,7 @@ from cavmae_sync.embedding import Embedder
 from cavmae_sync.errors import ClipTooShortError
 from cavmae_sync.inputs import InputConfig
 from cavmae_sync.media import write_video
-from cavmae_sync.tasks.agreement.track import embed_track, read_moments, sound_windows
+from cavmae_sync.tasks.agreement.moments import embed_moments, read_moments, sound_windows
 
 from ...embedding.conftest import small_model
 
@@ -26,20 +26,20 @@ def write_clock(path, *, seconds, rate=10):
 @pytest.mark.parametrize("seconds", [0.6, 7.0, 8.5, 9.0, 20.3])
 def test_moments_follow_in_equal_steps_whatever_the_length(tmp_path, seconds):
     write_clock(tmp_path / "v.mp4", seconds=seconds)
-    blocks = list(read_moments(tmp_path / "v.mp4", config=CONFIG, frames_per_second=2))
-    seconds_T = np.concatenate([block.seconds_T for block in blocks])
+    batchs = list(read_moments(tmp_path / "v.mp4", config=CONFIG, frames_per_second=2))
+    seconds_T = np.concatenate([batch.seconds_T for batch in batchs])
     expected = (np.arange(int(seconds * 2 + 0.5)) + 0.5) / 2
     np.testing.assert_allclose(seconds_T, expected, atol=1e-6)
 
 
-def test_a_moment_is_the_same_wherever_blocks_meet(tmp_path):
-    """Pictures show their time, and windows are those of the whole sound, also at 8 s where a block ends."""
+def test_a_moment_is_the_same_wherever_batches_meet(tmp_path):
+    """Pictures show their time, and windows are those of the whole sound, also at 8 s where a batch ends."""
     write_clock(tmp_path / "v.mp4", seconds=20)
-    blocks = list(read_moments(tmp_path / "v.mp4", config=CONFIG, frames_per_second=2))
-    assert len(blocks) == 3
-    shown = np.concatenate([block.pictures_THWC.mean(axis=(1, 2, 3)) for block in blocks])
+    batchs = list(read_moments(tmp_path / "v.mp4", config=CONFIG, frames_per_second=2))
+    assert len(batchs) == 3
+    shown = np.concatenate([batch.frames_THWC.mean(axis=(1, 2, 3)) for batch in batchs])
     np.testing.assert_allclose(shown, (np.arange(40) + 0.5) * 5, atol=4)
-    energies = torch.cat([block.segments_TLM.mean(dim=2) for block in blocks])[2:-2]
+    energies = torch.cat([batch.segments_TLM.mean(dim=2) for batch in batchs])[2:-2]
     # 10 ms after a click, hence the same place in every window: a moment is 0.25 or 0.75 s after a second.
     assert energies[::2].argmax(dim=1).unique().numel() <= 2
     assert energies[1::2].argmax(dim=1).unique().numel() <= 2
@@ -52,14 +52,16 @@ def test_loudness_is_that_of_the_window():
     assert loudness_T == pytest.approx([-20, -120], abs=0.1)
 
 
-def test_a_file_becomes_one_track(tmp_path):
+def test_a_file_becomes_vectors_of_its_moments(tmp_path):
     write_clock(tmp_path / "v.mp4", seconds=10)
     embedder = Embedder(small_model(segment_length=96), device="cpu")
     seen = []
-    track = embed_track(embedder, tmp_path / "v.mp4", on_moments=lambda m: seen.append(m.seconds_T[-1]))
-    assert track.audio_TD.shape == track.visual_TD.shape == (20, 16)
-    assert (track.step_seconds, track.window_seconds) == (0.5, 0.96)
-    assert not track.is_still_T.any()
+    moments = embed_moments(
+        embedder, tmp_path / "v.mp4", on_moments=lambda batch: seen.append(batch.seconds_T[-1])
+    )
+    assert moments.audio_TD.shape == moments.visual_TD.shape == (20, 16)
+    assert (moments.step_seconds, moments.window_seconds) == (0.5, 0.96)
+    assert not moments.is_still_T.any()
     assert seen[-1] == 9.75
 
 

@@ -1,4 +1,4 @@
-"""A video file of any length in; stretches of one state out, by sound, by picture and by both.
+"""Division of a video file of any length into spans of one state, by sound, by picture and by both.
 
 Letters: T frames of the file, H W pixels, C colours, D width, N spectrogram frames, M mel bins.
 """
@@ -6,7 +6,7 @@ Letters: T frames of the file, H W pixels, C colours, D width, N spectrogram fra
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, get_args
+from typing import Final
 
 import numpy as np
 import torch
@@ -21,62 +21,58 @@ from cavmae_sync.errors import ConfigError
 from cavmae_sync.inputs.frames import resize
 from cavmae_sync.inputs.spectrogram import log_mel
 from cavmae_sync.media import probe
-from cavmae_sync.paper import CLIP_SECONDS, MAX_STATES, NUM_FRAMES
-from cavmae_sync.tasks.temporal.clustering import (
-    Clustering,
-    Segment,
-    cluster_states,
-    cosine_distances,
-    runs_of_labels,
-    state_vectors,
-    without_short,
+from cavmae_sync.tasks.temporal.changes import MOST_FRAMES, has_sharp_border, join_near
+from cavmae_sync.tasks.temporal.clustering import Clustering, cluster_states, cosine_distances, state_vectors
+from cavmae_sync.tasks.temporal.config import SegmentingConfig
+from cavmae_sync.tasks.temporal.spans import (
+    StateSpan,
+    StateSpans,
+    edges_and_labels,
+    spans_of_edges,
+    spans_of_labels,
+    without_short_spans,
 )
-from cavmae_sync.tasks.temporal.steady import LEAST_DISTANCE, MOST_FRAMES, has_sharp_border, join_near
 
 #: Frames that are clustered at once; distances of all pairs take 8 bytes each, 134 MB.
 MAX_FRAMES_AT_ONCE: Final = 4096
-#: Spectrogram frames that are kept for pictures, per second.
+#: Spectrogram frames per second that are kept for figures.
 _SOUND_ROWS_PER_SECOND: Final = 20
 _THUMBNAIL_PIXELS: Final = 72
-
-#: Which frames are compared with each other: all of the file, or only those of a clip, as published.
-Scope = Literal["file", "clip"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StatesOfModality:
-    """What one modality says.
+    """States found with the vectors of one modality.
 
     Attributes:
-        segments: Without gaps, over the whole file; a label is a state, wherever it appears.
+        spans: Without gaps, over the whole file; a label is a state, wherever it appears.
         clusterings: How labels were found: one for the file, or one for each clip.
         farthest: Largest cosine distance of two frames that were compared.
         is_sharp: Whether a border is sharper than steady noise or a slow drift would give
-            (`has_sharp_border`); None where there is no border, or nothing was asked because there are too
-            many frames.
+            (`has_sharp_border`); None where there is no border, or where there are too many frames to ask.
     """
 
-    segments: tuple[Segment, ...]
+    spans: StateSpans
     clusterings: tuple[Clustering, ...]
     farthest: float
     is_sharp: bool | None
 
     @property
     def num_labels(self) -> int:
-        """Different states."""
-        return len({segment.label for segment in self.segments})
+        """Number of different states."""
+        return len({span.label for span in self.spans})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VideoStates:
-    """A video file as stretches of one state, and enough of it for a picture.
+    """States of a video file, and what a figure shows around them.
 
     Attributes:
         states: By modality.
-        frame_seconds_T: float64, time of every frame that was looked at, from the start of the file.
+        frame_seconds_T: float64, time of every embedded frame, from the start of the file.
         start_seconds: Where the first clip starts.
         stop_seconds: Where the last one stops.
-        thumbnails_THWC: uint8, small pictures of the frames.
+        thumbnails_THWC: uint8, the frames at small size.
         log_mel_NM: Natural logarithm of energies, 20 a second, spread evenly over the time.
     """
 
@@ -88,33 +84,6 @@ class VideoStates:
     log_mel_NM: NDArray[np.float32]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SegmentingConfig:
-    """How a file is divided.
-
-    Attributes:
-        modalities: Whose vectors are clustered, each by itself.
-        scope: "file" compares all frames, so that a state that comes back has its letter again; "clip"
-            divides every clip of 10 s by itself, as published, and no letter appears in two clips.
-        max_states: Most states, of the file or of each clip.
-        least_distance: Frames nearer than this cosine distance are one state; 0 is the published rule alone,
-            which always finds two.
-        min_seconds: Shorter segments are given to their neighbours; 0 keeps all, as published.
-        clip_seconds: Length of the clips that are decoded and embedded.
-        num_frames: Frames of a clip.
-        seed: Of k-means.
-    """
-
-    modalities: Sequence[Modalities] = get_args(Modalities)
-    scope: Scope = "file"
-    max_states: int = MAX_STATES
-    least_distance: float = LEAST_DISTANCE
-    min_seconds: float = 0.0
-    clip_seconds: float = CLIP_SECONDS
-    num_frames: int = NUM_FRAMES
-    seed: int = 0
-
-
 def segment_video(
     embedder: Embedder,
     path: str | os.PathLike[str],
@@ -122,7 +91,7 @@ def segment_video(
     config: SegmentingConfig,
     on_clip: Callable[[EmbeddedClip], None] | None = None,
 ) -> VideoStates:
-    """When does what is heard, or seen, in a video change?
+    """Divide a video into spans in which the same is heard, or seen.
 
     Args:
         embedder: The model and how it computes.
@@ -137,17 +106,17 @@ def segment_video(
     Source:
         Spec 4.6; paper Figure 6.
     """
-    # Known before an hour is read, where the file says its length; where it does not, or lies, on the way.
+    # Refused before an hour is read where the file says its length; else while it is read.
     _check_frames(path, int((probe(path).duration_seconds or 0) / config.clip_seconds), config)
-    parts: list[_Part] = []
+    parts: list[_EmbeddedPart] = []
     clips = embed_video(embedder, path, clip_seconds=config.clip_seconds, num_frames=config.num_frames)
     for clip in clips:
-        parts.append(_part(clip))
+        parts.append(_embedded_part(clip))
         _check_frames(path, len(parts), config)
         if on_clip is not None:
             on_clip(clip)
     return VideoStates(
-        states={modality: _states(parts, modality, config) for modality in config.modalities},
+        states={modality: _states_of_parts(parts, modality, config) for modality in config.modalities},
         frame_seconds_T=np.concatenate([part.seconds_T for part in parts]),
         start_seconds=parts[0].start_seconds,
         stop_seconds=parts[-1].stop_seconds,
@@ -165,8 +134,8 @@ def _check_frames(path: str | os.PathLike[str], num_clips: int, config: Segmenti
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Part:
-    """What is kept of a clip."""
+class _EmbeddedPart:
+    """Vectors and small images of one clip: what stays in memory when its frames are gone."""
 
     audio_TD: Tensor
     visual_TD: Tensor
@@ -177,7 +146,7 @@ class _Part:
     log_mel_NM: NDArray[np.float32]
 
 
-def _part(clip: EmbeddedClip) -> _Part:
+def _embedded_part(clip: EmbeddedClip) -> _EmbeddedPart:
     start, duration = clip.clip.start_seconds, clip.clip.duration_seconds
     num_rows = max(round(duration * _SOUND_ROWS_PER_SECOND), 1)
     rows_1MN = F.adaptive_avg_pool1d(log_mel(clip.clip.waveform_S).T[None], num_rows)
@@ -187,7 +156,7 @@ def _part(clip: EmbeddedClip) -> _Part:
     small_THWC = resize(
         frames_THWC, height=pixels, width=max(round(width * pixels / height), 1), mode="bilinear"
     )
-    return _Part(
+    return _EmbeddedPart(
         audio_TD=clip.embedding.audio_TD,
         visual_TD=clip.embedding.visual_TD,
         seconds_T=start + clip.clip.frame_seconds_T,
@@ -198,9 +167,11 @@ def _part(clip: EmbeddedClip) -> _Part:
     )
 
 
-def _states(parts: Sequence[_Part], modality: Modalities, config: SegmentingConfig) -> StatesOfModality:
+def _states_of_parts(
+    parts: Sequence[_EmbeddedPart], modality: Modalities, config: SegmentingConfig
+) -> StatesOfModality:
     groups = [list(parts)] if config.scope == "file" else [[part] for part in parts]
-    segments: list[Segment] = []
+    spans: list[StateSpan] = []
     clusterings: list[Clustering] = []
     sharp: list[bool] = []
     farthest = 0.0
@@ -214,39 +185,39 @@ def _states(parts: Sequence[_Part], modality: Modalities, config: SegmentingConf
         found = join_near(vectors_TD, found, least_distance=config.least_distance)
         farthest = max(farthest, float(cosine_distances(vectors_TD).max()))
         if found.num_labels > 1 and len(vectors_TD) <= MOST_FRAMES:
-            sharp.append(
-                has_sharp_border(
-                    vectors_TD,
-                    found.labels_T,
-                    max_states=config.max_states,
-                    least_distance=config.least_distance,
-                    seed=config.seed,
-                )
-            )
-        num_before = sum(clustering.num_labels for clustering in clusterings)
+            sharp.append(_has_sharp_border(vectors_TD, found, config))
+        # States of another group are other states: their labels come after those there are.
+        spans += _spans_of_group(group, found, first_label=_num_labels(clusterings), config=config)
         clusterings.append(found)
-        found_segments = runs_of_labels(
-            found.labels_T + num_before,
-            np.concatenate([part.seconds_T for part in group]),
-            start_seconds=group[0].start_seconds,
-            stop_seconds=group[-1].stop_seconds,
-        )
-        segments += _long_enough(found_segments, min_seconds=config.min_seconds)
     return StatesOfModality(
-        segments=tuple(segments),
+        spans=tuple(spans),
         clusterings=tuple(clusterings),
         farthest=farthest,
         is_sharp=any(sharp) if sharp else None,
     )
 
 
-def _long_enough(segments: Sequence[Segment], *, min_seconds: float) -> list[Segment]:
-    edges = np.array([segments[0].start_seconds, *(segment.stop_seconds for segment in segments)])
-    labels_K = np.array([segment.label for segment in segments])
-    edges, labels_K = without_short(edges, labels_K, min_seconds=min_seconds)
-    return [
-        Segment(start_seconds=start, stop_seconds=stop, label=number)
-        for start, stop, number in zip(
-            edges[:-1].tolist(), edges[1:].tolist(), labels_K.tolist(), strict=True
-        )
-    ]
+def _num_labels(clusterings: Sequence[Clustering]) -> int:
+    return sum(clustering.num_labels for clustering in clusterings)
+
+
+def _has_sharp_border(vectors_TD: Tensor, found: Clustering, config: SegmentingConfig) -> bool:
+    return has_sharp_border(
+        vectors_TD,
+        found.labels_T,
+        max_states=config.max_states,
+        least_distance=config.least_distance,
+        seed=config.seed,
+    )
+
+
+def _spans_of_group(
+    group: Sequence[_EmbeddedPart], found: Clustering, *, first_label: int, config: SegmentingConfig
+) -> StateSpans:
+    spans = spans_of_labels(
+        found.labels_T + first_label,
+        np.concatenate([part.seconds_T for part in group]),
+        start_seconds=group[0].start_seconds,
+        stop_seconds=group[-1].stop_seconds,
+    )
+    return spans_of_edges(*without_short_spans(*edges_and_labels(spans), min_seconds=config.min_seconds))

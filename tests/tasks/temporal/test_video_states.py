@@ -11,7 +11,8 @@ from cavmae_sync.errors import ConfigError
 from cavmae_sync.inputs import InputConfig
 from cavmae_sync.media import write_video
 from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig
-from cavmae_sync.tasks.temporal.segment_video import SegmentingConfig, segment_video
+from cavmae_sync.tasks.temporal.config import SegmentingConfig
+from cavmae_sync.tasks.temporal.video_states import segment_video
 
 
 @pytest.fixture(scope="module")
@@ -41,31 +42,31 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_state_that_comes_back_in_another_clip_has_its_letter_again(embedder: Embedder, video: Path):
     found = segment_video(embedder, video, config=SegmentingConfig(clip_seconds=3.0, max_states=2))
-    assert "".join(segment.name for segment in found.states["visual"].segments) == "ABA"
+    assert "".join(span.name for span in found.states["visual"].spans) == "ABA"
     assert len(found.states["visual"].clusterings) == 1
-    borders = [segment.stop_seconds for segment in found.states["visual"].segments]
+    borders = [span.stop_seconds for span in found.states["visual"].spans]
     assert borders == pytest.approx([2, 4, 6], abs=0.15)
 
 
 def test_clip_by_clip_no_letter_appears_twice(embedder: Embedder, video: Path):
     config = SegmentingConfig(clip_seconds=3.0, max_states=2, scope="clip")
     found = segment_video(embedder, video, config=config).states["visual"]
-    assert "".join(segment.name for segment in found.segments) == "ABCD"
+    assert "".join(span.name for span in found.spans) == "ABCD"
     assert len(found.clusterings) == 2
 
 
-def test_segments_cover_the_file_without_gaps(embedder: Embedder, video: Path):
+def test_spans_cover_the_file_without_gaps(embedder: Embedder, video: Path):
     for scope in ("file", "clip"):
         found = segment_video(embedder, video, config=SegmentingConfig(clip_seconds=2.5, scope=scope))
         assert set(found.states) == {"audio", "visual", "both"}
         for states in found.states.values():
-            starts = [segment.start_seconds for segment in states.segments]
-            stops = [segment.stop_seconds for segment in states.segments]
+            starts = [span.start_seconds for span in states.spans]
+            stops = [span.stop_seconds for span in states.spans]
             assert starts == [found.start_seconds, *stops[:-1]]
             assert stops[-1] == found.stop_seconds == pytest.approx(6, abs=0.05)
 
 
-def test_what_is_kept_for_a_picture_spans_the_same_time(embedder: Embedder, video: Path):
+def test_what_is_kept_for_a_figure_spans_the_same_time(embedder: Embedder, video: Path):
     seen = []
     config = SegmentingConfig(clip_seconds=3.0, num_frames=4, modalities=("audio",))
     found = segment_video(embedder, video, config=config, on_clip=seen.append)
@@ -78,7 +79,7 @@ def test_what_is_kept_for_a_picture_spans_the_same_time(embedder: Embedder, vide
 def test_more_frames_than_can_be_compared_are_refused(
     embedder: Embedder, video: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("cavmae_sync.tasks.temporal.segment_video.MAX_FRAMES_AT_ONCE", 20)
+    monkeypatch.setattr("cavmae_sync.tasks.temporal.video_states.MAX_FRAMES_AT_ONCE", 20)
     seen = []
     with pytest.raises(ConfigError, match="--scope clip"):
         segment_video(embedder, video, config=SegmentingConfig(clip_seconds=3.0), on_clip=seen.append)
@@ -86,14 +87,14 @@ def test_more_frames_than_can_be_compared_are_refused(
     segment_video(embedder, video, config=SegmentingConfig(clip_seconds=3.0, scope="clip"))
 
 
-def test_short_segments_are_given_away_where_that_is_asked(embedder: Embedder, video: Path):
+def test_short_spans_are_given_away_where_that_is_asked(embedder: Embedder, video: Path):
     config = SegmentingConfig(clip_seconds=3.0, max_states=2, min_seconds=2.5, modalities=("visual",))
     found = segment_video(embedder, video, config=config)
-    assert all(s.stop_seconds - s.start_seconds >= 2.5 for s in found.states["visual"].segments)
-    assert found.states["visual"].segments[-1].stop_seconds == found.stop_seconds
+    assert all(s.stop_seconds - s.start_seconds >= 2.5 for s in found.states["visual"].spans)
+    assert found.states["visual"].spans[-1].stop_seconds == found.stop_seconds
 
 
-def test_a_shot_in_which_nothing_happens_is_one_segment(embedder: Embedder, tmp_path: Path):
+def test_a_shot_in_which_nothing_happens_is_one_span(embedder: Embedder, tmp_path: Path):
     """A little noise in picture and sound: the published rule cuts it, and this is not shown to people."""
     generator = np.random.default_rng(1)
     frames_THWC = (120 + generator.integers(-3, 4, (60, 32, 32, 3))).astype(np.uint8)
@@ -104,7 +105,7 @@ def test_a_shot_in_which_nothing_happens_is_one_segment(embedder: Embedder, tmp_
         embedder, tmp_path / "shot.mp4", config=SegmentingConfig(least_distance=0.0)
     ).states
     for modality, states in found.items():
-        assert len(states.segments) == 1
+        assert len(states.spans) == 1
         assert states.is_sharp is None
         assert states.farthest < 0.1
-        assert len(published[modality].segments) > 1
+        assert len(published[modality].spans) > 1
