@@ -15,9 +15,8 @@ from cavmae_sync.cli.progress import show_progress
 from cavmae_sync.cli.terminal import Terminal, print_lines
 
 if TYPE_CHECKING:
-    from cavmae_sync.embedding import EmbeddedClip
-    from cavmae_sync.tasks.temporal.config import SegmentingConfig
-    from cavmae_sync.tasks.temporal.video_states import VideoStates
+    from cavmae_sync.embedding import EmbeddedClip, Embedder
+    from cavmae_sync.tasks.temporal import SegmentingConfig, VideoStates
 
 
 #: So many segments are too many to read.
@@ -76,17 +75,16 @@ def segment(
     from cavmae_sync.atomic import write_text
     from cavmae_sync.figures import save_figure
     from cavmae_sync.media import probe
-    from cavmae_sync.tasks.temporal.config import SegmentingConfig
+    from cavmae_sync.tasks.temporal import SegmentingConfig
     from cavmae_sync.tasks.temporal.figure import video_states_figure
     from cavmae_sync.tasks.temporal.text import states_csv, states_dict
     from cavmae_sync.tasks.temporal.truth_file import read_truth
-    from cavmae_sync.tasks.temporal.video_states import segment_video
     from cavmae_sync.weights import weights_fingerprint
 
     check_output(csv, option="--csv", suffix=".csv", inputs=(truth,))
     check_output(figure, option="--figure", suffix=".png")
     known = None if truth is None else read_truth(truth)
-    total = round(probe(video).duration_seconds or 0)
+    total_seconds = round(probe(video).duration_seconds or 0)
     embedder = open_embedder(
         run_or_weights, overrides, device=device, precision=precision, representation=representation
     )
@@ -99,23 +97,30 @@ def segment(
         num_frames=num_frames,
         seed=seed,
     )
-    with show_progress("seconds of video") as advance:
-
-        def on_clip(clip: "EmbeddedClip") -> None:
-            done = round(clip.clip.start_seconds + clip.clip.duration_seconds)
-            advance(done, max(total, done), "")
-
-        found = segment_video(embedder, video, config=config, on_clip=on_clip)
+    found = _divide(embedder, video, config, total_seconds=total_seconds)
     if csv is not None:
         write_text(csv, states_csv(found))
     if figure is not None:
         save_figure(video_states_figure(found, name=video.name, truth=known), figure)
     if as_json:
         made_with = {"video": str(video), "weights": weights_fingerprint(embedder.model)}
-        content = made_with | states_dict(found, config=config)
-        print_lines(json.dumps(content, indent=2, ensure_ascii=False))
+        print_lines(json.dumps(made_with | states_dict(found, config=config), indent=2, ensure_ascii=False))
     else:
         _print(found, config, title=video.name)
+
+
+def _divide(
+    embedder: "Embedder", video: Path, config: "SegmentingConfig", *, total_seconds: int
+) -> "VideoStates":
+    from cavmae_sync.tasks.temporal import segment_video
+
+    with show_progress("seconds of video") as advance:
+
+        def on_clip(clip: "EmbeddedClip") -> None:
+            done = round(clip.clip.start_seconds + clip.clip.duration_seconds)
+            advance(done, max(total_seconds, done), "")
+
+        return segment_video(embedder, video, config=config, on_clip=on_clip)
 
 
 def _print(found: "VideoStates", config: "SegmentingConfig", *, title: str) -> None:
