@@ -1,6 +1,7 @@
 """The README's Python lines run as pasted where a demo ran; its blocks are what the checks run."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import cavmae_sync as cs
@@ -46,3 +47,10 @@ def test_the_test_command_is_the_one_of_continuous_integration():
 
 def test_the_demo_command_exists():
     assert "cavmae-sync demo" in block("demo")
+
+
+def test_the_citation_names_this_version():
+    cited = re.search(r"^version: (.+)$", (ROOT / "CITATION.cff").read_text("utf-8"), flags=re.MULTILINE)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert cited is not None
+    assert cited[1] == project["version"]
