@@ -16,8 +16,8 @@ from cavmae_sync.checks import Checks, did_you_mean
 from cavmae_sync.errors import ConfigError
 
 #: Faults that one message tells of, and letters of a value that is wrong.
-_MOST_SHOWN = 5
-_MOST_LETTERS = 80
+_MAX_SHOWN = 5
+_MAX_LETTERS = 80
 
 
 class Config(BaseModel):
@@ -137,9 +137,9 @@ def _unknown(config: BaseModel, name: str, where: str) -> ConfigError:
 def describe_invalid(error: ValidationError) -> str:
     """What is wrong with which field, in one line; of many faults the first few."""
     found = error.errors(include_url=False)
-    said = [_fault(item) for item in found[:_MOST_SHOWN]]
-    if len(found) > _MOST_SHOWN:
-        said.append(f"and {len(found) - _MOST_SHOWN} more")
+    said = [_fault(item) for item in found[:_MAX_SHOWN]]
+    if len(found) > _MAX_SHOWN:
+        said.append(f"and {len(found) - _MAX_SHOWN} more")
     return "; ".join(said)
 
 
@@ -148,7 +148,7 @@ class _Short(reprlib.Repr):
 
     def __init__(self) -> None:
         super().__init__()
-        self.maxstring = self.maxother = self.maxlong = _MOST_LETTERS
+        self.maxstring = self.maxother = self.maxlong = _MAX_LETTERS
 
 
 def _fault(item: Mapping[str, Any]) -> str:
@@ -159,7 +159,7 @@ def _fault(item: Mapping[str, Any]) -> str:
         choices = re.findall(r"'([^']*)'", item["ctx"]["expected"])
         hint = did_you_mean(str(item["input"]), choices)
         says += f". {hint.rstrip()}" if hint else ""
-    place = ".".join(str(part)[:_MOST_LETTERS] for part in item["loc"])
+    place = ".".join(str(part)[:_MAX_LETTERS] for part in item["loc"])
     return f"{place}: {says}" + (
         "" if item["type"] == "missing" else f" (got {_Short().repr(item['input'])})"
     )

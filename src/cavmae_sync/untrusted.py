@@ -23,7 +23,7 @@ MAX_PIXELS: Final = 1 << 26
 Content = TypeVar("Content")
 
 #: Lists and objects inside each other. Ours need six; Python's own limit depends on who calls.
-_MOST_NESTED: Final = 100
+_MAX_NESTED: Final = 100
 
 
 def parse_json(text: str | bytes, **how: Any) -> Any:
@@ -41,7 +41,7 @@ def parse_json(text: str | bytes, **how: Any) -> Any:
     except RecursionError:
         raise ValueError("lists or objects are nested too deeply") from None
     level = _parts([content])
-    for _ in range(_MOST_NESTED):
+    for _ in range(_MAX_NESTED):
         level = [part for each in level for part in _parts(each)]
         if not level:
             return content

@@ -141,7 +141,7 @@ class TestInBlocks:
         config = ContrastConfig(negatives="global", direction=direction)
         found = []
         for limit in (1 << 24, 18):
-            monkeypatch.setattr(contrastive, "_MOST_SIMILARITIES", limit)
+            monkeypatch.setattr(contrastive, "_MAX_SIMILARITIES", limit)
             audio, visual = rows(6, seed=1).requires_grad_(), rows(6, seed=2).requires_grad_()
 
             def gather(own: torch.Tensor) -> Gathered:
@@ -163,7 +163,7 @@ class TestInBlocks:
 
     def test_no_large_table_is_kept_for_the_gradients(self, monkeypatch: pytest.MonkeyPatch):
         """What autograd saves is rows and sums, not P x G numbers."""
-        monkeypatch.setattr(contrastive, "_MOST_SIMILARITIES", 18)
+        monkeypatch.setattr(contrastive, "_MAX_SIMILARITIES", 18)
         sizes = []
 
         def seen(tensor: torch.Tensor) -> torch.Tensor:

@@ -15,7 +15,7 @@ def test_nothing_cuts_the_graph_of_a_block(dtype):
     plain = Block(16, heads=2, mlp_ratio=2)
     query_index_BM = torch.tensor([[0], [3]])
     with torch.autocast("cpu", dtype=dtype, enabled=dtype != torch.float32):
-        found = torch._dynamo.explain(lambda row: plain.trained(plain, row, "shared", query_index_BM))(
-            torch.randn(2, 5, 16, requires_grad=True)
-        )
+        found = torch._dynamo.explain(
+            lambda row: plain.training_forward(plain, row, "shared", query_index_BM)
+        )(torch.randn(2, 5, 16, requires_grad=True))
     assert (found.graph_count, found.graph_break_count) == (1, 0)

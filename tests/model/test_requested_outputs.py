@@ -70,11 +70,11 @@ def test_without_predictions_the_decoder_does_not_run():
     assert output.audio_reconstruction_PNX.shape[1] == output.visual_reconstruction_PNX.shape[1] == 0
 
 
-def test_patch_means_of_tokens_nobody_asked_for_are_refused():
+def test_patch_means_of_tokens_that_were_not_requested_are_refused():
     model = make_model()
     tokens = model.joint.align(model.audio(draw(2, 1, 128, 32)), "audio", with_patches=False)
     assert tokens.patch_tokens_PND.shape[1] == 0
-    with pytest.raises(ValueError, match="only global tokens were asked for"):
+    with pytest.raises(ValueError, match="only global tokens were requested"):
         tokens.representation("patch_mean")
 
 

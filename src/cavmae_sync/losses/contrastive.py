@@ -22,7 +22,7 @@ Direction = Literal["video_to_audio", "both"]
 _SHARD = re.compile(r"shard:([1-9][0-9]*)")
 
 #: Similarities held at once (64 MiB in float32). A larger table is computed in blocks of candidates, twice.
-_MOST_SIMILARITIES: Final = 1 << 24
+_MAX_SIMILARITIES: Final = 1 << 24
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -144,7 +144,7 @@ def _cross_entropy(
     All P x G similarities never exist at once where they are many: a block leaves its log-sum-exp, and the
     backward pass computes it again. What grows with the number of processes is the gathered rows alone.
     """
-    block = max(1, _MOST_SIMILARITIES // len(queries_PD))
+    block = max(1, _MAX_SIMILARITIES // len(queries_PD))
     if len(candidates_GD) <= block:
         logits_PG = queries_PD @ candidates_GD.T / temperature
         return F.cross_entropy(logits_PG, targets_P), logits_PG.detach().argmax(dim=1)

@@ -1,6 +1,6 @@
-"""The transformer block: shared attention and perceptron, one pair of layer norms per use.
+"""The transformer block: attention and perceptron shared by all uses, one pair of layer norms per use.
 
-B any batch, N tokens, M of them that are asked for, D width, H heads.
+B any batch, N tokens, M of them that are queries, D width, H heads.
 """
 
 from collections.abc import Iterable
@@ -17,17 +17,18 @@ from cavmae_sync.paper import LAYER_NORM_EPSILON
 
 Modality = Literal["audio", "visual"]
 
-#: Which pair of norms a pass uses: "shared" for encoders, joint pass and decoder.
+#: Pair of norms that a pass uses. "shared" serves encoders, fused pass and decoder; the other two serve the
+#: passes of the joint layer over one modality alone.
 NormUse = Literal["shared", "audio", "visual"]
 
 _SUFFIX: dict[NormUse, str] = {"shared": "", "audio": "_a", "visual": "_v"}
 
-#: Compiled graphs of blocks, over all shapes of tokens.
-_MOST_GRAPHS = 64
+#: Most compiled graphs of one function. torch's own limit of 8 is below what one model needs.
+_MAX_GRAPHS = 64
 
 
 def layer_norm(width: int) -> nn.LayerNorm:
-    """A layer norm with the method's epsilon (spec 2.1)."""
+    """Layer norm with the epsilon of the released code."""
     return nn.LayerNorm(width, eps=LAYER_NORM_EPSILON)
 
 
@@ -41,12 +42,17 @@ class Attention(nn.Module):
         self.proj = nn.Linear(width, width)
 
     def forward(self, tokens_BND: Tensor, queries_BMD: Tensor | None = None) -> Tensor:
-        """`[B, N, D]` to `[B, N, D]`; or what `queries_BMD` see in them, `[B, M, D]`."""
+        """Attention of all tokens, `[B, N, D]`, or of given queries only, `[B, M, D]`.
+
+        Args:
+            tokens_BND: Tokens that keys and values come from.
+            queries_BMD: Tokens that ask; None lets all of `tokens_BND` ask.
+        """
         width = tokens_BND.shape[-1]
         if queries_BMD is None:
             query, key, value = self._by_head(self.qkv(tokens_BND), 3)
         else:
-            # One weight for all three, as in the field's files: its first third makes the queries.
+            # Weights files hold one matrix for query, key and value; its first third makes the queries.
             weight, bias = self.qkv.weight, self.qkv.bias
             (query,) = self._by_head(F.linear(queries_BMD, weight[:width], bias[:width]), 1)
             key, value = self._by_head(F.linear(tokens_BND, weight[width:], bias[width:]), 2)
@@ -73,13 +79,19 @@ class Mlp(nn.Module):
 
 
 class Block(nn.Module):
-    """Pre-norm transformer block (spec 2.1).
+    """Pre-norm transformer block.
 
-    Attention and perceptron are shared by all uses; `uses` says which pairs of norms exist. The official
-    code builds three pairs in every block and uses three only in the joint layer.
+    Args:
+        width: Width D of a token.
+        heads: Attention heads.
+        mlp_ratio: Hidden width of the perceptron over `width`.
+        uses: Pairs of norms that exist. The official code builds three pairs in every block and uses three in
+            the joint layer only. Parameters that no pass uses cost DistributedDataParallel a search in each
+            step.
 
-    `recomputes` forgets what is inside a block after the forward pass and computes it again for the backward
-    pass: less memory, a third more arithmetic.
+    Attributes:
+        recomputes: Whether activations are dropped after the forward pass and computed again for the backward
+            pass: less memory, a third more arithmetic.
     """
 
     def __init__(
@@ -87,8 +99,8 @@ class Block(nn.Module):
     ) -> None:
         super().__init__()
         self.recomputes = False
-        #: What a pass with gradients does; `compile_blocks` puts a compiled function here.
-        self.trained = _transform
+        #: Function of a pass with gradients; `compile_blocks` puts a compiled one here.
+        self.training_forward = _forward
         self.attn = Attention(width, heads=heads)
         self.mlp = Mlp(width, hidden_width=width * mlp_ratio)
         for use in uses:
@@ -98,20 +110,20 @@ class Block(nn.Module):
     def forward(
         self, tokens_BND: Tensor, use: NormUse = "shared", *, query_index_BM: Tensor | None = None
     ) -> Tensor:
-        """`[B, N, D]` to `[B, N, D]` with the norms of `use`.
+        """Tokens after the block, `[B, N, D]`, or those of given places only, `[B, M, D]`.
 
         Args:
-            tokens_BND: All tokens; all are looked at.
-            use: Which pair of norms.
-            query_index_BM: int64 `[B, M]`, the tokens whose result is read; gives `[B, M, D]`.
-                For the last block of a chain.
+            tokens_BND: All tokens; each attends to all.
+            use: Pair of norms.
+            query_index_BM: int64 `[B, M]`, places of the tokens whose result is read. For the last block of a
+                chain, where nobody reads the others.
         """
         if not torch.is_grad_enabled():
-            return _transform(self, tokens_BND, use, query_index_BM)
+            return _forward(self, tokens_BND, use, query_index_BM)
         if self.recomputes:
-            # Nothing in a block is random, so no random state need be kept for the second time.
+            # Nothing in a block is random, so the random state need not be kept for the second pass.
             result = checkpoint(
-                self.trained,
+                self.training_forward,
                 self,
                 tokens_BND,
                 use,
@@ -121,11 +133,14 @@ class Block(nn.Module):
             )
             assert isinstance(result, Tensor)
             return result
-        return self.trained(self, tokens_BND, use, query_index_BM)
+        return self.training_forward(self, tokens_BND, use, query_index_BM)
 
 
-def _transform(block: Block, tokens_BND: Tensor, use: NormUse, query_index_BM: Tensor | None) -> Tensor:
-    """A function, not a method: compiled once it serves all blocks, and a copied one uses its own weights."""
+def _forward(block: Block, tokens_BND: Tensor, use: NormUse, query_index_BM: Tensor | None) -> Tensor:
+    """The pass through a block, as a function of the block.
+
+    Not a method: compiled once, it serves all blocks, and a copy of a model computes with its own weights.
+    """
     norm1, norm2 = (block.get_submodule(f"norm{k}{_SUFFIX[use]}") for k in (1, 2))
     normed_BND = norm1(tokens_BND)
     if query_index_BM is None:
@@ -137,23 +152,24 @@ def _transform(block: Block, tokens_BND: Tensor, use: NormUse, query_index_BM: T
 
 
 def compile_blocks(module: nn.Module) -> None:
-    """Compile what the blocks of a module do in training, each shape of tokens when it first comes.
+    """Compile the training passes of all blocks of a module, each shape of tokens when it first comes.
 
-    Passes without gradients stay as they are: they come with many lengths. Weights keep their names.
+    Passes without gradients are not compiled: they come with many lengths, and each would be compiled anew.
+    Weights keep their names, which `torch.compile` of a module would change.
     """
-    # Asked once, when a graph is made: it would cut each graph in pieces, and never changes in a run.
+    # A call into torch's settings would cut each graph in two. The setting never changes in a run.
     torch.compiler.assume_constant_result(float32_setting)
     # One graph for each length and width of tokens and use of norms: about ten in one model.
-    torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, _MOST_GRAPHS)
-    compiled = torch.compile(_transform, dynamic=False)
+    torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, _MAX_GRAPHS)
+    compiled = torch.compile(_forward, dynamic=False)
     for part in module.modules():
         if isinstance(part, Block):
-            part.trained = compiled
+            part.training_forward = compiled
 
 
 def run_blocks(
     blocks: Iterable[nn.Module],
-    row_BND: Tensor,
+    sequence_BND: Tensor,
     *,
     use: NormUse = "shared",
     query_index_BM: Tensor | None = None,
@@ -161,13 +177,17 @@ def run_blocks(
     """Chain of one or more blocks; the last computes only the tokens of `query_index_BM`, if given."""
     *first, last = blocks
     for block in first:
-        row_BND = block(row_BND, use)
-    return last(row_BND, use, query_index_BM=query_index_BM)
+        sequence_BND = block(sequence_BND, use)
+    return last(sequence_BND, use, query_index_BM=query_index_BM)
 
 
 @torch.no_grad()
 def initialize_linear(module: nn.Module, *, generator: torch.Generator | None) -> None:
-    """Xavier-uniform weights and zero biases for every linear layer below `module` (spec 2.4)."""
+    """Set Xavier-uniform weights and zero biases in every linear layer below `module`.
+
+    Source:
+        Code: Sync, `CAVMAESync.initialize_weights`.
+    """
     for child in module.modules():
         if isinstance(child, nn.Linear):
             nn.init.xavier_uniform_(child.weight, generator=generator)

@@ -1,4 +1,4 @@
-"""The whole model: segments and frames in, tokens, embeddings and reconstructions out.
+"""The whole model: segments and frames in; tokens and reconstructions out.
 
 P (clip, frame) pairs, L spectrogram frames per segment, M mel bins, C H W a frame, N patches (or those that
 are predicted), X values of a patch.
@@ -25,17 +25,17 @@ from cavmae_sync.model.patches import segment_image
 from cavmae_sync.model.tokens import Encoded, EncodedPair
 from cavmae_sync.paper import NUM_MELS
 
-#: Which patches are predicted: all, those that the encoder did not see, or none.
+#: Patches that are predicted: all, those that the encoder did not see, or none.
 Predicted = Literal["all", "hidden", "none"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RequestedOutputs:
-    """What of a masked pass is read. The rest is not computed; what is read stays what it is.
+    """Outputs of a masked pass that a caller reads. The others are not computed; these do not change.
 
     Attributes:
-        predicted: Which patches are predicted.
-        patch_tokens: Whether aligned patch tokens are read, or global tokens alone.
+        predicted: Patches that are predicted.
+        patch_tokens: Whether aligned patch tokens are given, or global tokens alone.
     """
 
     predicted: Predicted = "all"
@@ -44,16 +44,16 @@ class RequestedOutputs:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PretrainOutput:
-    """What a masked pass gives.
+    """Output of a masked pass.
 
     Attributes:
         audio: Aligned audio tokens of the kept patches.
         visual: Aligned visual tokens of the kept patches.
         audio_reconstruction_PNX: Predicted patch values of the segments, `[P, N, 256]`.
         visual_reconstruction_PNX: Predicted patch values of the frames, `[P, N, 768]`.
-        audio_mask: What was hidden of the segments.
-        visual_mask: What was hidden of the frames.
-        predicted: Which patches the reconstructions are of; "hidden" in the order of `Mask.hidden_index`.
+        audio_mask: Patches hidden of the segments.
+        visual_mask: Patches hidden of the frames.
+        predicted: Patches that the reconstructions are of; "hidden" in the order of `Mask.hidden_index`.
     """
 
     audio: Encoded
@@ -70,7 +70,7 @@ class CAVMAESync(nn.Module):
 
     Args:
         config: Shape of the model.
-        generator: Source of the fresh weights (spec 2.4); None uses the framework's global one.
+        generator: Source of the fresh weights; None uses the framework's global one.
     """
 
     def __init__(self, config: ModelConfig, *, generator: torch.Generator | None = None) -> None:
@@ -91,7 +91,7 @@ class CAVMAESync(nn.Module):
 
         Args:
             segments_PLM: Normalised log-mel `[P, L, 128]` with the configured L.
-            mask: What to hide; None shows everything.
+            mask: Patches to hide; None shows all.
             with_patches: False gives the global token only, and no patches, where the model has one.
         """
         tokens = self.audio(self._segment_images(segments_PLM), mask)
@@ -104,14 +104,14 @@ class CAVMAESync(nn.Module):
 
         Args:
             frames_PCHW: Normalised frames `[P, 3, H, W]` of the configured size.
-            mask: What to hide; None shows everything.
+            mask: Patches to hide; None shows all.
             with_patches: False gives the global token only, and no patches, where the model has one.
         """
         tokens = self.visual(self._checked_frames(frames_PCHW), mask)
         return self.joint.align(tokens, "visual", with_patches=with_patches)
 
     def encode(self, segments_PLM: Tensor, frames_PCHW: Tensor) -> EncodedPair:
-        """Unmasked, aligned tokens of both modalities (spec 2.6)."""
+        """Aligned tokens of both modalities, nothing hidden."""
         return EncodedPair(audio=self.encode_audio(segments_PLM), visual=self.encode_visual(frames_PCHW))
 
     def trunk(self, segments_PLM: Tensor, frames_PCHW: Tensor, masks: MaskPair) -> EncodedPair:
@@ -131,7 +131,7 @@ class CAVMAESync(nn.Module):
         contrastive_masks: MaskPair | None = None,
         outputs: RequestedOutputs | None = None,
     ) -> PretrainOutput:
-        """One pretraining pass.
+        """Masked pass of pretraining.
 
         Args:
             segments_PLM: Normalised log-mel `[P, L, 128]`.
@@ -140,17 +140,18 @@ class CAVMAESync(nn.Module):
             visual_mask: Patches of the frames hidden from the encoder.
             contrastive_masks: A second encoder pass with these masks gives the aligned tokens; None
                 takes them from the same pass, as published.
-            outputs: What is read of the output; None computes all of it.
+            outputs: Outputs that are read; None computes all.
 
         Raises:
             WeightsError: The model has no decoder, and predictions are wanted.
 
         Source:
-            Spec 2.5 and 2.7.
+            Code: Sync, `CAVMAESync.forward`.
         """
         outputs = outputs or RequestedOutputs()
         masks = MaskPair(audio=audio_mask, visual=visual_mask)
         predicts = outputs.predicted != "none"
+        # Where nothing is predicted, the pass of the second masks is the only one that is read.
         tokens = self.trunk(segments_PLM, frames_PCHW, masks if predicts else contrastive_masks or masks)
         audio_PNX, visual_PNX = (
             self._decode(tokens, masks, only_hidden=outputs.predicted == "hidden")
@@ -170,7 +171,7 @@ class CAVMAESync(nn.Module):
         )
 
     def recompute_blocks(self, *, recompute: bool) -> None:
-        """Forget what is inside blocks after a forward pass and compute it again for the backward pass."""
+        """Whether activations inside blocks are dropped and computed again for the backward pass."""
         for module in self.modules():
             if isinstance(module, Block):
                 module.recomputes = recompute

@@ -10,7 +10,7 @@ from cavmae_sync.inputs import InputConfig
 
 
 class DecoderConfig(Config):
-    """Shape of the pixel decoder, which both modalities share (spec 2.7)."""
+    """Shape of the pixel decoder, which both modalities share."""
 
     width: int = Field(paper.DECODER_WIDTH, gt=0)
     """Width of its tokens."""
@@ -21,13 +21,13 @@ class DecoderConfig(Config):
 
 
 class ModelConfig(Config):
-    """Shape of a model; the defaults are the published CAV-MAE Sync (spec 0.3).
+    """Shape of a model; the defaults are the published CAV-MAE Sync.
 
     Plain CAV-MAE: `global_token=False, registers=0, inputs.segment_length=1024`.
     """
 
     inputs: InputConfig = InputConfig()
-    """What the model eats: frame size, segment length, alignment, statistics."""
+    """Inputs of the model: frame size, segment length, alignment, statistics."""
     width: int = Field(paper.WIDTH, gt=0)
     """Width of the encoders and the joint layer."""
     depth: int = Field(paper.ENCODER_DEPTH, gt=0)

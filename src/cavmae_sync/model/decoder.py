@@ -1,4 +1,4 @@
-"""The decoder: fused tokens of the kept patches in, values of all or of the hidden patches out (spec 2.7).
+"""The decoder: fused tokens of the kept patches in, values of all or of the hidden patches out.
 
 P (clip, frame) pairs, N patches, K kept and M hidden ones, D width.
 """
@@ -15,11 +15,14 @@ from cavmae_sync.paper import PATCH_SIZE, TOKEN_STD
 
 
 class Decoder(nn.Module):
-    """Blocks shared by both modalities; one linear prediction each.
+    """Blocks shared by both modalities, and one linear prediction for each.
 
     Args:
         config: Shape of the model.
         shape: Shape of its decoder.
+
+    Source:
+        Code: CAV-MAE, `forward_decoder`.
     """
 
     positions_a_ND: Tensor
@@ -59,24 +62,24 @@ class Decoder(nn.Module):
             visual_PKD: The same of the frames.
             audio_mask: What was hidden of the segments.
             visual_mask: What was hidden of the frames.
-            only_hidden: Predict the M hidden patches only, in the order of `Mask.hidden_index`: the last
-                block then asks for nothing else.
+            only_hidden: Predict the M hidden patches only, in the order of `Mask.hidden_index`; the loss
+                reads no others.
         """
         audio_PND = audio_mask.put_back(self.embed(audio_PKD), filler_D=self.mask_token)
         visual_PND = visual_mask.put_back(self.embed(visual_PKD), filler_D=self.mask_token)
         audio_PND = audio_PND + self.positions_a_ND + self.modality_a
         visual_PND = visual_PND + self.positions_v_ND + self.modality_v
-        row = torch.cat([audio_PND, visual_PND], dim=1)
-        split, asked = audio_PND.shape[1], None
+        sequence = torch.cat([audio_PND, visual_PND], dim=1)
+        split, query_index = audio_PND.shape[1], None
         if only_hidden:
             hidden = audio_mask.hidden_index(), visual_mask.hidden_index() + split
-            split, asked = hidden[0].shape[1], torch.cat(hidden, dim=1)
-        row = self.norm(run_blocks(self.blocks, row, query_index_BM=asked))
-        return self.predict_a(row[:, :split]), self.predict_v(row[:, split:])
+            split, query_index = hidden[0].shape[1], torch.cat(hidden, dim=1)
+        decoded = self.norm(run_blocks(self.blocks, sequence, query_index_BM=query_index))
+        return self.predict_a(decoded[:, :split]), self.predict_v(decoded[:, split:])
 
     @torch.no_grad()
     def initialize(self, *, generator: torch.Generator | None) -> None:
-        """Fresh weights (spec 2.4)."""
+        """Set fresh weights."""
         initialize_linear(self, generator=generator)
         for token in (self.mask_token, self.modality_a, self.modality_v):
             token.normal_(std=TOKEN_STD, generator=generator)

@@ -1,4 +1,4 @@
-"""One modality's encoder: images in, tokens out. Training passes a mask; inference does not."""
+"""Encoder of one modality: images in, tokens out. Training passes a mask; inference does not."""
 
 import torch
 from torch import Tensor, nn
@@ -15,9 +15,16 @@ CHANNELS: dict[Modality, int] = {"audio": 1, "visual": 3}
 
 
 class ModalityEncoder(nn.Module):
-    """Patch embedding, positions, global token, registers, blocks (spec 2.5, steps 1 to 4).
+    """Patch embedding, positions, global token, registers, blocks.
 
     Global and register tokens get neither position nor modality code.
+
+    Args:
+        config: Shape of the model.
+        modality: Which one; decides channels and grid.
+
+    Source:
+        Code: Sync, `CAVMAESync.forward_encoder`.
     """
 
     positions_ND: Tensor
@@ -37,8 +44,14 @@ class ModalityEncoder(nn.Module):
         )
 
     def forward(self, images_PCHW: Tensor, mask: Mask | None = None) -> Encoded:
-        """Tokens before the joint layer; patches are the kept ones when a mask is given."""
+        """Tokens before the joint layer.
+
+        Args:
+            images_PCHW: Frames, or segments as `segment_image` gives them.
+            mask: Patches to hide; None shows all.
+        """
         patches_PND = self.patch_embed(images_PCHW) + self.positions_ND + self.modality
+        # Positions are added before patches are dropped: afterwards nothing says where a patch was.
         if mask is not None:
             patches_PND = mask.take(patches_PND)
         count = patches_PND.shape[0]  # not len(), which fixes the number in an exported graph
@@ -51,7 +64,7 @@ class ModalityEncoder(nn.Module):
 
     @torch.no_grad()
     def initialize(self, *, generator: torch.Generator | None) -> None:
-        """Fresh weights (spec 2.4): registers with deviation 1, the other tokens 0.02."""
+        """Set fresh weights: registers with deviation 1, the other tokens with 0.02, as published."""
         initialize_linear(self, generator=generator)
         self.patch_embed.initialize(generator=generator)
         self.modality.normal_(std=TOKEN_STD, generator=generator)

@@ -1,4 +1,4 @@
-"""What turns the features of a clip's frames into one score per class.
+"""Classification heads: features of a clip's frames in, one score per class out.
 
 B clips, T frames per clip (any number: heads have no positions over frames), D width of a feature,
 C classes.
@@ -17,7 +17,7 @@ from cavmae_sync.model.block import Block, initialize_linear, layer_norm
 
 
 class HeadConfig(Config):
-    """Shape of a head (spec 2.10)."""
+    """Shape of a head."""
 
     kind: HeadKind = "transformer"
     """"transformer" is the paper's head, "linear" is logistic regression on the mean over time."""
@@ -48,7 +48,7 @@ class TransformerHead(nn.Module):
     """A class token that looks at all frames through two blocks, then a layer norm and a linear layer.
 
     Source:
-        Spec 2.10, aggregate `self_attention_cls`.
+        Code: Sync, `CAVMAEFT` with aggregate `self_attention_cls`.
     """
 
     def __init__(self, config: HeadConfig) -> None:
@@ -71,7 +71,7 @@ class TransformerHead(nn.Module):
 
 
 class LinearHead(nn.Module):
-    """Logistic regression on the mean over time, without a layer norm (spec 4.2)."""
+    """Logistic regression on the mean over time, without a layer norm."""
 
     def __init__(self, config: HeadConfig) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ Head = TransformerHead | LinearHead
 
 @torch.no_grad()
 def make_head(config: HeadConfig, *, generator: torch.Generator | None = None) -> Head:
-    """A fresh head (spec 2.4).
+    """A head with fresh weights.
 
     Args:
         config: Its shape.

@@ -1,4 +1,4 @@
-"""The joint layer: the same blocks in three passes, told apart by their layer norms.
+"""The joint layer: the same blocks in three passes, which differ in their layer norms.
 
 audio tokens  ── norm1_a, norm2_a ──> aligned audio   ┐  compared by the contrastive loss,
 visual tokens ── norm1_v, norm2_v ──> aligned visual  ┘  used by every downstream task
@@ -14,7 +14,13 @@ from cavmae_sync.model.tokens import Encoded, EncodedPair
 
 
 class JointLayer(nn.Module):
-    """Blocks shared by both modalities, and the heads and norms behind them (spec 2.5, steps 5 to 9)."""
+    """Blocks shared by both modalities, and the heads and norms behind them.
+
+    Several blocks form a chain. The official code gives each the same input, so only the last one counts.
+
+    Source:
+        Code: Sync, `CAVMAESync.forward_encoder`.
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -38,35 +44,39 @@ class JointLayer(nn.Module):
         self.norm, self.norm_a, self.norm_v = (layer_norm(config.width) for _ in range(3))
 
     def align(self, tokens: Encoded, modality: Modality, *, with_patches: bool = True) -> Encoded:
-        """One modality alone: what is compared between modalities. Registers are left behind.
+        """Aligned tokens of one modality alone, which are compared with those of the other. No registers.
 
         Args:
-            tokens: What the modality's encoder gave.
+            tokens: Tokens of the modality's encoder.
             modality: Which one.
-            with_patches: False gives the global token only, and no patches, where the model has one: the last
-                block then computes nothing else.
+            with_patches: False gives the global token only, where the model has one; the last block then
+                computes nothing else.
         """
         entering = self._entering(tokens)
-        row = entering.to_sequence()
+        sequence = entering.to_sequence()
         only_global = entering.global_token_PD is not None and not with_patches
-        asked = row.new_zeros(len(row), 1, dtype=torch.int64) if only_global else None
-        head = self.head_a if modality == "audio" else self.head_v
-        row = run_blocks(self.blocks, row, use=modality, query_index_BM=None if len(head) else asked)
+        # The global token has place 0. Only the last block of the chain, in the head where there is one, may
+        # leave the others out: the blocks before it attend to all.
+        query_index = sequence.new_zeros(len(sequence), 1, dtype=torch.int64) if only_global else None
+        is_audio = modality == "audio"
+        head, norm = (self.head_a, self.norm_a) if is_audio else (self.head_v, self.norm_v)
+        sequence = run_blocks(
+            self.blocks, sequence, use=modality, query_index_BM=None if len(head) else query_index
+        )
         if len(head):
-            row = run_blocks(head, row, query_index_BM=asked)
-        row = (self.norm_a if modality == "audio" else self.norm_v)(row)
+            sequence = run_blocks(head, sequence, query_index_BM=query_index)
+        aligned = norm(sequence)
         if only_global:
-            return Encoded(patch_tokens_PND=row[:, 1:], global_token_PD=row[:, 0])
-        return entering.from_sequence(row).without_registers()
+            return Encoded(patch_tokens_PND=aligned[:, 1:], global_token_PD=aligned[:, 0])
+        return entering.from_sequence(aligned).without_registers()
 
     def fuse(self, tokens: EncodedPair) -> tuple[Tensor, Tensor]:
-        """Both modalities together, without global tokens (released code; the paper's text differs).
+        """Fused patch tokens of both modalities together.
 
-        Registers, where they enter, are removed here: the decoder slices by patch counts, and the official
-        code decodes from shifted positions when they stay (spec 6.2, defect 12).
+        Global tokens do not take part, as in the released code; the paper's text lets them.
 
         Returns:
-            Fused patch tokens of audio `[P, K, D]` and of vision.
+            Patch tokens of audio `[P, K, D]` and of vision.
         """
         audio, visual = (
             Encoded(
@@ -75,16 +85,17 @@ class JointLayer(nn.Module):
             )
             for part in (tokens.audio, tokens.visual)
         )
-        audio_row, visual_row = audio.to_sequence(), visual.to_sequence()
-        row = self.norm(run_blocks(self.blocks, torch.cat([audio_row, visual_row], dim=1)))
-        split = audio_row.shape[1]
-        return audio.from_sequence(row[:, :split]).patch_tokens_PND, visual.from_sequence(
-            row[:, split:]
-        ).patch_tokens_PND
+        audio_sequence, visual_sequence = audio.to_sequence(), visual.to_sequence()
+        fused = self.norm(run_blocks(self.blocks, torch.cat([audio_sequence, visual_sequence], dim=1)))
+        split = audio_sequence.shape[1]
+        # Registers, where they entered, are left out here: the decoder counts patches. The official code
+        # keeps them and decodes from shifted positions (docs/paper-vs-code.md, defect 12).
+        audio, visual = audio.from_sequence(fused[:, :split]), visual.from_sequence(fused[:, split:])
+        return audio.patch_tokens_PND, visual.patch_tokens_PND
 
     def _entering(self, tokens: Encoded) -> Encoded:
         return tokens if self.keeps_registers else tokens.without_registers()
 
     def initialize(self, *, generator: torch.Generator | None) -> None:
-        """Fresh weights (spec 2.4)."""
+        """Set fresh weights."""
         initialize_linear(self, generator=generator)

@@ -1,6 +1,6 @@
-"""Which patches the encoder sees.
+"""Masks: which patches the encoder sees.
 
-P (clip, frame) pairs, N patches, K kept and M hidden patches, N(v) noise in [0, 1).
+P (clip, frame) pairs, N patches, K kept and M hidden patches, A rows and columns of a grid.
 
     noise  0.7  0.1  0.9  0.4      ratio 0.5: the int(4 * 0.5) smallest are kept,
     order   2    0    3    1       in the order of their noise: keep = [1, 3]
@@ -21,13 +21,13 @@ MaskMode = Literal["unstructured", "time", "freq", "tf"]
 
 
 def take_tokens(tokens_PND: Tensor, index_PM: Tensor) -> Tensor:
-    """Some tokens of each row, `[P, M, D]`, by an int64 index `[P, M]`."""
+    """Tokens at given places, `[P, M, D]`, by an int64 index `[P, M]`."""
     return tokens_PND.gather(1, index_PM.unsqueeze(-1).expand(-1, -1, tokens_PND.shape[-1]))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mask:
-    """Which patches the encoder sees.
+    """Patches that the encoder sees, and those hidden from it.
 
     Attributes:
         keep_PK: int64 `[P, K]`, indices of the kept patches, in the order of their noise.
@@ -47,7 +47,7 @@ class Mask:
 
     @classmethod
     def from_noise(cls, noise_PN: Tensor, *, ratio: float) -> Self:
-        """Keep the `int(N * (1 - ratio))` patches of smallest noise (spec 2.5).
+        """Keep the `int(N * (1 - ratio))` patches of smallest noise as published.
 
         Args:
             noise_PN: Float `[P, N]`, one draw per patch.
@@ -61,6 +61,8 @@ class Mask:
         if not 0 < num_keep <= num_patches:
             raise ValueError(f"mask ratio {ratio} of {num_patches} patches keeps {num_keep}; use [0, 1)")
         keep_PK = noise_PN.argsort(dim=1, stable=True)[:, :num_keep]
+        # Kept tokens stay in the order of their noise, as published. No pass depends on it: positions are in
+        # the tokens already, and the decoder puts them back by index.
         hidden_PN = torch.ones_like(noise_PN, dtype=torch.bool).scatter(1, keep_PK, value=False)
         return cls(keep_PK=keep_PK, hidden_PN=hidden_PN)
 
@@ -69,13 +71,13 @@ class Mask:
         return take_tokens(tokens_PND, self.keep_PK)
 
     def hidden_index(self) -> Tensor:
-        """int64 `[P, M]`, indices of the M = N - K hidden patches, in their order in the image."""
+        """Indices of the M = N - K hidden patches, int64 `[P, M]`, in their order in the image."""
         # Sorting, not `nonzero`: the length of that is known only after waiting for the device.
         order_PN = self.hidden_PN.long().argsort(dim=1, descending=True, stable=True)
         return order_PN[:, : self.hidden_PN.shape[1] - self.keep_PK.shape[1]]
 
     def put_back(self, tokens_PKD: Tensor, *, filler_D: Tensor) -> Tensor:
-        """`[P, N, D]` with the kept tokens in their places and `filler_D` in the hidden ones."""
+        """Tokens of all patches, `[P, N, D]`: kept ones in their places, `filler_D` in the hidden ones."""
         width = tokens_PKD.shape[-1]
         full_PND = filler_D.to(tokens_PKD.dtype).expand(*self.hidden_PN.shape, width)
         return full_PND.scatter(1, self.keep_PK.unsqueeze(-1).expand(-1, -1, width), tokens_PKD)
@@ -122,7 +124,7 @@ def structured_noise(
             0.7 of the ratio each, "unstructured" none.
 
     Source:
-        Spec 2.9, generalised from 64 columns to any segment length.
+        Code: CAV-MAE, `random_masking_structured`; generalised from 64 columns to any segment length.
     """
     rows, columns = grid
     share = ratio * paper.TIME_FREQUENCY_SHARE if mode == "tf" else ratio

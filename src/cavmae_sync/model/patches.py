@@ -13,7 +13,7 @@ from cavmae_sync.paper import PATCH_SIZE
 
 
 def segment_image(segments_PLM: Tensor) -> Tensor:
-    """A segment as a one-channel image, frequency down and time across: `[P, 1, M, L]`."""
+    """Segments as one-channel images `[P, 1, M, L]`: frequency down, time across."""
     return segments_PLM.transpose(1, 2).unsqueeze(1)
 
 
@@ -24,7 +24,7 @@ def patchify(images_PCHW: Tensor) -> Tensor:
         `[P, N, X]`; a patch's values are ordered row in patch, column in patch, channel (fastest).
 
     Source:
-        Spec 2.7.
+        Code: CAV-MAE, `patchify`. The order matters: official weights predict values in it.
     """
     num_images, channels, height, width = images_PCHW.shape
     rows, columns = height // PATCH_SIZE, width // PATCH_SIZE
@@ -33,7 +33,7 @@ def patchify(images_PCHW: Tensor) -> Tensor:
 
 
 def unpatchify(patches_PNX: Tensor, *, grid: tuple[int, int]) -> Tensor:
-    """The inverse of `patchify`: `[P, C, H, W]` from patches of a (rows, columns) grid."""
+    """Inverse of `patchify`: images `[P, C, H, W]` from patches of a (rows, columns) grid."""
     rows, columns = grid
     num_images, channels = len(patches_PNX), patches_PNX.shape[-1] // PATCH_SIZE**2
     blocks = patches_PNX.reshape(num_images, rows, columns, PATCH_SIZE, PATCH_SIZE, channels)
@@ -43,19 +43,19 @@ def unpatchify(patches_PNX: Tensor, *, grid: tuple[int, int]) -> Tensor:
 
 
 class PatchEmbedding(nn.Module):
-    """A linear map of each 16 x 16 patch, written as a convolution to keep the field's weight names."""
+    """Linear map of each 16 x 16 patch, written as a convolution as in the weights files of ViTs."""
 
     def __init__(self, *, channels: int, width: int) -> None:
         super().__init__()
         self.proj = nn.Conv2d(channels, width, kernel_size=PATCH_SIZE, stride=PATCH_SIZE)
 
     def forward(self, images_PCHW: Tensor) -> Tensor:
-        """`[P, N, D]`, row by row."""
+        """Tokens `[P, N, D]` of the patches, row by row."""
         return self.proj(images_PCHW).flatten(2).transpose(1, 2)
 
     @torch.no_grad()
     def initialize(self, *, generator: torch.Generator | None) -> None:
-        """Xavier-uniform on the flattened filters, the framework's default for the bias (spec 2.4)."""
+        """Set weights Xavier-uniform over the flattened filters, the bias as torch does; as published."""
         fan_in = self.proj.weight[0].numel()
         nn.init.xavier_uniform_(self.proj.weight.view(len(self.proj.weight), fan_in), generator=generator)
         bound = 1 / math.sqrt(fan_in)

@@ -18,7 +18,7 @@ def sine_cosine_positions(width: int, grid: tuple[int, int]) -> Tensor:
         Float32 `[rows * columns, width]`, in [-1, 1].
 
     Source:
-        Spec 2.2; code get_2d_sincos_pos_embed of CAV-MAE.
+        Code: CAV-MAE, `get_2d_sincos_pos_embed`. Computed in float64, as there, then rounded.
     """
     rows, columns = grid
     frequency = 10000.0 ** (-torch.arange(width // 4, dtype=torch.float64) / (width // 4))
@@ -33,7 +33,16 @@ def sine_cosine_positions(width: int, grid: tuple[int, int]) -> Tensor:
 
 
 def add_positions(module: nn.Module, name: str, *, width: int, grid: tuple[int, int], learned: bool) -> None:
-    """Give a module a position table: a weight where it is learned, else a buffer that is not saved."""
+    """Give a module a position table.
+
+    Args:
+        module: Gets an attribute `name`.
+        name: Of the table.
+        width: Width of a code.
+        grid: (rows, columns).
+        learned: Whether the table is a weight. Else it is a buffer and not saved: it follows from the shape
+            of the model, so weights of another segment length fit.
+    """
     table_ND = sine_cosine_positions(width, grid)
     if learned:
         module.register_parameter(name, nn.Parameter(table_ND))

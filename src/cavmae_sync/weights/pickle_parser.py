@@ -20,7 +20,7 @@ from cavmae_sync.weights.tensor_refs import (
 )
 
 #: Instructions of one pickle: bounds time and memory. A ViT-B with its optimiser has some 50,000.
-_MOST_STEPS: Final = 2_000_000
+_MAX_STEPS: Final = 2_000_000
 #: Bytes of a whole number.
 _LONGEST_NUMBER: Final = 32
 
@@ -71,7 +71,7 @@ class _Machine:
 
     def run(self) -> Any:
         """Follow the instructions to the end."""
-        for _ in range(_MOST_STEPS):
+        for _ in range(_MAX_STEPS):
             code = self.take(1)
             if code == b".":
                 return self.stack.pop()
@@ -80,7 +80,7 @@ class _Machine:
                     f"its pickle has an instruction {code!r} that torch.save never writes"
                 )
             _STEPS[code](self)
-        raise DamagedPickleError(f"its pickle has more than {_MOST_STEPS} instructions")
+        raise DamagedPickleError(f"its pickle has more than {_MAX_STEPS} instructions")
 
     def take(self, count: int) -> bytes:
         """The next bytes."""

@@ -12,9 +12,9 @@ from cavmae_sync.weights.pickle_parser import parse_pickle
 from cavmae_sync.weights.tensor_refs import DamagedPickleError, Skipped, StorageRef, TensorRef
 
 #: Bytes of a description. That of a ViT-B with its optimiser takes half a million.
-_MOST_BYTES: Final = 1 << 24
+_MAX_BYTES: Final = 1 << 24
 #: Values inside each other.
-_MOST_NESTED: Final = 64
+_MAX_NESTED: Final = 64
 #: First number of a file without an archive around it, as torch wrote until 2020.
 _MAGIC: Final = 0x1950A86A20F9469CFC6C
 _LENGTH_BYTES: Final = 8
@@ -74,7 +74,7 @@ class TorchFile:
         Raises:
             ValueError: Something is neither a tensor nor a plain value; names it.
         """
-        return self._resolved(self.content, {}, _MOST_NESTED)
+        return self._resolved(self.content, {}, _MAX_NESTED)
 
     def _resolved(self, value: Any, known: dict[int, Any], depth: int) -> Any:
         if isinstance(value, TensorRef):
@@ -114,7 +114,7 @@ def _open_archive(path: Path) -> tuple[Any, _Fetch]:
             raise ValueError(
                 "its numbers have the most significant byte first; save it anew on another machine"
             )
-        if members[descriptions[0]].file_size > _MOST_BYTES:
+        if members[descriptions[0]].file_size > _MAX_BYTES:
             raise ValueError(f"its description has {members[descriptions[0]].file_size} bytes")
         content = parse_pickle(archive.read(descriptions[0])).content
 
@@ -134,7 +134,7 @@ def _open_archive(path: Path) -> tuple[Any, _Fetch]:
 
 def _open_legacy(path: Path) -> tuple[Any, _Fetch]:
     with path.open("rb") as file:
-        head = file.read(_MOST_BYTES)
+        head = file.read(_MAX_BYTES)
         parts = [parse_pickle(head)]
         if parts[0].content != _MAGIC:
             raise DamagedPickleError(f"it holds {_kind_of(parts[0].content)} and is no file of torch.save")

@@ -22,7 +22,7 @@ from cavmae_sync.weights.layouts.stored_heads import stored_heads
 from cavmae_sync.weights.provenance import FORMAT, Provenance, parse_provenance
 from cavmae_sync.weights.weights_file import WeightsFile, read_file
 
-_MOST_SHOWN: Final = 4
+_MAX_SHOWN: Final = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,9 +103,9 @@ def check_finite(state: Mapping[str, Tensor], file: WeightsFile) -> None:
     if not (bad := [name for name, value in state.items() if not bool(value.isfinite().all())]):
         return
     theirs = [name for name, value in file.tensors.items() if not bool(value.isfinite().all())] or bad
-    more = f" and {len(theirs) - _MOST_SHOWN} more" if len(theirs) > _MOST_SHOWN else ""
+    more = f" and {len(theirs) - _MAX_SHOWN} more" if len(theirs) > _MAX_SHOWN else ""
     raise WeightsError(
-        f"{', '.join(theirs[:_MOST_SHOWN])}{more} hold NaN or infinity: training went wrong, or the file is "
+        f"{', '.join(theirs[:_MAX_SHOWN])}{more} hold NaN or infinity: training went wrong, or the file is "
         "damaged. Take an earlier checkpoint."
     )
 

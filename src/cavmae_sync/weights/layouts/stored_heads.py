@@ -18,8 +18,8 @@ _NAMES: Final[Mapping[str, str]] = {
     "decoder_num_heads": "decoder.heads",
     "decoder_num_attention_heads": "decoder.heads",
 }
-_MOST_HEADS: Final = 1024
-_MOST_BYTES: Final = 1 << 20
+_MAX_HEADS: Final = 1024
+_MAX_BYTES: Final = 1 << 20
 
 
 def stored_heads(file: WeightsFile, path: Path, layout: Layout) -> list[str]:
@@ -42,14 +42,14 @@ def stored_heads(file: WeightsFile, path: Path, layout: Layout) -> list[str]:
 def _numbers(said: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
     for name, field in _NAMES.items():
         text = str(said.get(name, ""))
-        if text.isdecimal() and 0 < int(text[:9]) <= _MOST_HEADS:
+        if text.isdecimal() and 0 < int(text[:9]) <= _MAX_HEADS:
             yield field, int(text)
 
 
 def _config_beside(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
-            about = parse_json(file.read(_MOST_BYTES))
+            about = parse_json(file.read(_MAX_BYTES))
     except ValueError as error:
         raise WeightsError(
             f"{path}, which tells of these weights, is no JSON ({error}). Fetch it again."
