@@ -13,7 +13,8 @@ What others call:
     write.py        frames and sound to MP4; wav.py: sound to WAV; flac.py: sound to FLAC bytes and back
     clock.py        times as text; suffixes.py: endings of media files
 
-How a file is read, from the bytes upwards (docs/data.md says what happens to odd files):
+How a file is read, from the bytes upwards. docs/data.md says what happens to odd files; comments name files
+of tests/media/found/ and tests/media/odd/ that a rule comes from.
 
     container.py    opens a file safely, chooses its streams
     continuity.py   closes leaps of time stamps

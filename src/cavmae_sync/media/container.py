@@ -29,14 +29,14 @@ _CONTAINERS = (
 )
 MAX_PIXELS = 8192 * 4320  # a little above 8K UHD; a frame of this size is 106 MB in RGB
 MAX_ASPECT = 100  # resizing the shorter side enlarges the longer one with it: a bound on memory
+# Beyond these a header is damaged. Sound of 1 Hz (found/rate1.mkv) once ended a whole preparation.
 _MIN_SAMPLE_RATE_HZ = 1_000
 _MAX_SAMPLE_RATE_HZ = 768_000
 _MAX_CHANNELS = 64
 _MISSING_SECONDS = 0.5  # headers of good files promise up to 0.1 s more than the data have
 _STILLS = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 
-# Errors that a bad file can cause in PyAV, NumPy or here, beside `MediaError`. An interrupt is not among
-# them.
+# Errors that a bad file can cause in PyAV, NumPy or here, beside `MediaError`; no interrupt is among them.
 _FILE_ERRORS = (
     av.FFmpegError,
     ArithmeticError,
@@ -73,6 +73,7 @@ def opened(path: Path, *, decoders: str = "all") -> Generator[InputContainer]:
     if decoders != "all":
         options["codec_whitelist"] = decoders
     try:
+        # "file:" and an absolute path: "concat:a|b", "http:--x", "a%03d.mp4" and "-i" are only names.
         container = av.open(f"file:{path.absolute()}", "r", options=options, metadata_errors="replace")
     except (av.FFmpegError, OSError, ValueError) as error:
         raise UnreadableFileError(
@@ -146,7 +147,7 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
 def moving_streams(container: InputContainer, path: Path) -> list[VideoStream]:
     """Video streams, default streams first, without covers, thumbnails and still images.
 
-    Some writers do not mark a thumbnail as one (tests/media/found/thumbnail_first.mp4). So where there are
+    Some writers do not mark a thumbnail as one (found/thumbnail_first.mp4). So where there are
     several streams, those that hold a single frame are left out.
     """
     streams = [stream for stream in container.streams.video if not stream.disposition & _STILLS]

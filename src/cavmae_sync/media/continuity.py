@@ -2,7 +2,7 @@
 
 Recordings that were interrupted or joined have stamps that leap by minutes or begin again. Players continue
 where the data continue, and so does this: a leap that no stream of the file fills is closed, for video and
-sound alike (tests/media/found/ts_jump_97s.ts: two recordings of 3 s, the second stamped 100 s later).
+sound alike (found/ts_jump_97s.ts: two recordings of 3 s, the second stamped 100 s later).
 """
 
 from pathlib import Path

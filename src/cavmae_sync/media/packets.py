@@ -32,10 +32,10 @@ _SEEK_AFTER_SECONDS = 10.0  # nearer to the start, reading from the start is as 
 _PREROLL_SECONDS = (1.0, 10.0)  # some containers land after the place that was asked for: then try earlier
 _MAY_BEGIN_AGAIN = 0x0200  # AVFMT_TS_DISCONT of FFmpeg: stamps may begin again inside the file
 # These store one time per packet, that of decoding. FFmpeg fills in times of showing, which are guesses: it
-# puts the frames of tests/media/found/h264_nob_pcm.avi one place late (1.040 s where the index says 1.000 s).
+# puts the frames of found/h264_nob_pcm.avi one place late (1.040 s where the index says 1.000 s).
 _WITHOUT_SHOWING_TIMES = ("avi", "asf")
 # First bits of every audio frame in files without a container: mask and value of its first two bytes.
-# Whatever begins otherwise is a tag or padding (Lyrics3, ID3v1, APE tags, a second MP3 behind the first).
+# Whatever begins otherwise is a tag or padding (found/mp3_lyr.mp3, found/mp3_cat.mp3) and is left out.
 _FIRST_BITS = {
     "mp3": (0xFFE0, 0xFFE0),
     "aac": (0xFFF0, 0xFFF0),
@@ -83,8 +83,7 @@ class Packets:
         self.has_showing_times = container.format.name not in _WITHOUT_SHOWING_TIMES
         self.is_bare = container.format.name in _FIRST_BITS
         self._container = container
-        # Whole numbers: a quotient is rounded only once, and a `Fraction` would take longer than all the
-        # rest.
+        # Whole numbers: a quotient is rounded only once, and a `Fraction` takes longer than all the rest.
         tick = stream.time_base or Fraction(1)
         self._numerator, self._denominator = tick.numerator, tick.denominator
         self._may_begin_again = bool(container.format.flags & _MAY_BEGIN_AGAIN)

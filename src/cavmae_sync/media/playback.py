@@ -26,7 +26,7 @@ _BLOCK_SECONDS = 10.0
 # Containers round times to a millisecond at worst, so that neighbouring periods differ by two.
 _PERIOD_SLACK_SECONDS = 2.5e-3
 _MAX_VARIABLE_RATE = 60
-_RATE_DENOMINATOR = 1001
+_RATE_DENOMINATOR = 1001  # of 30000/1001 and the other rates of television
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

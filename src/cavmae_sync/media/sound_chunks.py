@@ -20,7 +20,8 @@ from cavmae_sync.media.decode import decode_packets
 from cavmae_sync.media.packets import Packets, open_packets
 from cavmae_sync.paper import SAMPLE_RATE_HZ
 
-#: Which sound is taken: channel 0 as stored, or the mean of all channels.
+#: Channel 0 as stored, which is what the original takes, or the mean of all channels. Neither is always
+#: right: a mix is silent where two channels cancel, and the first channel may be empty.
 Channel = Literal["first", "mix"]
 
 

@@ -21,8 +21,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-#: Seconds to either side of a moment whose stamps count: to smooth the lag, and to see whether a change
-#: lasts.
+#: Seconds around a moment whose stamps count: to smooth the lag, and to see whether a change of it lasts.
 SMOOTHING_SECONDS: Final = 10.0
 LASTING_SECONDS: Final = 2.0
 _KNOT_SECONDS: Final = 5.0
@@ -36,8 +35,7 @@ HELD_SECONDS: Final = (20.0, 30.0)
 _CHANGE_SECONDS: Final = 0.005
 _ALMOST_ALL: Final = 0.9
 
-# A slope of the lag is a drift if it is this many standard errors off zero. No clock is wrong by more than 5
-# %.
+# A slope of the lag is a drift if it is this many standard errors off zero. No clock is 5 % wrong.
 _CLEAR_SLOPE: Final = 6.0
 _MAX_SLOPE: Final = 0.05
 _MIN_FITTED: Final = 8

@@ -60,7 +60,7 @@ def frame_times(path: Path, *, from_seconds: float) -> Generator[FrameTime]:
     with open_packets(path, "video") as packets:
         rate = packets.declared_rate
         period = float(1 / rate) if rate else 0.0
-        period = period if period < LEAP_SECONDS else 0.0  # stamps that lie make FFmpeg guess an absurd rate
+        period = period if period < LEAP_SECONDS else 0.0  # from wrong stamps FFmpeg guesses an absurd rate
         stop = 0.0
         for packet in packets.read(from_seconds=from_seconds):
             if packet.is_discard:

@@ -55,7 +55,7 @@ def write_video(
     Raises:
         ValueError: There is no frame, frames have odd or different sizes, or a dtype or range is wrong.
     """
-    rate = Fraction(frames_per_second).limit_denominator(1001)
+    rate = Fraction(frames_per_second).limit_denominator(1001)  # keeps 30000/1001 exact
     if rate <= 0:
         raise ValueError(f"frames_per_second must be positive, got {frames_per_second}")
     check_array("waveform_S", waveform_S, num_axes=1, dtype=np.float32)
