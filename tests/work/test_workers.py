@@ -93,3 +93,15 @@ def wait_for(condition) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_a_script_without_a_guard_is_told_so(tmp_path: Path) -> None:
+    """Workers import the main module, which then starts workers: Python ends them."""
+    script = tmp_path / "own.py"
+    script.write_text(
+        "from cavmae_sync.work.workers import run_in_workers\n"
+        "print(list(run_in_workers(abs, [-1, -2], num_workers=2)))\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"Or {script} starts workers as soon as it is imported" in done.stderr

@@ -4,12 +4,14 @@ import multiprocessing
 import multiprocessing.process
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import TypeVar
 
 import torch
@@ -69,7 +71,19 @@ def worker_died(suspects: Sequence[str]) -> DatasetError:
     return DatasetError(
         "A worker process died: it ran out of memory (shared memory in /dev/shm counts too), or a decoder "
         f"crashed.{place} What is done is kept. Run again to go on: with num_workers=1 to find the file, or "
-        "with fewer workers to use less memory."
+        f"with fewer workers to use less memory.{_advice_for_scripts()}"
+    )
+
+
+def _advice_for_scripts() -> str:
+    main = sys.modules["__main__"]
+    path = getattr(main, "__file__", None)
+    # Python started with -m or by our command guards itself; a script of the user's may not.
+    if path is None or main.__spec__ is not None or Path(path).stem == "cavmae-sync":
+        return ""
+    return (
+        f" Or {path} starts workers as soon as it is imported, and workers import it: put its calls below "
+        'the line if __name__ == "__main__":'
     )
 
 
