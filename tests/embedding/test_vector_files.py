@@ -76,7 +76,7 @@ def test_the_same_vectors_give_the_same_bytes(ours, tmp_path: Path):
 
 
 def test_another_ending_is_refused_and_nothing_is_left_behind(ours, tmp_path: Path):
-    with pytest.raises(ConfigError, match=r"must end in \.npz or \.parquet"):
+    with pytest.raises(ConfigError, match=r"a vector file ends in \.npz or \.parquet"):
         write_embeddings(ours, tmp_path / "x.npy")
     assert list(tmp_path.iterdir()) == []
 
@@ -174,12 +174,12 @@ REFUSED = {
     "other frames": ({"audio": rows(N, T - 1, D)}, "3 vectors of sound and 4 of picture"),
     "too few ids": ({"ids": IDS[:-1]}, "5 ids for 6 clips"),
     "too many labels": ({"labels": ["x"] * 7}, "7 labels for 6 clips"),
-    "an id twice": ({"ids": [*IDS[:-1], IDS[0]]}, "stands for several clips"),
+    "an id twice": ({"ids": [*IDS[:-1], IDS[0]]}, "is there more than once"),
     "ids in a table": ({"ids": np.array([IDS])}, r"got .* of shape \(1, 6\)"),
     "ids that are fractions": ({"ids": np.arange(N) / 2}, "must be texts or whole numbers"),
     "labels that are numbers": ({"labels": np.arange(N)}, "labels must be texts"),
     "no sound": ({"audio": None}, "Missing: audio"),
-    "a misspelt name": ({"id": IDS}, "without a meaning here: id"),
+    "a misspelt name": ({"id": IDS}, "unknown: id"),
     "broken JSON": ({"made_with": "{"}, "JSON object"),
     "JSON of another kind": ({"made_with": "[1]"}, "JSON object"),
     "a number as a name": ({"name": 3}, "name must be one text"),
@@ -287,9 +287,9 @@ class TestParquet:
             ({"audio": [["a", "b"], ["c", "d"]]}, "got string"),
             ({"audio": [[1, 2], [3, 4]]}, "got int64"),
             ({"ids": ["a", None]}, "ids must be"),
-            ({"ids": ["a", "a"]}, "several clips"),
+            ({"ids": ["a", "a"]}, "more than once"),
             ({"labels": [[1], [2]]}, "labels must be"),
-            ({"extra": ["a", "b"]}, "without a meaning here: extra"),
+            ({"extra": ["a", "b"]}, "unknown: extra"),
         ],
     )
     def test_what_does_not_fit_is_refused_and_named(self, tmp_path: Path, columns, message):

@@ -1,4 +1,4 @@
-"""Clips, or datasets of clips, in; unit vectors out.
+"""The embedder: frames, sounds, clips or datasets of clips in; unit vectors out.
 
 Letters: P (clip, frame) pairs, C channels, H W pixels, L spectrogram frames per segment, M mel bins,
 N patches, D width, T frames per clip.
@@ -22,12 +22,13 @@ from cavmae_sync.media import Clip
 from cavmae_sync.model import CAVMAESync, Encoded
 from cavmae_sync.weights import weights_fingerprint
 
+#: Called with how much is done and how much there is.
 OnProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VisualEmbedding:
-    """Frames as vectors, on the CPU.
+    """Vectors of frames, on the CPU.
 
     Attributes:
         visual_PD: float32, unit rows, one per frame.
@@ -49,23 +50,21 @@ class EmbedderSettings(TypedDict, total=False):
 
 
 class Embedder:
-    """A model, where it computes and how; the one way from pictures and sounds to vectors.
+    """A model, its device and its precision; the only way from frames and sounds to vectors.
 
     Vectors are the aligned global tokens (or the mean of the aligned patch tokens), divided by their length
-    in float32 whatever the precision. Neighbouring rows that are equal (windows of sound at the ends of a
-    clip, still pictures) are encoded once: 11 of 16 windows at the published sizes, 1 of 16 for CAV-MAE.
-    Results do not depend on the batch size beyond rounding.
+    in float32 whatever the precision. Results do not depend on the batch size beyond rounding.
 
     Args:
-        model: Moved to `device`; otherwise left as it is, training mode included.
+        model: Moved to `device`; nothing else about it changes. Training mode is put back after each call.
         device: None leaves a model that is on an accelerator where it is, and otherwise takes CUDA, MPS or
             the CPU, in this order.
-        precision: Of matrix products inside the model. "int8" keeps rounded copies of the weights here.
+        precision: Precision of matrix products inside the model. "int8" keeps rounded copies of the weights.
         batch_size: Frames or segments per pass; bounds memory.
         representation: "global", or "patch_mean" (the published `local_matching`); a model without global
             tokens always compares patch means.
-        float32_products: How float32 products are computed: "auto" decides by the processor, None keeps what
-            is set in this process now. Set for the whole process while the model computes.
+        float32_products: How float32 products are computed: "auto" decides by the processor, None takes the
+            setting of the process. It is set for the whole process while the model computes.
 
     Source:
         Spec 4.1 and 1.10.
@@ -117,10 +116,10 @@ class Embedder:
         return type(self)(self.model if model is None else model, **settings)
 
     def embed(self, clip: Clip, *, with_patches: bool = False) -> ClipEmbedding:
-        """One vector per modality and frame of a clip.
+        """Vectors of a clip: one per modality and frame.
 
         Args:
-            clip: Pictures with their times, and 16 kHz sound.
+            clip: Frames with their times, and 16 kHz sound.
             with_patches: Whether to keep a vector for every patch of every frame too.
 
         Raises:
@@ -142,12 +141,12 @@ class Embedder:
         start_seconds: float = 0.0,
         with_patches: bool = False,
     ) -> ClipEmbedding:
-        """As `embed`, from what the model eats of a clip.
+        """Vectors of a clip whose inputs are made already; otherwise as `embed`.
 
         Args:
             inputs: Frames and segments of one clip.
             frame_seconds_T: float64, time of each frame from the start of the clip.
-            start_seconds: Where the clip starts in its file.
+            start_seconds: Start of the clip in its file.
             with_patches: Whether to keep a vector for every patch of every frame too.
 
         Raises:
@@ -164,13 +163,13 @@ class Embedder:
         )
 
     def embed_segments(self, segments_PLM: Tensor) -> Tensor:
-        """Sounds alone.
+        """Vectors of sounds.
 
         Args:
             segments_PLM: Normalised log-mel [P, L, 128].
 
         Returns:
-            float32 [P, D] on the CPU, unit rows; a row the model gives no direction for is NaN.
+            float32 [P, D] on the CPU, unit rows; NaN where the model gives a zero vector.
         """
         with_patches = self.representation == "patch_mean"
         return self.distinct_rows(
@@ -179,14 +178,14 @@ class Embedder:
         )
 
     def embed_frames(self, frames_PCHW: Tensor, *, with_patches: bool = False) -> VisualEmbedding:
-        """Pictures alone.
+        """Vectors of frames.
 
         Args:
             frames_PCHW: Normalised frames.
             with_patches: Whether to keep a vector for every patch too.
 
         Returns:
-            Vectors on the CPU; a row the model gives no direction for is NaN.
+            Vectors on the CPU; a row is NaN where the model gives a zero vector.
         """
         if not with_patches:
             reads_patches = self.representation == "patch_mean"
@@ -208,7 +207,7 @@ class Embedder:
         Args:
             clips: Prepared clips; `clips.subset(...)` for some of them.
             num_workers: Processes that read clips.
-            on_progress: Called after each batch with clips done and clips in all.
+            on_progress: Called after each batch with clips done and all clips.
 
         Raises:
             ValueError: The dataset is empty.
@@ -240,11 +239,14 @@ class Embedder:
         )
 
     def distinct_rows(self, rows: Tensor, encode: Callable[[Tensor], Tensor]) -> Tensor:
-        """`encode` over batches of the rows that differ from the row before them, then spread out again.
+        """Results of `encode` for all rows; rows that equal the row before them are computed once.
+
+        Windows of sound at the ends of a clip are clamped to it and come out equal: at the published sizes
+        11 of 16 differ, for plain CAV-MAE, whose window is the whole clip, 1 of 16. Still frames repeat too.
 
         Args:
             rows: Segments or frames, one per row.
-            encode: From some rows on the model's device to as many; called without gradients.
+            encode: Gets some rows on the model's device and gives one row for each; called without gradients.
 
         Returns:
             One row on the CPU for each of `rows`.
@@ -253,7 +255,7 @@ class Embedder:
         distinct = rows[is_new_P]
         with inference(self.model, self.arithmetic):
             parts = [encode(part.to(self.device)).cpu() for part in distinct.split(self.batch_size)]
-        # A copy outside of inference mode, so that callers may compute gradients with it.
+        # Indexing outside of inference mode makes a copy that callers may compute gradients with.
         return torch.cat(parts)[is_new_P.cumsum(0).cpu() - 1]
 
     def made_with(self) -> dict[str, Any]:

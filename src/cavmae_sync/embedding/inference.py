@@ -1,4 +1,4 @@
-"""How a model is run when it is not trained."""
+"""Inference: a model in evaluation mode, without gradients, in a chosen precision."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from cavmae_sync.compute import Arithmetic
 
 
 def device_of(model: nn.Module) -> torch.device:
-    """Where a model's parameters are."""
+    """Device of a model's parameters."""
     return next(model.parameters()).device
 
 
@@ -19,8 +19,8 @@ def inference(model: nn.Module, arithmetic: Arithmetic | None = None) -> Generat
     """Evaluation mode without gradients; the mode of each module is put back after.
 
     Args:
-        model: What is run.
-        arithmetic: How it computes; None is float32 where the model is.
+        model: The model that runs inside.
+        arithmetic: Device and precision; None is float32 on the model's device.
     """
     arithmetic = arithmetic or Arithmetic(device_of(model))
     modes = {module: module.training for module in model.modules()}

@@ -1,4 +1,4 @@
-"""Rows of tensors: which repeat their neighbour, how they become unit vectors, whether all are numbers."""
+"""Rows of tensors: repeated rows, rows of unit length, rows that are finite."""
 
 import torch
 from torch import Tensor
@@ -15,24 +15,24 @@ def differs_from_previous(rows: Tensor) -> Tensor:
     [True, False, True, True]
     """
     if len(rows) == 0:
-        raise ValueError("There is nothing to embed: no frame and no segment was given.")
+        raise ValueError("There is nothing to embed. Give at least one frame or segment.")
     is_new_P = torch.ones(len(rows), dtype=torch.bool, device=rows.device)
     is_new_P[1:] = (rows[1:] != rows[:-1]).flatten(1).any(dim=1)
     return is_new_P
 
 
 def unit_rows(vectors: Tensor) -> Tensor:
-    """Vectors over their length along the last axis, in float32. A zero vector has no direction: NaN."""
+    """Vectors divided by their length along the last axis, in float32; a zero vector becomes NaN."""
     with torch.autocast(vectors.device.type, enabled=False):
         return F.normalize(vectors.float(), dim=-1, eps=0.0)
 
 
 def finite(vectors: Tensor, *, precision: Precision) -> Tensor:
-    """What a model gave, if all of it is finite.
+    """The same vectors, after a check that all of them are finite.
 
     Args:
-        vectors: Of any shape.
-        precision: In which the model computed, for the message.
+        vectors: Result of a model, of any shape.
+        precision: Precision that the model computed in, for the message.
 
     Raises:
         WeightsError: A value is NaN or infinite.

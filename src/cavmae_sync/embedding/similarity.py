@@ -1,4 +1,4 @@
-"""Embeddings of clips in, one score per pair of clips out.
+"""Similarity of clips: embeddings in, one score per pair of clips out.
 
 With M_kl the cosine of a query's frame k and a gallery item's frame l, a pair's score is the mean or the
 maximum of M over the diagonal (equal times) or over the whole block. All four are symmetric in their
@@ -23,9 +23,9 @@ from cavmae_sync.compute import float32_products_in
 
 Aggregation = Callable[[Tensor, Tensor], Tensor]
 
-#: Bytes of temporary results; bounds memory, never changes a result.
+#: Most bytes of temporary results: bounds memory, never changes a result.
 TEMPORARY_BYTES: Final = 256 << 20
-#: Clips of one tile: products of 1,000 are 6 percent slower than of 2,000, those of 4,000 no faster.
+#: Clips of one tile. Measured: tiles of 1,000 clips are 6 percent slower than of 2,000, 4,000 no faster.
 _TILE_CLIPS: Final = 2048
 _LEAST_TILE_CLIPS: Final = 64
 _TILE_BYTES: Final = 128 << 20
@@ -33,12 +33,12 @@ _ALIGNMENT_BYTES: Final = 64
 
 
 def diagonal_mean(query_QTD: Tensor, gallery_GTD: Tensor) -> Tensor:
-    """Mean cosine of simultaneous frames: one product of the concatenated frames. Returns [Q, G]."""
+    """Mean cosine of simultaneous frames, as one product of the concatenated frames. Returns [Q, G]."""
     return (query_QTD.flatten(1) @ gallery_GTD.flatten(1).T).div_(query_QTD.shape[1])
 
 
 def diagonal_max(query_QTD: Tensor, gallery_GTD: Tensor) -> Tensor:
-    """Largest cosine of simultaneous frames: a running maximum over time. Returns [Q, G]."""
+    """Largest cosine of simultaneous frames, as a running maximum over time. Returns [Q, G]."""
     best_QG = query_QTD[:, 0] @ gallery_GTD[:, 0].T
     for t in range(1, query_QTD.shape[1]):
         torch.maximum(best_QG, query_QTD[:, t] @ gallery_GTD[:, t].T, out=best_QG)
@@ -46,7 +46,7 @@ def diagonal_max(query_QTD: Tensor, gallery_GTD: Tensor) -> Tensor:
 
 
 def block_mean(query_QTD: Tensor, gallery_GTD: Tensor) -> Tensor:
-    """Mean cosine of all pairs of frames: the product of the time means, not normalised again. [Q, G]."""
+    """Mean cosine of all pairs of frames: product of the time means, not normalised again. Returns [Q, G]."""
     return query_QTD.mean(dim=1) @ gallery_GTD.mean(dim=1).T
 
 
@@ -66,7 +66,7 @@ def block_max(query_QTD: Tensor, gallery_GTD: Tensor) -> Tensor:
     return best_QG
 
 
-#: By the names of the command line. The choices of configurations come from here.
+#: Aggregations by their names on the command line and in configurations.
 AGGREGATIONS: Final[Mapping[str, Aggregation]] = MappingProxyType(
     {
         "diagonal_mean": diagonal_mean,
@@ -79,12 +79,12 @@ AGGREGATIONS: Final[Mapping[str, Aggregation]] = MappingProxyType(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScoreBlock:
-    """A rectangle of a similarity matrix.
+    """Rectangle of a similarity matrix.
 
     Attributes:
-        rows: Which queries, with start and stop.
-        columns: Which gallery items, with start and stop.
-        scores_QG: float32, of those rows and columns.
+        rows: Queries, as a slice with start and stop.
+        columns: Gallery items, as a slice with start and stop.
+        scores_QG: float32 scores of those rows and columns.
     """
 
     rows: slice
@@ -95,12 +95,12 @@ class ScoreBlock:
 def similarity_matrix(
     query_QTD: Tensor, gallery_GTD: Tensor, *, aggregation: AggregationName = "diagonal_mean"
 ) -> Tensor:
-    """Score of every pair of clips, always computed in float32: the blocks of `similarity_blocks`, joined.
+    """Scores of all pairs of clips, always in float32: the blocks of `similarity_blocks`, joined.
 
     Args:
         query_QTD: Unit rows, one modality of the queries.
         gallery_GTD: Unit rows, the other modality of the gallery, on the same device.
-        aggregation: How the T x T cosines of a pair become one score; a name of `AGGREGATIONS`.
+        aggregation: How the T x T cosines of a pair become one score: a name in `AGGREGATIONS`.
 
     Returns:
         float32 [Q, G] on the inputs' device, in [-1, 1], larger is closer. Swapping the arguments transposes.
@@ -123,11 +123,12 @@ def similarity_matrix(
 def similarity_blocks(
     query_QTD: Tensor, gallery_GTD: Tensor, *, aggregation: AggregationName = "diagonal_mean"
 ) -> Iterator[ScoreBlock]:
-    """The similarity matrix in rectangles, each computed in float32 from a part of the vectors.
+    """The similarity matrix in rectangles, each computed in float32 from two tiles of vectors.
 
-    All rectangles come from products of one shape (the last ones are padded), so that equal vectors have
-    equal scores wherever they stand. Those on the diagonal come first. Only two parts of the vectors are in
-    memory at a time, at most 128 MiB each: the inputs may be memory-mapped, and in half precision.
+    All products have one shape (the last tiles are padded): a matrix library may round products of other
+    shapes otherwise, and equal vectors must have equal scores wherever they stand. Rectangles on the diagonal
+    come first. Only two tiles are in memory at a time, at most 128 MiB each: the inputs may be memory-mapped,
+    and in half precision.
 
     Args and errors as `similarity_matrix`.
     """
@@ -139,7 +140,7 @@ def similarity_blocks(
 
 
 class _Tiles:
-    """Equally many clips at a time, in float32, the last filled up with zeros; keeps the last one read."""
+    """Clips in tiles of one size, in float32, the last one padded with zeros; keeps the last tile read."""
 
     def __init__(self, clips_NTD: Tensor) -> None:
         num_clips, num_frames, width = clips_NTD.shape
@@ -156,18 +157,18 @@ class _Tiles:
         return slice(number * self.size, min((number + 1) * self.size, len(self._clips_NTD)))
 
     def read(self, number: int) -> Tensor:
-        """Valid until another one is read."""
+        """The tile of this number, valid until another one is read."""
         if self._last is None or self._last[0] != number:
-            self._last = (number, self._made(number))
+            self._last = (number, self._tile(number))
         return self._last[1]
 
-    def _made(self, number: int) -> Tensor:
+    def _tile(self, number: int) -> Tensor:
         tile_NTD = self._clips_NTD[self.span(number)]
         is_whole = len(tile_NTD) == self.size and tile_NTD.is_contiguous()
-        # Products of the CPU may differ in the last bits with the alignment of what they read.
+        # Products on the CPU may differ in the last bits with the alignment of their operands in memory.
         if is_whole and tile_NTD.dtype == torch.float32 and tile_NTD.data_ptr() % _ALIGNMENT_BYTES == 0:
             return tile_NTD
-        if self._buffer_NTD is None:  # one for all: fresh memory costs three times what copying does
+        if self._buffer_NTD is None:  # one buffer for all tiles: fresh memory costs three times the copying
             shape = (self.size, *tile_NTD.shape[1:])
             self._buffer_NTD = tile_NTD.new_empty(shape, dtype=torch.float32)
         self._buffer_NTD[: len(tile_NTD)] = tile_NTD
@@ -177,7 +178,7 @@ class _Tiles:
 
 def _blocks(queries: _Tiles, gallery: _Tiles, *, aggregate: Aggregation) -> Iterator[ScoreBlock]:
     places = [(q, g) for q in range(len(queries)) for g in range(len(gallery))]
-    # Own scores first; then to and fro, so that every step reads one part only.
+    # Scores of pairs first; then in snake order, so that each step reads one new tile only.
     places.sort(key=lambda place: (place[0] != place[1], place[0], place[1] * (-1) ** place[0]))
     for q, g in places:
         query_QTD, gallery_GTD = queries.read(q), gallery.read(g)
@@ -205,6 +206,6 @@ def _check_embeddings(query_QTD: Tensor, gallery_GTD: Tensor, *, is_diagonal: bo
 
 @contextmanager
 def _true_float32(device: torch.device) -> Generator[None]:
-    """Neither autocast nor a faster matrix product chosen for training may touch a score."""
+    """Products in exact float32: neither autocast nor a faster setting of training may change a score."""
     with float32_products_in("highest"), torch.autocast(device.type, enabled=False):
         yield

@@ -1,4 +1,4 @@
-"""What an embedded clip is, and an embedded dataset.
+"""Vectors of a clip and of a dataset, as types that check their shapes.
 
 Letters: T frames per clip, N patches of a frame (in `ClipEmbedding`) or clips (in `DatasetEmbeddings`),
 D width.
@@ -19,14 +19,14 @@ UNIT_TOLERANCE: Final = 1e-4
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClipEmbedding:
-    """One clip as unit vectors, one per modality and frame, on the CPU.
+    """Unit vectors of one clip, one per modality and frame, on the CPU.
 
     Attributes:
-        audio_TD: float32, unit rows: the sound around each frame.
-        visual_TD: float32, unit rows: each frame.
+        audio_TD: float32, unit rows: vectors of the sound around each frame.
+        visual_TD: float32, unit rows: vectors of the frames.
         frame_seconds_T: float64, time of each frame from the start of the clip.
         visual_patches_TND: float32, unit rows, patches in reading order; None unless asked for.
-        start_seconds: Where the clip starts in its file.
+        start_seconds: Start of the clip in its file.
 
     Raises:
         ValueError: Shapes or types disagree, or a row is not of unit length (NaN is not).
@@ -64,19 +64,19 @@ class ClipEmbedding:
 class DatasetEmbeddings:
     """Vectors of all clips of a dataset, in its order, on the CPU.
 
-    Rows have unit length; a row is NaN where the model gave no direction, and `num_broken_rows` counts them.
+    Rows have unit length; a row is NaN where the model gave a zero vector, and `num_broken_rows` counts them.
 
     Attributes:
         audio_NTD: float32, one vector per clip and frame.
         visual_NTD: float32, of the same shape.
         clip_ids: Id of each clip.
         labels: Labels of each clip.
-        clip_list: Fingerprint of which clips these are, in order (`PreparedDataset.list_sha256`). Recall
+        clip_list: Fingerprint of the list of clips, in order (`PreparedDataset.list_sha256`). Recall
             depends on the gallery, so numbers are comparable only where these are equal.
         weights: Fingerprint of the weights (`weights_fingerprint`).
         made_with: Representation, precision and configuration of the model, as JSON values.
-        has_ids: Whether ids tell which clips these are. Vectors from elsewhere may come without; their clips
-            are numbered, and cannot be matched with those of others.
+        has_ids: Whether the clips came with ids. A vector file may have none: its clips are numbered, and
+            cannot be matched with those of other files.
     """
 
     audio_NTD: Tensor
@@ -122,7 +122,7 @@ class DatasetEmbeddings:
 
         Args:
             indices: Rows.
-            clip_list: Fingerprint of which clips these are.
+            clip_list: Fingerprint of this list of clips.
         """
         rows = torch.tensor(indices, dtype=torch.int64)
         return replace(
@@ -141,7 +141,7 @@ class DatasetEmbeddings:
 
 
 def check_unit_rows(vectors: Tensor, *, name: str, num_axes: int) -> None:
-    """Refuse anything but float32 vectors of unit length along the last axis.
+    """Raise unless these are float32 vectors of unit length along the last axis.
 
     Raises:
         ValueError: Names the tensor, what it was and what was needed.

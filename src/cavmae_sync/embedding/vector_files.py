@@ -1,4 +1,4 @@
-"""Vectors that any encoder made, from a file and into one: every model is measured by the same reports.
+"""Files of vectors of any encoder, read and written: all models are measured by the same reports.
 
 Letters: N clips, T frames per clip, D width.
 """
@@ -31,21 +31,21 @@ from cavmae_sync.embedding.vector_formats import (
 from cavmae_sync.errors import ConfigError, DatasetError
 from cavmae_sync.untrusted import parse_json
 
-#: Endings of files of vectors.
+#: File suffixes of vector files.
 SUFFIXES: Final = (".npz", ".parquet")
 
-#: Rows this close to unit length are left as they are, to the last bit: our own come back unchanged.
+#: Rows this close to unit length are not rescaled, so that our own files come back bit for bit.
 _LEFT_ALONE: Final = 1e-6
-#: Vectors made unit at once; bounds memory, never changes a result.
+#: Clips that are rescaled at once: bounds memory, never changes a result.
 _BLOCK_CLIPS: Final = 256
 
 
 def read_embeddings(path: str | os.PathLike[str]) -> DatasetEmbeddings:
-    """Vectors of clips from an .npz or Parquet file, whoever made them, or of a library (`embed_library`).
+    """Vectors of clips from an .npz or Parquet file of any encoder, or from a library (`embed_library`).
 
     The file holds `audio` and `visual`, float16, float32 or float64 [N, T, D], or [N, D] for one vector per
     clip; row i of both belongs to clip i. Optional: `ids` and `labels` of the clips; `name` of the encoder,
-    `made_with` (a JSON object of whatever was chosen), `frame_seconds` [T], and, in our own files, the
+    `made_with` (a JSON object with its settings), `frame_seconds` [T], and, in our own files, the
     fingerprints `weights` and `clip_list`.
 
     Rows are divided by their length; `made_with` counts those that were not unit as `rescaled_vectors`. A row
@@ -94,18 +94,18 @@ def read_embeddings(path: str | os.PathLike[str]) -> DatasetEmbeddings:
 
 
 def write_embeddings(embeddings: DatasetEmbeddings, path: str | os.PathLike[str]) -> None:
-    """Write what `read_embeddings` reads back, bit for bit; whole or not at all.
+    """Write a vector file that `read_embeddings` reads back bit for bit; whole or not at all.
 
     Args:
         embeddings: Vectors of clips.
-        path: Ends in .npz, or in .parquet for one row per clip that pandas, polars and DuckDB read.
+        path: Ends in .npz, or in .parquet, which has one row per clip and opens in pandas, polars and DuckDB.
 
     Raises:
-        ConfigError: Another ending.
+        ConfigError: The path has another suffix.
     """
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
-        raise ConfigError(f"{path} must end in {' or '.join(SUFFIXES)}.")
+        raise ConfigError(f"{path} cannot be written: a vector file ends in {' or '.join(SUFFIXES)}.")
     content = FileContent(
         vectors={"audio": embeddings.audio_NTD.numpy(), "visual": embeddings.visual_NTD.numpy()},
         ids=embeddings.clip_ids if embeddings.has_ids else None,
@@ -121,7 +121,7 @@ def write_embeddings(embeddings: DatasetEmbeddings, path: str | os.PathLike[str]
 
 
 def first_clips(embeddings: DatasetEmbeddings, num_clips: int) -> DatasetEmbeddings:
-    """The first clips, all if there are fewer; as a list of its own, known by its ids or by its vectors."""
+    """The first clips, or all if there are fewer, with the fingerprint of their own list."""
     if num_clips >= len(embeddings.clip_ids):
         return embeddings
     first = embeddings.take(range(num_clips), clip_list="")
@@ -131,7 +131,7 @@ def first_clips(embeddings: DatasetEmbeddings, num_clips: int) -> DatasetEmbeddi
 
 
 def ids_fingerprint(ids: Sequence[str]) -> str:
-    """SHA-256 of ids, in order, for lists of which nothing else is known."""
+    """SHA-256 of ids in order: fingerprint of a list of clips that has no other."""
     return hashlib.sha256("".join(f"{clip_id}\n" for clip_id in ids).encode()).hexdigest()
 
 
@@ -158,25 +158,27 @@ def _check_together(path: Path, vectors: Mapping[str, NDArray[Any]], content: Fi
         )
     if audio[1] != visual[1] and 1 not in {audio[1], visual[1]}:
         raise DatasetError(
-            f"{path}: clips have {audio[1]} vectors of sound and {visual[1]} of picture, so that none belong "
-            "together in time. Give as many of one as of the other, or one for the whole clip."
+            f"{path}: clips have {audio[1]} vectors of sound and {visual[1]} of picture, so they cannot be "
+            "paired in time. Give equally many of both, or one of them for the whole clip."
         )
     for name, values in (("ids", content.ids), ("labels", content.labels)):
         if values is not None and len(values) != audio[0]:
             raise DatasetError(f"{path}: {len(values)} {name} for {audio[0]} clips. Give one for each.")
     if content.ids is not None and len(set(content.ids)) < len(content.ids):
         twice = next(clip_id for i, clip_id in enumerate(content.ids) if clip_id in content.ids[:i])
-        raise DatasetError(f"{path}: id {twice!r:.80} stands for several clips. Ids must differ.")
+        raise DatasetError(
+            f"{path}: id {twice!r:.80} is there more than once. Give each clip an id of its own."
+        )
 
 
 def _unit(vectors_NTD: NDArray[Any]) -> tuple[Tensor, int]:
-    """Rows of unit length, and how many had another length. What has no direction becomes NaN."""
+    """Rows of unit length, and how many had another length. A row that is zero or not finite becomes NaN."""
     parts: list[Tensor] = []
     num_rescaled = 0
     for start in range(0, len(vectors_NTD), _BLOCK_CLIPS):
         block = torch.from_numpy(vectors_NTD[start : start + _BLOCK_CLIPS].astype(np.float64))
         is_unit = (torch.linalg.vector_norm(block, dim=-1, keepdim=True) - 1).abs() <= _LEFT_ALONE
-        # Over the largest entry first: squares of huge numbers overflow, those of tiny ones vanish.
+        # Divide by the largest entry first: squares of huge numbers overflow, squares of tiny ones vanish.
         unit = unit_rows(block / block.abs().amax(dim=-1, keepdim=True))
         num_rescaled += int((~is_unit & unit.isfinite().all(dim=-1, keepdim=True)).sum())
         parts.append(torch.where(is_unit, block.float(), unit))
@@ -200,7 +202,7 @@ def _text(path: Path, content: FileContent, name: str) -> str | None:
 
 
 def _made_with(path: Path, content: FileContent, num_frames: int) -> dict[str, Any]:
-    """What the file says about itself; an outsider's file without a name goes by the name of the file."""
+    """Settings and name that the file gives; the file name where another encoder gave no name."""
     text, name = _text(path, content, "made_with"), _text(path, content, "name")
     try:
         made_with = parse_json(text or "{}", parse_constant=_refuse_constant)

@@ -1,7 +1,7 @@
-"""Files of vectors as they lie on disk, NumPy's .npz and Parquet, read without executing or trusting them.
+"""File formats of vectors: NumPy's .npz and Parquet, read without trusting them.
 
-A pickle is never loaded, and nothing is allocated before what a file declares was compared with what it holds
-and with the memory of this machine.
+No pickle is loaded. Before memory is taken, the size that a file declares is compared with the size of the
+file and with the memory of this machine.
 
 Letters: N clips, T frames per clip, D width, K labels of a clip at most.
 """
@@ -28,18 +28,18 @@ from numpy.typing import NDArray
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.untrusted import parse_json
 
-#: Arrays and columns with a meaning in a file of embeddings. The first two must be there.
+#: Arrays or columns of a file of embeddings: those it must have, and those per clip that it may have.
 VECTORS: Final = ("audio", "visual")
 PER_CLIP: Final = ("ids", "labels")
-#: About the file as a whole: arrays of an .npz, or JSON under `METADATA_KEY` of a Parquet file.
+#: Facts about the file as a whole: arrays of an .npz, or JSON under `METADATA_KEY` in Parquet.
 FACTS: Final = ("name", "made_with", "weights", "clip_list", "frame_seconds")
-#: Where a Parquet file keeps its facts.
+#: Key of a Parquet file's facts in its metadata.
 METADATA_KEY: Final = b"cavmae_sync"
 
 _BATCH_ROWS: Final = 256
-#: Of names that are shown.
+#: Longest list of unknown names in a message.
 _MOST_LETTERS: Final = 200
-#: What damaged files raise inside zipfile and NumPy (found by mutating them).
+#: Exceptions of zipfile and NumPy on damaged files, found by mutating files (tests/test_mutated_files.py).
 _DAMAGE: Final = (
     zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, LookupError, SyntaxError, OSError,
     NotImplementedError, RuntimeError, MemoryError,
@@ -48,18 +48,18 @@ _DAMAGE: Final = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FileKind:
-    """What a file of a kind holds.
+    """Contents of one kind of vector file.
 
     Attributes:
-        vectors: Arrays of numbers that must be there.
-        per_clip: Of "ids", "labels" and "split", those that may be there.
+        vectors: Names of the arrays of numbers that it must have.
+        per_clip: Names of the texts per clip that it may have, among "ids", "labels" and "split".
     """
 
     vectors: tuple[str, ...]
     per_clip: tuple[str, ...]
 
 
-#: Vectors to be compared; features for a classifier; maps over pictures.
+#: Embeddings to compare, features for a classifier, localisation maps over frames.
 EMBEDDINGS: Final = FileKind(vectors=VECTORS, per_clip=PER_CLIP)
 FEATURES: Final = FileKind(vectors=("features",), per_clip=("ids", "labels", "split"))
 MAPS: Final = FileKind(vectors=("maps",), per_clip=("ids",))
@@ -67,14 +67,14 @@ MAPS: Final = FileKind(vectors=("maps",), per_clip=("ids",))
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class FileContent:
-    """What a file of vectors holds, not yet judged.
+    """Content of a vector file, not yet checked for sense.
 
     Attributes:
         vectors: By name, arrays of any type and shape.
         ids: One per clip, or None.
         labels: Per clip, or None.
         split: Per clip, or None.
-        facts: Those of `FACTS` that the file has.
+        facts: Facts about the file as a whole, by their names in `FACTS`.
     """
 
     vectors: Mapping[str, NDArray[Any]]
@@ -85,19 +85,19 @@ class FileContent:
 
 
 def read_vector_file(path: Path, kind: FileKind) -> FileContent:
-    """An .npz or Parquet file, told apart by its first bytes.
+    """Content of an .npz or Parquet file; the format is recognised by its first bytes.
 
     Raises:
-        DatasetError: It is missing, damaged, something else, or has names without a meaning.
+        DatasetError: The file is missing, damaged, of another format, or has unknown names.
     """
     return read_npz(path, kind) if format_of(path) == "npz" else read_parquet(path, kind)
 
 
 def read_npz(path: Path, kind: FileKind = EMBEDDINGS) -> FileContent:
-    """An .npz file.
+    """Content of an .npz file.
 
     Raises:
-        DatasetError: It is damaged, has arrays of Python objects, or names without a meaning.
+        DatasetError: The file is damaged, has arrays of Python objects, or unknown names.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -116,7 +116,7 @@ def read_npz(path: Path, kind: FileKind = EMBEDDINGS) -> FileContent:
 
 
 def write_npz(path: Path, content: FileContent) -> None:
-    """The file that `read_npz` reads."""
+    """Write a file that `read_npz` reads."""
     arrays: dict[str, NDArray[Any]] = {name: np.asarray(content.vectors[name]) for name in VECTORS}
     if content.ids is not None:
         arrays["ids"] = np.array(content.ids, dtype=np.str_)
@@ -130,7 +130,7 @@ def write_npz(path: Path, content: FileContent) -> None:
 
 
 def _npz_array(archive: zipfile.ZipFile, member: str, path: Path) -> NDArray[Any]:
-    """One array, after its header was compared with what follows it."""
+    """One array of an .npz; its header is compared with the bytes that follow before they are read."""
     with archive.open(member) as file:
         header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
         version = npy.read_magic(file)
@@ -156,7 +156,7 @@ def _refuse_objects(path: Path, member: str) -> NoReturn:
 
 
 def _npz_labels(labels: NDArray[Any], path: Path) -> tuple[tuple[str, ...], ...]:
-    """From [N], one label each, or [N, K]; an empty text is no label."""
+    """Labels from an array [N], one for each clip, or [N, K]; an empty text is no label."""
     if labels.ndim not in {1, 2} or labels.dtype.kind != "U":
         raise DatasetError(
             f"{path}: labels must be texts of shape [clips] or [clips, labels], "
@@ -176,10 +176,10 @@ def _texts(values: NDArray[Any], *, name: str, path: Path) -> tuple[str, ...]:
 
 
 def read_parquet(path: Path, kind: FileKind = EMBEDDINGS) -> FileContent:
-    """A Parquet file with one row per clip; vectors are lists of numbers, or lists of lists.
+    """Content of a Parquet file with one row per clip; vectors are lists of numbers, or lists of lists.
 
     Raises:
-        DatasetError: It is damaged, a column has another type, or clips have vectors of several shapes.
+        DatasetError: The file is damaged, a column has another type, or clips have vectors of several shapes.
     """
     try:
         _check_declared(path)
@@ -202,7 +202,7 @@ def read_parquet(path: Path, kind: FileKind = EMBEDDINGS) -> FileContent:
 
 
 def write_parquet(path: Path, content: FileContent) -> None:
-    """The file that `read_parquet` reads: vectors as fixed-size lists of frames, float32."""
+    """Write a file that `read_parquet` reads: vectors as fixed-size lists of frames, float32."""
     columns = {name: _nested(np.asarray(content.vectors[name])) for name in VECTORS}
     if content.ids is not None:
         columns["ids"] = pa.array(content.ids, pa.string())
@@ -210,7 +210,7 @@ def write_parquet(path: Path, content: FileContent) -> None:
         columns["labels"] = pa.array([list(labels) for labels in content.labels], pa.list_(pa.string()))
     metadata = {METADATA_KEY: json.dumps(dict(content.facts), ensure_ascii=False).encode()}
     table = pa.table(columns).replace_schema_metadata(metadata)
-    # Numbers of vectors do not repeat: a dictionary of them would only add to the file.
+    # The numbers of vectors do not repeat: a dictionary of them would only make the file larger.
     pq.write_table(table, path, row_group_size=_BATCH_ROWS, use_dictionary=False)
 
 
@@ -229,7 +229,7 @@ def _parquet_vectors(batches: Sequence[pa.RecordBatch], name: str, path: Path) -
 
 
 def _without_lists(column: pa.Array, name: str, path: Path) -> NDArray[Any]:
-    """A column of lists of equal lengths, as one array."""
+    """Array of a column of lists, all of one length."""
     shape = [len(column)]
     while isinstance(column, pa.ListArray | pa.LargeListArray | pa.FixedSizeListArray):
         is_fixed = isinstance(column, pa.FixedSizeListArray)
@@ -282,7 +282,7 @@ def _parquet_facts(path: Path, metadata: Mapping[bytes, bytes]) -> dict[str, Any
     return found
 
 
-#: Run apart: pyarrow (26) ends the process where the footer of a file is damaged in certain ways.
+#: Runs in a process of its own: pyarrow 26 ends the process on footers that are damaged in certain ways.
 _COUNT_VALUES: Final = """
 import sys
 import pyarrow.parquet as pq
@@ -294,7 +294,7 @@ sys.__stdout__.write(str(total))
 
 
 def _check_declared(path: Path) -> None:
-    """Lists can be stored in far less than they unpack to."""
+    """Refuse a file whose columns unpack to more than memory: repeated lists compress very well."""
     words = [sys.executable, "-I", "-c", _COUNT_VALUES, path]
     ran = subprocess.run(words, capture_output=True, text=True, check=False)  # noqa: S603 (our own words)
     if ran.returncode != 0:
@@ -310,16 +310,16 @@ def _check_names(path: Path, kind: FileKind, names: Mapping[str, str] | Sequence
     if missing or unknown:
         raise DatasetError(
             f"{path} must hold {' and '.join(kind.vectors)}, and may hold {', '.join(optional)}. "
-            f"Missing: {', '.join(missing) or 'nothing'}; without a meaning here: "
-            f"{', '.join(unknown)[:_MOST_LETTERS] or 'nothing'}. Rename or leave out."
+            f"Missing: {', '.join(missing) or 'nothing'}; unknown: "
+            f"{', '.join(unknown)[:_MOST_LETTERS] or 'nothing'}. Rename them or leave them out."
         )
 
 
 def check_fits(path: Path, name: str, num_bytes: int) -> None:
-    """Refuse what could not be held in memory.
+    """Raise if so many bytes do not fit into memory.
 
     Raises:
-        DatasetError: It is more than this machine has.
+        DatasetError: This machine has less memory.
     """
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if num_bytes > memory:
@@ -330,14 +330,14 @@ def check_fits(path: Path, name: str, num_bytes: int) -> None:
 
 
 def format_of(path: Path) -> str:
-    """Which of "npz" and "parquet", told by its first bytes.
+    """Format of a vector file by its first bytes: "npz" or "parquet".
 
     Raises:
-        DatasetError: It is missing, or neither.
+        DatasetError: The file is missing or has another format.
     """
     if not path.is_file():
         raise DatasetError(
-            f"{path} does not exist or is not a file. Name an .npz or Parquet file of vectors."
+            f"{path} does not exist or is not a file. Give an .npz or Parquet file of vectors."
         )
     with path.open("rb") as file:
         start = file.read(4)
@@ -348,4 +348,4 @@ def format_of(path: Path) -> str:
     if not start:
         raise DatasetError(f"{path} is empty. Fetch or write it again.")
     found = "one array (.npy)" if start == b"\x93NUM" else f"a file that begins with {start!r}"
-    raise DatasetError(f"{path} is {found}. Vectors are read from .npz (numpy.savez) or Parquet.")
+    raise DatasetError(f"{path} is {found}. Give vectors as .npz (numpy.savez) or Parquet.")

@@ -1,4 +1,4 @@
-"""Arrays of numbers with ids that strangers made: judged, and put in the order of clips or questions."""
+"""Rows of vector files: numbers and ids are checked, and put in the order of the clips that are asked for."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,21 +12,21 @@ from cavmae_sync.audit.overlap import named
 from cavmae_sync.data.spellings import Spellings
 from cavmae_sync.errors import DatasetError
 
-#: Rows looked at together; bounds memory, never changes a result.
+#: Rows that are checked at once: bounds memory, never changes a result.
 _BLOCK_ROWS: Final = 256
 
 
 def checked_numbers(
     path: Path, name: str, values: NDArray[Any], *, axes: str, num_axes: Sequence[int], ids: Sequence[str]
 ) -> NDArray[np.float32]:
-    """Numbers as float32, every one of them finite.
+    """Numbers of an array as float32, all of them finite.
 
     Args:
         path: File, for messages.
         name: Name of the array.
-        values: What the file holds under it.
-        axes: What its axes are, for messages.
-        num_axes: How many there may be.
+        values: The array, as the file holds it.
+        axes: Names of its axes, for messages.
+        num_axes: Numbers of axes that it may have.
         ids: Name of each row, for messages.
 
     Raises:
@@ -43,7 +43,9 @@ def checked_numbers(
         raise DatasetError(f"{path}: {len(ids)} ids for {len(values)} rows of {name}. Give one for each.")
     twice = [each for each, count in Counter(ids).items() if count > 1]
     if twice:
-        raise DatasetError(f"{path}: id {twice[0]!r} stands for several rows. Ids must differ.")
+        raise DatasetError(
+            f"{path}: id {twice[0]!r} is there more than once. Give each row an id of its own."
+        )
     with np.errstate(over="ignore"):  # what is too large becomes infinite, and is named below
         numbers = np.asarray(values, np.float32)
     is_good = np.concatenate(
@@ -55,22 +57,22 @@ def checked_numbers(
     if bad := [each for each, good in zip(ids, is_good, strict=True) if not good]:
         raise DatasetError(
             f"{path}: {name} of {len(bad)} of {len(numbers)} rows hold NaN, infinity or numbers beyond "
-            f"float32: {named(bad)}. Nothing is put in their place; make them again."
+            f"float32: {named(bad)}. They are not replaced by other numbers; make these rows again."
         )
     return numbers
 
 
 def rows_in_order(path: Path, ids: Sequence[str], wanted: Sequence[str], *, other: str) -> list[int]:
-    """Row of the file for each id that is wanted; names may be in either form of Unicode.
+    """Row of the file for each wanted id; ids may be in either form of Unicode.
 
     Args:
         path: File, for messages.
-        ids: Of its rows.
-        wanted: Ids in the order wanted.
-        other: What has those, for messages.
+        ids: Ids of its rows.
+        wanted: Ids in the order in which they are wanted.
+        other: Owner of the wanted ids, for messages.
 
     Raises:
-        DatasetError: Some are missing; says how many, which, and how many of the file are of no use there.
+        DatasetError: Some ids are missing; says how many, which, and how many of the file are not wanted.
     """
     places = {each: row for row, each in enumerate(ids)}
     spellings = Spellings(ids)
@@ -79,18 +81,18 @@ def rows_in_order(path: Path, ids: Sequence[str], wanted: Sequence[str], *, othe
         known = set(wanted)
         unknown = [each for each in ids if each not in known]
         raise DatasetError(
-            f"{path} lacks {len(missing)} of the {len(wanted)} of {other}: {named(missing)}. It has "
-            f"{len(unknown)} that are not there{': ' if unknown else ''}{named(unknown)}. Make the file for "
+            f"{path} lacks {len(missing)} of the {len(wanted)} ids of {other}: {named(missing)}. It has "
+            f"{len(unknown)} other ids{': ' if unknown else ''}{named(unknown)}. Make the file for "
             "all of them, with the same ids."
         )
     return [row for row in found if row is not None]
 
 
 def name_of(path: Path, name: object) -> str:
-    """Name of the model that made a file, or of the file.
+    """Name of the model that made a file, as the file gives it, or the file name.
 
     Raises:
-        DatasetError: The file gives something else than a text as `name`.
+        DatasetError: `name` in the file is not a text.
     """
     if name is not None and not (isinstance(name, str) and name):
         raise DatasetError(f"{path}: name must be one text, got {name!r}.")

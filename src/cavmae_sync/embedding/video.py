@@ -1,4 +1,4 @@
-"""A video file of any length in; its clips, decoded and embedded, out."""
+"""Clips of a video file of any length, one after the other, with their vectors."""
 
 import os
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from cavmae_sync.paper import CLIP_SECONDS, NUM_FRAMES
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EmbeddedClip:
-    """A stretch of a file: what was decoded, what the model ate of it, and its vectors.
+    """A clip of a file: the decoded clip, the inputs of the model, and its vectors.
 
     Times in all of them count from the start of the clip; `clip.start_seconds` is its place in the file.
     """
@@ -34,19 +34,19 @@ def video_inputs(
     num_frames: int = NUM_FRAMES,
     sampling: SamplingRule = "linspace_inclusive",
 ) -> Iterator[tuple[Clip, ModelInput]]:
-    """The clips of a video file, one after the other, and what a model eats of them.
+    """Clips of a video file, one after the other, each with its inputs for a model.
 
     Memory does not grow with the file.
 
     Args:
         config: Sizes, alignment and normalisation.
         path: Video file with sound.
-        clip_seconds: Length of a clip; the last one is as long as what is left.
+        clip_seconds: Length of a clip; the last clip is as long as the rest of the file.
         num_frames: Frames of a clip, each with the segment of sound around it.
-        sampling: Which moments become frames.
+        sampling: Rule for the times of frames.
 
     Raises:
-        MediaError: The file cannot be read, or has no picture or no sound.
+        MediaError: The file cannot be read, or lacks a video or an audio stream.
     """
     for clip in iterate_clips(
         path,
@@ -67,18 +67,18 @@ def embed_video(
     sampling: SamplingRule = "linspace_inclusive",
     with_patches: bool = False,
 ) -> Iterator[EmbeddedClip]:
-    """The clips of a video file, one after the other, embedded; otherwise as `video_inputs`.
+    """Embedded clips of a video file, one after the other; otherwise as `video_inputs`.
 
     Args:
         embedder: The model and how it computes.
         path: Video file with sound.
-        clip_seconds: Length of a clip; the last one is as long as what is left.
+        clip_seconds: Length of a clip; the last clip is as long as the rest of the file.
         num_frames: Frames of a clip, each with the segment of sound around it.
-        sampling: Which moments become frames.
+        sampling: Rule for the times of frames.
         with_patches: Whether to keep a vector for every patch of every frame too.
 
     Raises:
-        MediaError: The file cannot be read, or has no picture or no sound.
+        MediaError: The file cannot be read, or lacks a video or an audio stream.
         WeightsError: The model gives vectors that are not finite.
     """
     for clip, inputs in video_inputs(
@@ -98,9 +98,10 @@ def embed_video(
 
 
 def alignment_of(duration_seconds: float, config: InputConfig) -> InputConfig:
-    """How sound lies to pictures in a clip of some length.
+    """Alignment of segments with frames for a clip of some length.
 
-    Frames of a clip of another length must not be spread over the published ten seconds.
+    The published alignment spreads frames over ten seconds. A clip of another length, by more than half the
+    distance of two frames, is aligned over its own length.
     """
     if abs(duration_seconds - CLIP_SECONDS) <= CLIP_SECONDS / NUM_FRAMES / 2:
         return config

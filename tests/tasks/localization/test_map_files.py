@@ -93,10 +93,10 @@ def test_what_is_no_file_of_maps_is_refused(examples, tmp_path: Path):
         (maps[:, 0], {}, r"must be \[questions, height, width\]"),
         (maps.astype(np.uint8), {}, "must be float16"),
         (maps[:-1], {"ids": None}, f"{count - 1} maps and no ids, but there are {count} questions"),
-        (maps[:-1], {"ids": ids[:-1]}, rf"lacks 1 of the {count} of questions: {ids[-1]}"),
-        (maps, {"ids": np.array(["x", *ids[1:]])}, r"It has 1 that are not there: x"),
+        (maps[:-1], {"ids": ids[:-1]}, rf"lacks 1 of the {count} ids of questions: {ids[-1]}"),
+        (maps, {"ids": np.array(["x", *ids[1:]])}, r"It has 1 other ids: x"),
         (maps, {"ids": ids[:-1]}, "ids for"),
-        (maps, {"heat": maps}, "without a meaning here: heat"),
+        (maps, {"heat": maps}, "unknown: heat"),
         (np.array([None] * count), {}, "pickles are not loaded"),
     ):
         with pytest.raises(DatasetError, match=says):

@@ -1,4 +1,14 @@
-"""A library of video files in, a folder of Parquet files with one row of vectors per clip out."""
+"""Video files in; a library out: a folder of Parquet files with one row of vectors per clip.
+
+- `make`: `embed_library`, the whole job; stopped and started again, it goes on, on any number of machines.
+- `config`: which clips are cut, and how vectors are stored.
+- `pieces`: the work in pieces of bounded size; files to decoded clips, decoded clips to rows of vectors.
+- `stream`: worker processes decode ahead of the model; the throughput of a run.
+- `on_ray`: the same on a Ray cluster.
+- `parts`: rows of a unit on their way to its Parquet file.
+- `schema`: columns of the tables. `report`: counts of a library.
+- `open`: `open_library`, which reads a library clip by clip or all at once.
+"""
 
 from cavmae_sync.embedding.library.config import LibraryConfig
 from cavmae_sync.embedding.library.make import (

@@ -1,4 +1,4 @@
-"""How a library of video files is embedded."""
+"""Configuration of a library: which clips are cut, and how their vectors are stored."""
 
 from typing import Annotated, Literal, Self
 
@@ -13,7 +13,7 @@ from cavmae_sync.media.loudness import SILENT_BELOW_DBFS
 
 
 class LibraryConfig(Config):
-    """Which clips are cut from the files of a library, and how their vectors are stored."""
+    """Configuration of a library: which clips are cut, and how their vectors are stored."""
 
     clip_seconds: Annotated[float, Field(gt=0)] = paper.CLIP_SECONDS
     """Length of a clip in seconds. A longer video becomes several clips."""
@@ -47,7 +47,7 @@ class LibraryConfig(Config):
         return self
 
     def clips(self) -> PrepareConfig:
-        """How clips are cut: as `prepare` cuts them, so that they have the same ids and times."""
+        """Configuration of `prepare` that cuts the same clips, with the same ids and times."""
         names = ("clip_seconds", "hop_seconds", "min_seconds", "max_clips_per_file", "num_frames")
         shared = (*names, "sampling", "channel", "silent_below_dbfs", "still_below_levels")
         return PrepareConfig(**{name: getattr(self, name) for name in shared})

@@ -1,10 +1,10 @@
-"""The rows of a unit on their way to disk, in memory that does not grow with the unit.
+"""Parts of a library: the rows of a unit on their way to disk, in memory that does not grow with the unit.
 
-Pieces are appended to an unfinished file of the unit as they come. When the last one is there, the rows of
-files that turned out to be damaged are left out, and the rest becomes the unit's part of the library.
+Pieces are appended to an unfinished file of the unit as they come. After the last one, the rows of damaged
+files are left out, and the rest becomes the unit's part of the library.
 
-A run that was stopped leaves its unfinished file. The next one decodes the unit anew, which is cheap, and
-takes the rows of pieces that were encoded already from there: hours of a long file are not lost.
+A run that is stopped leaves its unfinished file. The next run decodes the unit again, which is cheap, but
+takes the rows of pieces that were already encoded from that file: hours of work on a long video are kept.
 """
 
 import hashlib
@@ -27,13 +27,13 @@ from cavmae_sync.work.units import UnitResult
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PartRecord:
-    """What became of a unit; `work/NNNNNN.json`.
+    """Record of a finished unit: `work/NNNNNN.json`.
 
     Attributes:
-        name: Of the part, in `parts/`.
-        num_clips: Its rows.
-        num_bytes: Its size.
-        sha256: Of the file.
+        name: File name of its part in `parts/`.
+        num_clips: Rows of the part.
+        num_bytes: Size of the file.
+        sha256: SHA-256 of the file.
     """
 
     name: str
@@ -42,29 +42,29 @@ class PartRecord:
     sha256: str
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON values."""
+        """The record as JSON values."""
         return asdict(self)
 
 
 class UnitParts:
-    """Collects the pieces of one unit, in order, and makes its part of the library.
+    """Collector of the pieces of one unit, in order, which writes the unit's part of the library.
 
     Args:
-        unit: Which unit.
+        unit: The unit.
     """
 
     def __init__(self, unit: LibraryUnit) -> None:
         self.unit = unit
         self._next = 0
         self._rejected: list[Rejected] = []
-        # A name of its own: on another machine the same unit may be under way.
+        # A random name: another machine may be working on the same unit.
         self._path = unit.work_file(f"rows.{uuid.uuid4().hex}{PART_SUFFIX}")
         self._file: pa.OSFile | None = None
         self._rows: pa.RecordBatchStreamWriter | None = None
         self._left_over = _read_left_over(unit)
 
     def left_over(self, piece: DecodedPiece) -> EncodedPiece | None:
-        """The piece, if an earlier run encoded it already. To be asked for each piece, in order."""
+        """The piece as an earlier run encoded it, or None. Must be called for each piece, in order."""
         batch = next(self._left_over, None)
         if batch is None or not _is_of(batch, piece):
             self._left_over = iter(())
@@ -79,10 +79,10 @@ class UnitParts:
         )
 
     def add(self, piece: EncodedPiece) -> UnitResult | None:
-        """Take the next piece; after the last one the unit is done, and this tells what came of it.
+        """Add the next piece; the last one finishes the unit and gives its result.
 
         Raises:
-            ValueError: It is not the next piece of this unit.
+            ValueError: The piece is not the next one of this unit.
         """
         if (piece.unit_index, piece.number) != (self.unit.index, self._next):
             raise ValueError(
@@ -98,7 +98,7 @@ class UnitParts:
         return self._finish(piece.rows.schema) if piece.is_last else None
 
     def close(self) -> None:
-        """Leave what is unfinished to the next run."""
+        """Close the unfinished file; the next run goes on from it."""
         for each in (self._rows, self._file):
             if each is not None:
                 each.close()
@@ -125,7 +125,7 @@ class UnitParts:
         return {rejected.file for rejected in self._rejected if rejected.reason != PASSED_OVER}
 
     def _groups(self, schema: pa.Schema) -> Iterator[pa.Table]:
-        """Rows of files that were taken, as many at a time as are stored together."""
+        """Rows of accepted files, one row group at a time."""
         refused = self._refused()
         waiting = schema.empty_table()
         with pa.OSFile(str(self._path)) as file, pa.ipc.open_stream(file) as batches:
@@ -143,9 +143,9 @@ class UnitParts:
 
 
 def _read_left_over(unit: LibraryUnit) -> Iterator[pa.RecordBatch]:
-    """Pieces of a run that was stopped, as far as they are whole; of several the one that came farthest.
+    """Whole pieces of a run that was stopped; of several such runs, those of the one that came farthest.
 
-    It is only read: should its run still go on elsewhere, no harm is done.
+    The file is only read, so a run that is still working on it elsewhere is not disturbed.
     """
     pattern = unit.work_file(f"rows.*{PART_SUFFIX}")
     found = sorted(pattern.parent.glob(pattern.name), key=lambda path: path.stat().st_size)
@@ -153,7 +153,7 @@ def _read_left_over(unit: LibraryUnit) -> Iterator[pa.RecordBatch]:
         if found:
             with pa.OSFile(str(found[-1])) as file, pa.ipc.open_stream(file) as batches:
                 for batch in batches:
-                    batch.validate(full=True)  # places that lead elsewhere would end the process
+                    batch.validate(full=True)  # offsets that point outside would end the process
                     yield batch
     except (pa.ArrowException, OSError, ValueError, MemoryError):
         return  # cut off in the middle of a piece, or damaged

@@ -1,4 +1,4 @@
-"""What came of embedding a library, counted."""
+"""Counts of a library: files, clips, hours, bytes."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from cavmae_sync.data.preparing.file_counts import FileCounts, count_files
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LibraryReport(FileCounts):
-    """The audit of a library.
+    """Counts of a library.
 
     Attributes:
         num_bytes: Size of all parts together.
@@ -19,12 +19,12 @@ class LibraryReport(FileCounts):
     num_bytes: int
 
     def to_table(self) -> Table:
-        """The counts, ready to print."""
+        """Table of the counts, to print with rich."""
         table = self.table_of([*self.clip_rows("embedded"), *self.file_rows()])
         table.add_row("megabytes", f"{self.num_bytes / 1e6:.1f}")
         return table
 
 
 def count_up(clips: pa.Table, rejected: pa.Table, *, num_bytes: int, is_complete: bool) -> LibraryReport:
-    """Count the tables of a library; columns of vectors are not looked at."""
+    """Counts from the tables of a library; columns of vectors are not needed."""
     return LibraryReport(**count_files(clips, rejected), num_bytes=num_bytes, is_complete=is_complete)

@@ -1,4 +1,4 @@
-"""The tables of a library: one row per clip, with its vectors.
+"""Tables of a library: one row per clip, with its vectors.
 
 Columns are only ever added, never renamed or given another meaning; otherwise the schema version rises.
 
@@ -20,9 +20,9 @@ LIBRARY_FILE: Final = "library.json"
 PARTS_FOLDER: Final = "parts"
 REJECTED_FILE: Final = "rejected.parquet"
 
-#: Names of the columns that hold vectors: sound and picture, [T, D] each.
+#: Columns of vectors, of sounds and of frames: [T, D] each.
 VECTORS: Final = ("audio", "visual")
-#: Rows that are compressed, and can be read, together.
+#: Rows of a row group: they are compressed together and can be read together.
 ROWS_PER_GROUP: Final = 256
 
 _NUMBERS: Final = {"float32": pa.float32(), "float16": pa.float16()}
@@ -66,12 +66,12 @@ def vectors_type(*, width: int, config: LibraryConfig) -> pa.DataType:
 def rows_table(
     facts: Sequence[dict[str, Any]], audio_PD: Tensor, visual_PD: Tensor, *, config: LibraryConfig
 ) -> pa.Table:
-    """Clips as a table of `library_schema`.
+    """Table of `library_schema` with one row per clip.
 
     Args:
-        facts: Of each clip the columns that are not vectors; other entries are left out.
+        facts: For each clip the columns that are not vectors; other entries are left out.
         audio_PD: float32, T rows of the first clip, then of the second.
-        visual_PD: The same for pictures.
+        visual_PD: The same for frames.
         config: Frames per clip and kind of number.
     """
     schema = library_schema(width=audio_PD.shape[1], config=config)
@@ -87,14 +87,14 @@ def _nested(rows_PD: Tensor, *, config: LibraryConfig) -> pa.Array:
 
 
 def open_part(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
-    """A Parquet file to write rows to."""
+    """Writer of a Parquet file of this schema."""
     places = [f"{name}.list.element.list.element" for name in VECTORS]
     facts = [
         *(field.name for field in FACTS_SCHEMA if field.name != "frame_seconds"),
         "frame_seconds.list.element",
     ]
-    # Numbers of vectors repeat nowhere: a dictionary of them would only add to the file, and compression
-    # takes 7 percent off it (measured) for slower reading.
+    # The numbers of vectors do not repeat: a dictionary of them would only make the file larger. Compression
+    # would make it 7 percent smaller (measured), and slower to read.
     return pq.ParquetWriter(
         path,
         schema,
