@@ -78,8 +78,8 @@ def test_any_number_of_workers_gives_the_same_bytes(
 ) -> None:
     run = embed_library(embedder, videos, out=tmp_path / "out", config=SMALL, num_workers=2)
     assert contents(tmp_path / "out") == contents(library)
-    assert 0 < run.pace.waiting_seconds < run.pace.seconds
-    assert (run.pace.num_files, run.pace.num_rejected) == (7, 3)
+    assert 0 < run.throughput.waiting_seconds < run.throughput.seconds
+    assert (run.throughput.num_files, run.throughput.num_rejected) == (7, 3)
 
 
 def test_shares_in_any_order_give_the_same_bytes(
@@ -103,7 +103,7 @@ def test_running_again_only_counts(
 ) -> None:
     before = contents(library)
     run = embed_library(embedder, videos, out=library, config=SMALL, num_workers=0)
-    assert run.pace == Throughput()
+    assert run.throughput == Throughput()
     assert (run.report.num_clips, run.report.num_files_accepted, run.report.num_files_rejected) == (11, 4, 3)
     assert run.report.clip_seconds == pytest.approx(1.0 + 1.5 + 6.5 + 1.0)
     assert contents(library) == before
@@ -117,7 +117,7 @@ def test_progress_counts_files_and_never_goes_back(videos: Path, embedder: Embed
         out=tmp_path / "out",
         config=SMALL,
         num_workers=0,
-        on_progress=lambda done, total, pace: seen.append((done, total, pace.num_clips)),
+        on_progress=lambda done, total, throughput: seen.append((done, total, throughput.num_clips)),
     )
     assert seen == sorted(seen)
     assert seen[-1] == (7, 7, 14)  # with the three clips of `c.mp4` that were encoded in vain
@@ -153,7 +153,7 @@ def test_too_many_rejected_is_an_error_that_can_be_waived(
         embed_library(embedder, videos, **words, max_rejected_fraction=0.2)
     run = embed_library(embedder, videos, **words, max_rejected_fraction=0.5)
     assert run.report.is_complete
-    assert run.pace == Throughput()  # units stayed done
+    assert run.throughput == Throughput()  # units stayed done
 
 
 def test_a_failing_model_is_no_bad_file(videos: Path, embedder: Embedder, tmp_path: Path) -> None:
@@ -204,8 +204,8 @@ def test_a_long_file_goes_on_where_it_was_stopped(
     """Two pieces of two clips of the third unit were encoded. A kill leaves no end mark (8 bytes); where more
     than that did not reach the disk, the last piece is encoded again."""
 
-    def stop(_done: int, _total: int, pace: Throughput) -> None:
-        if pace.num_clips == 10:  # 6 of the units before
+    def stop(_done: int, _total: int, throughput: Throughput) -> None:
+        if throughput.num_clips == 10:  # 6 of the units before
             raise StoppedError
 
     words = {"out": tmp_path / "out", "config": SMALL, "num_workers": 0}

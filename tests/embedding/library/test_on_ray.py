@@ -26,19 +26,19 @@ pytestmark = [
 def test_a_library_made_on_ray_is_the_same_bytes(
     videos: Path, embedder: Embedder, library: Path, tmp_path: Path, contents: Contents
 ) -> None:
-    paces: list[Throughput] = []
+    throughputs: list[Throughput] = []
     run = embed_library(
         embedder,
         videos,
         out=tmp_path / "ray",
         config=SMALL,
         num_workers=RayCluster(),
-        on_progress=lambda _done, _total, pace: paces.append(pace),
+        on_progress=lambda _done, _total, throughput: throughputs.append(throughput),
     )
     assert run.report.is_complete
     assert contents(tmp_path / "ray") == contents(library)
-    assert paces[-1].num_clips >= run.report.num_clips > 0
-    assert 0 <= paces[-1].waiting_fraction <= 1
+    assert throughputs[-1].num_clips >= run.report.num_clips > 0
+    assert 0 <= throughputs[-1].waiting_fraction <= 1
 
 
 def test_encoders_do_not_decode(videos: Path, embedder: Embedder, tmp_path: Path) -> None:

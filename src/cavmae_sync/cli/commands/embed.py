@@ -188,22 +188,22 @@ def _embed_videos(
             num_workers=num_workers,
             max_rejected_fraction=max_rejected_fraction,
             share=share,
-            on_progress=lambda done, total, pace: advance(done, total, _describe(pace)),
+            on_progress=lambda done, total, throughput: advance(done, total, _describe(throughput)),
         )
     if as_json:
-        content = {"out": str(out), **run.report.to_dict(), "this_run": run.pace.to_dict()}
+        content = {"out": str(out), **run.report.to_dict(), "this_run": run.throughput.to_dict()}
         print_lines(json.dumps(content, indent=2, ensure_ascii=False))
         return
     console = Terminal()
     console.print(run.report.to_table())
-    if run.pace.num_clips:
-        console.print(f"this run: {_describe(run.pace)}", soft_wrap=True)
+    if run.throughput.num_clips:
+        console.print(f"this run: {_describe(run.throughput)}", soft_wrap=True)
 
 
-def _describe(pace: "Throughput") -> str:
-    rejected = f", {pace.num_rejected} rejected" if pace.num_rejected else ""
+def _describe(run: "Throughput") -> str:
+    rejected = f", {run.num_rejected} rejected" if run.num_rejected else ""
     return (
-        f"{pace.num_clips} clips, {pace.footage_seconds / 3600:.2f} h{rejected}, "
-        f"{pace.clips_per_second:.2f} clips/s, "
-        f"{pace.hours_per_hour:.1f} h of footage per hour, encoder waits {pace.waiting_fraction:.0%}"
+        f"{run.num_clips} clips, {run.footage_seconds / 3600:.2f} h{rejected}, "
+        f"{run.clips_per_second:.2f} clips/s, "
+        f"{run.hours_per_hour:.1f} h of footage per hour, encoder waits {run.waiting_fraction:.0%}"
     )

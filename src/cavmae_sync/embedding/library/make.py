@@ -1,10 +1,11 @@
-"""Folder or list of videos -> folder of vectors.
+"""Making a library: a folder or list of videos in, a folder of vectors out.
 
-    OUT/parts/part-000000.parquet   one row per clip: where it is from, and its vectors
-    OUT/rejected.parquet            files that gave nothing, with the reason
-    OUT/library.json                made last: counts, model, configuration, list of parts
+    OUT/parts/part-000000.parquet   one row per clip: its source, its times and its vectors
+    OUT/rejected.parquet            rejected files, with the reason
+    OUT/library.json                written last: counts, model, configuration, list of parts
 
-Kill it at any moment and run it again, with any number of processes and machines: the bytes are the same.
+A run can be killed at any moment and started again, with any number of processes and machines: the bytes of
+the result are the same.
 """
 
 import json
@@ -50,21 +51,21 @@ from cavmae_sync.work.workers import num_cores
 
 _REMEDY: Final = "Choose another folder, or remove this one."
 
-#: Called with files done (those of earlier runs too), files of this share, and what this run did.
+#: Called with files done (those of earlier runs too), all files of this share, and this run's throughput.
 LibraryProgress = Callable[[int, int, Throughput], None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LibraryRun:
-    """What came of a run.
+    """Result of a run.
 
     Attributes:
-        report: The library, as far as it is done by anyone.
-        pace: What this run did, and how fast.
+        report: Counts of the library so far, work of other runs included.
+        throughput: Work and speed of this run.
     """
 
     report: LibraryReport
-    pace: Throughput
+    throughput: Throughput
 
 
 def embed_library(
@@ -87,12 +88,12 @@ def embed_library(
         source: Folder with videos, a list of them, or one file; see `list_sources`.
         out: Folder of the library: new, empty, or left by an earlier run with the same arguments, which is
             then continued (or, if it was complete, only counted).
-        config: Which clips, and how their vectors are stored.
-        num_workers: Processes that decode; 0 = this one. None = one, or one per core where the model
-            computes on an accelerator. Or where Ray runs, which then decodes and encodes.
+        config: Clips to cut, and how their vectors are stored.
+        num_workers: Processes that decode; 0 = this process. None = one, or one per core where the model
+            computes on an accelerator. A `RayCluster` decodes and encodes on that cluster.
         max_rejected_fraction: Share of the files that may be rejected, in [0, 1].
-        share: Which part of the work to do; None = all of it.
-        on_progress: Told after each piece how far it is.
+        share: Part of the work to do; None = all of it.
+        on_progress: Called after each piece.
 
     Raises:
         DatasetError: The source cannot be read, `out` holds something else, or files were added, removed or
@@ -105,22 +106,22 @@ def embed_library(
     if num_workers is None:
         num_workers = 1 if embedder.device.type == "cpu" else num_cores()
     num_files = sum(unit.num_files for unit in work.units[share.index :: share.count])
-    paces = [Throughput()]
+    throughputs = [Throughput()]
 
     def perform(units: Sequence[LibraryUnit]) -> Iterator[UnitResult]:
         num_before = num_files - sum(unit.num_files for unit in units)
 
-        def note(pace: Throughput) -> None:
-            paces[0] = pace
+        def note(throughput: Throughput) -> None:
+            throughputs[0] = throughput
             if on_progress is not None:
-                on_progress(num_before + pace.num_files, num_files, pace)
+                on_progress(num_before + throughput.num_files, num_files, throughput)
 
         if isinstance(num_workers, RayCluster):
             return encode_on_ray(embedder, units, cluster=num_workers, on_piece=note)
         return encode_units(embedder, units, num_workers=num_workers, on_piece=note)
 
     run_units(work, perform, share=share)
-    return LibraryRun(report=library_report(work), pace=paces[0])
+    return LibraryRun(report=library_report(work), throughput=throughputs[0])
 
 
 def library_work(
@@ -131,7 +132,7 @@ def library_work(
     config: LibraryConfig | None = None,
     max_rejected_fraction: float = 1.0,
 ) -> Work[LibraryUnit]:
-    """The work on a library in units, for `run_units`; otherwise as `embed_library`."""
+    """Work on a library in units, for `run_units`; arguments as of `embed_library`."""
     config = config or LibraryConfig()
     listing, folder = list_sources(Path(source)), Path(out).absolute()
     size = files_per_unit(len(listing.files), config.files_per_unit)
@@ -169,9 +170,9 @@ def library_work(
 
 
 def products_of_library(out: Path) -> Float32Products | None:
-    """How float32 products are computed in a library that was begun; None where none was.
+    """Kind of float32 products that an unfinished or finished library was begun with; None without a library.
 
-    What goes on with it must compute likewise, whatever measuring would say today or on that machine.
+    Runs that go on with it must compute in the same way, or its vectors would differ in their last bits.
     """
     for file in (out / LIBRARY_FILE, out / WORK_FOLDER / PLAN_FILE):
         if file.is_file():
@@ -186,7 +187,7 @@ def _entry(content: Any, name: str) -> Any:
 
 
 def library_report(work: Work[LibraryUnit]) -> LibraryReport:
-    """Count what is done so far, by anyone."""
+    """Counts of the work done so far by all runs."""
     try:
         if not work.has_record():
             done = [unit for unit in work.units if unit.is_done()]
@@ -230,7 +231,7 @@ def _finish(
 
 
 def _gather(units: Sequence[LibraryUnit], *, out: Path) -> tuple[pa.Table, pa.Table, tuple[PartRecord, ...]]:
-    """The facts of all clips without their vectors, all rejected files, and the parts."""
+    """Table of all clips without their vectors, table of rejected files, and records of the parts."""
     parts = tuple(read_json(unit.work_file("json"), PartRecord, remedy=_REMEDY) for unit in units)
     rejected = [read_table(unit.work_file("rejected.parquet"), REJECTED_SCHEMA) for unit in units]
     facts = [read_table(out / PARTS_FOLDER / part.name, FACTS_SCHEMA, remedy=_REMEDY) for part in parts]
@@ -239,7 +240,7 @@ def _gather(units: Sequence[LibraryUnit], *, out: Path) -> tuple[pa.Table, pa.Ta
 
 
 def _remove_leftovers(out: Path, parts: set[str]) -> None:
-    """Remove what killed runs left."""
+    """Remove unfinished files of killed runs."""
     for path in (out / PARTS_FOLDER).iterdir():
         if path.name not in parts:
             path.unlink()

@@ -1,9 +1,9 @@
-"""A library embedded on Ray: pieces are decoded by tasks on cores and encoded by actors on accelerators.
+"""A library made on Ray: tasks on cores decode pieces, actors on accelerators encode them.
 
     units --decode, 1 core each--> pieces --encode, 1 accelerator each--> rows --> this process: parts
 
-The functions are those of the local engine and pieces are put in order again, so the bytes are the same. Only
-the vectors come to this process.
+The functions are those of `stream`, and pieces are put in order again, so the bytes are the same. Only
+vectors reach this process.
 """
 
 import time
@@ -29,7 +29,7 @@ from cavmae_sync.work.on_ray import COLUMN, RayCluster, failure, ray_started, re
 from cavmae_sync.work.units import UnitResult
 from cavmae_sync.work.workers import single_threaded
 
-#: Of the cores of a cluster without accelerators one in so many encodes; the rest decode.
+#: On a cluster without accelerators one core in so many encodes; the others decode.
 _CORES_PER_ENCODER: Final = 2
 #: Memory that Ray sets aside for a task that decodes: the program, one clip of large frames, and a piece.
 _DECODER_BYTES: Final = 512 * 2**20
@@ -45,17 +45,18 @@ def encode_on_ray(
     """Decode and encode units on a cluster, and make their parts of the library here; see `encode_units`.
 
     Args:
-        embedder: The model and how it computes. Where the cluster has accelerators, it computes on them.
-        units: What to do.
-        cluster: Where.
-        on_piece: Told after each piece how far this run is. Waiting is that of all encoders on average.
+        embedder: The model and how it computes. It computes on the accelerators of the cluster, if any.
+        units: Units of the library to make.
+        cluster: The cluster.
+        on_piece: Called after each piece with the throughput of this run; its waiting time is the mean over
+            encoders.
 
     Yields:
-        What came of each unit when its record is there, in any order.
+        Result of each unit once its record is written, in any order.
 
     Raises:
         ConfigError: The extra ray is missing, or the cluster cannot be reached.
-        DatasetError: A task died; names files it may have been at.
+        DatasetError: A task died; names files that it may have been reading.
         WeightsError: The model gives vectors that are not finite.
     """
     if not units:
@@ -71,9 +72,9 @@ def encode_on_ray(
                     idle_seconds + done.idle_seconds,
                     busy_seconds + done.busy_seconds,
                 )
-                pace = meter.throughput_after(done.piece)
-                waiting_seconds = pace.seconds * idle_seconds / (idle_seconds + busy_seconds)
-                on_piece(replace(pace, waiting_seconds=waiting_seconds))
+                throughput = meter.throughput_after(done.piece)
+                waiting_seconds = throughput.seconds * idle_seconds / (idle_seconds + busy_seconds)
+                on_piece(replace(throughput, waiting_seconds=waiting_seconds))
                 if result is not None:
                     del parts[done.piece.unit_index]
                     yield result
@@ -92,7 +93,7 @@ class _Decoded:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Done:
-    """A piece on its way back, and how long its encoder waited for it and worked on it."""
+    """An encoded piece on its way back, with the seconds that its encoder waited and worked."""
 
     piece: EncodedPiece
     idle_seconds: float
@@ -104,7 +105,7 @@ def _pipeline(ray: Any, embedder: Embedder, units: Sequence[LibraryUnit]) -> Any
     num_gpus = int(resources.get("GPU", 0))
     num_encoders = num_gpus or max(1, int(resources["CPU"]) // _CORES_PER_ENCODER)
     rows = ray.data.from_items([{COLUMN: unit} for unit in units], override_num_blocks=len(units))
-    # What decoding needs differs from what encoding needs, or Ray would do both in the encoders.
+    # With equal needs, Ray would fuse both steps and decode inside the encoders.
     return rows.flat_map(_decode, num_cpus=1, memory=_DECODER_BYTES).map(
         _Encode,
         fn_constructor_args=(_SentEmbedder.of(embedder, ray, device="cuda" if num_gpus else "cpu"),),
@@ -115,7 +116,7 @@ def _pipeline(ray: Any, embedder: Embedder, units: Sequence[LibraryUnit]) -> Any
 
 
 def _in_order(arriving: Iterator[_Done]) -> Iterator[_Done]:
-    """The pieces of each unit in order, whatever order they come in."""
+    """Pieces with those of each unit in order, from pieces in any order."""
     early: dict[tuple[int, int], _Done] = {}
     following: Counter[int] = Counter()
     for done in arriving:
@@ -132,13 +133,13 @@ def _decode(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         with single_threaded():
             for piece in decode_unit(unit):
                 yield {COLUMN: _Decoded(unit=unit, piece=piece)}
-    except Exception as error:  # noqa: BLE001 (the driver raises it; Ray would hide it in its own)
+    except Exception as error:  # noqa: BLE001 (the driver raises it; Ray would wrap it in an error of its own)
         yield {COLUMN: failure(error, unit)}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _SentEmbedder:
-    """An embedder, as it travels: a reference to its model, on the CPU."""
+    """An embedder on its way to another machine: a reference to its model, on the CPU."""
 
     model: Any
     settings: dict[str, Any]
@@ -151,7 +152,7 @@ class _SentEmbedder:
         return cls(
             model=ray.put(embedder.model if is_here else deepcopy(embedder.model).cpu()),
             settings=embedder.settings | {"device": device},
-            # Sums are cut by threads: as many as here give the bits they give here.
+            # The number of threads decides how sums are split: as many as here give the same bits.
             num_threads=torch.get_num_threads(),
         )
 
@@ -164,7 +165,7 @@ class _SentEmbedder:
 
 
 class _Encode:
-    """The actor: holds a model and encodes the pieces that come."""
+    """Actor of Ray that holds a model and encodes pieces."""
 
     def __init__(self, sent: _SentEmbedder) -> None:
         self._embedder = sent.make()

@@ -1,4 +1,4 @@
-"""A library of vectors, opened: its clips, and their vectors in order or all at once.
+"""Reading a library: its clips, and their vectors in order or all at once.
 
 N clips, T frames per clip, D width.
 """
@@ -56,29 +56,29 @@ class _Counts(BaseModel):
 
 
 class LibraryRecord(BaseModel):
-    """What readers of a library need of `library.json`."""
+    """Entries of `library.json` that a reader needs."""
 
     schema_version: int
-    """Of the format."""
+    """Version of the format."""
     list_sha256: str
-    """Fingerprint of its clips."""
+    """Fingerprint of the list of clips."""
     plan: _Plan
-    """How it was made."""
+    """Model and configuration that made it."""
     counts: _Counts
-    """Among them the number of clips."""
+    """Counts, with the number of clips."""
     parts: list[PartRecord]
-    """Its files."""
+    """Parquet files."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Library:
-    """Vectors of clips in a folder. Nothing is read before it is asked for.
+    """Library of vectors in a folder; each method reads only what it returns.
 
     Attributes:
-        folder: Where it is.
-        record: `library.json`.
-        config: Which clips, and how their vectors are stored.
-        num_clips: How many.
+        folder: Folder of the library.
+        record: Content of `library.json`.
+        config: Configuration that it was made with.
+        num_clips: Number of clips.
     """
 
     folder: Path
@@ -92,25 +92,25 @@ class Library:
 
     @property
     def part_paths(self) -> tuple[Path, ...]:
-        """Its Parquet files, in the order of clips."""
+        """Parquet files, in the order of clips."""
         return tuple(self.folder / PARTS_FOLDER / part["name"] for part in self.record["parts"])
 
     def clips(self) -> pa.Table:
-        """What is known of each clip, without vectors."""
+        """Table of the clips, without their vectors."""
         facts = [read_table(path, FACTS_SCHEMA, remedy=_REMEDY) for path in self.part_paths]
         return pa.concat_tables([FACTS_SCHEMA.empty_table(), *facts])
 
     def rejected(self) -> pa.Table:
-        """Files that gave nothing: file, reason, message."""
+        """Table of rejected files: file, reason, message."""
         return read_table(self.folder / REJECTED_FILE, REJECTED_SCHEMA, remedy=_REMEDY)
 
     def batches(
         self, columns: Sequence[str] | None = None, *, num_clips: int = ROWS_PER_GROUP
     ) -> Iterator[pa.RecordBatch]:
-        """Rows in order, some clips at a time; memory holds no more.
+        """Rows in order, some clips at a time; only these are in memory.
 
         Args:
-            columns: Which; None for all.
+            columns: Names of columns; None for all.
             num_clips: Clips at a time, at most.
 
         Raises:
@@ -125,22 +125,23 @@ class Library:
                 raise DatasetError(f"{path} is damaged ({error}). {_REMEDY}") from error
 
     def vectors(self, *, num_clips: int = ROWS_PER_GROUP) -> Iterator[tuple[Tensor, Tensor]]:
-        """Vectors of sound and of picture, some clips at a time: float32 [N, T, D] each, unit rows."""
+        """Vectors of sounds and of frames, some clips at a time: float32 [N, T, D] each, unit rows."""
         for batch in self.batches(VECTORS, num_clips=num_clips):
             yield self._tensor(batch, "audio"), self._tensor(batch, "visual")
 
     def embeddings(self) -> DatasetEmbeddings:
-        """All vectors in memory, for retrieval and everything else that works on datasets.
+        """All vectors, in memory, for retrieval and all else that works on datasets.
 
         Raises:
-            DatasetError: They do not fit into memory.
+            DatasetError: The vectors do not fit into memory.
         """
         frames_per_clip, width = self.config.num_frames, self.record["plan"]["made_with"]["model"]["width"]
-        num_bytes = 2 * 2 * 4 * len(self) * frames_per_clip * width  # two senses; parts, then whole
+        # Two modalities in float32; the parts and the joined tensors are in memory together.
+        num_bytes = 2 * 2 * 4 * len(self) * frames_per_clip * width
         check_fits(self.folder, "its vectors", num_bytes)
         parts = list(self.vectors())
         if sum(len(audio_NTD) for audio_NTD, _ in parts) != len(self):
-            raise DatasetError(f"{self.folder} has other clips than {LIBRARY_FILE} says. {_REMEDY}")
+            raise DatasetError(f"{self.folder} has other clips than its {LIBRARY_FILE} says. {_REMEDY}")
         return DatasetEmbeddings(
             audio_NTD=torch.cat([audio_NTD for audio_NTD, _ in parts]),
             visual_NTD=torch.cat([visual_NTD for _, visual_NTD in parts]),
@@ -163,23 +164,25 @@ class Library:
 
 
 def open_library(folder: str | os.PathLike[str]) -> Library:
-    """Open what `embed_library` made.
+    """Open a library that `embed_library` made.
 
     Raises:
-        DatasetError: It is no library, not finished, of a later version, or a part is missing or cut off.
+        DatasetError: The folder is no library or is not finished, its version is later than this program, or
+            a part is missing or cut off.
     """
     place = Path(folder)
     path = place / LIBRARY_FILE
     if not path.is_file():
         raise DatasetError(
-            f"{place} is no finished library: it has no {LIBRARY_FILE}. Make it, or go on making it, with "
+            f"{place} is no finished library: it has no {LIBRARY_FILE}. Make it, or finish it, with "
             f"cavmae-sync embed MODEL --videos SOURCE --out {place}."
         )
     record = read_object(path, remedy=_REMEDY)
     found = record.get("schema_version")
     if isinstance(found, int) and found > SCHEMA_VERSION:
         raise DatasetError(
-            f"{path} has version {found} of the format, this is for {SCHEMA_VERSION}. Update cavmae-sync."
+            f"{path} has version {found} of the format; this program reads {SCHEMA_VERSION}. "
+            "Update cavmae-sync."
         )
     known = checked(record, LibraryRecord, path=path, remedy=_REMEDY)
     _check_parts(place, known)

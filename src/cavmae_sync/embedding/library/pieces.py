@@ -1,10 +1,10 @@
-"""The work on a library in pieces of bounded size: files to decoded clips, decoded clips to rows of vectors.
+"""Pieces of the work on a library, of bounded size: files to decoded clips, decoded clips to rows of vectors.
 
     LibraryUnit --decode_unit--> DecodedPiece, ... --encode_piece--> EncodedPiece, ... --UnitParts--> part
     some files                   some clips                          their rows                       file
 
-What the pieces of a unit are follows from its files alone. So any engine that decodes somewhere, encodes
-elsewhere and puts the pieces of a unit in order gives the same bytes.
+The pieces of a unit depend on its files alone. Decoded in one place, encoded in another and put in order,
+they give the same bytes.
 
 P frames of all clips of a piece, H W pixels, C colours, N spectrogram frames of all clips, M mel bins,
 T frames per clip, D width.
@@ -38,11 +38,11 @@ from cavmae_sync.work.units import FilesUnit
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LibraryUnit(FilesUnit):
-    """Files to embed together. A value that can be sent to another process.
+    """Files that are embedded together; a value that can be sent to another process.
 
     Attributes:
-        config: Which clips, and how they are stored.
-        inputs: What the model eats.
+        config: Clips to cut, and how their vectors are stored.
+        inputs: Inputs of the model.
     """
 
     config: LibraryConfig
@@ -51,18 +51,20 @@ class LibraryUnit(FilesUnit):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DecodedPiece:
-    """Some consecutive clips of a unit, as small as they can be sent: what the model eats, not normalised.
+    """Consecutive decoded clips of a unit, as inputs of the model that are not normalised yet.
+
+    uint8 frames and whole spectrograms are much smaller than what the model takes, and travel faster.
 
     Attributes:
-        unit_index: Which unit they are of.
-        number: Which of its pieces this is, from 0.
-        is_last: No piece of the unit follows.
-        facts: The columns of each clip that are not vectors.
-        num_spectrogram_frames: Of each clip.
+        unit_index: Index of their unit.
+        number: Number of the piece in its unit, from 0.
+        is_last: Whether it is the last piece of the unit.
+        facts: For each clip the columns that are not vectors.
+        num_spectrogram_frames: Length of each clip's spectrogram.
         frames_PHWC: uint8, the frames of the first clip, then of the second.
         log_mel_NM: float32, the spectrogram of the first clip, then of the second.
-        num_files: Files whose end was reached since the piece before.
-        rejected: Those of them that cannot be used. Rows of theirs, of this and earlier pieces, do not count.
+        num_files: Files that were read to their end since the piece before.
+        rejected: Rejected files among them. Their rows, in this piece and earlier ones, are dropped.
     """
 
     unit_index: int
@@ -91,7 +93,7 @@ class DecodedPiece:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EncodedPiece:
-    """A piece as rows of the library; otherwise as `DecodedPiece`."""
+    """A piece with its clips as rows of the library; otherwise as `DecodedPiece`."""
 
     unit_index: int
     number: int
@@ -102,8 +104,8 @@ class EncodedPiece:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Ready:
-    """A clip, sized for the model."""
+class _SizedClip:
+    """A decoded clip with frames of the model's size."""
 
     facts: dict[str, Any]
     frames_THWC: Tensor
@@ -111,15 +113,15 @@ class _Ready:
 
 
 def decode_unit(unit: LibraryUnit) -> Iterator[DecodedPiece]:
-    """Decode the files of a unit, one after the other, each in one pass.
+    """Pieces of a unit: its files are decoded one after the other, each in one pass.
 
-    Memory holds one piece, however long a file is. This is the only place where bad media is tolerated.
+    One piece is in memory, however long a file is. Bad media is tolerated here and nowhere later.
 
     Yields:
-        One piece at least; the last one is marked, and may have no clips.
+        At least one piece; the last one is marked, and may have no clips.
     """
     clips_per_piece = max(1, unit.config.frames_per_piece // unit.config.num_frames)
-    waiting: list[_Ready] = []
+    waiting: list[_SizedClip] = []
     rejected: list[Rejected] = []
     number = num_files = 0
     clips = unit.config.clips().model_copy(update={"frame_pixels": unit.inputs.frame_pixels})
@@ -132,7 +134,7 @@ def decode_unit(unit: LibraryUnit) -> Iterator[DecodedPiece]:
                     waiting.clear()
                     rejected.clear()
                     number, num_files = number + 1, 0
-                waiting.append(_ready(clip, source=source, unit=unit))
+                waiting.append(_sized(clip, source=source, unit=unit))
                 notes = clip.notes
             rejected += passed_over_rows(source.path, notes)
         except MediaError as error:
@@ -143,11 +145,11 @@ def decode_unit(unit: LibraryUnit) -> Iterator[DecodedPiece]:
 
 
 def encode_piece(embedder: Embedder, piece: DecodedPiece, config: LibraryConfig) -> EncodedPiece:
-    """The rows of a piece. Frames and windows of all its clips are encoded together, equal ones once.
+    """Rows of a piece. Frames and segments of all its clips are encoded together, equal neighbours once.
 
     Args:
         embedder: The model and how it computes.
-        piece: Some clips.
+        piece: Decoded clips.
         config: How vectors are stored.
 
     Raises:
@@ -155,7 +157,7 @@ def encode_piece(embedder: Embedder, piece: DecodedPiece, config: LibraryConfig)
     """
     audio_PD = visual_PD = torch.empty(0, embedder.model.config.width)
     if piece.facts:
-        # Normalised where the model is: a quarter of the bytes goes there, and it is quicker at it.
+        # Normalised on the model's device: uint8 frames are a quarter of the bytes to move there.
         segments_PLM = _segments(piece, embedder)
         frames_PCHW = normalize_frames(piece.frames_PHWC.to(embedder.device))
         audio_PD = finite(embedder.embed_segments(segments_PLM), precision=embedder.precision)
@@ -186,7 +188,7 @@ def _segments(piece: DecodedPiece, embedder: Embedder) -> Tensor:
     )
 
 
-def _ready(source_clip: SourceClip, *, source: SourceFile, unit: LibraryUnit) -> _Ready:
+def _sized(source_clip: SourceClip, *, source: SourceFile, unit: LibraryUnit) -> _SizedClip:
     clip, config = source_clip.clip, unit.config
     frames_THWC = resize_and_crop(clip.frames_THWC, pixels=unit.inputs.frame_pixels)
     facts = {
@@ -201,13 +203,13 @@ def _ready(source_clip: SourceClip, *, source: SourceFile, unit: LibraryUnit) ->
         "is_still": is_still(frames_THWC.numpy(), below_levels=config.still_below_levels),
         "is_short": is_short(clip, clip_seconds=config.clip_seconds),
     }
-    return _Ready(facts=facts, frames_THWC=frames_THWC, log_mel_NM=log_mel(clip.waveform_S))
+    return _SizedClip(facts=facts, frames_THWC=frames_THWC, log_mel_NM=log_mel(clip.waveform_S))
 
 
 def _piece(
     unit: LibraryUnit,
     number: int,
-    clips: Sequence[_Ready],
+    clips: Sequence[_SizedClip],
     num_files: int,
     rejected: Sequence[Rejected],
     *,

@@ -1,10 +1,10 @@
-"""Decoding ahead of the encoder: worker processes take units one after the other and send their pieces.
+"""Stream of pieces: worker processes take units one after the other, and decode ahead of the encoder.
 
     worker 0   unit 0: piece, piece, ...   unit 3: piece, ...
     worker 1   unit 1: piece, ...          unit 2: piece, ...    -> a few pieces wait -> encoder, this process
 
-Pieces of several units arrive mixed, those of one unit in order. What a piece holds depends on its unit
-alone, so neither the number of workers nor their pace can be seen in the result.
+Pieces of several units arrive mixed, those of one unit in order. The content of a piece depends on its unit
+alone, so the result does not depend on the number of workers or on their speed.
 """
 
 import time
@@ -30,21 +30,21 @@ from cavmae_sync.embedding.library.pieces import (
 from cavmae_sync.work.units import UnitResult, unfinished
 from cavmae_sync.work.workers import follow_parent, single_threaded, worker_died
 
-#: Pieces that wait for the encoder, for each worker.
+#: Decoded pieces that each worker may have waiting for the encoder.
 _PIECES_AHEAD: Final = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Throughput:
-    """What a run did so far, and how fast.
+    """Progress and speed of a run.
 
     Attributes:
-        num_files: Files whose end was reached.
-        num_rejected: Those of them that cannot be used.
+        num_files: Files that were read to their end.
+        num_rejected: Rejected files among them.
         num_clips: Clips encoded.
-        footage_seconds: Length of these together.
+        footage_seconds: Length of these clips together.
         seconds: Time since the start.
-        waiting_seconds: Part of it in which the encoder waited for decoded clips.
+        waiting_seconds: Time in which the encoder waited for decoded clips.
     """
 
     num_files: int = 0
@@ -61,16 +61,16 @@ class Throughput:
 
     @property
     def clips_per_second(self) -> float:
-        """Clips encoded in a second."""
+        """Clips encoded per second."""
         return self.num_clips / self.seconds if self.seconds else 0.0
 
     @property
     def hours_per_hour(self) -> float:
-        """Hours of footage in an hour."""
+        """Hours of footage encoded per hour."""
         return self.footage_seconds / self.seconds if self.seconds else 0.0
 
     def to_dict(self) -> dict[str, float]:
-        """All of it, ready for JSON."""
+        """All numbers, ready for JSON."""
         names = ("waiting_fraction", "clips_per_second", "hours_per_hour")
         return asdict(self) | {name: getattr(self, name) for name in names}
 
@@ -86,15 +86,15 @@ def encode_units(
 
     Args:
         embedder: The model and how it computes.
-        units: What to do.
-        num_workers: Processes that decode; 0 decodes in this one, in turns with encoding.
-        on_piece: Told after each piece how far this run is.
+        units: Units of the library to make.
+        num_workers: Processes that decode; 0 decodes in this process, in turns with encoding.
+        on_piece: Called after each piece with the throughput of this run so far.
 
     Yields:
-        What came of each unit when its record is there, in any order.
+        Result of each unit once its record is written, in any order.
 
     Raises:
-        DatasetError: A worker died; names files it may have been at.
+        DatasetError: A worker died; names files that it may have been reading.
         WeightsError: The model gives vectors that are not finite.
     """
     by_index = {unit.index: unit for unit in units}
@@ -120,7 +120,7 @@ def encode_units(
 
 
 class ThroughputMeter:
-    """Counts what is done, and what of the time was spent waiting."""
+    """Counter of the work done and of the time spent waiting."""
 
     def __init__(self) -> None:
         self.began = time.perf_counter()
@@ -128,7 +128,7 @@ class ThroughputMeter:
         self.num_files = self.num_rejected = self.num_clips = 0
 
     def waiting_for(self, pieces: Iterator[DecodedPiece]) -> Iterator[DecodedPiece]:
-        """The pieces; the time until each is there counts as waiting."""
+        """The same pieces; the time until each of them arrives counts as waiting."""
         while True:
             asked = time.perf_counter()
             piece = next(pieces, None)
@@ -138,7 +138,7 @@ class ThroughputMeter:
             yield piece
 
     def throughput_after(self, piece: EncodedPiece) -> Throughput:
-        """How far it is with this piece."""
+        """Throughput of the run with this piece counted."""
         self.num_files += piece.num_files
         self.num_rejected += count_rejected(piece.rejected)
         self.num_clips += len(piece.rows)
@@ -155,7 +155,7 @@ class ThroughputMeter:
 
 
 class _Units(IterableDataset[DecodedPiece]):
-    """Pieces of units; each worker takes the next unit that none has taken."""
+    """Pieces of units; each worker takes the next unit that no other has taken."""
 
     def __init__(self, units: Sequence[LibraryUnit], taken: Any) -> None:
         self.units, self.taken = units, taken
@@ -182,7 +182,7 @@ def _decoded_here(units: Sequence[LibraryUnit]) -> Generator[DecodedPiece]:
 
 
 def _decoded_by_workers(units: Sequence[LibraryUnit], num_workers: int) -> Generator[DecodedPiece]:
-    # Not forked from here: a fork copies locks that torch's and pyarrow's threads may hold.
+    # Not a fork of this process: it would copy locks that threads of torch and pyarrow may hold.
     context = multiprocessing.get_context("forkserver")
     loader = DataLoader(
         _Units(units, context.Value("q", 0)),
@@ -191,7 +191,7 @@ def _decoded_by_workers(units: Sequence[LibraryUnit], num_workers: int) -> Gener
         multiprocessing_context=context,
         prefetch_factor=_PIECES_AHEAD,
         worker_init_fn=_start_worker,
-        in_order=False,  # a worker at a slow file holds up nobody
+        in_order=False,  # a worker at a slow file must not hold up the others
         generator=torch.Generator(),
     )
     try:
@@ -200,7 +200,7 @@ def _decoded_by_workers(units: Sequence[LibraryUnit], num_workers: int) -> Gener
         if "DataLoader worker" not in str(error):
             raise
         raise worker_died(unfinished(units)) from error
-    except (ConnectionError, EOFError) as error:  # it died while it handed a piece over
+    except (ConnectionError, EOFError) as error:  # the worker died while it sent a piece
         raise worker_died(unfinished(units)) from error
 
 
