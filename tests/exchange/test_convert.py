@@ -14,7 +14,8 @@ from torch.nn import functional as F
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.errors import ConfigError, WeightsError
 from cavmae_sync.exchange import convert as conversion
-from cavmae_sync.exchange.convert import Conversion, HeadOptions, convert_back
+from cavmae_sync.exchange.conversion import Conversion
+from cavmae_sync.exchange.convert import HeadOptions, convert_back
 from cavmae_sync.exchange.proof import check_proof
 from cavmae_sync.model import CAVMAESync, Modality, ModelConfig
 from cavmae_sync.model.heads import HeadConfig, make_head

@@ -1,10 +1,9 @@
-"""Weights of any layout into ours, and ours back into the layout they came from."""
+"""Conversion of weights of any layout into ours, and of ours back into the layout they came from."""
 
-import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import torch
 from torch import Tensor
@@ -14,23 +13,23 @@ from cavmae_sync.choices import ClassLoss, Layout
 from cavmae_sync.data.lists.classes import read_class_labels
 from cavmae_sync.embedding.embedder import Embedder
 from cavmae_sync.errors import ConfigError
+from cavmae_sync.exchange.conversion import Conversion
 from cavmae_sync.exchange.proof import make_proof
 from cavmae_sync.model import Modality, ModelConfig
-from cavmae_sync.model.heads import Head, HeadConfig
+from cavmae_sync.model.heads import Head
 from cavmae_sync.paper import CAVMAE_NUM_FRAMES, NUM_FRAMES
 from cavmae_sync.tasks.classification.probe import KNOWN_LOSSES, PROBE_FILE, Probe
 from cavmae_sync.training import weights_of
 from cavmae_sync.weights import Provenance, load_weights, save_model, weights_fingerprint
-from cavmae_sync.weights.layouts.check import CLASSIFIER_HEADS, TITLES
+from cavmae_sync.weights.layouts.check import CLASSIFIER_HEADS
 from cavmae_sync.weights.layouts.official import to_official
 from cavmae_sync.weights.layouts.original import Original
-from cavmae_sync.weights.layouts.recognize import bare_name
 from cavmae_sync.weights.load import LoadedWeights
 from cavmae_sync.weights.provenance import sha256_of
 from cavmae_sync.weights.save import write_safetensors
 
 WEIGHTS_FILE: Final = "weights.safetensors"
-#: Fields of a model that no tensor of a foreign file shows.
+#: Fields of a model's configuration that the tensors of other layouts do not show.
 _UNSEEN: Final = (
     "heads",
     "decoder.heads",
@@ -39,25 +38,17 @@ _UNSEEN: Final = (
     "inputs.spectrogram_mean",
     "inputs.spectrogram_std",
 )
-_CAVMAE_HEAD: Final = (
-    "CAV-MAE's own (layer norm and linear layer on the mean of all tokens of the joint pass): kept, so that "
-    "it can be given back; not run here"
-)
 _OWN_LICENCE: Final = "not stated: weights trained here are yours to license (--licence)"
-
-
-#: Called with parts done, parts in all, and what comes next.
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HeadOptions:
-    """What no tensor of a fine-tuned classifier shows.
+    """Settings of a fine-tuned classifier that its tensors do not show.
 
     Attributes:
         classes: CSV of class names (index,mid,display_name); None names classes by their numbers.
-        loss: How it was trained; None takes it from the number of classes.
-        modality: What a head on one modality is fed.
+        loss: Loss of its training; None takes it from the number of classes.
+        modality: Modality that a head on one modality reads.
         heads: Attention heads of its blocks; None takes the 12 of the published widths.
     """
 
@@ -65,87 +56,6 @@ class HeadOptions:
     loss: ClassLoss | None = None
     modality: Modality | None = None
     heads: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Conversion:
-    """What was read, and what was written.
-
-    Attributes:
-        written: Files that were written.
-        layout: Layout of what was read.
-        written_layout: Layout of what was written.
-        config: Shape of the model.
-        provenance: Where the weights come from.
-        weights: Fingerprint of the model.
-        num_tensors: Tensors of the file that was read.
-        num_values: Numbers in them.
-        fresh: Parameters that the file does not have, drawn from the seed.
-        kept: Tensors kept beside the model so that the file can be given back.
-        left_behind: What lay beside the tensors in the file and is not kept, such as an optimiser's state.
-        assumed: What no tensor shows, nobody said, and was taken as published; as `key=value` words.
-        head: Head of a fine-tuned classifier that became a probe.
-    """
-
-    written: tuple[Path, ...]
-    layout: Layout
-    written_layout: Layout
-    config: ModelConfig
-    provenance: Provenance
-    weights: str
-    num_tensors: int
-    num_values: int
-    fresh: tuple[str, ...]
-    kept: tuple[str, ...]
-    left_behind: tuple[str, ...]
-    assumed: Mapping[str, str] = field(default_factory=dict)
-    head: HeadConfig | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """For a program: plain values."""
-        about = {
-            name: value
-            for name, value in asdict(replace(self, provenance=Provenance(), head=None)).items()
-            if name not in ("config", "provenance", "head")
-        }
-        return about | {
-            "written": [str(path) for path in self.written],
-            "config": self.config.model_dump(mode="json"),
-            "provenance": self.provenance.model_dump(mode="json", exclude={"proof"}),
-            "head": None if self.head is None else self.head.model_dump(mode="json"),
-        }
-
-    def rows(self) -> list[tuple[str, str]]:
-        """For people: what it is and the value, in the order to read them."""
-        source = self.provenance
-        size = "" if source.source_num_bytes is None else f", {source.source_num_bytes:,} bytes"
-        rows = [
-            ("recognised", TITLES[self.layout]),
-            ("source", f"{source.source_name or 'trained here'}{size}"),
-            ("SHA-256", source.source_sha256 or "-"),
-            ("licence", source.licence or "-"),
-            ("tensors", f"{self.num_tensors:,} of {self.num_values:,} values"),
-            ("encoders", _encoders(self.config)),
-            ("inputs", _inputs(self.config, source.num_frames)),
-            ("decoder", _decoder(self.config)),
-            ("fingerprint", self.weights),
-        ]
-        if self.head is not None:
-            shape = self.head
-            heads = f"{shape.heads} attention heads"
-            rows.append(("head", f"{shape.num_classes} classes, width {shape.width}, {heads}"))
-        elif any(bare_name(name).startswith("mlp_head.") for name in self.kept):
-            rows.append(("head", _CAVMAE_HEAD))
-        if self.assumed:
-            found = ", ".join(f"{name}={value}" for name, value in self.assumed.items())
-            rows.append(("taken as published", f"{found}. No tensor shows these; say a word for another."))
-        if self.fresh:
-            rows.append(("fresh, not in the file", _listed(self.fresh)))
-        if self.kept:
-            rows.append(("kept beside the model", _listed(self.kept)))
-        if self.left_behind:
-            rows.append(("left behind", _listed(self.left_behind)))
-        return [*rows, ("written", f"{', '.join(map(str, self.written))} ({TITLES[self.written_layout]})")]
 
 
 def convert(
@@ -157,23 +67,23 @@ def convert(
     licence: str | None = None,
     num_frames: int | None = None,
     seed: int = 0,
-    on_progress: Progress | None = None,
+    on_progress: Callable[[int, int, str], None] | None = None,
 ) -> Conversion:
     """Read weights of any layout and write ours: configuration, provenance and proof in the header.
 
     Args:
-        source: A file of any layout, the folder of a run, or what is on a hub.
+        source: A file of any layout, the folder of a run, or a name on a hub.
         target: `.safetensors`; for a fine-tuned classifier a folder, which gets weights and probe.
-        overrides: `key=value` words for what no tensor shows.
-        head: What no tensor of a fine-tuned classifier shows.
-        licence: Instead of what is known of the layout.
-        num_frames: Frames of each clip in training, instead of what is known of the layout.
-        seed: Seed of the parts that an ImageNet MAE does not have.
-        on_progress: Called before each part of the work with parts done, parts in all and what comes.
+        overrides: `key=value` words for settings that the tensors do not show.
+        head: Settings of a fine-tuned classifier that its tensors do not show.
+        licence: Licence to record instead of the one known for the layout.
+        num_frames: Frames of each clip in training, instead of the number known for the layout.
+        seed: Seed of the parameters that an ImageNet MAE does not have.
+        on_progress: Called before each step with steps done, all steps, and the name of the next one.
 
     Raises:
-        WeightsError: The file is no weights, or not exactly of its layout.
-        ConfigError: A word or option does not fit, or the target is a file and a folder is needed.
+        WeightsError: The file holds no weights, or does not fit its layout exactly.
+        ConfigError: A word or option does not fit, or the target is a file where a folder is needed.
     """
     tell = on_progress or (lambda *_: None)
     tell(0, 3, "reading")
@@ -200,19 +110,19 @@ def convert(
 
 
 def convert_back(source: Path, target: Path, *, overrides: Sequence[str] = (), seed: int = 0) -> Conversion:
-    """Write weights in the layout they came from, or in the authors' where they were trained here.
+    """Write weights in the layout they came from; weights that were trained here, in the authors' layout.
 
-    What was read from a foreign file and not trained since comes back bit for bit: names, order, types,
-    values.
+    Weights from a file of another layout that were not trained since come back bit for bit: names, order,
+    types, values.
 
     Args:
-        source: One of our files; the folder of a fine-tuned classifier or of a run; or any foreign file.
-        target: `.pth`, or `.safetensors` with the foreign names.
-        overrides: `key=value` words for what no tensor shows.
-        seed: Seed of the parts that an ImageNet MAE does not have.
+        source: One of our files; the folder of a fine-tuned classifier or of a run; or a file of any layout.
+        target: `.pth`, or `.safetensors` with the names of that layout.
+        overrides: `key=value` words for settings that the tensors do not show.
+        seed: Seed of the parameters that an ImageNet MAE does not have.
 
     Raises:
-        WeightsError: The file is no weights, or not exactly of its layout; or a probe is missing.
+        WeightsError: The file holds no weights, or does not fit its layout exactly; or a probe is missing.
     """
     probe_file = source / PROBE_FILE if source.is_dir() else source.with_name(PROBE_FILE)
     is_folder = source.is_dir() and (source / WEIGHTS_FILE).is_file() and probe_file.is_file()
@@ -221,7 +131,7 @@ def convert_back(source: Path, target: Path, *, overrides: Sequence[str] = (), s
     head = _head_of(loaded, probe_file)
     original = _original(loaded, head)
     tensors = to_official(loaded.model) if original is None else original.give_back(loaded.model, head)
-    _write_foreign(tensors, target, wrapper=None if original is None else original.wrapper)
+    _write_original(tensors, target, wrapper=None if original is None else original.wrapper)
     return _conversion(
         loaded,
         _provenance(path, loaded, licence=None, num_frames=None),
@@ -269,8 +179,8 @@ def _probe(loaded: LoadedWeights, options: HeadOptions) -> Probe | None:
     if loaded.read.head is None:
         if options != HeadOptions():
             raise ConfigError(
-                "Classes, loss, modality and heads describe the head of a fine-tuned classifier, which this "
-                "is not."
+                "Class names, loss, modality and heads describe the head of a fine-tuned classifier. These "
+                "weights have none: leave the options out."
             )
         return None
     return Probe.of_finetuned(
@@ -284,7 +194,7 @@ def _probe(loaded: LoadedWeights, options: HeadOptions) -> Probe | None:
 
 
 def _assumed(loaded: LoadedWeights, overrides: Sequence[str], options: HeadOptions) -> dict[str, str]:
-    """What no tensor of a foreign file shows and no word said."""
+    """Settings that neither the tensors of another layout nor the words of the user give."""
     if loaded.read.layout == "ours":
         return {}
     said = {word.partition("=")[0] for word in overrides}
@@ -318,7 +228,7 @@ def _head_of(loaded: LoadedWeights, probe_file: Path) -> Head | None:
     return Probe.load(probe_file).head if is_finetuned and probe_file.is_file() else None
 
 
-def _write_foreign(tensors: dict[str, Tensor], target: Path, *, wrapper: str | None) -> None:
+def _write_original(tensors: dict[str, Tensor], target: Path, *, wrapper: str | None) -> None:
     if target.suffix == ".safetensors":
         write_safetensors(target, tensors, metadata={"format": "pt"})
         return
@@ -354,37 +264,3 @@ def _conversion(
 
 def _official_layout(config: ModelConfig) -> Layout:
     return "sync" if config.global_token or config.registers else "cavmae"
-
-
-def _encoders(config: ModelConfig) -> str:
-    parts = [
-        f"width {config.width}",
-        f"{config.depth} blocks each and {config.joint_depth} joint",
-        f"{config.heads} heads",
-        "global tokens" if config.global_token else "no global tokens",
-        f"{config.registers} registers each",
-    ]
-    if config.contrastive_head_depth:
-        parts.append(f"contrastive heads of {config.contrastive_head_depth} blocks")
-    if config.learned_positions:
-        parts.append("learned positions")
-    return ", ".join(parts)
-
-
-def _inputs(config: ModelConfig, num_frames: int | None) -> str:
-    frames = "frames per clip unknown" if num_frames is None else f"{num_frames} frames per clip"
-    side = config.inputs.frame_pixels
-    return f"segments of {config.inputs.segment_length} spectrogram frames, {side} x {side} pixels, {frames}"
-
-
-def _decoder(config: ModelConfig) -> str:
-    shape = config.decoder
-    if shape is None:
-        return "none: it encodes, and cannot reconstruct"
-    return f"width {shape.width}, {shape.depth} blocks, {shape.heads} heads"
-
-
-def _listed(names: Sequence[str]) -> str:
-    """Names with numbers of blocks as one, some of them."""
-    groups = sorted({re.sub(r"\.\d+\.", ".*.", name) for name in names})
-    return f"{len(names)}: {', '.join(groups[:6])}{', ...' if len(groups) > 6 else ''}"

@@ -1,8 +1,8 @@
-"""Both encoders as ONNX files: the same forward as everywhere, recorded, compared, and only then kept.
+"""Export of both encoders as ONNX files: recorded, compared with the model, and kept only if they agree.
 
 OUT/audio.onnx     segments [B, L, 128] -> vectors [B, D]
 OUT/visual.onnx    frames [B, 3, H, W] -> vectors [B, D], patches [B, N, D]
-OUT/config.json    constants of the inputs, order of the axes, fingerprint, licence, how well both agree
+OUT/config.json    constants of the inputs, order of the axes, fingerprint, licence, measured differences
 
 B batch (any number), C colours, H W pixels, L spectrogram frames, M mel bins, N patches in reading order,
 D width.
@@ -42,44 +42,44 @@ CONFIG_FILE: Final = "config.json"
 
 _NEEDED: Final = ("onnx", "onnxscript", "onnxruntime")
 _EXAMPLE_ROWS: Final = 2
-#: Says at every export that torchvision, which nothing here uses, is not installed.
+#: Logger that warns at every export that torchvision is missing, which nothing here uses.
 _NOISY_LOGGER: Final = "torch.onnx._internal.exporter._registration"
 
 
 class AudioVectors(nn.Module):
-    """Segments to unit vectors, as `Embedder.embed_segments`: the trunk, and a division by the length."""
+    """Module from segments to unit vectors, as `Embedder.embed_segments` gives them."""
 
     def __init__(self, model: CAVMAESync, *, representation: Representation) -> None:
         super().__init__()
         self.model, self.representation = model, representation
 
     def forward(self, segments_BLM: Tensor) -> tuple[Tensor]:
-        """`[B, L, 128]` to `[B, D]`."""
+        """Unit vectors [B, D] of segments [B, L, 128]."""
         encoded = self.model.encode_audio(segments_BLM)
         return (unit_rows(encoded.representation(self.representation)),)
 
 
 class VisualVectors(nn.Module):
-    """Frames to unit vectors and unit patch vectors, as `Embedder.embed_frames`."""
+    """Module from frames to unit vectors of frames and patches, as `Embedder.embed_frames` gives them."""
 
     def __init__(self, model: CAVMAESync, *, representation: Representation) -> None:
         super().__init__()
         self.model, self.representation = model, representation
 
     def forward(self, frames_BCHW: Tensor) -> tuple[Tensor, Tensor]:
-        """`[B, 3, H, W]` to `[B, D]` and `[B, N, D]`."""
+        """Unit vectors [B, D] and patch vectors [B, N, D] of frames [B, 3, H, W]."""
         encoded: Encoded = self.model.encode_visual(frames_BCHW)
         return unit_rows(encoded.representation(self.representation)), unit_rows(encoded.patch_tokens_PND)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExportedFile:
-    """One file that was written.
+    """An exported file.
 
     Attributes:
         name: File name in the folder.
-        num_bytes: Its size.
-        export_seconds: How long recording it took.
+        num_bytes: Size of the file.
+        export_seconds: Time that recording it took.
     """
 
     name: str
@@ -89,7 +89,7 @@ class ExportedFile:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OnnxExport:
-    """What an export wrote, and how far it is from the model.
+    """Result of an export: its files, and their differences from the model.
 
     Attributes:
         files: The two files.
@@ -104,7 +104,7 @@ class OnnxExport:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Encoder:
-    """What is recorded into one file."""
+    """One encoder, as it is recorded into a file."""
 
     name: str
     module: nn.Module
@@ -123,19 +123,19 @@ def export_onnx(
     real: ModelInput | None = None,
     on_progress: Callable[[int, int, str], None] | None = None,
 ) -> OnnxExport:
-    """Write both encoders as ONNX files, if ONNX Runtime gives with them what the model gives.
+    """Write both encoders as ONNX files, if ONNX Runtime gives the same vectors as the model.
 
     Args:
-        model: Moved to the CPU.
-        folder: Made if need be; an earlier export in it is replaced.
-        representation: What stands for a frame or segment; a model without global tokens gives patch means.
-        provenance: Where the weights come from, for the licence note.
-        real: Frames and segments of a real clip, to be compared beside random ones.
-        on_progress: Called with steps done, steps in all and what is next.
+        model: The model; it is moved to the CPU.
+        folder: Folder of the files; made if need be, and an earlier export in it is replaced.
+        representation: Representation of a frame or segment; a model without global tokens gives patch means.
+        provenance: Origin of the weights, for the licence note.
+        real: Frames and segments of a real clip, to compare beside random ones.
+        on_progress: Called with steps done, all steps, and the name of the next one.
 
     Raises:
-        ConfigError: The libraries are not installed, or the folder holds something else.
-        WeightsError: Outputs differ by more than the tolerance; no file is left behind.
+        ConfigError: The libraries are not installed, or the folder holds other files.
+        WeightsError: Outputs differ by more than the tolerance; no file is written.
     """
     check_onnx_installed()
     folder = Path(folder)
@@ -175,10 +175,10 @@ def export_onnx(
 
 
 def check_onnx_installed() -> None:
-    """Refuse to begin without the libraries.
+    """Raise unless the libraries are installed.
 
     Raises:
-        ConfigError: Names what is missing and how to install it.
+        ConfigError: Names the missing libraries and how to install them.
     """
     if missing := [name for name in _NEEDED if find_spec(name) is None]:
         raise ConfigError(
@@ -232,7 +232,7 @@ def _record(encoder: _Encoder, path: Path, *, about: Mapping[str, Any]) -> Expor
 
 
 def _describe(program: "ONNXProgram", about: Mapping[str, Any]) -> None:
-    """Put what the file is into it, and take out where it was made: the paths of this machine's sources."""
+    """Add facts about the model to the file, and remove the paths of this machine's sources from it."""
     texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in about.items()}
     program.model.metadata_props.update(texts)
     for node in program.model.graph.all_nodes():
@@ -284,14 +284,14 @@ def _rows_of(real: ModelInput, input_name: str) -> Tensor:
 
 def _check_free(folder: Path) -> None:
     if folder.is_file():
-        raise ConfigError(f"{folder} is a file. Name a folder for the ONNX files.")
+        raise ConfigError(f"{folder} is a file. Give a folder for the ONNX files.")
     if (folder / CONFIG_FILE).exists() and not (folder / "audio.onnx").exists():
-        raise ConfigError(f"{folder} holds a {CONFIG_FILE} of something else. Name an empty folder.")
+        raise ConfigError(f"{folder} holds a {CONFIG_FILE} that is no export. Give an empty folder.")
 
 
 @contextmanager
 def _quiet() -> Generator[None]:
-    """Without the notes of the exporter about itself."""
+    """Silence the exporter's messages about itself."""
     logger = logging.getLogger(_NOISY_LOGGER)
     was_disabled = logger.disabled
     logger.disabled = True

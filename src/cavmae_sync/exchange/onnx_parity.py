@@ -1,4 +1,4 @@
-"""How far ONNX Runtime is from the model, on the same inputs."""
+"""Differences between ONNX Runtime and the model on the same inputs."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,18 +11,18 @@ from torch.nn import functional as F
 
 from cavmae_sync.errors import WeightsError
 
-#: Batch sizes that are compared: one, that of the recording, and another.
+#: Batch sizes that are compared: a single row, the batch size of the recording, and another one.
 BATCH_SIZES: Final = (1, 2, 5)
 
-#: Largest difference of any coordinate of a unit vector, and of 1 - cosine, that is let pass. Float32 kernels
-#: differ by about 1e-6; a wrong input, norm or token by more than 1e-2.
+#: Largest accepted difference of a coordinate of a unit vector, and of 1 - cosine. Float32 kernels differ by
+#: about 1e-6; a wrong input, norm or token makes more than 1e-2.
 MAX_DIFFERENCE: Final = 1e-4
 MAX_ONE_MINUS_COSINE: Final = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Difference:
-    """One comparison.
+    """Result of one comparison.
 
     Attributes:
         file: Name of the ONNX file.
@@ -30,7 +30,7 @@ class Difference:
         inputs: "random" or "real".
         batch_size: Rows in the batch.
         max_difference: Largest absolute difference of a coordinate.
-        max_one_minus_cosine: Largest 1 - cosine between a vector of the model and the same of ONNX Runtime.
+        max_one_minus_cosine: Largest 1 - cosine between a vector of the model and that of ONNX Runtime.
     """
 
     file: str
@@ -42,21 +42,21 @@ class Difference:
 
     @property
     def is_within_tolerance(self) -> bool:
-        """Whether both numbers are small enough; NaN is not."""
+        """Whether both numbers are within their limits; NaN is not."""
         return self.max_difference <= MAX_DIFFERENCE and self.max_one_minus_cosine <= MAX_ONE_MINUS_COSINE
 
 
 def differences(
     path: Path, module: nn.Module, *, row_shape: Sequence[int], outputs: Sequence[str], real: Tensor | None
 ) -> Iterator[Difference]:
-    """Compare an ONNX file with the module it was recorded from, at several batch sizes.
+    """Comparisons of an ONNX file with the module it was recorded from, at several batch sizes.
 
     Args:
         path: The file; it has one input.
-        module: Gives a tuple of unit vectors.
+        module: The module, which gives a tuple of unit vectors.
         row_shape: Shape of one row of the input.
         outputs: Names of the outputs.
-        real: Rows of a real clip, as many as there are; None compares random ones only.
+        real: Rows of a real clip; None compares random rows only.
     """
     from onnxruntime import InferenceSession
 
@@ -82,10 +82,10 @@ def differences(
 
 
 def check_differences(found: Sequence[Difference]) -> Sequence[Difference]:
-    """The comparisons, if all are within the tolerance.
+    """The same comparisons, after a check that all are within the tolerance.
 
     Raises:
-        WeightsError: Names the worst comparison, what it gave and what is let pass.
+        WeightsError: Names the worst comparison, its numbers and the limits.
     """
     wrong = [each for each in found if not each.is_within_tolerance]
     if wrong:
@@ -101,7 +101,7 @@ def check_differences(found: Sequence[Difference]) -> Sequence[Difference]:
 
 
 def _compare(expected: Tensor, found: Tensor) -> tuple[float, float]:
-    """In double precision, so that the comparison adds no rounding of its own."""
+    """Largest difference and largest 1 - cosine, in double precision to add no rounding of its own."""
     if expected.shape != found.shape:
         return float("inf"), float("inf")
     ours, theirs = expected.double(), found.double()

@@ -1,10 +1,10 @@
-"""A proof that an installation computes what the one that converted the weights computed.
+"""Proof that an installation computes the same as the one that converted the weights.
 
-A short generated clip comes with the package. What is decoded from it, and its log-mel, are known for any
-weights; `make_proof` writes down what a model makes of it, and `check_proof` compares, stage by stage, so
-that a difference has a place: decoding, spectrogram, normalised pictures, normalised sound, model.
+A short generated clip comes with the package. Its decoded frames and its log-mel are known for any weights.
+`make_proof` records what a model computes from the clip, and `check_proof` compares, stage by stage, so that
+a difference is located: decoding, spectrogram, normalised frames, normalised segments, or the model.
 
-Letters: T frames of the clip, P frames looked at, C channels, H W blocks of a picture, N rows of log-mel,
+Letters: T frames of the clip, P compared frames, C channels, H W blocks of a frame, N rows of log-mel,
 M mel bins, D width.
 """
 
@@ -35,20 +35,20 @@ from cavmae_sync.weights import weights_fingerprint
 
 ProofStage = Literal["decoding", "spectrogram", "pictures", "sound", "model"]
 
-#: Frames of the clip that are looked at: enough to tell orders and times apart, few enough to be quick.
+#: Frames of the clip that are compared: enough to notice another order or other times, and quick.
 PROOF_FRAMES: Final = (0, 5, 10, 15)
 
 _VERSION: Final = 1
 _CLIP: Final = "proof_clip.mp4"
 _KNOWN: Final = "proof_clip.json"
 _ROW_STEP: Final = 50
-#: Sides of the blocks that pictures and segments are averaged over: small differences of single pixels
-#: between versions of the decoder do not matter, other pictures do.
+#: Blocks that frames and segments are averaged over, rows and columns. Versions of the decoder differ slightly
+#: in single pixels, which must not matter; another frame must.
 _DECODED_BLOCKS: Final = (12, 16)
 _PICTURE_BLOCKS: Final = (6, 6)
 _SOUND_BLOCKS: Final = (8, 32)
 
-#: Largest differences that are rounding and versions of the decoder: grey levels, nepers, normalised units.
+#: Largest differences that rounding and other decoders explain: grey levels, nepers, normalised units.
 _TOLERANCES: Final[Mapping[ProofStage, float]] = {
     "decoding": 2.0,
     "spectrogram": 0.1,
@@ -62,7 +62,7 @@ _UNITS: Final[Mapping[ProofStage, str]] = {
     "sound": "normalised units",
     "model": "distance of unit vectors",
 }
-#: Largest distance of two unit vectors that are the same but for rounding.
+#: Largest distance of unit vectors that differ by rounding only, by the precision they were computed in.
 _MODEL_TOLERANCES: Final[Mapping[Precision, float]] = {
     "float32": 0.005,
     "float16": 0.02,
@@ -73,13 +73,13 @@ _MODEL_TOLERANCES: Final[Mapping[Precision, float]] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProofCheck:
-    """How far one stage is from what it should be.
+    """Comparison of one stage with its known values.
 
     Attributes:
-        stage: What was compared.
-        difference: Largest difference; infinity where shapes differ, or something is not a number.
+        stage: The stage.
+        difference: Largest difference; infinity where shapes differ or a value is not finite.
         tolerance: Largest difference that is allowed.
-        unit: What both are measured in.
+        unit: Unit of both.
     """
 
     stage: ProofStage
@@ -89,18 +89,18 @@ class ProofCheck:
 
     @property
     def is_equal(self) -> bool:
-        """Whether the stage is as it should be."""
+        """Whether the difference is within the tolerance."""
         return self.difference <= self.tolerance
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProofVectors:
-    """What a proof says of the model.
+    """Vectors in a proof.
 
     Attributes:
         audio_PD: float32, unit rows but for the rounding of float16.
-        visual_PD: The same of the pictures.
-        weights: Fingerprint of the weights it was made with.
+        visual_PD: The same for the frames.
+        weights: Fingerprint of the weights that the proof was made with.
     """
 
     audio_PD: Tensor
@@ -109,19 +109,19 @@ class ProofVectors:
 
 
 def read_proof_clip() -> Clip:
-    """The clip that comes with the package: 10 s, 16 frames of 256 x 192 pixels, three things that sound."""
+    """The clip of the package: 10 s, 16 frames of 256 x 192 pixels, three objects that sound."""
     with as_file(files("cavmae_sync.exchange") / _CLIP) as path:
         return read_clip(path)
 
 
 def write_proof_clip(path: Path) -> None:
-    """Hand the clip out, for a pipeline outside of this package. Its sound is stereo at 44.1 kHz."""
+    """Write the clip to a file, to embed it with another program. Its sound is stereo at 44.1 kHz."""
     with written_whole(path) as part:
         part.write_bytes((files("cavmae_sync.exchange") / _CLIP).read_bytes())
 
 
 def check_preprocessing() -> tuple[ProofCheck, ...]:
-    """Decode the clip and compare frames and log-mel with the values in the package, whatever the weights."""
+    """Comparison of the decoded clip and its log-mel with the values in the package, without any weights."""
     known = parse_json((files("cavmae_sync.exchange") / _KNOWN).read_text(encoding="utf-8"))
     return tuple(
         _compare(stage, values, _unpacked(known[stage]), _TOLERANCES[stage])
@@ -130,7 +130,7 @@ def check_preprocessing() -> tuple[ProofCheck, ...]:
 
 
 def decoded_values(clip: Clip) -> dict[ProofStage, Tensor]:
-    """What the package knows of its clip: blocks of some frames in grey levels, and some rows of log-mel."""
+    """Values that the package stores of its clip: blocks of frames in grey levels, and rows of log-mel."""
     frames_PCHW = as_tensor(clip.frames_THWC)[list(PROOF_FRAMES)].permute(0, 3, 1, 2).float()
     return {
         "decoding": F.adaptive_avg_pool2d(frames_PCHW, _DECODED_BLOCKS),
@@ -139,7 +139,7 @@ def decoded_values(clip: Clip) -> dict[ProofStage, Tensor]:
 
 
 def make_proof(embedder: Embedder) -> str:
-    """What a model makes of the clip, as text for `Provenance.proof`.
+    """Proof of a model: what it computes from the clip, as text for `Provenance.proof`.
 
     Args:
         embedder: The model and how it computes; float32 gives the sharpest proof.
@@ -162,15 +162,15 @@ def make_proof(embedder: Embedder) -> str:
 
 
 def check_proof(embedder: Embedder, proof: str) -> tuple[ProofCheck, ...]:
-    """Compare what a model makes of the clip with a proof, stage by stage.
+    """Comparison of a model with a proof, stage by stage.
 
     Args:
-        embedder: The model, computing with the representation of the proof where it has a choice.
-        proof: What `make_proof` gave.
+        embedder: The model; its representation is replaced by that of the proof.
+        proof: Result of `make_proof`.
 
     Returns:
-        Pictures, sound and model. A model that differs while its inputs are equal has other weights or
-        another shape.
+        Checks of frames, sound and model. A model that differs while its inputs are equal has other weights
+        or another shape.
 
     Raises:
         WeightsError: The proof cannot be read, or vectors are not finite.
@@ -192,10 +192,10 @@ def check_proof(embedder: Embedder, proof: str) -> tuple[ProofCheck, ...]:
 
 
 def read_proof(proof: str) -> dict[str, Any]:
-    """The content of a proof: fingerprint, constants, how it was computed, and packed values.
+    """Content of a proof: fingerprint, constants, representation and precision, and packed values.
 
     Raises:
-        WeightsError: It is not one, or of a later version.
+        WeightsError: The text is no proof, or of a later version.
     """
     try:
         content = parse_json(proof)
@@ -205,14 +205,14 @@ def read_proof(proof: str) -> dict[str, Any]:
         raise WeightsError(f"the proof in the header cannot be read ({error}). Convert again.") from error
     if version != _VERSION:
         raise WeightsError(
-            f"the proof in the header has version {version}, this program reads {_VERSION}. Convert again, "
-            "or use the version that wrote it."
+            f"the proof in the header has version {version}; this program reads {_VERSION}. Convert again, "
+            "or use the version of cavmae-sync that wrote it."
         )
     return content
 
 
 def proof_vectors(proof: str) -> ProofVectors:
-    """The vectors of a proof.
+    """Vectors of a proof.
 
     Raises:
         WeightsError: The proof cannot be read.

@@ -54,7 +54,7 @@ def test_json_with_words(official: Path, tmp_path: Path, capsys: pytest.CaptureF
         (["--out", "{folder}/nowhere/a.safetensors"], "in a folder that exists"),
         (["--out", "{folder}/a.txt", "--layout", "official"], ".pth"),
         (["--out", "{folder}/a.pth", "--layout", "official", "--licence", "MIT"], "writes no header"),
-        (["--out", "{folder}/a.safetensors", "--loss", "bce"], "which this is not"),
+        (["--out", "{folder}/a.safetensors", "--loss", "bce"], "leave the options out"),
         (["--out", "{folder}/a.safetensors", "haeds=3"], 'Did you mean "heads"?'),
     ],
     ids=["ending", "folder", "official ending", "no header", "no head", "word"],

@@ -14,7 +14,7 @@ from cavmae_sync.cli.terminal import Terminal, print_lines
 from cavmae_sync.errors import ConfigError
 
 if TYPE_CHECKING:
-    from cavmae_sync.exchange.convert import Conversion
+    from cavmae_sync.exchange.conversion import Conversion
 
 
 def convert(
