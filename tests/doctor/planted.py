@@ -34,7 +34,7 @@ def each(change: Callable[[RawClip, int], RawClip]) -> Spoil:
     return lambda clips: [change(clip, index) for index, clip in enumerate(clips)]
 
 
-def pictures(change: Callable[[NDArray[np.uint8], int], NDArray[np.uint8]]) -> Spoil:
+def frames_with(change: Callable[[NDArray[np.uint8], int], NDArray[np.uint8]]) -> Spoil:
     return each(lambda clip, index: replace(clip, frames_THWC=change(clip.frames_THWC, index)))
 
 
@@ -86,13 +86,13 @@ def _dead(clip: RawClip, index: int) -> RawClip:
 
 #: By the name of the fault.
 SPOILT: dict[str, Spoil] = {
-    "colours_swapped": pictures(lambda frames, _: frames[..., ::-1]),
-    "pictures_not_normalised": pictures(_faded),
-    "frames_reversed": pictures(lambda frames, _: frames[::-1]),
-    "frames_sorted_by_name": pictures(lambda frames, _: frames[sorted(range(len(frames)), key=str)]),
-    "frames_shuffled": pictures(_shuffled),
-    "first_frames_only": pictures(_first_ten),
-    "frames_filled_up": pictures(_filled_up),
+    "colours_swapped": frames_with(lambda frames, _: frames[..., ::-1]),
+    "pictures_not_normalised": frames_with(_faded),
+    "frames_reversed": frames_with(lambda frames, _: frames[::-1]),
+    "frames_sorted_by_name": frames_with(lambda frames, _: frames[sorted(range(len(frames)), key=str)]),
+    "frames_shuffled": frames_with(_shuffled),
+    "first_frames_only": frames_with(_first_ten),
+    "frames_filled_up": frames_with(_filled_up),
     "rate_44100_read_as_16000": each(_read_as_16000),
     "rate_16000_read_as_44100": each(_read_as_44100),
     "sound_of_next_clip": _next_sound,

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from cavmae_sync.data import PreparedDataset
 from cavmae_sync.doctor import FAULTS, ExaminedModel, ExamineOptions, Finding, check_ready, examine
-from cavmae_sync.doctor.dataset import check_pictures, check_substitutes
+from cavmae_sync.doctor.dataset import check_frames, check_substitutes
 from cavmae_sync.doctor.diagnosis import num_encodings
 from cavmae_sync.doctor.fault_probe import FaultProbe, checked_frames
 from cavmae_sync.doctor.pairs import check_faults, check_matched, check_shuffled, check_within
@@ -51,10 +51,8 @@ class TestHealthyClips:
         for check in (check_matched, check_shuffled, check_within):
             assert check(healthy).status == "ok"
 
-    def test_pictures_are_in_order_and_all_there(
-        self, examined: ExaminedModel, healthy_clips: PreparedDataset
-    ):
-        assert {finding.status for finding in check_pictures(examined, healthy_clips)} == {"ok"}
+    def test_frames_are_in_order_and_all_there(self, examined: ExaminedModel, healthy_clips: PreparedDataset):
+        assert {finding.status for finding in check_frames(examined, healthy_clips)} == {"ok"}
 
 
 @pytest.mark.parametrize(
@@ -116,10 +114,10 @@ def test_a_spectrogram_on_another_scale_is_named(
         ("frames_filled_up", "copied frames", "filled up to 8"),
     ],
 )
-def test_what_pictures_alone_tell(
+def test_faults_that_frames_alone_show(
     name: str, check: str, says: str, examined: ExaminedModel, raw_clips: list[RawClip], written: Write
 ):
-    found = {each.check: each for each in check_pictures(examined, written(SPOILT[name](raw_clips)))}
+    found = {each.check: each for each in check_frames(examined, written(SPOILT[name](raw_clips)))}
     assert found[check].status == "FAIL"
     assert says in found[check].measured
 
@@ -131,7 +129,7 @@ def test_the_order_of_frames_far_apart_is_not_judged(
     sparse = [
         replace(clip, frames_THWC=clip.frames_THWC[::2]) for clip in SPOILT["frames_shuffled"](raw_clips)
     ]
-    found = {each.check: each for each in check_pictures(examined, written(sparse))}["frame order"]
+    found = {each.check: each for each in check_frames(examined, written(sparse))}["frame order"]
     assert found.status == "note"
     assert "1.3 s apart, allow no claim" in found.measured
 
@@ -206,7 +204,7 @@ def test_as_many_clips_are_read_as_were_asked_for(
 
 
 @pytest.mark.parametrize("num_frames", [1, 2, 3, 4, 5, 8, 10, 16])
-def test_looks_are_the_same_from_both_ends(num_frames: int):
+def test_checked_frames_are_symmetric_in_time(num_frames: int):
     frames = checked_frames(num_frames)
     assert list(frames) == sorted({num_frames - 1 - frame for frame in frames})
     assert 0 <= frames[0] <= frames[-1] < num_frames

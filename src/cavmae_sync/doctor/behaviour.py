@@ -1,4 +1,4 @@
-"""Checks on how a model computes: the same inputs must give the same vectors, in any company.
+"""Checks on how a model computes: the same inputs must give the same vectors in any batch.
 
 Letters: P frames of the clip, L spectrogram frames, M mel bins, C channels, H W pixels, N rows, D width.
 """
@@ -17,34 +17,34 @@ from cavmae_sync.embedding import Embedder
 from cavmae_sync.exchange.proof import PROOF_FRAMES, read_proof_clip
 from cavmae_sync.inputs import ModelInput, cut_segments, log_mel, model_input
 
-#: Largest distance of two unit vectors of the same input in other company: rounding of matrix products.
+#: Largest distance of two unit vectors of the same input in other batches: rounding of matrix products.
 _TOLERANCES: Final[Mapping[Precision, float]] = MappingProxyType(
     {"float32": 1e-3, "float16": 0.02, "bfloat16": 0.1, "int8": 0.1}
 )
-#: Rows after the window that are taken away, to see whether they matter.
+#: Spectrogram rows kept after the window when the rest is cut off.
 _ROWS_KEPT_AFTER: Final = 32
 
 
 def probe_inputs(examined: ExaminedModel) -> ModelInput:
-    """Some frames of the package's clip, and their segments."""
+    """Frames of the package's clip, and their segments."""
     inputs = model_input(read_proof_clip(), examined.model.config.inputs)
     chosen = list(PROOF_FRAMES)
     return ModelInput(frames_TCHW=inputs.frames_TCHW[chosen], segments_TLM=inputs.segments_TLM[chosen])
 
 
 def check_behaviour(examined: ExaminedModel) -> list[Finding]:
-    """Finite, repeatable, independent of company and of what follows."""
+    """Checks of `check_inputs` on the package's clip."""
     inputs = probe_inputs(examined)
     return check_inputs(examined, inputs, of="the package's clip")
 
 
 def check_inputs(examined: ExaminedModel, inputs: ModelInput, *, of: str) -> list[Finding]:
-    """The same checks on other inputs.
+    """Checks that vectors are finite, repeatable, and independent of the batch and of what follows.
 
     Args:
-        examined: The weights in use.
+        examined: The model.
         inputs: At least two frames.
-        of: Where the inputs are from, for the message.
+        of: Origin of the inputs, for the message.
     """
     vectors_RD = _vectors(examined.embedder, inputs)
     finite = _finite(examined, inputs, vectors_RD, of=of)
@@ -66,7 +66,7 @@ def check_inputs(examined: ExaminedModel, inputs: ModelInput, *, of: str) -> lis
             vectors_RD,
             lambda: _one_by_one(examined.embedder, inputs),
             f"{len(inputs.frames_TCHW)} at once and one by one, backwards",
-            "Rows of a batch see each other. Look for batch statistics, or padding that is attended to",
+            "Rows of a batch influence each other. Look for batch statistics, or for attention to padding",
         ),
         _padding(examined),
     ]
@@ -80,8 +80,8 @@ def _vectors(embedder: Embedder, inputs: ModelInput) -> Tensor:
 def _one_by_one(embedder: Embedder, inputs: ModelInput) -> Tensor:
     last_first = range(len(inputs.frames_TCHW) - 1, -1, -1)
     sounds = [embedder.embed_segments(inputs.segments_TLM[i : i + 1]) for i in last_first]
-    pictures = [embedder.embed_frames(inputs.frames_TCHW[i : i + 1]).visual_PD for i in last_first]
-    return torch.cat([*sounds[::-1], *pictures[::-1]])
+    frames = [embedder.embed_frames(inputs.frames_TCHW[i : i + 1]).visual_PD for i in last_first]
+    return torch.cat([*sounds[::-1], *frames[::-1]])
 
 
 def _finite(examined: ExaminedModel, inputs: ModelInput, vectors_RD: Tensor, *, of: str) -> Finding:
@@ -114,7 +114,7 @@ def _same(
 
 
 def _padding(examined: ExaminedModel) -> Finding:
-    """A segment's vector must not depend on sound that comes after it."""
+    """Check that a segment's vector does not depend on sound that comes after it."""
     config = examined.model.config.inputs.model_copy(update={"align_length": "padded"})
     spectrogram_NM = log_mel(read_proof_clip().waveform_S)
     stop = config.segment_length + _ROWS_KEPT_AFTER

@@ -1,4 +1,4 @@
-"""Checks on a prepared dataset, without a model's vectors.
+"""Checks on a prepared dataset that need no vectors of a model.
 
 Letters: N clips, T frames of a clip, H W pixels, C channels.
 """
@@ -21,31 +21,31 @@ from cavmae_sync.doctor.report import Finding
 from cavmae_sync.inputs.spectrogram import num_spectrogram_frames
 from cavmae_sync.paper import CAVMAE_NUM_FRAMES, SAMPLE_RATE_HZ
 
-#: Rates that recordings have; a clip whose length is off by the ratio of one to ours was read wrongly.
+#: Usual sample rates. Lengths that are off by the ratio of one of them to 16 kHz show a wrong sample rate.
 _OTHER_RATES_HZ: Final = (8_000, 11_025, 22_050, 24_000, 32_000, 44_100, 48_000)
-#: Pictures are compared at this size.
+#: Side of the small grey frames that are compared, in pixels.
 _SMALL_PIXELS: Final = 12
-#: Clips whose pictures are looked at.
+#: Most and least clips whose frames are compared.
 _MOST_CLIPS: Final = 50
 _LEAST_CLIPS: Final = 8
-#: A picture that differs by less, in grey levels, has one colour; a log-mel that does, one sound.
+#: Range of grey levels below which a frame has one colour; range of log-mel below which a sound is constant.
 _ONE_COLOUR: Final = 1.0
 _ONE_SOUND: Final = 0.1
-#: One recording may be black and silent; several stand for something.
+#: One black and silent recording may be genuine; this many are substitutes.
 _LEAST_DEAD: Final = 2
-#: Frames that cover less than this share of what they should are not spread over the clip.
+#: Least share of the expected span that frames must cover to count as spread over the clip.
 _LEAST_SPREAD: Final = 0.8
-#: Frames further apart need not look alike: in healthy generated clips, neighbours 0.67 s apart differed by
-#: 74 % of what any two frames do, neighbours 1.3 s apart by 100 %.
+#: Largest distance of neighbouring frames that must look alike. In healthy generated clips, neighbours 0.67 s
+#: apart differed by 74 % of what any two frames do, neighbours 1.3 s apart by 100 %.
 _MOST_APART_SECONDS: Final = 0.8
-#: Frames in order gain more than this; fewer clips than needed to exclude it allow no claim.
+#: Gain that frames in order exceed. If it cannot be excluded, there are too few clips for a claim.
 _LEAST_ORDER_GAIN: Final = 0.1
-#: A last picture shown so often in a row, in most clips that move, is a filler.
+#: Repeats of the last frame, in most moving clips, that count as filling up.
 _LEAST_COPIES: Final = 3
 
 
 def check_sound(_examined: ExaminedModel, clips: PreparedDataset) -> Finding:
-    """Lengths of sound are those of the clips, and no length betrays a wrong sample rate."""
+    """Check that lengths of sound fit the clips, and that none shows a wrong sample rate."""
     rows = [clips.row(i) for i in range(len(clips))]
     odd = [row.id for row in rows if num_spectrogram_frames(row.num_samples) != row.num_spectrogram_frames]
     if odd:
@@ -60,7 +60,7 @@ def check_sound(_examined: ExaminedModel, clips: PreparedDataset) -> Finding:
     seconds_N = np.array([row.num_samples for row in rows]) / SAMPLE_RATE_HZ
     shape = f"16 kHz; sound of {seconds_N.min():.2f} to {seconds_N.max():.2f} s"
     clip_seconds = clips.config.clip_seconds
-    if (rate := _betrayed_rate(seconds_N, rows, clip_seconds)) is not None:
+    if (rate := _suspected_rate(seconds_N, rows, clip_seconds)) is not None:
         kilohertz, median = rate / 1000, float(np.median(seconds_N))
         true, read = (16, kilohertz) if (median < clip_seconds) == (kilohertz > 16) else (kilohertz, 16)
         return Finding(
@@ -83,7 +83,7 @@ def check_sound(_examined: ExaminedModel, clips: PreparedDataset) -> Finding:
     )
 
 
-def _betrayed_rate(
+def _suspected_rate(
     seconds_N: NDArray[np.float64], rows: Sequence[ClipRow], clip_seconds: float
 ) -> int | None:
     pictures_N = np.array([row.stop_seconds - row.start_seconds for row in rows])
@@ -97,7 +97,7 @@ def _betrayed_rate(
 
 
 def check_num_frames(examined: ExaminedModel, clips: PreparedDataset) -> Finding:
-    """Clips have as many frames as the model was trained with."""
+    """Check that clips have as many frames as the model was trained with."""
     recorded = examined.provenance.num_frames
     trained = recorded or PUBLISHED_NUM_FRAMES.get(examined.provenance.layout)
     if trained is None:
@@ -123,7 +123,7 @@ def check_num_frames(examined: ExaminedModel, clips: PreparedDataset) -> Finding
 
 
 def check_times(_examined: ExaminedModel, clips: PreparedDataset) -> Finding:
-    """Frames are in order, inside their clip and spread over it (spec 1.10)."""
+    """Check that frames are in order, inside their clip and spread over it (spec 1.10)."""
     count = clips.num_frames
     spreads: list[float] = []
     for row in (clips.row(i) for i in range(len(clips))):
@@ -151,17 +151,17 @@ def check_times(_examined: ExaminedModel, clips: PreparedDataset) -> Finding:
     )
 
 
-def check_pictures(_examined: ExaminedModel, clips: PreparedDataset) -> list[Finding]:
-    """Filled-up frames, and frames in no order: both can be told from the pictures alone."""
-    small_NTHW = small_pictures(clips)
+def check_frames(_examined: ExaminedModel, clips: PreparedDataset) -> list[Finding]:
+    """Checks for filled-up frames and for frames out of order, from the frames alone."""
+    small_NTHW = small_frames(clips)
     return [_copies(small_NTHW), _order(clips, small_NTHW)]
 
 
-def small_pictures(clips: PreparedDataset) -> Tensor:
-    """Grey and small, float32 in grey levels, of the first clips: [N, T, 12, 12]."""
+def small_frames(clips: PreparedDataset) -> Tensor:
+    """Small grey frames of the first clips: float32 [N, T, 12, 12], in grey levels."""
     clips = clips.head(_MOST_CLIPS)
-    shown = [[_small(clips.read_frame(i, t)) for t in range(clips.num_frames)] for i in range(len(clips))]
-    return torch.stack([torch.stack(frames) for frames in shown])
+    frames = [[_small(clips.read_frame(i, t)) for t in range(clips.num_frames)] for i in range(len(clips))]
+    return torch.stack([torch.stack(of_clip) for of_clip in frames])
 
 
 def _small(frame_HWC: NDArray[np.uint8]) -> Tensor:
@@ -170,7 +170,7 @@ def _small(frame_HWC: NDArray[np.uint8]) -> Tensor:
 
 
 def check_substitutes(_examined: ExaminedModel, clips: PreparedDataset) -> Finding:
-    """No clips are one colour and one constant sound: nothing was put in the place of broken files."""
+    """Check that no clips have one colour and constant sound: such clips replace broken files."""
     still = [index for index in range(len(clips)) if clips.row(index).is_still]
     blank = [index for index in still if _spread(_small(clips.read_frame(index, 0))) < _ONE_COLOUR]
     dead = [clips.clip_id(index) for index in blank if _spread(_log_mel(clips, index)) < _ONE_SOUND]
@@ -180,7 +180,7 @@ def check_substitutes(_examined: ExaminedModel, clips: PreparedDataset) -> Findi
             status="FAIL",
             measured=f"{len(dead)} of {len(clips)} clips have one colour and constant sound: {dead[0]}",
             needed="none",
-            advice="They stand for files that could not be read. `cavmae-sync audit` of the dataset lists "
+            advice="They replace files that could not be read. `cavmae-sync audit` of the dataset lists "
             "the others in survivors.txt; `evaluate retrieval --list` takes it",
         )
     extra = f"; {len(blank)} with pictures of one colour" if blank else ""
@@ -222,7 +222,7 @@ def _copies(small_NTHW: Tensor) -> Finding:
 
 
 def _order(clips: PreparedDataset, small_NTHW: Tensor) -> Finding:
-    """Neighbours in time look more alike than distant frames, where they are not far apart."""
+    """Check that neighbouring frames look more alike than distant ones, unless they are far apart."""
     num_frames = small_NTHW.shape[1]
     flat_NTP = small_NTHW.flatten(2)
     distances_NTT = torch.cdist(flat_NTP, flat_NTP, p=1) / flat_NTP.shape[-1]

@@ -1,10 +1,10 @@
-"""Do sound and picture of a clip agree, and would they agree better with a fault undone?
+"""Diagnosis: do sound and picture agree better with a fault undone?
 
-The measure is the share of other clips that a clip's own partner beats, in both directions: 1/2 is chance,
-1 is perfect. It has no scale, so a change that stretches all scores gains nothing by it. Two ways from clips
-to vectors are compared clip by clip.
+The measure is the win rate: the share of other clips that score lower than a clip's own partner, in both
+directions; 1/2 is chance, 1 is perfect. It has no scale, so a change that only stretches scores gains
+nothing. The win rates with and without a fault are compared clip by clip.
 
-Letters: N clips, F frames looked at, D width.
+Letters: N clips, F checked frames, D width.
 """
 
 import math
@@ -20,21 +20,21 @@ from cavmae_sync.doctor.faults import FAULTS, Fault
 from cavmae_sync.embedding import similarity_matrix
 from cavmae_sync.model import CAVMAESync
 
-#: A fault is named only beyond so many standard errors: over all trials of a catalogue, chance exceeds this
-#: in fewer than one of two hundred healthy datasets.
+#: Standard errors of the gain that are needed to name a fault: over all faults of the catalogue, chance
+#: exceeds them in fewer than one of two hundred healthy datasets.
 LEAST_Z: Final = 3.5
-#: ... and where undoing it raises the share of beaten clips by at least this much.
+#: Gain of the mean win rate that is needed too.
 LEAST_GAIN: Final = 0.01
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FaultTrial:
-    """What undoing one fault does.
+    """Effect of undoing one fault.
 
     Attributes:
         fault: The fault.
-        before: Mean share of other clips beaten, as things are.
-        after: The same with the fault undone.
+        before: Mean win rate as things are.
+        after: Mean win rate with the fault undone.
         margin_before: Mean cosine of matched pairs above mismatched ones, as things are.
         margin_after: The same with the fault undone.
         z: `standard_score` of the gains of clips.
@@ -49,20 +49,20 @@ class FaultTrial:
 
     @property
     def helps(self) -> bool:
-        """Whether things are better with the fault undone, beyond noise."""
+        """Whether undoing the fault helps beyond noise."""
         return self.z >= LEAST_Z and self.after - self.before >= LEAST_GAIN
 
 
 def win_rates(vectors: Vectors) -> Tensor:
-    """Share of other clips that each clip's own partner beats, both directions; ties count half. [N]."""
+    """Win rate of each clip, mean of both directions; ties count half. float32 [N]."""
     similarity_NN = similarity_matrix(vectors.audio_NFD, vectors.visual_NFD)
     own_N = similarity_NN.diag()
-    shares = [_beaten(own_N[:, None], scores_NN) for scores_NN in (similarity_NN, similarity_NN.T)]
+    shares = [_win_rates(own_N[:, None], scores_NN) for scores_NN in (similarity_NN, similarity_NN.T)]
     return (shares[0] + shares[1]) / 2
 
 
 def margins(vectors: Vectors) -> Tensor:
-    """Cosine of each clip's own pair, less its mean with the partners of other clips. float32 [N]."""
+    """Cosine of each clip's own pair minus its mean cosine with the partners of other clips. float32 [N]."""
     similarity_NN = similarity_matrix(vectors.audio_NFD, vectors.visual_NFD)
     own_N = similarity_NN.diag()
     others_N = (similarity_NN.sum(0) + similarity_NN.sum(1) - 2 * own_N) / (2 * (len(own_N) - 1))
@@ -70,7 +70,7 @@ def margins(vectors: Vectors) -> Tensor:
 
 
 def try_faults(fault_probe: FaultProbe, faults: Sequence[Fault] = FAULTS) -> list[FaultTrial]:
-    """Undo each fault of the catalogue that the model can have, one at a time."""
+    """Effect of undoing each fault that the model can have, one at a time."""
     return [
         _trial(fault_probe, fault)
         for fault in applicable(faults, fault_probe.embedder.model, fault_probe.num_frames)
@@ -78,16 +78,16 @@ def try_faults(fault_probe: FaultProbe, faults: Sequence[Fault] = FAULTS) -> lis
 
 
 def applicable(faults: Sequence[Fault], model: CAVMAESync, num_frames: int) -> list[Fault]:
-    """The faults that can be undone and that such a model can have."""
+    """Faults that can be undone and that can occur with this model."""
     return [fault for fault in faults if fault.undone is not None and fault.applies(model, num_frames)]
 
 
 def num_encodings(model: CAVMAESync, num_frames: int) -> int:
-    """How often something is encoded in all trials, for a progress bar."""
+    """Number of encodings in all trials, for a progress bar."""
     chosen = len(checked_frames(num_frames))
     changes = [fault.undone for fault in applicable(FAULTS, model, num_frames)]
     sides = [
-        (change.pictures is not None)
+        (change.frames is not None)
         + (change.segments is not None or change.waveform is not None or change.sound_times != (1, 1))
         + 2 * (change.model is not None)
         for change in changes
@@ -97,9 +97,10 @@ def num_encodings(model: CAVMAESync, num_frames: int) -> int:
 
 
 def standard_score(gains_N: Tensor) -> float:
-    """Mean over its standard error, as a normal distribution would have it; 0 where nothing changes at all.
+    """Mean over its standard error, converted to a standard normal score; 0 where nothing changes at all.
 
-    The spread of few clips is itself unsure: a ratio of 3.5 of 20 clips is no rarer than a normal 3.0.
+    The standard deviation of few clips is uncertain: a ratio of 3.5 from 20 clips is no rarer than a normal
+    score of 3.0.
 
     Source:
         Wallace 1959, Bounds on normal approximations to Student's distribution, eq. for z of t.
@@ -129,8 +130,8 @@ def _trial(fault_probe: FaultProbe, fault: Fault) -> FaultTrial:
     )
 
 
-def _beaten(own_N1: Tensor, scores_NN: Tensor) -> Tensor:
-    """A score that is not a number beats nothing and is beaten by nothing."""
+def _win_rates(own_N1: Tensor, scores_NN: Tensor) -> Tensor:
+    """Win rate of each row; a NaN beats nothing and is beaten by nothing."""
     own_N1 = own_N1.nan_to_num(-torch.inf)
     scores_NN = scores_NN.nan_to_num(-torch.inf)
     points_NN = (own_N1 > scores_NN).float() + 0.5 * (own_N1 == scores_NN).float()

@@ -1,9 +1,8 @@
-"""The whole examination: every check in order, and the cheap ones that go before every score."""
+"""Examination of a model: every check in order, and the cheap checks before every score."""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -12,8 +11,8 @@ import torch
 from cavmae_sync.data import ClipDataset, PreparedDataset
 from cavmae_sync.doctor.behaviour import check_behaviour, check_inputs
 from cavmae_sync.doctor.dataset import (
+    check_frames,
     check_num_frames,
-    check_pictures,
     check_sound,
     check_substitutes,
     check_times,
@@ -27,34 +26,34 @@ from cavmae_sync.doctor.pipeline_vectors import check_pipeline_vectors
 from cavmae_sync.doctor.report import DoctorReport, Finding
 from cavmae_sync.doctor.weights import check_constants, check_file, check_finite, check_layout, check_trained
 from cavmae_sync.embedding import DatasetEmbeddings
+from cavmae_sync.embedding.embedder import OnProgress
 from cavmae_sync.errors import ConfigError
 from cavmae_sync.inputs import ModelInput
 from cavmae_sync.weights import weights_fingerprint
 
-#: Clips that are read unless somebody says otherwise: enough to see a mild fault.
+#: Default number of clips to read: enough to see a mild fault such as swapped colours.
 NUM_CLIPS: Final = 100
 
-Progress = Callable[[int, int], None]
 _Check = Callable[[], Finding | list[Finding]]
 
-#: Neighbours that are drawn together.
+#: Neighbouring clips that are drawn together.
 _RUN: Final = 10
-#: Clips whose times are looked at before a score.
+#: Clips whose times are checked before a score.
 _READY_ROWS: Final = 50
 
-#: Without finite weights and vectors the checks behind them would only fail in other words.
+#: Checks that end the examination when they fail: after them all others would fail for the same reason.
 _STOPS: Final = frozenset({"finite weights", "finite vectors"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExamineOptions:
-    """What is examined beside the weights.
+    """Data to examine beside the weights.
 
     Attributes:
         clips: A prepared dataset, or None.
-        num_clips: Take so many of its clips, drawn at random.
-        seed: Of the draw and of the permutations.
-        embeddings: Vectors of the package's clip, of an outside pipeline, or None.
+        num_clips: Number of its clips to draw at random.
+        seed: Seed of the draw and of the permutations.
+        embeddings: Vectors of the package's clip from another program, or None.
     """
 
     clips: PreparedDataset | None = None
@@ -64,14 +63,14 @@ class ExamineOptions:
 
 
 def examine(
-    examined: ExaminedModel, options: ExamineOptions | None = None, *, on_progress: Progress | None = None
+    examined: ExaminedModel, options: ExamineOptions | None = None, *, on_progress: OnProgress | None = None
 ) -> DoctorReport:
-    """Make every check and say what was found.
+    """Report of all checks.
 
     Args:
-        examined: The weights, opened by `open_examined_model`.
+        examined: The model, opened by `open_examined_model`.
         options: Data and vectors to examine too.
-        on_progress: Called with parts done and parts in all.
+        on_progress: Called with encodings done and all encodings.
     """
     options = options or ExamineOptions()
     began = time.monotonic()
@@ -93,11 +92,13 @@ def examine(
 
 
 def check_ready(examined: ExaminedModel, clips: PreparedDataset | None) -> None:
-    """The cheap checks, which go before every score: structure, constants, frames, substitutes, vectors.
+    """Raise if one of the cheap checks fails: structure, constants, frames, substitutes, vectors.
+
+    Every command that gives a score calls it first.
 
     Args:
-        examined: The weights, opened by `open_examined_model`.
-        clips: What they will be measured on; None where that is no prepared dataset.
+        examined: The model, opened by `open_examined_model`.
+        clips: Clips that it will be measured on; None where they are no prepared dataset.
 
     Raises:
         ConfigError: A check fails, so that a score would not be what it says.
@@ -127,7 +128,7 @@ def check_ready(examined: ExaminedModel, clips: PreparedDataset | None) -> None:
 
 
 def _first_inputs(examined: ExaminedModel, clips: PreparedDataset) -> ModelInput:
-    """One frame of each of the first two clips (or two of one) and their segments."""
+    """One frame and segment of each of two clips, or two of a single clip."""
     dataset = ClipDataset(clips, inputs=examined.model.config.inputs)
     first = dataset[0]
     if len(clips) == 1:
@@ -140,12 +141,12 @@ def _first_inputs(examined: ExaminedModel, clips: PreparedDataset) -> ModelInput
 
 
 def _drawn(options: ExamineOptions) -> PreparedDataset | None:
-    """Some clips, in runs of neighbours: whose sound is its neighbour's shows only among neighbours."""
+    """Random clips in runs of neighbours: a sound shifted to the next clip shows only among neighbours."""
     clips, wanted = options.clips, options.num_clips
     if clips is None:
         return None
     if len(clips) == 0:
-        raise ConfigError(f"{clips.folder} has no clips, so there is nothing to examine.")
+        raise ConfigError(f"{clips.folder} has no clips to examine. Give another dataset.")
     if len(clips) <= wanted:
         return clips
     starts = np.random.default_rng(options.seed).permutation(np.arange(0, len(clips), _RUN))
@@ -157,7 +158,7 @@ def _checks(
     examined: ExaminedModel,
     options: ExamineOptions,
     clips: PreparedDataset | None,
-    on_progress: Progress | None,
+    on_progress: OnProgress | None,
 ) -> list[_Check]:
     of_weights: list[_Check] = [
         lambda: check_file(examined),
@@ -169,33 +170,34 @@ def _checks(
         lambda: check_behaviour(examined),
         lambda: check_known_vectors(examined),
     ]
-    outside = options.embeddings
-    of_outside: list[_Check] = [] if outside is None else [lambda: check_pipeline_vectors(examined, outside)]
+    embeddings = options.embeddings
+    if embeddings is not None:
+        of_weights.append(lambda: check_pipeline_vectors(examined, embeddings))
     if clips is None:
         none = Finding(check="data", status="skipped", measured="no dataset given; add --data DATASET")
-        return [*of_weights, *of_outside, lambda: none]
-    return list(chain(of_weights, of_outside, _checks_of_data(examined, clips, options.seed, on_progress)))
+        return [*of_weights, lambda: none]
+    return of_weights + _checks_of_data(examined, clips, options.seed, on_progress)
 
 
 def _checks_of_data(
-    examined: ExaminedModel, clips: PreparedDataset, seed: int, on_progress: Progress | None
+    examined: ExaminedModel, clips: PreparedDataset, seed: int, on_progress: OnProgress | None
 ) -> list[_Check]:
-    parts = num_encodings(examined.model, clips.num_frames)
+    total = num_encodings(examined.model, clips.num_frames)
     done = 0
 
-    def on_part() -> None:
+    def on_encoded() -> None:
         nonlocal done
         done += 1
         if on_progress is not None:
-            on_progress(min(done, parts), parts)
+            on_progress(min(done, total), total)
 
-    fault_probe = FaultProbe(examined.embedder, clips, on_part=on_part)
+    fault_probe = FaultProbe(examined.embedder, clips, on_encoded=on_encoded)
     return [
         lambda: check_sound(examined, clips),
         lambda: check_num_frames(examined, clips),
         lambda: check_times(examined, clips),
         lambda: check_substitutes(examined, clips),
-        lambda: check_pictures(examined, clips),
+        lambda: check_frames(examined, clips),
         lambda: check_matched(fault_probe, seed=seed),
         lambda: check_shuffled(fault_probe, seed=seed),
         lambda: check_within(fault_probe),

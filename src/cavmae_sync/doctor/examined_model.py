@@ -1,4 +1,4 @@
-"""What the doctor examines: weights, what their file says of them, and how they are about to be used."""
+"""The examined model: weights, what their file says, and how they are about to be used."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,21 +11,21 @@ from cavmae_sync.model import CAVMAESync, ModelConfig
 from cavmae_sync.training import weights_of
 from cavmae_sync.weights import Provenance, load_model, read_provenance, reconfigured
 
-#: Without these some foreign files cannot be opened at all; they change nothing that is checked.
+#: Files of other layouts may need these words to be opened at all; no check depends on them.
 _SHAPE_WORDS: Final = ("heads=", "decoder.heads=")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExaminedModel:
-    """Weights about to be used.
+    """A model as it is about to be used.
 
     Attributes:
-        path: As the user named them.
-        file: The file itself.
-        embedder: The model as it is about to be used, overrides included.
-        made_with: The configuration that the file has or that was read off it.
-        provenance: Where the weights come from.
-        words: The `key=value` words that they are used with.
+        path: Path or name of the weights as the user gave it.
+        file: The weights file.
+        embedder: The model with all overrides.
+        made_with: Configuration in the file, or read off its tensors.
+        provenance: Origin of the weights.
+        words: The `key=value` words that override the configuration.
     """
 
     path: Path
@@ -37,12 +37,12 @@ class ExaminedModel:
 
     @property
     def model(self) -> CAVMAESync:
-        """The model as it is about to be used."""
+        """The model with all overrides."""
         return self.embedder.model
 
     @property
     def is_published(self) -> bool:
-        """Whether the weights descend from a file of CAV-MAE or CAV-MAE Sync."""
+        """Whether the weights come from a published file of CAV-MAE or CAV-MAE Sync."""
         return self.provenance.layout in {"sync", "cavmae", "finetuned"}
 
 
@@ -54,17 +54,17 @@ def open_examined_model(
     precision: Precision = "float32",
     representation: Representation = "global",
 ) -> ExaminedModel:
-    """Open weights together with what their file says.
+    """Open a model for examination.
 
     Args:
         run_or_weights: Folder of a run, or a weights file.
-        overrides: `key=value` words for what no weight shows.
+        overrides: `key=value` words for settings that the tensors do not show.
         device: cpu, cuda or mps; the best there is unless given.
         precision: Precision of matrix products.
-        representation: What stands for a frame or segment when they are compared.
+        representation: Representation of a frame or segment when they are compared.
 
     Raises:
-        WeightsError: They cannot be opened.
+        WeightsError: The weights cannot be opened.
         ConfigError: A word is wrong.
     """
     file = weights_of(run_or_weights)

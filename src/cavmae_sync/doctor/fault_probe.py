@@ -1,6 +1,6 @@
-"""Some clips of a dataset in memory, and their vectors under any change of the way to them.
+"""Fault probe: clips of a dataset in memory, and their vectors with any change on the way to them.
 
-Letters: N clips, F frames looked at, T frames of a clip, P pairs, C channels, H W pixels, L spectrogram
+Letters: N clips, F checked frames, T frames of a clip, P pairs, C channels, H W pixels, L spectrogram
 frames of a segment, M mel bins, D width.
 """
 
@@ -20,14 +20,12 @@ from cavmae_sync.inputs import InputConfig, cut_segments, log_mel, normalize_fra
 from cavmae_sync.inputs.spectrogram import num_spectrogram_frames
 from cavmae_sync.paper import SAMPLE_RATE_HZ, SPECTROGRAM_PADDING
 
-#: Frames of each clip that are looked at. More cost time and tell little more: clips count, not frames.
+#: Checked frames of each clip. More would cost time and tell little: statistics are over clips.
 NUM_CHECKED_FRAMES: Final = 4
-
-Tick = Callable[[], None]
 
 
 def checked_frames(num_frames: int, *, covered: float = 1.0) -> tuple[int, ...]:
-    """Frames spread over the part of a clip that is covered, the same seen from both ends.
+    """Frames to check, spread over the covered part of a clip, symmetric in time.
 
     >>> checked_frames(16)
     (1, 5, 10, 14)
@@ -40,10 +38,10 @@ def checked_frames(num_frames: int, *, covered: float = 1.0) -> tuple[int, ...]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Vectors:
-    """Vectors of some frames of the clips.
+    """Vectors of the checked frames of all clips.
 
     Attributes:
-        audio_NFD: float32, unit rows; NaN where the model gives no direction.
+        audio_NFD: float32, unit rows; NaN where the model gives a zero vector.
         visual_NFD: float32, of the same shape.
     """
 
@@ -52,20 +50,22 @@ class Vectors:
 
 
 class FaultProbe:
-    """Clips that were read once. Pictures and sounds are encoded when first asked for, and kept.
+    """Vectors of clips with changes on the way to them. What is encoded once is kept.
 
     Args:
         embedder: The model and how it computes.
-        clips: The clips, all of them.
-        on_part: Called after each part is encoded.
+        clips: The clips to read, all of them.
+        on_encoded: Called after each encoding: one frame, or one segment, of all clips.
     """
 
-    def __init__(self, embedder: Embedder, clips: PreparedDataset, *, on_part: Tick | None = None) -> None:
+    def __init__(
+        self, embedder: Embedder, clips: PreparedDataset, *, on_encoded: Callable[[], None] | None = None
+    ) -> None:
         self.embedder = embedder
         self.clips = clips
         self.num_encoded = 0
-        self._on_part = on_part or (lambda: None)
-        self._kept: dict[tuple[object, ...], Tensor] = {}
+        self._on_encoded = on_encoded or (lambda: None)
+        self._cache: dict[tuple[object, ...], Tensor] = {}
         self._models: dict[object, Embedder] = {}
         self._spectrograms_after: dict[object, list[Tensor]] = {}
 
@@ -75,11 +75,11 @@ class FaultProbe:
         return self.clips.num_frames
 
     def vectors(self, change: Change | None = None, *, frames: Sequence[int] | None = None) -> Vectors:
-        """Vectors of some frames of all clips.
+        """Vectors of the checked frames of all clips.
 
         Args:
-            change: What to do otherwise than right.
-            frames: Which frames; `checked_frames` of the part that the change covers, unless given.
+            change: Change on the way to the vectors; None is the right way.
+            frames: Frames to check; None takes `checked_frames` of the part that the change covers.
         """
         change = change or Change()
         chosen = tuple(frames or checked_frames(self.num_frames, covered=change.covered))
@@ -89,10 +89,10 @@ class FaultProbe:
         return Vectors(audio_NFD=audio_NFD, visual_NFD=self._visual(change, chosen))
 
     def shuffled(self, order: Sequence[int]) -> Vectors:
-        """Pictures as they are; in their places the sounds of other clips, encoded anew in that order.
+        """Vectors of unchanged frames, paired with other clips' sounds, encoded again in that order.
 
         Args:
-            order: For each place, which clip's sound stands there.
+            order: For each place, the index of the clip whose sound stands there.
         """
         columns: list[Tensor] = []
         for frame in checked_frames(self.num_frames):
@@ -101,14 +101,12 @@ class FaultProbe:
             self._count()
         return Vectors(audio_NFD=torch.stack(columns, dim=1), visual_NFD=self.vectors().visual_NFD)
 
-    def pictures(self, frames: Sequence[int]) -> Tensor:
-        """Some frames of all clips as stored, scaled to the model's size: uint8 [N, F, H, W, C]."""
+    def stored_frames(self, frames: Sequence[int]) -> Tensor:
+        """Frames of all clips as stored, resized for the model: uint8 [N, F, H, W, C]."""
         pixels = self._inputs.frame_pixels
-        columns = [
-            self._kept_or(("pixels", frame), lambda frame=frame: self._read(frame)) for frame in frames
-        ]
-        shown_NFHWC = torch.stack(columns, dim=1)
-        return resize_and_crop(shown_NFHWC.flatten(0, 1), pixels=pixels).unflatten(0, (-1, len(frames)))
+        columns = [self._cached(("pixels", frame), lambda frame=frame: self._read(frame)) for frame in frames]
+        frames_NFHWC = torch.stack(columns, dim=1)
+        return resize_and_crop(frames_NFHWC.flatten(0, 1), pixels=pixels).unflatten(0, (-1, len(frames)))
 
     @property
     def _inputs(self) -> InputConfig:
@@ -118,28 +116,28 @@ class FaultProbe:
         return torch.from_numpy(np.stack([self.clips.read_frame(i, frame) for i in range(len(self.clips))]))
 
     def _visual(self, change: Change, frames: tuple[int, ...]) -> Tensor:
-        order = change.picture_order
+        order = change.frame_order
         places = frames if order is None else tuple(order(self.num_frames)[frame] for frame in frames)
         columns = [
-            self._kept_or(
-                ("visual", change.pictures, change.model, place),
-                lambda place=place: self._encode_pictures(change, place),
+            self._cached(
+                ("visual", change.frames, change.model, place),
+                lambda place=place: self._encode_frames(change, place),
             )
             for place in places
         ]
         return torch.stack(columns, dim=1)
 
-    def _encode_pictures(self, change: Change, place: int) -> Tensor:
-        frames_NCHW = normalize_frames(self.pictures([place])[:, 0])
-        if change.pictures is not None:
-            frames_NCHW = change.pictures(frames_NCHW)
+    def _encode_frames(self, change: Change, place: int) -> Tensor:
+        frames_NCHW = normalize_frames(self.stored_frames([place])[:, 0])
+        if change.frames is not None:
+            frames_NCHW = change.frames(frames_NCHW)
         vectors_ND = self._model(change).embed_frames(frames_NCHW).visual_PD
         self._count()
         return vectors_ND
 
     def _audio(self, change: Change, frames: tuple[int, ...]) -> Tensor:
         columns = [
-            self._kept_or(
+            self._cached(
                 ("audio", change.segments, change.waveform, change.sound_times, change.model, frame),
                 lambda frame=frame: self._encode_sounds(change, frame),
             )
@@ -176,7 +174,7 @@ class FaultProbe:
         return self._spectrograms_after[change.waveform]
 
     def _spectrogram(self, index: int, change: Change) -> Tensor:
-        """Log-mel as stored; after a change of the waveform as long as the clip, so that times stay right."""
+        """Stored log-mel; from a changed waveform, cut or padded to the clip's length to keep times right."""
         if change.waveform is None:
             rows = self.clips.num_spectrogram_frames(index)
             return torch.from_numpy(self.clips.read_log_mel_rows(index, start=0, stop=rows)).float()
@@ -187,7 +185,7 @@ class FaultProbe:
 
     def _count(self) -> None:
         self.num_encoded += 1
-        self._on_part()
+        self._on_encoded()
 
     def _model(self, change: Change) -> Embedder:
         if change.model is None:
@@ -196,13 +194,13 @@ class FaultProbe:
             self._models[change.model] = self.embedder.replace(change.model(self.embedder.model))
         return self._models[change.model]
 
-    def _kept_or(self, key: tuple[object, ...], make: Callable[[], Tensor]) -> Tensor:
-        if key not in self._kept:
-            self._kept[key] = make()
-        return self._kept[key]
+    def _cached(self, key: tuple[object, ...], make: Callable[[], Tensor]) -> Tensor:
+        if key not in self._cache:
+            self._cache[key] = make()
+        return self._cache[key]
 
 
 def fit_rows(spectrogram_NM: Tensor, num_rows: int) -> Tensor:
-    """A spectrogram cut or padded to so many rows."""
+    """Spectrogram, cut or padded to this many rows."""
     missing = max(0, num_rows - len(spectrogram_NM))
     return F.pad(spectrogram_NM[:num_rows], (0, 0, 0, missing), value=SPECTROGRAM_PADDING)

@@ -1,10 +1,10 @@
-"""The catalogue of faults: what goes wrong between a clip and its vectors, and how it is undone.
+"""Catalogue of faults between a clip and its vectors, and how each is undone.
 
-Most are well known: each has cost somebody a result. A fault is looked for by undoing it, in the data and in
-the weights alike: where the inputs with a fault undone agree better than the inputs as they are, the fault
-is there. The same changes, applied and not undone, are compared with vectors of an outside pipeline.
+Most are well known and have cost somebody a result. A fault is found by undoing it: if sound and picture
+agree better with the fault undone than as they are, the fault is there, in the data or in the weights. To
+explain vectors of another program, the same faults are planted instead.
 
-Letters: P pictures or segments, C channels, H W pixels, L spectrogram frames, M mel bins, T frames of a
+Letters: P frames or segments, C channels, H W pixels, L spectrogram frames, M mel bins, T frames of a
 clip, S samples.
 """
 
@@ -23,30 +23,30 @@ from cavmae_sync.model import CAVMAESync
 from cavmae_sync.paper import CAVMAE_NUM_FRAMES, NUM_FRAMES, RGB_MEAN, RGB_STD
 from cavmae_sync.weights import reconfigured
 
-#: Sample rate of most videos, as numerator and denominator over the model's 16 kHz.
+#: 44.1 kHz, the sample rate of most videos, over the model's 16 kHz: numerator and denominator.
 _VIDEO_RATE: Final = (441, 160)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Change:
-    """A departure from the right way from clips to vectors. What is None stays as it is.
+    """Change on the way from clips to vectors. None leaves a step as it is.
 
     Attributes:
-        pictures: Normalised frames_PCHW to others.
-        segments: Normalised segments_PLM to others.
-        waveform: Sound at 16 kHz to another.
-        model: A model to another.
-        picture_order: From T to the place from which each frame's picture is taken.
-        sound_times: (k, n): frame i hears what frame i * k / n would.
-        clip_shift: A clip's picture is compared with the sound of the clip this many places later.
+        frames: Function from normalised frames_PCHW to changed ones.
+        segments: Function from normalised segments_PLM to changed ones.
+        waveform: Function from sound at 16 kHz to changed sound.
+        model: Function from a model to a changed one.
+        frame_order: Function from T to the index of the frame that is shown in each place.
+        sound_times: (k, n): frame i is paired with the sound at frame i * k / n.
+        clip_shift: Frames of a clip are compared with the sound of the clip this many places later.
         covered: Share of the clip, from its start, for which there is sound after the change.
     """
 
-    pictures: Callable[[Tensor], Tensor] | None = None
+    frames: Callable[[Tensor], Tensor] | None = None
     segments: Callable[[Tensor, InputConfig], Tensor] | None = None
     waveform: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None
     model: Callable[[CAVMAESync], CAVMAESync] | None = None
-    picture_order: Callable[[int], Sequence[int]] | None = None
+    frame_order: Callable[[int], Sequence[int]] | None = None
     sound_times: tuple[int, int] = (1, 1)
     clip_shift: int = 0
     covered: float = 1.0
@@ -54,15 +54,15 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fault:
-    """One fault.
+    """A known fault.
 
     Attributes:
         name: Short name, for programs.
-        seems: What seems to be the case where undoing it helps, as the end of a sentence.
+        seems: Diagnosis in words, for the report.
         advice: What to do about it.
-        planted: What it does to right inputs; None where only undoing has a meaning.
-        undone: What takes it away; None where it cannot be undone.
-        applies: Whether a model with T frames per clip can have it.
+        planted: Change that plants it in right inputs; None where it cannot be planted.
+        undone: Change that undoes it; None where it cannot be undone.
+        applies: Whether it can occur with this model and this number of frames per clip.
     """
 
     name: str
@@ -97,7 +97,7 @@ def _slower(waveform_S: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def swap_norms(model: CAVMAESync) -> CAVMAESync:
-    """The model with the joint layer's norms of sound and picture exchanged."""
+    """Model whose joint layer has the norms of sound and picture swapped."""
     swapped = reconfigured(model, model.config)
     swapped.load_state_dict({_other_side(name): value for name, value in model.state_dict().items()})
     return swapped.to(next(model.parameters()).device)
@@ -111,7 +111,7 @@ def _other_side(name: str) -> str:
 
 
 def drop_registers(model: CAVMAESync) -> CAVMAESync:
-    """The model without its registers."""
+    """Model without its registers."""
     config = model.config.model_copy(update={"registers": 0})
     fresh = CAVMAESync(config, generator=torch.Generator().manual_seed(0))
     fresh.load_state_dict({k: v for k, v in model.state_dict().items() if not k.endswith(".registers")})
@@ -119,7 +119,7 @@ def drop_registers(model: CAVMAESync) -> CAVMAESync:
 
 
 def switch_registers_in_joint(model: CAVMAESync) -> CAVMAESync:
-    """The model with its registers in the joint layer, or without, whichever it is not."""
+    """Model with registers in the joint layer if it has none there, and without them if it has."""
     config = model.config.model_copy(update={"registers_in_joint": not model.config.registers_in_joint})
     return reconfigured(model, config).to(next(model.parameters()).device)
 
@@ -142,11 +142,11 @@ def _first_frames(num_frames: int) -> list[int]:
     return [frame * CAVMAE_NUM_FRAMES // NUM_FRAMES for frame in range(num_frames)]
 
 
-def _raw(segments_PLM: Tensor, inputs: InputConfig) -> Tensor:
+def _denormalised(segments_PLM: Tensor, inputs: InputConfig) -> Tensor:
     return segments_PLM * inputs.spectrogram_std + inputs.spectrogram_mean
 
 
-def _cooked(segments_PLM: Tensor, inputs: InputConfig) -> Tensor:
+def _normalised_again(segments_PLM: Tensor, inputs: InputConfig) -> Tensor:
     return (segments_PLM - inputs.spectrogram_mean) / inputs.spectrogram_std
 
 
@@ -158,12 +158,12 @@ def _has_two_digit_frames(_model: CAVMAESync, num_frames: int) -> bool:
     return num_frames > 10
 
 
-_SWAP_COLOURS: Final = Change(pictures=lambda frames_PCHW: frames_PCHW.flip(1))
+_SWAP_COLOURS: Final = Change(frames=lambda frames_PCHW: frames_PCHW.flip(1))
 _HALVE: Final = Change(segments=lambda segments_PLM, _: segments_PLM / 2)
 _DOUBLE: Final = Change(segments=lambda segments_PLM, _: segments_PLM * 2)
-_UNIT_RANGE: Final = Change(pictures=_to_unit_range)
-_NORMALISE: Final = Change(pictures=_from_unit_range)
-_REVERSE: Final = Change(picture_order=_reversed)
+_UNIT_RANGE: Final = Change(frames=_to_unit_range)
+_NORMALISE: Final = Change(frames=_from_unit_range)
+_REVERSE: Final = Change(frame_order=_reversed)
 _FLIP_MELS: Final = Change(segments=lambda segments_PLM, _: segments_PLM.flip(-1))
 
 FAULTS: Final[tuple[Fault, ...]] = (
@@ -186,8 +186,8 @@ FAULTS: Final[tuple[Fault, ...]] = (
         name="spectrogram_not_normalised",
         seems="the spectrogram seems not to be normalised",
         advice="Subtract the mean, divide by the deviation: (log-mel + 5.081) / 4.4849 for published weights",
-        planted=Change(segments=_raw),
-        undone=Change(segments=_cooked),
+        planted=Change(segments=_denormalised),
+        undone=Change(segments=_normalised_again),
     ),
     Fault(
         name="pictures_not_normalised",
@@ -264,15 +264,15 @@ FAULTS: Final[tuple[Fault, ...]] = (
         name="frames_sorted_by_name",
         seems="the frames seem to be sorted by name (0, 1, 10, 11, ..., 2)",
         advice="Sort by number, not by text",
-        planted=Change(picture_order=_by_name),
-        undone=Change(picture_order=_back_from_names),
+        planted=Change(frame_order=_by_name),
+        undone=Change(frame_order=_back_from_names),
         applies=_has_two_digit_frames,
     ),
     Fault(
         name="first_frames_only",
         seems="the pictures seem to cover only the first 10/16 of the clip: ten frames of sixteen",
         advice="Extract 16 frames over the whole clip; CAV-MAE's extractor writes 10",
-        planted=Change(picture_order=_first_frames),
+        planted=Change(frame_order=_first_frames),
         undone=Change(sound_times=(CAVMAE_NUM_FRAMES, NUM_FRAMES)),
     ),
     Fault(

@@ -1,4 +1,4 @@
-"""Checks with the clip of the package: does this installation compute what it should?"""
+"""Checks of the installation with the package's clip: decoder, spectrogram, and vectors in the header."""
 
 from cavmae_sync.doctor.examined_model import ExaminedModel
 from cavmae_sync.doctor.pipeline_vectors import ClipVectors, explain
@@ -13,7 +13,7 @@ from cavmae_sync.exchange.proof import (
 from cavmae_sync.weights import weights_fingerprint
 
 _ADVICE = {
-    "decoding": "This version of FFmpeg or PyAV decodes other pictures; see constraints.txt for those tested",
+    "decoding": "This version of FFmpeg or PyAV decodes other frames; constraints.txt lists tested ones",
     "spectrogram": "The sound is decoded or resampled otherwise, or the filter bank was changed",
     "pictures": "Resizing or the ImageNet normalisation differs from when the weights were converted",
     "sound": "The spectrogram or its normalisation differs from when the weights were converted",
@@ -22,17 +22,17 @@ _ADVICE = {
 
 
 def check_decoder(_examined: ExaminedModel) -> list[Finding]:
-    """Frames and log-mel of the clip are the known ones, whatever the weights."""
+    """Check that frames and log-mel of the clip are the known ones; no weights are needed."""
     return [_finding(check, name=check.stage) for check in check_preprocessing()]
 
 
 def check_known_vectors(examined: ExaminedModel) -> list[Finding]:
-    """The model makes of the clip what it made when the weights were converted."""
+    """Check that the model gives the vectors that it gave when the weights were converted."""
     proof = examined.provenance.proof
     if proof is None:
         is_start = examined.provenance.layout in {"mae", "timm", "huggingface"}
         why = (
-            "the start of a training has no vectors of its own to prove"
+            "weights to start a training from have no vectors to prove"
             if is_start
             else ("the weights carry no proof; `cavmae-sync convert` writes one into the header")
         )

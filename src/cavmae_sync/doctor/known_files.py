@@ -1,4 +1,4 @@
-"""The few files of weights about which something is known, and what was published of their shape."""
+"""Weights files that are known by hash or size, and frames per clip of published weights."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from cavmae_sync.paper import CAVMAE_NUM_FRAMES, NUM_FRAMES
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KnownFile:
-    """What is said of a file.
+    """A known weights file.
 
     Attributes:
         sha256_start: First digits of its SHA-256.
-        num_bytes: Its size.
-        says: What it is said to be, and by whom.
+        num_bytes: Size.
+        says: What the file is said to be, and by whom.
     """
 
     sha256_start: str
@@ -24,7 +24,7 @@ class KnownFile:
     says: str
 
 
-#: Nothing here was checked by us: none of these files could be fetched where this was written.
+#: Entries come from third parties: we could not download any of these files to check them.
 KNOWN_FILES: Final = (
     KnownFile(
         sha256_start="a035b04c",
@@ -41,10 +41,10 @@ PUBLISHED_NUM_FRAMES: Final[Mapping[Layout, int]] = MappingProxyType(
 
 
 def known_file(sha256: str | None) -> KnownFile | None:
-    """The entry of a file, by its SHA-256."""
+    """Entry of a file by its SHA-256; None for an unknown one."""
     return next((known for known in KNOWN_FILES if sha256 and sha256.startswith(known.sha256_start)), None)
 
 
 def known_file_of_size(num_bytes: int | None) -> KnownFile | None:
-    """The entry of a file of this size."""
+    """Entry of a file by its size; None for an unknown one."""
     return next((known for known in KNOWN_FILES if known.num_bytes == num_bytes), None)

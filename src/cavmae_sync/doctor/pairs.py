@@ -1,6 +1,6 @@
-"""Checks on the vectors of a dataset: do a clip's sound and picture belong together?
+"""Checks on the vectors of a dataset: do sound and picture of a clip belong together?
 
-Letters: N clips, F frames looked at, R permutations.
+Letters: N clips, F checked frames, R permutations.
 """
 
 from typing import Final
@@ -13,15 +13,15 @@ from cavmae_sync.doctor.fault_probe import FaultProbe, Vectors
 from cavmae_sync.doctor.report import Finding
 from cavmae_sync.embedding import similarity_matrix
 
-#: Fewer clips allow no claim.
+#: Least clips for these checks: fewer allow no claim.
 LEAST_CLIPS: Final = 20
 _NUM_PERMUTATIONS: Final = 1000
-#: Largest probability by which matched pairs may be above mismatched ones by chance.
+#: Largest p value with which matched pairs count as better than chance.
 _MOST_CHANCE: Final = 0.01
 
 
 def too_few(fault_probe: FaultProbe, check: str) -> Finding | None:
-    """The finding of a check that is not made on few clips."""
+    """Finding of a check that needs more clips than there are; None where there are enough."""
     count = len(fault_probe.clips)
     if count >= LEAST_CLIPS:
         return None
@@ -33,7 +33,7 @@ def too_few(fault_probe: FaultProbe, check: str) -> Finding | None:
 
 
 def check_matched(fault_probe: FaultProbe, *, seed: int = 0) -> Finding:
-    """The sound of a clip is nearer to its own picture than to others, beyond chance."""
+    """Check that the sound of a clip is closer to its own picture than to others, beyond chance."""
     if (skipped := too_few(fault_probe, "matched pairs")) is not None:
         return skipped
     vectors = fault_probe.vectors()
@@ -61,23 +61,23 @@ def check_matched(fault_probe: FaultProbe, *, seed: int = 0) -> Finding:
         status="FAIL",
         measured=measured,
         needed=f"above 50 %, p at most {_MOST_CHANCE:g}",
-        advice="The model tells nothing about these clips: see the other failures; if there are none, the "
-        "weights are untrained or were trained on something else",
+        advice="The model knows nothing about these clips. See the other failures; if there are none, the "
+        "weights are untrained or were trained on other material",
     )
 
 
 def check_shuffled(fault_probe: FaultProbe, *, seed: int = 0) -> Finding:
-    """Pictures with the sounds of other clips are at chance: nothing tells the place in list or batch.
+    """Check that frames with the sounds of other clips are at chance.
 
-    The sounds are encoded anew in the order of the shuffled pairs, so that whatever vectors tell of their
-    place, and not of the clip, makes the shuffled pairs agree.
+    The sounds are encoded again in the order of the shuffled pairs. If vectors depend on their place in the
+    list or batch, and not only on the clip, shuffled pairs agree.
     """
     if (skipped := too_few(fault_probe, "shuffled pairs")) is not None:
         return skipped
     count = len(fault_probe.clips)
     order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
     others = torch.empty_like(order)
-    others[order] = order.roll(1)  # everybody gets another's
+    others[order] = order.roll(1)  # no clip keeps its own sound
     shares_N = win_rates(fault_probe.shuffled(others.tolist()))
     z = standard_score(shares_N - 0.5)
     measured = f"a foreign partner beats {float(shares_N.mean()):.1%} of the others (z = {z:.1f})"
@@ -93,7 +93,7 @@ def check_shuffled(fault_probe: FaultProbe, *, seed: int = 0) -> Finding:
 
 
 def check_within(fault_probe: FaultProbe) -> Finding:
-    """Within a clip, a frame is nearest to the sound of its own moment."""
+    """Check that within a clip a frame is closest to the sound of its own moment."""
     if (skipped := too_few(fault_probe, "within clips")) is not None:
         return skipped
     if fault_probe.num_frames < 2:
@@ -110,13 +110,13 @@ def check_within(fault_probe: FaultProbe) -> Finding:
     return Finding(
         check="within clips",
         status="note",
-        measured=f"{measured}: time within a clip is not told from these vectors",
+        measured=f"{measured}: these vectors do not tell moments of a clip apart",
         advice="A weak model, clips in which nothing changes, or frames in another order",
     )
 
 
 def check_faults(fault_probe: FaultProbe) -> Finding:
-    """No fault of the catalogue, undone, makes sound and picture agree better."""
+    """Check that undoing no fault of the catalogue makes sound and picture agree better."""
     if (skipped := too_few(fault_probe, "known faults")) is not None:
         return skipped
     tried = try_faults(fault_probe)
@@ -126,7 +126,7 @@ def check_faults(fault_probe: FaultProbe) -> Finding:
         return Finding(
             check="known faults",
             status="ok",
-            measured=f"none of {len(tried)}, undone, is better than things are (nearest: "
+            measured=f"undoing none of {len(tried)} makes pairs agree better (nearest: "
             f"{nearest.fault.name.replace('_', ' ')}, z = {nearest.z:.1f})",
         )
     best = helpful[0]
@@ -134,12 +134,12 @@ def check_faults(fault_probe: FaultProbe) -> Finding:
     return Finding(
         check="known faults",
         status="FAIL",
-        measured=f"{best.fault.seems}: {_what_undoing_does(best)}{'; less so: ' + also if also else ''}",
+        measured=f"{best.fault.seems}: {_effect_text(best)}{'; less so: ' + also if also else ''}",
         advice=best.fault.advice,
     )
 
 
-def _what_undoing_does(trial: FaultTrial) -> str:
+def _effect_text(trial: FaultTrial) -> str:
     return (
         f"undoing it raises the margin from {trial.margin_before:+.3f} to {trial.margin_after:+.3f} and the "
         f"others that a partner beats from {trial.before:.1%} to {trial.after:.1%} (z = {trial.z:.1f})"
@@ -147,11 +147,11 @@ def _what_undoing_does(trial: FaultTrial) -> str:
 
 
 def _chance(vectors: Vectors, seed: int) -> float:
-    """How often pairs that are dealt at random have a mean score as high as the true ones."""
+    """P value of the mean score of true pairs among random pairings."""
     similarity_NN = similarity_matrix(vectors.audio_NFD, vectors.visual_NFD)
     count = len(similarity_NN)
     generator = torch.Generator().manual_seed(seed)
-    deals_RN = torch.stack([torch.randperm(count, generator=generator) for _ in range(_NUM_PERMUTATIONS)])
-    means_R: Tensor = similarity_NN[torch.arange(count), deals_RN].mean(-1)
+    pairings_RN = torch.stack([torch.randperm(count, generator=generator) for _ in range(_NUM_PERMUTATIONS)])
+    means_R: Tensor = similarity_NN[torch.arange(count), pairings_RN].mean(-1)
     as_high = int((means_R >= similarity_NN.diag().mean()).sum())
     return (1 + as_high) / (1 + _NUM_PERMUTATIONS)

@@ -1,8 +1,8 @@
-"""Vectors of the package's clip that something else computed with the same weights: how do they differ?
+"""Check of vectors of the package's clip that another program computed with the same weights.
 
-Sound and picture are compared apart, so that one fault in each is found as two.
+Vectors of sounds and of frames are compared separately, so that a fault in each is found.
 
-Letters: F frames looked at, T frames of the clip, D width.
+Letters: F compared frames, T frames of the clip, D width.
 """
 
 import math
@@ -24,20 +24,20 @@ from cavmae_sync.inputs.frames import resize
 from cavmae_sync.media import Clip
 from cavmae_sync.paper import NUM_FRAMES, SPECTROGRAM_LENGTH
 
-#: Vectors this close are the same but for decoder, resizing and rounding.
+#: Mean distance below which vectors are equal: decoders, resizing and rounding differ a little.
 _EQUAL: Final = 0.05
-#: A fault explains a difference when it leaves at most this share of it.
+#: A fault explains a difference if planting it leaves at most this share of it.
 _EXPLAINS: Final = 0.5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClipVectors:
-    """Vectors of some frames of the clip.
+    """Vectors of frames of the clip.
 
     Attributes:
         audio_FD: float32, unit rows.
         visual_FD: float32, unit rows.
-        frames: Which frames of the clip they are.
+        frames: Indices of the frames.
     """
 
     audio_FD: Tensor
@@ -47,7 +47,7 @@ class ClipVectors:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Way:
-    """A way from the clip to vectors, right or with a fault."""
+    """Way from the clip to vectors, right or with a fault."""
 
     name: str
     change: Change = field(default_factory=Change)
@@ -56,11 +56,11 @@ class _Way:
 
 
 def check_pipeline_vectors(examined: ExaminedModel, found: DatasetEmbeddings) -> Finding:
-    """Compare vectors of an outside pipeline with ours, and with ours under each fault.
+    """Check that vectors of another program equal ours; if not, say which fault explains the difference.
 
     Args:
-        examined: The weights that the pipeline used.
-        found: Its vectors of the one clip that `--write-clip` hands out, one for each of 16 frames.
+        examined: The model that the program used.
+        found: Its vectors of the clip that `doctor --write-clip` writes, one for each of 16 frames.
     """
     shape, width = tuple(found.audio_NTD.shape), examined.model.config.width
     if shape != (1, NUM_FRAMES, width):
@@ -97,12 +97,12 @@ def check_pipeline_vectors(examined: ExaminedModel, found: DatasetEmbeddings) ->
 
 
 def explain(embedder: Embedder, theirs: ClipVectors, *, equal: float = _EQUAL) -> str:
-    """Say of each side what its vectors are equal to, or nearest to.
+    """Explanation in words, for sound and picture: which of our vectors theirs are equal to, or closest to.
 
     Args:
-        embedder: The model that they should be of.
-        theirs: Vectors of the clip.
-        equal: Mean distance up to which vectors are the same.
+        embedder: The model.
+        theirs: Their vectors of the clip.
+        equal: Mean distance up to which vectors are equal.
     """
     clip = read_proof_clip()
     ours = {way.name: _vectors(embedder, clip, way, theirs.frames) for way in _ways(embedder)}
@@ -159,18 +159,18 @@ def _vectors(embedder: Embedder, clip: Clip, way: _Way, frames: tuple[int, ...])
         embedder = embedder.replace(change.model(embedder.model))
     if way.is_patch_mean:
         embedder = embedder.replace(representation="patch_mean")
-    order = change.picture_order
+    order = change.frame_order
     places = frames if order is None else [order(NUM_FRAMES)[frame] for frame in frames]
-    shown_FHWC = as_tensor(clip.frames_THWC)[list(places)]
+    stored_FHWC = as_tensor(clip.frames_THWC)[list(places)]
     side = inputs.frame_pixels
     fit: Callable[[Tensor], Tensor] = (
-        (lambda pictures: resize(pictures, height=side, width=side, mode="bicubic"))
+        (lambda frames: resize(frames, height=side, width=side, mode="bicubic"))
         if way.is_squashed
-        else (lambda pictures: resize_and_crop(pictures, pixels=side))
+        else (lambda frames: resize_and_crop(frames, pixels=side))
     )
-    frames_FCHW = normalize_frames(fit(shown_FHWC))
-    if change.pictures is not None:
-        frames_FCHW = change.pictures(frames_FCHW)
+    frames_FCHW = normalize_frames(fit(stored_FHWC))
+    if change.frames is not None:
+        frames_FCHW = change.frames(frames_FCHW)
     waveform_S = clip.waveform_S if change.waveform is None else change.waveform(clip.waveform_S)
     segments_FLM = cut_segments(
         log_mel(waveform_S)[:SPECTROGRAM_LENGTH], frame_indices=frames, num_frames=NUM_FRAMES, config=inputs
@@ -186,4 +186,4 @@ def _vectors(embedder: Embedder, clip: Clip, way: _Way, frames: tuple[int, ...])
 
 def _distance(ours_FD: Tensor, theirs_FD: Tensor) -> float:
     distance = float(torch.linalg.vector_norm(ours_FD - theirs_FD, dim=-1).mean())
-    return math.inf if math.isnan(distance) else distance  # what has no direction is far from everything
+    return math.inf if math.isnan(distance) else distance  # a NaN row is far from every vector

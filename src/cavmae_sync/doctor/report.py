@@ -1,4 +1,4 @@
-"""What the doctor says: one line per check, and one verdict."""
+"""Report of the doctor: one finding per check, and a verdict."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,8 +10,8 @@ from rich.text import Text
 
 from cavmae_sync.safe_text import cell_text, table_title
 
-#: "note" is worth knowing and no failure. "unknown" is a check that was asked for and could not be made;
-#: "skipped" one that nobody asked for, or that has no meaning here.
+#: "note": worth knowing, not a failure. "unknown": asked for, but could not be made. "skipped": not asked
+#: for, or without a meaning here.
 Status = Literal["ok", "FAIL", "note", "unknown", "skipped"]
 
 _STYLES: Final[Mapping[Status, str]] = {
@@ -25,14 +25,14 @@ _STYLES: Final[Mapping[Status, str]] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """The outcome of one check.
+    """Result of one check.
 
     Attributes:
         check: Name of the check.
-        status: How it went.
-        measured: What was found, in words and numbers; for a skipped check the reason.
-        needed: What it should be; empty where nothing was wrong.
-        advice: What to do; given with every failure.
+        status: Outcome.
+        measured: What was measured, in words and numbers; for a skipped check the reason.
+        needed: What was needed; empty where nothing was wrong.
+        advice: What to do; required for a failure.
     """
 
     check: str
@@ -46,18 +46,18 @@ class Finding:
             raise ValueError(f"The failure of {self.check!r} must say what to do.")
 
     def text(self) -> str:
-        """One line without the name and the status."""
+        """One line: measured, needed and advice."""
         needed = f" (needed: {self.needed})" if self.needed else ""
         return f"{self.measured}{needed}{'. ' if self.advice else ''}{self.advice}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DoctorReport:
-    """All findings, in the order of the checks.
+    """Findings of all checks, in their order.
 
     Attributes:
         findings: One for each check.
-        subject: What was examined: path of the weights, and of the dataset.
+        subject: Path of the weights, and of the dataset.
         weights: Fingerprint of the weights (`weights_fingerprint`).
         num_clips: Clips of the dataset that were read; 0 without one.
         seconds: How long the examination took.
@@ -71,26 +71,26 @@ class DoctorReport:
 
     @property
     def failures(self) -> tuple[Finding, ...]:
-        """The checks that failed."""
+        """Findings of the checks that failed."""
         return tuple(finding for finding in self.findings if finding.status == "FAIL")
 
     @property
     def unknown(self) -> tuple[Finding, ...]:
-        """The checks that were asked for and could not be made."""
+        """Findings of the checks that were asked for but could not be made."""
         return tuple(finding for finding in self.findings if finding.status == "unknown")
 
     @property
     def is_healthy(self) -> bool | None:
-        """Whether every check passed; None where none failed, but not all that matter were made.
+        """Whether every check passed; None where none failed, but some that matter could not be made.
 
-        Only clips can show whether sound and picture belong together: without them it stays open.
+        Only clips can show whether sound and picture belong together, so without clips the answer is None.
         """
         if self.failures:
             return False
         return None if self.unknown or self.num_clips == 0 else True
 
     def verdict(self) -> str:
-        """One sentence: fit to be measured or not, and why."""
+        """One sentence: whether the model is fit to be measured, and why."""
         counts = {status: sum(f.status == status for f in self.findings) for status in _STYLES}
         skipped = f", {counts['skipped']} skipped" if counts["skipped"] else ""
         passed = f"{counts['ok'] + counts['note']} checks passed{skipped}"
@@ -100,7 +100,7 @@ class DoctorReport:
         if self.unknown:
             names = ", ".join(finding.check for finding in self.unknown)
             why = self.unknown[0].measured
-            return f"NOT FULLY CHECKED: nothing is known of {names} ({why}); {passed}"
+            return f"NOT FULLY CHECKED: {names} could not be checked ({why}); {passed}"
         if self.num_clips == 0:
             return (
                 f"NOT FULLY CHECKED: {passed}, all of the weights. Whether sound and picture of your clips "
@@ -109,7 +109,7 @@ class DoctorReport:
         return f"HEALTHY: {passed}"
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON values only."""
+        """The report as JSON values."""
         return {
             "healthy": self.is_healthy,
             "verdict": self.verdict(),
@@ -125,7 +125,7 @@ class DoctorReport:
         return json.dumps(self.to_dict(), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
     def to_table(self) -> Table:
-        """For people: one row per check. Print with rich, and the verdict below it."""
+        """Table with one row per check, to print with rich; the verdict goes below it."""
         table = Table(
             title=table_title(f"doctor: {self.subject}"),
             title_justify="left",

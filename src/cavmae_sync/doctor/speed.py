@@ -1,4 +1,4 @@
-"""How fast a model embeds on this machine in each precision, and what each precision costs in exactness.
+"""Speed of a model on this machine in each precision, and the error that each precision makes.
 
 P frames or segments, D width.
 """
@@ -32,10 +32,10 @@ from cavmae_sync.inputs import ModelInput, model_input
 from cavmae_sync.model import CAVMAESync
 from cavmae_sync.model.flops import embedding_flops
 
-#: A precision whose products are slower than this share of float32's is not tried: it would take minutes.
+#: Rate of products relative to float32 below which a precision is not tried: it would take minutes.
 _WORTH_TRYING: Final = 0.5
 
-#: A whole clip is embedded again until so many seconds are spent, at most so many times.
+#: A clip is embedded again until this many seconds are spent, and at most this many times.
 _ENOUGH_SECONDS: Final = 6.0
 _MOST_REPEATS: Final = 5
 
@@ -48,16 +48,16 @@ _CLEAR_GAIN: Final = 1.15
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PrecisionSpeed:
-    """What a precision gives and costs here.
+    """Speed and error of one precision on this machine.
 
     Attributes:
-        precision: Of matrix products.
+        precision: Precision of matrix products.
         product_rate: Floating point operations per second of one linear layer.
         seconds: Median time of one clip, 16 frames and segments of 10 s; None where it was not tried.
         share: Operations that the clip needs over that time, over `product_rate`; None as above.
         one_minus_cosine: Largest over all vectors, against float32; None as above.
         largest_error: Largest difference of a number of a vector; None as above.
-        note: Why it was not tried, or what was wrong; else empty.
+        note: Reason why it was not tried, or what went wrong; else empty.
     """
 
     precision: Precision
@@ -71,20 +71,20 @@ class PrecisionSpeed:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SpeedReport:
-    """What was measured, and which choices this machine leads to.
+    """Speeds of all precisions, and the settings that are best on this machine.
 
     Attributes:
-        device: Where.
-        num_threads: Of the CPU.
+        device: Device that was measured.
+        num_threads: Threads on the CPU.
         float32_products: How float32 products are computed.
-        float32_rates: Operations per second of both ways; one where there is no choice.
+        float32_rates: Operations per second of each kind of float32 products; one where there is no choice.
         float32_errors: Their relative errors against float64.
-        attention: Kernel that float32 attention takes.
-        operations: That one clip needs, equal neighbours once.
-        num_frames: Of the clip that are encoded.
-        num_segments: Of the clip that are encoded.
-        precisions: Each in turn, float32 first.
-        recommended: The fastest that is close enough to float32.
+        attention: Kernel that float32 attention uses.
+        operations: Operations for one clip; equal neighbours count once.
+        num_frames: Encoded frames of the clip.
+        num_segments: Encoded segments of the clip.
+        precisions: Results, float32 first.
+        recommended: Fastest precision that is close enough to float32.
     """
 
     device: str
@@ -100,7 +100,7 @@ class SpeedReport:
     recommended: Precision
 
     def faster_float32_products(self) -> Float32Products | None:
-        """Another way of computing float32 that is clearly faster here and as exact; None where none is."""
+        """Another kind of float32 products that is clearly faster here and as exact, or None."""
         for kind in get_args(Float32Products):
             gain = self.float32_rates.get(kind, 0.0) / self.float32_rates[self.float32_products]
             ratio = self.float32_errors.get(kind, 0.0) / self.float32_errors[self.float32_products]
@@ -115,15 +115,15 @@ def measure_speed(
     device: torch.device,
     on_progress: Callable[[int, int, str], None] = lambda *_: None,
 ) -> SpeedReport:
-    """Embed the package's clip in every precision that this device has.
+    """Speed of embedding the package's clip in every precision of this device.
 
     Args:
-        model: Its weights decide the errors, its shape the times.
-        device: Where to compute.
-        on_progress: Called with precisions done, all precisions, and the one that comes.
+        model: The model; its weights decide the errors, its shape the times.
+        device: Device to measure.
+        on_progress: Called with precisions done, all precisions, and the name of the next one.
 
     Returns:
-        Medians; on a machine that others use too they move by some 10 %.
+        Medians; on a machine with other work they vary by about 10 %.
     """
     inputs = model_input(read_proof_clip(), model.config.inputs)
     kind = choose_float32_products(device)
@@ -162,7 +162,7 @@ def measure_speed(
 
 
 def recommended(precisions: Sequence[PrecisionSpeed]) -> Precision:
-    """The fastest precision that is clearly faster than float32 and whose vectors are close to its."""
+    """Fastest precision among those that are clearly faster than float32 and close to it, or float32."""
     best: Precision = "float32"
     fastest = next(each.seconds for each in precisions if each.precision == "float32") or 0.0
     for each in precisions:
@@ -197,13 +197,18 @@ def _measured(
 
 
 def one_minus_cosine(vectors_PD: Tensor, exact_PD: Tensor) -> Tensor:
-    """float64 `[P]`, of unit vectors. From their distance, so that float32's own rounding does not show.
+    """1 - cosine of unit vectors, float64 [P].
+
+    It is computed from their distance: a float32 cosine near 1 has no digits left after the subtraction.
 
     Raises:
         WeightsError: A vector is not finite.
     """
     if not bool(vectors_PD.isfinite().all() and exact_PD.isfinite().all()):
-        raise WeightsError("The model gives vectors that are not finite, so no errors can be measured.")
+        raise WeightsError(
+            "The model gives vectors that are not finite, so no errors can be measured. "
+            "Check it with cavmae-sync doctor."
+        )
     return (vectors_PD.double() - exact_PD.double()).square().sum(dim=-1) / 2
 
 

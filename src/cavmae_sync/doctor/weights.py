@@ -1,4 +1,4 @@
-"""Checks on weights alone: no clip is needed."""
+"""Checks on weights alone; no clip is needed."""
 
 from typing import Final
 
@@ -14,12 +14,12 @@ from cavmae_sync.paper import NUM_REGISTERS, SPECTROGRAM_MEAN, SPECTROGRAM_STD
 from cavmae_sync.weights import weights_fingerprint
 
 _SHOWN_DIGITS: Final = 12
-#: Constants are equal when they differ by less: they are written with five digits.
+#: Difference below which constants are equal: files give them with five digits.
 _SAME: Final = 1e-3
 
 
 def check_file(examined: ExaminedModel) -> Finding:
-    """Which weights these are, and whether anything is known of their file."""
+    """Finding on the file: fingerprint, source, and whether the file is known."""
     came = examined.provenance
     ours = f"fingerprint {weights_fingerprint(examined.model)[:_SHOWN_DIGITS]}"
     if came.source_sha256 is None:
@@ -40,7 +40,7 @@ def check_file(examined: ExaminedModel) -> Finding:
 
 
 def check_layout(examined: ExaminedModel) -> Finding:
-    """Whether names and shapes are those of a known model; loading has matched them exactly."""
+    """Check of the layout; loading has already matched all names and shapes exactly."""
     config = examined.model.config
     shape = (
         f"{examined.provenance.layout} layout, width {config.width}, {config.depth} + {config.joint_depth} "
@@ -68,7 +68,7 @@ def check_layout(examined: ExaminedModel) -> Finding:
 
 
 def check_finite(examined: ExaminedModel) -> Finding:
-    """No weight is NaN or infinite."""
+    """Check that no weight is NaN or infinite."""
     state = examined.model.state_dict()
     broken = [name for name, value in state.items() if not bool(value.isfinite().all())]
     if broken:
@@ -83,7 +83,7 @@ def check_finite(examined: ExaminedModel) -> Finding:
 
 
 def check_trained(examined: ExaminedModel) -> Finding:
-    """Weights that no step of training has changed can be told without data."""
+    """Check that the weights were trained: untrained ones are recognised without data."""
     model = examined.model
     norms = [module for module in model.modules() if isinstance(module, nn.LayerNorm)]
     if all(bool((norm.weight == 1).all()) and bool((norm.bias == 0).all()) for norm in norms):
@@ -91,7 +91,7 @@ def check_trained(examined: ExaminedModel) -> Finding:
             check="trained",
             status="FAIL",
             measured=f"all {len(norms)} layer norms are exactly as initialised (1 and 0): fresh weights",
-            advice="Nothing was loaded or nothing was learned. Give weights that were trained",
+            advice="Nothing was loaded, or nothing was trained. Give trained weights",
         )
     pairs = zip(model.audio.blocks.parameters(), model.visual.blocks.parameters(), strict=True)
     if all(torch.equal(audio, visual) for audio, visual in pairs):
@@ -99,16 +99,16 @@ def check_trained(examined: ExaminedModel) -> Finding:
             check="trained",
             status="FAIL",
             measured="the blocks of both encoders are bit for bit the same: a start from ImageNet MAE",
-            advice="Such weights have never seen sound. Pretrain from them first",
+            advice="These weights were never trained on sound. Pretrain from them first",
         )
     return Finding(check="trained", status="ok", measured="norms and encoders differ from any initial state")
 
 
 def check_constants(examined: ExaminedModel) -> Finding:
-    """The inputs are normalised as they were for these weights.
+    """Check that inputs are normalised as in the training of these weights.
 
-    The reference is what the file says the weights were made with; the published constants only where the
-    weights are the published ones, whose files say nothing.
+    The reference is the configuration in the file. Published files have none, so for them the published
+    constants are the reference.
     """
     made, used = examined.made_with.inputs, examined.model.config.inputs
     if examined.is_published:
@@ -150,7 +150,7 @@ def _differences(made: InputConfig, used: InputConfig) -> list[str]:
 
 
 def _other_words(made: ModelConfig, used: ModelConfig) -> str:
-    """Choices that an override changed and that are allowed."""
+    """Allowed settings that an override changed, as text."""
     before = {**made.model_dump(), **made.inputs.model_dump()}
     after = {**used.model_dump(), **used.inputs.model_dump()}
     names = [

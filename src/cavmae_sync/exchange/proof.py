@@ -42,8 +42,8 @@ _VERSION: Final = 1
 _CLIP: Final = "proof_clip.mp4"
 _KNOWN: Final = "proof_clip.json"
 _ROW_STEP: Final = 50
-#: Blocks that frames and segments are averaged over, rows and columns. Versions of the decoder differ slightly
-#: in single pixels, which must not matter; another frame must.
+#: Blocks that frames and segments are averaged over, rows and columns. Decoders differ slightly in single
+#: pixels, which must not matter; another frame must.
 _DECODED_BLOCKS: Final = (12, 16)
 _PICTURE_BLOCKS: Final = (6, 6)
 _SOUND_BLOCKS: Final = (8, 32)
