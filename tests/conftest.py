@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -106,6 +107,28 @@ def contents() -> Callable[[Path], dict[str, bytes]]:
         return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
     return read
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Callable[[Any], list[str]]:
+    """Writes a figure to a file, draws nothing into a window, and returns the texts in it."""
+    import matplotlib.pyplot as plt
+    import numpy as np
+    from PIL import Image
+
+    from cavmae_sync.figures import save_figure
+
+    def save(figure: Any) -> list[str]:
+        path = tmp_path / "figure.png"
+        save_figure(figure, path)
+        assert plt.get_fignums() == []
+        assert [file.name for file in tmp_path.iterdir()] == ["figure.png"]
+        with Image.open(path) as image:
+            assert image.format == "PNG"
+            assert np.asarray(image).std() > 5
+        return [text.get_text() for text in figure.findobj(match=plt.Text) if text.get_text()]
+
+    return save
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,7 @@ from cavmae_sync.tasks.localization.evaluate import LocalizationConfig, evaluate
 from cavmae_sync.tasks.localization.localize_video import localize
 from cavmae_sync.tasks.localization.maps import localization_maps, resized_maps
 from cavmae_sync.tasks.localization.stage_examples import StageExamples
-from cavmae_sync.tasks.reconstruction.reconstruct_video import inpaint_video
+from cavmae_sync.tasks.reconstruction.video_reconstruction import reconstruct_video
 from cavmae_sync.tasks.retrieval import RetrievalConfig, evaluate_retrieval
 from cavmae_sync.tasks.temporal import SegmentingConfig, TemporalTask, evaluate_temporal, segment_video
 from cavmae_sync.training import Callbacks, PretrainConfig, Pretraining, RunFolder, World, read_metrics
@@ -183,7 +183,7 @@ class Exercises:
         return _flat(torch.as_tensor(found.maps_MHW))
 
     def inpainting(self) -> Numbers:
-        inpaint_video(self.embedder(), self.video, normalize_pixels=True)
+        reconstruct_video(self.embedder(), self.video, normalize_pixels=True)
         return []
 
     def refusals(self) -> Numbers:

@@ -1,17 +1,12 @@
-from dataclasses import replace
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torch.nn import functional as F
 
 from cavmae_sync.embedding import ClipEmbedding
-from cavmae_sync.figures import curve_figure, save_figure, training_curves
+from cavmae_sync.figures import curve_figure, training_curves
 from cavmae_sync.figures.style import new_figure, time_axis
 from cavmae_sync.figures.tables import Series, table_figure
-from cavmae_sync.tasks.reconstruction.figure import Reconstruction, reconstruction_figure
 from cavmae_sync.tasks.retrieval import RetrievalConfig, evaluate_retrieval
 from cavmae_sync.tasks.retrieval.matches_figure import matches_figure, nearest
 from cavmae_sync.tasks.retrieval.similarity_figure import (
@@ -20,23 +15,6 @@ from cavmae_sync.tasks.retrieval.similarity_figure import (
     gallery_figures,
     short_names,
 )
-
-
-@pytest.fixture
-def saved(tmp_path):
-    """Draws a figure to a file and returns its size and the texts in it; draws nothing into a window."""
-
-    def save(figure):
-        path = tmp_path / "picture.png"
-        save_figure(figure, path)
-        assert plt.get_fignums() == []
-        assert [file.name for file in tmp_path.iterdir()] == ["picture.png"]
-        with Image.open(path) as picture:
-            assert picture.format == "PNG"
-            assert np.asarray(picture).std() > 5
-        return [text.get_text() for text in figure.findobj(match=plt.Text) if text.get_text()]
-
-    return save
 
 
 def unit_rows(*shape):
@@ -146,7 +124,7 @@ def test_matches_refuse_other_clips_and_no_query(embedder, clips):
         matches_figure(report, clips, queries=[])
 
 
-# ---- training and reconstruction ---------------------------------------------------------------------------
+# ---- training ---------------------------------------------------------------------------
 
 
 def test_curves_have_a_panel_per_number_and_a_line_per_kind(saved):
@@ -174,30 +152,6 @@ def test_one_curve_is_small_enough_for_a_telephone(saved):
 def test_a_run_without_numbers_has_no_curves():
     with pytest.raises(ValueError, match="no curve to draw in 1 rows"):
         training_curves([{"kind": "train", "step": 1, "epoch": 0.1}])
-
-
-def reconstruction(*shape):
-    hidden = np.zeros(shape[:2], dtype=bool)
-    hidden[: shape[0] // 2] = True
-    original = (
-        np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8 if len(shape) == 3 else np.float32)
-    )
-    return Reconstruction(original=original, hidden=hidden, predicted=original)
-
-
-def test_a_reconstruction_shows_what_was_hidden_in_grey(saved):
-    figure = reconstruction_figure(frame=reconstruction(32, 32, 3), segment=reconstruction(48, 128))
-    seen = np.asarray(figure.axes[1].images[0].get_array())
-    assert (seen[:16] == 0xBD).all()
-    assert figure.axes[4].images[0].get_array().mask[:, :24].all()
-    texts = saved(figure)
-    assert texts.count("what the encoder\nsaw (50 % hidden)") == 2
-    assert texts.count("prediction") == 2
-
-
-def test_a_reconstruction_of_another_size_is_refused():
-    with pytest.raises(ValueError, match="must be of one size"):
-        replace(reconstruction(4, 4), hidden=np.zeros((4, 5), dtype=bool))
 
 
 @pytest.mark.parametrize(

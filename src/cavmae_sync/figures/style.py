@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.text import Text
@@ -57,6 +58,13 @@ def save_figure(figure: Figure, path: str | PathLike[str]) -> None:
     without_formulas(figure)
     with written_whole(Path(path)) as part:
         figure.savefig(part, format="png")
+
+
+def figure_pixels(figure: Figure) -> NDArray[np.uint8]:
+    """Pixels of a figure, uint8 [H, W, 3]."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
 def without_formulas(figure: Figure) -> None:

@@ -17,8 +17,9 @@ from cavmae_sync.data import PairDataset, PreparedDataset
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.embedding.inference import device_of
 from cavmae_sync.errors import TrainingError
+from cavmae_sync.figures import figure_pixels
 from cavmae_sync.model import CAVMAESync
-from cavmae_sync.tasks.reconstruction.reconstruct import figure_of_reconstruction, rasterize
+from cavmae_sync.tasks.reconstruction import clip_reconstruction_figure
 from cavmae_sync.tasks.retrieval import RetrievalConfig, evaluate_retrieval
 from cavmae_sync.training import (
     Callbacks,
@@ -227,8 +228,8 @@ def _with_retrieval(
         callbacks,
         evaluators=({"retrieval": retrieval} if len(gallery) else {}) | dict(callbacks.evaluators),
         figures={
-            "reconstruction": lambda model: rasterize(
-                figure_of_reconstruction(
+            "reconstruction": lambda model: figure_pixels(
+                clip_reconstruction_figure(
                     model,
                     held_out,
                     row=0,

@@ -16,7 +16,7 @@ from cavmae_sync.cli.terminal import Terminal, print_lines
 from cavmae_sync.safe_text import table_caption
 
 if TYPE_CHECKING:
-    from cavmae_sync.tasks.reconstruction.reconstruct_video import Inpainted
+    from cavmae_sync.tasks.reconstruction import VideoReconstruction
 
 Ratio = Annotated[float, Parameter(validator=Number(gt=0, lt=1))]
 
@@ -66,7 +66,7 @@ def reconstruct(
     """
     from cavmae_sync.figures import save_figure
     from cavmae_sync.media.wav import write_wav
-    from cavmae_sync.tasks.reconstruction import reconstruct_video as task
+    from cavmae_sync.tasks.reconstruction import video_reconstruction as task
     from cavmae_sync.weights import weights_fingerprint
 
     check_output(figure, option="--figure", suffix=".png")
@@ -75,15 +75,15 @@ def reconstruct(
     if normalized_pixels is None:
         normalized_pixels = task.trained_on_normalized_pixels(run_or_weights)
     embedder = open_embedder(run_or_weights, overrides, device=device, precision=precision)
-    found = task.inpaint_video(
+    found = task.reconstruct_video(
         embedder,
         video,
         normalize_pixels=normalized_pixels,
         at_seconds=at,
-        hiding=task.HidingConfig(ratio=mask_ratio, mode=mode, hide=hide, seed=seed),
+        hiding=task.HidingConfig(mask_ratio=mask_ratio, mode=mode, hide=hide, seed=seed),
     )
     if figure is not None:
-        save_figure(found.picture(title=f"{video.name} at {found.seconds:.2f} s"), figure)
+        save_figure(found.figure(title=f"{video.name} at {found.seconds:.2f} s"), figure)
     if sound is not None:
         inpainted_S, original_S = found.waveforms(seed=seed)
         write_wav(sound, inpainted_S)
@@ -106,7 +106,7 @@ def reconstruct(
         Terminal().print(_table(found, video.name))
 
 
-def _table(found: "Inpainted", name: str) -> Table:
+def _table(found: "VideoReconstruction", name: str) -> Table:
     notes = (
         "Mean squared error on hidden patches, in the scale of the model's inputs.",
         "mean of seen: every hidden patch is the mean of what was seen. own mean: it is its own true mean"

@@ -24,7 +24,7 @@ from cavmae_sync.recipes.demo.page_text import (
     text_about_result,
 )
 from cavmae_sync.tasks import untrained
-from cavmae_sync.tasks.reconstruction.reconstruct import figure_of_reconstruction
+from cavmae_sync.tasks.reconstruction import clip_reconstruction_figure
 from cavmae_sync.tasks.retrieval import RetrievalReport, evaluate_retrieval
 from cavmae_sync.tasks.retrieval.loudness_baseline import loudness_against_brightness
 from cavmae_sync.tasks.retrieval.matches_figure import matches_figure
@@ -193,7 +193,7 @@ def _gallery(report: RetrievalReport) -> Section:
 
 
 def _reconstruction(model: CAVMAESync, recipe: PretrainConfig, test: PreparedDataset) -> Section:
-    figure = figure_of_reconstruction(
+    figure = clip_reconstruction_figure(
         model,
         test,
         row=0,

@@ -1,4 +1,4 @@
-"""What was hidden and what the model made of it.
+"""Figure of a reconstruction: original, what the encoder saw, and prediction, of a frame and of its sound.
 
 Letters: H W pixels, C colours, L spectrogram frames, M mel bins.
 """
@@ -27,14 +27,14 @@ from cavmae_sync.figures.style import (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reconstruction:
-    """One picture or spectrogram before hiding, and after prediction.
+    """One frame or segment before hiding, and after prediction.
 
     Attributes:
         original: A frame [H, W, 3], uint8; or log-mel [L, M], natural logarithm.
-        hidden: Bool [H, W] or [L, M]: True = the encoder did not see it.
-        predicted: As `original`, hidden places filled with what the model says; shown as it is.
-        alone: As `original`, what the model says everywhere; where nothing was hidden it was never trained to
-            be right. None where that is not shown.
+        hidden: Bool [H, W] or [L, M]: True where the encoder did not see it.
+        composite: As `original`, hidden places filled with the prediction.
+        prediction: As `original`, the prediction everywhere; where nothing was hidden it was never trained.
+            None where it is not shown.
 
     Raises:
         ValueError: Shapes do not agree.
@@ -42,16 +42,16 @@ class Reconstruction:
 
     original: NDArray[Any]
     hidden: NDArray[np.bool_]
-    predicted: NDArray[Any]
-    alone: NDArray[Any] | None = None
+    composite: NDArray[Any]
+    prediction: NDArray[Any] | None = None
 
     def __post_init__(self) -> None:
-        if self.alone is not None and self.alone.shape != self.original.shape:
-            raise ValueError(f"original is {self.original.shape}, but alone {self.alone.shape}.")
-        if self.original.shape != self.predicted.shape or self.original.shape[:2] != self.hidden.shape:
+        if self.prediction is not None and self.prediction.shape != self.original.shape:
+            raise ValueError(f"original is {self.original.shape}, but prediction {self.prediction.shape}.")
+        if self.original.shape != self.composite.shape or self.original.shape[:2] != self.hidden.shape:
             raise ValueError(
-                "original, predicted and hidden must be of one size, got "
-                f"{self.original.shape}, {self.predicted.shape} and {self.hidden.shape}."
+                "original, composite and hidden must be of one size, got "
+                f"{self.original.shape}, {self.composite.shape} and {self.hidden.shape}."
             )
 
 
@@ -63,27 +63,27 @@ def reconstruction_figure(
     note: str = "",
     column_inches: float = 3.5,
 ) -> Figure:
-    """Original, what the encoder saw, and prediction: of a frame above, of its segment of sound below.
+    """Figure with columns for original, what the encoder saw, and prediction; frame above, sound below.
 
     Args:
-        frame: uint8 pictures [H, W, 3].
+        frame: uint8 [H, W, 3].
         segment: Log-mel [L, M].
         title: Printed above.
         note: Printed below.
-        column_inches: Width of a picture.
+        column_inches: Width of a column.
     """
     seen_HWC = np.where(frame.hidden[:, :, None], _grey(), frame.original)
-    pictures = _columns(frame, seen_HWC)
+    columns = _columns(frame, seen_HWC)
     figure = new_figure(
-        width_inches=column_inches * len(pictures),
+        width_inches=column_inches * len(columns),
         height_inches=1.65 * column_inches + 1 + 0.3 * bool(note),
     )
     figure.suptitle(drawable(title), fontsize=LARGE)
     if note:
         figure.supxlabel(note, fontsize=NORMAL, x=0.01, ha="left")
-    above, below = figure.subplots(2, len(pictures), height_ratios=(1.25, 1))
-    for axes, picture_HWC, name in zip(above, pictures, _names(frame, "frame"), strict=True):
-        axes.imshow(picture_HWC.astype(np.uint8))
+    above, below = figure.subplots(2, len(columns), height_ratios=(1.25, 1))
+    for axes, image_HWC, name in zip(above, columns, _names(frame, "frame"), strict=True):
+        axes.imshow(image_HWC.astype(np.uint8))
         without_ticks(axes)
         axes.set_title(name, fontsize=NORMAL)
     _draw_segments(below, segment)
@@ -111,13 +111,13 @@ def _add_scale(row: NDArray[Any], image: Any) -> None:
 
 
 def _columns(one: Reconstruction, seen: NDArray[Any]) -> list[NDArray[Any]]:
-    parts = [one.original, seen, one.alone, one.predicted]
+    parts = [one.original, seen, one.prediction, one.composite]
     return [part for part in parts if part is not None]
 
 
 def _names(one: Reconstruction, kind: str) -> list[str]:
     seen = f"what the encoder\nsaw ({one.hidden.mean() * 100:.0f} % hidden)"
-    if one.alone is None:
+    if one.prediction is None:
         return [kind, seen, "prediction"]
     return [kind, seen, "prediction of everything", "seen, and hidden as predicted"]
 

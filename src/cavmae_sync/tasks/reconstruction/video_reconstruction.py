@@ -1,4 +1,4 @@
-"""A moment of a video file with most of it hidden: what the model makes of the rest, as panel and as sound.
+"""Reconstruction of a moment of a video file with most of it hidden, as a figure and as sound.
 
 Letters: T frames, N spectrogram frames, L those of a segment, M mel bins, S samples.
 """
@@ -13,7 +13,9 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from pydantic import Field
 
+from cavmae_sync.config import Config
 from cavmae_sync.data import Batch, Draw
 from cavmae_sync.data.draws import Purpose
 from cavmae_sync.embedding import Embedder
@@ -26,39 +28,36 @@ from cavmae_sync.model import Mask, MaskingConfig
 from cavmae_sync.model.masking import MaskMode
 from cavmae_sync.paper import CLIP_SECONDS, INPAINT_SEED, MASK_RATIO
 from cavmae_sync.tasks.reconstruction.figure import Reconstruction, reconstruction_figure
-from cavmae_sync.tasks.reconstruction.reconstruct import predict_hidden
+from cavmae_sync.tasks.reconstruction.pair_reconstruction import predict_hidden
 from cavmae_sync.training import MaskSampler, RunFolder, StepMasks
 
 Hide = Literal["audio", "visual", "both"]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class HidingConfig:
-    """What the encoder does not see.
+class HidingConfig(Config):
+    """Choice of the patches that the encoder does not see."""
 
-    Attributes:
-        ratio: Share of the patches, in (0, 1).
-        mode: What is hidden of the sound: single patches, whole times, whole frequencies, or both.
-        hide: Which modality has patches hidden; the other is seen whole.
-        seed: Of the choice.
-    """
-
-    ratio: float = MASK_RATIO
+    mask_ratio: float = Field(MASK_RATIO, gt=0, lt=1)
+    """Share of the patches that is hidden."""
     mode: MaskMode = "unstructured"
+    """Shape of what is hidden of the sound: single patches, whole times, whole frequencies, or both ("tf").
+    """
     hide: Hide = "both"
+    """Modality that has patches hidden; the other is seen whole."""
     seed: int = INPAINT_SEED
+    """Seed of the choice of patches."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Inpainted:
-    """One moment of a file, reconstructed.
+class VideoReconstruction:
+    """Reconstruction of one moment of a file.
 
     Attributes:
-        seconds: When it is, from the start of the file.
-        frame: uint8 pictures.
+        seconds: Time of the moment, from the start of the file.
+        frame: uint8.
         segment: Log-mel, natural logarithm; rows behind the end of the sound are padding.
         num_sound_rows: Rows of the segment that hold sound.
-        errors: Mean squared errors on hidden patches by modality; see `Prediction.errors`.
+        errors: Mean squared errors on hidden patches by modality; see `PatchPrediction.errors`.
         normalize_pixels: Whether hidden patches got the mean and deviation of the true patch back.
     """
 
@@ -70,7 +69,7 @@ class Inpainted:
     normalize_pixels: bool
 
     def waveforms(self, *, seed: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """The in-painted and the original segment as sound, both made from their spectrograms alone.
+        """Sound of the reconstructed and of the original segment, both made from their spectrograms alone.
 
         Returns:
             float32 [S] each, 16 kHz, in [-1, 1]. Approximate: phases are guessed, alike for both.
@@ -83,40 +82,40 @@ class Inpainted:
                 f"There are {self.num_sound_rows} spectrogram frames of sound around {self.seconds:.2f} s, "
                 f"{MIN_SPECTROGRAM_FRAMES} are needed to make a waveform. Leave --sound out."
             )
-        inpainted_S, original_S = (
+        reconstructed_S, original_S = (
             waveform_from_log_mel(
                 log_mel_LM[: self.num_sound_rows], generator=torch.Generator().manual_seed(seed)
             ).numpy()
-            for log_mel_LM in (self.segment.predicted, self.segment.original)
+            for log_mel_LM in (self.segment.composite, self.segment.original)
         )
-        return inpainted_S, original_S
+        return reconstructed_S, original_S
 
-    def picture(self, *, title: str) -> Figure:
-        """The panel: original, seen, predicted and composite, of the frame and of its sound."""
+    def figure(self, *, title: str) -> Figure:
+        """Figure with original, seen, prediction and composite, of the frame and of its sound."""
         note = "Grey is hidden. Only predictions of hidden places were trained; those of seen ones are noise."
         if self.normalize_pixels:
             note += (
                 "\nThis model predicts patches without brightness and contrast: those of the true patch were "
-                "put back for this picture."
+                "put back for this figure."
             )
         return reconstruction_figure(frame=self.frame, segment=self.segment, title=title, note=note)
 
 
-def inpaint_video(
+def reconstruct_video(
     embedder: Embedder,
     path: str | os.PathLike[str],
     *,
     normalize_pixels: bool,
     at_seconds: float | None = None,
     hiding: HidingConfig | None = None,
-) -> Inpainted:
-    """Hide most of one frame and of the sound around it, and let the model fill the gaps.
+) -> VideoReconstruction:
+    """Hide most of one frame and of the sound around it, and predict it from the rest.
 
     Args:
         embedder: The model, its device and precision.
         path: Video file with sound.
         normalize_pixels: Whether the model was trained to predict standardised patches.
-        at_seconds: When, from the start of the file; the middle unless given. The nearest frame of the clip
+        at_seconds: Time from the start of the file; the middle unless given. The nearest frame of the clip
             of 10 s around it is taken.
         hiding: What is hidden.
 
@@ -130,6 +129,7 @@ def inpaint_video(
     hiding = hiding or HidingConfig()
     clip = _clip_around(Path(path), at_seconds)
     config = embedder.model.config.inputs
+    # A time is asked for, so the sound must lie exactly around it: not spread over 10.24 s as published.
     inputs = model_input(clip, config.model_copy(update={"align_length": "valid"}))
     wanted = at_seconds if at_seconds is not None else clip.start_seconds + clip.duration_seconds / 2
     index = int(np.abs(clip.start_seconds + clip.frame_seconds_T - wanted).argmin())
@@ -149,10 +149,10 @@ def inpaint_video(
         normalize_pixels=normalize_pixels,
         precision=embedder.precision,
     )
-    return Inpainted(
+    return VideoReconstruction(
         seconds=clip.start_seconds + float(clip.frame_seconds_T[index]),
-        frame=visual.frame(with_alone=True),
-        segment=audio.segment(config, with_alone=True),
+        frame=visual.frame(with_prediction=True),
+        segment=audio.segment(config, with_prediction=True),
         num_sound_rows=min(config.segment_length, num_spectrogram_frames(len(clip.waveform_S))),
         errors={"visual": visual.errors(), "audio": audio.errors()},
         normalize_pixels=normalize_pixels,
@@ -160,7 +160,7 @@ def inpaint_video(
 
 
 def trained_on_normalized_pixels(run_or_weights: Path) -> bool:
-    """What the configuration of a run says about its targets.
+    """Whether a run was trained to predict standardised patches, from its configuration.
 
     Raises:
         ConfigError: It is a file of weights, which does not say.
@@ -186,18 +186,18 @@ def _clip_around(path: Path, at_seconds: float | None) -> Clip:
 def _masks(embedder: Embedder, hiding: HidingConfig) -> StepMasks:
     model = embedder.model.config
     for name, (rows, columns) in (("audio", model.audio_grid), ("visual", model.visual_grid)):
-        if hiding.hide in (name, "both") and int(rows * columns * (1 - hiding.ratio)) == 0:
+        if hiding.hide in (name, "both") and int(rows * columns * (1 - hiding.mask_ratio)) == 0:
             raise ConfigError(
-                f"A mask ratio of {hiding.ratio:g} hides all of the {rows * columns} {name} patches. "
+                f"A mask ratio of {hiding.mask_ratio:g} hides all of the {rows * columns} {name} patches. "
                 "Take less."
             )
-    source = MaskSampler(
+    sampler = MaskSampler(
         model,
-        MaskingConfig(ratio=hiding.ratio, audio_mode=hiding.mode),
+        MaskingConfig(ratio=hiding.mask_ratio, audio_mode=hiding.mode),
         seed=hiding.seed,
         purpose=Purpose.VALIDATION_MASK,
     )
-    masks = source.draw([Draw(0, 0)])
+    masks = sampler.draw([Draw(0, 0)])
     return StepMasks(
         audio=masks.audio if hiding.hide != "visual" else _nothing_hidden(masks.audio),
         visual=masks.visual if hiding.hide != "audio" else _nothing_hidden(masks.visual),

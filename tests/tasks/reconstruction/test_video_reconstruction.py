@@ -13,10 +13,10 @@ from cavmae_sync.errors import ClipTooShortError, ConfigError
 from cavmae_sync.inputs import InputConfig
 from cavmae_sync.media import read_audio
 from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig
-from cavmae_sync.tasks.reconstruction.reconstruct import Prediction
-from cavmae_sync.tasks.reconstruction.reconstruct_video import (
+from cavmae_sync.tasks.reconstruction.pair_reconstruction import PatchPrediction
+from cavmae_sync.tasks.reconstruction.video_reconstruction import (
     HidingConfig,
-    inpaint_video,
+    reconstruct_video,
     trained_on_normalized_pixels,
 )
 from cavmae_sync.weights import save_model
@@ -40,10 +40,10 @@ def video(stage_folder: Path) -> Path:
     return min((stage_folder / "clips").glob("*.mp4"))
 
 
-def prediction(guess: float) -> Prediction:
+def prediction(guess: float) -> PatchPrediction:
     """Four patches of two values; the last two are hidden."""
     truth_PNX = torch.tensor([[[0.0, 0.0], [2.0, 2.0], [1.0, 3.0], [4.0, 4.0]]])
-    return Prediction(
+    return PatchPrediction(
         truth_PNX=truth_PNX,
         predicted_PNX=torch.full_like(truth_PNX, guess),
         hidden_PN=torch.tensor([[False, False, True, True]]),
@@ -63,7 +63,7 @@ def test_errors_by_hand():
 
 def test_nothing_hidden_has_no_error():
     truth = torch.zeros(1, 4, 2)
-    nothing = Prediction(
+    nothing = PatchPrediction(
         truth_PNX=truth,
         predicted_PNX=truth,
         hidden_PN=torch.zeros(1, 4, dtype=torch.bool),
@@ -74,13 +74,13 @@ def test_nothing_hidden_has_no_error():
 
 @pytest.mark.parametrize("hide", ["audio", "visual", "both"])
 def test_what_is_seen_stays(embedder: Embedder, video: Path, hide: str):
-    hiding = HidingConfig(ratio=0.5, hide=hide)
-    found = inpaint_video(embedder, video, normalize_pixels=False, hiding=hiding)
+    hiding = HidingConfig(mask_ratio=0.5, hide=hide)
+    found = reconstruct_video(embedder, video, normalize_pixels=False, hiding=hiding)
     assert found.frame.hidden.mean() == (0.5 if hide != "audio" else 0)
     assert found.segment.hidden.mean() == (0.5 if hide != "visual" else 0)
     for part in (found.frame, found.segment):
-        np.testing.assert_allclose(part.predicted[~part.hidden], part.original[~part.hidden], atol=1e-5)
-        np.testing.assert_array_equal(part.predicted[part.hidden], part.alone[part.hidden])
+        np.testing.assert_allclose(part.composite[~part.hidden], part.original[~part.hidden], atol=1e-5)
+        np.testing.assert_array_equal(part.composite[part.hidden], part.prediction[part.hidden])
     assert set(found.errors["visual"]) == (
         set() if hide == "audio" else {"model", "mean_of_seen", "own_mean"}
     )
@@ -90,26 +90,26 @@ def test_a_model_that_predicts_nothing_is_as_good_as_the_own_mean(embedder: Embe
     for head in (embedder.model.decoder.predict_a, embedder.model.decoder.predict_v):
         torch.nn.init.zeros_(head.weight)
         torch.nn.init.zeros_(head.bias)
-    found = inpaint_video(embedder, video, normalize_pixels=True)
+    found = reconstruct_video(embedder, video, normalize_pixels=True)
     for errors in found.errors.values():
         assert errors["model"] == pytest.approx(errors["own_mean"], rel=1e-4)
 
 
 def test_whole_times_are_hidden(embedder: Embedder, video: Path):
-    hiding = HidingConfig(ratio=0.5, mode="time")
-    hidden_LM = inpaint_video(embedder, video, normalize_pixels=True, hiding=hiding).segment.hidden
+    hiding = HidingConfig(mask_ratio=0.5, mode="time")
+    hidden_LM = reconstruct_video(embedder, video, normalize_pixels=True, hiding=hiding).segment.hidden
     assert sorted(set(hidden_LM.mean(axis=1).tolist())) == [0, 1]
 
 
 def test_the_nearest_frame_is_taken(embedder: Embedder, video: Path):
-    found = inpaint_video(embedder, video, normalize_pixels=True, at_seconds=0.24)
+    found = reconstruct_video(embedder, video, normalize_pixels=True, at_seconds=0.24)
     assert found.seconds == pytest.approx(0.25, abs=0.03)
     with pytest.raises(ConfigError, match="lasts"):
-        inpaint_video(embedder, video, normalize_pixels=True, at_seconds=99)
+        reconstruct_video(embedder, video, normalize_pixels=True, at_seconds=99)
     with pytest.raises(ConfigError, match=r"nothing at -1\.00 s"):
-        inpaint_video(embedder, video, normalize_pixels=True, at_seconds=-1)
+        reconstruct_video(embedder, video, normalize_pixels=True, at_seconds=-1)
     with pytest.raises(ConfigError, match="hides all"):
-        inpaint_video(embedder, video, normalize_pixels=True, hiding=HidingConfig(ratio=0.99))
+        reconstruct_video(embedder, video, normalize_pixels=True, hiding=HidingConfig(mask_ratio=0.99))
 
 
 def test_weights_do_not_say_what_they_were_trained_on(tmp_path: Path):
@@ -120,7 +120,7 @@ def test_weights_do_not_say_what_they_were_trained_on(tmp_path: Path):
 def test_a_single_frame_is_refused(embedder: Embedder):
     single = Path(__file__).parents[2] / "media" / "odd" / "06_one_frame_3s_audio.mp4"
     with pytest.raises(ClipTooShortError):
-        inpaint_video(embedder, single, normalize_pixels=True)
+        reconstruct_video(embedder, single, normalize_pixels=True)
 
 
 def test_the_command(embedder: Embedder, video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):

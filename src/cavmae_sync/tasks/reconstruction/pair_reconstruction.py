@@ -1,4 +1,4 @@
-"""A model's predictions of what was hidden, put back into pictures.
+"""Prediction of the hidden patches of one (frame, segment) pair, put back into the frame and the segment.
 
 P pairs (here one), L spectrogram frames, M mel bins, C H W a frame, N patches, X values of a patch.
 """
@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
@@ -28,7 +27,7 @@ from cavmae_sync.tasks.reconstruction.figure import Reconstruction, reconstructi
 from cavmae_sync.training import MaskSampler, StepMasks
 
 
-def reconstruct(
+def reconstruct_pair(
     model: CAVMAESync,
     pair: Batch,
     *,
@@ -36,7 +35,7 @@ def reconstruct(
     normalize_pixels: bool,
     precision: Precision = "float32",
 ) -> tuple[Reconstruction, Reconstruction]:
-    """What a model predicts for the hidden patches of one (frame, segment) pair.
+    """Predict the hidden patches of one (frame, segment) pair.
 
     A model trained with `normalize_pixels` predicts standardised patches; for looking at them they get the
     mean and deviation of the true patch back, which the model did not predict.
@@ -61,12 +60,12 @@ def reconstruct(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Prediction:
-    """What a model says about one picture, in the scale it works in.
+class PatchPrediction:
+    """Prediction of the patches of one frame or segment, in the scale of the model.
 
     Attributes:
-        truth_PNX: Patches of the picture.
-        predicted_PNX: Patches as predicted, all of them, brought to the scale of the truth.
+        truth_PNX: True patches.
+        predicted_PNX: All patches as predicted, brought to the scale of the truth.
         hidden_PN: Which of them the encoder did not see.
         grid: Rows and columns of patches.
     """
@@ -76,22 +75,24 @@ class Prediction:
     hidden_PN: Tensor
     grid: tuple[int, int]
 
-    def frame(self, *, with_alone: bool = False) -> Reconstruction:
-        """As a frame, uint8 [H, W, 3]."""
+    def frame(self, *, with_prediction: bool = False) -> Reconstruction:
+        """Reconstruction of a frame, uint8 [H, W, 3]."""
         return self._reconstruction(
             lambda patches_PNX: denormalize_frames(unpatchify(patches_PNX, grid=self.grid))[0].numpy(),
             hidden=self._hidden_pixels(),
-            with_alone=with_alone,
+            with_prediction=with_prediction,
         )
 
-    def segment(self, config: InputConfig, *, with_alone: bool = False) -> Reconstruction:
-        """As a segment, log-mel [L, M]."""
+    def segment(self, config: InputConfig, *, with_prediction: bool = False) -> Reconstruction:
+        """Reconstruction of a segment, log-mel [L, M]."""
 
         def log_mel_of(patches_PNX: Tensor) -> NDArray[np.float32]:
             image_P1ML = unpatchify(patches_PNX, grid=self.grid)
             return denormalize_spectrogram(image_P1ML[0, 0].T, config=config).numpy()
 
-        return self._reconstruction(log_mel_of, hidden=self._hidden_pixels().T, with_alone=with_alone)
+        return self._reconstruction(
+            log_mel_of, hidden=self._hidden_pixels().T, with_prediction=with_prediction
+        )
 
     def errors(self) -> dict[str, float]:
         """Mean squared errors on hidden patches, in the scale of the model; {} where nothing is hidden.
@@ -111,17 +112,17 @@ class Prediction:
 
     def _reconstruction(
         self,
-        picture_of: Callable[[Tensor], NDArray[Any]],
+        image_of: Callable[[Tensor], NDArray[Any]],
         *,
         hidden: NDArray[np.bool_],
-        with_alone: bool,
+        with_prediction: bool,
     ) -> Reconstruction:
-        filled_PNX = torch.where(self.hidden_PN.unsqueeze(-1), self.predicted_PNX, self.truth_PNX)
+        composite_PNX = torch.where(self.hidden_PN.unsqueeze(-1), self.predicted_PNX, self.truth_PNX)
         return Reconstruction(
-            original=picture_of(self.truth_PNX),
+            original=image_of(self.truth_PNX),
             hidden=hidden,
-            predicted=picture_of(filled_PNX),
-            alone=picture_of(self.predicted_PNX) if with_alone else None,
+            composite=image_of(composite_PNX),
+            prediction=image_of(self.predicted_PNX) if with_prediction else None,
         )
 
     def _hidden_pixels(self) -> NDArray[np.bool_]:
@@ -136,8 +137,8 @@ def predict_hidden(
     masks: StepMasks,
     normalize_pixels: bool,
     precision: Precision = "float32",
-) -> tuple[Prediction, Prediction]:
-    """As `reconstruct`, before it becomes pictures: of the frame and of its segment."""
+) -> tuple[PatchPrediction, PatchPrediction]:
+    """Patches as in `reconstruct_pair`, not yet put back: of the frame and of its segment."""
     device = device_of(model)
     moved, moved_masks = pair.to(device), masks.to(device)
     with inference(model, Arithmetic(device, precision=precision)):
@@ -164,7 +165,7 @@ def predict_hidden(
     return visual, audio
 
 
-def figure_of_reconstruction(
+def clip_reconstruction_figure(
     model: CAVMAESync,
     clips: PreparedDataset,
     *,
@@ -173,7 +174,9 @@ def figure_of_reconstruction(
     normalize_pixels: bool,
     column_inches: float = 3.5,
 ) -> Figure:
-    """What a model predicts for one clip's middle frame and its segment, under a mask that never changes.
+    """Figure of one clip's middle frame and its segment, under a mask that never changes.
+
+    Masks do not change, so that figures of different steps of a training can be compared.
 
     Args:
         model: The model.
@@ -181,37 +184,30 @@ def figure_of_reconstruction(
         row: Which of them.
         masking: What to hide.
         normalize_pixels: Whether the model was trained to predict standardised patches.
-        column_inches: Width of each picture.
+        column_inches: Width of a column.
     """
     config = model.config
-    source = MaskSampler(config, masking, seed=0, purpose=Purpose.VALIDATION_MASK)
-    frame, segment = reconstruct(
+    sampler = MaskSampler(config, masking, seed=0, purpose=Purpose.VALIDATION_MASK)
+    frame, segment = reconstruct_pair(
         model,
         PairDataset(clips, inputs=config.inputs, frame="middle")[row],
-        masks=source.draw([Draw(0, row)]),
+        masks=sampler.draw([Draw(0, row)]),
         normalize_pixels=normalize_pixels,
     )
     return reconstruction_figure(frame=frame, segment=segment, column_inches=column_inches)
 
 
-def rasterize(figure: Figure) -> NDArray[np.uint8]:
-    """A figure as uint8 `[H, W, 3]` pixels."""
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
-
-
 def _prediction(
     prediction_PNX: Tensor,
-    pictures_PCHW: Tensor,
+    images_PCHW: Tensor,
     mask: Mask,
     grid: tuple[int, int],
     *,
     normalize_pixels: bool,
-) -> Prediction:
-    truth_PNX = patchify(pictures_PCHW)
+) -> PatchPrediction:
+    truth_PNX = patchify(images_PCHW)
     values_PNX = prediction_PNX.float().cpu()
     if normalize_pixels:
         deviation = (truth_PNX.var(dim=-1, keepdim=True) + PIXEL_NORM_EPSILON).sqrt()
         values_PNX = values_PNX * deviation + truth_PNX.mean(dim=-1, keepdim=True)
-    return Prediction(truth_PNX=truth_PNX, predicted_PNX=values_PNX, hidden_PN=mask.hidden_PN, grid=grid)
+    return PatchPrediction(truth_PNX=truth_PNX, predicted_PNX=values_PNX, hidden_PN=mask.hidden_PN, grid=grid)
