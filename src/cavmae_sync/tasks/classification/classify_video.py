@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +22,7 @@ from cavmae_sync.errors import NoAudioStreamError, NoVideoStreamError
 from cavmae_sync.inputs import resize_and_crop
 from cavmae_sync.media import Clip
 from cavmae_sync.media import probe as probe_file
+from cavmae_sync.metrics.runs import run_edges
 from cavmae_sync.paper import CLIP_SECONDS, NUM_FRAMES
 from cavmae_sync.tasks.classification.features import features_of_inputs
 from cavmae_sync.tasks.classification.probe import Probe
@@ -138,7 +140,8 @@ class VideoClasses:
         found = [
             self._span(c, first, stop)
             for c in np.flatnonzero(is_present_NC.any(axis=0)).tolist()
-            for first, stop in _runs(is_present_NC[:, c])
+            for first, stop in pairwise(run_edges(is_present_NC[:, c]).tolist())
+            if is_present_NC[first, c]
         ]
         return tuple(sorted(found, key=lambda span: (span.start_seconds, -span.peak_probability)))
 
@@ -301,13 +304,6 @@ def _needs_both(probe: Probe, error: NoVideoStreamError | NoAudioStreamError) ->
         )
     needs = {"both": "sound and picture", "audio": "sound", "visual": "a picture"}
     return f" The probe needs {needs[sense]}."
-
-
-def _runs(is_present_N: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """First and past-the-last places of runs of True."""
-    padded = np.concatenate([[False], is_present_N, [False]]).astype(np.int8)
-    changes = np.flatnonzero(np.diff(padded)).tolist()
-    return list(zip(changes[::2], changes[1::2], strict=True))
 
 
 @dataclass(kw_only=True, slots=True)

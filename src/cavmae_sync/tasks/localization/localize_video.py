@@ -21,13 +21,11 @@ from cavmae_sync.errors import MediaError
 from cavmae_sync.inputs import log_mel
 from cavmae_sync.inputs.alignment import finish_segment
 from cavmae_sync.media import read_audio
+from cavmae_sync.media.loudness import SILENT_BELOW_DBFS, loudness_dbfs
 from cavmae_sync.media.playback import Playback
 from cavmae_sync.paper import CLIP_SECONDS, HOP_MILLISECONDS, NUM_FRAMES, SAMPLE_RATE_HZ, WINDOW_MILLISECONDS
 from cavmae_sync.tasks.localization.maps import localization_maps
 
-#: Below this loudness of its stretch of sound, a moment asks for nothing. -60 dBFS counts as silent in
-#: preparation too.
-SILENT_DECIBELS: Final = -60.0
 #: Windows of a recording that are quieter than its loudest by more than this do not ask.
 _QUIETER_DECIBELS: Final = 20.0
 _HOP_SAMPLES: Final = SAMPLE_RATE_HZ * HOP_MILLISECONDS // 1000
@@ -211,9 +209,9 @@ def recording_vector(embedder: Embedder, path: str | os.PathLike[str]) -> Tensor
     last = max(len(sound_S) - num_samples, 0)
     starts = range(0, last + 1, num_samples // 2)
     windows = [sound_S[start : start + num_samples] for start in starts]
-    decibels = np.array([_decibels(window_S) for window_S in windows])
-    if decibels.max() < SILENT_DECIBELS:
-        raise MediaError(f"{path} is silent (below {SILENT_DECIBELS:.0f} dBFS), so it asks for nothing.")
+    decibels = np.array([loudness_dbfs(window_S) for window_S in windows])
+    if decibels.max() < SILENT_BELOW_DBFS:
+        raise MediaError(f"{path} is silent (below {SILENT_BELOW_DBFS:.0f} dBFS), so it asks for nothing.")
     loud = [windows[k] for k in np.flatnonzero(decibels > decibels.max() - _QUIETER_DECIBELS)]
     config = embedder.model.config.inputs
     segments_KLM = torch.stack([finish_segment(log_mel(window_S), config=config) for window_S in loud])
@@ -222,13 +220,8 @@ def recording_vector(embedder: Embedder, path: str | os.PathLike[str]) -> Tensor
 
 def _silent(sound_S: NDArray[np.float32], times_T: NDArray[np.float64], half: int) -> NDArray[np.bool_]:
     middles = np.round(times_T * SAMPLE_RATE_HZ).astype(int)
-    levels = [_decibels(sound_S[max(middle - half, 0) : middle + half]) for middle in middles]
-    return np.array(levels) < SILENT_DECIBELS
-
-
-def _decibels(sound_S: NDArray[np.float32]) -> float:
-    power = float(np.mean(np.square(sound_S, dtype=np.float64))) if sound_S.size else 0.0
-    return 10 * float(np.log10(max(power, 1e-20)))
+    levels = [loudness_dbfs(sound_S[max(middle - half, 0) : middle + half]) for middle in middles]
+    return np.array(levels) < SILENT_BELOW_DBFS
 
 
 def _scale(maps_MHW: Tensor) -> tuple[float, float]:
