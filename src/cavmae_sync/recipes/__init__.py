@@ -1,4 +1,13 @@
-"""Named, complete runs."""
+"""Named recipes in; trained models, tables and reports out.
+
+- `pretraining`: the recipes of pretraining, one function each: `sync_base`, its ablations, CAV-MAE, `debug`.
+- `run`: `run_pretraining` and `continue_pretraining`, which turn a recipe and datasets into a run.
+- `probing`: the recipes of probing and fine-tuning.
+- `stage_twin`: the small twin of a recipe, for two cores and generated clips.
+- `tables/`: the paper's tables, trained and measured row by row.
+- `demo/`: everything once and small, in minutes: clips, training, measures and a page.
+- `generated_clips`, `reporter`: lists of generated clips and progress callbacks, which both of them use.
+"""
 
 from cavmae_sync.recipes.pretraining import RECIPES, find_recipe
 from cavmae_sync.recipes.run import RunResult, continue_pretraining, run_pretraining

@@ -1,4 +1,6 @@
-"""Named pretraining runs. A variant calls its base and changes what its name says.
+"""Recipes of pretraining: complete, named configurations.
+
+A variant calls its base and changes what its name says.
 
 Start one with `cavmae-sync pretrain NAME --data DATASET --out RUN`; `key.path=value` words change fields.
 """
@@ -67,7 +69,7 @@ def sync_base_no_global_token() -> PretrainConfig:
 
 
 def sync_base_of_length(length: str) -> PretrainConfig:
-    """`sync_base` hearing another length of sound around each frame (Figure 4; published best: about 4 s).
+    """`sync_base` with another length of sound around each frame (Figure 4; published best: about 4 s).
 
     Args:
         length: A published name, "1s" to "10s".
@@ -80,8 +82,8 @@ def sync_base_of_length(length: str) -> PretrainConfig:
 def cavmae_base() -> PretrainConfig:
     """CAV-MAE base: whole-clip sound, no global token, no registers, batch 48, multi-step schedule.
 
-    As in its script the sound gets noise and is rolled in time. CAV-MAE summed its devices' losses; ours
-    is their mean, which Adam hardly notices (docs/paper-vs-code.md, 48).
+    As in its script, the sound gets noise and is rolled in time. CAV-MAE summed the losses of its devices; we
+    take their mean, which changes next to nothing with Adam (docs/paper-vs-code.md, 48).
     """
     return PretrainConfig(
         name="cavmae_base",
@@ -125,7 +127,7 @@ def cavmae_scale_plus_plus_plus() -> PretrainConfig:
 
 
 def debug() -> PretrainConfig:
-    """A model that trains in seconds and learns next to nothing: for trying the machinery."""
+    """A tiny model that trains in seconds and learns next to nothing, to try the machinery."""
     return PretrainConfig(
         name="debug",
         model=ModelConfig(
@@ -167,7 +169,7 @@ def find_recipe(name: str) -> PretrainConfig:
     The `config.json` of a run is a recipe too: it repeats that run.
 
     Raises:
-        ConfigError: There is no such recipe; all are listed. Or the file is no configuration.
+        ConfigError: There is no such recipe (all are listed), or the file is no configuration.
     """
     if name.endswith(".json"):
         return read_config(Path(name))
@@ -182,7 +184,7 @@ def find_recipe(name: str) -> PretrainConfig:
     return recipe if name == original else stage_twin(recipe)
 
 
-#: Lengths of Figure 4 that are not the published model's.
+#: Lengths of Figure 4 other than that of the published model.
 _LENGTHS = tuple(length for length, frames in paper.SEGMENT_LENGTHS.items() if frames != paper.SEGMENT_LENGTH)
 
 RECIPES: Mapping[str, Recipe] = MappingProxyType(

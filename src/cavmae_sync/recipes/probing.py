@@ -1,4 +1,4 @@
-"""Probing and fine-tuning runs that have names."""
+"""Recipes of probing and fine-tuning: complete, named configurations."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -50,10 +50,10 @@ def finetune_vggsound() -> ProbeConfig:
 
 
 def probe_stage() -> ProbeConfig:
-    """Probing on some hundred generated clips: features and training take minutes on two cores."""
+    """Probing on a few hundred generated clips, in minutes on two cores."""
     return ProbeConfig(
         name="probe_stage",
-        # A linear head sees too few steps here for the published rates: at 1e-2 it is far from its end.
+        # A linear head gets too few steps here for the published rates: at 1e-2 it is far from converged.
         learning_rates=(1e-3, 1e-2, 1e-1),
         classifier=ClassifierConfig(batch_size=32, averaging=AveragingConfig(first_epoch=13, last_epoch=25)),
     )
@@ -106,10 +106,10 @@ PROBE_RECIPES: Mapping[str, Callable[[], ProbeConfig]] = MappingProxyType(
 
 
 def find_probe_recipe(name: str) -> ProbeConfig:
-    """The configuration of that name.
+    """Configuration of a named recipe.
 
     Raises:
-        ConfigError: There is none; lists all.
+        ConfigError: There is no such recipe; all are listed.
     """
     if name not in PROBE_RECIPES:
         raise ConfigError(unknown_name("recipe", name, PROBE_RECIPES))

@@ -1,4 +1,4 @@
-"""Callbacks of the long runs: a table, a demo."""
+"""Callbacks of the long runs: tables and the demo."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,7 @@
-"""A configuration and datasets become a run: the place where data, training and evaluation meet."""
+"""Pretraining runs: a configuration and datasets in, a run folder with weights out.
+
+Data, training and evaluation meet here.
+"""
 
 import hashlib
 from collections.abc import Mapping
@@ -35,7 +38,7 @@ from cavmae_sync.weights import find_weights, start_from
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunResult:
-    """What came of a run: its folder, the steps made, and whether it reached its end."""
+    """Result of a run: its folder, the steps made, and whether it reached its end."""
 
     run: RunFolder
     num_steps: int
@@ -58,17 +61,17 @@ def run_pretraining(
     same path on every machine.
 
     Args:
-        config: What runs.
+        config: Configuration of the run.
         data: Prepared dataset to learn from.
         out: Folder of the run; must not hold one.
-        validation: Prepared dataset held out; None validates nothing.
+        validation: Held-out prepared dataset; None validates nothing.
         init: Weights to start from: ours, the authors', or an MAE ViT with decoder.
         device: "cpu", "cuda" or "mps"; None takes the best there is.
-        callbacks: Who looks on.
+        callbacks: Functions to call while it trains.
 
     Raises:
-        TrainingError: `out` holds a run, the data do not suffice for a batch, or processes were not started
-            alike.
+        TrainingError: `out` holds a run, there are fewer clips than a batch needs, or processes were started
+            with different options.
         DatasetError: A dataset is missing or incomplete.
         WeightsError: `init` does not fit.
     """
@@ -107,10 +110,10 @@ def continue_pretraining(
 
     Args:
         out: Folder of the run.
-        data: Where its dataset lies now, if it was moved.
-        validation: Where its held-out dataset lies now, if it was moved.
+        data: New path of its dataset, if it was moved.
+        validation: New path of its held-out dataset, if it was moved.
         device: "cpu", "cuda" or "mps"; None takes the best there is.
-        callbacks: Who looks on.
+        callbacks: Functions to call while it trains.
 
     Raises:
         TrainingError: There is no run, or the dataset is not the one it began with.
@@ -121,7 +124,7 @@ def continue_pretraining(
         run = RunFolder(out)
         config, environment = world.from_main(lambda: _config_and_environment(out))
         check_can_compile(config, world.device)
-        if config.loop.float32_products != "auto":  # of a run that began before this was decided
+        if config.loop.float32_products != "auto":  # an older run has not recorded it
             settings.enter_context(float32_products_in(config.loop.float32_products))
         versions = {f"{name} version": version(name) for name in ("cavmae-sync", "torch")}
         world.check_same(versions | _weights_file_fact(config))
@@ -163,7 +166,7 @@ def _config_and_environment(out: Path) -> tuple[PretrainConfig, dict[str, Any]]:
 
 
 def _fields(values: Mapping[str, Any], path: str = "") -> dict[str, object]:
-    """The fields of a configuration by their path, as overrides name them."""
+    """Fields of a configuration by their path, as overrides name them."""
     found: dict[str, object] = {}
     for name, value in values.items():
         found |= _fields(value, f"{path}{name}.") if isinstance(value, dict) else {f"{path}{name}": value}
@@ -180,7 +183,7 @@ def _open_same(folder: Path | str, list_sha256: str, *, option: str) -> Prepared
 
 
 def _weights_file_fact(config: PretrainConfig) -> dict[str, str]:
-    """What is in the file that decides how often clips are drawn; one that is missing is named when read."""
+    """Hash of the file of clip weights; a missing file is reported when it is read."""
     file = config.loop.weights_file
     if file is None or not Path(file).is_file():
         return {}
@@ -189,7 +192,7 @@ def _weights_file_fact(config: PretrainConfig) -> dict[str, str]:
 
 def _check_weights_file(config: PretrainConfig, environment: Mapping[str, Any]) -> None:
     found = _weights_file_fact(config).get("weights_file_sha256")
-    before = environment.get("weights_file_sha256", found)  # of a run that began before it was noted
+    before = environment.get("weights_file_sha256", found)  # an older run has not recorded it
     if found != before:
         raise TrainingError(
             f"{config.loop.weights_file} holds other weights than the run began with, so other clips would "
@@ -210,11 +213,11 @@ def _pairs(prepared: PreparedDataset, config: PretrainConfig, *, is_training: bo
 def _with_retrieval(
     callbacks: Callbacks, held_out: PreparedDataset | None, config: PretrainConfig
 ) -> Callbacks:
-    """Adds retrieval and reconstruction panels on held-out clips."""
+    """Callbacks that also measure retrieval and draw reconstructions on held-out clips."""
     if held_out is None:
         return callbacks
     gallery = held_out.head(config.loop.num_retrieval_clips)
-    # Of tokens that are compared in training: others have not learned to agree.
+    # Compare the tokens that training compares: others have not learned to agree.
     compared: Representation = (
         "patch_mean" if config.losses.contrast.representation == "patch_mean" else "global"
     )

@@ -1,9 +1,9 @@
-"""The same experiment at a size for two cores: what a recipe varies stays, what it costs shrinks.
+"""Stage twins: an experiment of the paper at a size for two cores and generated clips.
 
-A twin keeps everything that the paper's tables vary (length of the sound, registers, global token, mask
+A twin keeps all that the paper's tables vary (length of the sound, registers, global token, mask
 ratio, loss weights and batch sizes relative to each other, schedule) and divides the rest by fixed factors,
-the same for every recipe. So differences between twins mean the same as differences between the originals,
-on generated clips and for a small model; the numbers themselves do not compare with the paper's.
+the same for every recipe. So differences between twins have the same meaning as differences between the
+originals, for a small model and generated clips; the numbers themselves do not compare with the paper's.
 """
 
 from typing import Final
@@ -12,27 +12,27 @@ from cavmae_sync.losses import LossConfig
 from cavmae_sync.model import DecoderConfig, ModelConfig
 from cavmae_sync.training import LoopConfig, OptimConfig, PretrainConfig
 
-#: Begins the name of a twin.
+#: Prefix of the name of a twin.
 TWIN_PREFIX: Final = "stage_"
-#: Generated clips to learn from, and passes over them, unless another number is asked for.
+#: Default number of generated clips to learn from, and of passes over them.
 NUM_CLIPS: Final = 800
 NUM_EPOCHS: Final = 30
 #: Side of a frame in pixels.
 FRAME_PIXELS: Final = 160
-#: Batch sizes are divided by this.
+#: Divisor of batch sizes.
 BATCH_DIVISOR: Final = 8
-#: Learning rates are multiplied by this: smaller models and batches take larger steps.
+#: Factor of learning rates: smaller models and batches take larger steps.
 LEARNING_RATE_FACTOR: Final = 5
-#: Contrastive weights are multiplied by this: hundreds of steps must do what took a hundred thousand.
+#: Factor of contrastive weights: hundreds of steps must do what took a hundred thousand.
 CONTRASTIVE_FACTOR: Final = 10
-#: Steps that warm up are a fraction of few steps; gradients of a fresh model are clipped instead.
+#: Limit of the gradient norm: a warm-up would last only a few steps, so gradients are clipped instead.
 CLIP_GRADIENT_NORM: Final = 1.0
 
 
 def stage_twin(
     recipe: PretrainConfig, *, num_clips: int = NUM_CLIPS, num_epochs: int = NUM_EPOCHS, seed: int = 0
 ) -> PretrainConfig:
-    """The small twin of a full-size recipe.
+    """Small twin of a full-size recipe.
 
     Args:
         recipe: A recipe of the published size.
@@ -61,14 +61,17 @@ def stage_twin(
 
 
 def _small(model: ModelConfig) -> ModelConfig:
-    """What costs: width, depth, pixels. What is studied (segments, tokens) is left as it is."""
+    """Model with less width, depth and pixels. What tables vary (segments, tokens) stays."""
     inputs = model.inputs.model_copy(update={"frame_pixels": FRAME_PIXELS})
     small = {"width": 128, "depth": 4, "heads": 4, "decoder": DecoderConfig(width=64, depth=1, heads=4)}
     return ModelConfig.model_validate({**dict(model), **small, "inputs": inputs})
 
 
 def _rebalanced(losses: LossConfig) -> LossConfig:
-    """Candidates are the whole of a batch: an eighth of a published shard would be too few to learn from."""
+    """Losses with a larger contrastive weight, compared within the whole batch.
+
+    An eighth of a published shard would hold too few candidates to learn from.
+    """
     return losses.model_copy(
         update={
             "contrastive_weight": losses.contrastive_weight * CONTRASTIVE_FACTOR,

@@ -97,10 +97,10 @@ class TestPlan:
 
         The slowest of the trial is left out.
         """
-        assert plan.try_pace([1.0, 1.0, 5.0, 1.0]) == 588 - 23 - 4
+        assert plan.fitting_steps_of_trial([1.0, 1.0, 5.0, 1.0]) == 588 - 23 - 4
 
     def test_at_an_even_pace_it_is_kept_but_for_validations_that_are_dearer_than_thought(self, plan, time):
-        made = train(recipe(plan.try_pace([1.0] * 4)), plan, time, lambda _: 1.0)
+        made = train(recipe(plan.fitting_steps_of_trial([1.0] * 4)), plan, time, lambda _: 1.0)
         assert len(made) <= 2
         assert abs(self.seconds_over(time, 1.0)) < 20
 
@@ -109,18 +109,18 @@ class TestPlan:
         def pace(step: int) -> float:
             return 1.0 if step < 100 else factor
 
-        made = train(recipe(plan.try_pace([1.0] * 4)), plan, time, pace)
+        made = train(recipe(plan.fitting_steps_of_trial([1.0] * 4)), plan, time, pace)
         assert len(made) > 1
         assert -30 < self.seconds_over(time, factor) < 30
 
     def test_one_slow_step_costs_its_own_time_and_no_more(self, plan, time):
-        first = recipe(plan.try_pace([1.0] * 4))
+        first = recipe(plan.fitting_steps_of_trial([1.0] * 4))
         made = train(first, plan, time, lambda step: 15.0 if step == 50 else 1.0)
         assert first.loop.num_steps - 40 < made[-1].loop.num_steps < first.loop.num_steps
 
     def test_it_trains_a_little_even_where_there_is_no_time(self, plan, time):
         time.seconds += 10_000
-        assert plan.try_pace([1.0] * 4) == MIN_STEPS
+        assert plan.fitting_steps_of_trial([1.0] * 4) == MIN_STEPS
 
 
 def test_the_time_of_all_starts_counts_together(tmp_path: Path):

@@ -7,17 +7,18 @@ import pytest
 
 from cavmae_sync.config import override_words
 from cavmae_sync.data import PrepareConfig
+from cavmae_sync.recipes.generated_clips import prepare_config, stage_config
 from cavmae_sync.recipes.pretraining import RECIPES, find_recipe
 from cavmae_sync.recipes.stage_twin import FRAME_PIXELS, stage_twin
-from cavmae_sync.recipes.tables.datasets import TableDatasets, config_of_split, preparation_of_split
+from cavmae_sync.recipes.tables.datasets import TableDatasets
 from cavmae_sync.recipes.tables.paper_tables import TABLES, find_table
 from cavmae_sync.recipes.tables.plan import plan
 from cavmae_sync.recipes.tables.reproduce import ReproduceConfig, TableRun
 from cavmae_sync.stage import StageConfig
 
 
-def commands(grid: TableRun) -> list[list[str]]:
-    return [shlex.split(line) for line in plan(grid) if not line.startswith("#")]
+def commands(table_run: TableRun) -> list[list[str]]:
+    return [shlex.split(line) for line in plan(table_run) if not line.startswith("#")]
 
 
 @pytest.mark.parametrize("name", sorted(RECIPES))
@@ -32,19 +33,21 @@ def test_words_give_back_a_twin_of_another_size(name: str):
 @pytest.mark.parametrize("table", sorted(TABLES))
 def test_every_training_has_a_command_that_is_this_training(table: str, tmp_path: Path):
     config = ReproduceConfig(num_epochs=2, num_train_clips=20, num_test_clips=10)
-    grid = TableRun(find_table(table), tmp_path / "a folder", config=config, seeds=[3])
-    trainings = [words for words in commands(grid) if words[1] == "pretrain"]
-    for training in dict.fromkeys(row.training for row in grid.table.rows):
+    table_run = TableRun(find_table(table), tmp_path / "a folder", config=config, seeds=[3])
+    trainings = [words for words in commands(table_run) if words[1] == "pretrain"]
+    for training in dict.fromkeys(row.training for row in table_run.table.rows):
         words = trainings.pop(0)
         overrides = [word for word in words[3:] if "=" in word and not word.startswith("-")]
-        assert find_recipe(words[2]).with_overrides(overrides) == grid.recipe(training, 3)
-        assert words[words.index("--out") + 1] == str(grid.run_folder(training, 3))
+        assert find_recipe(words[2]).with_overrides(overrides) == table_run.recipe(training, 3)
+        assert words[words.index("--out") + 1] == str(table_run.run_folder(training, 3))
     assert trainings == []
 
 
 def test_clips_come_first_and_are_those_that_reproduce_makes(tmp_path: Path):
-    grid = TableRun(find_table("table7"), tmp_path, config=ReproduceConfig(num_train_clips=20), seeds=[0])
-    made = commands(grid)
+    table_run = TableRun(
+        find_table("table7"), tmp_path, config=ReproduceConfig(num_train_clips=20), seeds=[0]
+    )
+    made = commands(table_run)
     assert [words[1] for words in made] == ["stage", "prepare", "stage", "prepare", "pretrain", "pretrain"]
     stage, prepare = made[:2]
     assert stage[2:7] == [
@@ -54,30 +57,35 @@ def test_clips_come_first_and_are_those_that_reproduce_makes(tmp_path: Path):
         "--split",
         "train",
     ]
-    assert StageConfig(split="train").with_overrides(stage[7:]) == config_of_split(
+    assert StageConfig(split="train").with_overrides(stage[7:]) == stage_config(
         "train", frame_pixels=FRAME_PIXELS
     )
     overrides = [word for word in prepare[3:] if "=" in word]
-    assert PrepareConfig().with_overrides(overrides) == preparation_of_split(FRAME_PIXELS)
+    assert PrepareConfig().with_overrides(overrides) == prepare_config(FRAME_PIXELS)
 
 
 def test_what_is_there_is_told_and_not_done_again(tmp_path: Path):
-    grid = TableRun(find_table("table7"), tmp_path, config=ReproduceConfig(), seeds=[0])
-    first, second = dict.fromkeys(row.training for row in grid.table.rows)
+    table_run = TableRun(find_table("table7"), tmp_path, config=ReproduceConfig(), seeds=[0])
+    first, second = dict.fromkeys(row.training for row in table_run.table.rows)
     for training, file in ((first, "weights.safetensors"), (second, "config.json")):
-        folder = grid.run_folder(training, 0)
+        folder = table_run.run_folder(training, 0)
         folder.mkdir(parents=True)
         (folder / file).touch()
-    assert f"# {first.name}, seed 0: has weights, {grid.run_folder(first, 0)}" in list(plan(grid))
-    assert commands(grid)[-1] == ["cavmae-sync", "pretrain", "--resume", str(grid.run_folder(second, 0))]
+    assert f"# {first.name}, seed 0: has weights, {table_run.run_folder(first, 0)}" in list(plan(table_run))
+    assert commands(table_run)[-1] == [
+        "cavmae-sync",
+        "pretrain",
+        "--resume",
+        str(table_run.run_folder(second, 0)),
+    ]
 
 
 def test_of_the_published_size_each_training_is_for_several_devices(tmp_path: Path):
     given = TableDatasets(train={16: tmp_path / "train"}, galleries={}, probing={}, init=tmp_path / "mae.pth")
-    grid = TableRun(
+    table_run = TableRun(
         find_table("table7"), tmp_path, config=ReproduceConfig(scale="full"), seeds=[1], given=given
     )
-    last = commands(grid)[-1]
+    last = commands(table_run)[-1]
     assert last[:6] == ["torchrun", "--nproc-per-node", "8", "-m", "cavmae_sync", "pretrain"]
     assert last[6:8] == ["sync_base", "seed=1"]
     assert last[-2:] == ["--init", str(tmp_path / "mae.pth")]

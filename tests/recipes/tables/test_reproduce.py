@@ -1,4 +1,4 @@
-"""A grid runs, stops, continues and is measured once; the smallest clips and one step of training."""
+"""A table_run runs, stops, continues and is measured once; the smallest clips and one step of training."""
 
 import json
 import shutil
@@ -107,10 +107,10 @@ def test_a_training_set_or_first_weights_that_changed_are_refused(
         (replace(datasets, train={16: test_set}), "other clips than the run began with"),
         (replace(datasets, init=tmp_path / "mae.pth"), "began with the weights None"),
     ):
-        grid = TableRun(find_table("table11"), tmp_path, config=TINY, seeds=[0])
-        grid.datasets, grid.makes_clips = changed, False
+        table_run = TableRun(find_table("table11"), tmp_path, config=TINY, seeds=[0])
+        table_run.datasets, table_run.makes_clips = changed, False
         with pytest.raises(TrainingError, match=says):
-            grid.run()
+            table_run.run()
 
 
 def test_clips_to_learn_from_are_not_measured_on(out: Path, aggregations: TableResult, tmp_path: Path):
@@ -120,11 +120,11 @@ def test_clips_to_learn_from_are_not_measured_on(out: Path, aggregations: TableR
         TableDatasets(train=train, galleries={"AS": train}),
         TableDatasets(train=train, probing={"AS20k": ProbingLists(train=test, test=test)}),
     ):
-        grid = TableRun(
+        table_run = TableRun(
             find_table("table11"), tmp_path, config=ReproduceConfig(scale="full"), seeds=[0], given=datasets
         )
         with pytest.raises(DatasetError, match="are also in"):
-            grid.run()
+            table_run.run()
         assert list(tmp_path.iterdir()) == []
         replace(datasets, allow_overlap=True).check_apart()
     lists = {"AS20k": ProbingLists(train=train, test=test)}
@@ -143,10 +143,10 @@ def test_full_scale_needs_data(tmp_path: Path):
 
 def test_cells_without_material_say_what_lacks(tmp_path: Path):
     given = TableDatasets(train={16: tmp_path}, galleries={"AS": {16: tmp_path}})
-    grid = TableRun(
+    table_run = TableRun(
         find_table("table5"), tmp_path, config=ReproduceConfig(scale="full"), seeds=[0], given=given
     )
-    cells = grid.result().cells
+    cells = table_run.result().cells
     assert cells["10 / 16", "AS R@1"].reason == "no training set with 10 frames a clip"
     assert cells["16 / 10", "AS R@1"].reason == "no gallery AS with 10 frames a clip"
     assert cells["16 / 16", "AS R@1"].reason == "not run"

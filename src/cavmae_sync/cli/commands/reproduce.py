@@ -44,7 +44,7 @@ def reproduce(
     plan: Switch = False,
     as_json: Json = False,
 ) -> None:
-    """Run the grid of one of the paper's tables, and print it in the paper's form.
+    """Run the trainings and measurements of one of the paper's tables, and print it in the paper's form.
 
     Scale "stage" makes its own clips and trains small twins of every row on two cores (minutes each). Scale
     "full" trains the published sizes on datasets that you give. What is complete is used again: Ctrl-C stops,
@@ -83,7 +83,7 @@ def reproduce(
         given = _materials(train or [], gallery or [], probing or [], ade20k, init)
         given = replace(given, allow_overlap=allow_overlap)
     with stop_on_signal() as should_stop, show_stages(should_stop) as on_progress:
-        grid = TableRun(
+        table_run = TableRun(
             find_table(table, rows=row or []),
             out,
             config=ReproduceConfig(scale=scale).with_overrides(overrides),
@@ -92,9 +92,9 @@ def reproduce(
             reporter=Reporter(on_progress=on_progress, should_stop=should_stop),
         )
         if plan:
-            _print_plan(grid, table, overrides)
+            _print_plan(table_run, table, overrides)
             return
-        result = grid.result() if show else grid.run()
+        result = table_run.result() if show else table_run.run()
         is_stopped = should_stop()
     _write(result, out, as_json=as_json)
     if is_stopped:
@@ -154,15 +154,15 @@ def _named(word: str, option: str, *, count: int) -> tuple[str, list[Path]]:
     return name, parts
 
 
-def _print_plan(grid: "TableRun", table: str, overrides: Sequence[str]) -> None:
+def _print_plan(table_run: "TableRun", table: str, overrides: Sequence[str]) -> None:
     from cavmae_sync.recipes.tables.plan import plan
 
-    for line in plan(grid):
+    for line in plan(table_run):
         print_line(line)
     print_line("# then all of it is measured, and put into the table, by this command without --plan")
-    if grid.makes_clips:
-        seeds = ",".join(map(str, grid.seeds))
-        words = ["cavmae-sync", "reproduce", table, *overrides, "--seeds", seeds, "--out", str(grid.out)]
+    if table_run.makes_clips:
+        seeds = ",".join(map(str, table_run.seeds))
+        words = ["cavmae-sync", "reproduce", table, *overrides, "--seeds", seeds, "--out", str(table_run.out)]
         print_line(shlex.join(words))
 
 

@@ -1,4 +1,4 @@
-"""What a demo is made of, and the small model that it trains."""
+"""Configuration of a demo, and the small model that it trains."""
 
 from pydantic import Field
 
@@ -11,24 +11,24 @@ from cavmae_sync.training import LoopConfig, OptimConfig, PretrainConfig
 
 
 class DemoConfig(Config):
-    """What a demo is made of; stored at its first start, so that a later start continues the same one."""
+    """Configuration of a demo; stored at its first start, so that a later start continues the same demo."""
 
     minutes: float = Field(10.0, gt=0)
-    """How long it may take altogether, on the machine it runs on."""
+    """Minutes that it may take in all, on any machine."""
     seed: int = Field(0, ge=0)
     """Seed of the clips and of training."""
     num_train_clips: int = Field(800, gt=0)
-    """Generated clips to learn from; fewer where there is no time for them (`plan.json` tells)."""
+    """Generated clips to learn from; fewer if there is no time for them (see `plan.json`)."""
     num_test_clips: int = Field(500, gt=0)
-    """Generated clips to measure with; they show other objects than the training clips. Fewer as above."""
+    """Generated clips to measure with, which show other objects; fewer as above."""
     frame_pixels: int = Field(96, ge=32, multiple_of=16)
     """Side of a frame."""
     videos: str | None = None
-    """Somebody's own files instead of generated clips."""
+    """Folder of own video files to use instead of generated clips."""
 
 
 def demo_pretraining(config: DemoConfig, *, num_steps: int, batch_size: int) -> PretrainConfig:
-    """A small CAV-MAE Sync for small pictures: the method of the paper at a size for two cores.
+    """Pretraining of a small CAV-MAE Sync on small frames: the method of the paper at a size for two cores.
 
     What differs from the published recipe, and why, is in docs/results.md.
     """

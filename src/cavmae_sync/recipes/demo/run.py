@@ -1,12 +1,12 @@
-"""The whole path in minutes: clips -> dataset -> model -> numbers -> a page to look at.
+"""Demo: clips, datasets, a trained model, its numbers and a page, in minutes.
 
-Each stage writes its own folder and is skipped when it is complete, so a stop in the middle continues. How
-the minutes are kept is in `recipes/demo/time_budget.py`.
+Each step writes a folder of its own and is skipped when that is complete, so a demo that was stopped goes on.
+`time_budget` keeps the minutes.
 
     OUT/stage-train, OUT/stage-test     generated clips (not with --videos)
     OUT/data-train, OUT/data-test       prepared datasets
     OUT/run                             the pretraining run
-    OUT/demo.json, OUT/plan.json        what was asked for; the time spent and what it sufficed for
+    OUT/demo.json, OUT/plan.json        configuration; time spent and numbers of clips
     OUT/report.html                     the result
 """
 
@@ -27,9 +27,9 @@ from cavmae_sync.model import CAVMAESync
 from cavmae_sync.recipes.demo.config import DemoConfig, demo_pretraining
 from cavmae_sync.recipes.demo.report import write_report
 from cavmae_sync.recipes.demo.time_budget import DemoClock, TrainingPlan, planned
+from cavmae_sync.recipes.generated_clips import StageSplit, generate_split, prepare_split
 from cavmae_sync.recipes.reporter import OnNamedProgress, Reporter
 from cavmae_sync.recipes.run import continue_pretraining, run_pretraining
-from cavmae_sync.recipes.tables.datasets import StageSplit, make_split, prepare_split
 from cavmae_sync.tasks.retrieval import RetrievalReport
 from cavmae_sync.training import (
     Callbacks,
@@ -41,21 +41,21 @@ from cavmae_sync.training import (
 )
 from cavmae_sync.untrusted import read_json
 
-#: Every this many of somebody's own files is held out.
+#: One in this many of own files is held out.
 TEST_EVERY = 5
-#: Clips of a training step, where there are enough.
+#: Clips of a training step, if there are enough.
 BATCH_SIZE = 64
-#: Steps, thrown away, whose pace gives the first plan of training.
+#: Trial steps, thrown away, whose time gives the first plan of training.
 TRIAL_STEPS = 8
-#: Parts of the minutes that making clips may take, by list.
+#: Share of the minutes that making the clips of a list may take.
 CLIPS_SHARE: Mapping[StageSplit, float] = MappingProxyType({"train": 0.18, "test": 0.11})
-#: Generated clips of a list that are made even where that takes longer.
+#: Least generated clips of a list, even if they take longer.
 FEWEST_CLIPS = 32
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DemoResult:
-    """The page, the weights, and what they can do on the test clips."""
+    """Result of a demo: the page, the weights, and retrieval on the test clips."""
 
     page: Path
     weights: Path
@@ -69,12 +69,12 @@ def run_demo(
 
     Args:
         out: Folder of the demo.
-        config: What it is made of; must equal the stored one where `out` holds a demo.
-        reporter: Who looks on.
-        began: When the minutes of this start began, by `time.monotonic()`; now unless given.
+        config: Configuration; must equal the stored one if `out` holds a demo.
+        reporter: Callbacks.
+        began: Time at which the minutes of this start began, by `time.monotonic()`; None is now.
 
     Returns:
-        The result, or None when it was asked to stop during training.
+        The result, or None if it was asked to stop during training.
 
     Raises:
         DatasetError: `out` holds another demo, or there are too few videos.
@@ -85,8 +85,8 @@ def run_demo(
     train, test = _datasets(out, config, clock, reporter)
     if min(len(train), len(test)) < 2:
         raise DatasetError(
-            f"there are {len(train)} clips to learn from and {len(test)} to measure with; to tell what "
-            "belongs together from what does not takes two of each at least. Add videos, or longer ones."
+            f"There are {len(train)} clips to learn from and {len(test)} to measure with. At least two of each are "
+            "needed, to tell matching pairs from others. Add videos, or longer ones."
         )
     run = _train(out / "run", config, train=train, test=test, clock=clock, reporter=reporter)
     if run is None:
@@ -126,7 +126,7 @@ def _make_dataset(
     out: Path, split: StageSplit, wanted: int, *, config: DemoConfig, clock: DemoClock, reporter: Reporter
 ) -> None:
     def make(num_clips: int, on_progress: OnNamedProgress) -> Path:
-        return make_split(
+        return generate_split(
             out,
             split,
             num_clips=num_clips,
@@ -137,13 +137,13 @@ def _make_dataset(
 
     decided = clock.num_clips(split)
     if decided is None:
-        decided = _make_while_there_is_time(make, out, split, wanted, clock=clock, reporter=reporter)
+        decided = _generate_within_time(make, out, split, wanted, clock=clock, reporter=reporter)
         clock.decide(split, decided)
     stage = make(decided, reporter.on_progress)
     prepare_split(stage, out / f"data-{split}", config.frame_pixels, on_progress=reporter.on_progress)
 
 
-def _make_while_there_is_time(
+def _generate_within_time(
     make: Callable[[int, OnNamedProgress], Path],
     out: Path,
     split: StageSplit,
@@ -152,32 +152,34 @@ def _make_while_there_is_time(
     clock: DemoClock,
     reporter: Reporter,
 ) -> int:
-    """Make clips 0 to N - 1. Returns N: what is wanted, or less where the time is over before."""
+    """Generate clips 0 to N - 1. Returns N: as many as wanted, or fewer if time is up before."""
     is_over = clock.timer(share=CLIPS_SHARE[split])
 
     def watch(what: str, num_done: int, num_all: int) -> None:
         reporter.on_progress(what, num_done, num_all)
         clock.keep()
         if num_done >= FEWEST_CLIPS and is_over():
-            raise _TimeIsOverError
+            raise _TimeIsUpError
 
-    with suppress(_TimeIsOverError):
+    with suppress(_TimeIsUpError):
         make(wanted, watch)
         return wanted
     names = (path.stem for path in (out / f"stage-{split}" / "clips").glob("*.mp4"))
-    return 1 + max(int(name.rsplit("-", 1)[1]) for name in names)  # the last one; gaps before it are filled
+    return 1 + max(
+        int(name.rsplit("-", 1)[1]) for name in names
+    )  # up to the last one; missing ones before it are made later
 
 
-class _TimeIsOverError(Exception):
-    """Ends the making of clips from inside; those that are finished stay."""
+class _TimeIsUpError(Exception):
+    """Ends the generation of clips from its callback; finished clips stay."""
 
 
 def _split_files(videos: Path, out: Path) -> dict[str, Path]:
-    """Lists of the files to learn from and of those held out: every fifth, in the order of their names."""
+    """List files of training and held-out videos: every fifth, in the order of names, is held out."""
     listing = list_sources(videos)
     files = [str(listing.root / file.path) for file in listing.files]
     if not files:
-        raise DatasetError(f"{videos} holds no video files. Name a folder that does.")
+        raise DatasetError(f"{videos} holds no video files. Give a folder with videos.")
     has_enough = len(files) >= 2 * TEST_EVERY
     test = files[::TEST_EVERY] if has_enough else files
     train = [file for k, file in enumerate(files) if k % TEST_EVERY] if has_enough else files
@@ -207,7 +209,7 @@ def _train(
     clock: DemoClock,
     reporter: Reporter,
 ) -> RunFolder | None:
-    """Train until the time for it is over. None when asked to stop."""
+    """Train until the time for it is over; returns None if asked to stop."""
     run, batch_size = RunFolder(folder), min(BATCH_SIZE, 1 << (len(train).bit_length() - 1))
     plan = TrainingPlan(clock, batch_size=batch_size, num_test_clips=len(test))
 
@@ -222,7 +224,7 @@ def _train(
         result = continue_pretraining(folder, callbacks=callbacks)
     else:
         trial = demo_pretraining(config, num_steps=TRIAL_STEPS, batch_size=batch_size)
-        num_steps = plan.try_pace(_seconds_of_steps(trial, train))
+        num_steps = plan.fitting_steps_of_trial(_seconds_of_steps(trial, train))
         recipe = demo_pretraining(config, num_steps=num_steps, batch_size=batch_size)
         recipe = planned(recipe, num_steps=num_steps)
         plan.follow(recipe)
@@ -240,7 +242,7 @@ def _train(
 
 
 def _seconds_of_steps(config: PretrainConfig, train: PreparedDataset) -> list[float]:
-    """How long a few steps take that are thrown away, the first ones left out."""
+    """Seconds of trial steps, without the first half of them. Their run is thrown away."""
     times: list[float] = []
     with tempfile.TemporaryDirectory() as folder, open_world() as world:
         Pretraining(

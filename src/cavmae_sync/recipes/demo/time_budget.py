@@ -1,9 +1,9 @@
-"""How a demo keeps its promise of minutes.
+"""Time budget of a demo: how the promised minutes are kept on any machine.
 
-Nothing is promised by a guess. Clips are made until their part of the time is over. Training is planned anew
-whenever the machine turns out slower or faster than the plan was made for: the learning rate then falls from
-where it is to its end in the steps that still fit. Each plan becomes a piece of the schedule in the run's
-`config.json`, and pieces change nothing before they begin, so that file always tells how to repeat the run.
+Nothing is guessed. Clips are made until their part of the time is over. Training is planned again whenever
+the machine turns out slower or faster than planned: the learning rate then falls from its present value to its
+end in the steps that still fit. Each plan becomes a piece of the schedule in the run's `config.json`. A piece
+changes nothing before it begins, so this file always tells how to repeat the run.
 """
 
 import statistics
@@ -16,52 +16,52 @@ from pydantic import Field
 
 from cavmae_sync.atomic import write_text
 from cavmae_sync.config import Config
-from cavmae_sync.recipes.tables.datasets import StageSplit
+from cavmae_sync.recipes.generated_clips import StageSplit
 from cavmae_sync.training import LearningRateRamp, PretrainConfig, StepReport
 
-#: The least a demo trains, even where that takes longer.
+#: Least steps of training, even if they take longer.
 MIN_STEPS: Final = 20
-#: How often a demo measures losses while it trains.
+#: Number of validations during training.
 NUM_VALIDATIONS: Final = 6
-#: Part of the steps with rising learning rate, and the least of them: the first plan may be far too short.
+#: Share of the steps with rising learning rate, and their least number: the first plan may be far too short.
 _WARMUP_SHARE: Final = 0.1
 _MIN_WARMUP: Final = 10
-#: The pace is that of this part of the minutes, the newest, and of no fewer steps: what was busy for a moment
-#: only should change little, and what stays slow should be seen in time.
-_PACE_SHARE: Final = 0.1
+#: The time of a step is averaged over the newest steps: over this share of the minutes, and at least so many
+#: steps. A short disturbance should change little, and a lasting one should be noticed in time.
+_NEWEST_SHARE: Final = 0.1
 _FEWEST: Final = 8
-#: A plan that is off by less is kept: part of the steps left, and steps.
+#: A plan is kept while it is off by less than this share of the steps left, or by fewer steps than this.
 _TOLERANCE: Final = 0.1
 _TOLERANCE_STEPS: Final = 4
-#: What a test clip costs, in pairs that could be trained on: its loss in a validation (until one was timed),
-#: and its vectors by the trained and the untrained model at the end. As measured, and a little more.
+#: Cost of a test clip in training pairs: for its loss in a validation (until a validation was timed), and for
+#: its vectors by the trained and the untrained model at the end. Measured values, rounded up.
 _PAIRS_PER_VALIDATED_CLIP: Final = 0.5
 _PAIRS_PER_MEASURED_CLIP: Final = 12.0
-#: What drawing the page costs, in steps.
+#: Cost of drawing the page, in steps.
 _STEPS_OF_DRAWING: Final = 8
-#: Part of the minutes that is not planned for.
+#: Share of the minutes that is kept in reserve.
 _MARGIN: Final = 0.02
-#: Seconds of a demo that a kill may lose from its count.
+#: Most seconds that a kill may lose from the count of time spent.
 _KEEP_EVERY_SECONDS: Final = 2.0
 
 
 class Spent(Config):
-    """What a demo has spent and decided so far; stored as `plan.json`."""
+    """Time spent and decisions made so far; stored as `plan.json`."""
 
     seconds: float = Field(0.0, ge=0)
     """Time spent, over all starts."""
     num_clips: dict[StageSplit, int] = Field(default_factory=dict)
-    """Generated clips by list, as far as decided: as many as there was time for."""
+    """Generated clips of each list, once decided: as many as there was time for."""
 
 
 class DemoClock:
-    """The time of a demo over all its starts, and how many clips it was found to suffice for.
+    """Clock of a demo over all its starts, and the numbers of clips that were decided.
 
     Args:
-        path: File that keeps it.
-        minutes: What was promised.
-        began: When this start began, by `now`.
-        now: Where the time comes from.
+        path: File that stores the time spent.
+        minutes: Promised minutes.
+        began: Time at which this start began, by `now`.
+        now: Source of the time.
     """
 
     def __init__(
@@ -77,25 +77,25 @@ class DemoClock:
         self._began, self._kept = now() if began is None else began, now()
 
     def seconds_left(self) -> float:
-        """Seconds until the promised time is over; below 0 when it is."""
+        """Seconds until the promised time is over; negative after that."""
         return self.promised_seconds * (1 - _MARGIN) - self._seconds()
 
     def timer(self, *, share: float) -> Callable[[], bool]:
-        """A question whether a share of the promised time is over, counted from now."""
+        """Function that tells whether a share of the promised time, counted from now, is over."""
         until = self.seconds_left() - self.promised_seconds * share
         return lambda: self.seconds_left() < until
 
     def keep(self) -> None:
-        """Write down the time spent, if that was not done just now."""
+        """Store the time spent, unless that was done a moment ago."""
         if self.now() - self._kept > _KEEP_EVERY_SECONDS:
             self._write(self._spent)
 
     def num_clips(self, split: StageSplit) -> int | None:
-        """What was decided; None where nothing was."""
+        """Number of clips that was decided for a list, or None."""
         return self._spent.num_clips.get(split)
 
     def decide(self, split: StageSplit, num_clips: int) -> None:
-        """Write down how many clips a list has."""
+        """Store how many clips a list has."""
         self._write(self._spent.model_copy(update={"num_clips": self._spent.num_clips | {split: num_clips}}))
 
     def _seconds(self) -> float:
@@ -108,12 +108,12 @@ class DemoClock:
 
 
 class TrainingPlan:
-    """Watches the pace of a run and says when another number of steps fits its time.
+    """Plan of the training: watches the time of steps and decides how many steps fit.
 
     Args:
-        clock: Of the demo.
-        batch_size: Pairs of a step.
-        num_test_clips: Clips measured with, in validations and at the end.
+        clock: Clock of the demo.
+        batch_size: Pairs per step.
+        num_test_clips: Clips to measure with, in validations and at the end.
     """
 
     def __init__(self, clock: DemoClock, *, batch_size: int, num_test_clips: int) -> None:
@@ -125,66 +125,66 @@ class TrainingPlan:
         self._step, self._at, self._seen = 0, 0.0, 0
 
     def follow(self, config: PretrainConfig) -> None:
-        """Judge the plan of a run from now on."""
+        """Follow a run with this configuration from now on."""
         if config.loop.num_steps is None or config.loop.validate_every_steps is None:
             raise ValueError("A run that is planned by time counts in steps; this one counts in epochs.")
         self._num_steps, self._validate_every = config.loop.num_steps, config.loop.validate_every_steps
-        self._seen = 0  # the next gap holds a start, and a new plan deserves steps of its own
+        self._seen = 0  # the next step includes a start, and a new plan needs steps of its own
 
-    def try_pace(self, seconds_of_steps: Iterable[float]) -> int:
-        """The length that fits by the pace of some steps that were made to try it."""
+    def fitting_steps_of_trial(self, seconds_of_steps: Iterable[float]) -> int:
+        """Length of a run that fits, from the time of trial steps."""
         self._gaps.extend(seconds_of_steps)
         return self.fitting_steps()
 
     def note(self, report: StepReport) -> None:
-        """A step was made. The one after a validation takes longer by that."""
+        """Note a step. The step after a validation includes the time of that validation."""
         gap, is_after_validation = self._clock.now() - self._at, self._step % self._validate_every == 0
         if self._seen and not is_after_validation:
             self._gaps.append(gap)
         elif self._seen and self._gaps:
-            self._validation_seconds = max(gap - self._pace(), 0.0)
+            self._validation_seconds = max(gap - self._step_seconds(), 0.0)
         self._step, self._at, self._seen = report.step, self._clock.now(), self._seen + 1
         self._validations_left = 1 + (self._num_steps - self._step) // self._validate_every
 
     def fitting_steps(self) -> int:
-        """The length of the whole run that fits, by the newest pace."""
-        pace = self._pace()
+        """Length of the whole run that fits, by the newest step times."""
+        step_seconds = self._step_seconds()
         validation = self._validation_seconds
         if validation is None:
-            validation = pace * self._steps_per_pass * _PAIRS_PER_VALIDATED_CLIP
-        closing = pace * (self._steps_per_pass * _PAIRS_PER_MEASURED_CLIP + _STEPS_OF_DRAWING)
+            validation = step_seconds * self._steps_per_pass * _PAIRS_PER_VALIDATED_CLIP
+        closing = step_seconds * (self._steps_per_pass * _PAIRS_PER_MEASURED_CLIP + _STEPS_OF_DRAWING)
         seconds = self._clock.seconds_left() - closing - self._validations_left * validation
-        fitting = int(seconds / pace)
+        fitting = int(seconds / step_seconds)
         return max(self._step + fitting, self._step + 1, MIN_STEPS)
 
-    def _pace(self) -> float:
-        """Seconds of a step, by the newest but the slowest of them: one slow step is no slow machine."""
+    def _step_seconds(self) -> float:
+        """Seconds of a step: mean of the newest ones without the slowest, which may be a disturbance."""
         newest: list[float] = []
         for gap in reversed(self._gaps):
-            if len(newest) >= _FEWEST and sum(newest) + gap > _PACE_SHARE * self._clock.promised_seconds:
+            if len(newest) >= _FEWEST and sum(newest) + gap > _NEWEST_SHARE * self._clock.promised_seconds:
                 break
             newest.append(gap)
         return statistics.fmean(sorted(newest)[:-1] or newest)
 
     def is_off(self) -> bool:
-        """Whether the plan no longer fits. Asked after each step; a new plan is given some steps first."""
+        """Whether the plan no longer fits. A new plan gets some steps before it is judged."""
         left = self._num_steps - self._step
         if self._seen <= _FEWEST or len(self._gaps) < _FEWEST or left <= 0:
             return False
         return abs(self.fitting_steps() - self._num_steps) > max(_TOLERANCE * left, _TOLERANCE_STEPS)
 
     def renewed(self, config: PretrainConfig) -> PretrainConfig:
-        """The configuration of a run with the length that fits, from the step that was noted last."""
+        """Configuration of the run with the length that fits, from the newest step on."""
         return planned(config, num_steps=self.fitting_steps(), step=self._step)
 
 
 def planned(config: PretrainConfig, *, num_steps: int, step: int = 0) -> PretrainConfig:
-    """A configuration whose learning rate falls to its end in `num_steps`.
+    """Configuration whose learning rate falls to its end in `num_steps`.
 
     Args:
-        config: Of a run that has made `step` steps.
-        num_steps: Its length from now on.
-        step: Steps made; what was planned for them stays as it is, and so do they.
+        config: Configuration of a run that has made `step` steps.
+        num_steps: New length of the run.
+        step: Steps made; the schedule up to here does not change, so these steps can be repeated.
     """
     made = [piece for piece in config.optim.pieces if piece.after_step < step]
     if not made:

@@ -1,21 +1,14 @@
-"""What a table is run on: datasets made once and shared by all of its rows and seeds."""
+"""Datasets of a table, made once and shared by all of its rows and seeds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal
 
 from cavmae_sync.audit.overlap import check_apart
-from cavmae_sync.data import PrepareConfig, PreparedDataset, prepare
+from cavmae_sync.data import PreparedDataset
 from cavmae_sync.errors import ConfigError
-from cavmae_sync.paper import NUM_FRAMES
+from cavmae_sync.recipes.generated_clips import StageSplit, generate_split, prepare_split
 from cavmae_sync.recipes.reporter import OnNamedProgress
-from cavmae_sync.stage import StageConfig, make_stage
-
-#: Below this, starting processes takes longer than the work.
-_FEW_CLIPS: Final = 32
-#: The two lists of a stage.
-StageSplit = Literal["train", "test"]
 
 #: Prepared datasets by the number of frames of a clip.
 ByFrames = Mapping[int, Path]
@@ -23,7 +16,7 @@ ByFrames = Mapping[int, Path]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProbingLists:
-    """Datasets with labels: what a probe learns from, and what it is measured with."""
+    """Datasets with labels: one to train a probe, one to measure it."""
 
     train: ByFrames
     test: ByFrames
@@ -31,16 +24,16 @@ class ProbingLists:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TableDatasets:
-    """Everything a grid may need; what is absent makes cells that say so.
+    """All datasets that a table may need; cells that lack one say so.
 
     Attributes:
         train: Pretraining sets.
-        galleries: Retrieval sets by name, the name standing in the headings of cells.
+        galleries: Retrieval sets by name; names appear in the headings of columns.
         probing: Labelled lists by name.
-        stage: Stage with the truth of the gallery "stage"; None where there is none.
-        ade20k: Folder of ADE20KSoundPrompted; None where there is none.
-        init: Weights to start from; None starts afresh.
-        allow_overlap: Measure also on clips that were learned from.
+        stage: Folder with the truth about the gallery "stage", or None.
+        ade20k: Folder of ADE20KSoundPrompted, or None.
+        init: Weights to start from; None starts from random weights.
+        allow_overlap: Whether to measure also on clips that were trained on.
     """
 
     train: ByFrames
@@ -52,11 +45,11 @@ class TableDatasets:
     allow_overlap: bool = False
 
     def check_apart(self) -> None:
-        """Refuse lists to measure with that hold clips of a list to learn from.
+        """Raise if a list to measure with holds clips of a training list.
 
         Raises:
-            DatasetError: A gallery or test list shares clips with a pretraining set, or with the list that
-                its probe learns from.
+            DatasetError: A gallery or test list shares clips with a pretraining set, or with the training
+                list of its probe.
         """
         tests = [*self.galleries.values(), *(lists.test for lists in self.probing.values())]
         pairs = [(test, self.train) for test in tests]
@@ -72,7 +65,7 @@ def by_frames(folders: Sequence[Path]) -> dict[int, Path]:
     """Prepared datasets by the number of frames of their clips.
 
     Raises:
-        ConfigError: Two have equally many.
+        ConfigError: Two datasets have equally many.
         DatasetError: A folder is no prepared dataset.
     """
     found: dict[int, Path] = {}
@@ -87,7 +80,7 @@ def by_frames(folders: Sequence[Path]) -> dict[int, Path]:
 
 
 def stage_datasets(folder: Path, *, frame_counts: Sequence[int]) -> TableDatasets:
-    """Where generated clips lie, and their datasets, one for each number of frames of a clip."""
+    """Paths of generated clips and their datasets, one for each number of frames of a clip."""
     train, test = (
         {count: folder / f"data-{split}-{count}-frames" for count in frame_counts}
         for split in ("train", "test")
@@ -108,86 +101,19 @@ def make_stage_datasets(
     frame_pixels: int,
     on_progress: OnNamedProgress,
 ) -> None:
-    """Make what `stage_datasets` names; what is complete is used again.
+    """Make the datasets of `stage_datasets`; complete ones are kept.
 
     Args:
-        folder: Where it lies.
-        datasets: What is needed.
+        folder: Folder of all of them.
+        datasets: The datasets to make.
         num_clips: Clips of the training and of the test list, which show other objects.
         frame_pixels: Side of a frame.
-        on_progress: Who looks on.
+        on_progress: Called while clips are made and prepared.
     """
     lists: dict[StageSplit, ByFrames] = {"train": datasets.train, "test": datasets.galleries["stage"]}
     for split, folders in lists.items():
-        stage = make_split(
+        stage = generate_split(
             folder, split, num_clips=num_clips[split], frame_pixels=frame_pixels, on_progress=on_progress
         )
         for num_frames, out in folders.items():
             prepare_split(stage, out, frame_pixels, num_frames=num_frames, on_progress=on_progress)
-
-
-def stage_folder(folder: Path, split: StageSplit) -> Path:
-    """Where the generated clips of one list lie."""
-    return folder / f"stage-{split}"
-
-
-def config_of_split(split: StageSplit, *, frame_pixels: int, seed: int = 0) -> StageConfig:
-    """What they are generated by."""
-    return StageConfig(seed=seed, split=split, frame_pixels=frame_pixels, frames_per_second=8)
-
-
-def is_made(stage: Path, *, num_clips: int) -> bool:
-    """Whether all of them are there."""
-    return (stage / "labels.csv").exists() and sum(1 for _ in (stage / "clips").iterdir()) >= num_clips
-
-
-def make_split(
-    folder: Path,
-    split: StageSplit,
-    *,
-    num_clips: int,
-    frame_pixels: int,
-    seed: int = 0,
-    on_progress: OnNamedProgress,
-) -> Path:
-    """Generated clips of one list, in FOLDER/stage-SPLIT."""
-    stage = stage_folder(folder, split)
-    make_stage(
-        stage,
-        config=config_of_split(split, frame_pixels=frame_pixels, seed=seed),
-        num_clips=num_clips,
-        num_workers=1 if num_clips < _FEW_CLIPS else None,
-        on_progress=lambda done, total: on_progress(f"making {split} clips", done, total),
-    )
-    return stage
-
-
-def prepare_split(
-    stage: Path,
-    out: Path,
-    frame_pixels: int,
-    *,
-    num_frames: int = NUM_FRAMES,
-    on_progress: OnNamedProgress,
-) -> None:
-    """A stage as a prepared dataset with its labels; as CAV-MAE sampled it where frames are not 16."""
-    num_clips = sum(1 for _ in (stage / "clips").iterdir())
-    prepare(
-        stage / "clips",
-        out=out,
-        config=preparation_of_split(frame_pixels, num_frames=num_frames),
-        labels=stage / "labels.csv",
-        num_workers=0 if num_clips < _FEW_CLIPS else None,
-        on_progress=lambda progress: on_progress(
-            f"preparing {out.name}", progress.num_done, progress.num_files
-        ),
-    )
-
-
-def preparation_of_split(frame_pixels: int, *, num_frames: int = NUM_FRAMES) -> PrepareConfig:
-    """How a stage is prepared: as CAV-MAE sampled it where frames are not 16."""
-    return PrepareConfig(
-        frame_pixels=frame_pixels,
-        num_frames=num_frames,
-        sampling="linspace_inclusive" if num_frames == NUM_FRAMES else "uniform_left",
-    )

@@ -1,6 +1,6 @@
-"""What running a table would do, as commands for a shell: each is one step of it, and may be run elsewhere.
+"""Plan of a table: the shell commands that running it stands for. Each may be run on another machine.
 
-Lines that begin with `#` say what is there already. What was run by its command, `reproduce` uses.
+Lines that begin with `#` say what exists already. `reproduce` uses the results of these commands.
 """
 
 import shlex
@@ -10,59 +10,57 @@ from pathlib import Path
 from cavmae_sync.config import override_words
 from cavmae_sync.data import PrepareConfig
 from cavmae_sync.data.storage.tables import DATASET_FILE
-from cavmae_sync.recipes.pretraining import find_recipe
-from cavmae_sync.recipes.stage_twin import FRAME_PIXELS, TWIN_PREFIX
-from cavmae_sync.recipes.tables.datasets import (
+from cavmae_sync.recipes.generated_clips import (
     StageSplit,
-    config_of_split,
-    is_made,
-    preparation_of_split,
+    is_generated,
+    prepare_config,
+    stage_config,
     stage_folder,
 )
+from cavmae_sync.recipes.pretraining import find_recipe
+from cavmae_sync.recipes.stage_twin import FRAME_PIXELS, TWIN_PREFIX
 from cavmae_sync.recipes.tables.paper_tables import Training
 from cavmae_sync.recipes.tables.reproduce import TableRun
 from cavmae_sync.stage import StageConfig
 
 
-def plan(grid: TableRun) -> Iterator[str]:
-    """The commands that `TableRun.run` stands for, in its order, but for measuring."""
-    if grid.makes_clips:
-        yield from _clips(grid)
-    for training in dict.fromkeys(row.training for row in grid.table.rows):
-        for seed in grid.seeds:
-            yield from _training(grid, training, seed)
+def plan(table_run: TableRun) -> Iterator[str]:
+    """Commands that `TableRun.run` stands for, in its order, except for measuring."""
+    if table_run.makes_clips:
+        yield from _clips(table_run)
+    for training in dict.fromkeys(row.training for row in table_run.table.rows):
+        for seed in table_run.seeds:
+            yield from _training(table_run, training, seed)
 
 
-def _clips(grid: TableRun) -> Iterator[str]:
-    folder = grid.out / "materials"
+def _clips(table_run: TableRun) -> Iterator[str]:
+    folder = table_run.out / "materials"
     numbers: dict[StageSplit, int] = {
-        "train": grid.config.num_train_clips,
-        "test": grid.config.num_test_clips,
+        "train": table_run.config.num_train_clips,
+        "test": table_run.config.num_test_clips,
     }
-    datasets = {"train": grid.datasets.train, "test": grid.datasets.galleries["stage"]}
+    datasets = {"train": table_run.datasets.train, "test": table_run.datasets.galleries["stage"]}
     for split, num_clips in numbers.items():
         stage = stage_folder(folder, split)
-        done = is_made(stage, num_clips=num_clips)
+        done = is_generated(stage, num_clips=num_clips)
         yield f"# {num_clips} generated clips, {split}: {f'in {stage}' if done else 'to do'}"
         if not done:
-            words = override_words(
-                StageConfig(split=split), config_of_split(split, frame_pixels=FRAME_PIXELS)
-            )
+            words = override_words(StageConfig(split=split), stage_config(split, frame_pixels=FRAME_PIXELS))
             yield _command("stage", stage, "--num-clips", num_clips, "--split", split, *words)
         for num_frames, data in datasets[split].items():
             done = (data / DATASET_FILE).exists()
             yield f"# the same prepared with {num_frames} frames: {f'in {data}' if done else 'to do'}"
             if not done:
-                config = preparation_of_split(FRAME_PIXELS, num_frames=num_frames)
+                config = prepare_config(FRAME_PIXELS, num_frames=num_frames)
                 words = override_words(PrepareConfig(), config)
                 labels = stage / "labels.csv"
                 yield _command("prepare", stage / "clips", "--out", data, "--labels", labels, *words)
 
 
-def _training(grid: TableRun, training: Training, seed: int) -> Iterator[str]:
-    folder, recipe = grid.run_folder(training, seed), grid.recipe(training, seed)
+def _training(table_run: TableRun, training: Training, seed: int) -> Iterator[str]:
+    folder, recipe = table_run.run_folder(training, seed), table_run.recipe(training, seed)
     about = f"# {training.name}, seed {seed}"
-    data, init = grid.datasets.train.get(training.num_frames), grid.datasets.init
+    data, init = table_run.datasets.train.get(training.num_frames), table_run.datasets.init
     if (folder / "weights.safetensors").exists():
         yield f"{about}: has weights, {folder}"
     elif data is None:
@@ -72,12 +70,12 @@ def _training(grid: TableRun, training: Training, seed: int) -> Iterator[str]:
         yield _command("pretrain", "--resume", folder)
     else:
         yield f"{about}: to do"
-        prefix = TWIN_PREFIX if grid.makes_clips else ""
+        prefix = TWIN_PREFIX if table_run.makes_clips else ""
         name = f"{prefix}{training.recipe}"
         words = override_words(find_recipe(name), recipe)
         start = () if init is None else ("--init", init)
         command = _command("pretrain", name, *words, "--data", data, "--out", folder, *start)
-        if grid.makes_clips:
+        if table_run.makes_clips:
             yield command
         else:  # of the published size: eight devices, as published; set the number of yours
             yield command.replace("cavmae-sync", "torchrun --nproc-per-node 8 -m cavmae_sync", 1)
