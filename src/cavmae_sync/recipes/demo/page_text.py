@@ -1,4 +1,4 @@
-"""What the page of a demo says about its numbers and pictures: it follows from them, and promises no more."""
+"""Sentences of a demo's page about its numbers and figures; they follow from the numbers alone."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -15,29 +15,29 @@ NAMES: Final[Mapping[Direction, str]] = {
     "audio_to_visual": "sound finds picture",
     "visual_to_audio": "picture finds sound",
 }
-#: A line is seen where it is outside of what the cells around it are.
+#: Standard deviations above other cells from which the eye sees a diagonal.
 _VISIBLE_DEVIATIONS: Final = 2.0
 
 
 def percents(fractions: Sequence[float]) -> str:
-    """For example "26 % and 20 %"."""
+    """Fractions as text, for example "26 % and 20 %"."""
     return " and ".join(f"{fraction:.0%}".replace("%", " %") for fraction in fractions)
 
 
-def text_about_result(
+def result_text(
     report: RetrievalReport,
     rule: Mapping[str, RetrievalMetrics],
     *,
     num_train: int,
     num_test: int,
 ) -> str:
-    """What the model can, beside what guessing and a rule without learning can.
+    """Text about the recall of the model, beside guessing and a rule that learns nothing.
 
     Args:
         report: Retrieval of the model.
-        rule: The same clips by `loudness_against_brightness`.
-        num_train: Clips it learned from.
-        num_test: Clips among which it looked.
+        rule: Retrieval of the same clips by `loudness_against_brightness`.
+        num_train: Clips that the model learned from.
+        num_test: Clips of the gallery.
     """
     model = [report.metrics[f"{direction}/recall_at_1"].value for direction in NAMES]
     guess = [rule[direction].recall_at[1] for direction in NAMES]
@@ -56,11 +56,11 @@ def text_about_result(
     )
 
 
-def text_about_diagonal(audio_NTD: Tensor, visual_NTD: Tensor) -> str:
-    """What the diagonal of the first clip shows, and how it is in all clips.
+def diagonal_text(audio_NTD: Tensor, visual_NTD: Tensor) -> str:
+    """Text about the diagonal of the first clip, and of all clips.
 
-    It is there if sound and picture fit better unshifted than by any shift, which keeps all but the time. It
-    is clear to the eye if most rows have their brightest cell on it.
+    There is a diagonal if sound and picture fit better unshifted than with any shift, which changes the time
+    alone. It is clear to the eye if most rows have their highest cell on it.
     """
     num_frames = audio_NTD.shape[1]
     if num_frames < 2:
@@ -85,8 +85,8 @@ def text_about_diagonal(audio_NTD: Tensor, visual_NTD: Tensor) -> str:
     )
 
 
-def text_about_gallery(similarity_QG: Tensor) -> str:
-    """How far own pairs stand out from all others, in deviations of those: what makes a line visible."""
+def gallery_text(similarity_QG: Tensor) -> str:
+    """Text about how far own pairs stand out from others, in standard deviations of the others."""
     is_own = torch.eye(len(similarity_QG), dtype=torch.bool)
     own, others = similarity_QG[is_own], similarity_QG[~is_own]
     above = float((own.mean() - others.mean()) / others.std().clamp_min(1e-9))

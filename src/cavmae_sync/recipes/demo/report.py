@@ -1,4 +1,4 @@
-"""The page that a demo ends with."""
+"""Page at the end of a demo: numbers, curves, matches and figures."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,10 +18,10 @@ from cavmae_sync.model import CAVMAESync
 from cavmae_sync.recipes.demo.config import DemoConfig
 from cavmae_sync.recipes.demo.page_text import (
     NAMES,
+    diagonal_text,
+    gallery_text,
     percents,
-    text_about_diagonal,
-    text_about_gallery,
-    text_about_result,
+    result_text,
 )
 from cavmae_sync.tasks import untrained
 from cavmae_sync.tasks.reconstruction import clip_reconstruction_figure
@@ -44,14 +44,14 @@ _CURVES = {
     "audio_reconstruction": "Error of hidden sound",
     "visual_reconstruction": "Error of hidden pictures",
 }
-#: Rows of the test set whose matches are shown: chosen before seeing any result.
+#: Rows of the test set whose matches are shown: chosen before any result was seen.
 _QUERIES = (0, 1, 2)
 
 
 def write_report(
     path: Path, *, run: RunFolder, config: DemoConfig, train: PreparedDataset, test: PreparedDataset
 ) -> RetrievalReport:
-    """Measure the trained and an untrained model on the test clips and write the page.
+    """Write the page, after measuring the trained and an untrained model on the test clips.
 
     Returns:
         Retrieval of the trained model.
@@ -66,7 +66,7 @@ def write_report(
     write_page(
         path,
         title="What the model learned about sound and picture",
-        lead=text_about_result(report, rule, num_train=len(train), num_test=len(test)),
+        lead=result_text(report, rule, num_train=len(train), num_test=len(test)),
         sections=[
             _numbers(report, fresh, rule, config=config, is_held_out=train.list_sha256 != test.list_sha256),
             _curves(run),
@@ -137,7 +137,7 @@ def _curves(run: RunFolder) -> Section:
 
 def _matches(report: RetrievalReport, test: PreparedDataset) -> Section:
     queries = [row for row in _QUERIES if row < len(test)]
-    pictures: list[tuple[Figure, str]] = [
+    figures: list[tuple[Figure, str]] = [
         (
             matches_figure(report, test, queries=[query], direction=direction),
             f"Clip {query} and its nearest clips, {NAMES[direction]}",
@@ -151,7 +151,7 @@ def _matches(report: RetrievalReport, test: PreparedDataset) -> Section:
             f"The first {len(queries)} clips of the test set, not picked. The right clip is outlined, "
             "where it is among the nearest."
         ],
-        pictures=pictures,
+        pictures=figures,
     )
 
 
@@ -164,15 +164,15 @@ def _one_clip(report: RetrievalReport, test: PreparedDataset) -> Section:
     )
     frames = np.stack([test.read_frame(row, t) for t in range(test.num_frames)])
     log_mel = test.read_log_mel_rows(row, start=0, stop=test.num_spectrogram_frames(row))
-    picture = clip_figure(embedding, frames_THWC=frames, log_mel_NM=log_mel, title="The first test clip")
+    figure = clip_figure(embedding, frames_THWC=frames, log_mel_NM=log_mel, title="The first test clip")
     return Section(
         title="One clip, moment by moment",
         paragraphs=[
             "How well each stretch of sound (rows) fits each frame (columns). If the model knew when things "
             "happen, the dashed diagonal would be the brightest line.",
-            text_about_diagonal(report.embeddings.audio_NTD, report.embeddings.visual_NTD),
+            diagonal_text(report.embeddings.audio_NTD, report.embeddings.visual_NTD),
         ],
-        pictures=[(picture, "Similarity of every sound with every frame of a clip")],
+        pictures=[(figure, "Similarity of every sound with every frame of a clip")],
     )
 
 
@@ -183,7 +183,7 @@ def _gallery(report: RetrievalReport) -> Section:
         paragraphs=[
             "Each row is a sound, each column a picture; what belongs together lies on the diagonal from the "
             "upper left to the lower right.",
-            text_about_gallery(report.similarity_QG),
+            gallery_text(report.similarity_QG),
         ],
         pictures=[
             (matrix, "Similarity of every sound with every picture"),

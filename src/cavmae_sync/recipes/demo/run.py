@@ -85,8 +85,8 @@ def run_demo(
     train, test = _datasets(out, config, clock, reporter)
     if min(len(train), len(test)) < 2:
         raise DatasetError(
-            f"There are {len(train)} clips to learn from and {len(test)} to measure with. At least two of each are "
-            "needed, to tell matching pairs from others. Add videos, or longer ones."
+            f"There are {len(train)} clips to learn from and {len(test)} to measure with. At least two of "
+            "each are needed, to tell matching pairs from others. Add videos, or longer ones."
         )
     run = _train(out / "run", config, train=train, test=test, clock=clock, reporter=reporter)
     if run is None:
@@ -165,9 +165,8 @@ def _generate_within_time(
         make(wanted, watch)
         return wanted
     names = (path.stem for path in (out / f"stage-{split}" / "clips").glob("*.mp4"))
-    return 1 + max(
-        int(name.rsplit("-", 1)[1]) for name in names
-    )  # up to the last one; missing ones before it are made later
+    # Workers finish out of order: clips that are missing before the last one are generated later.
+    return 1 + max(int(name.rsplit("-", 1)[1]) for name in names)
 
 
 class _TimeIsUpError(Exception):

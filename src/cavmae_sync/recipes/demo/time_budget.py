@@ -1,9 +1,9 @@
 """Time budget of a demo: how the promised minutes are kept on any machine.
 
 Nothing is guessed. Clips are made until their part of the time is over. Training is planned again whenever
-the machine turns out slower or faster than planned: the learning rate then falls from its present value to its
-end in the steps that still fit. Each plan becomes a piece of the schedule in the run's `config.json`. A piece
-changes nothing before it begins, so this file always tells how to repeat the run.
+the machine turns out slower or faster than planned: the learning rate then falls from its present value to
+its end in the steps that still fit. Each plan becomes a piece of the schedule in the run's `config.json`. A
+piece changes nothing before it begins, so this file always tells how to repeat the run.
 """
 
 import statistics

@@ -1,4 +1,4 @@
-"""One model, one kind of measurement: the cells of a row, kept so that no cell is measured twice."""
+"""Cells of a row: one model, measured for one task; stored so that no cell is measured twice."""
 
 import json
 import shutil
@@ -34,11 +34,11 @@ from cavmae_sync.weights import weights_fingerprint
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cells:
-    """What one measurement of one model gave.
+    """Result of one measurement of one model.
 
     Attributes:
         values: Fraction by heading, in the order of columns.
-        report: The reports it was read from, by dataset, as JSON values.
+        report: Reports that the values come from, by dataset, as JSON values.
         weights: Fingerprint of the model.
     """
 
@@ -49,7 +49,7 @@ class Cells:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MeasuredModel:
-    """A model on the table, and where what is learned about it is kept."""
+    """A model to measure, the folder of its results, and the datasets to measure with."""
 
     embedder: Embedder
     folder: Path
@@ -57,36 +57,36 @@ class MeasuredModel:
     on_progress: OnNamedProgress
 
 
-def measure(task: Task, measurement: Measurement, bench: MeasuredModel) -> Cells:
-    """The cells of one task, read from the folder where they were measured before.
+def measure(task: Task, measurement: Measurement, model: MeasuredModel) -> Cells:
+    """Cells of one task, read from the folder if they were measured before.
 
-    They are measured again where the weights are others, or a dataset is another or was not given before.
+    They are measured again if the weights changed, or if a dataset changed or was not given before.
     """
-    weights = weights_fingerprint(bench.embedder.model)
-    known = stored_cells(bench.folder, task, measurement)
+    weights = weights_fingerprint(model.embedder.model)
+    known = stored_cells(model.folder, task, measurement)
     if known is not None and known.weights == weights:
         measured = {
             name: (report["clip_list"], report.get("train_clip_list"))
             for name, report in known.report.items()
         }
-        if measured == _clip_lists(task, measurement, bench.datasets):
+        if measured == _clip_lists(task, measurement, model.datasets):
             return known
-    values, report = _TASKS[task](measurement, bench)
+    values, report = _TASKS[task](measurement, model)
     cells = Cells(values=values, report=report, weights=weights)
-    bench.folder.mkdir(parents=True, exist_ok=True)
-    write_text(_file(bench.folder, task, measurement), json.dumps(asdict(cells), indent=2) + "\n")
+    model.folder.mkdir(parents=True, exist_ok=True)
+    write_text(_file(model.folder, task, measurement), json.dumps(asdict(cells), indent=2) + "\n")
     return cells
 
 
 def stored_cells(folder: Path, task: Task, measurement: Measurement) -> Cells | None:
-    """What was measured before; None where nothing was."""
+    """Cells that were measured before, or None."""
     path = _file(folder, task, measurement)
     remedy = "Delete it; it is measured again."
     return read_json(path, Cells, remedy=remedy) if path.exists() else None
 
 
 def headings(task: Task, datasets: TableDatasets) -> list[str]:
-    """Headings of the columns that a task fills with these datasets."""
+    """Headings of the columns of a task with these datasets."""
     if task == "retrieval":
         return [f"{gallery} R@{k}" for gallery in datasets.galleries for k in RECALL_AT]
     if task == "segmentation":
@@ -95,7 +95,7 @@ def headings(task: Task, datasets: TableDatasets) -> list[str]:
 
 
 def lacking(task: Task, measurement: Measurement, datasets: TableDatasets) -> str | None:
-    """What a measurement needs and was not given, in words; None where nothing lacks."""
+    """Dataset that a measurement needs and that was not given, in words, or None."""
     needed: dict[str, ByFrames] = {}
     if task == "retrieval":
         needed = {f"gallery {name}": folders for name, folders in datasets.galleries.items()}
@@ -113,7 +113,7 @@ def lacking(task: Task, measurement: Measurement, datasets: TableDatasets) -> st
 def _clip_lists(
     task: Task, measurement: Measurement, datasets: TableDatasets
 ) -> dict[str, tuple[str, str | None]]:
-    """Fingerprint of each dataset that a task is measured on, and of the one that a probe learns from."""
+    """Fingerprint of each dataset that a task is measured on, and of the training list of a probe."""
 
     def list_of(folders: ByFrames) -> str:
         return PreparedDataset.open(folders[measurement.num_frames]).list_sha256
@@ -138,13 +138,13 @@ def _segmented(datasets: TableDatasets) -> list[str]:
 Measured = tuple[dict[str, float], dict[str, Any]]
 
 
-def _retrieval(measurement: Measurement, bench: MeasuredModel) -> Measured:
+def _retrieval(measurement: Measurement, model: MeasuredModel) -> Measured:
     values: dict[str, float] = {}
     reports: dict[str, Any] = {}
-    for name, folders in bench.datasets.galleries.items():
-        embeddings = bench.embedder.embed_dataset(
+    for name, folders in model.datasets.galleries.items():
+        embeddings = model.embedder.embed_dataset(
             PreparedDataset.open(folders[measurement.num_frames]),
-            on_progress=lambda done, total: bench.on_progress("embedding clips", done, total),
+            on_progress=lambda done, total: model.on_progress("embedding clips", done, total),
         )
         if measurement.only_frame is not None:
             embeddings = embeddings.at_frame(measurement.only_frame)
@@ -156,15 +156,15 @@ def _retrieval(measurement: Measurement, bench: MeasuredModel) -> Measured:
     return values, reports
 
 
-def _segmentation(measurement: Measurement, bench: MeasuredModel) -> Measured:
+def _segmentation(measurement: Measurement, model: MeasuredModel) -> Measured:
     values: dict[str, float] = {}
     reports: dict[str, Any] = {}
-    for name in _segmented(bench.datasets):
+    for name in _segmented(model.datasets):
         report = evaluate_localization(
-            bench.embedder,
-            _examples(name, measurement, bench.datasets),
+            model.embedder,
+            _examples(name, measurement, model.datasets),
             LocalizationConfig(num_bootstrap=0),
-            on_progress=lambda done, total: bench.on_progress("segmenting pictures", done, total),
+            on_progress=lambda done, total: model.on_progress("segmenting frames", done, total),
         )
         reports[name] = report.to_dict()
         values[f"{name} mAP"] = report.metrics["mean_average_precision"].value
@@ -180,16 +180,16 @@ def _examples(name: str, measurement: Measurement, datasets: TableDatasets) -> E
     return Ade20kExamples(Ade20kFolder(datasets.ade20k))
 
 
-def _probing(measurement: Measurement, bench: MeasuredModel) -> Measured:
+def _probing(measurement: Measurement, model: MeasuredModel) -> Measured:
     values: dict[str, float] = {}
     reports: dict[str, Any] = {}
-    for name, lists in bench.datasets.probing.items():
-        out = _file(bench.folder, "probing", measurement).with_suffix("") / name
-        shutil.rmtree(out, ignore_errors=True)  # begun, but never finished: a finished one has its cells
+    for name, lists in model.datasets.probing.items():
+        out = _file(model.folder, "probing", measurement).with_suffix("") / name
+        shutil.rmtree(out, ignore_errors=True)  # an unfinished probe: a finished one has its cells stored
         recipe = find_probe_recipe(_probing_recipe(name))
         train = PreparedDataset.open(lists.train[measurement.num_frames])
         result = probe_model(
-            bench.embedder,
+            model.embedder,
             recipe.model_copy(
                 update={
                     "features": FeatureConfig(tokens=measurement.tokens, modalities=measurement.modalities),
@@ -199,9 +199,9 @@ def _probing(measurement: Measurement, bench: MeasuredModel) -> Measured:
             train=train,
             test=PreparedDataset.open(lists.test[measurement.num_frames]),
             out=out,
-            features=bench.folder / "features" / name,
-            allow_overlap=bench.datasets.allow_overlap,
-            show=partial(_shown, bench.on_progress),
+            features=model.folder / "features" / name,
+            allow_overlap=model.datasets.allow_overlap,
+            show=partial(_shown, model.on_progress),
         )
         report = result.reports.get("averaged", result.report)
         reports[name] = {**report.to_dict(), "train_clip_list": train.list_sha256}
@@ -226,7 +226,7 @@ def _probing_heading(name: str) -> str:
 
 
 def _file(folder: Path, task: Task, measurement: Measurement) -> Path:
-    """Named by what tells measurements of one task apart."""
+    """File of a measurement, named by what distinguishes measurements of one task."""
     parts = [task, f"{measurement.num_frames}-frames"]
     if task == "retrieval":
         parts += [] if measurement.only_frame is None else [f"frame-{measurement.only_frame}"]

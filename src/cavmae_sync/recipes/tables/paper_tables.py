@@ -1,7 +1,7 @@
-"""The paper's tables as grids: what is trained and measured in each row, and what was published.
+"""Tables of the paper: what is trained and measured in each row, and what was published.
 
-Published numbers are in percent, as printed; a cell that no source gives is absent, never filled in.
-Sources: paper tables and the authors' project page; which is which: docs/paper-vs-code.md.
+Published numbers are in percent, as printed; a cell that no source gives is absent.
+Sources: the paper's tables and the authors' project page; docs/paper-vs-code.md tells which is from where.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,27 +19,27 @@ Task = Literal["retrieval", "segmentation", "probing"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Training:
-    """Which model: a recipe of `RECIPES`, and how many frames a clip has in its training set."""
+    """Training of a model: a recipe of `RECIPES`, and the number of frames of a clip in its training set."""
 
     recipe: str = "sync_base"
     num_frames: int = paper.NUM_FRAMES
 
     @property
     def name(self) -> str:
-        """A folder's name."""
+        """Name of its folder."""
         return f"{self.recipe}-{self.num_frames}-frames"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Measurement:
-    """How a model is measured, where rows of a table differ in that.
+    """Measurement of a model, as far as rows of a table differ in it.
 
     Attributes:
         num_frames: Frames of a clip in the test set.
         only_frame: Compare this frame alone (CAV-MAE's protocol); None compares all.
         aggregation: How the similarities of frames become one score.
-        modalities: What a probe sees.
-        tokens: What a probe reads.
+        modalities: Modalities that a probe reads.
+        tokens: Tokens that a probe reads.
     """
 
     num_frames: int = paper.NUM_FRAMES
@@ -51,7 +51,7 @@ class Measurement:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """One row: what it is called, what is trained and measured, and the published cells, in percent."""
+    """Row of a table: its name, training, measurement, and published cells in percent."""
 
     name: str
     training: Training = Training()
@@ -64,12 +64,12 @@ class TableSpec:
     """One table of the paper.
 
     Attributes:
-        name: What one asks for on the command line.
-        title: What it shows.
-        tasks: What is measured in every row.
-        rows: In the paper's order.
+        name: Name on the command line.
+        title: Title.
+        tasks: Tasks that every row is measured on.
+        rows: Rows in the paper's order.
         published_columns: Headings of published cells, in order.
-        note: What a reader must know.
+        note: Note for the reader.
         is_curve: Whether rows are points of a curve (Figure 4).
     """
 
@@ -382,14 +382,14 @@ TABLES: Mapping[str, TableSpec] = MappingProxyType(
 
 
 def find_table(name: str, *, rows: Sequence[str] = ()) -> TableSpec:
-    """A table by name.
+    """Table of a name.
 
     Args:
         name: For example "table6" or "figure4".
-        rows: Names of the rows wanted; none is all of them.
+        rows: Names of the rows to keep; empty keeps all.
 
     Raises:
-        ConfigError: There is no such table or row. All are listed.
+        ConfigError: There is no such table or row; all are listed.
     """
     if name not in TABLES:
         raise ConfigError(unknown_name("table", name, TABLES))

@@ -1,13 +1,13 @@
-"""Runs the grid of a table: trains what is missing, measures what is missing, gathers what there is.
+"""Reproduction of a table: trains and measures what is missing, and collects the cells.
 
-    OUT/reproduce.json                       the settings; another command with other settings is refused
+    OUT/reproduce.json                       settings; a later command with other settings is refused
     OUT/datasets/                           generated clips and datasets, shared by all (scale "stage")
     OUT/runs/RECIPE-16-frames/seed-0/        a pretraining run, shared by all tables that need it
-    OUT/cells/RECIPE-16-frames/seed-0/*.json what was measured with it
+    OUT/cells/RECIPE-16-frames/seed-0/*.json its measurements
     OUT/table6.json, .md, .png               the table
 
-Everything that is complete is used again, so a stop in the middle continues, and seeds can run on different
-machines over one folder.
+Whatever is complete is used again: a run that was stopped goes on, and seeds can run on different machines
+over one folder.
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,7 +41,7 @@ _SETTINGS: Final = "reproduce.json"
 
 
 class ReproduceConfig(Config):
-    """What the rows of a table are run with; stored, so that all cells of a folder belong together."""
+    """Settings of all rows of a table; stored, so that all cells of a folder have the same ones."""
 
     scale: Scale = "stage"
     """"stage": generated clips and small models on two cores; "full": the published sizes on given data."""
@@ -55,11 +55,11 @@ class ReproduceConfig(Config):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cell:
-    """One place of a table.
+    """Cell of a table.
 
     Attributes:
-        by_seed: Fraction measured for each seed.
-        reason: Why there is none, where there is none.
+        by_seed: Measured fraction for each seed.
+        reason: Reason why there is none.
     """
 
     by_seed: Mapping[int, float] = field(default_factory=dict)
@@ -68,11 +68,11 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TableResult:
-    """A table as far as it was run.
+    """Table with the cells that were measured so far.
 
     Attributes:
-        table: What was asked for.
-        config: What it was run with.
+        table: The table of the paper.
+        config: Settings of the rows.
         columns: Headings of measured cells.
         cells: By row and heading.
     """
@@ -89,18 +89,18 @@ class TableResult:
 
 
 class TableRun:
-    """The trainings and measurements of one table.
+    """Trainings and measurements of one table.
 
     Args:
-        table: Which table.
+        table: The table of the paper.
         out: Folder of everything; other tables may share it.
-        config: What the rows are run with; must equal the stored one where `out` holds a grid.
-        seeds: Seeds of training, each row once for each.
+        config: Settings of all rows; must equal the stored ones if `out` holds a table.
+        seeds: Seeds of training; each row is trained once for each.
         given: Datasets of scale "full"; None for "stage", which makes its own.
-        reporter: Who looks on.
+        reporter: Callbacks.
 
     Raises:
-        ConfigError: `out` was made with other settings, or datasets are missing or of no use.
+        ConfigError: `out` was made with other settings, or datasets are missing or given without need.
     """
 
     def __init__(
@@ -124,13 +124,13 @@ class TableRun:
         _check_claim(out, config)
 
     def run(self) -> TableResult:
-        """Train and measure what is missing. Asked to stop, it returns what there is by then.
+        """Train and measure what is missing. If asked to stop, it returns the cells measured by then.
 
         Raises:
             DatasetError: Clips to measure with are among those to learn from.
         """
         if not self.makes_clips:
-            self.datasets.check_apart()  # now, not after days of training
+            self.datasets.check_apart()  # before days of training, not after them
         _claim(self.out, self.config)
         if self.makes_clips:
             make_stage_datasets(
@@ -140,14 +140,14 @@ class TableRun:
                 frame_pixels=FRAME_PIXELS,
                 on_progress=self.reporter.on_progress,
             )
-        for seed in self.seeds:  # a whole table early, its deviations later
+        for seed in self.seeds:  # one seed of all rows first: a whole table early
             for row in self.table.rows:
                 if not self._fill(row, seed):
                     return self.result()
         return self.result()
 
     def result(self) -> TableResult:
-        """What there is by now for the seeds asked for; nothing is run."""
+        """Cells measured so far for the given seeds; nothing is run."""
         columns = {task: headings(task, self.datasets) for task in self.table.tasks}
         return TableResult(
             table=self.table,
@@ -162,11 +162,11 @@ class TableRun:
         )
 
     def run_folder(self, training: Training, seed: int) -> Path:
-        """Where a training lies."""
+        """Folder of a training."""
         return self.out / "runs" / training.name / f"seed-{seed}"
 
     def recipe(self, training: Training, seed: int) -> PretrainConfig:
-        """What a training is."""
+        """Configuration of a training."""
         recipe = find_recipe(training.recipe)
         if self.config.scale == "stage":
             return stage_twin(
@@ -178,7 +178,7 @@ class TableRun:
         return recipe.model_copy(update={"seed": seed})
 
     def _fill(self, row: Row, seed: int) -> bool:
-        """Train and measure one row. False when asked to stop."""
+        """Train and measure one row; returns False if asked to stop."""
         tasks = [task for task in self.table.tasks if lacking(task, row.measurement, self.datasets) is None]
         if not tasks or row.training.num_frames not in self.datasets.train:
             return True
@@ -198,7 +198,7 @@ class TableRun:
         return True
 
     def _weights(self, training: Training, seed: int) -> Path | None:
-        """The weights of a training, which begins, goes on, or is complete. None when asked to stop."""
+        """Weights of a training, which begins, goes on, or is complete; None if asked to stop."""
         folder, recipe = self.run_folder(training, seed), self.recipe(training, seed)
         title = f"pretraining {training.name}, seed {seed}"
         callbacks = Callbacks(
@@ -234,7 +234,7 @@ def _frame_counts(table: TableSpec) -> list[int]:
 
 
 def _check_same(run: RunFolder, recipe: PretrainConfig, *, init: Path | None) -> None:
-    """Refuse a run that began in another way. Weights are compared by name, folders may move."""
+    """Raise if a run began in another way. Weights are compared by file name, since folders may move."""
     began_with = run.environment()["init"]
     names = [path and Path(path).name for path in (began_with, init)]
     is_same = is_resolved_from(run.config(), recipe)

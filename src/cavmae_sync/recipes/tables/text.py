@@ -1,4 +1,4 @@
-"""A table as people and programs read it: measured cells with deviations, published ones beside them."""
+"""A table as text, JSON or figure: measured cells with deviations, published ones beside them."""
 
 import statistics
 from typing import Any
@@ -14,7 +14,7 @@ _NO_SOURCE = "·"
 
 
 def to_tables(result: TableResult) -> tuple[Table, Table]:
-    """For a terminal: what was measured, and what the paper gives for the same rows. Print with rich."""
+    """Tables for a terminal: measured cells, and published ones for the same rows. Print with rich."""
     measured = Table(title=table_title(result.table.title, "measured"), title_justify="left")
     published = Table(
         title="the paper",
@@ -35,7 +35,7 @@ def to_tables(result: TableResult) -> tuple[Table, Table]:
 
 
 def to_markdown(result: TableResult) -> str:
-    """For a document: title, table, notes."""
+    """Markdown: title, table, notes."""
     headings = ["", *result.columns, *(f"paper: {name}" for name in result.table.published_columns)]
     lines = [
         f"# {result.table.title}",
@@ -51,7 +51,7 @@ def to_markdown(result: TableResult) -> str:
 
 
 def to_dict(result: TableResult) -> dict[str, Any]:
-    """JSON values; measured ones are fractions for each seed, published ones percent as printed."""
+    """JSON values: measured cells as fractions for each seed, published ones in percent as printed."""
     return {
         "table": result.table.name,
         "title": result.table.title,
@@ -74,7 +74,7 @@ def to_dict(result: TableResult) -> dict[str, Any]:
 
 
 def to_figure(result: TableResult) -> Figure:
-    """Bars for each row with the values of single seeds, or a curve where rows are lengths."""
+    """Figure: bars for each row with the values of single seeds, or a curve if rows are lengths."""
     return table_figure(
         [
             Series(
