@@ -1,4 +1,24 @@
-"""Files of weights: read in any layout, written, described, published."""
+"""Weights: a file or a name on a hub in, a model out; and back.
+
+From a file to a model:
+
+hub             a path, or organisation/name on a Hugging Face hub -> a file here
+weights_file    a file -> its tensors by name; nothing in a file is executed
+torch_file      what `torch.save` wrote, read without unpickling
+pickle_parser   what a pickle says, as data
+tensor_refs     tensors that a pickle names, as places in the file
+layouts/        names that others give to the tensors -> ours, and back
+load            a file of any layout -> a model
+start_from      a file -> the start of a training run
+
+From a model to a file:
+
+save            a model -> `.safetensors` with a header, or the authors' `.pth`
+provenance      where weights come from, in that header
+fingerprint     which weights these are, whatever file they lay in
+model_card      the page that goes with published weights
+publish         a model -> a folder of three files, or a repository on a hub
+"""
 
 from cavmae_sync.weights.fingerprint import weights_fingerprint
 from cavmae_sync.weights.hub import find_weights

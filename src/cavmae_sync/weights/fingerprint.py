@@ -1,4 +1,4 @@
-"""Which weights something was made with."""
+"""Fingerprint of weights: tells which weights something was made with."""
 
 import hashlib
 

@@ -1,6 +1,6 @@
-"""Weights on a Hugging Face hub: which texts name them, and the one file that is fetched for such a text.
+"""Weights on a Hugging Face hub: names of repositories, and the one file that is fetched for a name.
 
-A path that exists always wins. The client library is imported only where it is needed: that takes 0.3 s.
+A path that exists always wins over a name. The client library is imported late: that takes 0.3 s.
 """
 
 import logging
@@ -13,7 +13,7 @@ from typing import Final, NoReturn
 
 from cavmae_sync.errors import WeightsError
 
-#: Name of the weights in a repository or folder that we write.
+#: Name of the weights file in a repository or folder that we write.
 MODEL_FILE: Final = "model.safetensors"
 #: The weights in the folder of a run.
 RUN_FILE: Final = "weights.safetensors"
@@ -21,7 +21,7 @@ RUN_FILE: Final = "weights.safetensors"
 #: Endings of weights files, the preferred ones first.
 _SUFFIXES: Final = ((".safetensors",), (".pth", ".pt", ".bin"))
 
-#: The start that says hub and nothing else. A command line hands on a `Path`, in which two slashes are one.
+#: Start of a name that can only mean the hub. A command line gives a `Path`, where two slashes become one.
 _SCHEME: Final = re.compile(r"hf:/{1,2}")
 _REPOSITORY: Final = r"(?P<repository>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)"
 _REVISION: Final = r"(?:@(?P<revision>refs/[\w-]+/[^/]+|[^/@]+))?"
@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HubAddress:
-    """Where weights are on a hub.
+    """Address of weights on a hub.
 
     Attributes:
         repository: `organisation/name`.
@@ -54,10 +54,10 @@ class HubAddress:
 
 
 def parse_address(text: str | Path) -> HubAddress | None:
-    """The place on a hub that a text names, or None where it can only be a path.
+    """Address on a hub that a text names, or None where it can only be a path.
 
-    Without `hf://` it must be `organisation/name` or `organisation/name@revision`, and neither a path that
-    exists, nor inside a folder that exists, nor end like a weights file.
+    A text without `hf://` is an address if it is `organisation/name` or `organisation/name@revision`. It is a
+    path if it exists, lies in a folder that exists, or ends like a weights file.
 
     >>> parse_address("org/name@v2")
     HubAddress(repository='org/name', revision='v2', file=None)
@@ -90,7 +90,7 @@ def parse_address(text: str | Path) -> HubAddress | None:
 
 
 def find_weights(path_or_id: str | Path, *, revision: str | None = None) -> Path:
-    """The weights file that a path or a hub id names; from the hub, that one file is fetched and kept.
+    """Find the weights file that a path or a name on a hub means. From a hub that one file is fetched.
 
     Args:
         path_or_id: A file; a folder that `save_pretrained` or training wrote; `organisation/name`, with
@@ -98,7 +98,7 @@ def find_weights(path_or_id: str | Path, *, revision: str | None = None) -> Path
         revision: The same as `@revision`.
 
     Returns:
-        A path. A file that does not exist is returned as it is: whoever reads it says so.
+        A path. One that does not exist is returned as it is; reading it raises the error.
 
     Raises:
         WeightsError: The hub cannot be reached and nothing was kept, it has no such repository, revision
@@ -116,12 +116,12 @@ def find_weights(path_or_id: str | Path, *, revision: str | None = None) -> Path
 
 @contextmanager
 def hub_errors(doing: str, repository: str, *, revision: str = _DEFAULT_REVISION) -> Generator[None]:
-    """Turns what the client library raises into errors that say what to do.
+    """Turn errors of the client library into errors that say what to do.
 
     Args:
         doing: What was tried, as the start of a sentence.
-        repository: With what.
-        revision: In which revision.
+        repository: The repository.
+        revision: Its revision.
 
     Raises:
         WeightsError: Instead of any error of the hub.
@@ -132,17 +132,17 @@ def hub_errors(doing: str, repository: str, *, revision: str = _DEFAULT_REVISION
     try:
         yield
     except errors.GatedRepoError as error:
-        saying = f"{repository} is gated. Ask for access at {constants.ENDPOINT}/{repository}. {log_in}."
-        raise WeightsError(f"{doing} failed: {saying}") from error
+        problem = f"{repository} is gated. Ask for access at {constants.ENDPOINT}/{repository}. {log_in}."
+        raise WeightsError(f"{doing} failed: {problem}") from error
     except errors.RevisionNotFoundError as error:
-        saying = f"{repository} has no revision {revision!r}. Name a branch, a tag or a commit of it."
-        raise WeightsError(f"{doing} failed: {saying}") from error
+        problem = f"{repository} has no revision {revision!r}. Name a branch, a tag or a commit of it."
+        raise WeightsError(f"{doing} failed: {problem}") from error
     except errors.RepositoryNotFoundError as error:
-        saying = (
+        problem = (
             f"{constants.ENDPOINT} has no {repository}, or shows it only with access. Check the spelling. "
             f"{log_in} if it is private. If a file or folder was meant: there is none of this name here."
         )
-        raise WeightsError(f"{doing} failed: {saying}") from error
+        raise WeightsError(f"{doing} failed: {problem}") from error
     except errors.HfHubHTTPError as error:
         reason = f"the hub answered {error.response.status_code}: {_first_line(error)}"
         hint = log_in if error.response.status_code in (401, 403) else "Try again later"
@@ -156,7 +156,7 @@ def hub_errors(doing: str, repository: str, *, revision: str = _DEFAULT_REVISION
 
 
 def choose_file(names: Sequence[str], address: HubAddress) -> str:
-    """Which of a repository's files holds the weights.
+    """Choose the file of a repository that holds the weights.
 
     Args:
         names: Files of the repository.
@@ -199,7 +199,7 @@ def _fetch(address: HubAddress) -> Path:
     repository, revision = address.repository, address.revision
     with hub_errors(f"Loading {address}", repository, revision=revision):
         try:
-            # One request without retries: where there is no connection the client's own way takes 23 s.
+            # One request without retries: without a connection the client's own way takes 23 s to fail.
             info = HfApi().model_info(repository, revision=revision, timeout=_TIMEOUT_SECONDS)
         except errors.HfHubHTTPError:
             raise
@@ -210,7 +210,7 @@ def _fetch(address: HubAddress) -> Path:
 
 
 def _kept(address: HubAddress, error: Exception) -> Path:
-    """What was fetched before, for when the hub cannot be asked."""
+    """File that was fetched before, for when the hub cannot be reached."""
     from huggingface_hub import errors, snapshot_download
 
     try:

@@ -21,7 +21,7 @@ from cavmae_sync.weights.layouts.check import differences
 from cavmae_sync.weights.layouts.mae import is_mae
 from cavmae_sync.weights.layouts.read import ReadWeights, read_weights
 
-#: What no ImageNet MAE has, hence stays fresh in a model that starts from one (spec 3.5).
+#: Parameters that no ImageNet MAE has; they stay fresh in a model that starts from one.
 FRESH_FROM_MAE: Final = re.compile(
     r"(audio|visual)\.(global_token|registers|modality)|joint\.head_[av]\..+|decoder\.modality_[av]"
 )
@@ -32,12 +32,12 @@ _NOTHING: Final = re.compile(r"(?!)")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LoadedWeights:
-    """A model, and what became of the file it was read from.
+    """A model, the file it was read from, and what the file lacked.
 
     Attributes:
         model: On the CPU, in evaluation mode.
-        read: What the file holds.
-        fresh: Names of the parameters that the file does not have, drawn anew from the seed.
+        read: Content of the file.
+        fresh: Names of the parameters that the file does not have, drawn from the seed.
     """
 
     model: CAVMAESync
@@ -48,19 +48,18 @@ class LoadedWeights:
 def load_model(
     path: str | Path, *, config: ModelConfig | None = None, overrides: Sequence[str] = (), seed: int = 0
 ) -> CAVMAESync:
-    """A model with weights from a file of any known layout, on the CPU, in evaluation mode.
+    """Load a model from a file of any known layout, on the CPU, in evaluation mode.
 
     Warns where an ImageNet MAE leaves parts of the model fresh; `load_weights` returns their names.
 
     Args:
-        path: `.safetensors` written by `save_model`; a file of the authors (pretrained or fine-tuned), or of
-            an ImageNet MAE (published, timm's or Hugging Face's names), which gives the start that training
-            begins with; a folder that `save_pretrained` or training wrote; or what is on a hub:
-            `organisation/name`, `organisation/name@revision`, `hf://organisation/name/file.pth`. A path that
-            exists wins.
-        config: Shape of the model. Ours carry it; for foreign files it is read off the tensors, except what
-            no tensor shows (attention heads, whether registers entered the joint layer, alignment).
-        overrides: `key=value` words for that, in place of a whole configuration.
+        path: `.safetensors` written by `save_model`; a file of the authors (pretrained or fine-tuned), an
+            ImageNet MAE (published, timm's or Hugging Face's names), which gives the start of a training; a
+            folder that `save_pretrained` or training wrote; or a name on a hub: `organisation/name`,
+            `organisation/name@revision`, `hf://organisation/name/file.pth`. A path that exists wins.
+        config: Shape of the model. Our files carry it. For other files it is read off the tensors, except for
+            what no tensor shows: attention heads, whether registers entered the joint layer, alignment.
+        overrides: `key=value` words for what no tensor shows, instead of a whole configuration.
         seed: Seed of the parts that an ImageNet MAE does not have.
 
     Raises:
@@ -81,7 +80,7 @@ def load_model(
 def load_weights(
     path: str | Path, *, config: ModelConfig | None = None, overrides: Sequence[str] = (), seed: int = 0
 ) -> LoadedWeights:
-    """As `load_model`, with what the file holds and what stayed fresh.
+    """`load_model`, together with the content of the file and the names of what stayed fresh.
 
     Args:
         path: As for `load_model`.
@@ -109,7 +108,7 @@ def load_weights(
 
 
 def may_be_fresh(read: ReadWeights) -> re.Pattern[str]:
-    """The parameters that a file of this kind does not have."""
+    """Pattern of the parameters that a file of this layout cannot have."""
     if not is_mae(read.layout):
         return _NOTHING
     has_decoder = any(name.startswith("decoder.") for name in read.state)
@@ -117,7 +116,7 @@ def may_be_fresh(read: ReadWeights) -> re.Pattern[str]:
 
 
 def reconfigured(model: CAVMAESync, config: ModelConfig) -> CAVMAESync:
-    """The same weights under another configuration, for what no tensor shows.
+    """A model with the same weights under another configuration, which changes what no tensor shows.
 
     Raises:
         WeightsError: The configuration asks for other tensors.
@@ -144,11 +143,13 @@ def check_fits(
     source: str,
     may_be_fresh: re.Pattern[str] = _NOTHING,
 ) -> None:
-    """Refuse tensors that are not those of a model of this shape, before memory is taken for the model.
+    """Refuse tensors that are not those of a model of this shape, before the model takes memory.
 
     Raises:
         WeightsError: Keys are missing or unknown, or shapes differ. They are listed.
     """
+    # A header of a few bytes may ask for gigabytes. Sizes are compared with those of the tensors first, then
+    # shapes with those of a model on torch's meta device, which takes no memory for numbers.
     depths = [config.depth, config.joint_depth, config.contrastive_head_depth]
     depths += [] if config.decoder is None else [config.decoder.depth]
     if max(depths) > len(state):
@@ -177,7 +178,7 @@ def _check(shapes: Mapping[str, torch.Size], state: Mapping[str, Tensor], *, sou
 
 
 def _groups(names: Sequence[str]) -> list[str]:
-    """Names of parameters with whole stacks as one."""
+    """Names of parameters, those of a whole stack as one."""
     return sorted(
         {re.sub(r"^(decoder\.(?!modality|mask)|joint\.head_[av]\.).+", r"\1*", name) for name in names}
     )

@@ -1,4 +1,4 @@
-"""The page that goes with published weights: what they are, how to load them, where they come from."""
+"""Model card, the page that goes with published weights: what they are, how to load them, their origin."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -24,7 +24,7 @@ _LICENCES: Final = (
     ("MIT", "mit"),
 )
 
-_WHAT: Final = """\
+_ABOUT: Final = """\
 Two encoders and a joint layer that bring pictures and sounds of a video into one space, learned without
 labels: one vector for each frame, and one for the stretch of sound around it. The cosine of the two says how
 well they belong together."""
@@ -73,7 +73,7 @@ def model_card(
     title = name.split("/")[-1] if repository else "CAV-MAE Sync weights"
     parts = [
         f"---\n{front.to_yaml()}\n---\n",
-        f"# {title}\n\n{_kind(model.config)}\n\n{_WHAT}\n",
+        f"# {title}\n\n{_kind(model.config)}\n\n{_ABOUT}\n",
         _LOAD.format(name=name),
         f"## Configuration\n\n{_table(('', ''), configuration_rows(model))}",
         f"## Provenance\n\n{_table(('', ''), _provenance_rows(model, provenance))}",
@@ -84,7 +84,7 @@ def model_card(
 
 
 def configuration_rows(model: CAVMAESync) -> Sequence[tuple[str, str]]:
-    """What a reader wants to know of a model's shape: a name, and a value with its unit."""
+    """Rows of a table of a model's shape: a name, and a value with its unit."""
     config = model.config
     inputs = config.inputs
     rows, columns = config.audio_grid

@@ -1,8 +1,11 @@
-"""What a pickle describes, without doing any of it: tensors as places in a file, plain values as they are.
+"""A pickle read as data: plain values as they are, tensors as references into the file.
 
-A pickle is a program for a small machine with a stack. This is such a machine that can neither import nor
-call: where a pickle names a function or a class, only the name is put down, and what would be made with it is
-a `Skipped` of that name. The few functions by which torch describes tensors are known by name.
+A pickle is a program for a small machine with a stack; loading one runs whatever it names. This machine can
+neither import nor call. Where a pickle names a function or a class, the name is kept, and what would be made
+with it is a `Skipped` of that name. The few functions by which torch describes tensors are known by name.
+
+`torch.load(weights_only=True)` refuses files that hold anything beside tensors, such as an
+`argparse.Namespace` or a numpy scalar. Checkpoints of training often do; here their tensors are read.
 """
 
 import struct
@@ -19,9 +22,9 @@ from cavmae_sync.weights.tensor_refs import (
     rebuild,
 )
 
-#: Instructions of one pickle: bounds time and memory. A ViT-B with its optimiser has some 50,000.
+#: Most instructions of one pickle: bounds time and memory. A ViT-B with its optimiser has some 50,000.
 _MAX_STEPS: Final = 2_000_000
-#: Bytes of a whole number.
+#: Most bytes of a whole number.
 _LONGEST_NUMBER: Final = 32
 
 _MARK: Final = object()
@@ -29,13 +32,13 @@ _MARK: Final = object()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ParsedPickle:
-    """One pickle.
+    """Content of one pickle.
 
     Attributes:
         content: `TensorRef`, `Skipped`, plain values, and lists, tuples and dictionaries of them.
             Dictionaries have texts, numbers and `Skipped` as keys.
-        stop: Where the pickle ends.
-        storages: All that are named in it, by key.
+        stop: Byte after the pickle.
+        storages: Storages that it names, by key.
     """
 
     content: Any
@@ -44,14 +47,14 @@ class ParsedPickle:
 
 
 def parse_pickle(data: bytes, *, start: int = 0) -> ParsedPickle:
-    """What one pickle describes.
+    """Read one pickle.
 
     Args:
-        data: Contains it.
-        start: Where it begins.
+        data: Bytes that contain it.
+        start: Its first byte.
 
     Raises:
-        DamagedPickleError: It is damaged, or asks for too much.
+        DamagedPickleError: It is damaged, or larger than is allowed.
     """
     machine = _Machine(data, start)
     try:
@@ -70,7 +73,7 @@ class _Machine:
         self.storages: dict[str, StorageRef] = {}
 
     def run(self) -> Any:
-        """Follow the instructions to the end."""
+        """Follow the instructions to the end, and give the value on the stack."""
         for _ in range(_MAX_STEPS):
             code = self.take(1)
             if code == b".":
@@ -83,18 +86,18 @@ class _Machine:
         raise DamagedPickleError(f"its pickle has more than {_MAX_STEPS} instructions")
 
     def take(self, count: int) -> bytes:
-        """The next bytes."""
+        """Take the next bytes."""
         if not 0 <= count <= len(self.data) - self.position:
             raise DamagedPickleError("its pickle ends too early")
         self.position += count
         return self.data[self.position - count : self.position]
 
     def number(self, form: str) -> int:
-        """The next whole number."""
+        """Take the next whole number, of a format of `struct`."""
         return struct.unpack(form, self.take(struct.calcsize(form)))[0]
 
     def line(self) -> str:
-        """The rest of a line."""
+        """Take the rest of a line."""
         stop = self.data.find(b"\n", self.position)
         return self.take(stop + 1 - self.position)[:-1].decode()
 
@@ -103,7 +106,7 @@ class _Machine:
         self.stack.append(value)
 
     def pop_to_mark(self) -> list[Any]:
-        """What lies above the last mark."""
+        """Take the values above the last mark."""
         place = len(self.stack) - 1
         while self.stack[place] is not _MARK:
             place -= 1
@@ -127,10 +130,10 @@ def _put(machine: _Machine, place: int) -> None:
 def _set_items(machine: _Machine, pairs: Sequence[Any]) -> None:
     target = machine.stack[-1]
     if not isinstance(target, dict):
-        return  # of something that is skipped
+        return  # items of a value that was skipped
     for key, value in zip(pairs[::2], pairs[1::2], strict=True):
         is_plain = key is None or isinstance(key, (str, int, float))
-        # Others could take for ever to hash: tuples of tuples of tuples.
+        # Other keys may take forever to hash: tuples of tuples of tuples.
         target[key if is_plain else Skipped(_kind(key))] = value
 
 
@@ -158,7 +161,7 @@ def _storage(machine: _Machine) -> None:
 
 
 def _build(machine: _Machine) -> None:
-    machine.stack.pop()  # the state of an object: none of ours has one
+    machine.stack.pop()  # state of an object; tensors and plain values have none
 
 
 def _new(machine: _Machine) -> None:

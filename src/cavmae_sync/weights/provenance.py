@@ -1,4 +1,4 @@
-"""Where weights come from: written into the header of our files, or read off a foreign one."""
+"""Provenance of weights: where they come from, as the header of our files says or another file shows."""
 
 import hashlib
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from cavmae_sync.untrusted import parse_json
 from cavmae_sync.weights.layouts.recognize import recognize
 from cavmae_sync.weights.weights_file import read_file, read_header
 
-#: First entry of the header of our files, by which they are known.
+#: Value of the entry "format" in the header of our files, which tells them from others.
 FORMAT: Final = "cavmae-sync/1"
 #: Entry of the header that holds the provenance, as JSON. Files without it are older, and fine.
 PROVENANCE_KEY: Final = "provenance"
@@ -33,10 +33,10 @@ _LICENCES: Final[Mapping[Layout, str]] = {
 
 
 class Provenance(Config):
-    """Where weights come from. What is not known is None."""
+    """Origin of weights. Fields that are not known are None."""
 
     layout: Layout = "ours"
-    """Whose names the tensors had in the source."""
+    """Layout of the source file: the names of its tensors."""
     source_name: str | None = None
     """Name of the source file, without its folder; None for weights that were trained here."""
     source_sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$")
@@ -44,15 +44,15 @@ class Provenance(Config):
     source_num_bytes: int | None = Field(None, ge=0)
     """Size of the source file in bytes."""
     licence: str | None = None
-    """Under which the source is given away."""
+    """Licence of the source."""
     num_frames: int | None = Field(None, gt=0)
     """Frames of each clip in training."""
     proof: str | None = None
-    """Embeddings of a known clip, as text; written and read by whoever checks an installation."""
+    """Embeddings of the package's clip, as text; `cavmae-sync doctor` compares them with its own."""
 
     @classmethod
     def of_file(cls, path: Path, *, layout: Layout, licence: str | None = None) -> Self:
-        """The provenance of what is read from a foreign file; the licence follows from its layout."""
+        """Provenance of a file that we did not write; its licence follows from its layout."""
         return cls(
             layout=layout,
             source_name=path.name,
@@ -63,7 +63,7 @@ class Provenance(Config):
 
 
 def read_provenance(path: str | Path) -> Provenance:
-    """Where the weights of a file come from.
+    """Provenance of the weights in a file.
 
     Args:
         path: Our `.safetensors`: read from its header; a header without it gives an empty provenance. Any
@@ -81,7 +81,7 @@ def read_provenance(path: str | Path) -> Provenance:
 
 
 def parse_provenance(metadata: Mapping[str, str], path: Path) -> Provenance:
-    """The provenance in the header of one of our files.
+    """Provenance in the header of one of our files.
 
     Raises:
         WeightsError: It is damaged.

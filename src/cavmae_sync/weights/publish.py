@@ -40,7 +40,7 @@ def save_pretrained(
     Args:
         model: The model.
         folder: Made if need be; the three files in it are replaced.
-        provenance: Where the weights come from; None says that they were trained here.
+        provenance: Where the weights come from; None means that they were trained here.
         repository: `organisation/name` for the card's example.
         base_model: Repository of the weights that training started from, for the card.
         results: Markdown for the card's section on results.
@@ -49,8 +49,8 @@ def save_pretrained(
         The weights file.
 
     Raises:
-        WeightsError: The name is not of this kind, or the folder holds a config.json of something else, such
-            as a run.
+        WeightsError: The name is not organisation/name, or the folder holds a config.json of something
+            else, such as a run.
     """
     _check_name(repository)
     folder = Path(folder)
@@ -87,7 +87,7 @@ def push_to_hub(
         repository: `organisation/name`; made if it does not exist.
         private: Whether only those with access may see it. A repository that is public already is refused.
         revision: Branch to commit to; None for the main one.
-        provenance: Where the weights come from; None says that they were trained here.
+        provenance: Where the weights come from; None means that they were trained here.
         base_model: Repository of the weights that training started from, for the card.
         results: Markdown for the card's section on results.
 
@@ -95,7 +95,7 @@ def push_to_hub(
         Address of the commit.
 
     Raises:
-        WeightsError: The name is not of this kind, the hub cannot be reached, or it refuses.
+        WeightsError: The name is not organisation/name, the hub cannot be reached, or it refuses.
     """
     from huggingface_hub import CommitOperationAdd, HfApi
 

@@ -17,7 +17,7 @@ from cavmae_sync.weights.layouts.original import KEPT, ORIGINAL_KEY, Original
 from cavmae_sync.weights.provenance import FORMAT, PROVENANCE_KEY, Provenance
 
 _LENGTH_BYTES: Final = 8
-_TEXTS: Final = "__metadata__"
+_METADATA: Final = "__metadata__"
 
 
 def save_model(
@@ -31,10 +31,10 @@ def save_model(
 
     Args:
         model: The model.
-        path: `.safetensors` carries the configuration too; `.pth` is in the authors' key layout, with the
-            norms and position tables that their code stores.
+        path: `.safetensors` carries the configuration too; `.pth` has the authors' names, with the norms and
+            position tables that their code stores.
         provenance: Where the weights come from, for the header of a `.safetensors`.
-        original: What lets a `.safetensors` be turned back into the foreign file it was made from.
+        original: What a `.safetensors` keeps so that the file it was made from can be given back.
     """
     path = Path(path)
     if path.suffix == ".pth":
@@ -64,16 +64,16 @@ def write_safetensors(path: Path, tensors: Mapping[str, Tensor], *, metadata: Ma
         mode = part.stat().st_mode
         contiguous = {name: value.contiguous() for name, value in tensors.items()}
         save_file(contiguous, part, metadata=dict(metadata))
-        part.chmod(mode)  # safetensors lets nobody but the owner read
-        _sort_texts(part)
+        part.chmod(mode)  # safetensors makes files that only their owner may read
+        _sort_metadata(part)
 
 
-def _sort_texts(path: Path) -> None:
-    """Put the texts of the header in order: safetensors writes them in an order that chance decides."""
+def _sort_metadata(path: Path) -> None:
+    """Sort the metadata of the header. safetensors writes it in random order, so equal files would differ."""
     with path.open("rb+") as file:
         length = int.from_bytes(file.read(_LENGTH_BYTES), "little")
         header = parse_json(file.read(length))
-        header[_TEXTS] = dict(sorted(header[_TEXTS].items()))
+        header[_METADATA] = dict(sorted(header[_METADATA].items()))
         text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
         if len(text) > length:
             raise ValueError(f"the header of {path} would grow from {length} to {len(text)} bytes")

@@ -1,4 +1,4 @@
-"""The weights a run starts from: ours, the authors', or an ImageNet MAE checkpoint."""
+"""Weights that a run starts from: ours, the authors', or those of an ImageNet MAE."""
 
 import re
 from pathlib import Path
@@ -9,16 +9,16 @@ from cavmae_sync.weights.layouts.read import ReadWeights, interpret, is_ours
 from cavmae_sync.weights.load import may_be_fresh
 from cavmae_sync.weights.weights_file import read_file
 
-#: Parts that trained weights may lack beside the model that starts from them (spec 3.5).
+#: Parts that a model may have and the trained weights that it starts from may lack.
 _ADDED = re.compile(r"(audio|visual)\.(global_token|registers)|joint\.head_[av]\..+")
 
 
 def start_from(model: CAVMAESync, path: Path) -> list[str]:
-    """Copy the weights of a file into a fresh model; what the file cannot have stays fresh.
+    """Copy the weights of a file into a fresh model; parts that the file cannot have stay fresh.
 
-    Global tokens, registers and contrastive heads may be absent (plain CAV-MAE has none); from an MAE
-    checkpoint the modality codes are too, and from its encoder alone the decoder. Position tables are
-    computed, so another segment length is fine.
+    Global tokens, registers and contrastive heads may be absent (plain CAV-MAE has none); an MAE has no
+    modality codes either, and its encoder alone no decoder. Position tables are computed, so weights of
+    another segment length fit.
 
     Args:
         model: A fresh model; changed in place.
@@ -55,7 +55,7 @@ def start_from(model: CAVMAESync, path: Path) -> list[str]:
 
 
 def _read(path: Path, wanted: ModelConfig) -> ReadWeights:
-    """The file, with the numbers of heads of the model where it does not say its own."""
+    """Read the file, with the model's numbers of heads where the file does not name its own."""
     file = read_file(path)
     if is_ours(file):
         read = interpret(file, path)
@@ -68,7 +68,7 @@ def _read(path: Path, wanted: ModelConfig) -> ReadWeights:
 
 
 def _check_heads(path: Path, found: ModelConfig, wanted: ModelConfig) -> None:
-    """The number of heads shows in no shape."""
+    """Refuse weights of another number of heads: no shape shows it, so it would go unnoticed."""
     heads = [("model.heads", found.heads, wanted.heads)]
     if found.decoder is not None and wanted.decoder is not None:
         heads.append(("model.decoder.heads", found.decoder.heads, wanted.decoder.heads))

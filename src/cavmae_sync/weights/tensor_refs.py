@@ -1,6 +1,6 @@
-"""What a pickle of torch describes: tensors as places in a file, and what is none by its name.
+"""Tensors that a pickle of torch names, as references into the file that holds their numbers.
 
-The few functions by which torch describes tensors are known here by name. None of them is called.
+torch describes a tensor by a few functions of its own. They are known here by name; none of them is called.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import torch
 
-#: How torch names the types of storages -> their numbers.
+#: Names that torch gives to storages -> type of their numbers.
 _STORAGES: Final = {
     "DoubleStorage": torch.float64,
     "FloatStorage": torch.float32,
@@ -27,15 +27,15 @@ _STORAGES: Final = {
 
 
 class DamagedPickleError(ValueError):
-    """It is no pickle that torch.save writes, or goes beyond what is allowed."""
+    """A pickle is damaged, none that torch.save writes, or larger than is allowed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Skipped:
-    """Something that is no tensor and no plain value.
+    """Value that is neither a tensor nor plain, and was not made.
 
     Attributes:
-        name: Function or class it asks for, or its type.
+        name: Function or class that it asks for, or its type.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StorageRef:
-    """Numbers of a file, by the key that it has for them."""
+    """Storage: numbers in a file, by the key that the file has for them."""
 
     key: str
     dtype: torch.dtype
@@ -52,7 +52,7 @@ class StorageRef:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TensorRef:
-    """A tensor: a view of numbers of a file. Whether they are there is not checked here."""
+    """Tensor: a view of a storage. Whether its numbers are in the file is not checked here."""
 
     storage: StorageRef
     offset: int
@@ -62,17 +62,17 @@ class TensorRef:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GlobalName:
-    """A function or class that a pickle names."""
+    """Name of a function or class that a pickle asks for."""
 
     text: str
 
 
-def parse_storage(said: Any) -> StorageRef | Skipped:
-    """The storage that a pickle refers to, as torch writes it."""
+def parse_storage(entry: Any) -> StorageRef | Skipped:
+    """Storage that an entry of torch refers to: ("storage", type, key, device, number of values)."""
     skipped = Skipped("a storage of another kind")
-    if not isinstance(said, tuple) or said[0] != "storage" or said[5:] not in ((), (None,)):
+    if not isinstance(entry, tuple) or entry[0] != "storage" or entry[5:] not in ((), (None,)):
         return skipped
-    _, kind, key, _, num_values = said[:5]
+    _, kind, key, _, num_values = entry[:5]
     module, _, name = kind.text.rpartition(".") if isinstance(kind, GlobalName) else ("", "", "")
     is_known = module in ("torch", "torch.storage", "torch.cuda") and name in _STORAGES
     if is_known and isinstance(key, str) and type(num_values) is int and num_values >= 0:
@@ -81,7 +81,7 @@ def parse_storage(said: Any) -> StorageRef | Skipped:
 
 
 def rebuild(function: Any, arguments: Any) -> Any:
-    """What a call would give, where it is one of those that parse_pickle tensors."""
+    """Result of a call that describes a tensor; `Skipped` for every other call."""
     if not (isinstance(function, GlobalName) and isinstance(arguments, tuple)):
         return Skipped("something that is called")
     known = _REBUILDERS.get(function.text)
@@ -105,7 +105,7 @@ def _parameter(tensor: Any, *_: Any) -> Any:
 
 
 def _newer_tensor(*arguments: Any) -> Skipped:
-    kind = arguments[6]  # one that has no storage of its own
+    kind = arguments[6]  # types without a storage class, such as float8
     return Skipped(kind.text if isinstance(kind, GlobalName) else "a tensor of another kind")
 
 

@@ -1,4 +1,4 @@
-"""What `torch.save` wrote, read without an unpickler: the description first, then the numbers it names."""
+"""Files of `torch.save`, read without unpickling: first the description, then the numbers it names."""
 
 import zipfile
 from collections.abc import Callable
@@ -11,32 +11,32 @@ from torch import Tensor
 from cavmae_sync.weights.pickle_parser import parse_pickle
 from cavmae_sync.weights.tensor_refs import DamagedPickleError, Skipped, StorageRef, TensorRef
 
-#: Bytes of a description. That of a ViT-B with its optimiser takes half a million.
+#: Most bytes of the pickle that describes the tensors. A ViT-B with its optimiser takes half a million.
 _MAX_BYTES: Final = 1 << 24
-#: Values inside each other.
+#: Most levels of values inside each other.
 _MAX_NESTED: Final = 64
-#: First number of a file without an archive around it, as torch wrote until 2020.
+#: First number of a file that is no archive, as torch wrote them until 2020.
 _MAGIC: Final = 0x1950A86A20F9469CFC6C
 _LENGTH_BYTES: Final = 8
 
-#: Gives the bytes of a storage.
+#: Reads the bytes of a storage.
 _Fetch = Callable[[StorageRef], bytearray]
 
 
 class TorchFile:
-    """A file of `torch.save`, described.
+    """A file of `torch.save`: what it holds, and its tensors one by one.
 
     Attributes:
-        content: Tensors are `TensorRef`; what is neither tensor nor plain is `Skipped`.
+        content: Plain values; tensors are `TensorRef`, everything else is `Skipped`.
     """
 
     content: Any
 
     def __init__(self, path: Path) -> None:
-        """Reads the description; the numbers stay in the file.
+        """Read what the file holds; the numbers stay in it.
 
         Raises:
-            ValueError: It is damaged, no file of torch.save, or made to fill the memory.
+            ValueError: It is damaged, no file of torch.save, or larger than is allowed.
             OSError: It cannot be read.
         """
         self._storages: dict[tuple[str, torch.dtype], Tensor] = {}
@@ -45,10 +45,10 @@ class TorchFile:
         self.content, self._fetch = _open_archive(path) if is_archive else _open_legacy(path)
 
     def tensor(self, ref: TensorRef) -> Tensor:
-        """The tensor that lies there. Tensors that share numbers share memory.
+        """Read a tensor. Tensors that share numbers in the file share memory.
 
         Raises:
-            ValueError: Its numbers are not all there.
+            ValueError: The file does not hold all its numbers.
         """
         storage = ref.storage
         num_values = 1
@@ -69,7 +69,7 @@ class TorchFile:
         return self._storages[key].as_strided(ref.shape, ref.strides, ref.offset)
 
     def plain(self) -> Any:
-        """All of the content, tensors read.
+        """Read the whole content, tensors included.
 
         Raises:
             ValueError: Something is neither a tensor nor a plain value; names it.
@@ -85,7 +85,7 @@ class TorchFile:
             return value
         if depth == 0:
             raise ValueError("its values are nested too deeply")
-        if id(value) not in known:  # what is named many times is read once
+        if id(value) not in known:  # a value that is named a million times is read once
             known[id(value)] = self._inside(value, known, depth - 1)
         return known[id(value)]
 
@@ -98,7 +98,7 @@ class TorchFile:
 
 
 def asks_for(skipped: Skipped) -> str:
-    """Why something is not read."""
+    """Reason why a value is not read, for a message."""
     return f"it asks for {skipped.name}, which is no tensor: an object was saved whole, or it harms"
 
 

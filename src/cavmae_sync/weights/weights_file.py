@@ -1,4 +1,4 @@
-"""Tensors out of files of any origin. Nothing that a file contains is ever executed.
+"""Weights files of any origin: their tensors by name. Nothing that a file contains is ever executed.
 
 Pickles are read by `torch_files`, which makes nothing but tensors, safetensors by the safetensors library.
 An error says what a file is instead: a web page, a git-lfs pointer, an empty file.
@@ -18,23 +18,23 @@ from cavmae_sync.errors import WeightsError
 from cavmae_sync.weights.tensor_refs import Skipped, TensorRef
 from cavmae_sync.weights.torch_file import TorchFile, asks_for
 
-#: Under which keys people put tensors into a file.
+#: Keys under which people put the tensors of a model into a file.
 WRAPPERS: Final = ("model", "state_dict", "model_state_dict")
 
-#: What reading a file raises that is damaged, cut off or made to harm.
+#: Errors of reading a file that is damaged, cut off or made to harm.
 _DAMAGED: Final = (ValueError, OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError)
 
-#: How files begin that people give by mistake: PDF, PNG, JPEG, GIF, Matroska, Ogg, FLAC, RIFF.
+#: First bytes of files that people give by mistake: PDF, PNG, JPEG, GIF, Matroska, Ogg, FLAC, RIFF.
 _OTHER_FILES: Final = (
     b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"\x1a\x45\xdf\xa3", b"OggS", b"fLaC", b"RIFF",
 )  # fmt: skip
 _PICKLES: Final = (b"PK\x03\x04", b"\x80")
 _WEB_PAGE: Final = (b"<!doctype html", b"<html", b"<head", b"<?xml")
-_WEB_PAGE_SAYING: Final = (
+_WEB_PAGE_MESSAGE: Final = (
     "is a web page, not weights: the server sent a page instead of the file (Google Drive asks for a "
     "confirmation, others for a log-in). Download it in a browser."
 )
-_DISGUISED_PICKLE_SAYING: Final = (
+_DISGUISED_PICKLE_MESSAGE: Final = (
     "is named .safetensors but holds a pickle (torch.save). It is not opened under this name. Rename it to "
     ".pth if that is what you expected: even then nothing in it is executed."
 )
@@ -42,14 +42,14 @@ _DISGUISED_PICKLE_SAYING: Final = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WeightsFile:
-    """The tensors of one file.
+    """Content of one file.
 
     Attributes:
         tensors: By name, in the order of the file.
         metadata: Header of a safetensors file; empty for others.
-        wrapper: The key they lay under in a dictionary; None where they lay open.
-        other_entries: What else lay beside the tensors: the state of an optimiser, for example. What is no
-            plain value is named with what it asks for.
+        wrapper: Key of the dictionary that held them; None where they were not wrapped.
+        other_entries: Names of what else the file holds, such as the state of an optimiser. An entry that is
+            no plain value is named with the class that it asks for.
         plain_values: Texts and numbers beside the tensors, also those in a dictionary of arguments.
     """
 
@@ -61,7 +61,7 @@ class WeightsFile:
 
 
 def read_file(path: Path) -> WeightsFile:
-    """The tensors of a `.safetensors` file or of what `torch.save` wrote.
+    """Read a `.safetensors` file, or one that `torch.save` wrote.
 
     Raises:
         WeightsError: The file is missing, empty, damaged, something else, or holds more than tensors.
@@ -71,7 +71,7 @@ def read_file(path: Path) -> WeightsFile:
 
 
 def read_header(path: Path) -> Mapping[str, str]:
-    """The metadata in the header of a safetensors file, without reading a tensor.
+    """Metadata in the header of a safetensors file, read without a tensor.
 
     Raises:
         WeightsError: It is no safetensors file.
@@ -85,7 +85,7 @@ def read_header(path: Path) -> Mapping[str, str]:
 
 
 def read_plain(path: Path) -> Any:
-    """What `torch.save` wrote, tensors and plain containers only, on the CPU; nothing is executed.
+    """Content of a file of `torch.save`: tensors on the CPU and plain containers; nothing is executed.
 
     Raises:
         WeightsError: The file is damaged, or holds anything else.
@@ -106,7 +106,7 @@ def read_pth(path: Path) -> dict[str, Tensor]:
 
 
 def check_kind(path: Path) -> None:
-    """Say what a file is that cannot be weights.
+    """Refuse a file that cannot be weights, and say what it is.
 
     Raises:
         WeightsError: It is missing, empty, a web page, a git-lfs pointer, text, or a pickle that calls itself
@@ -120,19 +120,20 @@ def check_kind(path: Path) -> None:
         )
     with path.open("rb") as file:
         start = file.read(512)
-    if saying := _other_kind(path, start):
-        raise WeightsError(f"{path} {saying}")
+    if problem := _other_kind(path, start):
+        raise WeightsError(f"{path} {problem}")
 
 
 def _other_kind(path: Path, start: bytes) -> str | None:
     text = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    # Eight bytes say how long the header is. The first may be any, also that of a pickle; the last are zero.
+    # A safetensors file begins with the length of its header, in eight bytes. The first of them may be any,
+    # also the first byte of a pickle; the last are zero.
     is_safetensors = start[4:9] == b"\0\0\0\0{"
     is_pickle = start.startswith(_PICKLES) and not is_safetensors
     named = path.suffix == ".safetensors"
     kinds = (
         (not start, "is empty. Download it again."),
-        (text.startswith(_WEB_PAGE), _WEB_PAGE_SAYING),
+        (text.startswith(_WEB_PAGE), _WEB_PAGE_MESSAGE),
         (
             text.startswith(b"version https://git-lfs"),
             "is a git-lfs pointer, not the weights themselves. Run `git lfs pull` where it was cloned.",
@@ -141,14 +142,14 @@ def _other_kind(path: Path, start: bytes) -> str | None:
             text.startswith((b"{", b"[")) and not is_safetensors,
             "is text (JSON), not weights. Look at what it says: it may be the answer of a server.",
         ),
-        (named and is_pickle, _DISGUISED_PICKLE_SAYING),
+        (named and is_pickle, _DISGUISED_PICKLE_MESSAGE),
         (not named and is_safetensors, "holds safetensors. Rename it to .safetensors."),
         (
             start.startswith(_OTHER_FILES) or start[4:8] == b"ftyp",
             "is no weights file but a document, an image, a sound or a video.",
         ),
     )
-    return next((saying for holds, saying in kinds if holds), None)
+    return next((problem for holds, problem in kinds if holds), None)
 
 
 def _open_torch(path: Path) -> TorchFile:
@@ -198,7 +199,7 @@ def _read_pickle(path: Path) -> WeightsFile:
 
 
 def _plain_values(content: Mapping[Any, Any]) -> dict[str, str | int | float]:
-    """Texts and numbers of a dictionary and of dictionaries in it; what stands outermost wins."""
+    """Texts and numbers of a dictionary and of dictionaries in it; the outer one wins."""
     inner = [value for value in content.values() if isinstance(value, dict)]
     return {
         name: value
@@ -209,7 +210,7 @@ def _plain_values(content: Mapping[Any, Any]) -> dict[str, str | int | float]:
 
 
 def _unwrapped(content: Any) -> tuple[str | None, tuple[str, ...], dict[str, TensorRef]]:
-    """The key that tensors lay under, what lies beside them, by name, and the tensors."""
+    """Key of the dictionary that holds the tensors, names of the other entries, and the tensors."""
     wrapper: str | None = None
     other_entries: list[str] = []
     if isinstance(content, dict):
@@ -251,10 +252,10 @@ def _kind(value: object) -> str:
 
 
 def _check_archive(path: Path) -> None:
-    """Refuse archives that unpack to more than they are, before torch unpacks them.
+    """Refuse an archive that could unpack to more bytes than it has.
 
     Raises:
-        ValueError: torch.save never wrote it: a member is compressed, or the archive is a tar.
+        ValueError: torch.save never wrote it: a part is compressed, or the archive is a tar.
     """
     with path.open("rb") as file:
         start = file.read(4)

@@ -293,7 +293,7 @@ class TestSaidByTheFile:
     def test_a_damaged_config_is_named(self, tmp_path: Path, text: str):
         save_file(files.huggingface_file(), tmp_path / "model.safetensors", metadata={"format": "pt"})
         (tmp_path / "config.json").write_text(text)
-        with pytest.raises(WeightsError, match=r"config\.json, which tells of these weights, is no JSON"):
+        with pytest.raises(WeightsError, match=r"config\.json, which belongs to these weights, is no JSON"):
             load_weights(tmp_path / "model.safetensors")
 
     def test_the_header_of_a_safetensors_file(self, tmp_path: Path):
@@ -386,7 +386,7 @@ class TestRefused:
     def test_trained_positions_of_a_pretrained_model_must_be_wanted(self, tmp_path: Path):
         state = files.checkpoint(files.sync_shapes(), trained_tables=True)
         path = saved(state, tmp_path)
-        with pytest.raises(WeightsError, match=r"not the fixed .* table.*say learned_positions=true"):
+        with pytest.raises(WeightsError, match=r"not the fixed .* table.*give learned_positions=true"):
             load(path)
         model = load(path, overrides=["learned_positions=true"]).model
         assert torch.equal(model.audio.positions_ND, state["pos_embed_a"][0])

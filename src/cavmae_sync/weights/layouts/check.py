@@ -1,4 +1,4 @@
-"""What every layout is checked for: exact names and shapes, and numbers of heads that no shape shows."""
+"""Checks of every layout: exact names and shapes, and numbers of heads, which no shape shows."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -11,7 +11,7 @@ from cavmae_sync.choices import Layout
 from cavmae_sync.errors import WeightsError
 from cavmae_sync.paper import DECODER_HEADS, DECODER_WIDTH, NUM_HEADS, WIDTH
 
-#: What a layout is called in messages and tables.
+#: Title of a layout in messages and tables.
 TITLES: Final[Mapping[Layout, str]] = {
     "ours": "cavmae-sync",
     "sync": "CAV-MAE Sync (authors)",
@@ -22,7 +22,7 @@ TITLES: Final[Mapping[Layout, str]] = {
     "huggingface": "ImageNet MAE (Hugging Face)",
 }
 
-#: Types that weights may have: those that are given back bit for bit.
+#: Types that weights may have. They can be given back bit for bit.
 FLOAT_TYPES: Final = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 
 #: Attention heads by width: of the published encoders, of ImageNet MAE's, of their decoders, of classifiers.
@@ -77,7 +77,7 @@ def heads_of(
     Args:
         width: Of the encoders.
         decoder_width: Of the decoder; None where there is none.
-        overrides: `key=value` words; 1 stands where one of them will say the number.
+        overrides: `key=value` words; the result is 1 where one of them will set the number.
         published: Heads of the published models of this layout, by their width.
 
     Raises:
@@ -90,7 +90,7 @@ def heads_of(
         widths = " and ".join(f"{name} of width {size}" for name, size, _ in missing)
         known = " and ".join(_heads_text(known) for _, _, known in missing)
         raise WeightsError(
-            f"no tensor shows the number of attention heads, and no published model tells the {widths} "
+            f"no tensor shows the number of attention heads, and no published model has {widths} "
             f"(published: {known}). Say how many: "
             f"{' '.join(f'{name}=N' for name, _, _ in missing)} (in Python: config=ModelConfig(...))."
         )

@@ -1,4 +1,4 @@
-"""The authors' fine-tuned classifiers (CAVMAEFT, spec 2.10): a backbone without decoder, and a head."""
+"""Fine-tuned classifiers of the authors (`CAVMAEFT`): a backbone without decoder, and a head."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from cavmae_sync.errors import WeightsError
 from cavmae_sync.model.config import ModelConfig
 from cavmae_sync.model.heads import Head, HeadConfig, make_head
 from cavmae_sync.weights.layouts.check import check_names
-from cavmae_sync.weights.layouts.official import bare, check_tables, learned_tables, read_config
+from cavmae_sync.weights.layouts.official import check_tables, learned_tables, read_config, without_prefixes
 from cavmae_sync.weights.layouts.official_names import (
     depth_of,
     is_unused,
@@ -29,10 +29,10 @@ _HEAD_STARTS = ("cls_cls_token", "classifier_", "mlp_head.")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HeadWeights:
-    """A classifier's head.
+    """Head of a classifier.
 
     Attributes:
-        config: Its shape: width `2 D` is fed both modalities, width `D` one.
+        config: Its shape: a head of width `2 D` gets both modalities, one of width `D` gets one.
         state: Its tensors by our names.
     """
 
@@ -40,7 +40,7 @@ class HeadWeights:
     state: dict[str, Tensor]
 
     def build(self) -> Head:
-        """The head, in evaluation mode."""
+        """Build the head, in evaluation mode."""
         head = make_head(self.config)
         head.load_state_dict(self.state, strict=True)
         return head.eval()
@@ -54,13 +54,13 @@ def from_finetuned(
     Position tables that were trained become weights (`learned_positions`).
 
     Returns:
-        The head is None for CAV-MAE's own (`mlp_head`: layer norm and linear layer on the mean of all tokens
-        of the joint pass), whose feature is none of ours; the backbone is read.
+        Configuration, tensors by our names, head. The head is None for CAV-MAE's own (`mlp_head`: layer norm
+        and linear layer on the mean of all tokens of the fused pass): no feature of ours fits it.
 
     Raises:
         WeightsError: Names or shapes are not exactly those of such a classifier.
     """
-    theirs = bare(state)
+    theirs = without_prefixes(state)
     backbone = {name: value for name, value in theirs.items() if not name.startswith(_HEAD_STARTS)}
     if config is None:
         config = read_config(backbone, overrides)
@@ -78,7 +78,7 @@ def from_finetuned(
 
 
 def head_to_official(head: Head) -> dict[str, Tensor]:
-    """A head's tensors by the authors' names, without prefix, with the norms that no pass uses."""
+    """Tensors of a head by the authors' names, without prefix, with the norms that no pass uses."""
     found: dict[str, Tensor] = {}
     for name, value in head.state_dict().items():
         if name == "class_token":

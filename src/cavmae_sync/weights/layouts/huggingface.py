@@ -1,6 +1,6 @@
-"""Hugging Face's names for an ImageNet MAE, read as the published names; three kinds of them exist.
+"""Hugging Face's names for an ImageNet MAE, translated into the published names. Three kinds of them exist.
 
-transformers 4 writes `vit.encoder.layer.N.attention.attention.query`, transformers 5 calls the same tensor
+transformers 4 writes `vit.encoder.layer.N.attention.attention.query`, transformers 5 names the same tensor
 `vit.layers.N.attention.q_proj` in memory. `ViTMAEModel` has neither the `vit.` in front nor a decoder.
 """
 
@@ -15,10 +15,10 @@ from cavmae_sync.errors import WeightsError
 
 
 class PublishedName(NamedTuple):
-    """Where a tensor lies in the published layout.
+    """Name of a tensor in the published layout.
 
     Attributes:
-        name: Published name.
+        name: The name.
         third: Which third of a fused query-key-value tensor; None for the whole of it.
     """
 
@@ -59,7 +59,7 @@ _INSIDE_BLOCKS: Final[Mapping[str, tuple[str, int | None]]] = {
 
 
 def published_name_of(name: str) -> PublishedName | None:
-    """Where a tensor of Hugging Face's layout lies in the published one; None for an unknown one."""
+    """Published name of a tensor of Hugging Face's layout; None for an unknown one."""
     if (match := _BLOCK.fullmatch(name)) and match["inner"] in _INSIDE_BLOCKS:
         inner, third = _INSIDE_BLOCKS[match["inner"]]
         stack = "blocks" if match["encoder"] else "decoder_blocks"
@@ -71,7 +71,7 @@ def published_name_of(name: str) -> PublishedName | None:
 
 
 def from_huggingface(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors by their published names, query, key and value fused.
+    """Tensors by their published names; query, key and value become one tensor.
 
     Raises:
         WeightsError: A tensor is unknown, or a query has no key or no value beside it.
@@ -96,7 +96,7 @@ def from_huggingface(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def to_huggingface(published: Mapping[str, Tensor], names: Iterable[str]) -> dict[str, Tensor]:
-    """Those of the wanted tensors that the published ones contain, by Hugging Face's names."""
+    """Tensors of the given names, as far as the published ones contain them."""
     found: dict[str, Tensor] = {}
     for name in names:
         published_name = published_name_of(name)

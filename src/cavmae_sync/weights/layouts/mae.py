@@ -1,8 +1,11 @@
-"""An ImageNet MAE (ViT) as the start of a model of ours: published names, timm's and Hugging Face's.
+"""An ImageNet MAE (ViT) as the start of a model: in its published names, timm's or Hugging Face's.
 
-Spec 3.5: both encoders start from its first 11 blocks, the joint layer from its 12th. The audio filters are
-the sum (not the mean) of the RGB filters, so that a grey image gives the same tokens; the audio prediction
-takes the first 256 of 768 rows, as published.
+Both encoders start from its first 11 blocks, the joint layer from its 12th. The audio filters are the sum
+(not the mean) of the RGB filters: a grey image then gives the same tokens through both. The audio
+prediction takes the first 256 of 768 rows, as published; rows are ordered by pixel, then colour, so this
+is an arbitrary slice and no grey image.
+
+Source: the file `ori_mae_11.pth` of CAV-MAE, an ImageNet MAE in the authors' names.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +22,7 @@ from cavmae_sync.model.positions import sine_cosine_positions
 from cavmae_sync.paper import ENCODER_DEPTH, PATCH_SIZE
 from cavmae_sync.weights.layouts.check import MAE_HEADS, check_names, heads_of
 from cavmae_sync.weights.layouts.huggingface import from_huggingface
-from cavmae_sync.weights.layouts.official import bare
+from cavmae_sync.weights.layouts.official import without_prefixes
 from cavmae_sync.weights.layouts.official_names import depth_of, our_name
 from cavmae_sync.weights.layouts.recognize import recognize
 
@@ -27,9 +30,9 @@ _CHANNELS = 3
 
 
 def from_mae(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """An ImageNet MAE ViT checkpoint in our names.
+    """Tensors of an ImageNet MAE ViT by our names.
 
-    Absent from the result, hence fresh in a model: modality codes, global tokens, registers, heads, and the
+    Not in the result, so fresh in a model: modality codes, global tokens, registers, heads, and the
     decoder where the checkpoint has none.
 
     Args:
@@ -37,9 +40,6 @@ def from_mae(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
     Raises:
         WeightsError: It is not exactly an MAE checkpoint of 12 encoder blocks.
-
-    Source:
-        Spec 3.5.
     """
     published = published_names(state)
     return {
@@ -48,7 +48,7 @@ def from_mae(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def mae_config(state: Mapping[str, Tensor], overrides: Sequence[str] = ()) -> ModelConfig:
-    """The published model (4 s segments, global tokens, 8 registers) around an MAE checkpoint, with words.
+    """Configuration of the published model (4 s segments, global tokens, 8 registers) with an MAE's sizes.
 
     Raises:
         WeightsError: It is no MAE checkpoint, or its number of heads is not known.
@@ -75,7 +75,7 @@ def mae_config(state: Mapping[str, Tensor], overrides: Sequence[str] = ()) -> Mo
 
 
 def published_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """An MAE checkpoint in whatever names by its published names, checked for being exactly one.
+    """Tensors of an MAE by their published names, checked to be exactly those of one.
 
     Raises:
         WeightsError: Names are missing or unknown, shapes or types differ, or positions were trained.
@@ -83,7 +83,7 @@ def published_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     layout = recognize(state)
     if layout not in ("mae", "timm", "huggingface"):
         raise WeightsError(f"these are no weights of an ImageNet MAE, but of {layout}")
-    theirs = bare(state)
+    theirs = without_prefixes(state)
     published = (
         from_huggingface(theirs)
         if layout == "huggingface"
@@ -100,9 +100,9 @@ def published_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def to_published(model: CAVMAESync) -> dict[str, Tensor]:
-    """What of an MAE checkpoint a model that started from it still has, by published names.
+    """Tensors of an MAE that a model started from, by published names.
 
-    Exact for weights that were read from one; after training it is what became of the visual side.
+    They are exact for weights that were read from one. After training they are the visual side of the model.
     """
     found: dict[str, Tensor] = {}
     for name, value in model.state_dict().items():
@@ -123,7 +123,7 @@ def _decoder_width(config: ModelConfig) -> int | None:
 
 
 def _origin(ours: str, *, joint: int) -> str | None:
-    """The published name of one of our tensors; None for what an MAE does not have."""
+    """Published name of one of our tensors; None for one that an MAE does not have."""
     parts = ours.split(".")
     if parts[0] == "visual" and parts[1] in ("blocks", "patch_embed"):
         return ours.removeprefix("visual.")
@@ -239,5 +239,5 @@ def _check_table(table_1ND: Tensor, name: str) -> None:
 
 
 def is_mae(layout: Layout) -> bool:
-    """Whether a layout is that of an ImageNet MAE: a start, not a model of ours."""
+    """Whether a layout is that of an ImageNet MAE, which is the start of a model and not one."""
     return layout in ("mae", "timm", "huggingface")

@@ -1,4 +1,4 @@
-"""The authors' pretraining layout: configuration and tensors out of it, and back."""
+"""Pretraining weights of the authors: read into our configuration and tensors, and written again."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -21,26 +21,26 @@ from cavmae_sync.weights.layouts.official_names import (
 )
 from cavmae_sync.weights.layouts.recognize import PREFIX, bare_name, recognize
 
-#: How far a stored table may be from the computed one, by its type: last bits, not training.
+#: Largest distance of a stored table from the computed one, by type: last bits may differ, not more.
 _TABLE_TOLERANCE: Final = {torch.float16: 1e-3, torch.bfloat16: 1e-2}
 
 
 def from_official(
     state: Mapping[str, Tensor], *, config: ModelConfig | None = None, overrides: Sequence[str] = ()
 ) -> tuple[ModelConfig, dict[str, Tensor]]:
-    """Our configuration and tensors from a state in the authors' layout.
+    """Configuration, and tensors by our names, from tensors in the authors' layout.
 
     Args:
         state: Tensors with or without the `module.` prefix.
-        config: Shape of the model; None reads it off the tensors, with the published numbers of heads.
-        overrides: `key=value` words for what no tensor shows, applied to what was read off.
+        config: Shape of the model; None reads it from the tensors, with the published numbers of heads.
+        overrides: `key=value` words for what no tensor shows, applied to what was read.
 
     Raises:
         WeightsError: It is not the authors' layout, names or shapes differ from its model's, or its position
             tables are not the fixed ones.
     """
     layout = recognize(state)
-    theirs = bare(state)
+    theirs = without_prefixes(state)
     config = config or read_config(theirs, overrides)
     check_names(theirs, their_shapes(config), layout=layout)
     check_tables(theirs, config)
@@ -48,13 +48,13 @@ def from_official(
 
 
 def to_official(model: CAVMAESync) -> dict[str, Tensor]:
-    """The model's tensors in the authors' layout, with the norms and tables that they store and never use."""
+    """Tensors of a model in the authors' layout, with the norms and tables that their files store."""
     theirs = their_tensors(model.state_dict(), model.config)
     return {PREFIX + name: value.detach().cpu().clone() for name, value in theirs.items()}
 
 
-def bare(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors by their names without prefix; see `bare_name`.
+def without_prefixes(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors by their names without prefix; see `bare_name`.
 
     Raises:
         WeightsError: A tensor holds no floating-point numbers of 16, 32 or 64 bits, or two have one name.
@@ -73,11 +73,11 @@ def bare(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def read_config(theirs: Mapping[str, Tensor], overrides: Sequence[str] = ()) -> ModelConfig:
-    """The configuration that the names and shapes of the authors' tensors show, with words applied.
+    """Configuration that the names and shapes of the authors' tensors show, with words applied.
 
     Raises:
-        WeightsError: A tensor that shows it is missing or odd; or a number of heads is neither that of a
-            published model nor among the words.
+        WeightsError: A tensor that shows it is missing or has an odd shape; or a number of heads
+            is neither that of a published model nor among the words.
         ConfigError: A word does not fit.
     """
     side = _side(theirs, "pos_embed_v")
@@ -126,16 +126,16 @@ def learned_tables(theirs: Mapping[str, Tensor], config: ModelConfig) -> list[st
 
 
 def check_tables(theirs: Mapping[str, Tensor], config: ModelConfig) -> None:
-    """Refuse tables that are not fixed for a model that computes them.
+    """Refuse position tables that a model without learned positions would not compute.
 
     Raises:
-        WeightsError: A table is another one.
+        WeightsError: A table differs from the fixed one.
     """
     if not config.learned_positions and (learned := learned_tables(theirs, config)):
         raise WeightsError(
             f"{learned[0]} {tuple(theirs[learned[0]].shape)} is not the fixed sine-cosine table, which the "
-            "method never trains: the weights are damaged, or were trained otherwise. To use the tables as "
-            "they are, say learned_positions=true."
+            "method never trains: the weights are damaged, or were trained in another way. To use the tables "
+            "as they are, give learned_positions=true."
         )
 
 

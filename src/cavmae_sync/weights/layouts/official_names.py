@@ -1,8 +1,8 @@
-"""The authors' names for our tensors, both ways.
+"""Names of our tensors in the authors' files, both ways.
 
-The authors build three pairs of norms in every block and use one, except in the joint layer. We do not
-build the others; reading drops exactly those, writing gives them back as 1 and 0. Their position tables
-are stored; ours are computed, but where a configuration says that they are learned.
+The authors build three pairs of norms in every block and use one, except in the joint layer. We do not build
+the others: reading drops exactly those, writing adds them again as 1 and 0. Their files store the position
+tables; ours are computed, unless a configuration says that they are learned.
 """
 
 import re
@@ -60,12 +60,12 @@ _UNUSED_NORM: Final = re.compile(
 
 
 def is_unused(theirs: str) -> bool:
-    """Whether this is a norm that the authors store and no pass uses."""
+    """Whether a name is that of a norm that the authors store and no pass uses."""
     return _UNUSED_NORM.fullmatch(theirs) is not None
 
 
 def our_tensors(theirs: Mapping[str, Tensor], config: ModelConfig) -> dict[str, Tensor]:
-    """The authors' tensors, without prefix, by our names and in our shapes."""
+    """Tensors of the authors by our names and in our shapes. Their names come without prefix."""
     our_tokens = {name: ours for ours, name in _TOKENS.items()}
     our_tables = {name: ours for ours, name in _TABLES.items()}
     found: dict[str, Tensor] = {}
@@ -85,7 +85,7 @@ def our_tensors(theirs: Mapping[str, Tensor], config: ModelConfig) -> dict[str, 
 
 
 def their_tensors(ours: Mapping[str, Tensor], config: ModelConfig) -> dict[str, Tensor]:
-    """Our tensors by the authors' names, without prefix, with what they store and we do not."""
+    """Tensors by the authors' names, without prefix, with what their files store and ours do not."""
     found = {} if config.learned_positions else position_tables(config)
     for name, value in ours.items():
         if name in _TOKENS:
@@ -100,7 +100,7 @@ def their_tensors(ours: Mapping[str, Tensor], config: ModelConfig) -> dict[str, 
 
 
 def with_unused_norms(theirs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Beside the norms of every block those that no pass uses, as they are made: 1 and 0."""
+    """Add the norms that no pass uses, with their first values: weight 1, bias 0."""
     found = dict(theirs)
     for name, value in theirs.items():
         if match := re.fullmatch(r"(.+\.norm[12])\.(weight|bias)", name):
@@ -121,7 +121,7 @@ def their_shapes(config: ModelConfig) -> dict[str, torch.Size]:
 
 
 def position_tables(config: ModelConfig) -> dict[str, Tensor]:
-    """The fixed position tables by the authors' names."""
+    """Fixed position tables by the authors' names."""
     tables: dict[str, Tensor] = {}
     for side, grid in (("a", config.audio_grid), ("v", config.visual_grid)):
         tables[f"pos_embed_{side}"] = sine_cosine_positions(config.width, grid).unsqueeze(0)
@@ -132,7 +132,7 @@ def position_tables(config: ModelConfig) -> dict[str, Tensor]:
 
 
 def our_name(theirs: str) -> str:
-    """Our name for a tensor that is neither a token nor a table; unknown ones keep theirs."""
+    """Name of a tensor in our files, except for tokens and tables; an unknown one keeps its name."""
     for ours, start in _STARTS:
         if theirs.startswith(start):
             return ours + theirs.removeprefix(start)
@@ -140,10 +140,10 @@ def our_name(theirs: str) -> str:
 
 
 def depth_of(names: Iterable[str], stack: str) -> int:
-    """Number of blocks of a stack, from the names of tensors; gaps count, so that they are missed.
+    """Number of blocks of a stack, from the names of tensors. A gap counts, so the check of names finds it.
 
     Raises:
-        WeightsError: More than there are tensors: building such a model would take long, to no end.
+        WeightsError: There are more blocks than tensors. Building such a model would take very long.
     """
     given = list(names)
     numbers = {

@@ -1,8 +1,8 @@
-"""What is needed to give a foreign file back bit for bit, kept beside our tensors.
+"""The file that a model was converted from, kept so that it can be given back bit for bit.
 
-Most tensors of a foreign file follow from ours. What does not (norms that no pass uses and that are not 1
-and 0, tables that differ in the last bit, numbers of more than 32 bits, class tokens of an MAE) is kept as it
-was, under `kept.` and its own name. The header lists all names in their order, with their types.
+Most of its tensors follow from ours. The others are kept as they were, as `kept.` and their own name: norms
+that no pass uses and that are not 1 and 0, position tables that differ in the last bit, numbers of more than
+32 bits, the class token of an MAE. The header lists all names in their order, with their types.
 """
 
 import json
@@ -28,7 +28,7 @@ from cavmae_sync.weights.weights_file import WeightsFile
 
 #: Start of the names of kept tensors in our files.
 KEPT: Final = "kept."
-#: Entry of the header that lists the tensors of the foreign file.
+#: Entry of the header that lists the tensors of the file.
 ORIGINAL_KEY: Final = "original"
 
 _TYPES: Final = {str(kind).removeprefix("torch."): kind for kind in FLOAT_TYPES}
@@ -36,12 +36,12 @@ _TYPES: Final = {str(kind).removeprefix("torch."): kind for kind in FLOAT_TYPES}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Original:
-    """A foreign file, but for what follows from our tensors.
+    """A file of another layout, without the tensors that follow from ours.
 
     Attributes:
-        layout: Whose names it has.
+        layout: Its layout.
         types: Type of each tensor by its full name, in the order of the file.
-        wrapper: Key that the tensors lay under; None where they lay open.
+        wrapper: Key of the dictionary that held the tensors; None where they were not wrapped.
         kept: Tensors that do not follow from ours, by full name.
     """
 
@@ -52,7 +52,7 @@ class Original:
 
     @classmethod
     def of(cls, file: WeightsFile, *, layout: Layout, model: CAVMAESync, head: Head | None = None) -> Self:
-        """What must be kept of a file that `model` (and `head`) was read from."""
+        """Keep what is needed of a file that `model` (and `head`) was read from."""
         types = {name: value.dtype for name, value in file.tensors.items()}
         following = _following(layout, types, model, head)
         kept = {
@@ -63,10 +63,10 @@ class Original:
         return cls(layout=layout, types=types, wrapper=file.wrapper, kept=kept)
 
     def give_back(self, model: CAVMAESync, head: Head | None = None) -> dict[str, Tensor]:
-        """The tensors of the foreign file, in its names, order and types.
+        """Tensors of the file, in its names, order and types.
 
         Raises:
-            WeightsError: A tensor follows neither from the model nor was kept: the head is missing.
+            WeightsError: A tensor neither follows from the model nor was kept: the head is missing.
         """
         following = _following(self.layout, self.types, model, head)
         if missing := [name for name in self.types if name not in self.kept and name not in following]:
@@ -77,13 +77,13 @@ class Original:
         return {name: self.kept[name] if name in self.kept else following[name] for name in self.types}
 
     def to_header(self) -> str:
-        """As text for the header of our files."""
+        """Text for the header of our files."""
         tensors = [[name, str(kind).removeprefix("torch.")] for name, kind in self.types.items()]
         return json.dumps({"layout": self.layout, "wrapper": self.wrapper, "tensors": tensors})
 
     @classmethod
     def from_header(cls, text: str, kept: Mapping[str, Tensor]) -> Self:
-        """Read back what `to_header` wrote.
+        """Read the text that `to_header` wrote.
 
         Raises:
             WeightsError: It is damaged.
@@ -101,7 +101,7 @@ class Original:
 def _following(
     layout: Layout, types: Mapping[str, torch.dtype], model: CAVMAESync, head: Head | None
 ) -> dict[str, Tensor]:
-    """The tensors of a foreign file that follow from ours, in its names and types."""
+    """Tensors of a file that follow from ours, in its names and types."""
     theirs = {name: bare_name(name) for name in types}
     if is_mae(layout):
         found = to_published(model)

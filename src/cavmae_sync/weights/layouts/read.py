@@ -1,4 +1,4 @@
-"""A file of any layout: what model it is, its tensors by our names, and what it had besides."""
+"""A weights file of any layout, read: its configuration, its tensors by our names, and what else it has."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from cavmae_sync.model.config import ModelConfig
 from cavmae_sync.untrusted import parse_json
 from cavmae_sync.weights.layouts.finetuned import HeadWeights, from_finetuned
 from cavmae_sync.weights.layouts.mae import from_mae, is_mae, mae_config
-from cavmae_sync.weights.layouts.official import bare, from_official
+from cavmae_sync.weights.layouts.official import from_official, without_prefixes
 from cavmae_sync.weights.layouts.original import KEPT, ORIGINAL_KEY, Original
 from cavmae_sync.weights.layouts.recognize import recognize
 from cavmae_sync.weights.layouts.stored_heads import stored_heads
@@ -27,16 +27,16 @@ _MAX_SHOWN: Final = 4
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReadWeights:
-    """What one file holds.
+    """Content of one file.
 
     Attributes:
-        layout: Whose names its tensors have.
-        config: Shape of the model; for an MAE that of the published model around it.
-        state: Tensors by our names; of an MAE only those it has.
+        layout: Names that its tensors have.
+        config: Shape of the model; for an MAE, the published model that starts from it.
+        state: Tensors by our names; for an MAE, those that it has.
         file: The file as it is.
-        head: Head of a fine-tuned classifier, where it has one of ours.
-        original: What one of our files keeps of the foreign one it was made from.
-        provenance: What one of our files says of where it comes from.
+        head: Head of a fine-tuned classifier; None where there is none, or none of a kind that we have.
+        original: What one of our files keeps of the file it was made from.
+        provenance: Origin that one of our files names.
     """
 
     layout: Layout
@@ -51,12 +51,12 @@ class ReadWeights:
 def read_weights(
     path: Path, *, config: ModelConfig | None = None, overrides: Sequence[str] = ()
 ) -> ReadWeights:
-    """Read a weights file of any layout that is known, told from the names of its tensors.
+    """Read a weights file of any known layout, recognised by the names of its tensors.
 
     Args:
         path: A `.safetensors`, or what `torch.save` wrote. Nothing in it is executed.
         config: Shape of the model; None takes the stored one, or reads it off names and shapes.
-        overrides: `key=value` words for what no tensor shows, applied to what was stored or read off.
+        overrides: `key=value` words for what no tensor shows, applied to what was stored or read.
 
     Raises:
         WeightsError: The file is damaged, something else, or not exactly one of the layouts.
@@ -66,14 +66,14 @@ def read_weights(
 
 
 def is_ours(file: WeightsFile) -> bool:
-    """Whether we wrote the file: its header says so."""
+    """Whether we wrote the file, as its header says."""
     return file.metadata.get("format", "").startswith("cavmae-sync")
 
 
 def interpret(
     file: WeightsFile, path: Path, *, config: ModelConfig | None = None, overrides: Sequence[str] = ()
 ) -> ReadWeights:
-    """As `read_weights`, of a file that is read already.
+    """`read_weights` for a file whose tensors are read already.
 
     Raises:
         WeightsError: As for `read_weights`.
@@ -91,11 +91,11 @@ def interpret(
 
 
 def check_finite(state: Mapping[str, Tensor], file: WeightsFile) -> None:
-    """Refuse weights that are no numbers: whatever they are used for comes out as none.
+    """Refuse weights that are NaN or infinite: every result would be too.
 
     Args:
-        state: Those that are used, by our names.
-        file: Where they come from, for its names.
+        state: Tensors that are used, by our names.
+        file: The file, for its own names in the message.
 
     Raises:
         WeightsError: Some are NaN or infinite; names them.
@@ -123,7 +123,7 @@ def _read_foreign(
 ) -> ReadWeights:
     state, head = file.tensors, None
     if layout == "ours":
-        state = bare(state)
+        state = without_prefixes(state)
         if config is None:
             raise WeightsError(
                 "our tensors without a configuration: `torch.save(model.state_dict())` loses it. Write them "
@@ -154,7 +154,9 @@ def _read_ours(
     return ReadWeights(
         layout="ours",
         config=(config or stored).with_overrides(overrides),
-        state=bare({name: value for name, value in file.tensors.items() if not name.startswith(KEPT)}),
+        state=without_prefixes(
+            {name: value for name, value in file.tensors.items() if not name.startswith(KEPT)}
+        ),
         file=file,
         original=Original.from_header(metadata[ORIGINAL_KEY], kept) if ORIGINAL_KEY in metadata else None,
         provenance=parse_provenance(metadata, path),

@@ -1,17 +1,17 @@
-"""Which layout a file has, told from the names of its tensors alone."""
+"""Layout of a file, told from the names of its tensors alone."""
 
 from collections.abc import Iterable
 
 from cavmae_sync.choices import Layout
 from cavmae_sync.errors import WeightsError
 
-#: What DataParallel puts before every name, and torch.compile into names.
+#: DataParallel puts the first before every name, torch.compile the second into names.
 PREFIX = "module."
 _COMPILED = "_orig_mod."
 
 
 def bare_name(name: str) -> str:
-    """A tensor's name without what DataParallel and torch.compile put into it, once or several times.
+    """Name of a tensor without what DataParallel and torch.compile put into it, once or several times.
 
     >>> bare_name("module._orig_mod.module.blocks.0._orig_mod.norm1.weight")
     'blocks.0.norm1.weight'
@@ -23,14 +23,14 @@ def bare_name(name: str) -> str:
 
 
 def recognize(names: Iterable[str]) -> Layout:
-    """The layout of a file with tensors of these names.
+    """Layout of a file with tensors of these names.
 
     Args:
         names: With or without what DataParallel and torch.compile put into them.
 
     Raises:
-        WeightsError: It is none of those that can be read; the first names are shown. Or only some of the
-            names have the prefix.
+        WeightsError: The layout is not known; the message shows the first names. Or only some of the names
+            have the prefix.
     """
     given = list(names)
     starts = [name.replace(_COMPILED, "").startswith(PREFIX) for name in given]
