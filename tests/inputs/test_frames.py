@@ -15,7 +15,7 @@ def pillow(image: np.ndarray, pixels: int) -> np.ndarray:
     """Resize(pixels, bicubic) and CenterCrop(pixels) as torchvision does them with Pillow.
 
     Width first, then height, as every Pillow did when the model was published. Pillow 13 chooses the order
-    by cost, and for high pictures takes the other: up to 24 grey levels away on noise, by rounding and
+    by cost, and for high images takes the other: up to 24 grey levels away on noise, by rounding and
     clamping between the two passes. Torch has kept width first.
     """
     height, width = image.shape[:2]

@@ -73,7 +73,7 @@ def test_stages_hold_silent_objects_and_sounds_from_off_stage():
 
 
 def test_masks_are_the_pixels_of_the_objects():
-    # An independent picture of the background: what most frames agree on, far from any object.
+    # An independent estimate of the background: what most frames agree on, far from any object.
     clip = made(1, min_objects=2, max_objects=2, variant="no_pulse", crossing_fraction=0)
     objects_THW = np.stack([clip.truth.object_map(t) for t in range(24)])
     background_THW = objects_THW == 0
@@ -152,7 +152,7 @@ def test_silent_objects_stay_dim_while_others_pulse():
     assert min(loudest) == 0
 
 
-def test_flipped_is_the_mirror_picture_and_the_same_sound():
+def test_flipped_mirrors_the_frames_and_keeps_the_sound():
     plain, spoilt = made(2), made(2, control="flipped")
     np.testing.assert_array_equal(spoilt.frames_THWC, plain.frames_THWC[:, :, ::-1])
     np.testing.assert_array_equal(spoilt.waveform_S, plain.waveform_S)
@@ -162,7 +162,7 @@ def test_flipped_is_the_mirror_picture_and_the_same_sound():
         np.testing.assert_array_equal(after.boxes_T4[shown, 0], 96 - before.boxes_T4[shown, 2])
 
 
-def test_shifted_sound_comes_a_second_and_a_half_later_over_the_same_picture():
+def test_shifted_sound_comes_a_second_and_a_half_later_over_the_same_frames():
     options = {"noise_decibels": -90, "off_stage_fraction": 0, "max_objects": 1}
     plain, spoilt = made(4, **options), made(4, control="shifted_sound", **options)
     np.testing.assert_array_equal(spoilt.frames_THWC, plain.frames_THWC)
@@ -173,7 +173,7 @@ def test_shifted_sound_comes_a_second_and_a_half_later_over_the_same_picture():
     assert all(event.stop_seconds <= 4 for event in spoilt.truth.events)
 
 
-def test_silent_is_digital_silence_over_the_same_picture():
+def test_silent_is_digital_silence_over_the_same_frames():
     plain, spoilt = made(5), made(5, control="silent")
     np.testing.assert_array_equal(spoilt.frames_THWC, plain.frames_THWC)
     assert not spoilt.waveform_S.any()
