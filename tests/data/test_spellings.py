@@ -140,4 +140,4 @@ def test_tables_of_pictures_and_sounds(tmp_path: Path):
     ):
         write(tmp_path / path, "")
     (row,), _ = read_rows(tmp_path)
-    assert all(path.exists() for path in (row.picture, row.annotation, row.sound))
+    assert all(path.exists() for path in (row.image, row.annotation, row.sound))

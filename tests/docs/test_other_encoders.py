@@ -88,15 +88,15 @@ def test_the_maps_of_any_model_are_written_and_measured(prepared, stage_folder, 
         (tmp_path / link).parent.mkdir()
         (tmp_path / link).symlink_to(folder)
 
-    def locate(picture_HWC, waveform_S, seconds):
-        assert picture_HWC.shape == (224, 224, 3)
+    def locate(image_HWC, waveform_S, seconds):
+        assert image_HWC.shape == (224, 224, 3)
         assert 0 <= seconds <= len(waveform_S) / 16_000 == 1.0
-        return picture_HWC[::16, ::16].astype(np.float32).mean(axis=2)
+        return image_HWC[::16, ::16].astype(np.float32).mean(axis=2)
 
     exec(block("maps"), {"locate": locate})  # our own page
     examples = StageExamples(prepared, StageTruth(stage_folder))
     maps = read_maps(Path("maps.npz"), examples)
-    assert (maps.said_by, maps.maps[0].shape) == ("DenseAV", (14, 14))
+    assert (maps.name, maps.maps[0].shape) == ("DenseAV", (14, 14))
     report = localization_report(maps, examples, LocalizationConfig(num_bootstrap=0))
     assert report.counts["maps_of_other_questions"] == 0
 
@@ -112,7 +112,7 @@ def test_the_questions_of_ade20k_are_opened_as_written(
     names: dict[str, Any] = {"np": np, "row_ids": row_ids}
     exec(block("ade20k"), names)  # our own page, both blocks of it
     measuring = block("maps").split("maps = []")[1]
-    names["locate"] = lambda picture_HWC, *_: picture_HWC[:8, :8, 0] / 255
+    names["locate"] = lambda image_HWC, *_: image_HWC[:8, :8, 0] / 255
     exec("maps = []" + measuring, names)
     examples = names["examples"]
     maps = read_maps(here / "maps.npz", examples)

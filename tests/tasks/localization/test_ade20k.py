@@ -34,14 +34,14 @@ def write_sound(path: Path, seconds: float, *, rate_hz: int = 16_000) -> np.ndar
 
 @pytest.fixture
 def ade20k(tmp_path: Path) -> Path:
-    """Two pictures of 480 x 240: class 2978 in the left half, 300 in the right."""
+    """Two images of 480 x 240: class 2978 in the left half, 300 in the right."""
     folder = tmp_path / "ADE20KSoundPrompted"
     for part in ("frames/a", "annotations/a", "audio"):
         (folder / part).mkdir(parents=True)
     for location in ("a/one", "two"):
-        picture_HWC = np.zeros((240, 480, 3), np.uint8)
-        picture_HWC[:, :240] = (250, 0, 0)
-        Image.fromarray(picture_HWC).save(folder / "frames" / f"{location}.jpg", quality=95)
+        image_HWC = np.zeros((240, 480, 3), np.uint8)
+        image_HWC[:, :240] = (250, 0, 0)
+        Image.fromarray(image_HWC).save(folder / "frames" / f"{location}.jpg", quality=95)
         labels_HWC = np.zeros((240, 480, 3), np.uint8)
         labels_HWC[:, :240] = (110, 2978 - 11 * 256, 7)  # 11 * 256 + 162; blue is the number of the object
         labels_HWC[:, 240:] = (19, 300 - 256, 9)  # int(19 / 10) = 1
@@ -76,15 +76,15 @@ def test_classes_of_pixels_come_from_red_and_green(ade20k: Path):
     assert not left_HW[:, 112:].any()
 
 
-def test_picture_and_mask_are_the_same_square(ade20k: Path):
+def test_image_and_mask_are_the_same_square(ade20k: Path):
     prompted = Ade20kFolder(ade20k)
-    red_HW = prompted.read_picture(0, pixels=224)[:, :, 0] > 125
+    red_HW = prompted.read_image(0, pixels=224)[:, :, 0] > 125
     assert (red_HW != prompted.read_mask(0)).mean() < 0.01
-    assert prompted.read_picture(0, pixels=32).shape == (32, 32, 3)
+    assert prompted.read_image(0, pixels=32).shape == (32, 32, 3)
 
 
 def test_the_crop_is_that_of_torchvision():
-    """A picture of 241 x 321 at 224 pixels becomes 224 x 298, of which 37 are cut on the left."""
+    """An image of 241 x 321 at 224 pixels becomes 224 x 298, of which 37 are cut on the left."""
     from cavmae_sync.tasks.localization.ade20k import middle_square
 
     across = np.broadcast_to(np.linspace(0, 255, 321).astype(np.uint8)[None, :, None], (241, 321, 3))
@@ -151,10 +151,10 @@ def test_an_annotation_of_another_size_is_refused(ade20k: Path):
         Ade20kFolder(ade20k).read_mask(0)
 
 
-def test_a_picture_that_is_none_is_refused(ade20k: Path):
-    (ade20k / "frames" / "two.jpg").write_text("no picture")
-    with pytest.raises(DatasetError, match="not a picture"):
-        Ade20kFolder(ade20k).read_picture(2, pixels=224)
+def test_a_file_that_is_no_image_is_refused(ade20k: Path):
+    (ade20k / "frames" / "two.jpg").write_text("no image")
+    with pytest.raises(DatasetError, match="cannot be read as an image"):
+        Ade20kFolder(ade20k).read_image(2, pixels=224)
 
 
 def test_a_good_folder_has_only_the_short_sound_to_tell(ade20k: Path):
@@ -171,7 +171,7 @@ def test_every_planted_fault_is_found_and_counted(ade20k: Path):
     table = ade20k / TABLE_FILE
     row = "7,{},/data/vgg/{},{}"
     rows = [
-        row.format("gone.jpg", "horn.wav", 300),  # picture and annotation missing
+        row.format("gone.jpg", "horn.wav", 300),  # image and annotation missing
         row.format("a/one.jpg", "gone.wav", 300),
         row.format("a/one.jpg", "horn.wav", 77),  # no such class in it
         row.format("small.jpg", "horn.wav", 300),  # annotation of another size
@@ -186,7 +186,7 @@ def test_every_planted_fault_is_found_and_counted(ade20k: Path):
             (ade20k / part / f"{name}{ending}").write_bytes(content)
     with Image.open(ade20k / "annotations" / "two_seg.png") as labels:
         labels.resize((240, 120), Image.Resampling.NEAREST).save(ade20k / "annotations" / "small_seg.png")
-    (ade20k / "frames" / "broken.jpg").write_bytes(b"no picture")
+    (ade20k / "frames" / "broken.jpg").write_bytes(b"no image")
     (ade20k / "audio" / "broken.wav").write_bytes(b"no sound")
     write_sound(ade20k / "audio" / "silent.wav", 12.0)
     content = (ade20k / "audio" / "silent.wav").read_bytes()

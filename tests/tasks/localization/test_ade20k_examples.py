@@ -25,7 +25,7 @@ from cavmae_sync.tasks.localization.maps import prompt_vectors
 
 @pytest.fixture
 def prompted(tmp_path: Path) -> Ade20kFolder:
-    """Three rows over two pictures; class 1 in the left part, 2 in the right."""
+    """Three rows over two images; class 1 in the left part, 2 in the right."""
     for part in ("frames", "annotations", "audio"):
         (tmp_path / part).mkdir()
     generator = np.random.default_rng(0)
@@ -65,7 +65,7 @@ def test_a_window_that_a_prompt_does_not_have(prompted: Ade20kFolder):
         Ade20kExamples(prompted, window=16)
 
 
-def test_rows_of_one_picture_are_drawn_together(prompted: Ade20kFolder):
+def test_rows_of_one_image_are_drawn_together(prompted: Ade20kFolder):
     targets = Ade20kExamples(prompted).targets
     assert [(target.unit, target.class_name) for target in targets] == [(0, "1"), (0, "2"), (1, "1")]
     np.testing.assert_array_equal(targets[0].mask(), ~targets[1].mask())
@@ -77,7 +77,7 @@ def test_a_model_and_its_controls(prompted: Ade20kFolder, embedder: Embedder):
     assert [score.name for score in report.classes] == ["1", "2"]
     assert report.made_with["prompt_window"] == "mean"
     assert report.clip_list == prompted.fingerprint
-    named = [maps.said_by for maps in localization_controls(embedder, examples, report.maps)]
+    named = [maps.name for maps in localization_controls(embedder, examples, report.maps)]
     assert "every_object" not in named  # nobody knows what could sound
     perfect = localization_report(oracle_maps(examples.targets), examples)
     assert {value.value for value in perfect.metrics.values()} == {1.0}
@@ -121,8 +121,8 @@ class TestDenseavRule:
         with torch.no_grad():
             for row in range(3):
                 sounds = model.encode_audio(examples.prompt(row, inputs)).patch_tokens_PND
-                picture = torch.tensor(examples.picture(row, pixels=inputs.frame_pixels))[None]
-                seen = model.encode_visual(normalize_frames(picture)).patch_tokens_PND[0]
+                image = torch.tensor(examples.image(row, pixels=inputs.frame_pixels))[None]
+                seen = model.encode_visual(normalize_frames(image)).patch_tokens_PND[0]
                 dense_KFCD = sounds.unflatten(1, (8, -1))
                 products = torch.einsum("kfcd,nd->knfc", dense_KFCD, seen)
                 mask_KC = examples.heard(row, inputs).float()
@@ -161,8 +161,7 @@ class TestDenseavRule:
             embedder, examples, LocalizationConfig(num_bootstrap=0), rule="denseav"
         )
         controls = {
-            maps.said_by: maps
-            for maps in localization_controls(embedder, examples, report.maps, rule="denseav")
+            maps.name: maps for maps in localization_controls(embedder, examples, report.maps, rule="denseav")
         }
         for name in ("untrained", "swapped_sound", "mirrored_map", "mirrored_picture"):
             assert controls[name].made_with == {"rule": "denseav"}

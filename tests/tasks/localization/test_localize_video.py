@@ -43,8 +43,8 @@ def film(path: Path, *, seconds: float = 2.0, height: int = 32, width: int = 64,
     sound_S = generator.uniform(-0.3, 0.3, round(seconds * 16000)).astype(np.float32)
     times_S = np.arange(len(sound_S)) / 16000
     sound_S[(times_S < loud[0]) | (times_S >= loud[1])] = 0
-    pictures = generator.integers(0, 256, (round(seconds * 10), height, width, 3), dtype=np.uint8)
-    write_video(path, pictures, frames_per_second=10, waveform_S=sound_S)
+    frames = generator.integers(0, 256, (round(seconds * 10), height, width, 3), dtype=np.uint8)
+    write_video(path, frames, frames_per_second=10, waveform_S=sound_S)
     return path
 
 
@@ -158,9 +158,9 @@ class TestOneMoment:
 
     @pytest.mark.parametrize("is_tall", [False, True])
     def test_colour_lies_over_the_middle_square_only(self, is_tall: bool):
-        picture_HWC = np.full((64, 160, 3), 120, np.uint8)
+        image_HWC = np.full((64, 160, 3), 120, np.uint8)
         found = made(torch.tensor([[[1.0, 0.0], [0.0, 0.0]]]))  # its left upper patch
-        over_HWC = overlaid(picture_HWC.transpose(1, 0, 2).copy() if is_tall else picture_HWC, found, 0.0)
+        over_HWC = overlaid(image_HWC.transpose(1, 0, 2).copy() if is_tall else image_HWC, found, 0.0)
         if is_tall:
             over_HWC = over_HWC.transpose(1, 0, 2)
         assert (over_HWC[:, :48] == 60).all()  # grey and half as bright
@@ -175,7 +175,7 @@ class TestOneMoment:
 
 
 class TestVideo:
-    def test_every_picture_comes_back_larger_by_the_strip_and_in_step(self, looker, tmp_path: Path):
+    def test_every_frame_comes_back_larger_by_the_strip_and_in_step(self, looker, tmp_path: Path):
         video = playback(film(tmp_path / "a.mp4", width=300))
         found = localize(looker, video)
         moments = found.strongest(1)
@@ -199,7 +199,7 @@ class TestVideo:
             is_line_HW = (strip_HWC == (86, 180, 233)).all(axis=2) | is_head_HW
             assert is_line_HW[:, -12:-4].any(axis=0).all(), "right to the end"
         step = (300 - np.flatnonzero(is_head_HW.all(axis=0))[0]) / 300
-        assert step < 0.02 + 0.1 / seconds, "the last picture stands one picture before the end"
+        assert step < 0.02 + 0.1 / seconds, "the last frame is one frame before the end"
 
     def test_one_moment_is_a_line(self):
         times, strength, silent = made(torch.zeros(1, 2, 2), strength=[0.4], silent=[True]).curve()
@@ -214,7 +214,7 @@ class TestVideo:
             ("09_rot90_meta.mp4", (360, 548)),
         ],
     )
-    def test_odd_and_turned_pictures(self, looker, tmp_path: Path, name: str, size: tuple[int, int]):
+    def test_odd_and_turned_frames(self, looker, tmp_path: Path, name: str, size: tuple[int, int]):
         video = playback(ODD / name)
         write_overlay(localize(looker, video), video, tmp_path / "out.mp4")
         info = probe(tmp_path / "out.mp4").video

@@ -55,7 +55,7 @@ def test_the_maps_of_a_model_in_a_file_give_its_very_report(embedder: Embedder, 
         )
         assert theirs.metrics == own.metrics
         assert theirs.clip_list == own.clip_list
-        assert theirs.maps.said_by == ("ours" if path.stem == "b" else path.stem)
+        assert theirs.maps.name == ("ours" if path.stem == "b" else path.stem)
     pq.write_table(pa.table({"maps": maps.tolist(), "ids": ids.tolist()}), tmp_path / "d.parquet")
     table = read_maps(tmp_path / "d.parquet", examples)
     assert all(torch.equal(one, other) for one, other in zip(table.maps, own.maps.maps, strict=True))
@@ -65,7 +65,7 @@ def test_the_truth_in_a_file_is_perfect_and_its_controls_fall(examples, tmp_path
     maps = read_maps(written(tmp_path / "a.npz", examples), examples)
     report = localization_report(maps, examples, LocalizationConfig(num_bootstrap=0))
     assert report.metrics["mean_average_precision"].value == 1
-    controls = {each.said_by: each for each in map_controls(examples, maps)}
+    controls = {each.name: each for each in map_controls(examples, maps)}
     assert set(controls) == {
         "oracle", "swapped_map", "mirrored_map", "every_object", "unlike_background", "centre", "constant",
     }  # fmt: skip
@@ -90,10 +90,10 @@ def test_what_is_no_file_of_maps_is_refused(examples, tmp_path: Path):
     nan[2, 1, 1] = np.nan
     for given, changes, says in (
         (nan, {}, rf"maps of 1 of {count} rows hold NaN.*{ids[2]}"),
-        (maps[:, 0], {}, r"must be \[questions, height, width\]"),
+        (maps[:, 0], {}, r"must be \[examples, height, width\]"),
         (maps.astype(np.uint8), {}, "must be float16"),
-        (maps[:-1], {"ids": None}, f"{count - 1} maps and no ids, but there are {count} questions"),
-        (maps[:-1], {"ids": ids[:-1]}, rf"lacks 1 of the {count} ids of questions: {ids[-1]}"),
+        (maps[:-1], {"ids": None}, f"{count - 1} maps and no ids, but there are {count} examples"),
+        (maps[:-1], {"ids": ids[:-1]}, rf"lacks 1 of the {count} ids of examples: {ids[-1]}"),
         (maps, {"ids": np.array(["x", *ids[1:]])}, r"It has 1 other ids: x"),
         (maps, {"ids": ids[:-1]}, "ids for"),
         (maps, {"heat": maps}, "unknown: heat"),

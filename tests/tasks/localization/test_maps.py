@@ -1,10 +1,13 @@
-"""A heat map is the cosine of a sound with each patch, and keeps its place when it grows."""
+"""Maps: the cosine of a sound with each patch, at another size, and of prompts of several windows."""
 
 import pytest
 import torch
 from torch.nn import functional as F
 
-from cavmae_sync.tasks.localization.maps import localization_maps, resized_maps
+from cavmae_sync.embedding import Embedder
+from cavmae_sync.tasks.localization.maps import localization_maps, prompt_vectors, resized_maps
+
+from .conftest import Painted
 
 
 def unit(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -50,3 +53,9 @@ def test_what_has_the_size_already_is_left_alone():
 def test_shapes_that_disagree_are_refused(grid):
     with pytest.raises(ValueError, match="one sound per frame"):
         localization_maps(unit(1, 8), unit(1, 6, 8), grid=grid)
+
+
+def test_a_prompt_of_several_windows_is_their_mean(embedder: Embedder, painted: Painted):
+    vectors_RD = prompt_vectors(embedder, painted)
+    windows_KD = embedder.embed_segments(painted.prompt(3, embedder.model.config.inputs))
+    torch.testing.assert_close(vectors_RD[3], windows_KD.mean(dim=0))

@@ -53,16 +53,16 @@ def test_other_sounds_come_from_other_clips_and_ask_for_one_class(prepared, stag
     own = StageExamples(prepared, StageTruth(stage_folder))
     other = StageExamples(prepared, StageTruth(stage_folder), prompt="other")
     assert len(other.targets) + other.counts["rows_without_other_sound"] == len(own.targets)
-    for question in other._questions:
-        assert question.prompt.clip != question.picture.clip
-        row = prepared.row(question.prompt.clip)
+    for example in other._examples:
+        assert example.prompt.clip != example.image.clip
+        row = prepared.row(example.prompt.clip)
         truth = StageTruth(stage_folder).for_clip(row)
-        (number,) = truth.sounding(row.start_seconds + row.frame_seconds[question.prompt.frame])
+        (number,) = truth.sounding(row.start_seconds + row.frame_seconds[example.prompt.frame])
         named = {thing.number: thing.class_name for thing in truth.objects}
-        assert named[number] == question.target.class_name
+        assert named[number] == example.target.class_name
 
 
-def test_a_model_on_it_and_its_picture(prepared, stage_folder, embedder: Embedder):
+def test_a_model_on_it_and_its_figure(prepared, stage_folder, embedder: Embedder):
     examples = StageExamples(prepared.head(6), StageTruth(stage_folder))
     report = evaluate_localization(embedder, examples, LocalizationConfig(num_bootstrap=10))
     assert report.to_dict()["counts"]["substitutions"] == 0
@@ -70,4 +70,4 @@ def test_a_model_on_it_and_its_picture(prepared, stage_folder, embedder: Embedde
     assert sum(score.num_rows for score in report.classes) == len(examples.targets)
     rows = chosen_rows(report, 5)
     assert len(set(rows)) == len(rows) == min(5, len(examples.targets))
-    assert len(localization_figure(report, examples, num_questions=5).axes) == 2 * 4 * 2 + 1
+    assert len(localization_figure(report, examples, num_examples=5).axes) == 2 * 4 * 2 + 1

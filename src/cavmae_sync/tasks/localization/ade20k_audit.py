@@ -1,4 +1,4 @@
-"""What a folder of ADE20K with sounds as prompts holds, and everything in it that cannot be used as meant."""
+"""Audit of a folder of ADE20K with sounds as prompts: what it holds, and every problem in it."""
 
 import os
 from collections import Counter
@@ -27,16 +27,16 @@ from cavmae_sync.tasks.localization.ade20k import (
     read_rows,
 )
 
-#: Kinds of problems, in the order in which they are told, in words.
+#: Kinds of problems in the order of the report, and the words for them. The keys are those of the JSON.
 PROBLEM_KINDS: Final[Mapping[str, str]] = {
-    "picture_missing": "pictures missing",
+    "picture_missing": "images missing",
     "annotation_missing": "annotations missing",
     "sound_missing": "sounds missing",
-    "picture_unreadable": "pictures that cannot be read",
+    "picture_unreadable": "images that cannot be read",
     "annotation_unreadable": "annotations that cannot be read",
     "sound_unreadable": "sounds that cannot be read",
-    "size_differs": "annotations of another size than their picture",
-    "class_absent": "rows whose class is not in the middle square of the picture",
+    "size_differs": "annotations of another size than their image",
+    "class_absent": "rows whose class is not in the middle square of the image",
     "sound_short": "sounds shorter than a segment",
     "sound_silent": "silent sounds",
 }
@@ -45,12 +45,12 @@ _MOST_LISTED: Final = 20
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ade20kProblem:
-    """Something wrong with a file, or with a row.
+    """Problem of a file, or of a row.
 
     Attributes:
         kind: One of `PROBLEM_KINDS`.
-        file: The file.
-        message: What is wrong.
+        file: Path of the file.
+        message: The problem in a sentence.
     """
 
     kind: str
@@ -60,17 +60,17 @@ class Ade20kProblem:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ade20kAudit:
-    """The audit of a folder ADE20KSoundPrompted.
+    """Audit of a folder ADE20KSoundPrompted.
 
     Attributes:
-        folder: The folder.
+        folder: Path of the folder.
         num_rows: Rows with a sound and a class, which are evaluated.
         num_without_prompt: Rows without, which are left out, as DenseAV does.
-        num_classes: Different classes asked for.
+        num_classes: Different classes of the rows.
         rows_per_class: Least, median and most rows of a class.
-        num_pictures: Different pictures.
+        num_pictures: Different images.
         num_sounds: Different sounds.
-        problems: Everything found, by kind and in the order of the table; a file is told once per kind.
+        problems: All problems, by kind and in the order of the table; a file appears once per kind.
     """
 
     folder: str
@@ -84,16 +84,16 @@ class Ade20kAudit:
 
     @property
     def num_problems(self) -> Mapping[str, int]:
-        """How many of each kind, none left out."""
+        """Number of problems of each kind, in the order of the kinds."""
         counts = Counter(problem.kind for problem in self.problems)
         return {kind: counts[kind] for kind in PROBLEM_KINDS}
 
     def to_dict(self) -> dict[str, Any]:
-        """Counts and all problems, ready for JSON."""
+        """Counts and all problems, as JSON values."""
         return {**asdict(self), "num_problems": dict(self.num_problems)}
 
     def to_table(self) -> Table:
-        """Counts, ready to print."""
+        """Table of the counts."""
         table = Table("what", "count", title=table_title(f"in {self.folder}"), title_justify="left")
         table.add_row("rows with sound and class", f"{self.num_rows:,}")
         table.add_row("rows without, left out", f"{self.num_without_prompt:,}")
@@ -101,14 +101,14 @@ class Ade20kAudit:
         if self.rows_per_class is not None:
             low, middle, high = self.rows_per_class
             table.add_row("  rows per class: least, median, most", f"{low:,}, {middle:,g}, {high:,}")
-        table.add_row("pictures", f"{self.num_pictures:,}")
+        table.add_row("images", f"{self.num_pictures:,}")
         table.add_row("sounds", f"{self.num_sounds:,}")
         for kind, count in self.num_problems.items():
             table.add_row(PROBLEM_KINDS[kind], f"{count:,}", style="red" if count else None)
         return table
 
     def to_lines(self) -> list[str]:
-        """The first problems, one a line, and how many more there are."""
+        """First problems, one per line, and the number of the others."""
         lines = [problem.message for problem in self.problems[:_MOST_LISTED]]
         left = len(self.problems) - len(lines)
         return [*lines, f"... and {left:,} more; --json lists all."] if left else lines
@@ -117,7 +117,7 @@ class Ade20kAudit:
 def audit_ade20k(
     folder: str | os.PathLike[str], *, on_progress: Callable[[int, int], None] | None = None
 ) -> Ade20kAudit:
-    """Look at every file that the table of a folder names.
+    """Check every file that the table of a folder names.
 
     Args:
         folder: Folder ADE20KSoundPrompted in the layout of DenseAV.
@@ -130,9 +130,9 @@ def audit_ade20k(
     rows, num_without = read_rows(folder)
     found: dict[tuple[str, str], Ade20kProblem] = {}
     sounds: set[Path] = set()
-    problems_of_picture = lru_cache(maxsize=8)(_size_problem)  # rows of one picture stand together
+    size_problems = lru_cache(maxsize=8)(_size_problems)  # the rows of one image follow each other
     for number, row in enumerate(rows, start=1):
-        problems = [*_missing(row), *problems_of_picture(row.picture, row.annotation), *_class_problem(row)]
+        problems = [*_missing(row), *size_problems(row.image, row.annotation), *_class_problem(row)]
         if row.sound not in sounds:
             sounds.add(row.sound)
             problems.extend(_sound_problems(row.sound))
@@ -148,7 +148,7 @@ def audit_ade20k(
         num_without_prompt=num_without,
         num_classes=len(counts),
         rows_per_class=spread(list(counts.values())),
-        num_pictures=len({row.picture for row in rows}),
+        num_pictures=len({row.image for row in rows}),
         num_sounds=len(sounds),
         problems=tuple(sorted(found.values(), key=lambda problem: order.index(problem.kind))),
     )
@@ -156,7 +156,7 @@ def audit_ade20k(
 
 def _missing(row: Ade20kRow) -> Iterator[Ade20kProblem]:
     for kind, path in (
-        ("picture_missing", row.picture),
+        ("picture_missing", row.image),
         ("annotation_missing", row.annotation),
         ("sound_missing", row.sound),
     ):
@@ -164,28 +164,28 @@ def _missing(row: Ade20kRow) -> Iterator[Ade20kProblem]:
             yield Ade20kProblem(kind=kind, file=str(path), message=f"{path} is missing.")
 
 
-def _size_problem(picture: Path, annotation: Path) -> Sequence[Ade20kProblem]:
-    """Both pictures can be read, and are of one size."""
+def _size_problems(image: Path, annotation: Path) -> Sequence[Ade20kProblem]:
+    """Problems of two files that must be readable and of one size."""
     problems: list[Ade20kProblem] = []
     sizes: list[tuple[int, int]] = []
-    for kind, path in (("picture_unreadable", picture), ("annotation_unreadable", annotation)):
+    for kind, path in (("picture_unreadable", image), ("annotation_unreadable", annotation)):
         if path.is_file():
             try:
                 sizes.append(read_image(path).size)
             except DatasetError as error:
                 problems.append(Ade20kProblem(kind=kind, file=str(path), message=str(error)))
     if len(sizes) == 2 and sizes[0] != sizes[1]:
-        message = f"{annotation} has {sizes[1]} pixels, its picture {sizes[0]}."
+        message = f"{annotation} has {sizes[1]} pixels, its image {sizes[0]}."
         problems.append(Ade20kProblem(kind="size_differs", file=str(annotation), message=message))
     return problems
 
 
 def _class_problem(row: Ade20kRow) -> Iterator[Ade20kProblem]:
-    """The class is somewhere in what is evaluated."""
+    """Problem of a row whose class is not in the part of the image that is evaluated."""
     try:
         image = read_image(row.annotation).convert("RGB") if row.annotation.is_file() else None
     except DatasetError:
-        return  # told as unreadable already
+        return  # already a problem of its own: unreadable
     if image is None:
         return
     square = middle_square(image, pixels=FRAME_PIXELS, how=Image.Resampling.NEAREST)

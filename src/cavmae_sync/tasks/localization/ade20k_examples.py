@@ -22,72 +22,74 @@ from cavmae_sync.tasks.localization.examples import Target
 #: A column of patches counts as sound from this share on (DenseAV).
 _LEAST_SOUND: Final = 0.01
 
-#: Which windows of a prompt ask: the middle one, all of them with their maps averaged, or one by its number.
+#: Windows of a prompt that are compared with the image: the middle one, all of them with their maps averaged,
+#: or one by its number.
 PromptWindow = Literal["middle", "mean"] | int
 
 
 class Ade20kExamples:
-    """ADE20K with prompts of VGGSound; see `Ade20kFolder`.
+    """Examples of ADE20K with prompts of VGGSound; see `Ade20kFolder`.
 
-    The same picture meets every window of its prompt: there is only one picture, and nothing published says
-    which window was used.
+    A prompt is cut into 16 windows, as the sound of a clip is, but there is only one image. The paper does
+    not say which window it compares with the image, so this is an option.
 
     Args:
-        prompted: The rows.
-        window: Which of the 16 windows of the prompt asks; "middle" is that of frame 8.
+        folder: The rows.
+        window: Which of the 16 windows of the prompt is compared; "middle" is that of frame 8.
 
     Raises:
-        ConfigError: A window that a prompt does not have.
+        ConfigError: The prompt has no such window.
 
     Source:
         Spec 4.5.
     """
 
-    def __init__(self, prompted: Ade20kFolder, *, window: PromptWindow = "middle") -> None:
+    def __init__(self, folder: Ade20kFolder, *, window: PromptWindow = "middle") -> None:
         if isinstance(window, int) and not 0 <= window < NUM_FRAMES:
-            raise ConfigError(f"--prompt-window {window}: a prompt has the windows 0 to {NUM_FRAMES - 1}.")
-        self.prompted = prompted
+            raise ConfigError(
+                f"--prompt-window {window}: choose a window of a prompt, 0 to {NUM_FRAMES - 1}."
+            )
+        self.folder = folder
         self.window = window
         self.config: Mapping[str, Any] = {"source": "ADE20KSoundPrompted", "prompt_window": window}
-        self.counts: Mapping[str, int] = {"rows_without_prompt": prompted.num_without_prompt}
-        self.clip_list = prompted.fingerprint
+        self.counts: Mapping[str, int] = {"rows_without_prompt": folder.num_without_prompt}
+        self.clip_list = folder.fingerprint
 
     @cached_property
     def targets(self) -> Sequence[Target]:
-        """The masks at 224 pixels, in order."""
-        locations = [row.image_location for row in self.prompted.rows]
+        """Masks at 224 pixels, in order."""
+        locations = [row.image_location for row in self.folder.rows]
         numbers = {location: number for number, location in enumerate(dict.fromkeys(locations))}
         return [
             Target.of(
-                self.prompted.read_mask(index),
+                self.folder.read_mask(index),
                 name=f"{row.image_location} + {row.sound.name}",
                 unit=numbers[row.image_location],
                 class_name=str(row.class_id),
             )
-            for index, row in enumerate(self.prompted.rows)
+            for index, row in enumerate(self.folder.rows)
         ]
 
-    def picture(self, row: int, *, pixels: int) -> NDArray[np.uint8]:
-        """The middle square of a picture."""
-        return self.prompted.read_picture(row, pixels=pixels)
+    def image(self, row: int, *, pixels: int) -> NDArray[np.uint8]:
+        """Middle square of the image."""
+        return self.folder.read_image(row, pixels=pixels)
 
     @property
     def _frames(self) -> list[int]:
-        """Numbers of the windows that ask."""
+        """Numbers of the windows that are compared."""
         if self.window == "mean":
             return list(range(NUM_FRAMES))
         return [NUM_FRAMES // 2 if self.window == "middle" else self.window]
 
     def prompt(self, row: int, config: InputConfig) -> Tensor:
-        """The windows of a prompt that ask."""
-        log_mel_NM = self.prompted.read_log_mel(row)
+        """Windows of the prompt that are compared."""
+        log_mel_NM = self.folder.read_log_mel(row)
         return cut_segments(log_mel_NM, frame_indices=self._frames, num_frames=NUM_FRAMES, config=config)
 
     def heard(self, row: int, config: InputConfig) -> Tensor:
-        """Where the prompt itself sounds, not what it was filled up with.
+        """Columns of patches that lie on the prompt's own sound, not on its padding.
 
-        As in DenseAV the mask of samples is brought to the columns by linear interpolation between samples,
-        and a column counts from 0.01 on.
+        As in DenseAV, the mask of samples is interpolated at the columns, and a column counts from 0.01 on.
         """
         spans = segment_spans(
             SPECTROGRAM_LENGTH,
@@ -100,14 +102,14 @@ class Ade20kExamples:
         starts_K = np.array([spans[frame].start for frame in self._frames])
         places_KC = (starts_K[:, None] + middles_C) * samples_per_row - 0.5
         is_sound_S = np.zeros(PROMPT_SAMPLES)
-        is_sound_S[: self.prompted.read_sound(row).size] = 1
+        is_sound_S[: self.folder.read_sound(row).size] = 1
         weight_KC = np.interp(places_KC, np.arange(PROMPT_SAMPLES), is_sound_S)
         return torch.from_numpy(weight_KC > _LEAST_SOUND)
 
     def sound(self, row: int) -> tuple[NDArray[np.float32], None]:
-        """The whole prompt asks."""
-        return self.prompted.read_sound(row), None
+        """The whole prompt; no moment of it is singled out."""
+        return self.folder.read_sound(row), None
 
     def salient(self, row: int) -> None:  # noqa: ARG002
-        """Not known: ADE20K tells classes, not which of them make sounds."""
+        """Not known: ADE20K has classes of things, but does not say which of them make sounds."""
         return

@@ -1,6 +1,6 @@
-"""Sound-prompted segmentation: score maps (of a model, of the truth or of a baseline) in, a report out.
+"""Measurement of localisation (the paper's sound-prompted segmentation): maps in, a report out.
 
-Letters: R rows (questions), H W patches or pixels, N pixels.
+Letters: R rows (examples), H W patches or pixels, N pixels.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,12 +24,12 @@ from cavmae_sync.tasks.localization.examples import Examples, Target
 from cavmae_sync.tasks.localization.maps import ScoreMaps, model_maps, prompt_vectors, resized_maps
 from cavmae_sync.tasks.report import Report, Value
 
-#: Stands for all rows where subsets are named; its metrics have no prefix.
+#: Name of the group of all rows; its metrics have no prefix.
 _EVERY: Final = ""
 
 
 class LocalizationConfig(Config):
-    """Choices of a measurement of sound-prompted segmentation."""
+    """Choices of a measurement of localisation."""
 
     num_bootstrap: int = Field(1000, ge=0)
     """Resamples of images or clips behind the 95 % intervals; 0 gives none."""
@@ -42,15 +42,15 @@ _DEFAULT: Final = LocalizationConfig()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClassScore:
-    """One class of a report.
+    """Scores of one class.
 
     Attributes:
-        name: Its name.
+        name: Name of the class.
         average_precision: In (0, 1].
-        iou: At the best threshold, in [0, 1].
-        threshold: That threshold, on maps brought to [0, 1].
-        positive_share: Share of pixels where the class is: average precision by guessing.
-        num_rows: Questions.
+        iou: Intersection over union at the best threshold, in [0, 1].
+        threshold: The best threshold, on maps scaled to [0, 1].
+        positive_share: Share of pixels of the class, which is the average precision of guessing.
+        num_rows: Number of examples.
     """
 
     name: str
@@ -63,14 +63,14 @@ class ClassScore:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LocalizationReport(Report):
-    """A report with its classes, and what it was computed from: enough for pictures.
+    """Report of localisation, and what it was computed from: enough for figures.
 
     Attributes:
         config: Choices of the measurement.
-        classes: Measures of each class over all rows, by name.
-        excluded_classes: Classes of which no pixel is in any picture: nothing is defined for them.
-        maps: The score maps.
-        targets: The answers.
+        classes: Scores of each class over all rows, by name.
+        excluded_classes: Classes without a pixel in any image; no score is defined for them.
+        maps: The maps.
+        targets: The masks to be found.
     """
 
     config: LocalizationConfig
@@ -80,12 +80,12 @@ class LocalizationReport(Report):
     targets: Sequence[Target]
 
     def to_dict(self) -> dict[str, Any]:
-        """As a report, and the classes."""
+        """JSON values, with the scores of each class."""
         classes = [asdict(score) for score in self.classes]
         return {**super().to_dict(), "classes": classes, "excluded_classes": list(self.excluded_classes)}
 
     def class_table(self) -> Table:
-        """One row per class, for people."""
+        """Table of the scores of each class."""
         table = Table(title="classes", title_justify="left")
         table.add_column("class")
         for heading in ("average precision", "IoU", "share of pixels", "rows"):
@@ -106,11 +106,11 @@ def evaluate_localization(
     rule: MapRule = "cosine",
     on_progress: OnProgress | None = None,
 ) -> LocalizationReport:
-    """How well the map of a sound over a picture agrees with what it tells of.
+    """Report of how well a model's maps find the mask of what is heard.
 
     Args:
         embedder: The model and how it computes.
-        examples: Questions and answers.
+        examples: The examples.
         config: Resamples.
         rule: How a map is made; see `choices.MapRule`.
         on_progress: Called with rows done and rows in all.
@@ -129,10 +129,10 @@ def evaluate_localization(
 def localization_report(
     maps: ScoreMaps, examples: Examples, config: LocalizationConfig = _DEFAULT
 ) -> LocalizationReport:
-    """As `evaluate_localization`, from maps already made."""
+    """Report of `evaluate_localization`, from maps already made."""
     targets = examples.targets
     if len(maps.maps) != len(targets):
-        raise ValueError(f"Every row needs a map, got {len(maps.maps)} maps for {len(targets)} rows.")
+        raise ValueError(f"Every example needs a map, got {len(maps.maps)} maps for {len(targets)} examples.")
     scaled = _scaled(maps)
     groups = [_EVERY, *sorted({group for target in targets for group in target.groups})]
     metrics: dict[str, Value] = {}
@@ -148,11 +148,11 @@ def localization_report(
             values = _values(list(defined.values()), config)
             metrics |= {f"{group}/{name}" if group else name: value for name, value in values.items()}
     return LocalizationReport(
-        name=f"sound-prompted segmentation, {maps.said_by}",
+        name=f"sound-prompted segmentation, {maps.name}",
         metrics=metrics,
         counts={**_counts(examples, groups, num_excluded=len(excluded)), **maps.counts},
         config=config,
-        made_with={**examples.config, **maps.made_with, "said_by": maps.said_by},
+        made_with={**examples.config, **maps.made_with, "said_by": maps.name},
         weights=maps.weights,
         clip_list=examples.clip_list,
         classes=classes,
@@ -164,7 +164,11 @@ def localization_report(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Pool:
-    """The pixels of some rows, made anew each time: maps are small, pixels are many."""
+    """Pixels of some rows, computed anew in each pass.
+
+    `pooled_scores` makes two passes. A map has 14 x 14 values and a mask 224 x 224, so that maps of thousands
+    of rows fit into memory, and their pixels may not.
+    """
 
     maps: Sequence[Tensor]
     targets: Sequence[Target]
@@ -179,7 +183,7 @@ class _Pool:
 
 
 def scores_at(map_HW: Tensor, shape: tuple[int, int]) -> NDArray[np.float32]:
-    """A map at the size of a mask."""
+    """Map at the size of a mask."""
     return resized_maps(map_HW[None], height=shape[0], width=shape[1])[0].numpy()
 
 
@@ -216,12 +220,12 @@ def _values(scores: Sequence[PooledScores], config: LocalizationConfig) -> dict[
 
 def _counts(examples: Examples, groups: Sequence[str], *, num_excluded: int) -> dict[str, int]:
     targets = examples.targets
-    of_groups = {
+    rows_of_groups = {
         f"rows_{group}": sum(group in target.groups for target in targets) for group in groups if group
     }
     return {
         "rows": len(targets),
-        **of_groups,
+        **rows_of_groups,
         "units": len({target.unit for target in targets}),
         "classes_without_pixels": num_excluded,
         **examples.counts,
@@ -240,7 +244,10 @@ def _class_score(name: str, score: PooledScores, targets: Sequence[Target]) -> C
 
 
 def _scaled(maps: ScoreMaps) -> list[Tensor]:
-    """All maps brought to [0, 1] by one and the same line; constant maps become 0."""
+    """Maps scaled to [0, 1] by one linear function for all, so that thresholds mean the same everywhere.
+
+    Constant maps become 0.
+    """
     low = min(float(map_HW.min()) for map_HW in maps.maps)
     span = max(float(map_HW.max()) for map_HW in maps.maps) - low
     return [(map_HW - low) / (span or 1.0) for map_HW in maps.maps]

@@ -1,10 +1,10 @@
-"""Pictures, the sounds that ask, and the masks that answer.
+"""Examples of sound-prompted segmentation: an image, a sound as prompt, and the mask to be found.
 
 Two sources: generated clips whose truth is known (`StageExamples`), and ADE20K with prompts of VGGSound
 (`Ade20kExamples`).
 
-Letters: R rows (questions), K windows of a prompt, L spectrogram frames per window, M mel bins, H W pixels,
-C colours.
+Letters: R rows (examples), K windows of a prompt, L spectrogram frames per window, M mel bins, H W pixels,
+C colours, or columns of patches.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,15 +20,15 @@ from cavmae_sync.inputs import InputConfig
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Target:
-    """The answer to one question.
+    """Mask to be found in one example.
 
     Attributes:
-        name: Which picture and sound, for people.
-        unit: Number of the picture or clip that the row comes from; what intervals resample.
-        class_name: In whose pool its pixels count.
-        groups: Subsets of rows that it also belongs to, such as "several_objects".
+        name: Image and sound, for people.
+        unit: Number of the image or clip that the row comes from; intervals resample units.
+        class_name: Class in whose pool the pixels count.
+        groups: Subsets of rows that the row also belongs to, such as "several_objects".
         shape: Height and width of the mask.
-        packed_mask: Its bits, eight in a byte: thousands of masks stay in memory.
+        packed_mask: Bits of the mask, eight in a byte, so that thousands of masks fit into memory.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Target:
         class_name: str,
         groups: tuple[str, ...] = (),
     ) -> Self:
-        """A target from its mask."""
+        """Target of a mask."""
         height, width = mask_HW.shape
         return cls(
             name=name,
@@ -60,16 +60,16 @@ class Target:
         )
 
     def mask(self) -> NDArray[np.bool_]:
-        """Where the answer is: bool [H, W]."""
+        """Mask, bool [H, W]."""
         return unpacked(self.packed_mask, self.shape)
 
 
 class Examples(Protocol):
-    """Questions and answers. Pictures and prompts are read when they are asked for; answers are at hand.
+    """Examples, by row. Images and prompts are read on demand; targets are in memory.
 
     Attributes:
-        config: What was chosen, as JSON values.
-        counts: Things left out, by name.
+        config: Choices behind the examples, as JSON values.
+        counts: Numbers of things left out, by name.
         clip_list: Fingerprint of the rows.
     """
 
@@ -79,34 +79,34 @@ class Examples(Protocol):
 
     @property
     def targets(self) -> Sequence[Target]:
-        """The answers, in order."""
+        """Masks to be found, in order."""
         ...
 
-    def picture(self, row: int, *, pixels: int) -> NDArray[np.uint8]:
-        """The picture of a row: uint8 [pixels, pixels, C]."""
+    def image(self, row: int, *, pixels: int) -> NDArray[np.uint8]:
+        """Image of a row: uint8 [pixels, pixels, C]."""
         ...
 
     def prompt(self, row: int, config: InputConfig) -> Tensor:
-        """The sound of a row: normalised windows [K, L, M], whose maps are averaged."""
+        """Sound of a row: normalised windows [K, L, M], whose maps are averaged."""
         ...
 
     def heard(self, row: int, config: InputConfig) -> Tensor:
-        """Which columns of patches of a prompt's windows lie on real sound, not on padding: bool [K, C]."""
+        """Columns of patches on sound, not on padding, for each window of the prompt: bool [K, C]."""
         ...
 
     def sound(self, row: int) -> tuple[NDArray[np.float32], float | None]:
-        """The sound of a row for other encoders: samples at 16 kHz, and the moment in it that asks.
+        """Sound of a row for other encoders: samples at 16 kHz, and the moment in it that is compared.
 
-        The moment is in seconds; None where the whole sound asks.
+        The moment is in seconds; None where the whole sound is compared.
         """
         ...
 
     def salient(self, row: int) -> NDArray[np.bool_] | None:
-        """All that could sound in a picture, bool [H, W], for a baseline; None where that is not known."""
+        """Everything in the image that could make a sound, bool [H, W], for a baseline; None if not known."""
         ...
 
 
 def unpacked(packed: bytes, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """A mask from its bits."""
+    """Mask of packed bits."""
     bits = np.unpackbits(np.frombuffer(packed, np.uint8), count=shape[0] * shape[1])
     return bits.reshape(shape).astype(bool)

@@ -29,41 +29,42 @@ from cavmae_sync.tasks.localization.localize_video import Localization
 from cavmae_sync.tasks.localization.overlay import OverlayFrame, heat_colours
 
 _ROWS_PER_CLASS = 1
-_QUESTIONS_ACROSS = 4
+_EXAMPLES_ACROSS = 4
 _INCHES = 1.75
 
 
-def localization_figure(report: LocalizationReport, examples: Examples, *, num_questions: int = 16) -> Figure:
-    """Pictures with the outline of the truth, and beside each the map over it, on one scale for all.
+def localization_figure(report: LocalizationReport, examples: Examples, *, num_examples: int = 16) -> Figure:
+    """Figure of some examples: the image with the outline of the true mask, and beside it the map.
 
     Args:
-        report: What was measured.
-        examples: Where its pictures come from.
-        num_questions: How many, from as many classes as there are; those with silent objects come first.
+        report: The report.
+        examples: Source of its images.
+        num_examples: Number of examples, from as many classes as there are. Examples of a group (several
+            objects, some of them silent) come first.
     """
-    rows = chosen_rows(report, num_questions)
-    num_down = -(-len(rows) // _QUESTIONS_ACROSS)
+    rows = chosen_rows(report, num_examples)
+    num_down = -(-len(rows) // _EXAMPLES_ACROSS)
     figure = new_figure(
-        width_inches=2 * _INCHES * _QUESTIONS_ACROSS + 1, height_inches=(_INCHES + 0.3) * num_down + 1
+        width_inches=2 * _INCHES * _EXAMPLES_ACROSS + 1, height_inches=(_INCHES + 0.3) * num_down + 1
     )
     figure.suptitle(
-        f"{report.name}: where is what is heard?\n"
-        "left: the picture, white: outline of the true answer; right: the model's map, bright: here",
+        f"{report.name}\n"
+        "left: image with the outline of the true mask; right: map, bright where the sound fits",
         fontsize=LARGE,
     )
     maps = [scores_at(report.maps.maps[row], report.targets[row].shape) for row in rows]
     scale = Normalize(min(float(m.min()) for m in maps), max(float(m.max()) for m in maps))
-    axes = figure.subplots(num_down, 2 * _QUESTIONS_ACROSS, squeeze=False)
-    for place in range(num_down * _QUESTIONS_ACROSS):
-        down, across = divmod(place, _QUESTIONS_ACROSS)
+    axes = figure.subplots(num_down, 2 * _EXAMPLES_ACROSS, squeeze=False)
+    for place in range(num_down * _EXAMPLES_ACROSS):
+        down, across = divmod(place, _EXAMPLES_ACROSS)
         left, right = axes[down, 2 * across], axes[down, 2 * across + 1]
         if place >= len(rows):
             left.axis("off")
             right.axis("off")
             continue
         target = report.targets[rows[place]]
-        picture_HWC = examples.picture(rows[place], pixels=min(target.shape))
-        _draw(left, right, picture_HWC, maps[place], target.mask(), scale)
+        image_HWC = examples.image(rows[place], pixels=min(target.shape))
+        _draw(left, right, image_HWC, maps[place], target.mask(), scale)
         left.set_title(target.class_name, fontsize=NORMAL, loc="left")
     bar = figure.colorbar(ScalarMappable(scale, ENERGIES), ax=axes, shrink=0.6)
     bar.set_label("cosine of sound and patch", fontsize=NORMAL)
@@ -71,8 +72,8 @@ def localization_figure(report: LocalizationReport, examples: Examples, *, num_q
     return figure
 
 
-def chosen_rows(report: LocalizationReport, num_questions: int) -> Sequence[int]:
-    """Rows spread over classes and over the list; within a class, those of a named group first."""
+def chosen_rows(report: LocalizationReport, num_examples: int) -> Sequence[int]:
+    """Rows spread over classes and over the list; within a class, those of a group first."""
     rows_of: dict[str, list[int]] = {}
     for row, target in enumerate(report.targets):
         rows_of.setdefault(target.class_name, []).append(row)
@@ -81,9 +82,9 @@ def chosen_rows(report: LocalizationReport, num_questions: int) -> Sequence[int]
         rows_of[name] = named or rows
     chosen: list[int] = []
     turn = 0
-    while len(chosen) < num_questions and any(turn < len(rows) for rows in rows_of.values()):
+    while len(chosen) < num_examples and any(turn < len(rows) for rows in rows_of.values()):
         for rows in rows_of.values():
-            if turn < len(rows) and len(chosen) < num_questions:
+            if turn < len(rows) and len(chosen) < num_examples:
                 chosen.append(rows[(len(rows) // 2 + turn) % len(rows)])
         turn += 1
     return chosen
@@ -92,12 +93,12 @@ def chosen_rows(report: LocalizationReport, num_questions: int) -> Sequence[int]
 def _draw(
     left: Axes,
     right: Axes,
-    picture_HWC: NDArray[np.uint8],
+    image_HWC: NDArray[np.uint8],
     scores_HW: NDArray[np.float32],
     mask_HW: NDArray[np.bool_],
     scale: Normalize,
 ) -> None:
-    left.imshow(picture_HWC)
+    left.imshow(image_HWC)
     right.imshow(scores_HW, cmap=ENERGIES, norm=scale)
     for axes in (left, right):
         without_ticks(axes)
@@ -107,27 +108,26 @@ def _draw(
 
 
 def moment_figure(found: Localization, moment: int, frame: OverlayFrame) -> Figure:
-    """The picture of a moment, the same with its map, and the strength over the whole video.
+    """Figure of one moment: its frame, the frame with its map, and the strength over the whole video.
 
     Args:
         found: Maps of the video.
-        moment: Which.
-        frame: Its picture, from `write_overlay`.
+        moment: Number of the moment.
+        frame: Frame of the moment, from `write_overlay`.
     """
-    height, width = frame.picture_HWC.shape[:2]
+    height, width = frame.frame_HWC.shape[:2]
     figure = new_figure(width_inches=10, height_inches=1.9 + min(max(4.6 * height / width, 2.0), 8.0))
     seconds = float(found.seconds_M[moment])
     figure.suptitle(
-        f"{seconds:.2f} s, asked by {found.asked_by}: sound and picture match by "
-        f"{found.strength_M[moment]:.2f}",
+        f"{seconds:.2f} s, {found.asked_by}: similarity of sound and frame {found.strength_M[moment]:.2f}",
         fontsize=LARGE,
     )
     grid = figure.add_gridspec(2, 2, height_ratios=(3.2, 1))
-    for place, (picture_HWC, title) in enumerate(
-        ((frame.picture_HWC, "picture"), (frame.overlay_HWC, "where the model sees what is heard"))
+    for place, (pixels_HWC, title) in enumerate(
+        ((frame.frame_HWC, "frame"), (frame.overlay_HWC, "where the model sees what is heard"))
     ):
         axes = figure.add_subplot(grid[0, place])
-        axes.imshow(picture_HWC)
+        axes.imshow(pixels_HWC)
         without_ticks(axes)
         axes.set_title(title, fontsize=NORMAL, loc="left")
     colours = ListedColormap((heat_colours() / 255).tolist())
@@ -140,5 +140,5 @@ def moment_figure(found: Localization, moment: int, frame: OverlayFrame) -> Figu
     curve.set_xlim(*found.whole_seconds)
     curve.axvline(seconds, color=VERMILION, linestyle="--")
     curve.set_ylim(min(0.0, float(found.strength_M.min())), 1)
-    label(curve, x="seconds", y="cosine of sound\nand whole picture")
+    label(curve, x="seconds", y="cosine of sound\nand whole frame")
     return figure

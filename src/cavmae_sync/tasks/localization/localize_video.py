@@ -1,4 +1,4 @@
-"""Where in a video what is heard is seen: maps at regular moments.
+"""Localisation in a video: maps of what is heard, at regular moments.
 
 Letters: M moments, T of them in a clip, H W patches, K windows of a recording, L spectrogram frames of each,
 N patches in a row, D width, S samples.
@@ -26,11 +26,11 @@ from cavmae_sync.media.playback import Playback
 from cavmae_sync.paper import CLIP_SECONDS, HOP_MILLISECONDS, NUM_FRAMES, SAMPLE_RATE_HZ, WINDOW_MILLISECONDS
 from cavmae_sync.tasks.localization.maps import localization_maps
 
-#: Windows of a recording that are quieter than its loudest by more than this do not ask.
+#: Windows of a recording that are quieter than its loudest one by more than this are left out.
 _QUIETER_DECIBELS: Final = 20.0
 _HOP_SAMPLES: Final = SAMPLE_RATE_HZ * HOP_MILLISECONDS // 1000
 _WINDOW_SAMPLES: Final = SAMPLE_RATE_HZ * WINDOW_MILLISECONDS // 1000
-#: The colours span at least this much of cosine, so that the noise of an even map stays without colour.
+#: Least range of cosines that the colours cover, so that the noise of a constant map gets no colours.
 _LEAST_SPAN: Final = 0.2
 
 
@@ -40,14 +40,13 @@ class Localization:
 
     Attributes:
         seconds_M: float64, rising, on the file's timeline.
-        maps_MHW: float32 [M, H, W]: cosine of the sound with each patch of the middle square of the picture.
-        strength_M: float32: cosine of the sound with the picture as a whole.
-        is_silent_M: bool: the stretch of sound around the moment is silent, so that nothing is asked.
-        scale: Least and greatest cosine of the colours, for the whole video: the median over all maps, and
-            what one value in 500 exceeds, but at least 0.2 more.
-        asked_by: "own sound", or the name of the recording.
-        whole_seconds: Where the video starts and ends; moments begin at its start and end a step before its
-            end.
+        maps_MHW: float32 [M, H, W]: cosine of the sound with each patch of the middle square of the frame.
+        strength_M: float32: cosine of the sound with the whole frame.
+        is_silent_M: bool: whether the segment of sound around the moment is silent.
+        scale: Cosines of the first and last colour, for the whole video: the median over all maps, and what
+            one value in 500 exceeds, but at least 0.2 more.
+        asked_by: Prompt: "own sound", or the name of the recording.
+        whole_seconds: Start and end of the video; moments begin at its start and end one step before its end.
     """
 
     seconds_M: NDArray[np.float64]
@@ -59,11 +58,11 @@ class Localization:
     whole_seconds: tuple[float, float]
 
     def curve(self) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.bool_]]:
-        """Strength over the whole video, from its start to its end, as maps and numbers are shown there.
+        """Strength over the whole video, from its start to its end.
 
         Returns:
-            Times, strength at each, and for each piece between two of them whether it is silent. Before the
-            first moment and after the last, what was found at it holds.
+            Times, the strength at each of them, and for each interval between two whether it is silent.
+            Before the first moment and after the last one, their values hold.
         """
         start, stop = self.whole_seconds
         seconds = np.concatenate([[min(start, self.seconds_M[0])], self.seconds_M, [stop]])
@@ -71,11 +70,11 @@ class Localization:
         return seconds, strength, self.is_silent_M[[0, *range(len(self.is_silent_M))]]
 
     def map_at(self, seconds: float) -> Tensor:
-        """The map of a time, [H, W]: on a line between the two moments around it."""
+        """Map at a time, [H, W], interpolated between the two moments around it."""
         return torch.lerp(*self._around(seconds))
 
     def strength_at(self, seconds: float) -> float:
-        """Cosine of sound and picture at a time, on a line between moments."""
+        """Cosine of sound and frame at a time, interpolated between moments."""
         return float(np.interp(seconds, self.seconds_M, self.strength_M))
 
     def is_silent_at(self, seconds: float) -> bool:
@@ -83,7 +82,7 @@ class Localization:
         return bool(self.is_silent_M[np.abs(self.seconds_M - seconds).argmin()])
 
     def strongest(self, num: int, *, apart_seconds: float = 1.0) -> list[int]:
-        """Moments of greatest strength that are not silent, best first, none too near to a better one."""
+        """Strongest moments that are not silent, best first, none too close to a better one."""
         chosen: list[int] = []
         for moment in np.argsort(-self.strength_M, kind="stable"):
             gaps = [abs(self.seconds_M[moment] - self.seconds_M[other]) for other in chosen]
@@ -92,13 +91,13 @@ class Localization:
         return chosen[:num]
 
     def peak(self, moment: int) -> tuple[float, float]:
-        """Middle of the strongest patch of a moment: right and down, each in [0, 1] of the middle square."""
+        """Centre of the strongest patch of a moment: right and down, each in [0, 1] of the middle square."""
         height, width = self.maps_MHW.shape[1:]
         down, right = divmod(int(self.maps_MHW[moment].argmax()), width)
         return (right + 0.5) / width, (down + 0.5) / height
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON values: the moments, not their maps."""
+        """JSON values of the moments, without the maps."""
         moments = [
             {
                 "seconds": float(self.seconds_M[moment]),
@@ -129,15 +128,15 @@ def localize(
     maps_per_second: float = NUM_FRAMES / CLIP_SECONDS,
     on_progress: OnProgress | None = None,
 ) -> Localization:
-    """Maps of a whole video, in one pass; what is kept grows by one small map per moment.
+    """Maps of a whole video, in one pass; memory grows by one small map per moment.
 
-    The video is read in clips of equal length, as near to ten seconds as they come out even.
+    The video is read in clips of equal length, as close to ten seconds as its length allows.
 
     Args:
         embedder: The model and how it computes.
-        video: What to look at.
-        sound: A sound or video file that asks instead of the video's own sound; see `recording_vector`.
-        maps_per_second: Moments; the published data have 1.6.
+        video: The video.
+        sound: Sound or video file as prompt instead of the video's own sound; see `recording_vector`.
+        maps_per_second: Moments per second; the published data have 1.6 frames per second.
         on_progress: Called with clips done and clips in all.
 
     Raises:
@@ -148,7 +147,8 @@ def localize(
         raise ValueError(f"maps_per_second must be positive, got {maps_per_second}.")
     asked = None if sound is None else recording_vector(embedder, sound)
     num_clips = max(1, round(video.duration_seconds / CLIP_SECONDS))
-    clip_seconds = video.duration_seconds / num_clips + 1e-6  # or else a last clip of nothing
+    # A little longer: rounding could otherwise leave a last clip of almost no length.
+    clip_seconds = video.duration_seconds / num_clips + 1e-6
     seconds: list[NDArray[np.float64]] = []
     maps: list[Tensor] = []
     strength: list[Tensor] = []
@@ -159,7 +159,7 @@ def localize(
             video.path,
             clip_seconds=clip_seconds,
             num_frames=max(1, round(clip_seconds * maps_per_second)),
-            sampling="uniform_left",  # evenly, as segments are
+            sampling="uniform_left",  # frames at equal distances over the whole video, as the segments
             with_patches=True,
         ),
         start=1,
@@ -189,11 +189,11 @@ def localize(
 
 
 def recording_vector(embedder: Embedder, path: str | os.PathLike[str]) -> Tensor:
-    """What stands for a recording of any length: the mean of its windows' unit vectors, float32 [D].
+    """Vector of a recording of any length: the mean of the unit vectors of its windows, float32 [D].
 
     Windows are as long as the model's segments and overlap by half. Those more than 20 dB quieter than the
-    loudest are left out, so that a bark in a minute of silence asks for the bark. The map of a mean is the
-    mean of the maps.
+    loudest are left out: one bark in a minute of silence is a prompt for the bark, not for the silence. The
+    map of a mean of vectors is the mean of their maps.
 
     Raises:
         MediaError: The file has no sound, is silent or shorter than 25 ms.
@@ -202,7 +202,8 @@ def recording_vector(embedder: Embedder, path: str | os.PathLike[str]) -> Tensor
     sound_S = read_audio(path)
     if len(sound_S) < _WINDOW_SAMPLES:
         raise MediaError(
-            f"{path} has {len(sound_S)} samples of sound; at least {_WINDOW_SAMPLES} are needed."
+            f"{path} has {len(sound_S)} samples of sound at 16 kHz; at least {_WINDOW_SAMPLES} are needed. "
+            "Give a longer recording."
         )
     length = embedder.model.config.inputs.segment_length
     num_samples = (length - 1) * _HOP_SAMPLES + _WINDOW_SAMPLES
@@ -211,7 +212,9 @@ def recording_vector(embedder: Embedder, path: str | os.PathLike[str]) -> Tensor
     windows = [sound_S[start : start + num_samples] for start in starts]
     decibels = np.array([loudness_dbfs(window_S) for window_S in windows])
     if decibels.max() < SILENT_BELOW_DBFS:
-        raise MediaError(f"{path} is silent (below {SILENT_BELOW_DBFS:.0f} dBFS), so it asks for nothing.")
+        raise MediaError(
+            f"{path} is silent (below {SILENT_BELOW_DBFS:.0f} dBFS). Give a recording with sound."
+        )
     loud = [windows[k] for k in np.flatnonzero(decibels > decibels.max() - _QUIETER_DECIBELS)]
     config = embedder.model.config.inputs
     segments_KLM = torch.stack([finish_segment(log_mel(window_S), config=config) for window_S in loud])

@@ -1,6 +1,6 @@
-"""Maps that any model made of the questions of segmentation, from a file.
+"""Map files: localisation maps that another model made for the same examples.
 
-Letters: R rows (questions), H W of a map.
+Letters: R rows (examples), H W of a map.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from cavmae_sync.tasks.localization.maps import ScoreMaps
 
 
 def row_ids(examples: Examples) -> list[str]:
-    """A name for every question: picture, sound and class; a repeated one has its number."""
+    """Id of every example, from image, sound and class; a repeated one gets a number."""
     seen: Counter[str] = Counter()
     ids: list[str] = []
     for target in examples.targets:
@@ -28,15 +28,15 @@ def row_ids(examples: Examples) -> list[str]:
 
 
 def read_maps(path: Path, examples: Examples) -> ScoreMaps:
-    """Read a file of maps, .npz or Parquet: `maps`, floats [R, H, W], larger where the sound comes from.
+    """Read a map file, .npz or Parquet: `maps`, floats [R, H, W], larger where the sound comes from.
 
-    Each is brought to the size of its mask when it is measured. With `ids` (`row_ids`) the order may be any,
-    and the file may hold maps of other questions, which are counted. Without, there must be one for every
-    question, in order.
+    Each map is resized to its mask when it is measured. With `ids` (`row_ids`) the order is free, and maps of
+    other examples are ignored and counted. Without ids, the file must hold one map for every example, in
+    order.
 
     Args:
         path: The file.
-        examples: The questions.
+        examples: The examples.
 
     Raises:
         DatasetError: The file is damaged, lacks maps, or a number is NaN or infinite.
@@ -45,17 +45,15 @@ def read_maps(path: Path, examples: Examples) -> ScoreMaps:
     values, wanted = content.vectors["maps"], row_ids(examples)
     if content.ids is None and values.ndim and len(values) != len(wanted):
         raise DatasetError(
-            f"{path} has {len(values)} maps and no ids, but there are {len(wanted)} questions. Give one for "
-            "each in their order, or add ids (cavmae_sync.tasks.localization.map_files.row_ids)."
+            f"{path} has {len(values)} maps and no ids, but there are {len(wanted)} examples. Give one map "
+            "for each example, in order, or add ids (cavmae_sync.tasks.localization.map_files.row_ids)."
         )
     ids = content.ids or tuple(wanted[: len(values) if values.ndim else 0])
-    maps_RHW = checked_numbers(
-        path, "maps", values, axes="[questions, height, width]", num_axes=(3,), ids=ids
-    )
-    rows = rows_in_order(path, ids, wanted, other="questions")
+    maps_RHW = checked_numbers(path, "maps", values, axes="[examples, height, width]", num_axes=(3,), ids=ids)
+    rows = rows_in_order(path, ids, wanted, other="examples")
     return ScoreMaps(
         maps=[torch.tensor(maps_RHW[row]) for row in rows],
-        said_by=name_of(path, content.facts.get("name")),
+        name=name_of(path, content.facts.get("name")),
         weights=hashlib.sha256(f"{maps_RHW.shape}".encode() + maps_RHW.tobytes()).hexdigest(),
         made_with={"maps": path.name},
         counts={"maps_of_other_questions": len(ids) - len(rows)},

@@ -1,4 +1,4 @@
-"""Localisation maps: for every patch of an image, how well a sound fits it.
+"""Localisation maps: the similarity of a sound with every patch of an image.
 
 Letters: R rows (examples), P pairs of a sound and a frame, H W patches or pixels, D width, N patches in
 reading order, K windows of a prompt, C columns of patches in a window (16 spectrogram frames each), F rows of
@@ -43,15 +43,15 @@ def localization_maps(audio_PD: Tensor, patches_PND: Tensor, *, grid: tuple[int,
     num_pairs, num_patches, width = patches_PND.shape
     if audio_PD.shape != (num_pairs, width) or grid[0] * grid[1] != num_patches:
         raise ValueError(
-            "Heat maps need one sound per frame and a grid of all patches, got "
-            f"{tuple(audio_PD.shape)} "
-            f"sounds, {tuple(patches_PND.shape)} patches and a grid of {grid[0]} x {grid[1]}."
+            "Localisation maps need one sound per frame and a grid of all patches, got "
+            f"{tuple(audio_PD.shape)} sounds, {tuple(patches_PND.shape)} patches and a grid of {grid[0]} x "
+            f"{grid[1]}."
         )
     return (patches_PND @ audio_PD[:, :, None])[:, :, 0].unflatten(1, grid)
 
 
 def resized_maps(maps_PHW: Tensor, *, height: int, width: int) -> Tensor:
-    """Maps at another size, [P, height, width], bilinear between the middles of patches.
+    """Maps at another size, [P, height, width], interpolated between the centres of patches.
 
     Source:
         Spec 4.5: bilinear, align_corners=False.
@@ -66,29 +66,29 @@ _BATCH_SEGMENTS: Final = 64
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class ScoreMaps:
-    """What somebody says about where each answer is.
+    """Maps of all examples, of a model, a file or a control.
 
     Attributes:
-        maps: One float32 [H, W] per row, of any size; brought to the size of the mask when it is measured.
-        said_by: "model", or the name of a control.
+        maps: One float32 [H, W] per row, of any size; resized to the mask when it is measured.
+        name: "model", or the name of a control or of another model.
         weights: Fingerprint of the model's weights, or of a file; empty where there is neither.
-        made_with: What was chosen in making them, for the report.
-        counts: Numbers about them, for the report.
+        made_with: How the maps were made, for the report: JSON values.
+        counts: Numbers about the maps, for the report.
     """
 
     maps: Sequence[Tensor]
-    said_by: str
+    name: str
     weights: str = ""
     made_with: Mapping[str, Any] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
 
 
 def prompt_vectors(embedder: Embedder, examples: Examples, *, rule: MapRule = "cosine") -> Tensor:
-    """One vector per row, float32 [R, D]: what asks, so that a map is its product with every patch.
+    """Vector of the prompt of each row, float32 [R, D]: the map is its product with every patch.
 
-    By "cosine" it is the mean of the windows' unit vectors, which averages their maps. By "denseav" it is the
-    mean of the patches of sound, as long as they are, where there is sound: the mean of all products of a
-    patch is its product with the mean.
+    By "cosine" it is the mean of the unit vectors of the windows, so that the map is the mean of their maps.
+    By "denseav" it is the mean of the sound's patch vectors, not divided by their lengths, over the columns
+    that have sound. In both, one product with a mean replaces a mean of many products.
     """
     vectors: list[Tensor] = []
     held: dict[int, Tensor] = {}
@@ -112,26 +112,26 @@ def model_maps(
     vectors_RD: Tensor,
     *,
     rule: MapRule = "cosine",
-    said_by: str = "model",
+    name: str = "model",
     is_flipped: bool = False,
     on_progress: OnProgress | None = None,
 ) -> ScoreMaps:
-    """The product of each row's sound with every patch of its picture.
+    """Product of each row's prompt with every patch of its image.
 
     Args:
         embedder: The model.
-        examples: Where the pictures come from.
-        vectors_RD: What asks, one per row, by the same rule.
-        rule: Whether patches are divided by their length.
-        said_by: Name of the maps.
-        is_flipped: Show the model every picture mirrored left to right, and mirror its maps back.
+        examples: Source of the images.
+        vectors_RD: Vectors of the prompts, by the same rule.
+        rule: "cosine" divides patches by their lengths, "denseav" does not.
+        name: Name of the maps.
+        is_flipped: Show the model every image mirrored left to right, and mirror its maps back.
         on_progress: Called with rows done and rows in all.
     """
     config = embedder.model.config
     maps: list[Tensor] = []
     pixels = config.inputs.frame_pixels
     for rows in torch.arange(len(vectors_RD)).split(embedder.batch_size):
-        frames_RHWC = torch.from_numpy(np.stack([examples.picture(int(row), pixels=pixels) for row in rows]))
+        frames_RHWC = torch.from_numpy(np.stack([examples.image(int(row), pixels=pixels) for row in rows]))
         shown_RHWC = frames_RHWC.flip(2) if is_flipped else frames_RHWC
         patches_RND = finite(
             _patches(embedder, normalize_frames(shown_RHWC), rule), precision=embedder.precision
@@ -141,12 +141,12 @@ def model_maps(
         if on_progress is not None:
             on_progress(len(maps), len(vectors_RD))
     return ScoreMaps(
-        maps=maps, said_by=said_by, weights=weights_fingerprint(embedder.model), made_with={"rule": rule}
+        maps=maps, name=name, weights=weights_fingerprint(embedder.model), made_with={"rule": rule}
     )
 
 
 def _patches(embedder: Embedder, frames_RCHW: Tensor, rule: MapRule) -> Tensor:
-    """Vectors of all patches, [R, N, D]."""
+    """Vectors of all patches of images, [R, N, D]."""
     if rule == "denseav":
         encode = embedder.model.encode_visual
         return embedder.distinct_rows(frames_RCHW, lambda some: encode(some).patch_tokens_PND.float())
@@ -162,7 +162,9 @@ def _mean_vectors(embedder: Embedder, prompts: Sequence[Tensor]) -> Tensor:
 
 
 def _mean_patches(embedder: Embedder, prompts: Sequence[Tensor], heard: Sequence[Tensor]) -> Tensor:
-    """Mean over frequency and over the columns that have sound, [R, D]; without any, over the first column.
+    """Mean of the sound's patches over frequency and over the columns that have sound, [R, D].
+
+    A prompt without sound takes its first column, because a mean of nothing is NaN.
 
     Source:
         Spec 4.5; DenseAV denseav/aggregators.py, denseav/eval_utils.py.

@@ -1,9 +1,9 @@
-"""A map over every picture of a video, with a strip below that tells how well sound and picture match.
+"""Overlay of maps on every frame of a video, with a strip below that shows how well sound and frame match.
 
     +---------------------------+
-    | grey |  heat map   | grey |   the model sees the middle square only: outside, nothing is known
+    | grey |     map     | grey |   the model sees the middle square only
     +---------------------------+
-    | match 0.42  ~~~~~~~~~|~~~~ |   strength over the whole video, and where it is now
+    | match 0.42  ~~~~~~~~~|~~~~ |   strength over the whole video, and the current time
     +---------------------------+
 
 Letters: H W pixels, C colours.
@@ -25,9 +25,9 @@ from cavmae_sync.media.playback import Playback
 from cavmae_sync.tasks.localization.localize_video import Localization
 from cavmae_sync.tasks.localization.maps import resized_maps
 
-#: The strongest heat hides this much of the picture.
+#: Opacity of the strongest colour of the map.
 _OPACITY: Final = 0.7
-#: How much of the picture's own colour is kept inside the square.
+#: Share of the frame's own colour that is kept inside the square.
 _COLOUR_KEPT: Final = 0.4
 _OUTSIDE_DIVISOR: Final = 2
 _STRIP_PART: Final = 0.14
@@ -38,36 +38,36 @@ _BACK, _LINE, _HEAD, _TEXT = (24, 24, 24), (86, 180, 233), (255, 255, 255), (230
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class OverlayFrame:
-    """One picture of the result.
+    """One frame of the result.
 
     Attributes:
         seconds: On the file's timeline.
-        picture_HWC: What the file shows, uint8.
-        overlay_HWC: With its map, uint8, of the same size.
-        strip_HWC: The strip that belongs below, uint8.
+        frame_HWC: Frame of the file, uint8.
+        overlay_HWC: Frame with its map, uint8, of the same size.
+        strip_HWC: Strip below it, uint8.
     """
 
     seconds: float
-    picture_HWC: NDArray[np.uint8]
+    frame_HWC: NDArray[np.uint8]
     overlay_HWC: NDArray[np.uint8]
     strip_HWC: NDArray[np.uint8]
 
     def whole(self) -> NDArray[np.uint8]:
-        """Overlay and strip in one, of even height and width, as H.264 needs; odd edges are doubled."""
+        """Overlay and strip in one image of even height and width, as H.264 needs; odd edges are repeated."""
         whole_HWC = np.concatenate([self.overlay_HWC, self.strip_HWC])
         return np.pad(whole_HWC, ((0, len(whole_HWC) % 2), (0, whole_HWC.shape[1] % 2), (0, 0)), mode="edge")
 
 
 def overlay_frames(localization: Localization, video: Playback) -> Iterator[OverlayFrame]:
-    """Every picture of a video with its map; one is held at a time."""
+    """Overlays of all frames of a video; only one frame is in memory at a time."""
     strip: _Strip | None = None
-    for number, picture_HWC in enumerate(video.frames()):
+    for number, frame_HWC in enumerate(video.frames()):
         seconds = video.seconds_of(number)
-        strip = strip or _Strip(localization, video, width=picture_HWC.shape[1], height=len(picture_HWC))
+        strip = strip or _Strip(localization, video, width=frame_HWC.shape[1], height=len(frame_HWC))
         yield OverlayFrame(
             seconds=seconds,
-            picture_HWC=picture_HWC,
-            overlay_HWC=overlaid(picture_HWC, localization, seconds),
+            frame_HWC=frame_HWC,
+            overlay_HWC=overlaid(frame_HWC, localization, seconds),
             strip_HWC=strip.at(seconds),
         )
 
@@ -84,13 +84,13 @@ def write_overlay(
 
     Args:
         localization: The maps.
-        video: What they are of.
+        video: Their video.
         out: MP4 file.
-        keep: Moments whose pictures are returned, in this order.
-        on_progress: Called with pictures done and pictures in all.
+        keep: Moments whose frames are returned, in this order.
+        on_progress: Called with frames done and frames in all.
 
     Returns:
-        The pictures of the moments to keep.
+        Frames of the moments to keep.
     """
     wanted = [_number_of(video, float(localization.seconds_M[moment])) for moment in keep]
     kept: dict[int, OverlayFrame] = {}
@@ -112,24 +112,24 @@ def _number_of(video: Playback, seconds: float) -> int:
     return min(max(number, 0), video.num_frames - 1)
 
 
-def overlaid(picture_HWC: NDArray[np.uint8], localization: Localization, seconds: float) -> NDArray[np.uint8]:
-    """A picture with the map of a time over its middle square; grey and darker outside."""
-    height, width = picture_HWC.shape[:2]
+def overlaid(frame_HWC: NDArray[np.uint8], localization: Localization, seconds: float) -> NDArray[np.uint8]:
+    """Frame with the map of a time over its middle square; grey and darker outside."""
+    height, width = frame_HWC.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
-    picture = Image.fromarray(picture_HWC)
-    grey = picture.convert("L").convert("RGB")
+    frame = Image.fromarray(frame_HWC)
+    grey = frame.convert("L").convert("RGB")
     square = (left, top, left + side, top + side)
-    # Pale, so that a colour is the map's and not the picture's.
-    inside = Image.blend(grey.crop(square), picture.crop(square), _COLOUR_KEPT)
+    # The frame is paled, so that a strong colour is always the map's.
+    inside = Image.blend(grey.crop(square), frame.crop(square), _COLOUR_KEPT)
     if not localization.is_silent_at(seconds):
-        inside = _heated(inside, localization, seconds)
+        inside = _with_map(inside, localization, seconds)
     result = grey.point([level // _OUTSIDE_DIVISOR for level in range(256)] * 3)
     result.paste(inside, square)
     return np.asarray(result)
 
 
-def _heated(square: Image.Image, localization: Localization, seconds: float) -> Image.Image:
+def _with_map(square: Image.Image, localization: Localization, seconds: float) -> Image.Image:
     map_HW = resized_maps(localization.map_at(seconds)[None], height=square.height, width=square.width)[
         0
     ].numpy()
@@ -141,12 +141,15 @@ def _heated(square: Image.Image, localization: Localization, seconds: float) -> 
 
 
 def heat_colours() -> NDArray[np.float32]:
-    """From purple to yellow: the dark end of the map would look like a shadow on the picture."""
+    """Colours from purple to yellow, float32 [256, 3] in [0, 255].
+
+    The dark end of "inferno" is left out: it would look like a shadow on the frame.
+    """
     return (colormaps["inferno"](np.linspace(0.35, 1, 256))[:, :3] * 255).astype(np.float32)
 
 
 class _Strip:
-    """The part below the picture: drawn once, then only what moves."""
+    """Strip below the frame. What does not move is drawn once, because a video has thousands of frames."""
 
     def __init__(self, localization: Localization, video: Playback, *, width: int, height: int) -> None:
         self._localization = localization
@@ -163,7 +166,7 @@ class _Strip:
             self._draw_scale(draw)
 
     def at(self, seconds: float) -> NDArray[np.uint8]:
-        """The strip at a time."""
+        """Strip at a time."""
         image = self._image.copy()
         draw = ImageDraw.Draw(image)
         across = self._across(seconds)
@@ -175,7 +178,7 @@ class _Strip:
         return np.asarray(image)
 
     def _draw_curve(self, draw: ImageDraw.ImageDraw) -> None:
-        """Strength from 0 (bottom) to 1 (top); grey where the sound is silent."""
+        """Curve of the strength from 0 (bottom) to 1 (top); grey where the sound is silent."""
         times, strengths, silent = self._localization.curve()
         points = [
             (self._across(seconds), self._down(strength))
@@ -188,7 +191,7 @@ class _Strip:
             draw.line([first, second], fill=(110, 110, 110) if is_silent else _LINE, width=2)
 
     def _draw_scale(self, draw: ImageDraw.ImageDraw) -> None:
-        """What the colours mean."""
+        """Scale of the colours, with the cosines of its ends."""
         low, high = self._localization.scale
         texts = f"{low:.2f}", f"{high:.2f}"
         lengths = [round(self._font.getlength(text)) for text in texts]

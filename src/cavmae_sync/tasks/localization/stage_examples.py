@@ -1,7 +1,7 @@
-"""Frames of generated clips as questions: which of what is seen is heard?
+"""Frames of generated clips as examples: among the visible objects, find those that sound.
 
 Letters: K windows of a prompt (here one), L spectrogram frames per window, R of them that exist, M mel bins,
-H W pixels, C colours.
+H W pixels, C colours, or columns of patches.
 """
 
 from collections import Counter, defaultdict
@@ -23,40 +23,40 @@ from cavmae_sync.paper import PATCH_SIZE
 from cavmae_sync.stage import ClipTruth, ObjectTruth, StageTruth
 from cavmae_sync.tasks.localization.examples import Target, unpacked
 
-#: Rows in whose picture something visible is not the answer: there, telling objects from the background is
-#: not enough.
+#: Group of the rows in whose frame some visible object is not in the mask: telling objects from the
+#: background is not enough there.
 SEVERAL_OBJECTS: Final = "several_objects"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Moment:
-    """A frame of a clip."""
+    """Frame of a clip, and the sound at its time."""
 
     clip: int
     frame: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Question:
-    picture: _Moment
+class _Example:
+    image: _Moment
     prompt: _Moment
     target: Target
     packed_salient: bytes
 
 
 class StageExamples:
-    """Every frame of prepared stage clips in which something visible sounds, once for each class that does.
+    """Examples of a stage: every frame in which something visible sounds, once for each class that does.
 
-    With `prompt="own"` the frame's own stretch of sound asks, and the answer is everything visible that
-    sounds at that time. With "other" a stretch of another clip asks, in the middle of which one object of the
-    class sounds alone, and the answer is the visible object of that class: the sound then shares nothing with
-    the picture but what kind of thing it is, as in ADE20K with prompts of VGGSound.
+    With `prompt="own"` the prompt is the frame's own segment of sound, and the mask is everything visible
+    that sounds at that time. With "other" the prompt is a segment of another clip, in the middle of which one
+    object of the class sounds alone, and the mask is the visible object of that class: sound and frame then
+    have only the kind of object in common, as in ADE20K with prompts of VGGSound.
 
     Args:
         clips: Clips prepared from the stage.
-        truth: The stage's truth.
-        prompt: Which sound asks.
-        seed: Of the choice of other clips.
+        truth: Truth of the stage.
+        prompt: Source of the prompts.
+        seed: Seed of the choice of other clips.
 
     Raises:
         DatasetError: The clips are not of this stage, or no frame shows something that sounds.
@@ -68,66 +68,66 @@ class StageExamples:
         self.clips = clips
         self.clip_list = clips.list_sha256
         self.config: Mapping[str, Any] = {"source": "stage", "prompt": prompt, "prompt_seed": seed}
-        found, alone, counts = _questions(clips, truth, prompt)
+        found, alone, counts = _examples(clips, truth, prompt)
         if prompt == "other":
-            asked = len(found)
-            found = _with_other_sounds(found, alone, np.random.default_rng(seed))
-            counts["rows_without_other_sound"] = asked - len(found)
+            num_frames = len(found)
+            found = _with_other_prompts(found, alone, np.random.default_rng(seed))
+            counts["rows_without_other_sound"] = num_frames - len(found)
         if not found:
             raise DatasetError(
                 f"No frame of {clips.folder} shows an object that sounds (and has a prompt), so there is "
-                "nothing to measure. Take more clips, or clips with sound."
+                "nothing to measure. Use more clips, or clips with sound."
             )
         self.counts: Mapping[str, int] = dict(counts)
-        self._questions = found
+        self._examples = found
 
     @property
     def targets(self) -> Sequence[Target]:
-        """The masks, at the size of the stage's frames."""
-        return [question.target for question in self._questions]
+        """Masks, at the size of the stage's frames."""
+        return [example.target for example in self._examples]
 
-    def picture(self, row: int, *, pixels: int) -> NDArray[np.uint8]:
-        """The frame at the model's size."""
-        moment = self._questions[row].picture
+    def image(self, row: int, *, pixels: int) -> NDArray[np.uint8]:
+        """Frame at the model's size."""
+        moment = self._examples[row].image
         stored_HWC = self.clips.read_frame(moment.clip, moment.frame)
         return resize_and_crop(stored_HWC[None], pixels=pixels)[0].numpy()
 
     def _span(self, row: int, config: InputConfig) -> Span:
-        """The rows of its log-mel that exist around the prompt's moment."""
-        moment = self._questions[row].prompt
+        """Rows of the log-mel around the prompt's moment, as far as the clip has them."""
+        moment = self._examples[row].prompt
         length = self.clips.num_spectrogram_frames(moment.clip)
         return segment_span(
             moment.frame, num_spectrogram_frames=length, num_frames=self.clips.num_frames, config=config
         ).clipped(length)
 
     def heard(self, row: int, config: InputConfig) -> Tensor:
-        """Columns of patches whose middle lies before the end of the clip, bool [1, C]."""
+        """Columns of patches whose centre lies before the end of the clip, bool [1, C]."""
         middles_C = torch.arange(config.segment_length // PATCH_SIZE) * PATCH_SIZE + PATCH_SIZE // 2
         return (middles_C < self._span(row, config).length)[None]
 
     def sound(self, row: int) -> tuple[NDArray[np.float32], float]:
-        """The clip of the prompt, and the moment in it."""
-        moment = self._questions[row].prompt
+        """Sound of the prompt's clip, and the moment in it."""
+        moment = self._examples[row].prompt
         clip = self.clips.row(moment.clip)
         return self.clips.read_waveform(moment.clip), clip.frame_seconds[moment.frame]
 
     def prompt(self, row: int, config: InputConfig) -> Tensor:
-        """The stretch of sound around the prompt's moment, [1, L, M]."""
-        moment, span = self._questions[row].prompt, self._span(row, config)
+        """Segment of sound around the prompt's moment, [1, L, M]."""
+        moment, span = self._examples[row].prompt, self._span(row, config)
         rows_RM = self.clips.read_log_mel_rows(moment.clip, start=span.start, stop=span.stop)
         return finish_segment(torch.from_numpy(rows_RM), config=config)[None]
 
     def salient(self, row: int) -> NDArray[np.bool_]:
-        """Every object in the picture, sounding or not."""
-        question = self._questions[row]
-        return unpacked(question.packed_salient, question.target.shape)
+        """Every object in the frame, sounding or not."""
+        example = self._examples[row]
+        return unpacked(example.packed_salient, example.target.shape)
 
 
-def _questions(
+def _examples(
     clips: PreparedDataset, truth: StageTruth, prompt: StagePrompt
-) -> tuple[list[_Question], dict[str, list[_Moment]], Counter[str]]:
-    """Questions whose prompt is their own sound; moments at which one object of a class sounds alone."""
-    found: list[_Question] = []
+) -> tuple[list[_Example], dict[str, list[_Moment]], Counter[str]]:
+    """Examples prompted by their own sound, the moments at which one object sounds alone, and counts."""
+    found: list[_Example] = []
     alone: dict[str, list[_Moment]] = defaultdict(list)
     counts = Counter(frames=0, frames_with_nothing_heard_and_seen=0)
     for clip in range(len(clips)):
@@ -138,23 +138,23 @@ def _questions(
             moment = _Moment(clip=clip, frame=frame)
             heard = of_clip.sounding(row.start_seconds + seconds)
             if len(heard) == 1:
-                alone[_named(of_clip, heard[0]).class_name].append(moment)
+                alone[_object(of_clip, heard[0]).class_name].append(moment)
             index = of_clip.frame_index(row.start_seconds + seconds)
-            asked = _ask(of_clip, index, heard, moment, prompt)
-            counts["frames_with_nothing_heard_and_seen"] += not asked
-            found.extend(asked)
+            examples = _examples_of_frame(of_clip, index, heard, moment, prompt)
+            counts["frames_with_nothing_heard_and_seen"] += not examples
+            found.extend(examples)
     return found, alone, counts
 
 
-def _ask(
+def _examples_of_frame(
     truth: ClipTruth, index: int, heard: tuple[int, ...], moment: _Moment, prompt: StagePrompt
-) -> list[_Question]:
+) -> list[_Example]:
     visible = [thing for thing in truth.objects if thing.is_on_stage and thing.is_visible_T[index]]
     sounding = [thing for thing in visible if thing.number in heard]
     if not sounding:
         return []
     shown_HW = truth.object_map(index)
-    questions = []
+    examples = []
     for class_name in sorted({thing.class_name for thing in sounding}):
         wanted = [thing.number for thing in sounding if prompt == "own" or thing.class_name == class_name]
         target = Target.of(
@@ -165,21 +165,21 @@ def _ask(
             groups=(SEVERAL_OBJECTS,) if len(wanted) < len(visible) else (),
         )
         salient = np.packbits(shown_HW > 0).tobytes()
-        questions.append(_Question(picture=moment, prompt=moment, target=target, packed_salient=salient))
-    return questions
+        examples.append(_Example(image=moment, prompt=moment, target=target, packed_salient=salient))
+    return examples
 
 
-def _with_other_sounds(
-    questions: list[_Question], alone: Mapping[str, list[_Moment]], generator: np.random.Generator
-) -> list[_Question]:
-    """The questions that another clip can ask, with a moment of one drawn for each."""
-    asked = []
-    for question in questions:
-        others = [m for m in alone[question.target.class_name] if m.clip != question.picture.clip]
+def _with_other_prompts(
+    examples: list[_Example], alone: Mapping[str, list[_Moment]], generator: np.random.Generator
+) -> list[_Example]:
+    """Examples that another clip can prompt, each with one of its possible moments drawn at random."""
+    prompted = []
+    for example in examples:
+        others = [m for m in alone[example.target.class_name] if m.clip != example.image.clip]
         if others:
-            asked.append(replace(question, prompt=others[int(generator.integers(len(others)))]))
-    return asked
+            prompted.append(replace(example, prompt=others[int(generator.integers(len(others)))]))
+    return prompted
 
 
-def _named(truth: ClipTruth, number: int) -> ObjectTruth:
+def _object(truth: ClipTruth, number: int) -> ObjectTruth:
     return next(thing for thing in truth.objects if thing.number == number)

@@ -146,7 +146,7 @@ def _measured(controls: "Iterable[ScoreMaps]", examples: "Examples") -> "list[Lo
     with show_progress("controls") as advance:
         for number, maps in enumerate(controls, start=1):
             reports.append(localization_report(maps, examples, LocalizationConfig(num_bootstrap=0)))
-            advance(number, max(number, 9), maps.said_by)
+            advance(number, max(number, 9), maps.name)
     return reports
 
 
@@ -184,7 +184,7 @@ def _stage(
 
 def _print(report: "LocalizationReport", controls: "list[LocalizationReport]", *, as_json: bool) -> None:
     if as_json:
-        of_controls = {control.maps.said_by: control.to_dict() for control in controls}
+        of_controls = {control.maps.name: control.to_dict() for control in controls}
         whole = {**report.to_dict(), **({"controls": of_controls} if controls else {})}
         print_lines(json.dumps(whole, indent=2, allow_nan=False, ensure_ascii=False))
         return
@@ -204,5 +204,5 @@ def _comparison(reports: "Iterable[LocalizationReport]") -> Table:
     for report in reports:
         values = (report.metrics.get(name) for name in names)
         texts = ("" if value is None else value.text() for value in values)
-        table.add_row(report.maps.said_by.replace("_", " "), *texts)
+        table.add_row(report.maps.name.replace("_", " "), *texts)
     return table
