@@ -32,11 +32,11 @@ def write(path: Path, text: str) -> Path:
 @pytest.mark.parametrize(("listed", "named"), [(ONE_PIECE, TWO_PIECES), (TWO_PIECES, ONE_PIECE)])
 def test_labels_find_a_file_spelled_otherwise(tmp_path: Path, listed: str, named: str):
     labels = read_labels(write(tmp_path / "labels.csv", f"video_id,labels\n{listed},dog\n"))
-    found = labels.of([f"{named}.mp4"])
+    found = labels.of_files([f"{named}.mp4"])
     assert found.labels == (("dog",),)
     assert found.use.num_unknown == 0
     assert found.use.by_rule == {"same path, other form": 1}
-    assert labels.of([f"a/{named}.mp4"]).use.by_rule == {"same name, other form": 1}
+    assert labels.of_files([f"a/{named}.mp4"]).use.by_rule == {"same name, other form": 1}
 
 
 def test_what_is_spelled_the_same_goes_first():
@@ -48,7 +48,7 @@ def test_what_is_spelled_the_same_goes_first():
 
 
 def test_what_could_be_either_is_refused():
-    with pytest.raises(DatasetError, match=r"could mean 'o\\u0323\\u0302' or '\\u1ecd\\u0302'. Remove one"):
+    with pytest.raises(DatasetError, match=r"could be 'o\\u0323\\u0302' or '\\u1ecd\\u0302'. Remove one"):
         match_names([HALF, APART], [WantedClip(id=WHOLE)])
     with pytest.raises(DatasetError, match=r"look the same.*Rename all but one"):
         Spellings([HALF, APART]).find(WHOLE)
@@ -68,7 +68,7 @@ def test_a_list_opens_files_spelled_otherwise(tmp_path: Path):
 def test_a_list_may_not_name_one_file_in_two_spellings(tmp_path: Path):
     write(tmp_path / f"{TWO_PIECES}.mp4", "x")
     source = write(tmp_path / "list.txt", f"{ONE_PIECE}.mp4\n{TWO_PIECES}.mp4\n")
-    with pytest.raises(DatasetError, match=r"line 2: .* is listed on line 1 already"):
+    with pytest.raises(DatasetError, match=r"line 2: .* is already listed on line 1"):
         list_sources(source)
 
 

@@ -105,8 +105,8 @@ class TestNamedForWhatTheyAre:
                 "is a git-lfs pointer, not the weights themselves",
             ),
             (b'{"error": "Repository not found"}', r"is text \(JSON\), not weights"),
-            (b"%PDF-1.7\n", "is no weights file but a document, an image, a sound or a video"),
-            (b"\0\0\0\x20ftypisom", "is no weights file but a document, an image, a sound or a video"),
+            (b"%PDF-1.7\n", "is not a weights file but a document, an image, a sound or a video"),
+            (b"\0\0\0\x20ftypisom", "is not a weights file but a document, an image, a sound or a video"),
         ],
         ids=["empty", "web page", "another web page", "git-lfs", "answer of a server", "PDF", "MP4"],
     )

@@ -29,11 +29,11 @@ PLAN: dict[str, Any] = {
         ),
         (
             {"sources_sha256": "d", "num_files": 8, "num_units": 8},
-            "the list of files has changed (7 then, 8 now): files were added, removed, renamed or changed in size",
+            "the files have changed (7 then, 8 now): added, removed, renamed or another size",
         ),
         (
             {"sources_sha256": "d"},
-            "the list of files has changed (7, as many as then): files were added, removed, renamed or changed in size",
+            "the files have changed (7, as many as then): added, removed, renamed or another size",
         ),
         (
             {"read": "read_cavmae_entry", "sources_sha256": "d", "num_files": 8},

@@ -1,8 +1,8 @@
-"""Randomness by counting: what is drawn follows from (seed, purpose, epoch, clip, occurrence) alone.
+"""Counter-based random numbers: they depend on (seed, purpose, epoch, clip, occurrence) alone.
 
-No generator is carried from one draw to the next, so the result does not depend on how many workers or
-processes share the work, or on where a run was interrupted. The words come from Philox's raw stream, which
-numpy keeps the same for ever (it does not promise that for `Generator.permutation`).
+No generator is carried from one draw to the next. So the numbers do not depend on how many workers or
+processes share the work, or on where a run was interrupted. They are words of the raw stream of Philox, which
+numpy keeps the same in all versions (it does not promise that for methods such as `Generator.permutation`).
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 
 class Purpose(IntEnum):
-    """What a word is drawn for. Different purposes never share words."""
+    """Purpose of a random word. Different purposes never share words."""
 
     ORDER = 0
     FRAME = 1
@@ -26,12 +26,12 @@ class Purpose(IntEnum):
 
 
 class Draw(NamedTuple):
-    """One request for a clip, as the sampler hands it to a dataset.
+    """Request of the sampler for one clip.
 
     Attributes:
         epoch: Pass over the clips, from 0.
         clip: Row of the clip in the dataset.
-        occurrence: How often this clip came before in this epoch (always 0 without replacement).
+        occurrence: Number of earlier draws of this clip in this epoch (always 0 without replacement).
     """
 
     epoch: int
@@ -44,7 +44,7 @@ def random_words(seed: int, purpose: Purpose, draw: Draw, *, num: int = 1) -> ND
 
     Args:
         seed: Seed of the run, 0 <= seed < 2**64.
-        purpose: What the words are for.
+        purpose: Purpose of the words.
         draw: Epoch, clip and occurrence.
         num: Number of words.
 
@@ -55,11 +55,11 @@ def random_words(seed: int, purpose: Purpose, draw: Draw, *, num: int = 1) -> ND
 
 
 def first_random_words(seed: int, purpose: Purpose, draws: Sequence[Draw]) -> NDArray[np.uint64]:
-    """The first of the `random_words` of each draw: uint64, as long as `draws`, ten times faster."""
+    """First of the `random_words` of each draw, uint64. Ten times faster than one call for each."""
     words = np.empty(len(draws), dtype=np.uint64)
     if not draws:
         return words
-    # Making a generator is what takes time: one is moved from counter to counter.
+    # Constructing a generator is the slow part, so one generator is moved from counter to counter.
     philox = _philox(seed, purpose, draws[0])
     state = philox.state
     for place, draw in enumerate(draws):
@@ -74,5 +74,5 @@ def _philox(seed: int, purpose: Purpose, draw: Draw) -> np.random.Philox:
 
 
 def _counter(draw: Draw) -> NDArray[np.uint64]:
-    # The lowest word of the counter is the one Philox counts up, so the streams of two draws never meet.
+    # Philox counts up the lowest word. It is left to it, so that the streams of two draws never overlap.
     return np.array([0, draw.epoch, draw.clip, draw.occurrence], dtype=np.uint64)

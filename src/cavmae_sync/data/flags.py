@@ -1,4 +1,4 @@
-"""Facts about a clip that a user may want to leave it out for. Nothing is left out here.
+"""Flags of a clip: silent, still, short. They are stored; no clip is left out because of them.
 
 Shapes: T frames, H W pixels, C channels, S samples.
 """
@@ -22,9 +22,9 @@ def is_silent(waveform_S: NDArray[np.float32], *, below_dbfs: float) -> bool:
 
 
 def is_still(frames_THWC: NDArray[np.uint8], *, below_levels: float) -> bool:
-    """Whether no 16 x 16 patch changes by `below_levels` grey levels, in the mean, from frame to frame.
+    """Whether no 16 x 16 patch changes by `below_levels` grey levels, on average, from frame to frame.
 
-    Patches, because a small moving thing hardly changes the mean of a whole picture, and the noise of
+    Patches are compared, because a small moving object hardly changes the mean of a whole frame, and noise of
     compression hardly changes the mean of a patch.
     """
     changes_THWC = np.abs(np.diff(frames_THWC.astype(np.int16), axis=0))
@@ -36,5 +36,5 @@ def is_still(frames_THWC: NDArray[np.uint8], *, below_levels: float) -> bool:
 
 
 def is_short(clip: Clip, *, clip_seconds: float) -> bool:
-    """Whether at least one frame's share of a full clip is missing."""
+    """Whether a clip is shorter than `clip_seconds` by the duration of one frame or more."""
     return clip.duration_seconds <= clip_seconds - clip_seconds / len(clip.frames_THWC)

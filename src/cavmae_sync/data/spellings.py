@@ -1,14 +1,13 @@
-"""When two texts are one name: accented letters can be written in one piece or in two.
+"""Spellings of one name: an accented letter can be one character or two.
 
-macOS and most lists write `é` as one character (Unicode's form NFC), older file systems and archives write an
-`e` and an accent (NFD). Both look the same, and no byte tells which one a person meant. So names of lists,
-tables and folders are compared here, in this order:
+macOS and most lists write `é` as one character (Unicode form NFC); older file systems and archives write an
+`e` and an accent (form NFD). Both look the same. So names of lists, tables and folders are compared here:
 
-    the very same characters      always goes first
-    the same in form NFC          where just one name is
+    1. the same characters: always preferred
+    2. the same characters in form NFC: if only one name has them
 
-Where several names differ in nothing but their form, and none is meant exactly, that is refused. Names and
-paths are never changed: a file keeps the name that it has on the disk.
+If several names differ only in their form, and none has the same characters, an error is raised. Names and
+paths are never changed: a file keeps the name that it has on disk.
 """
 
 import os
@@ -21,7 +20,7 @@ from cavmae_sync.errors import DatasetError
 
 
 def nfc(name: str) -> str:
-    r"""What two spellings of one name have in common.
+    r"""Unicode form NFC of a name, which is equal for all spellings of it.
 
     >>> nfc("cafe\u0301") == nfc("caf\u00e9")
     True
@@ -30,49 +29,49 @@ def nfc(name: str) -> str:
 
 
 def escaped(name: str) -> str:
-    """A name for a message in which another looks like it: every letter beyond ASCII as its number."""
+    """Name with all letters beyond ASCII as numbers, for messages about names that look the same."""
     return ascii(name)
 
 
 class Spellings:
-    """Names, found by any spelling of theirs."""
+    """Names that can be found by any of their spellings."""
 
     def __init__(self, names: Iterable[str]) -> None:
-        """Takes the names; a repeated one counts once."""
+        """Takes the names. A repeated name counts once."""
         self._names = frozenset(names)
         self._by_form: dict[str, list[str]] = defaultdict(list)
         for name in sorted(self._names):
             self._by_form[nfc(name)].append(name)
 
     def find(self, name: str) -> str | None:
-        """The name as it is spelled here; None where it is not here.
+        """Name as it is spelled here; None if it is not here.
 
         Raises:
-            DatasetError: Several names here are spellings of it, and none is the very same.
+            DatasetError: Several names are spellings of it, and none has the same characters.
         """
         if name in self._names:
             return name
         found = self._by_form.get(nfc(name), [])
         if len(found) > 1:
             raise DatasetError(
-                f"{name} could mean {' or '.join(map(escaped, found))}, which look the same, and is spelled "
-                f"like none of them ({escaped(name)}). Rename all but one."
+                f"{name} ({escaped(name)}) could mean {' or '.join(map(escaped, found))}: they look the same "
+                "and differ only in how accented letters are written. Rename all but one."
             )
         return found[0] if found else None
 
 
 class DiskSpellings:
-    """Paths of lists and tables as the disk spells them. Folders are listed once: use one for each list."""
+    """Paths of a list or table as they are spelled on disk. Each folder is listed only once."""
 
     def __init__(self) -> None:
-        """Nothing is known yet."""
+        """No folder is listed yet."""
         self._names: dict[Path, Spellings] = {}
 
     def find(self, path: Path) -> Path:
-        """A path as the disk spells it; as it was where nothing of that name is there.
+        """Path as it is spelled on disk; the same path if there is no such file.
 
         Raises:
-            DatasetError: Several files differ from it in nothing but the form of their letters.
+            DatasetError: Several files are spellings of it, and none has the same characters.
         """
         if str(path).isascii() or os.path.lexists(path):
             return path
@@ -88,6 +87,6 @@ class DiskSpellings:
         if folder not in self._names:
             try:
                 self._names[folder] = Spellings(path.name for path in folder.iterdir())
-            except OSError:  # no folder, or one that may not be read: who reads the file says so
+            except OSError:  # no folder, or not readable: reading the file will raise a better error
                 self._names[folder] = Spellings(())
         return self._names[folder]

@@ -51,7 +51,7 @@ def _text(value: object) -> str:
 def _files(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     before, after = then.get("num_files"), now.get("num_files")
     counts = f"{before} then, {after} now" if before != after else f"{after}, as many as then"
-    return f"the list of files has changed ({counts}): files were added, removed, renamed or changed in size"
+    return f"the files have changed ({counts}): added, removed, renamed or another size"
 
 
 def _labels(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:

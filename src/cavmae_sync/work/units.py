@@ -184,7 +184,7 @@ def files_per_unit(num_files: int, wanted: int | None = None) -> int:
 
 
 def unit_file(out: Path, index: int, ending: str) -> Path:
-    """Path of a file of one unit; the ending of its record is `json`. It is removed when the work is complete."""
+    """Path of a file of one unit, removed when the work is complete; the ending of its record is `json`."""
     return out / WORK_FOLDER / f"{index:06d}.{ending}"
 
 

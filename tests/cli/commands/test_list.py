@@ -107,7 +107,10 @@ def test_official_labels_reach_videos_by_their_names(cli, stage_folder: Path, vg
     ("words", "saying"),
     [
         (("--names", "mid"), "give --classes"),
-        (("--weights", "{folder}/vggsound.csv"), "line 1: '---g-f_I2yQ,1,people marching,test' is no weight"),
+        (
+            ("--weights", "{folder}/vggsound.csv"),
+            "line 1: '---g-f_I2yQ,1,people marching,test' is not a weight",
+        ),
         (("--available", "{folder}"), "is not a complete prepared dataset"),
     ],
 )

@@ -37,7 +37,7 @@ def test_labels_change_between_names_and_mids(tmp_path: Path):
     labels = [("bird 1_ singing", "vgg_2"), ()]
     assert classes.rename(labels, "mid") == [("vgg_1", "vgg_2"), ()]
     assert classes.rename(labels, "name") == [("bird 1_ singing", "bird 2_ singing"), ()]
-    with pytest.raises(DatasetError, match=r"2 labels are no class of .*: 'cat', 'dog'"):
+    with pytest.raises(DatasetError, match=r"2 labels are not classes of .*: 'cat', 'dog'"):
         classes.rename([("dog", "vgg_1", "cat")], "mid")
 
 
@@ -51,13 +51,13 @@ def test_names_of_audioset_are_known_with_their_commas(tmp_path: Path):
     [
         ("id,mid,name\n", "line 1: the header is"),
         (HEADER, "no class"),
-        (audioset(526), "has 526 classes, but AudioSet, whose mids it has, has 527"),
-        (vggsound(310), "has 310 classes, but VGGSound, whose mids it has, has 309"),
+        (audioset(526), "has 526 classes with mids of AudioSet, which has 527"),
+        (vggsound(310), "has 310 classes with mids of VGGSound, which has 309"),
         (vggsound(comma=", "), "'bird 0, singing' has a comma.*'bird 0_ singing'"),
-        (HEADER + "0,a,cat\n2,b,dog\n", "line 3: the index is '2', it must be 1"),
-        (HEADER + "1,a,cat\n", "line 2: the index is '1', it must be 0"),
-        (HEADER + "0,a,cat\n1,a,dog\n", "line 3: 'a' is on line 2 already"),
-        (HEADER + "0,a,cat\n1,b,cat\n", "line 3: 'cat' is on line 2 already"),
+        (HEADER + "0,a,cat\n2,b,dog\n", "line 3: the index is '2', but must be 1"),
+        (HEADER + "1,a,cat\n", "line 2: the index is '1', but must be 0"),
+        (HEADER + "0,a,cat\n1,a,dog\n", "line 3: 'a' is already on line 2"),
+        (HEADER + "0,a,cat\n1,b,cat\n", "line 3: 'cat' is already on line 2"),
         (HEADER + "0,a,man, speaking\n", "line 2: .* must be three cells.*in quotes"),
         (HEADER + "0,,cat\n", "line 2: .* must be three cells"),
     ],

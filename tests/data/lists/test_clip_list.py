@@ -57,10 +57,10 @@ def test_what_is_no_list(ids, labels):
 
 def test_a_clip_twice_is_refused_with_both_places(tmp_path: Path):
     (tmp_path / "l.txt").write_text("a\nb\na\n")
-    with pytest.raises(DatasetError, match=r"l\.txt line 3: a is on line 1 already"):
+    with pytest.raises(DatasetError, match=r"l\.txt line 3: a is already on line 1"):
         read_clip_list(tmp_path / "l.txt")
     (tmp_path / "l.json").write_text(json.dumps({"data": [{"video_id": "a"}, {"video_id": "a"}]}))
-    with pytest.raises(DatasetError, match=r"l\.json entry 1: a is on entry 0 already"):
+    with pytest.raises(DatasetError, match=r"l\.json entry 1: a is already on entry 0"):
         read_clip_list(tmp_path / "l.json")
 
 
@@ -83,12 +83,12 @@ def test_clips_come_in_the_order_of_the_list(prepared_videos: Path):
 
 
 def test_a_list_of_other_clips_is_refused(prepared_videos: Path):
-    with pytest.raises(DatasetError, match=r"Not one clip of wanted \(1 clips, the first 'dog2'\)"):
+    with pytest.raises(DatasetError, match=r"None of the 1 clips of wanted \(the first is 'dog2'\)"):
         select(PreparedDataset.open(prepared_videos), as_list("dog2"))
 
 
 def test_a_name_that_could_be_two_clips_is_refused(prepared_videos: Path):
-    with pytest.raises(DatasetError, match="'dog' could mean a/dog or b/dog"):
+    with pytest.raises(DatasetError, match="'dog' could be a/dog or b/dog"):
         select(PreparedDataset.open(prepared_videos), as_list("dog"))
 
 

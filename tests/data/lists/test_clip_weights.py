@@ -38,11 +38,11 @@ def test_the_format_that_numpy_writes_is_read(tmp_path: Path):
     [
         ("1\n2\n", "has 2 weights for 3 clips.*--write-weights"),
         ("1\n2\n3\n4\n", "has 4 weights for 3 clips"),
-        ("1\n0\n3\n", "line 2: '0' is no weight"),
-        ("1\n2\n-3\n", "line 3: '-3' is no weight"),
-        ("1\nnan\n3\n", "line 2: 'nan' is no weight"),
-        ("inf\n2\n3\n", "line 1: 'inf' is no weight"),
-        ("weight\n1\n2\n3\n", "line 1: 'weight' is no weight"),
+        ("1\n0\n3\n", "line 2: '0' is not a weight"),
+        ("1\n2\n-3\n", "line 3: '-3' is not a weight"),
+        ("1\nnan\n3\n", "line 2: 'nan' is not a weight"),
+        ("inf\n2\n3\n", "line 1: 'inf' is not a weight"),
+        ("weight\n1\n2\n3\n", "line 1: 'weight' is not a weight"),
         ("", "is empty"),
     ],
 )

@@ -32,7 +32,7 @@ def write(folder: Path, text: str | bytes, *, name: str = "list") -> Path:
 
 def test_audioset_segments(tmp_path: Path):
     file = read_list_file(write(tmp_path, AUDIOSET))
-    assert (file.kind, file.num_declared, file.unit) == ("audioset_csv", 3, "line")
+    assert (file.kind, file.num_declared, file.row_word) == ("audioset_csv", 3, "line")
     assert file.num_expected_classes == 3
     assert [clip.id for clip in file.clips] == ["--4gqARaEJE", "-0Gj8-vB1q4", "_a1B2c3D4e5"]
     assert [clip.line for clip in file.clips] == [4, 5, 6]
@@ -69,7 +69,7 @@ def test_a_manifest_of_cavmae(tmp_path: Path):
         {"video_id": "c_000003", "labels": ""},
     ]
     file = read_list_file(write(tmp_path, json.dumps({"data": data})))
-    assert (file.kind, file.unit) == ("cavmae_json", "entry")
+    assert (file.kind, file.row_word) == ("cavmae_json", "entry")
     assert [clip.labels for clip in file.clips] == [
         ("vgg_1", "vgg_2"),
         ("Male speech, man speaking", "Chor"),
@@ -93,31 +93,34 @@ HEAD = AUDIOSET[: AUDIOSET.index("--4gq")]
     ("text", "message"),
     [
         (HEAD, "comments but no row"),
-        (HEAD + "--4gqARaEJE, 0.000, 10.000, /m/1, /m/2\n", "line 4: 5 columns, 4 are needed"),
-        (HEAD + '--4gqARaEJ, 0.000, 10.000, "/m/1"\n', "line 4: '--4gqARaEJ' is no id"),
+        (HEAD + "--4gqARaEJE, 0.000, 10.000, /m/1, /m/2\n", "line 4: 5 columns, but 4 are needed"),
+        (HEAD + '--4gqARaEJ, 0.000, 10.000, "/m/1"\n', "line 4: '--4gqARaEJ' is not the id"),
         (HEAD + '--4gqARaEJE, x, 10.000, "/m/1"\n', "line 4: the start is 'x'"),
-        (HEAD + '--4gqARaEJE, 10.000, 10.000, "/m/1"\n', "line 4: the clip stops at 10.000 s, not after"),
+        (
+            HEAD + '--4gqARaEJE, 10.000, 10.000, "/m/1"\n',
+            "line 4: the stop, 10.000 s, must be after the start",
+        ),
         (HEAD + '--4gqARaEJE, 0.000, nan, "/m/1"\n', "line 4: the stop is 'nan'"),
         (HEAD + '--4gqARaEJE, 0.000, 10.000, "/m/1,,/m/2"\n', "line 4: the labels '/m/1,,/m/2'"),
         (HEAD + '--4gqARaEJE, 0.000, 10.000, ""\n', "line 4: the labels ''"),
         (HEAD + '--4gqARaEJE, 0.000, 10.000, "/m/1,/m/1"\n', "line 4: .* repeated"),
-        (VGGSOUND + "glLQrEijrKg,1,a, b,test\n", "line 5: 5 columns, 4 are needed.*in quotes"),
+        (VGGSOUND + "glLQrEijrKg,1,a, b,test\n", "line 5: 5 columns, but 4 are needed.*in quotes"),
         (VGGSOUND + "glLQrEijrKg,1,a,valid\n", "line 5: the split is 'valid'"),
-        (VGGSOUND + "glLQrEijrKg,1.5,a,test\n", "line 5: the start is '1.5', it must be a whole"),
+        (VGGSOUND + "glLQrEijrKg,1.5,a,test\n", "line 5: the start is '1.5', but must be a whole"),
         (VGGSOUND + "glLQrEijrKg,-1,a,test\n", "line 5: the start is '-1'"),
-        (VGGSOUND + "glLQrEijrK,1,a,test\n", "line 5: 'glLQrEijrK' is no id"),
+        (VGGSOUND + "glLQrEijrK,1,a,test\n", "line 5: 'glLQrEijrK' is not the id"),
         (VGGSOUND + "glLQrEijrKg,1,,test\n", "line 5: the label of glLQrEijrKg is empty"),
         (VGGSOUND + 'glLQrEijrKg,1,"a,test\n', "line 5: "),
         ('{"data": [{"id": 3}]}', "entry 0: it must be an object"),
         ('{"data": [{"video_id": "a", "labels": 3}]}', "entry 0: labels is 3"),
-        ('[{"id": "/m/1", "child_ids": []}]', "looks like AudioSet's ontology"),
+        ('[{"id": "/m/1", "child_ids": []}]', "looks like the ontology of AudioSet"),
         ("[1, 2]", 'whose key "data" is a list of clips.$'),
         ("\n<!DOCTYPE html><html>no such file</html>", "is a web page, not a list"),
         ("%PDF-1.4\n1 0 obj\n", "is a PDF, not a list"),
         ("{oh", "is not JSON"),
         ("index,mid,display_name\n0,a,b\n", "list of classes, not of clips.*--classes"),
-        ("a,b,c\n1,2,3\n", "no list of clips that is known; its first row is 'a,b,c'"),
-        ("video_id,labels\nx,a\ny\n", "line 3: 1 columns, 2 are needed"),
+        ("a,b,c\n1,2,3\n", "is not a list of clips in a known format; its first row is 'a,b,c'"),
+        ("video_id,labels\nx,a\ny\n", "line 3: 1 columns, but 2 are needed"),
         ("x\n\tHund\n", "line 2: the video_id is empty"),
         ("# nothing\n", "lists no clip"),
         (" \n", "is empty"),
@@ -133,5 +136,5 @@ def test_only_vggsound_has_splits(tmp_path: Path):
     with pytest.raises(DatasetError, match=r"has no splits.*Leave out --split train"):
         read_list_file(write(tmp_path, AUDIOSET), split="train")
     only_train = "--0PQM4-hqg,30,waterfall burbling,train\n"
-    with pytest.raises(DatasetError, match="1 rows, none of them 'test'"):
+    with pytest.raises(DatasetError, match="1 rows, but none of split 'test'"):
         read_list_file(write(tmp_path, only_train), split="test")

@@ -70,7 +70,7 @@ def test_labels_can_be_written_by_the_class_list(vggsound: Path, tmp_path: Path)
     plan = ListPlan(split="test", classes=tmp_path / "classes.csv", names="mid")
     made = make_list(vggsound, plan)
     assert made.clips.labels[:2] == (("vgg_0",), ("vgg_1",))
-    assert (made.audit.unknown_labels, made.audit.empty_classes) == ((), ())
+    assert (made.source_counts.unknown_labels, made.source_counts.empty_classes) == ((), ())
     with pytest.raises(DatasetError, match="only with the class list: give --classes"):
         make_list(vggsound, ListPlan(names="mid"))
 
@@ -79,7 +79,7 @@ def test_what_is_left_in_a_dataset(prepared_videos: Path, tmp_path: Path):
     listed = "video_id,labels\nquiet,rest\nnobody,bark;rest\nb/dog,bark\nnone,ufo\n"
     (tmp_path / "own.csv").write_text(listed)
     made = make_list(tmp_path / "own.csv", ListPlan(available=prepared_videos))
-    left = made.survivors
+    left = made.available
     assert left is not None
     assert made.clips.ids == ("quiet", "b/dog")
     assert made.clips.labels == (("rest",), ("bark",))
@@ -94,7 +94,7 @@ def test_a_dataset_is_a_list_too(prepared_folder: Path):
     made = make_list(prepared_folder, ListPlan())
     clips = PreparedDataset.open(prepared_folder)
     assert (list(made.clips.ids), list(made.clips.labels)) == (clips.clip_ids, clips.labels)
-    assert (made.audit.kind, made.file_sha256) == ("dataset", None)
+    assert (made.source_counts.kind, made.file_sha256) == ("dataset", None)
     with pytest.raises(DatasetError, match="has no splits"):
         make_list(prepared_folder, ListPlan(split="test"))
 

@@ -64,12 +64,12 @@ def test_the_better_name_wins_and_the_other_is_spare():
 def test_a_clip_beside_a_file_of_the_same_name_is_found():
     """Preparation calls them `V.mp4` and `V.wav`; what has no pictures is not among the clips."""
     assert match_names([f"{V}_30.mp4", "other.wav"], [VGGSOUND]).wanted_of == (0, None)
-    with pytest.raises(DatasetError, match=rf"could mean {V}_30.mp4 or {V}_30.webm"):
+    with pytest.raises(DatasetError, match=rf"could be {V}_30.mp4 or {V}_30.webm"):
         match_names([f"{V}_30.mp4", f"{V}_30.webm"], [VGGSOUND])
 
 
 def test_two_files_of_one_clip_by_one_rule_are_an_error():
-    with pytest.raises(DatasetError, match=rf"'{V}_000030' could mean a/{V}_30 or b/{V}_30"):
+    with pytest.raises(DatasetError, match=rf"'{V}_000030' could be a/{V}_30 or b/{V}_30"):
         match_names([f"a/{V}_30", f"b/{V}_30"], [VGGSOUND])
 
 

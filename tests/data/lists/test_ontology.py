@@ -67,12 +67,12 @@ def test_an_ontology_or_a_class_list_gives_names_to_labels(tmp_path: Path):
         ([3], "entry 0 is not an object"),
         ([{"id": "a"}], "entry 0: 'name' is None"),
         ([{"id": "a", "name": "b", "child_ids": [], "restrictions": None}], "'restrictions' is None"),
-        ([node("a", "A"), node("a", "B")], "entry 1: a is there already"),
-        ([node("a", "A", "z")], "A has the child z, which is no sound"),
-        ([node("a", "A", "a")], r"in a circle: \['A'\]"),
+        ([node("a", "A"), node("a", "B")], "entry 1: a occurs twice"),
+        ([node("a", "A", "z")], "A has the child z, which is not in the file"),
+        ([node("a", "A", "a")], r"in a cycle: \['A'\]"),
         (
             [*SMALL, node("x", "X", "y"), node("y", "Y", "z"), node("z", "Z", "x")],
-            r"in a circle: \['X', 'Y', 'Z'\]",
+            r"in a cycle: \['X', 'Y', 'Z'\]",
         ),
     ],
 )

@@ -93,7 +93,7 @@ def test_a_mixture_by_hand(prepared: PreparedDataset):
     """Waveforms are mixed, not spectrograms; frames are mixed one by one; `mixing` tells with whom."""
     dataset = changed(prepared, mixup_probability=1.0)
     draw = Draw(3, 5)
-    mixture = dataset.mixing.of(draw)
+    mixture = dataset.mixing.mixture_of(draw)
     assert mixture is not None
     sounds = [torch.from_numpy(prepared.read_waveform(row)) for row in (5, mixture.partner)]
     segments_PLM = cut_segments(

@@ -11,12 +11,14 @@ DRAWS = [Draw(epoch, clip, occurrence) for epoch in range(5) for clip in range(1
 
 def test_a_mixture_follows_from_the_draw_alone():
     mixing = Mixing(seed=3, num_clips=100, probability=0.5)
-    assert [mixing.of(draw) for draw in DRAWS] == [mixing.of(draw) for draw in reversed(DRAWS)][::-1]
-    assert mixing.of(DRAWS[0]) != Mixing(seed=4, num_clips=100, probability=1.0).of(DRAWS[0])
+    assert [mixing.mixture_of(draw) for draw in DRAWS] == [
+        mixing.mixture_of(draw) for draw in reversed(DRAWS)
+    ][::-1]
+    assert mixing.mixture_of(DRAWS[0]) != Mixing(seed=4, num_clips=100, probability=1.0).mixture_of(DRAWS[0])
 
 
 def test_how_often_with_whom_and_how_much():
-    mixtures = [Mixing(seed=0, num_clips=100, probability=0.5).of(draw) for draw in DRAWS]
+    mixtures = [Mixing(seed=0, num_clips=100, probability=0.5).mixture_of(draw) for draw in DRAWS]
     made = [mixture for mixture in mixtures if mixture is not None]
     assert 0.45 < len(made) / len(mixtures) < 0.55
     partners = np.bincount([mixture.partner for mixture in made], minlength=100)
@@ -28,8 +30,8 @@ def test_how_often_with_whom_and_how_much():
 
 
 def test_probability_zero_mixes_nothing_and_one_everything():
-    assert all(Mixing(seed=0, num_clips=9, probability=0.0).of(draw) is None for draw in DRAWS)
-    assert all(Mixing(seed=0, num_clips=9, probability=1.0).of(draw) is not None for draw in DRAWS)
+    assert all(Mixing(seed=0, num_clips=9, probability=0.0).mixture_of(draw) is None for draw in DRAWS)
+    assert all(Mixing(seed=0, num_clips=9, probability=1.0).mixture_of(draw) is not None for draw in DRAWS)
 
 
 def test_targets_by_hand():
@@ -40,7 +42,7 @@ def test_targets_by_hand():
     targets_BC = mixing.targets(draws, is_true_NC, smoothing=0.1)
     alone = 0
     for draw, target_C in zip(draws, targets_BC, strict=True):
-        mixture = mixing.of(draw)
+        mixture = mixing.mixture_of(draw)
         expected = [0.025] * 4
         if mixture is None:
             expected[draw.clip] = 0.9

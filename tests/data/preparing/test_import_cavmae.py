@@ -125,7 +125,7 @@ def test_what_is_missing_is_named(layout: Path) -> None:
         ),
         (
             '{"data": [{"video_id": "../a", "wav": "a", "video_path": "f", "labels": ""}]}',
-            r"video_id '\.\./a' points out of its folder",
+            r"video_id '\.\./a' leads out of its folder",
         ),
     ],
 )
@@ -138,7 +138,7 @@ def test_malformed_manifests_are_refused(tmp_path: Path, text: str, message: str
 def test_an_id_twice_is_refused(tmp_path: Path) -> None:
     item = {"video_id": "a", "wav": "a.wav", "video_path": "f", "labels": ""}
     (tmp_path / "m.json").write_text(json.dumps({"data": [item, item]}))
-    with pytest.raises(DatasetError, match="entry 1: a is entry 0 already"):
+    with pytest.raises(DatasetError, match="entry 1: a is already entry 0"):
         import_cavmae(tmp_path / "m.json", out=tmp_path / "out", num_workers=0)
 
 
@@ -169,7 +169,7 @@ def test_a_folder_of_ten_frames_is_refused_as_a_whole_for_sixteen(tmp_path: Path
     manifest = write_layout(tmp_path, num_frames=10)
     with pytest.raises(
         DatasetError,
-        match=r"hold 10 frames of each clip \(3 of 3 .* but num_frames=16\..*"
+        match=r"have 10 frames \(3 of 3 .* but num_frames=16\..*"
         r"Extract 16 frames of each video, or set num_frames=10 .* as plain CAV-MAE is\.",
     ):
         import_cavmae(manifest, out=tmp_path / "out", num_workers=0)
@@ -182,7 +182,7 @@ def test_a_folder_of_ten_frames_is_refused_as_a_whole_for_sixteen(tmp_path: Path
 def test_a_folder_of_sixteen_frames_is_refused_as_a_whole_for_ten(tmp_path: Path) -> None:
     """Otherwise the first 62 % of the clip would be shown with the sound of all of it (defect 36)."""
     manifest = write_layout(tmp_path, num_frames=16)
-    with pytest.raises(DatasetError, match=r"hold 16 frames .* num_frames=10\..* Set num_frames=16 to take"):
+    with pytest.raises(DatasetError, match=r"have 16 frames .* num_frames=10\..* Set num_frames=16 to take"):
         import_cavmae(manifest, out=tmp_path / "out", config=PrepareConfig(num_frames=10), num_workers=0)
     config = PrepareConfig(frame_pixels=32)
     assert import_cavmae(manifest, out=tmp_path / "out", config=config, num_workers=0).num_clips == 3

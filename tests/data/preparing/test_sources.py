@@ -95,7 +95,7 @@ def test_a_list_may_point_elsewhere(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("list.txt", "a.mp4\n./a.mp4\n", "line 2: ./a.mp4 is listed on line 1 already"),
+        ("list.txt", "a.mp4\n./a.mp4\n", "line 2: ./a.mp4 is already listed on line 1"),
         ("list.csv", "path\na.mp4\n", 'no column "file"'),
         ("list.csv", "file,x\n,1\n", 'line 2: the column "file" is empty'),
         ("list.txt", "\n", "lists no file"),
@@ -115,7 +115,7 @@ def test_one_media_file_is_a_list_of_one(tmp_path: Path) -> None:
 
 
 def test_no_source(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="neither a folder nor a list"):
+    with pytest.raises(DatasetError, match="neither a folder nor a file"):
         list_sources(tmp_path / "nothing")
     with pytest.raises(DatasetError, match=r"no media files \(1 other files\)"):
         list_sources(touch(tmp_path, "readme.md"))

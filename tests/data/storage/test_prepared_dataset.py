@@ -218,7 +218,7 @@ def test_a_missing_shard_is_refused(copy: Path) -> None:
         (None, "is not a complete prepared dataset"),
         ("{", "is not JSON"),
         ("[]", "holds list instead of an object"),
-        ("{}", "schema version None, this program reads 1"),
+        ("{}", "schema version None, but this cavmae-sync reads version 1"),
         ('{"schema_version": 99}', "schema version 99"),
     ],
 )
@@ -233,5 +233,5 @@ def test_another_folder_is_refused(copy: Path, content: str | None, message: str
 def test_a_damaged_table_is_refused(copy: Path) -> None:
     (copy / MAPPED_FILE).unlink(missing_ok=True)
     (copy / "clips.parquet").write_bytes(b"PAR1 not really")
-    with pytest.raises(DatasetError, match=r"clips\.parquet is not the table it should be"):
+    with pytest.raises(DatasetError, match=r"clips\.parquet cannot be read"):
         PreparedDataset.open(copy)

@@ -130,7 +130,7 @@ def test_files_that_changed_meanwhile_are_noticed(videos: Path, embedder: Embedd
         embedder, tmp_path / "videos", out=tmp_path / "out", config=SMALL, num_workers=0, share=share
     )
     make_video(tmp_path / "videos" / "new.mp4", seconds=1.0, seed=9)
-    with pytest.raises(DatasetError, match=r"files has changed \(7 then, 8 now\): files were added"):
+    with pytest.raises(DatasetError, match=r"files have changed \(7 then, 8 now\): added"):
         embed_library(embedder, tmp_path / "videos", out=tmp_path / "out", config=SMALL, num_workers=0)
 
 

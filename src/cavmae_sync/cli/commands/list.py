@@ -85,7 +85,7 @@ def _print(made: "MadeList", written: dict[str, Any], *, as_json: bool) -> None:
         print_lines(json.dumps({**made.to_dict(), **written}, indent=2, ensure_ascii=False))
         return
     console = Terminal()
-    console.print(made.audit.to_table(f"in {made.clips.source}"))
+    console.print(made.source_counts.to_table(f"in {made.clips.source}"))
     console.print(made.to_table())
     for what, where in written.items():
         console.print(f"{what.replace('_', ' ')}: {where}", soft_wrap=True)

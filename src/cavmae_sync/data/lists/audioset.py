@@ -28,7 +28,7 @@ _NUM_LABELS: Final = re.compile(r"^#.*\bnum_unique_labels=(\d+)", re.MULTILINE)
 
 
 def read_audioset(path: Path) -> ListFile:
-    """Read a segments file. A clip's id is its video's, of 11 characters; labels are mids.
+    """Read a segments file. The id of a clip is the id of its video, of 11 characters; labels are mids.
 
     Raises:
         DatasetError: It is missing or a row is malformed; names the line.
@@ -37,7 +37,7 @@ def read_audioset(path: Path) -> ListFile:
     rows = read_csv(text, path, skip_spaces=True, comment="#")
     clips = tuple(_clip(line, cells, f"{path} line {line}") for line, cells in rows)
     if not clips:
-        raise DatasetError(f"{path} has comments but no row. Fetch it again.")
+        raise DatasetError(f"{path} has comments but no rows. Download it again.")
     return ListFile(
         path=path,
         kind="audioset_csv",
@@ -47,15 +47,15 @@ def read_audioset(path: Path) -> ListFile:
     )
 
 
-def _declared(what: re.Pattern[str], text: str) -> int | None:
-    found = what.search(text)
+def _declared(pattern: re.Pattern[str], text: str) -> int | None:
+    found = pattern.search(text)
     return None if found is None else int(found[1])
 
 
 def _clip(line: int, cells: list[str], where: str) -> ListedClip:
     if len(cells) != NUM_COLUMNS:
         raise DatasetError(
-            f"{where}: {len(cells)} columns, {NUM_COLUMNS} are needed: id, start, stop, "
+            f"{where}: {len(cells)} columns, but {NUM_COLUMNS} are needed: id, start, stop, "
             '"label,label" in quotes.'
         )
     video, start, stop, labels = (cell.strip() for cell in cells)
@@ -63,7 +63,7 @@ def _clip(line: int, cells: list[str], where: str) -> ListedClip:
     start_seconds = parse_seconds(start, what="the start", where=where)
     stop_seconds = parse_seconds(stop, what="the stop", where=where)
     if stop_seconds <= start_seconds:
-        raise DatasetError(f"{where}: the clip stops at {stop} s, not after its start at {start} s.")
+        raise DatasetError(f"{where}: the stop, {stop} s, must be after the start, {start} s.")
     return ListedClip(
         line=line,
         id=video,

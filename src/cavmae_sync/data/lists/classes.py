@@ -26,12 +26,12 @@ _VGGSOUND_MID: Final = re.compile(r"vgg_\d+")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClassLabels:
-    """The classes of a dataset. A class's number is its place.
+    """The classes of a dataset. The number of a class is its place in the list.
 
     Attributes:
-        path: Where they come from.
-        mids: Short id of each, for example "/m/09x0r" or "vgg_0"; all different.
-        names: Name of each; all different.
+        path: File that they were read from.
+        mids: Short id of each class, for example "/m/09x0r" or "vgg_0"; all different.
+        names: Name of each class; all different.
     """
 
     path: Path
@@ -43,7 +43,7 @@ class ClassLabels:
         return len(self.mids)
 
     def as_dict(self, wanted: LabelNames) -> Mapping[str, str]:
-        """Every way to write a class -> its mid or its name."""
+        """Map from each way to write a class (name, VGGSound spelling, mid) to its mid or its name."""
         values = self.mids if wanted == "mid" else self.names
         return {
             **dict(zip(self.names, values, strict=True)),
@@ -52,18 +52,18 @@ class ClassLabels:
         }
 
     def rename(self, labels: Sequence[tuple[str, ...]], wanted: LabelNames) -> list[tuple[str, ...]]:
-        """Labels written as mids or names, whichever they were before.
+        """Labels written as mids or as names, however they were written before.
 
         Raises:
-            DatasetError: A label is none of the classes.
+            DatasetError: A label is not one of the classes.
         """
         known = self.as_dict(wanted)
         unknown = sorted({label for names in labels for label in names if label not in known})
         if unknown:
             raise DatasetError(
-                f"{len(unknown)} labels are no class of {self.path}: {', '.join(map(repr, unknown[:5]))}. "
-                f"{did_you_mean(unknown[0], known)}Give the class list of this dataset, or leave it out to "
-                "keep labels as they are written."
+                f"{len(unknown)} labels are not classes of {self.path}: {', '.join(map(repr, unknown[:5]))}. "
+                f"{did_you_mean(unknown[0], known)}Give the class list of this dataset, or leave out "
+                "--classes to keep labels as they are written."
             )
         return [tuple(known[label] for label in names) for names in labels]
 
@@ -72,13 +72,13 @@ def read_class_labels(path: Path) -> ClassLabels:
     """Read a class list.
 
     Raises:
-        DatasetError: It is missing or malformed (names the line); or is AudioSet's or VGGSound's, by its
-            mids, and does not have all of their 527 or 309 classes.
+        DatasetError: It is missing or malformed (names the line); or its mids are those of AudioSet or
+            VGGSound, but not all 527 or 309 classes are there.
     """
     rows = list(read_csv(read_text(path), path, skip_spaces=True))
     if tuple(cell.strip() for cell in rows[0][1]) != CLASS_COLUMNS:
         raise DatasetError(
-            f"{path} line {rows[0][0]}: the header is {rows[0][1]}, it must be {','.join(CLASS_COLUMNS)}."
+            f"{path} line {rows[0][0]}: the header is {rows[0][1]}, but must be {','.join(CLASS_COLUMNS)}."
         )
     lines: dict[str, int] = {}
     mids: list[str] = []
@@ -88,11 +88,11 @@ def read_class_labels(path: Path) -> ClassLabels:
         index, mid, name = _cells(cells, where)
         if index != str(len(mids)):
             raise DatasetError(
-                f"{where}: the index is {index!r:.80}, it must be {len(mids)}: classes are numbered from 0."
+                f"{where}: the index is {index!r:.80}, but must be {len(mids)}: classes are numbered from 0."
             )
         for text in (mid, name):
             if text in lines:
-                raise DatasetError(f"{where}: {text!r:.80} is on line {lines[text]} already.")
+                raise DatasetError(f"{where}: {text!r:.80} is already on line {lines[text]}.")
         lines[mid] = lines[name] = line
         mids.append(mid)
         names.append(name)
@@ -117,14 +117,14 @@ def _check_whole(path: Path, mids: Sequence[str], names: Sequence[str]) -> None:
     ):
         if mids and all(mid.fullmatch(text) for text in mids) and len(mids) != needed:
             raise DatasetError(
-                f"{path} has {len(mids)} classes, but {dataset}, whose mids it has, has {needed}. Fetch it "
+                f"{path} has {len(mids)} classes with mids of {dataset}, which has {needed}. Download it "
                 "again."
             )
     if not mids:
-        raise DatasetError(f"{path} has a header but no class. Fetch it again.")
+        raise DatasetError(f"{path} has a header but no classes. Download it again.")
     with_comma = [name for name in names if "," in name]
     if with_comma and all(_VGGSOUND_MID.fullmatch(text) for text in mids):
         raise DatasetError(
-            f"{path}: the name {with_comma[0]!r:.80} has a comma. In VGGSound's class list it is written "
-            f"{class_name(with_comma[0])!r:.80}, so that labels can be separated by commas."
+            f"{path}: the name {with_comma[0]!r:.80} has a comma. In the class list of VGGSound it is "
+            f"written {class_name(with_comma[0])!r:.80}, so that labels can be separated by commas."
         )

@@ -1,4 +1,4 @@
-"""Lists of clips, and the prepared clips that are on them."""
+"""`ClipList`, and the prepared clips that are on one."""
 
 import hashlib
 import os
@@ -17,16 +17,16 @@ from cavmae_sync.errors import DatasetError
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClipList:
-    """Which clips, in which order, with which labels.
+    """List of clips, in order, with their labels.
 
     Attributes:
-        ids: Clips as their layout names them: `<11 characters>_<6 digits>` in VGGSound, 11 characters in
-            AudioSet, anything else in other data. All different.
-        labels: Labels of each, as the file writes them; none where it has none.
-        name: What to call the list, for example the name of its file.
-        source: Where it came from, in words.
-        start_seconds: Where each clip starts in its video, where the file says so; empty where it does not.
-            By it, other stretches of the same video are told apart.
+        ids: Ids of the clips, all different: `<11 characters>_<6 digits>` in VGGSound, 11 characters in
+            AudioSet, any text in other data.
+        labels: Labels of each clip, as they are written in the file; empty if it has none.
+        name: Name of the list, for example the name of its file.
+        source: File or dataset that it came from, in words.
+        start_seconds: Start of each clip in its video, if the file has it; else empty. It distinguishes
+            several clips of one video.
     """
 
     ids: tuple[str, ...]
@@ -53,7 +53,7 @@ class ClipList:
         return len(self.ids)
 
     def take(self, numbers: Sequence[int]) -> Self:
-        """Some of the clips, by their places, in the order given."""
+        """List of some of the clips, by their numbers, in the order given."""
         return replace(
             self,
             ids=tuple(self.ids[number] for number in numbers),
@@ -63,7 +63,7 @@ class ClipList:
 
     @property
     def wanted_clips(self) -> list[WantedClip]:
-        """The clips as `match_names` looks for them."""
+        """The clips in the form that `match_names` takes."""
         starts = self.start_seconds or (None,) * len(self)
         clips = zip(self.ids, starts, strict=True)
         return [WantedClip(id=clip, start_seconds=start) for clip, start in clips]
@@ -72,8 +72,8 @@ class ClipList:
     def sha256(self) -> str:
         """Fingerprint of ids and labels, in order.
 
-        SHA-256 of, for each clip, `id <tab> label <tab> label ... <newline>` in UTF-8. Name, source, starts
-        and the format of the file do not matter.
+        SHA-256 of one line for each clip: `id <tab> label <tab> label ... <newline>` in UTF-8. Name, source,
+        starts and the format of the file do not matter.
         """
         digest = hashlib.sha256()
         for clip, labels in zip(self.ids, self.labels, strict=True):
@@ -86,10 +86,11 @@ class Selection:
     """The prepared clips that are on a list.
 
     Attributes:
-        clips: Them, in the order of the list.
-        missing: Ids of the list that no prepared clip is, in the order of the list.
-        by_rule: How many each rule of `cavmae_sync.data.lists.name_matching` found.
-        num_spare: Prepared clips left out because another one is the same clip by a better rule.
+        clips: These clips, in the order of the list.
+        missing: Ids of the list without a prepared clip, in the order of the list.
+        by_rule: Number of clips that each rule of `cavmae_sync.data.lists.name_matching` found.
+        num_spare: Number of prepared clips left out because another one matches the same entry by a better
+            rule.
     """
 
     clips: PreparedDataset
@@ -99,14 +100,14 @@ class Selection:
 
 
 def read_clip_list(path: str | os.PathLike[str], *, split: ListSplit | None = None) -> ClipList:
-    """Read a list of clips of any known format, told apart by its content.
+    """Read a list of clips. Its format is recognised by its content.
 
-    Known are the JSON manifest of CAV-MAE, AudioSet's segments, VGGSound's list, a CSV with the header
-    `video_id,labels`, and text with one id a line; see `cavmae_sync.data.lists.formats`.
+    The formats are the JSON manifest of CAV-MAE, the segments file of AudioSet, the list of VGGSound, a CSV
+    with the header `video_id,labels`, and text with one id per line; see `cavmae_sync.data.lists.formats`.
 
     Args:
         path: The file.
-        split: Which rows of VGGSound's list; None takes all.
+        split: Split of the list of VGGSound; None = all rows.
 
     Raises:
         DatasetError: It is missing, of no known format, malformed (names the line), or lists a clip twice.
@@ -115,7 +116,7 @@ def read_clip_list(path: str | os.PathLike[str], *, split: ListSplit | None = No
 
 
 def as_clip_list(file: ListFile) -> ClipList:
-    """A file's clips as a list.
+    """`ClipList` of the clips of a file.
 
     Raises:
         DatasetError: The file lists a clip twice, or has an id or label that cannot be printed.
@@ -124,8 +125,8 @@ def as_clip_list(file: ListFile) -> ClipList:
     for clip in file.clips:
         if first.setdefault(clip.id, clip.line) != clip.line:
             raise DatasetError(
-                f"{file.path} {file.unit} {clip.line}: {clip.id} is on {file.unit} {first[clip.id]} "
-                "already. A list names a clip once; remove one."
+                f"{file.path} {file.row_word} {clip.line}: {clip.id} is already on {file.row_word} "
+                f"{first[clip.id]}. Remove one of them."
             )
     starts = tuple(clip.start_seconds for clip in file.clips)
     try:
@@ -148,17 +149,17 @@ def select(clips: PreparedDataset, wanted: ClipList) -> Selection:
 
     Args:
         clips: Prepared clips.
-        wanted: The list.
+        wanted: The list of clips.
 
     Raises:
-        DatasetError: Not one is there, or two clips are one of the list, by one rule.
+        DatasetError: No clip of the list is there, or two prepared clips match one entry by the same rule.
     """
     ids = clips.clip_ids
     matches = match_names(ids, wanted.wanted_clips)
     row_of = {number: row for row, number in enumerate(matches.wanted_of) if number is not None}
     if not row_of:
         raise DatasetError(
-            f"Not one clip of {wanted.name} ({len(wanted)} clips, the first {wanted.ids[0]!r}) is in "
+            f"None of the {len(wanted)} clips of {wanted.name} (the first is {wanted.ids[0]!r}) is in "
             f"{clips.folder}, whose clips are called {', '.join(map(repr, ids[:3]))}. A file is found by "
             "the id of its clip; docs/lists.md has the rules."
         )

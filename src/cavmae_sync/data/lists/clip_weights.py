@@ -1,6 +1,6 @@
-"""Weights of clips in balanced sampling, as a file: one number a line, in the order of a list.
+"""Weights of clips for balanced sampling, and their file: one number per line, in the order of a list.
 
-The file of a list `NAME.json` is called `NAME_weight.csv` (spec 1.5).
+The file for a list `NAME.json` is called `NAME_weight.csv`, as in CAV-MAE.
 """
 
 import math
@@ -18,19 +18,19 @@ from cavmae_sync.paper import BALANCE_OFFSET, BALANCE_SCALE
 
 
 def balanced_weights(labels: Sequence[Sequence[str]]) -> NDArray[np.float64]:
-    """Weight of each clip such that every class is drawn about equally often.
+    """Weights of clips with which every class is drawn about equally often.
 
-    A class carried by n clips weighs 1000 / (n + 0.01); a clip weighs the sum over its classes. A clip
-    without labels weighs nothing and is never drawn.
+    A class of n clips has weight 1000 / (n + 0.01); a clip has the sum of the weights of its classes. A clip
+    without labels has weight 0 and is never drawn.
 
     Args:
-        labels: The labels of each clip.
+        labels: Labels of each clip.
 
     Returns:
         float64 array, one weight per clip.
 
     Source:
-        spec 1.5 (CAV-MAE, gen_weight_file.py).
+        CAV-MAE, gen_weight_file.py.
     """
     counts: dict[str, int] = {}
     for names in labels:
@@ -41,7 +41,7 @@ def balanced_weights(labels: Sequence[Sequence[str]]) -> NDArray[np.float64]:
 
 
 def weights_path(list_path: Path) -> Path:
-    """File of a list's weights.
+    """Path of the file of weights for a list.
 
     >>> weights_path(Path("lists/train.json"))
     PosixPath('lists/train_weight.csv')
@@ -50,17 +50,18 @@ def weights_path(list_path: Path) -> Path:
 
 
 def read_weights(path: str | os.PathLike[str], *, num_clips: int) -> NDArray[np.float64]:
-    """Read weights of a list.
+    """Read the weights of a list.
 
     Args:
         path: The file.
-        num_clips: Clips of the list that they are for.
+        num_clips: Number of clips of the list.
 
     Returns:
         float64 array, one weight > 0 per clip.
 
     Raises:
-        DatasetError: A line is no finite number > 0 (names it), or there are more or fewer than clips.
+        DatasetError: A line is not a finite number > 0 (names the line), or the number of weights is not
+            `num_clips`.
     """
     values: list[float] = []
     for line, text in enumerate(read_text(Path(path)).splitlines(), start=1):
@@ -71,27 +72,29 @@ def read_weights(path: str | os.PathLike[str], *, num_clips: int) -> NDArray[np.
         except ValueError:
             value = math.nan
         if not 0 < value < math.inf:
-            raise DatasetError(f"{path} line {line}: {text.strip()!r} is no weight, a finite number above 0.")
+            raise DatasetError(
+                f"{path} line {line}: {text.strip()!r} is not a weight, that is a finite number above 0."
+            )
         values.append(value)
     if len(values) != num_clips:
         raise DatasetError(
             f"{path} has {len(values)} weights for {num_clips} clips. Weights belong to one list, in its "
-            "order. Where clips are missing, write them anew: cavmae-sync list DATASET --write-weights FILE."
+            "order. If clips are missing, write new ones: cavmae-sync list DATASET --write-weights FILE."
         )
     return np.array(values, dtype=np.float64)
 
 
 def write_weights(path: Path, labels: Sequence[Sequence[str]]) -> NDArray[np.float64]:
-    """Write the weights that follow from the labels of a list; see `balanced_weights`.
+    """Write the `balanced_weights` of a list.
 
     Raises:
         DatasetError: A clip has no label, and so no weight.
     """
-    bare = [number for number, names in enumerate(labels) if not names]
-    if bare:
+    unlabelled = [number for number, names in enumerate(labels) if not names]
+    if unlabelled:
         raise DatasetError(
-            f"{len(bare)} of {len(labels)} clips have no label, the first is number {bare[0]}, so they have "
-            "no weight. Leave them out of the list."
+            f"{len(unlabelled)} of {len(labels)} clips have no label, the first is number {unlabelled[0]}, "
+            "so they have no weight. Remove them from the list."
         )
     weights_N = balanced_weights(labels)
     write_text(path, "".join(f"{weight!r}\n" for weight in weights_N.tolist()))

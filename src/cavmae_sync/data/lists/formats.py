@@ -1,10 +1,10 @@
-"""A list of clips in whatever format: which one it is, is told by its content.
+"""Formats of lists of clips, recognised by their content.
 
 cavmae_json    {"data": [{"video_id": ..., "labels": "a,b"}, ...]}; ours may have a list of labels
-audioset_csv   AudioSet's segments; see `audioset`
-vggsound_csv   VGGSound's list; see `vggsound`
+audioset_csv   segments file of AudioSet; see `audioset`
+vggsound_csv   list of VGGSound; see `vggsound`
 labels_csv     header video_id,labels; labels separated by ;
-text           one id a line, and after a tab its labels, separated by ;
+text           one id per line, and after a tab its labels, separated by ;
 """
 
 from collections.abc import Callable
@@ -34,15 +34,15 @@ CLASS_COLUMNS: Final = ("index", "mid", "display_name")
 
 
 def read_list_file(path: Path, *, split: ListSplit | None = None) -> ListFile:
-    """Read a list of clips of any known format.
+    """Read a list of clips in any of the formats.
 
     Args:
         path: The file.
-        split: Which rows of VGGSound's list; the other formats have one split per file.
+        split: Split of the list of VGGSound; files of the other formats have one split each.
 
     Raises:
-        DatasetError: It is missing, of no known format, or malformed (names the line); or it has no splits
-            and one was asked for.
+        DatasetError: It is missing, of no known format, or malformed (names the line); or a split is given
+            but the format has none.
     """
     text = read_text(path)
     kind = recognise(text, path)
@@ -50,8 +50,8 @@ def read_list_file(path: Path, *, split: ListSplit | None = None) -> ListFile:
         return read_vggsound(path, split=split)
     if split is not None:
         raise DatasetError(
-            f"{path} has no splits: only VGGSound's list has a column for them. Leave out --split {split}, "
-            "and give the file of the split that you want."
+            f"{path} has no splits: only the list of VGGSound has a column for them. Leave out "
+            f"--split {split}, and give the file of the split that you want."
         )
     if kind == "audioset_csv":
         return read_audioset(path)
@@ -62,15 +62,15 @@ def read_list_file(path: Path, *, split: ListSplit | None = None) -> ListFile:
     }
     clips = tuple(readers[kind](text, path))
     if not clips:
-        raise DatasetError(f"{path} lists no clip. Fetch it again.")
+        raise DatasetError(f"{path} lists no clips. Download it again.")
     return ListFile(path=path, kind=kind, clips=clips)
 
 
 def recognise(text: str, path: Path) -> ListKind:
-    """Which format a list has.
+    """Format of a list.
 
     Raises:
-        DatasetError: None of them; says what it is where that is known.
+        DatasetError: It is none of the formats; says what the file is, if that is known.
     """
     if text.lstrip()[0] in "{[":
         return "cavmae_json"
@@ -80,7 +80,7 @@ def recognise(text: str, path: Path) -> ListKind:
         return "labels_csv"
     if tuple(cells) == CLASS_COLUMNS:
         raise DatasetError(
-            f"{path} is a list of classes, not of clips. Give it as --classes, beside a list of clips."
+            f"{path} is a list of classes, not of clips. Give it as --classes, together with a list of clips."
         )
     if len(cells) == VGGSOUND_COLUMNS and cells[3] in ("train", "test"):
         return "vggsound_csv"
@@ -91,30 +91,32 @@ def recognise(text: str, path: Path) -> ListKind:
     if "," not in first.partition("\t")[0]:
         return "text"
     raise DatasetError(
-        f"{path} is no list of clips that is known; its first row is {first[:80]!r}. Known are: the JSON "
-        "manifest of CAV-MAE, AudioSet's segments CSV, vggsound.csv, a CSV with the header video_id,labels, "
-        "and a text with one id a line."
+        f"{path} is not a list of clips in a known format; its first row is {first[:80]!r}. Known are: the "
+        "JSON manifest of CAV-MAE, the segments CSV of AudioSet, vggsound.csv, a CSV with the header "
+        "video_id,labels, and text with one id per line."
     )
 
 
 def parse_json(text: str, path: Path) -> list[Any]:
-    """The list under the key "data" of a manifest.
+    """List under the key "data" of a manifest of CAV-MAE.
 
     Raises:
-        DatasetError: It is no JSON, or has no such list.
+        DatasetError: It is not JSON, or has no such list.
     """
     try:
         parsed = untrusted.parse_json(text)
     except ValueError as error:
         raise DatasetError(
-            f"{path} is not JSON ({error}). A manifest of CAV-MAE is needed; fetch it again."
+            f"{path} is not JSON ({error}). A manifest of CAV-MAE is needed; download it again."
         ) from error
     data = parsed.get("data") if isinstance(parsed, dict) else None
     if not isinstance(data, list) or not data:
         is_ontology = isinstance(parsed, list) and all(
             isinstance(entry, dict) and "child_ids" in entry for entry in parsed
         )
-        hint = " It looks like AudioSet's ontology: give it as --classes." if is_ontology and parsed else ""
+        hint = (
+            " It looks like the ontology of AudioSet: give it as --classes." if is_ontology and parsed else ""
+        )
         raise DatasetError(f'{path} must be an object whose key "data" is a list of clips.{hint}')
     return data
 
@@ -124,12 +126,14 @@ def _json_clips(text: str, path: Path) -> list[ListedClip]:
     for number, item in enumerate(parse_json(text, path)):
         where = f"{path}, entry {number}"
         if not isinstance(item, dict) or not isinstance(item.get("video_id"), str) or not item["video_id"]:
-            raise DatasetError(f'{where}: it must be an object with a text "video_id", it is {item!r:.80}.')
+            raise DatasetError(
+                f'{where}: it must be an object with a text "video_id", but it is {item!r:.80}.'
+            )
         labels = item.get("labels", "")
         if isinstance(labels, str):
             labels = labels.split(",") if labels else []
         if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
-            raise DatasetError(f"{where}: labels is {labels!r:.80}, it must be a text.")
+            raise DatasetError(f"{where}: labels is {labels!r:.80}, but must be a text or a list of texts.")
         names = check_labels(tuple(label.strip() for label in labels), where=where)
         clips.append(ListedClip(line=number, id=item["video_id"], labels=names))
     return clips
@@ -142,7 +146,7 @@ def _label_clips(text: str, path: Path) -> list[ListedClip]:
         where = f"{path} line {line}"
         if len(cells) != len(LABEL_COLUMNS):
             raise DatasetError(
-                f'{where}: {len(cells)} columns, 2 are needed. Separate labels by ";", or quote the cell.'
+                f'{where}: {len(cells)} columns, but 2 are needed. Separate labels by ";", or quote the cell.'
             )
         clips.append(_clip(line, cells[0].strip(), cells[1], where))
     return clips

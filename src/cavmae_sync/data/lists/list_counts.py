@@ -1,4 +1,4 @@
-"""What a list holds, counted."""
+"""Counts of a list: rows, classes, repeated clips."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,21 +15,20 @@ from cavmae_sync.safe_text import table_title
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ListCounts:
-    """The audit of a list.
+    """Counts of a list as it is in its file.
 
     Attributes:
         kind: Format of the file.
-        num_rows: Clips of it.
-        num_declared: Rows that its own header announces; None where it announces none.
-        num_classes: Different labels.
-        num_expected_classes: How many there should be, by the file's header or as published; None where
-            that is not known.
-        clips_per_class: Least, median and most clips of a label; None without labels.
+        num_rows: Number of rows.
+        num_declared: Number of rows that its header declares; None without such a header.
+        num_classes: Number of different labels.
+        num_expected_classes: Number of classes in the header, or as published; None if unknown.
+        clips_per_class: Minimum, median and maximum of the number of clips of a class; None without labels.
         labels_per_clip: Mean number of labels of a clip.
-        num_unlabelled: Clips without labels.
-        num_repeated: Rows whose clip was on an earlier row.
-        num_from_same_video: Clips of a video of which an earlier row had another clip.
-        unknown_labels: Labels that the class list has not; None without a class list.
+        num_unlabelled: Number of clips without labels.
+        num_repeated: Number of rows whose clip is on an earlier row.
+        num_from_same_video: Number of clips whose video has another clip on an earlier row.
+        unknown_labels: Labels that are not in the class list; None without a class list.
         empty_classes: Classes of the class list without a clip; None without a class list.
     """
 
@@ -47,27 +46,27 @@ class ListCounts:
     empty_classes: tuple[str, ...] | None
 
     def to_dict(self) -> dict[str, Any]:
-        """The counts, ready for JSON."""
+        """Counts as JSON values."""
         return asdict(self)
 
     def to_table(self, title: str) -> Table:
-        """The counts, ready to print."""
+        """Counts as a table for the terminal."""
         table = Table("what", "count", title=table_title(title), title_justify="left")
         table.columns[1].justify = "right"
         table.add_row("format", self.kind)
         table.add_row("clips", f"{self.num_rows:,}")
         if self.num_declared is not None and self.num_declared != self.num_rows:
-            table.add_row("  its header announces", f"{self.num_declared:,}", style="red")
+            table.add_row("  declared in its header", f"{self.num_declared:,}", style="red")
         table.add_row("classes", f"{self.num_classes:,}")
         if self.num_expected_classes not in (None, self.num_classes):
-            table.add_row("  should be", f"{self.num_expected_classes:,}", style="red")
+            table.add_row("  expected", f"{self.num_expected_classes:,}", style="red")
         if self.clips_per_class is not None:
             low, middle, high = self.clips_per_class
-            table.add_row("  clips per class: least, median, most", f"{low:,}, {middle:,g}, {high:,}")
+            table.add_row("  clips per class: minimum, median, maximum", f"{low:,}, {middle:,g}, {high:,}")
         table.add_row("labels per clip, mean", f"{self.labels_per_clip:.2f}")
         table.add_row("clips without labels", f"{self.num_unlabelled:,}")
-        table.add_row("clips listed again", f"{self.num_repeated:,}")
-        table.add_row("further clips of one video", f"{self.num_from_same_video:,}")
+        table.add_row("repeated clips", f"{self.num_repeated:,}")
+        table.add_row("further clips of the same video", f"{self.num_from_same_video:,}")
         for what, names in (
             ("labels not in the class list", self.unknown_labels),
             ("classes without a clip", self.empty_classes),
@@ -79,11 +78,11 @@ class ListCounts:
 
 
 def count_list(file: ListFile, *, classes: ClassLabels | None = None) -> ListCounts:
-    """Count a list as it stands in its file.
+    """Count rows, classes and repeated clips of a list.
 
     Args:
         file: The list.
-        classes: The classes that its labels should be of.
+        classes: The classes that its labels should belong to.
     """
     counts = Counter(label for clip in file.clips for label in clip.labels)
     ids = [clip.id for clip in file.clips]
@@ -113,5 +112,5 @@ def count_list(file: ListFile, *, classes: ClassLabels | None = None) -> ListCou
 
 
 def spread(counts: Sequence[int]) -> tuple[int, float, int] | None:
-    """Least, median and most of some counts; None of none."""
+    """Minimum, median and maximum of counts; None if there are none."""
     return (min(counts), float(median(counts)), max(counts)) if counts else None

@@ -1,4 +1,4 @@
-"""A published list, or one built of it by rule, with what others need to check it."""
+"""Lists made from a published list or a prepared dataset, with a file that says how they were made."""
 
 import hashlib
 import json
@@ -27,14 +27,14 @@ from cavmae_sync.safe_text import cell_text, table_title
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ListPlan:
-    """How a list is made of a file.
+    """Options of `make_list`.
 
     Attributes:
-        split: Which rows of VGGSound's list.
-        classes: Class list, to check labels against.
-        names: How labels are to be written, for which `classes` is needed; None leaves them as they are.
-        per_class: Take about this many clips of each class, by `choose_per_class`; None takes all.
-        available: Prepared dataset; take only the clips that are in it.
+        split: Split of the list of VGGSound; None = all rows.
+        classes: Class list that labels are checked against.
+        names: Write labels as mids or as names, which needs `classes`; None = as they are.
+        per_class: Take about this number of clips of each class, by `choose_per_class`; None = all.
+        available: Prepared dataset: take only clips that are in it.
     """
 
     split: ListSplit | None = None
@@ -46,16 +46,16 @@ class ListPlan:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AvailableClips:
-    """What of a list is in a prepared dataset.
+    """Clips of a list that are in a prepared dataset, in numbers.
 
     Attributes:
-        num_listed: Clips of the list before.
-        listed_sha256: Its fingerprint.
-        missing: Ids that are not there.
-        missing_per_class: Of each class that lost any: how many of its clips.
-        gone_classes: Classes that lost all.
-        by_rule: How many clips each rule of names found.
-        num_spare: Prepared clips that are a second copy.
+        num_listed: Number of clips of the whole list.
+        listed_sha256: Fingerprint of the whole list.
+        missing: Ids of clips that are missing.
+        missing_per_class: Number of missing clips of each class that has any.
+        gone_classes: Classes of which all clips are missing.
+        by_rule: Number of clips that each rule of names found.
+        num_spare: Number of prepared clips that are a second copy.
     """
 
     num_listed: int
@@ -69,29 +69,29 @@ class AvailableClips:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MadeList:
-    """A list and where it comes from.
+    """A list, and how it was made.
 
     Attributes:
         clips: The list.
         rule: How it was made, in words.
-        file_sha256: SHA-256 of the bytes of the file it was made of; None when that was a dataset.
-        audit: What that file holds.
-        survivors: What of it is available; None when nobody asked.
+        file_sha256: SHA-256 of the file it was made from; None if that was a dataset.
+        source_counts: Counts of that file.
+        available: Clips that are available; None if no dataset was given.
     """
 
     clips: ClipList
     rule: str
     file_sha256: str | None
-    audit: ListCounts
-    survivors: AvailableClips | None
+    source_counts: ListCounts
+    available: AvailableClips | None
 
     @property
     def clips_per_class(self) -> Mapping[str, int]:
-        """Clips of each class of the list."""
+        """Number of clips of each class."""
         return Counter(label for labels in self.clips.labels for label in labels)
 
     def to_dict(self) -> dict[str, Any]:
-        """All but the clips themselves, ready for JSON."""
+        """Everything but the clips themselves, as JSON values."""
         counts = self.clips_per_class
         return {
             "sha256": self.clips.sha256,
@@ -101,51 +101,55 @@ class MadeList:
             "rule": self.rule,
             "source": self.clips.source,
             "source_sha256": self.file_sha256,
-            "source_audit": self.audit.to_dict(),
-            "available": None if self.survivors is None else asdict(self.survivors),
+            "source_audit": self.source_counts.to_dict(),
+            "available": None if self.available is None else asdict(self.available),
         }
 
     def to_table(self) -> Table:
-        """The list in numbers, ready to print."""
+        """Numbers of the list as a table for the terminal."""
         counts = self.clips_per_class
         table = Table(title=table_title(f"list {self.clips.name}"), title_justify="left")
         table.add_column("what")
-        table.add_column("value", overflow="fold")  # a fingerprint is to be copied whole
+        table.add_column("value", overflow="fold")  # so that a fingerprint can be copied whole
         table.add_row("clips", f"{len(self.clips):,}")
         table.add_row("classes", f"{len(counts):,}")
         if counts:
             low, middle, high = spread(list(counts.values())) or (0, 0.0, 0)
-            table.add_row("clips per class: least, median, most", f"{low:,}, {middle:,g}, {high:,}")
+            table.add_row("clips per class: minimum, median, maximum", f"{low:,}, {middle:,g}, {high:,}")
         table.add_row("made by", cell_text(self.rule))
         table.add_row("fingerprint (SHA-256)", self.clips.sha256)
-        if self.survivors is not None:
-            self._add_available(table, self.survivors)
+        if self.available is not None:
+            self._add_available(table, self.available)
         return table
 
-    def _add_available(self, table: Table, left: AvailableClips) -> None:
-        table.add_row("clips of the whole list", f"{left.num_listed:,}")
-        table.add_row("  missing", f"{len(left.missing):,}")
-        table.add_row("  classes with missing clips", f"{len(left.missing_per_class):,}")
-        for name, count in sorted(left.missing_per_class.items(), key=lambda item: (-item[1], item[0]))[:10]:
-            table.add_row(f"    {name}", f"{count:,} missing, {self.clips_per_class.get(name, 0):,} left")
-        if len(left.missing_per_class) > 10:
-            table.add_row("    ...", "all of them with --json, and beside --out")
-        table.add_row("  classes with no clip left", f"{len(left.gone_classes):,}")
-        for rule, count in left.by_rule.items():
+    def _add_available(self, table: Table, available: AvailableClips) -> None:
+        table.add_row("clips of the whole list", f"{available.num_listed:,}")
+        table.add_row("  missing", f"{len(available.missing):,}")
+        table.add_row("  classes with missing clips", f"{len(available.missing_per_class):,}")
+        for name, count in sorted(available.missing_per_class.items(), key=lambda item: (-item[1], item[0]))[
+            :10
+        ]:
+            table.add_row(
+                f"    {name}", f"{count:,} missing, {self.clips_per_class.get(name, 0):,} available"
+            )
+        if len(available.missing_per_class) > 10:
+            table.add_row("    ...", "all of them with --json, and in the file beside --out")
+        table.add_row("  classes without an available clip", f"{len(available.gone_classes):,}")
+        for rule, count in available.by_rule.items():
             table.add_row(f"  found by: {rule}", f"{count:,}")
-        table.add_row("  second copies left out", f"{left.num_spare:,}")
+        table.add_row("  second copies left out", f"{available.num_spare:,}")
 
 
 def make_list(source: Path, plan: ListPlan) -> MadeList:
-    """Make a list of a published file, or of all clips of a prepared dataset.
+    """Make a list from a published file, or from all clips of a prepared dataset.
 
     Args:
         source: A list of any format that `read_clip_list` knows, or the folder of a prepared dataset.
-        plan: What to take of it.
+        plan: Options.
 
     Raises:
-        DatasetError: Something cannot be read or is malformed, a label is unknown to the class list where
-            labels are to be rewritten, or nothing of the list is available.
+        DatasetError: A file cannot be read or is malformed, a label to be rewritten is not in the class list,
+            or no clip of the list is available.
     """
     if plan.names is not None and plan.classes is None:
         raise DatasetError(
@@ -157,11 +161,11 @@ def make_list(source: Path, plan: ListPlan) -> MadeList:
         raise DatasetError(f"{source} is a prepared dataset and has no splits. Leave out --split.")
     if source.is_dir() and not is_dataset:
         raise DatasetError(
-            f"{source} is a folder, but no prepared dataset: it has no {DATASET_FILE}. Give a list of clips, "
-            "or finish the preparation."
+            f"{source} is a folder, but not a prepared dataset: it has no {DATASET_FILE}. Give a list of "
+            "clips, or finish the preparation."
         )
     file = dataset_as_list(source) if is_dataset else read_list_file(source, split=plan.split)
-    audit = count_list(file, classes=classes)
+    source_counts = count_list(file, classes=classes)
     clips = as_clip_list(file)
     rule = "all clips of the file" if plan.split is None else f"all clips of the {plan.split} split"
     if classes is not None and plan.names is not None:
@@ -169,21 +173,21 @@ def make_list(source: Path, plan: ListPlan) -> MadeList:
     if plan.per_class is not None:
         clips = _chosen(clips, plan.per_class)
         rule = f"{rule}, of which about {plan.per_class} per class, greedily in the order of the file"
-    survivors = None
+    available = None
     if plan.available is not None:
-        clips, survivors = _available(clips, plan.available)
+        clips, available = _available(clips, plan.available)
         rule += f"; only those in {plan.available.name}"
     return MadeList(
         clips=clips,
         rule=rule,
         file_sha256=None if is_dataset else hashlib.sha256(source.read_bytes()).hexdigest(),
-        audit=audit,
-        survivors=survivors,
+        source_counts=source_counts,
+        available=available,
     )
 
 
 def dataset_as_list(folder: Path) -> ListFile:
-    """The clips of a prepared dataset, with their labels, as a list."""
+    """List of the clips of a prepared dataset, with their labels."""
     clips = PreparedDataset.open(folder)
     rows = enumerate(zip(clips.clip_ids, clips.labels, strict=True))
     return ListFile(
@@ -194,19 +198,19 @@ def dataset_as_list(folder: Path) -> ListFile:
 
 
 def write_list(made: MadeList, out: Path, *, form: ListFormat) -> Path:
-    """Write a list, and beside it what is known of it.
+    """Write a list, and beside it a file that says how it was made.
 
-    JSON is a manifest like CAV-MAE's, with ids and labels; labels are one text with commas, as there, unless
-    a label has a comma itself: then they are lists. CSV has the columns video_id,labels. Text has an id a
-    line, and its labels after a tab. All three give the same list, with the same fingerprint, when read.
+    JSON is a manifest as in CAV-MAE, with ids and labels. Labels are one text with commas, unless a label has
+    a comma itself: then they are a list. CSV has the columns video_id,labels. Text has one id per line, and
+    its labels after a tab. All three give the same list, with the same fingerprint, when they are read.
 
     Args:
         made: The list.
         out: File to write.
-        form: Its format.
+        form: Format of the file.
 
     Returns:
-        The file beside it, `NAME.about.json`.
+        Path of the second file, `NAME.about.json`.
 
     Raises:
         DatasetError: A label has a `;`, which separates labels in CSV and text.
@@ -239,15 +243,15 @@ def _chosen(clips: ClipList, per_class: int) -> ClipList:
 def _available(clips: ClipList, folder: Path) -> tuple[ClipList, AvailableClips]:
     chosen = select(PreparedDataset.open(folder), clips)
     missing = set(chosen.missing)
-    left = clips.take([number for number, clip in enumerate(clips.ids) if clip not in missing])
+    available = clips.take([number for number, clip in enumerate(clips.ids) if clip not in missing])
     lost = Counter(
         label
         for clip, labels in zip(clips.ids, clips.labels, strict=True)
         if clip in missing
         for label in labels
     )
-    present = {label for labels in left.labels for label in labels}
-    return left, AvailableClips(
+    present = {label for labels in available.labels for label in labels}
+    return available, AvailableClips(
         num_listed=len(clips),
         listed_sha256=clips.sha256,
         missing=chosen.missing,

@@ -1,22 +1,22 @@
-"""Which file, or which prepared clip, is which clip of a list.
+"""Rules that match names of files, or ids of prepared clips, with the clips of a list.
 
-Downloaders name files differently. `V` is the name of a video on YouTube, 11 characters. The rules, tried in
-this order; the best one that fits a name decides:
+Download programs name files differently. `V` is the YouTube id of a video, 11 characters. The rules are tried
+in this order; the first one that matches a name decides:
 
     "same path"               the whole path, without ending, is the id
     "same name"               the name, without folder and ending, is the id
-    "same path, other form"   as the first, but for the form of accented letters (`data/spellings.py`)
-    "same name, other form"   likewise
-    "start in seconds"        V_30, V_000030, V_30.000, and with a stop behind: V_30.000_40.000
+    "same path, other form"   the same path in another spelling of accented letters (`data/spellings.py`)
+    "same name, other form"   the same name in another spelling
+    "start in seconds"        V_30, V_000030, V_30.000, also with a stop: V_30.000_40.000
     "start in milliseconds"   V_30000, V_30000_40000
-    "cut from the video"      V@30.000: the clip of a whole video that preparation cut at this second
-    "video alone"             V, when the list says where the clip starts but the name does not
-    "start not checked"       V_30 and the like, when the list has V alone
+    "cut from the video"      V@30.000: a clip that preparation cut from a whole video at this second
+    "video alone"             V, if the list has the start of the clip but the name has not
+    "start not checked"       V_30 and the like, if the list has only V
 
-Each of the last five also with a `Y` before V, as archives of AudioSet have it ("Y + start in seconds"). A
-name whose start is not the list's is another clip and fits nothing. Upper and lower case differ. Where two
-names are one clip, the one by the better rule is taken and the other is spare. The ending of a media file is
-left out of account: clips have it where `V.mp4` and `V.wav` lie side by side.
+Each of the last five also matches with a `Y` before V, as in archives of AudioSet ("Y + start in seconds"). A
+name with another start than the list is another clip and matches nothing. Upper and lower case differ. If two
+names match one clip, the one with the better rule is taken and the other is spare. The ending of a media file
+is ignored: ids of clips have it where `V.mp4` and `V.wav` are in one folder.
 """
 
 import re
@@ -54,11 +54,11 @@ _SECONDS_APART: Final = 5e-4
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WantedClip:
-    """A clip that is looked for.
+    """Clip of a list that is looked for.
 
     Attributes:
-        id: Its id in the list.
-        start_seconds: Where it starts in its video; None takes it from an id like VGGSound's, or knows not.
+        id: Id in the list.
+        start_seconds: Start in its video; None = taken from an id in the form of VGGSound, or unknown.
     """
 
     id: str
@@ -67,12 +67,12 @@ class WantedClip:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NameMatches:
-    """What the names are.
+    """Matches of names with the clips of a list.
 
     Attributes:
-        wanted_of: For each name the number of the clip in the list, or None.
-        rule_of: For each name the rule that found it, or None.
-        num_spare: Names that fit a clip which another name fits better.
+        wanted_of: For each name, the number of its clip in the list, or None.
+        rule_of: For each name, the rule that matched it, or None.
+        num_spare: Number of names whose clip is matched by another name with a better rule.
     """
 
     wanted_of: tuple[int | None, ...]
@@ -81,20 +81,20 @@ class NameMatches:
 
     @property
     def by_rule(self) -> dict[str, int]:
-        """How many names each rule found, in the order of the rules."""
+        """Number of names that each rule matched, in the order of the rules."""
         counts = Counter(rule for rule in self.rule_of if rule is not None)
         return {rule: counts[rule] for rule in sorted(counts, key=_rank)}
 
 
 def match_names(names: Sequence[str], wanted: Sequence[WantedClip]) -> NameMatches:
-    """Find the listed clip of every name.
+    """Find the clip of a list for every name.
 
     Args:
-        names: Paths, for example `part1/YTID_30.000`. Equal ones stand for the same clip.
+        names: Paths, for example `part1/YTID_30.000`. Equal names are the same clip.
         wanted: The clips of the list, ids all different.
 
     Raises:
-        DatasetError: A name could be several clips of the list, or several names one clip.
+        DatasetError: A name matches several clips of the list, or several names match one clip, by one rule.
     """
     index = _Index(wanted)
     found = [index.find(name) for name in names]
@@ -113,7 +113,7 @@ def match_names(names: Sequence[str], wanted: Sequence[WantedClip]) -> NameMatch
             if nfc(first) == nfc(second):
                 first, second = escaped(first), escaped(second)
             raise DatasetError(
-                f"{wanted[number].id!r} could mean {first} or {second}. Remove one of them, or list "
+                f"{wanted[number].id!r} could be {first} or {second}. Remove one of them, or list "
                 f"each by its path without ending, for example {several[1]!r}."
             )
     kept = [match if match is not None and best[match[0]][0] == _rank(match[1]) else None for match in found]
@@ -125,7 +125,7 @@ def match_names(names: Sequence[str], wanted: Sequence[WantedClip]) -> NameMatch
 
 
 class _Index:
-    """The clips of a list, by what names may tell of them."""
+    """Index of the clips of a list, by id and by video."""
 
     def __init__(self, wanted: Sequence[WantedClip]) -> None:
         self.wanted = wanted
@@ -141,7 +141,7 @@ class _Index:
                 self.by_video[parts["video"]].append((number, start))
 
     def find(self, name: str) -> tuple[int, str] | None:
-        """Number of the clip in the list, and the rule."""
+        """Number of the matching clip in the list, and the rule; None without a match."""
         bare = _ENDING.sub("", name)
         last = bare.rpartition("/")[2]
         file = name.rpartition("/")[2]
@@ -168,32 +168,32 @@ class _Index:
         if len(numbers) > 1:
             several = ", ".join(self.wanted[number].id for number in numbers[:3])
             raise DatasetError(
-                f"{name} could be {len(numbers)} clips of the list: {several}. Put the start of the clip "
-                f"into the name of the file, for example {parts['video']}_30."
+                f"{name} could be {len(numbers)} clips of the list: {several}. Add the start of the clip "
+                f"to the name of the file, for example {parts['video']}_30."
             )
         return numbers[0], (_PREFIXED if parts["prefix"] else "") + _RULES[best]
 
 
 def _rank(rule: str) -> int:
-    """Place of a rule in the order in which they are tried; a smaller one is better."""
+    """Rank of a rule; the smallest is the best."""
     plain = rule.removeprefix(_PREFIXED)
     return 2 * _RULES.index(plain) + (plain != rule)
 
 
 def _rule(token: str | None, cut: str | None, start: float | None) -> str | None:
-    """By which rule a name tells the list's clip; None if it tells another.
+    """Rule by which a name of the right video matches a listed clip; None if it is another clip.
 
     Args:
-        token: Start as the name writes it.
-        cut: Where preparation cut the clip out of its file, in seconds; None took all of the file.
-        start: Start of the listed clip in its video, in seconds.
+        token: Start as it is written in the name; None if the name has none.
+        cut: Second at which preparation cut the clip from its file; None if it is the whole file.
+        start: Start of the listed clip in its video, in seconds; None if unknown.
     """
     if token is None and cut is None:
         return "video alone"
     if token is None or cut is None or float(cut) == 0:
         seconds = float(token or cut or 0)
     else:
-        return None  # a later part of a file that is named by a start
+        return None  # cut from the middle of a file that is itself a clip
     if start is None:
         return "start not checked" if token is not None else None
     if abs(seconds - start) < _SECONDS_APART:

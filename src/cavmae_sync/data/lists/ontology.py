@@ -1,4 +1,4 @@
-"""AudioSet's ontology, `ontology.json`: names of sounds, and which sound is a kind of which."""
+"""The ontology of AudioSet, `ontology.json`: names of sounds, and their kinds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from cavmae_sync.untrusted import parse_json
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OntologyNode:
-    """One sound.
+    """One sound of the ontology.
 
     Attributes:
-        mid: Its id, for example "/m/09x0r".
-        name: Its name, for example "Speech".
-        children: Ids of the kinds of it.
-        is_abstract: It only groups others, and is no label of a clip.
-        is_blacklisted: Left out of AudioSet because it is hard to tell.
+        mid: Id, for example "/m/09x0r".
+        name: Name, for example "Speech".
+        children: Ids of the kinds of this sound.
+        is_abstract: Whether it only groups others, and is never the label of a clip.
+        is_blacklisted: Whether it was left out of AudioSet because it is hard to recognise.
     """
 
     mid: str
@@ -33,11 +33,11 @@ class OntologyNode:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ontology:
-    """All sounds. A sound may be a kind of several others; none is a kind of itself, however indirectly.
+    """All sounds, as a graph without cycles: a sound may be a kind of several others.
 
     Attributes:
-        path: Where it comes from.
-        nodes: Id -> sound, in the order of the file.
+        path: File that it was read from.
+        nodes: Sounds by their ids, in the order of the file.
     """
 
     path: Path
@@ -45,17 +45,17 @@ class Ontology:
 
     @property
     def roots(self) -> tuple[str, ...]:
-        """Sounds that are a kind of nothing else."""
+        """Ids of the sounds that are not a kind of another one."""
         children = {child for node in self.nodes.values() for child in node.children}
         return tuple(mid for mid in self.nodes if mid not in children)
 
     def name_of(self, label: str) -> str:
-        """Name of a label; the label itself where it is no id of the ontology."""
+        """Name of a label; the label itself if it is not an id of the ontology."""
         node = self.nodes.get(label)
         return label if node is None else node.name
 
     def ancestors(self, mid: str) -> frozenset[str]:
-        """Everything that a sound is a kind of, itself left out.
+        """Ids of all sounds that a sound is a kind of, directly or not.
 
         Raises:
             KeyError: There is no such sound.
@@ -74,34 +74,33 @@ class Ontology:
 
 
 def read_ontology(path: Path) -> Ontology:
-    """Read the ontology.
+    """Read the ontology of AudioSet.
 
     Raises:
-        DatasetError: It is missing or malformed (names the entry), names a child that is not there, or goes
-            in a circle.
+        DatasetError: It is missing or malformed (names the entry), a child does not exist, or it has a cycle.
     """
     try:
         parsed = parse_json(read_text(path))
     except ValueError as error:
-        raise DatasetError(f"{path} is not JSON: {error}. Fetch it again.") from error
+        raise DatasetError(f"{path} is not JSON: {error}. Download it again.") from error
     if not isinstance(parsed, list) or not parsed:
-        raise DatasetError(f"{path} must be a list of sounds. Give AudioSet's ontology.json.")
+        raise DatasetError(f"{path} must be a list of sounds. Give the ontology.json of AudioSet.")
     nodes: dict[str, OntologyNode] = {}
     for number, item in enumerate(parsed):
         node = _node(item, f"{path}, entry {number}")
         if node.mid in nodes:
-            raise DatasetError(f"{path}, entry {number}: {node.mid} is there already.")
+            raise DatasetError(f"{path}, entry {number}: {node.mid} occurs twice.")
         nodes[node.mid] = node
     for node in nodes.values():
         absent = [child for child in node.children if child not in nodes]
         if absent:
-            raise DatasetError(f"{path}: {node.name} has the child {absent[0]}, which is no sound of it.")
-    _check_no_circle(nodes, path)
+            raise DatasetError(f"{path}: {node.name} has the child {absent[0]}, which is not in the file.")
+    _check_no_cycle(nodes, path)
     return Ontology(path=path, nodes=nodes)
 
 
 def read_classes(path: Path) -> ClassLabels:
-    """Read a class list, or an ontology, all of whose sounds are then classes.
+    """Read a class list, or an ontology with all its sounds as classes.
 
     Raises:
         DatasetError: It is missing or malformed.
@@ -117,10 +116,10 @@ def _node(item: Any, where: str) -> OntologyNode:
         raise DatasetError(f"{where} is not an object.")
     for key in ("id", "name"):
         if not isinstance(item.get(key), str) or not item[key]:
-            raise DatasetError(f"{where}: {key!r} is {item.get(key)!r:.80}, it must be a text.")
+            raise DatasetError(f"{where}: {key!r} is {item.get(key)!r:.80}, but must be a text.")
     for key in ("child_ids", "restrictions"):
         if not isinstance(item.get(key), list) or not all(isinstance(entry, str) for entry in item[key]):
-            raise DatasetError(f"{where}: {key!r} is {item.get(key)!r:.80}, it must be a list of texts.")
+            raise DatasetError(f"{where}: {key!r} is {item.get(key)!r:.80}, but must be a list of texts.")
     return OntologyNode(
         mid=item["id"],
         name=nfc(item["name"]),
@@ -130,8 +129,8 @@ def _node(item: Any, where: str) -> OntologyNode:
     )
 
 
-def _check_no_circle(nodes: Mapping[str, OntologyNode], path: Path) -> None:
-    """Take away what has no parent, again and again: what is left goes in a circle."""
+def _check_no_cycle(nodes: Mapping[str, OntologyNode], path: Path) -> None:
+    """Remove sounds without parents again and again (Kahn's algorithm). What is left is a cycle."""
     num_parents = dict.fromkeys(nodes, 0)
     for node in nodes.values():
         for child in node.children:
@@ -146,4 +145,4 @@ def _check_no_circle(nodes: Mapping[str, OntologyNode], path: Path) -> None:
                 free.append(child)
     if num_taken < len(nodes):
         left = [nodes[mid].name for mid, count in num_parents.items() if count > 0]
-        raise DatasetError(f"{path}: these sounds are kinds of themselves, in a circle: {left[:5]}.")
+        raise DatasetError(f"{path}: these sounds are kinds of themselves, in a cycle: {left[:5]}.")

@@ -1,27 +1,28 @@
-"""A few clips of each class, for retrieval: the documented greedy rule."""
+"""Choice of a few clips of each class, for retrieval lists: a greedy rule."""
 
 from collections import Counter
 from collections.abc import Sequence
 
 
 def choose_per_class(labels: Sequence[Sequence[str]], *, per_class: int) -> list[int]:
-    """Which clips a list of about `per_class` clips of each class takes.
+    """Choose clips so that each class has about `per_class` of them.
 
-    Clips are looked at in the order of their file. A clip is taken if at least one of its labels has been
-    counted fewer than `per_class` times; then all its labels are counted. So a class that comes together with
-    rarer ones ends up with more, one with too few clips has fewer, and a clip without labels is never taken.
+    The clips are visited in the order of the file. A clip is taken if at least one of its labels was counted
+    fewer than `per_class` times; then all its labels are counted. So a class that often occurs together with
+    rarer ones gets more clips, a class with too few clips gets all of them, and a clip without labels is
+    never taken.
 
     Args:
         labels: Labels of each clip, in the order of the file.
         per_class: At least 1.
 
     Returns:
-        Numbers of the clips taken, ascending.
+        Numbers of the clips taken, in ascending order.
 
     Source:
-        Spec 4.1, "How the lists were made", and 8: a helper of the development version. Whether the published
-        list of AudioSet was made like this is not known; VGGSound's has exactly 5 of each class, one label
-        each, as this rule gives.
+        A helper of the development version of CAV-MAE Sync. It is not known whether the published list of
+        AudioSet was made like this. The list of VGGSound has exactly 5 clips of each class, as this rule
+        gives.
     """
     counts: Counter[str] = Counter()
     taken: list[int] = []

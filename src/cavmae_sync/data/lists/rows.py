@@ -1,4 +1,4 @@
-"""What every list of clips comes down to, and the reading of text and CSV that all formats share."""
+"""Rows of a list of clips, and the reading of text and CSV that all formats share."""
 
 import csv
 import io
@@ -11,7 +11,7 @@ from typing import Literal
 from cavmae_sync.data.spellings import nfc
 from cavmae_sync.errors import DatasetError
 
-#: Which list somebody gave; the format of a file is told by its content.
+#: Format of a list; "dataset" is a prepared dataset that is used as a list.
 ListKind = Literal["cavmae_json", "audioset_csv", "vggsound_csv", "labels_csv", "text", "dataset"]
 
 
@@ -20,12 +20,12 @@ class ListedClip:
     """One row of a list.
 
     Attributes:
-        line: Where it stands: line of the file, from 1; entry of `data`, from 0, in JSON.
-        id: Name of the clip, as its layout names it: `<11 characters>` in AudioSet,
+        line: Line of the file, from 1; in JSON, entry of `data`, from 0.
+        id: Id of the clip: `<11 characters>` in AudioSet,
             `<11 characters>_<6 digits of the start second>` in VGGSound.
-        labels: Its labels, as the file writes them.
-        start_seconds: Where the clip starts in its video; None where the file does not say.
-        stop_seconds: Where it stops, likewise.
+        labels: Labels, as they are written in the file.
+        start_seconds: Start of the clip in its video; None if the file does not have it.
+        stop_seconds: End of the clip in its video; None if the file does not have it.
     """
 
     line: int
@@ -37,14 +37,14 @@ class ListedClip:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ListFile:
-    """A list as it stands in its file, repeated clips included.
+    """List as it is in its file, with repeated clips.
 
     Attributes:
         path: The file.
-        kind: Its format.
-        clips: Its rows, in order.
-        num_declared: How many rows its own header announces; None where it has no such header.
-        num_expected_classes: How many different labels it should have, by its header or as published.
+        kind: Format of the file.
+        clips: Rows of the file, in order.
+        num_declared: Number of rows that its header declares; None without such a header.
+        num_expected_classes: Number of different labels in its header, or as published; None if unknown.
     """
 
     path: Path
@@ -54,8 +54,8 @@ class ListFile:
     num_expected_classes: int | None = None
 
     @property
-    def unit(self) -> str:
-        """What `ListedClip.line` counts: "line" or "entry"."""
+    def row_word(self) -> str:
+        """Word for a row in messages, "line" or "entry", with the number `ListedClip.line`."""
         return "entry" if self.kind in ("cavmae_json", "dataset") else "line"
 
 
@@ -64,23 +64,22 @@ _VGGSOUND_ID = re.compile(r"([A-Za-z0-9_-]{11})_\d{6}")
 
 
 def is_youtube_id(text: str) -> bool:
-    """Whether a text has the form of a video's name on YouTube: 11 letters, digits, `-` and `_`."""
+    """Whether a text has the form of a YouTube id: 11 letters, digits, `-` and `_`."""
     return _YOUTUBE_ID.fullmatch(text) is not None
 
 
-def check_youtube_id(text: str, *, where: str) -> str:
-    """The text itself.
+def check_youtube_id(text: str, *, where: str) -> None:
+    """Check that a text has the form of a YouTube id.
 
     Raises:
         DatasetError: It has another form.
     """
     if not is_youtube_id(text):
-        raise DatasetError(f"{where}: {text!r:.80} is no id of a video, which has 11 characters.")
-    return text
+        raise DatasetError(f"{where}: {text!r:.80} is not the id of a video, which has 11 characters.")
 
 
 def youtube_id_of(clip_id: str) -> str:
-    """Name of the video of a clip; the clip's own where it is not named like VGGSound's.
+    """Id of the video of a clip; the id of the clip itself if it has not the form of VGGSound.
 
     >>> youtube_id_of("glLQrEijrKg_000300")
     'glLQrEijrKg'
@@ -90,10 +89,10 @@ def youtube_id_of(clip_id: str) -> str:
 
 
 def read_text(path: Path) -> str:
-    """Text of a file, line ends as they are, without a byte order mark.
+    """Text of a file, with its line ends, without a byte order mark.
 
     Raises:
-        DatasetError: It is missing, no UTF-8, empty, a web page, or a PDF.
+        DatasetError: It is missing, not UTF-8, empty, a web page, or a PDF.
     """
     if not path.is_file():
         raise DatasetError(f"{path} is not a file. Give one that exists.")
@@ -102,8 +101,8 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         raise DatasetError(f"{path} is not a text file in UTF-8: {error}.") from error
     if not text.strip():
-        raise DatasetError(f"{path} is empty. Fetch it again.")
-    # One line without a comma, as any list of ids: a page that a server sent instead of the file.
+        raise DatasetError(f"{path} is empty. Download it again.")
+    # A server may send a page instead of the file. It could pass for a text list of ids.
     if text.lstrip().startswith("<"):
         raise DatasetError(f"{path} is a web page, not a list. Download the file itself, in a browser.")
     if text.startswith("%PDF"):
@@ -114,19 +113,19 @@ def read_text(path: Path) -> str:
 def read_csv(
     text: str, path: Path, *, skip_spaces: bool = False, comment: str | None = None
 ) -> Iterator[tuple[int, list[str]]]:
-    """Rows of a CSV with the line they end on; empty lines are left out.
+    """Rows of a CSV file, each with the number of its last line; empty lines are left out.
 
     Args:
-        text: The whole file.
-        path: For messages.
-        skip_spaces: Whether a cell may begin with blanks, before its quote, that do not belong to it.
-        comment: What lines that are no rows begin with.
+        text: Content of the file.
+        path: Path of the file, for messages.
+        skip_spaces: Whether blanks before the quote of a cell are ignored.
+        comment: Prefix of lines that are comments.
 
     Raises:
-        DatasetError: It is no CSV; names the line.
+        DatasetError: It is not CSV; names the line.
     """
     lines = io.StringIO(text, newline="")
-    # Comments become empty lines, so that numbers of lines stay what an editor shows.
+    # Comments become empty lines, so that line numbers stay those that an editor shows.
     shown = lines if comment is None else ("\n" if line.startswith(comment) else line for line in lines)
     reader = csv.reader(shown, strict=True, skipinitialspace=skip_spaces)
     while True:
@@ -136,29 +135,29 @@ def read_csv(
             return
         except csv.Error as error:
             raise DatasetError(
-                f"{path} line {reader.line_num}: {error}. Mend the quotes of this row."
+                f"{path} line {reader.line_num}: {error}. Correct the quotes of this row."
             ) from error
         if any(cell.strip() for cell in cells):
             yield reader.line_num, cells
 
 
 def parse_seconds(text: str, *, what: str, where: str) -> float:
-    """A time in a video.
+    """Time in a video, in seconds.
 
     Raises:
-        DatasetError: It is no number >= 0.
+        DatasetError: It is not a number >= 0.
     """
     try:
         seconds = float(text)
     except ValueError:
         seconds = -1.0
     if not 0 <= seconds < float("inf"):
-        raise DatasetError(f"{where}: {what} is {text!r:.80}, it must be a number of seconds, 0 or more.")
+        raise DatasetError(f"{where}: {what} is {text!r:.80}, but must be a number of seconds, 0 or more.")
     return seconds
 
 
 def check_labels(labels: tuple[str, ...], *, where: str) -> tuple[str, ...]:
-    """Labels that are there and differ from each other, their letters in one form (`data/spellings.py`).
+    """Labels in Unicode form NFC (see `data/spellings.py`), checked to be different and not empty.
 
     Raises:
         DatasetError: One is empty or repeated.

@@ -1,4 +1,4 @@
-"""VGGSound's list `vggsound.csv`: no header; id of the video, start second, label, "train" or "test".
+"""The list of VGGSound, `vggsound.csv`: no header; id of the video, start second, label, "train" or "test".
 
 ---g-f_I2yQ,1,people marching,test
 --0PQM4-hqg,30,waterfall burbling,train
@@ -25,40 +25,41 @@ NUM_COLUMNS: Final = 4
 
 
 def read_vggsound(path: Path, *, split: ListSplit | None = None) -> ListFile:
-    """Read VGGSound's list.
+    """Read the list of VGGSound.
 
-    A clip's id is `<video>_<start, 6 digits>`. Its label is written as class lists write it, with `_ ` in
-    the place of a comma and a blank (see `class_name`).
+    The id of a clip is `<video>_<start, 6 digits>`. Its label is spelled as in class lists: comma and blank
+    become `_ ` (see `class_name`).
 
     Args:
         path: The file.
-        split: Take only these rows; None takes all.
+        split: Split to take; None = all rows.
 
     Raises:
-        DatasetError: It is missing, a row is malformed (names the line), or no row is of this split.
+        DatasetError: It is missing, a row is malformed (names the line), or the split has no rows.
     """
     rows = read_csv(read_text(path), path)
     parsed = [_clip(line, cells, f"{path} line {line}") for line, cells in rows]
     clips = tuple(clip for found, clip in parsed if split in (None, found))
     if not clips:
-        raise DatasetError(f"{path} has {len(parsed)} rows, none of them {split!r}. Choose the other split.")
+        raise DatasetError(
+            f"{path} has {len(parsed)} rows, but none of split {split!r}. Choose the other split."
+        )
     return ListFile(path=path, kind="vggsound_csv", clips=clips, num_expected_classes=NUM_VGGSOUND_CLASSES)
 
 
 def class_name(label: str) -> str:
-    """A label as the class list of VGGSound writes it.
+    """Label in the spelling of the class list of VGGSound.
 
     >>> class_name("bird chirping, tweeting")
     'bird chirping_ tweeting'
 
-    Source:
-        Spec 1.4: manifests separate labels by commas, so that names must not have any.
+    Manifests of CAV-MAE separate labels by commas, so names must not have any.
     """
     return label.replace(", ", "_ ").replace(",", "_ ")
 
 
 def clip_id(video: str, start_seconds: float) -> str:
-    """Name of a clip in VGGSound (spec 1.1).
+    """Id of a clip in VGGSound.
 
     >>> clip_id("glLQrEijrKg", 300)
     'glLQrEijrKg_000300'
@@ -69,16 +70,16 @@ def clip_id(video: str, start_seconds: float) -> str:
 def _clip(line: int, cells: list[str], where: str) -> tuple[str, ListedClip]:
     if len(cells) != NUM_COLUMNS:
         raise DatasetError(
-            f"{where}: {len(cells)} columns, {NUM_COLUMNS} are needed: id, start, label, split. A label "
+            f"{where}: {len(cells)} columns, but {NUM_COLUMNS} are needed: id, start, label, split. A label "
             "with a comma must be in quotes."
         )
     video, start, label, split = (cell.strip() for cell in cells)
     check_youtube_id(video, where=where)
     start_seconds = parse_seconds(start, what="the start", where=where)
     if start_seconds != int(start_seconds):
-        raise DatasetError(f"{where}: the start is {start!r:.80}, it must be a whole second.")
+        raise DatasetError(f"{where}: the start is {start!r:.80}, but must be a whole second.")
     if split not in get_args(ListSplit):
-        raise DatasetError(f'{where}: the split is {split!r:.80}, it must be "train" or "test".')
+        raise DatasetError(f'{where}: the split is {split!r:.80}, but must be "train" or "test".')
     if not label:
         raise DatasetError(f"{where}: the label of {video} is empty.")
     clip = ListedClip(

@@ -1,4 +1,4 @@
-"""Whole clips with random changes, for training a classifier on frames and sounds.
+"""Whole clips with random changes, to train a classifier on frames and sounds.
 
 T frames, H W pixels, C channels, N spectrogram frames of a clip, M mel bins, L of a segment.
 """
@@ -27,17 +27,17 @@ from cavmae_sync.inputs.mixup import mix_frames, mix_waveforms
 
 
 class AugmentedClipDataset(ClipDataset):
-    """All pairs of a clip, changed at random as one: a mask hides the same stretch of sound in each segment.
+    """All pairs of a clip, changed together: a mask hides the same span of sound in every segment.
 
-    What is done follows from (seed, epoch, clip, occurrence) alone, not from workers. Sound is changed as
-    the spectrogram of the whole clip, before segments are cut from it, and waveforms are mixed, as in
-    CAV-MAE. `mixing` says the same mixtures to whoever makes targets.
+    The changes depend on (seed, epoch, clip, occurrence) alone, not on workers. As in CAV-MAE, waveforms are
+    mixed, and the spectrogram of the whole clip is changed before segments are cut from it. Use `mixing` to
+    make the targets of the same mixtures.
 
     Args:
         clips: The prepared clips.
         inputs: Sizes, alignment and normalisation.
         seed: Seed of the run.
-        augment: What is switched on.
+        augment: The changes that are made.
 
     Raises:
         ConfigError: The stored frames are smaller than the model wants.
@@ -52,13 +52,13 @@ class AugmentedClipDataset(ClipDataset):
         self.mixing = Mixing(seed=seed, num_clips=len(clips), probability=augment.mixup_probability)
 
     def __getitem__(self, index: int | Draw) -> Batch:
-        """All pairs of a clip; a plain row counts as drawn in epoch 0."""
+        """Batch of all pairs of a clip; a row number counts as drawn in epoch 0."""
         draw = index if isinstance(index, Draw) else Draw(0, index)
         if self.augment == AugmentConfig():
             return super().__getitem__(draw.clip)
         word = int(random_words(self.seed, Purpose.AUGMENT, draw)[0])
         generator = torch.Generator().manual_seed(word >> 1)
-        mixture = self.mixing.of(draw)
+        mixture = self.mixing.mixture_of(draw)
         log_mel_NM = self._changed_sound(self._sound(draw.clip, mixture), generator)
         return self.pairs(
             draw.clip,
@@ -76,7 +76,10 @@ class AugmentedClipDataset(ClipDataset):
         return log_mel(mix_waveforms(first_S, second_S, weight=mixture.weight))
 
     def _changed_sound(self, log_mel_NM: Tensor, generator: torch.Generator) -> Tensor:
-        """In the order of CAV-MAE: padding, masks, noise, rotation. Masked values are what padding is."""
+        """Spectrogram with changes in the order of CAV-MAE: padding, masks, noise, rotation.
+
+        Masked values get the value of padding.
+        """
         config = self.augment
         if self.inputs.align_length == "padded":
             log_mel_NM = _padded(
@@ -96,13 +99,13 @@ class AugmentedClipDataset(ClipDataset):
                 value=paper.SPECTROGRAM_PADDING,
                 generator=generator,
             )
-        if config.noise_amplitude:  # given for normalised segments
+        if config.noise_amplitude:  # its unit is that of normalised segments
             amplitude = config.noise_amplitude * self.inputs.spectrogram_std
             log_mel_NM = add_noise(log_mel_NM, amplitude=amplitude, generator=generator)
         return roll_time(log_mel_NM, generator=generator) if config.rolls_time else log_mel_NM
 
     def _segments(self, log_mel_NM: Tensor, generator: torch.Generator) -> Tensor:
-        """As `cut_segments`, all windows moved alike."""
+        """Segments as `cut_segments` makes them, all moved by the same random offset."""
         offset = random_center_offset(self.augment.center_jitter, generator=generator)
         num_frames, length = self.clips.num_frames, len(log_mel_NM)
         spans = [
@@ -127,10 +130,10 @@ class AugmentedClipDataset(ClipDataset):
         return mix_frames(frames_TCHW, other_TCHW, weight=mixture.weight)
 
     def _changed_frames(self, frames_THWC: Tensor, generator: torch.Generator) -> Tensor:
-        """Crops differ from frame to frame; all frames of a clip are mirrored, or none."""
+        """Frames, each with a crop of its own; either all frames of a clip are mirrored, or none."""
         config, pixels = self.augment, self.inputs.frame_pixels
         if config.flip_probability:
-            # Mirroring the rows of all frames at once is mirroring one tall picture.
+            # All frames on top of each other are one tall frame, so that one draw mirrors all or none.
             tall_HWC = frames_THWC.flatten(0, 1)
             tall_HWC = random_flip(tall_HWC, probability=config.flip_probability, generator=generator)
             frames_THWC = tall_HWC.unflatten(0, frames_THWC.shape[:2])
@@ -142,7 +145,7 @@ class AugmentedClipDataset(ClipDataset):
 
 
 def _padded(log_mel_NM: Tensor) -> Tensor:
-    """The spectrogram at the length over which frames are spread."""
+    """Spectrogram padded or cut to 1024 rows, the length over which frames are spread."""
     padded_NM = log_mel_NM.new_full(
         (paper.SPECTROGRAM_LENGTH, log_mel_NM.shape[1]), paper.SPECTROGRAM_PADDING
     )

@@ -1,4 +1,4 @@
-"""What a model is fed: pairs of one frame and one segment, and which clips they came from.
+"""`Batch`: the pairs of one frame and one segment that a model is given, and their clips.
 
 Shapes: B clips, P (clip, frame) pairs, C channels, H W pixels, L spectrogram frames per segment, M mel bins.
 """
@@ -14,16 +14,16 @@ from torch import Tensor
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Batch:
-    """Frames and segments of one or several clips. A dataset's item is a batch of one clip.
+    """Frames and segments of one or several clips. An item of a dataset is a batch of one clip.
 
     Attributes:
-        frames_PCHW: Normalised pictures, float32.
+        frames_PCHW: Normalised frames, float32.
         segments_PLM: Normalised log-mel, float32.
-        clip_index_P: Which of `clip_ids` the pair belongs to, int64.
-        frame_index_P: Which frame of its clip the pair is, int64.
+        clip_index_P: Place in `clip_ids` of the clip of each pair, int64.
+        frame_index_P: Number of the frame in its clip, int64.
         row_B: Row of each clip in the dataset, int64.
-        clip_ids: One id per clip.
-        labels: The labels of each clip.
+        clip_ids: Id of each clip.
+        labels: Labels of each clip.
 
     Raises:
         ValueError: The fields do not fit together.
@@ -56,7 +56,7 @@ class Batch:
 
     @property
     def num_clips(self) -> int:
-        """Clips of the batch."""
+        """Number of clips."""
         return len(self.clip_ids)
 
     def __len__(self) -> int:
@@ -64,15 +64,15 @@ class Batch:
         return len(self.frames_PCHW)
 
     def to(self, device: torch.device | str) -> Self:
-        """A copy whose tensors are on `device`; asynchronous when they are in pinned memory."""
+        """Copy with its tensors on `device`; asynchronous when they are in pinned memory."""
         return replace(self, **{name: value.to(device, non_blocking=True) for name, value in self._tensors()})
 
     def pin_memory(self) -> Self:
-        """A copy whose tensors are in pinned memory. `DataLoader` calls this."""
+        """Copy with its tensors in pinned memory. `DataLoader` calls this."""
         return replace(self, **{name: value.pin_memory() for name, value in self._tensors()})
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled with its numbers as arrays: a tensor costs the process that receives it a connection."""
+        """Pickle with integer tensors as arrays: each tensor costs the receiver a connection."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         numbers = {
             name: value.numpy()

@@ -1,6 +1,7 @@
-"""Prepared clips as items: one pair of frame and segment, or all pairs of a clip.
+"""Datasets of prepared clips: one pair of frame and segment per clip, or all pairs.
 
-There is no `try` here: what could not be read was rejected in preparation, and what fails now stops the run.
+There is no `try` here. Bad media was rejected in preparation, so an error in training is a real one and stops
+the run.
 
 Shapes: P (clip, frame) pairs, C channels, H W pixels, L spectrogram frames per segment, M mel bins.
 """
@@ -26,19 +27,20 @@ from cavmae_sync.inputs.augment_segments import random_center_offset
 class PairDataset(Dataset[Batch]):
     """One frame of a clip and its segment, as a batch of one pair.
 
-    With `frame="random"` the frame (and every augmentation) follows from (seed, epoch, clip) alone, so it is
+    With `frame="random"` the frame (and every augmentation) depends on (seed, epoch, clip) alone, so it is
     the same for any number of workers and after resuming. With "middle" it is frame T // 2, and nothing is
     random.
 
     Args:
         clips: The prepared clips.
         inputs: Sizes, alignment and normalisation.
-        frame: Which frame of the clip.
+        frame: The frame of the clip that is taken.
         seed: Seed of the run.
-        augment: Random changes in training; None makes none.
+        augment: Random changes in training; None = no changes.
 
     Raises:
-        ConfigError: The stored frames are smaller than the model wants, or the augmentation does not fit.
+        ConfigError: The stored frames are smaller than the inputs of the model, or the augmentation cannot be
+            applied to pairs.
     """
 
     def __init__(
@@ -63,15 +65,15 @@ class PairDataset(Dataset[Batch]):
         return len(self.clips)
 
     def __getitem__(self, index: int | Draw) -> Batch:
-        """One pair of a clip.
+        """Batch of one pair of a clip.
 
         Args:
-            index: What the sampler drew; a plain row counts as drawn in epoch 0.
+            index: A draw of the sampler; a row number counts as drawn in epoch 0.
         """
         return self.__getitems__([index])
 
     def __getitems__(self, indices: Sequence[int | Draw]) -> Batch:
-        """The pairs of several clips as one batch, made together; loaders call this."""
+        """Batch of one pair of each of several clips; `DataLoader` calls this."""
         draws = [index if isinstance(index, Draw) else Draw(0, index) for index in indices]
         frames = self._frames_of(draws)
         generators = [self._generator_of(draw) for draw in draws]
@@ -140,7 +142,7 @@ class ClipDataset(Dataset[Batch]):
         inputs: Sizes, alignment and normalisation.
 
     Raises:
-        ConfigError: The stored frames are smaller than the model wants.
+        ConfigError: The stored frames are smaller than the inputs of the model.
     """
 
     def __init__(self, clips: PreparedDataset, *, inputs: InputConfig) -> None:
@@ -153,7 +155,7 @@ class ClipDataset(Dataset[Batch]):
         return len(self.clips)
 
     def __getitem__(self, index: int) -> Batch:
-        """All pairs of a clip."""
+        """Batch of all pairs of a clip."""
         num_frames, length = self.clips.num_frames, self.clips.num_spectrogram_frames(index)
         log_mel_NM = torch.from_numpy(self.clips.read_log_mel_rows(index, start=0, stop=length))
         segments_TLM = cut_segments(
@@ -167,7 +169,7 @@ class ClipDataset(Dataset[Batch]):
         return self.clips.read_frames([(index, frame) for frame in range(self.clips.num_frames)])
 
     def pairs(self, index: int, *, frames_TCHW: Tensor, segments_TLM: Tensor) -> Batch:
-        """All pairs of a clip, from its frames and segments made ready for the model."""
+        """Batch of all pairs of a clip, from its normalised frames and segments."""
         return _batch(
             self.clips,
             [index],
@@ -185,7 +187,7 @@ def _batch(
     segments_PLM: Tensor,
     frames: list[int],
 ) -> Batch:
-    """A batch of some clips with equally many pairs each."""
+    """Batch of some clips, each with the same number of pairs."""
     clip_ids, labels = clips.ids_and_labels(rows)
     return Batch(
         frames_PCHW=frames_PCHW,
@@ -207,7 +209,8 @@ def _check_pixels(clips: PreparedDataset, inputs: InputConfig) -> None:
     if stored < inputs.frame_pixels:
         raise ConfigError(
             f"{clips.folder} stores frames of {stored} pixels, fewer than "
-            f"inputs.frame_pixels={inputs.frame_pixels}. Prepare it again with more, or ask for fewer."
+            f"inputs.frame_pixels={inputs.frame_pixels}. Prepare it again with frame_pixels="
+            f"{inputs.frame_pixels}, or set inputs.frame_pixels={stored} or less."
         )
 
 
@@ -216,8 +219,10 @@ def _check_augment(augment: AugmentConfig | None, frame: str) -> None:
         return
     if augment.mixup_probability:
         raise ConfigError(
-            f"augment.mixup_probability={augment.mixup_probability}: PairDataset gives one clip at a time "
-            "and does not mix. Set it to 0."
+            f"augment.mixup_probability={augment.mixup_probability}: pretraining (PairDataset) does not mix "
+            "clips. Set it to 0."
         )
     if frame != "random" and augment != AugmentConfig():
-        raise ConfigError('augment changes pairs at random, but frame="middle" is for validation. Drop one.')
+        raise ConfigError(
+            'augment changes pairs at random, but frame="middle" is for validation. Leave out one of them.'
+        )

@@ -1,4 +1,4 @@
-"""Datasets to batches, with the right settings for workers."""
+"""Loaders: batches of a dataset, with the right settings for worker processes."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -20,12 +20,12 @@ def make_loader(
     sampler: Iterable[list[Draw]] | None = None,
     num_workers: int = 0,
 ) -> DataLoader[Batch]:
-    """Batches of a dataset. What they hold does not depend on the number of workers.
+    """Loader of batches. Their content does not depend on the number of workers.
 
     Args:
-        dataset: Gives batches of one clip each.
-        batch_size: Clips per batch, in the dataset's order, the last batch what is left; or
-        sampler: whole batches of draws, such as `ClipSampler`. Give one of the two.
+        dataset: Dataset whose items are batches of one clip.
+        batch_size: Clips per batch, in the order of the dataset; the last batch may be smaller.
+        sampler: Batches of draws, such as `ClipSampler`. Give either this or `batch_size`.
         num_workers: Processes that read ahead; 0 reads in this one. Workers live as long as the loader.
 
     Raises:
@@ -38,7 +38,7 @@ def make_loader(
         batches = sampler
     else:
         raise ValueError("give either batch_size (in order) or sampler (as drawn), not both or none")
-    # Not forked from here: a fork copies locks that torch's and pyarrow's threads may hold.
+    # Not forked from this process: a fork copies locks that threads of torch and pyarrow may hold.
     workers: dict[str, Any] = {}
     if num_workers:
         workers = {
@@ -52,17 +52,17 @@ def make_loader(
         batch_sampler=batches,
         collate_fn=_joined,
         num_workers=num_workers,
-        generator=torch.Generator(),  # else every epoch would draw from the global one
+        generator=torch.Generator(),  # without it, every epoch draws a seed from the global generator
         pin_memory=torch.cuda.is_available(),
         **workers,
     )
 
 
 def _joined(fetched: Batch | list[Batch]) -> Batch:
-    """A dataset with `__getitems__` gives a whole batch, others one for each clip."""
+    """One batch: datasets with `__getitems__` return a whole batch, others one for each clip."""
     return fetched if isinstance(fetched, Batch) else concatenate(fetched)
 
 
 def _start_worker(_worker: int) -> None:
     follow_parent()
-    keep_freed_memory()  # a batch is large blocks, made and freed over and over
+    keep_freed_memory()  # a batch is a few large blocks of memory, allocated and freed again and again

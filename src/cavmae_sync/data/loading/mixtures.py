@@ -1,4 +1,4 @@
-"""Which clips are mixed with which: by counting, so that inputs and targets agree wherever they are made.
+"""Mixup of clips. A mixture depends on the draw alone, so that inputs and targets always agree.
 
 B clips of a batch, N clips, C classes.
 """
@@ -17,11 +17,11 @@ from cavmae_sync.inputs.mixup import mix_labels, mixup_weight
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mixture:
-    """What a clip is mixed with.
+    """Partner and weight that a clip is mixed with.
 
     Attributes:
         partner: Row of the other clip; may be the clip itself.
-        weight: Share of the clip that was drawn, in (0, 1).
+        weight: Weight of the clip itself, in (0, 1); the partner has the rest.
     """
 
     partner: int
@@ -30,11 +30,11 @@ class Mixture:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mixing:
-    """Decides for every draw whether and with what it is mixed.
+    """Choice of mixtures: for every draw, whether its clip is mixed, and with which other one.
 
     Attributes:
         seed: Seed of the run.
-        num_clips: Clips that may be partners, all equally likely.
+        num_clips: Number of clips that may be partners, all with equal probability.
         probability: Probability that a clip is mixed.
     """
 
@@ -42,8 +42,8 @@ class Mixing:
     num_clips: int
     probability: float
 
-    def of(self, draw: Draw) -> Mixture | None:
-        """The mixture of a draw, None where its clip stays alone. Depends on nothing but seed and draw."""
+    def mixture_of(self, draw: Draw) -> Mixture | None:
+        """Mixture of a draw, which depends on seed and draw alone; None where the clip is not mixed."""
         if not self.probability:
             return None
         chance, partner, seed = random_words(self.seed, Purpose.MIXUP, draw, num=3)
@@ -55,11 +55,11 @@ class Mixing:
         )
 
     def targets(self, draws: Sequence[Draw], is_true_NC: Tensor, *, smoothing: float) -> Tensor:
-        """What a classifier should say of some draws.
+        """Targets of a classifier for the draws of one batch.
 
         Args:
-            draws: Of one batch.
-            is_true_NC: bool, of all clips.
+            draws: Draws of the batch.
+            is_true_NC: Labels of all clips, bool.
             smoothing: Label smoothing in [0, 1).
 
         Returns:
@@ -67,7 +67,7 @@ class Mixing:
         """
         targets_BC = smoothed(is_true_NC[[draw.clip for draw in draws]], smoothing=smoothing)
         for place, draw in enumerate(draws):
-            mixture = self.of(draw)
+            mixture = self.mixture_of(draw)
             if mixture is not None:
                 targets_BC[place] = mix_labels(
                     is_true_NC[draw.clip],

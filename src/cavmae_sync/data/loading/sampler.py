@@ -1,7 +1,7 @@
-"""Which clips come when: an endless sequence of batches whose whole state is one integer.
+"""Order of clips in training: an endless sequence of batches whose whole state is one integer.
 
-Batch number b of the whole run (all processes together) follows from the seed and b. Any number of processes
-share it out, any number of workers load it, and a run resumes at any b.
+Batch number b of the run (of all processes together) depends on the seed and b alone. Any number of processes
+can share it, any number of workers can load it, and a run can resume at any b.
 
 Shapes: N clips of the dataset.
 """
@@ -15,10 +15,10 @@ from cavmae_sync.data.draws import Draw, Purpose, random_words
 
 
 class ClipOrder:
-    """The order of clips in every epoch.
+    """Order of the clips in every epoch.
 
-    Without weights each epoch is a permutation of all clips. With weights each epoch is as many draws as
-    there are clips, with replacement, in proportion to the weights.
+    Without weights, an epoch is a permutation of all clips. With weights, it is as many draws as there are
+    clips, with replacement, with probabilities in proportion to the weights.
 
     Args:
         num_clips: Clips of the dataset.
@@ -37,7 +37,8 @@ class ClipOrder:
         self.num_clips = num_clips
         self.seed = seed
         cumulative_N = None if weights_N is None else np.cumsum(weights_N)
-        # By its own last entry, not by `np.sum`, which rounds otherwise: no draw may lie beyond the end.
+        # Divided by its own last entry. `np.sum` rounds in another way: a draw could lie beyond the last
+        # clip.
         self._cumulative_N = None if cumulative_N is None else cumulative_N / cumulative_N[-1]
 
     def clips(self, epoch: int) -> NDArray[np.int64]:
@@ -49,7 +50,7 @@ class ClipOrder:
         return np.searchsorted(self._cumulative_N, uniform, side="right").astype(np.int64)
 
     def occurrences(self, clips_N: NDArray[np.int64]) -> NDArray[np.int64]:
-        """How often each clip of an epoch came before in that epoch."""
+        """Number of earlier draws of the same clip in the epoch, for each draw."""
         if self._cumulative_N is None:
             return np.zeros_like(clips_N)
         by_clip = np.argsort(clips_N, kind="stable")
@@ -61,22 +62,22 @@ class ClipOrder:
 
 
 class ClipSampler:
-    """This process's share of each batch, for `DataLoader(batch_sampler=...)`.
+    """Sampler of the clips of this process in each batch, for `DataLoader(batch_sampler=...)`.
 
-    Clips left over at the end of an epoch (fewer than a batch) are dropped; the next epoch follows without
-    a pause, so that loader workers never stop. To save a run, save the number of batches consumed; to
-    resume it, pass that number as `first_batch`.
+    The last clips of an epoch are dropped if they are fewer than a batch. The next epoch follows without a
+    pause, so that workers of the loader never stop. To save a run, save the number of batches consumed; to
+    resume it, give that number as `first_batch`.
 
     Args:
         order: The order of clips.
-        batch_size: Clips of one batch over all processes.
-        first_batch: Batches consumed so far.
+        batch_size: Clips of one batch, of all processes together.
+        first_batch: Number of batches consumed so far.
         stop_batch: Batch to stop before, counted from the start of the run; None never stops.
         rank: Number of this process.
         num_processes: Number of processes; divides `batch_size`.
 
     Raises:
-        ValueError: The batch is larger than the dataset or cannot be shared out evenly, or a number is out
+        ValueError: The batch is larger than the dataset or no multiple of `num_processes`, or a number is out
             of range.
     """
 
@@ -110,11 +111,11 @@ class ClipSampler:
 
     @property
     def batches_per_epoch(self) -> int:
-        """Batches of one epoch."""
+        """Number of batches of an epoch."""
         return self.order.num_clips // self.batch_size
 
     def __len__(self) -> int:
-        """Batches still to come.
+        """Number of batches still to come.
 
         Raises:
             TypeError: The sampler never stops.

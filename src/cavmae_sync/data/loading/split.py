@@ -1,4 +1,4 @@
-"""Some of the clips kept aside, the same ones every time, and never two clips of one file on both sides."""
+"""Held-out clips: the same ones every time, and never clips of one file in both parts."""
 
 import hashlib
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from cavmae_sync.errors import DatasetError
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FileSplit:
-    """Rows of a dataset in two parts, each ascending and not empty."""
+    """Rows of a dataset in two parts, each in ascending order and not empty."""
 
     kept: tuple[int, ...]
     held_out: tuple[int, ...]
@@ -18,13 +18,13 @@ class FileSplit:
 def split_by_file(clips: LabelledClips, *, fraction: float, seed: int) -> FileSplit:
     """Hold out the clips of about a fraction of the files.
 
-    Which ones follows from the seed and the content of each file alone, so that clips cut from one file,
-    or from copies of it, stay together, and other clips in the list change nothing.
+    The choice depends on the seed and the content of each file alone. So clips of one file, or of copies of
+    it, stay together, and adding clips to the list does not move the others.
 
     Args:
-        clips: Clips.
+        clips: The clips to divide.
         fraction: Share of files to hold out, between 0 and 1.
-        seed: Another seed, other files.
+        seed: Seed of the choice.
 
     Raises:
         DatasetError: One part would be empty.
@@ -36,8 +36,8 @@ def split_by_file(clips: LabelledClips, *, fraction: float, seed: int) -> FileSp
         (held_out if int.from_bytes(word) < fraction * 2**64 else kept).append(row)
     if not (kept and held_out):
         raise DatasetError(
-            f"{clips.folder} has {len(clips)} clips, too few to hold out a share of {fraction} of its files. "
-            "Prepare more, change the share, or choose the learning rate yourself: learning_rates=none "
+            f"{clips.folder} has {len(clips)} clips, too few to hold out {fraction} of the files. "
+            "Prepare more, change the fraction, or choose the learning rate yourself: learning_rates=none "
             "optim.learning_rate=1e-3."
         )
     return FileSplit(kept=tuple(kept), held_out=tuple(held_out))

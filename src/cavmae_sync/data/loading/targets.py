@@ -1,4 +1,4 @@
-"""Labels as numbers: which classes there are, and one vector per clip.
+"""Labels as vectors of classes, and targets made of them.
 
 N clips, C classes, any shape X before the classes.
 """
@@ -17,11 +17,11 @@ _NUM_NAMED: Final = 5
 
 
 class LabelledClips(Protocol):
-    """Clips with names and labels, whatever else is known of them: `PreparedDataset`, or rows of a file."""
+    """Clips with ids and labels: a `PreparedDataset`, or the rows of a feature file."""
 
     @property
     def folder(self) -> Path:
-        """Where they are from."""
+        """Folder of the clips, for messages."""
         ...
 
     @property
@@ -36,12 +36,12 @@ class LabelledClips(Protocol):
 
     @property
     def content_hashes(self) -> Sequence[str]:
-        """What every clip was cut from: equal for clips of one file."""
+        """SHA-256 of the file of every clip: equal for clips of one file."""
         ...
 
     @property
     def list_sha256(self) -> str:
-        """Fingerprint of which clips these are, in order."""
+        """Fingerprint of the clips, in order."""
         ...
 
     def __len__(self) -> int:
@@ -50,27 +50,27 @@ class LabelledClips(Protocol):
 
 
 def class_names(clips: LabelledClips) -> tuple[str, ...]:
-    """Every label of a dataset, sorted: the classes of a classifier trained on it.
+    """All labels of a dataset, sorted: the classes of a classifier trained on it.
 
     Raises:
-        DatasetError: A clip has no labels; says how to prepare with them.
+        DatasetError: A clip has no label.
     """
     labels = _checked_labels(clips)
     return tuple(sorted({name for names in labels for name in names}))
 
 
 def label_vectors(clips: LabelledClips, classes: Sequence[str]) -> Tensor:
-    """Which classes each clip belongs to.
+    """Classes of each clip as a vector of booleans (multi-hot).
 
     Args:
         clips: Prepared clips with labels.
-        classes: Name of each class.
+        classes: Names of the classes.
 
     Returns:
         bool `[N, C]`.
 
     Raises:
-        DatasetError: A clip has no labels, or one that is not a class; names them.
+        DatasetError: A clip has no label, or a label is not a class; names some.
     """
     labels = _checked_labels(clips)
     index = {name: c for c, name in enumerate(classes)}
@@ -78,8 +78,8 @@ def label_vectors(clips: LabelledClips, classes: Sequence[str]) -> Tensor:
     if unknown:
         raise DatasetError(
             f"{clips.folder} has labels that no training clip has: {_some(unknown)}. "
-            f"{did_you_mean(unknown[0], classes)}A classifier cannot know them. Take these clips or labels "
-            "out, or train on clips that have them."
+            f"{did_you_mean(unknown[0], classes)}A classifier cannot know them. Remove these clips or "
+            "labels, or train on clips that have them."
         )
     is_true_NC = torch.zeros(len(labels), len(classes), dtype=torch.bool)
     for row, names in enumerate(labels):
@@ -88,14 +88,15 @@ def label_vectors(clips: LabelledClips, classes: Sequence[str]) -> Tensor:
 
 
 def smoothed(is_true_XC: Tensor, *, smoothing: float) -> Tensor:
-    """Targets of training: smoothing / C for every class, 1 - smoothing for true ones.
+    """Targets with label smoothing: smoothing / C for false classes, 1 - smoothing for true ones.
 
     Args:
-        is_true_XC: bool.
-        smoothing: In [0, 1); 0.1 in the published runs, 0 leaves 0 and 1.
+        is_true_XC: Labels, bool.
+        smoothing: In [0, 1): 0.1 in the published runs; 0 gives targets of 0 and 1.
 
     Returns:
-        float32 of the same shape. With one true class a row sums to a little less than 1, as published.
+        float32 of the same shape. With one true class, a row sums to a little less than 1, as in the
+        published code.
 
     Source:
         Spec 4.2; CAV-MAE src/dataloader.py. Mixed clips: `inputs.mixup.mix_labels`.
@@ -106,12 +107,12 @@ def smoothed(is_true_XC: Tensor, *, smoothing: float) -> Tensor:
 
 def _checked_labels(clips: LabelledClips) -> list[tuple[str, ...]]:
     labels = clips.labels
-    bare = [clip for clip, names in enumerate(labels) if not names]
-    if bare or not labels:
-        found = [clips.clip_ids[clip] for clip in bare]
+    unlabelled = [clip for clip, names in enumerate(labels) if not names]
+    if unlabelled or not labels:
+        found = [clips.clip_ids[clip] for clip in unlabelled]
         raise DatasetError(
-            f"{len(bare)} of {len(labels)} clips of {clips.folder} have no label: {_some(found)}. Prepare "
-            "the videos again with --labels FILE, a CSV file with the columns video_id,labels."
+            f"{len(unlabelled)} of {len(labels)} clips of {clips.folder} have no label: {_some(found)}. "
+            "Prepare the videos again with --labels FILE, a CSV file with the columns video_id,labels."
         )
     return list(labels)
 

@@ -1,4 +1,4 @@
-"""What came of work on video files, counted: the part that all such work has in common."""
+"""Counts of files and clips, which the reports of preparation and of libraries have in common."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,22 +13,23 @@ from cavmae_sync.data.storage.tables import PASSED_OVER, SKIP_REASONS
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FileCounts:
-    """Files that were tried, and the clips they gave.
+    """Counts of files that were tried, and of their clips.
 
     Attributes:
         is_complete: Whether every file was tried and the result can be opened. False after one of several
-            shares, while others are still to be done.
-        num_clips: Clips in the result.
-        num_files_accepted: Files they came from.
-        num_files_rejected: Files that were tried and gave nothing.
-        rejected_by_reason: The latter by `MediaError.code`.
-        num_files_skipped: Files of the folder that were not tried: no media by their ending, or hidden.
-        num_silent: Clips flagged silent.
-        num_still: Clips flagged still.
-        num_short: Clips flagged short.
-        clip_seconds: Length of all clips together, in seconds.
-        num_files_passed_over: Files of which another stream than the first was read, since the first cannot
-            be; `rejected.parquet` says which.
+            shares while others are still to be done.
+        num_clips: Number of clips in the result.
+        num_files_accepted: Number of files that these come from.
+        num_files_rejected: Number of files that were tried and cannot be used.
+        rejected_by_reason: Number of rejected files by `MediaError.code`.
+        num_files_skipped: Number of files of the folder that were not tried, because of their ending or
+            because they are hidden.
+        num_silent: Number of clips flagged silent.
+        num_still: Number of clips flagged still.
+        num_short: Number of clips flagged short.
+        clip_seconds: Duration of all clips together, in seconds.
+        num_files_passed_over: Number of files whose first stream cannot be read, so that another one was
+            used; `rejected.parquet` names them.
     """
 
     is_complete: bool
@@ -44,14 +45,14 @@ class FileCounts:
     num_files_passed_over: int = 0
 
     def to_dict(self) -> dict[str, Any]:
-        """The counts, ready for JSON."""
+        """Counts as JSON values."""
         return asdict(self)
 
     def clip_rows(self, done: str) -> list[tuple[str, int]]:
-        """What is said of clips.
+        """Rows of the table about clips.
 
         Args:
-            done: What was done with them: "accepted".
+            done: Word for what was done with the clips, such as "accepted".
         """
         return [
             (f"clips {done}", self.num_clips),
@@ -62,16 +63,19 @@ class FileCounts:
         ]
 
     def file_rows(self) -> list[tuple[str, int]]:
-        """What is said of files that gave nothing."""
+        """Rows of the table about files that are not used, or not as they are."""
         return [
             ("files rejected", self.num_files_rejected),
             *((f"  {reason}", count) for reason, count in self.rejected_by_reason.items()),
             ("files not tried", self.num_files_skipped),
-            *([("files read past a stream", self.num_files_passed_over)] * bool(self.num_files_passed_over)),
+            *(
+                [("files with a stream passed over", self.num_files_passed_over)]
+                * bool(self.num_files_passed_over)
+            ),
         ]
 
     def table_of(self, rows: Sequence[tuple[str, int]]) -> Table:
-        """Counts, ready to print, and the length of all clips."""
+        """Table for the terminal: the rows, and the duration of all clips."""
         table = Table("what", "count", title=None if self.is_complete else "not complete yet")
         table.columns[1].justify = "right"
         for what, count in rows:
@@ -81,11 +85,11 @@ class FileCounts:
 
 
 def count_files(clips: pa.Table, rejected: pa.Table) -> dict[str, Any]:
-    """The fields of `FileCounts`, but for `is_complete`.
+    """Fields of `FileCounts`, except `is_complete`.
 
     Args:
         clips: One row per clip, with source, start, stop and flags.
-        rejected: One row per file that gave nothing, and notes on files that did.
+        rejected: One row per rejected file, and notes on accepted ones.
     """
     reasons = Counter(rejected["reason"].to_pylist())
     num_passed_over = reasons.pop(PASSED_OVER, 0)

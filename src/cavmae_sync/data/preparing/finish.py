@@ -1,16 +1,17 @@
-"""The end of a preparation: the tables of all units become the dataset's, and what came of it is counted."""
+"""The end of a preparation: the tables of all units become the tables of the dataset, and are counted."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pyarrow as pa
 
 from cavmae_sync.atomic import PART_SUFFIX, write_text
+from cavmae_sync.data.preparing.file_counts import FileCounts
 from cavmae_sync.data.preparing.prepare_unit import PreparationUnit
-from cavmae_sync.data.preparing.report import LabelUse, PrepareReport, count_up
+from cavmae_sync.data.preparing.report import LabelUse, PrepareReport, make_report
 from cavmae_sync.data.storage.mapped_table import write_mapped
 from cavmae_sync.data.storage.tables import (
     CLIPS_FILE,
@@ -29,30 +30,6 @@ from cavmae_sync.errors import DatasetError, TooManyRejectedError
 from cavmae_sync.untrusted import parse_json
 
 
-class Counts(Protocol):
-    """How many files were taken and rejected, and why."""
-
-    @property
-    def num_clips(self) -> int:
-        """Clips of the files that were taken."""
-        ...
-
-    @property
-    def num_files_accepted(self) -> int:
-        """Files that were taken."""
-        ...
-
-    @property
-    def num_files_rejected(self) -> int:
-        """Files that were tried and gave nothing."""
-        ...
-
-    @property
-    def rejected_by_reason(self) -> Mapping[str, int]:
-        """The latter by `MediaError.code`."""
-        ...
-
-
 def finish(
     units: Sequence[PreparationUnit],
     skipped: Sequence[Rejected],
@@ -64,12 +41,12 @@ def finish(
     """Write the tables and, when everything else is on disk, `dataset.json`.
 
     Raises:
-        TooManyRejectedError: More files were rejected than allowed, or all.
-        DatasetError: Two clips have one id.
+        TooManyRejectedError: More files than allowed were rejected, or all.
+        DatasetError: Two clips have the same id.
     """
     out = units[0].out
     clips, rejected, shards = _gather(units, skipped)
-    report = count_up(
+    report = make_report(
         clips,
         rejected,
         label_use=label_use,
@@ -98,10 +75,10 @@ def finish(
 def count_done_units(
     units: Sequence[PreparationUnit], skipped: Sequence[Rejected], *, label_use: LabelUse
 ) -> PrepareReport:
-    """Count what is done so far, when some units are not."""
+    """Report on the units that are done so far."""
     done = [unit for unit in units if unit.is_done()]
     clips, rejected, shards = _gather(done, skipped)
-    return count_up(
+    return make_report(
         clips,
         rejected,
         label_use=label_use,
@@ -122,7 +99,7 @@ def _gather(
 
 
 def _mark_duplicates(clips: pa.Table) -> pa.Table:
-    """Flag the clips of every file whose content an earlier file of the list has."""
+    """Table with the flag `is_duplicate` set for clips of files with the same content as an earlier file."""
     first: dict[str, str] = {}
     contents, sources = clips["content_hash"].to_pylist(), clips["source"].to_pylist()
     flags = [
@@ -132,25 +109,25 @@ def _mark_duplicates(clips: pa.Table) -> pa.Table:
     return clips.set_column(place, CLIPS_SCHEMA.field(place), pa.array(flags, pa.bool_()))
 
 
-def check_rejected(report: Counts, rejected: pa.Table, *, limit: float, where: Path) -> None:
-    """Refuse a result of which too little is left.
+def check_rejected(report: FileCounts, rejected: pa.Table, *, limit: float, where: Path) -> None:
+    """Raise an error if too many files were rejected.
 
     Args:
-        report: What was counted.
-        rejected: The files that cannot be used, of `REJECTED_SCHEMA`.
-        limit: Share of the files that may be rejected, in [0, 1].
+        report: Counts of the result.
+        rejected: Table of the rejected files, of `REJECTED_SCHEMA`.
+        limit: Fraction of the files that may be rejected, in [0, 1].
         where: Folder of the result.
 
     Raises:
-        TooManyRejectedError: More files were rejected than allowed, or all.
+        TooManyRejectedError: More files than allowed were rejected, or all.
     """
     num_files = report.num_files_accepted + report.num_files_rejected
     if report.num_clips and report.num_files_rejected <= limit * num_files:
         return
     reasons = ", ".join(f"{reason} {count}" for reason, count in report.rejected_by_reason.items())
     first = rejected.slice(0, 3).column("message").to_pylist()
-    allowed = f" (limit {limit:.0%})" if report.num_clips else ", so nothing is left"
-    remedy = "Remove them, or raise the limit and run again." if report.num_clips else "Name other files."
+    allowed = f" (limit {limit:.0%})" if report.num_clips else ", so no clip is left"
+    remedy = "Remove them, or raise the limit and run again." if report.num_clips else "Give other files."
     raise TooManyRejectedError(
         f"{report.num_files_rejected} of {num_files} files cannot be used{allowed}: "
         f"{reasons}. All are listed in {where / REJECTED_FILE}; the first: "
@@ -159,22 +136,23 @@ def check_rejected(report: Counts, rejected: pa.Table, *, limit: float, where: P
 
 
 def check_ids(clips: pa.Table) -> None:
-    """Refuse clips of one id.
+    """Check that all ids of clips are different.
 
     Raises:
-        DatasetError: Names two files that have one.
+        DatasetError: Two clips have the same id; names their files.
     """
     seen: dict[str, str] = {}
     for clip_id, source in zip(clips["id"].to_pylist(), clips["source"].to_pylist(), strict=True):
         if clip_id in seen:
             raise DatasetError(
-                f"{source} and {seen[clip_id]} both have a clip {clip_id!r}. Rename one and run again."
+                f"{source} and {seen[clip_id]} both have a clip with the id {clip_id!r}. Rename one of the "
+                "files and run again."
             )
         seen[clip_id] = source
 
 
 def _remove_leftovers(out: Path, shards: set[str]) -> None:
-    """Remove what killed runs left: unfinished files, and shards that no unit names."""
+    """Remove what killed runs left: unfinished files, and shards that belong to no unit."""
     for path in (out / SHARDS_FOLDER).iterdir():
         if path.name not in shards:
             path.unlink()

@@ -1,9 +1,9 @@
-"""Datasets in the layout of CAV-MAE -> prepared dataset.
+"""Dataset in the layout of CAV-MAE -> prepared dataset.
 
-The layout: a JSON file `{"data": [{"video_id", "wav", "video_path", "labels"}, ...]}`, a sound file per
-clip, and frames at `video_path/frame_0/VIDEO_ID.jpg ...`. Frames of the right size are taken over byte for
-byte. A missing frame rejects its clip; nothing is put in its place. How many frames the folder holds is
-looked at before any work: a folder of 10 is not read as one of 16, nor the other way round.
+The layout: a JSON file `{"data": [{"video_id", "wav", "video_path", "labels"}, ...]}`, a sound file per clip,
+and frames at `video_path/frame_0/VIDEO_ID.jpg ...`. Frames of the right size are kept byte for byte. A clip
+with a missing frame is rejected; no other frame takes its place. The number of frames on disk is checked
+first, so that a layout with 10 frames is not read as one with 16, or the reverse.
 """
 
 import hashlib
@@ -38,28 +38,28 @@ from cavmae_sync.paper import (
 from cavmae_sync.work.source_file import SourceFile
 from cavmae_sync.work.units import Share, ShareProgress
 
-#: What a template has in the place of a folder, for example `<YOUR_VGGS_PATH>`.
+#: Placeholder for a folder in the paths of a template, for example `<YOUR_VGGS_PATH>`.
 _PLACEHOLDER: Final = re.compile(r"<[A-Za-z0-9_ ]+>")
-#: Clips whose frames are counted before any work.
-_NUM_LOOKED_AT: Final = 64
+#: Number of clips whose frames are counted before the import.
+_NUM_CHECKED: Final = 64
 _KEYS = ("video_id", "wav", "video_path", "labels")
-#: Sound that fills the published 1024 spectrogram frames; more is never used.
+#: Seconds of sound for the published 1024 spectrogram frames; the published loader drops the rest.
 _MOST_SECONDS = ((SPECTROGRAM_LENGTH - 1) * HOP_MILLISECONDS + WINDOW_MILLISECONDS) / 1000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CavmaeEntry(SourceFile):
-    """One entry of the manifest. `path` and `id` are the video id.
+    """Entry of the manifest. `path` and `id` are the video id.
 
     Attributes:
-        wav: Sound file.
-        frames: Folder of `frame_0`, `frame_1`, ...
-        picture: Name of its file in each of them.
+        wav: Path of the sound file.
+        frames: Path of the folder with `frame_0`, `frame_1`, ...
+        frame_file: Name of the JPEG in each of these.
     """
 
     wav: str
     frames: str
-    picture: str
+    frame_file: str
 
 
 def import_cavmae(
@@ -75,27 +75,27 @@ def import_cavmae(
 ) -> PrepareReport:
     """Convert a dataset in the layout of CAV-MAE into a prepared dataset.
 
-    Sound of another rate is resampled to 16 kHz, of several channels the first is taken; up to 1024
-    spectrogram frames are kept, as the published loader uses. Frame times are not in the layout: they are
-    computed by `config.sampling` over the length of the sound, at most `clip_seconds`.
+    Sound is resampled to 16 kHz if needed, and the first channel is taken; up to 1024 spectrogram frames are
+    kept, as many as the published loader uses. The layout has no times of frames: they are computed by
+    `config.sampling` over the duration of the sound, at most `clip_seconds`.
 
     Args:
         manifest: JSON file. Relative paths in it are relative to its folder.
         out: Folder for the dataset, as in `prepare`.
-        root: Folder that stands for the placeholder of a template's paths, `<YOUR_VGGS_PATH>`.
-        config: `num_frames`, `frame_pixels` and `sampling` must say what the layout holds.
+        root: Folder that replaces the placeholder of a template, `<YOUR_VGGS_PATH>`.
+        config: `num_frames`, `frame_pixels` and `sampling` must be those of the layout.
         num_workers: As in `prepare`.
         max_rejected_fraction: As in `prepare`.
         share: As in `prepare`.
         on_progress: As in `prepare`.
 
     Returns:
-        The audit.
+        Report of the import.
 
     Raises:
-        DatasetError: The manifest is missing or malformed, has a placeholder and no `root`, its folders hold
-            another number of frames than `config.num_frames`, or `out` holds something else.
-        TooManyRejectedError: More clips were rejected than allowed, or all.
+        DatasetError: The manifest is missing or malformed, has a placeholder but no `root` is given, the
+            clips have another number of frames than `config.num_frames`, or `out` holds other files.
+        TooManyRejectedError: More clips than allowed were rejected, or all.
     """
     config = config or PrepareConfig()
     listing, labels = _read_manifest(Path(manifest), None if root is None else Path(root))
@@ -119,10 +119,10 @@ def import_cavmae(
 
 
 def read_cavmae_entry(root: Path, source: SourceFile, config: PrepareConfig) -> Iterator[SourceClip]:
-    """The one clip of an entry.
+    """Read the clip of an entry.
 
     Raises:
-        MediaError: The sound or a frame is missing or damaged, or the sound too short.
+        MediaError: The sound or a frame is missing or damaged, or the sound is too short.
     """
     if not isinstance(source, CavmaeEntry):
         raise TypeError(f"needs a CavmaeEntry, got {type(source).__name__}")
@@ -136,23 +136,23 @@ def read_cavmae_entry(root: Path, source: SourceFile, config: PrepareConfig) -> 
             f"{wav} has {seconds:.3f} s of sound, but at least {config.min_seconds} s are needed. Remove it."
         )
     jpegs = [
-        _read_bytes(root / source.frames / f"frame_{t}" / source.picture) for t in range(config.num_frames)
+        _read_bytes(root / source.frames / f"frame_{t}" / source.frame_file) for t in range(config.num_frames)
     ]
-    if (root / source.frames / f"frame_{config.num_frames}" / source.picture).exists():
+    if (root / source.frames / f"frame_{config.num_frames}" / source.frame_file).exists():
         raise DecodeError(
-            f"{source.id} has more than num_frames={config.num_frames} frames. Taking the first ones would "
-            "show the beginning of the clip as if it were the whole. Set num_frames to what was extracted."
+            f"{source.id} has more than num_frames={config.num_frames} frames. The first ones show only "
+            "the beginning of the clip. Set num_frames to the number that was extracted."
         )
     frames_THWC = _decode_frames(jpegs, source.id)
-    shown = min(seconds, config.clip_seconds)
+    shown_seconds = min(seconds, config.clip_seconds)
     clip = Clip(
         frames_THWC=frames_THWC,
         frame_seconds_T=sample_times(
             config.sampling,
             num_frames=config.num_frames,
-            duration_seconds=shown,
-            last_frame_seconds=shown,
-            frame_period_seconds=shown / config.num_frames,
+            duration_seconds=shown_seconds,
+            last_frame_seconds=shown_seconds,
+            frame_period_seconds=shown_seconds / config.num_frames,
         ),
         waveform_S=waveform_S,
         duration_seconds=seconds,
@@ -171,28 +171,28 @@ def read_cavmae_entry(root: Path, source: SourceFile, config: PrepareConfig) -> 
 
 
 def num_frames_on_disk(root: Path, entry: CavmaeEntry) -> int:
-    """Frames of a clip that are there, counted from `frame_0` on to the first that is missing."""
+    """Number of frames of a clip on disk, counted from `frame_0` to the first that is missing."""
     number = 0
-    while (root / entry.frames / f"frame_{number}" / entry.picture).is_file():
+    while (root / entry.frames / f"frame_{number}" / entry.frame_file).is_file():
         number += 1
     return number
 
 
 def _check_num_frames(listing: SourceList, num_frames: int, manifest: Path) -> None:
-    """Refuse a layout of which most clips that were looked at have another number of frames.
+    """Check that most clips have `num_frames` frames, for some clips spread evenly over the list.
 
-    Some clips, evenly spread over the list, tell what was extracted; damaged ones are for the audit.
+    Single clips with another number are rejected later, and listed in `rejected.parquet`.
     """
     entries = [entry for entry in listing.files if isinstance(entry, CavmaeEntry)]
-    step = -(-len(entries) // _NUM_LOOKED_AT)
+    step = -(-len(entries) // _NUM_CHECKED)
     counts = Counter(num_frames_on_disk(listing.root, entry) for entry in entries[::step])
     del counts[0]
     if not counts:
-        return  # each clip is then rejected with the path that is missing
+        return  # no frames at all: each clip is rejected later with the missing path
     found, num_clips = counts.most_common(1)[0]
     if found == num_frames or num_clips <= counts[num_frames]:
         return
-    ways_out = (
+    advice = (
         f"Extract {num_frames} frames of each video"
         if num_frames > found
         else f"Set num_frames={found} to take all of them"
@@ -200,10 +200,9 @@ def _check_num_frames(listing: SourceList, num_frames: int, manifest: Path) -> N
     also = f", or set num_frames={found} for a model trained on {found} frames" if num_frames > found else ""
     plain = ", as plain CAV-MAE is" if found == CAVMAE_NUM_FRAMES and also else ""
     raise DatasetError(
-        f"{manifest}: the folders hold {found} frames of each clip ({num_clips} of {counts.total()} clips "
-        f"looked at), but num_frames={num_frames}. Frame i belongs to the sound at i / num_frames of the "
-        "clip, so that frames of another extraction would meet the wrong sound. "
-        f"{ways_out}{also}{plain}."
+        f"{manifest}: the clips have {found} frames ({num_clips} of {counts.total()} clips checked), but "
+        f"num_frames={num_frames}. Frame i belongs to the sound at i / num_frames of the clip, so frames of "
+        f"another extraction would get the wrong sound. {advice}{also}{plain}."
     )
 
 
@@ -217,7 +216,8 @@ def _read_manifest(manifest: Path, root: Path | None) -> tuple[SourceList, tuple
         _check_item(item, f"{manifest}, entry {number}")
         if item["video_id"] in first:
             raise DatasetError(
-                f"{manifest}, entry {number}: {item['video_id']} is entry {first[item['video_id']]} already."
+                f"{manifest}, entry {number}: {item['video_id']} is already entry {first[item['video_id']]}. "
+                "Remove one of them."
             )
         first[item["video_id"]] = number
     disk, folder = DiskSpellings(), manifest.parent.absolute()
@@ -239,27 +239,27 @@ def _entry(
     item: dict[str, str], root: Path | None, where: str, *, folder: Path, disk: DiskSpellings
 ) -> CavmaeEntry:
     name = item["video_id"]
-    wav = disk.find(folder / _placed(item["wav"], root, where))
-    frames = disk.find(folder / _placed(item["video_path"], root, where))
+    wav = disk.find(folder / _replaced(item["wav"], root, where))
+    frames = disk.find(folder / _replaced(item["video_path"], root, where))
     return CavmaeEntry(
         path=name,
         id=name,
         num_bytes=None,
         wav=str(wav),
         frames=str(frames),
-        picture=disk.find(frames / "frame_0" / f"{name}.jpg").name,
+        frame_file=disk.find(frames / "frame_0" / f"{name}.jpg").name,
     )
 
 
-def _placed(path: str, root: Path | None, where: str) -> str:
-    """A path with the placeholder of a template replaced."""
+def _replaced(path: str, root: Path | None, where: str) -> str:
+    """Path with the placeholder of a template replaced by the root folder."""
     placeholder = _PLACEHOLDER.match(path)
     if placeholder is None:
         return path
     if root is None:
         raise DatasetError(
-            f"{where}: {path!r} has the placeholder {placeholder[0]} of a template. Say which folder it "
-            "stands for: --root FOLDER, the one that holds the folders of sounds and frames."
+            f"{where}: {path!r} has the placeholder {placeholder[0]} of a template. Give the folder that it "
+            "stands for: --root FOLDER, the one with the folders of sounds and frames."
         )
     return f"{root.absolute()}{path[placeholder.end() :]}"
 
@@ -269,11 +269,11 @@ def _check_item(item: Any, where: str) -> None:
         raise DatasetError(f"{where} is not an object.")
     for key in _KEYS:
         if not isinstance(item.get(key), str) or not (item[key] or key == "labels"):
-            raise DatasetError(f"{where}: {key!r} is {item.get(key)!r}, it must be a text.")
-    # It names members of shards, which must not land outside of the folder where somebody unpacks them.
+            raise DatasetError(f"{where}: {key!r} is {item.get(key)!r}, but must be a text.")
+    # The id becomes the name of members of shards, which must not leave the folder where a shard is unpacked.
     name = PurePosixPath(item["video_id"])
     if name.is_absolute() or ".." in name.parts:
-        raise DatasetError(f"{where}: the video_id {item['video_id']!r} points out of its folder. Rename it.")
+        raise DatasetError(f"{where}: the video_id {item['video_id']!r} leads out of its folder. Rename it.")
 
 
 def _read_bytes(path: Path) -> bytes:

@@ -1,4 +1,4 @@
-"""The work of a preparation: files in units, done by any number of processes and machines, see `units`."""
+"""The work of a preparation: units of files, for any number of processes and machines; see `work.units`."""
 
 import os
 from collections.abc import Callable
@@ -20,14 +20,14 @@ from cavmae_sync.work.units import Share, ShareProgress, Work, files_per_unit, i
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
-    """What is to be prepared.
+    """Files to prepare, with their labels.
 
     Attributes:
         listing: The files.
-        labels: The labels of each file.
-        labels_fingerprint: SHA-256 of the label file; None without one.
-        label_use: What became of its rows.
-        read: Gives the clips of a file.
+        labels: Labels of each file.
+        labels_fingerprint: SHA-256 of the labels; None without a label file.
+        label_use: Use of the rows of the label file.
+        read: Function that reads the clips of a file.
     """
 
     listing: SourceList
@@ -47,7 +47,7 @@ def run_job(
     share: Share,
     on_progress: Callable[[ShareProgress], None] | None,
 ) -> PrepareReport:
-    """Do this share of a job, and finish the dataset when all of it is done. See `prepare`."""
+    """Do one share of a job, and finish the dataset when all shares are done. See `prepare`."""
     out = Path(out).absolute()
     units = _units(job, out=out, config=config)
     plan = _plan(job, config=config, num_units=len(units))
@@ -71,7 +71,7 @@ def run_job(
     if not run_units(work, perform, share=share, on_progress=on_progress):
         try:
             return count_done_units(units, skipped, label_use=job.label_use)
-        except FileNotFoundError:  # another share has just finished it all
+        except FileNotFoundError:  # another share has just finished the dataset and removed the records
             if not work.has_record():
                 raise
     path, remedy = out / DATASET_FILE, "Choose another folder, or remove this one."
@@ -97,7 +97,7 @@ def _units(job: Job, *, out: Path, config: PrepareConfig) -> list[PreparationUni
 
 
 def _plan(job: Job, *, config: PrepareConfig, num_units: int) -> dict[str, Any]:
-    """What a later run must agree with to go on."""
+    """Plan that a later run must have in common to go on."""
     return {
         "schema_version": SCHEMA_VERSION,
         "read": job.read.__name__,

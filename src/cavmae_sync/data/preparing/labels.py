@@ -1,4 +1,4 @@
-"""Labels of videos, from a list in any of the published formats, or a CSV of one's own."""
+"""Labels of videos, from a published list or from a CSV file of the user."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -15,13 +15,13 @@ from cavmae_sync.errors import DatasetError
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LabelFile:
-    """Where labels come from.
+    """File of labels, and how it is read.
 
     Attributes:
-        path: A list of clips with their labels; see `cavmae_sync.data.read_clip_list`.
-        split: Take only these rows of VGGSound's list.
-        classes: Class list (index,mid,display_name); None keeps labels as they are written.
-        names: How labels are written then.
+        path: List of clips with their labels; see `cavmae_sync.data.read_clip_list`.
+        split: Split of the list of VGGSound; None = all rows.
+        classes: Class list (index,mid,display_name); None = labels stay as they are written.
+        names: With `classes`, write labels as mids or as names.
     """
 
     path: Path
@@ -32,11 +32,11 @@ class LabelFile:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FileLabels:
-    """The labels of the files of a dataset.
+    """Labels of the files of a dataset.
 
     Attributes:
-        labels: Labels of each file; none when no row is its.
-        use: Which rows found their file, in numbers.
+        labels: Labels of each file; empty if no row belongs to it.
+        use: Use of the rows, in numbers.
     """
 
     labels: tuple[tuple[str, ...], ...]
@@ -45,34 +45,34 @@ class FileLabels:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Labels:
-    """Which labels each video carries.
+    """Rows of a label file.
 
     Attributes:
-        clips: The rows: clips that are looked for.
-        labels: Labels of each.
-        fingerprint: SHA-256 of the ids and labels.
+        clips: Clip of each row.
+        labels: Labels of each row.
+        fingerprint: SHA-256 of ids and labels.
     """
 
     clips: tuple[WantedClip, ...]
     labels: tuple[tuple[str, ...], ...]
     fingerprint: str
 
-    def of(self, files: Sequence[str]) -> FileLabels:
-        """Labels of all files of a dataset.
+    def of_files(self, files: Sequence[str]) -> FileLabels:
+        """Labels of the files of a dataset.
 
         Args:
-            files: Paths below the source folder.
+            files: Paths relative to the source folder.
 
         Raises:
-            DatasetError: Not one file is named, or a row could mean several files, or a file several rows.
+            DatasetError: No row belongs to a file, a row matches several files, or a file several rows.
         """
         names = [str(PurePosixPath(file).with_suffix("")) if file else "" for file in files]
         matches = match_names(names, self.clips)
         if files and not matches.by_rule:
             raise DatasetError(
-                f"No label belongs to any video: the label file names {_some(c.id for c in self.clips)}, the "
+                f"No label belongs to any video: the label file has {_some(c.id for c in self.clips)}, the "
                 f"videos are called {_some(names)}. A video_id is a file name without folder and ending; "
-                "docs/lists.md tells which names of official clips are understood."
+                "docs/lists.md says which names of published clips are known."
             )
         found = {number for number in matches.wanted_of if number is not None}
         return FileLabels(
@@ -82,17 +82,19 @@ class Labels:
 
 
 def read_labels(source: LabelFile | Path) -> Labels:
-    """Read a list with labels; of our own formats, every row must have one.
+    """Read a list with labels. Except in the manifest of CAV-MAE, every row must have a label.
 
     Raises:
-        DatasetError: The file is missing, of no known format, or malformed (names the line); it names a clip
-            twice or has no labels; or a label is not in the class list.
+        DatasetError: The file is missing, of no known format, or malformed (names the line); a clip occurs
+            twice or has no label; or a label is not in the class list.
     """
     source = LabelFile(path=source) if isinstance(source, Path) else source
     file = read_list_file(source.path, split=source.split)
-    bare = [clip for clip in file.clips if not clip.labels]
-    if bare and file.kind != "cavmae_json":
-        raise DatasetError(f"{source.path} {file.unit} {bare[0].line}: {bare[0].id} has no label.")
+    unlabelled = [clip for clip in file.clips if not clip.labels]
+    if unlabelled and file.kind != "cavmae_json":
+        raise DatasetError(
+            f"{source.path} {file.row_word} {unlabelled[0].line}: {unlabelled[0].id} has no label."
+        )
     clips = as_clip_list(file)
     labels = clips.labels
     if source.classes is not None:

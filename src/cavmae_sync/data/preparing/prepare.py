@@ -1,7 +1,7 @@
 """Folder or list of videos -> prepared dataset.
 
-list files -> units of 1 to 1024 files -> shards, one table per unit (any number of processes, any order)
--> all units done: clips.parquet, rejected.parquet and, last of all, dataset.json
+list of files -> units of 1 to 1024 files -> shards, and tables of each unit (any number of processes, any
+order) -> when all units are done: clips.parquet, rejected.parquet and, last of all, dataset.json
 """
 
 import os
@@ -33,30 +33,30 @@ def prepare(
 
     Args:
         source: Folder with videos, or a list of them; see `list_sources`.
-        out: Folder for the dataset: new, empty, or left by an earlier run with the same arguments, which
-            is then continued (or, if it was complete, only counted).
-        config: What to store.
+        out: Folder for the dataset: new, empty, or left by an earlier run with the same arguments. Such a run
+            is continued; if it was complete, its report is returned.
+        config: How clips are cut and stored.
         labels: CSV with the columns `video_id,labels`, or a list of AudioSet, VGGSound or CAV-MAE, see
-            `read_labels`; None leaves clips unlabelled.
-        num_workers: Processes that work at the same time; None = one per core, 0 = in this process. Or where
-            Ray runs, whose tasks then do the work.
-        max_rejected_fraction: Share of the files that may be rejected, in [0, 1].
-        share: Which part of the work to do; None = all of it.
+            `read_labels`; None = no labels.
+        num_workers: Worker processes; None = one per core, 0 = in this process. Or a Ray cluster, whose tasks
+            then do the work.
+        max_rejected_fraction: Fraction of the files that may be rejected, in [0, 1].
+        share: Part of the work to do; None = all of it.
         on_progress: Called after every unit of work.
 
     Returns:
-        The audit. With a `share`, of all that is done so far by anyone.
+        Report of the preparation. With a `share`: of everything that all shares have done so far.
 
     Raises:
-        DatasetError: The source or the labels cannot be read, or `out` holds something else.
-        TooManyRejectedError: More files were rejected than allowed, or all. Units stay done: run again with
-            a higher limit to accept it.
+        DatasetError: The source or the labels cannot be read, or `out` holds other files.
+        TooManyRejectedError: More files than allowed were rejected, or all. The units stay done: run again
+            with a higher limit to accept the result.
     """
     listing = list_sources(Path(source))
     given = labels if labels is None or isinstance(labels, LabelFile) else Path(labels)
     known = None if given is None else read_labels(given)
     paths = [file.path for file in listing.files]
-    found = None if known is None else known.of(paths)
+    found = None if known is None else known.of_files(paths)
     job = Job(
         listing=listing,
         labels=((),) * len(paths) if found is None else found.labels,

@@ -1,7 +1,7 @@
-"""One unit of preparation: some files become whole shards, a table of clips and a table of rejections.
+"""One unit of preparation: some files become shards, a table of clips and a table of rejected files.
 
-A unit is done when its record `work/NNNNNN.json` exists; until then nothing it wrote counts, and doing it
-again writes the same bytes. This is the only place where bad media is tolerated.
+A unit is done when its record `work/NNNNNN.json` exists. Until then nothing that it wrote is used, and doing
+it again writes the same bytes. This is the only place where bad media is not an error.
 """
 
 import json
@@ -37,15 +37,15 @@ from cavmae_sync.work.units import FilesUnit, UnitResult
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SourceClip:
-    """A clip as a reader gives it.
+    """Clip that was read from a source file.
 
     Attributes:
-        id: Unique in the dataset.
-        content_hash: SHA-256 of what it was read from.
+        id: Id, unique in the dataset.
+        content_hash: SHA-256 of the source file or files.
         clip: Frames and sound.
-        jpegs: The frames as they are to be stored, where they are JPEG of the right size already.
-        is_resampled: The sound of an import was not at 16 kHz.
-        notes: What of its file was passed over; the same for all its clips.
+        jpegs: The frames as JPEG, if the source has them in the size that is stored; else None.
+        is_resampled: Whether the sound of an import was not at 16 kHz.
+        notes: Streams of the file that were passed over, in words; the same for all its clips.
     """
 
     id: str
@@ -56,18 +56,19 @@ class SourceClip:
     notes: tuple[str, ...] = ()
 
 
-#: Gives the clips of a file below a root folder. A function of a module, so that workers can import it.
+#: Function that reads the clips of a file below a root folder. It belongs to a module, so that workers can
+#: import it; its name is recorded in the plan.
 ClipReader = Callable[[Path, SourceFile, PrepareConfig], Iterator[SourceClip]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PreparationUnit(FilesUnit):
-    """Files to prepare together.
+    """Files that are prepared together.
 
     Attributes:
-        labels: The labels of each file.
-        config: How to prepare them.
-        read: Gives the clips of a file.
+        labels: Labels of each file.
+        config: Configuration of the preparation.
+        read: Function that reads the clips of a file.
     """
 
     labels: tuple[tuple[str, ...], ...]
@@ -75,7 +76,7 @@ class PreparationUnit(FilesUnit):
     read: ClipReader
 
     def num_resampled(self) -> int:
-        """Clips of an import whose sound was not at 16 kHz; of a unit that is done."""
+        """Number of clips of an import whose sound was not at 16 kHz; for units that are done."""
         counts = self.work_file("counts.json")
         return parse_json(counts.read_bytes())["num_resampled"] if counts.is_file() else 0
 
@@ -90,8 +91,8 @@ class Shard:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Taken:
-    """The clips of one file, written."""
+class _StoredFile:
+    """Clips of one source file that were added to a shard."""
 
     rows: list[ClipRow]
     num_resampled: int
@@ -133,8 +134,8 @@ def prepare_unit(unit: PreparationUnit) -> UnitResult:
 
 def _prepare_file(
     unit: PreparationUnit, source: SourceFile, labels: tuple[str, ...], *, writer: ShardWriter, shard: str
-) -> _Taken | Rejected:
-    """All clips of a file, written, or the reason why it has none: a file is taken whole or not at all."""
+) -> _StoredFile | Rejected:
+    """Add all clips of a file to a shard, or none: then the reason is returned."""
     before = writer.mark()
     known = {"source": source.path, "labels": labels, "shard": shard}
     try:
@@ -145,7 +146,7 @@ def _prepare_file(
             rows.append(_write_clip(clip, writer=writer, config=unit.config, known=known))
             num_resampled += clip.is_resampled
             notes = clip.notes
-        return _Taken(rows=rows, num_resampled=num_resampled, notes=notes)
+        return _StoredFile(rows=rows, num_resampled=num_resampled, notes=notes)
     except MediaError as error:
         writer.rewind(before)
         message = str(error).replace(f"{unit.root}{os.sep}", "")

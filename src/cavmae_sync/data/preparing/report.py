@@ -1,4 +1,4 @@
-"""What came of a preparation, counted."""
+"""`PrepareReport`: counts of a preparation."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -12,11 +12,11 @@ from cavmae_sync.data.preparing.file_counts import FileCounts, count_files
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LabelUse:
-    """What became of the rows of a label file.
+    """Use of the rows of a label file, in numbers.
 
     Attributes:
-        num_unknown: Rows that belong to no file.
-        by_rule: How many files each rule of `cavmae_sync.data.lists.name_matching` found.
+        num_unknown: Number of rows that belong to no file.
+        by_rule: Number of files that each rule of `cavmae_sync.data.lists.name_matching` matched.
     """
 
     num_unknown: int = 0
@@ -25,17 +25,17 @@ class LabelUse:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PrepareReport(FileCounts):
-    """The audit of a preparation.
+    """Report of a preparation.
 
     Attributes:
-        num_duplicate: Clips of files whose content came earlier in the list.
-        num_unlabelled: Clips without labels.
-        num_unknown_labels: Rows of the label file that belong to no file.
-        labels_by_rule: How many files found their labels by each rule of names.
-        num_resampled: Clips of an import whose sound was not at 16 kHz.
-        num_labelled_cuts: Labelled clips of files that gave several. All clips of a file have its labels,
-            also where a published list means one stretch of ten seconds.
-        shard_bytes: Size of all shards together.
+        num_duplicate: Number of clips of files with the same content as an earlier file.
+        num_unlabelled: Number of clips without labels.
+        num_unknown_labels: Number of rows of the label file that belong to no file.
+        labels_by_rule: Number of files that got their labels by each rule of names.
+        num_resampled: Number of clips of an import whose sound was not at 16 kHz.
+        num_labelled_cuts: Number of labelled clips of files with several clips. All clips of a file have its
+            labels, even if a published list means one span of ten seconds.
+        shard_bytes: Size of all shards together, in bytes.
     """
 
     num_duplicate: int
@@ -47,12 +47,12 @@ class PrepareReport(FileCounts):
     num_labelled_cuts: int = 0
 
     def to_table(self) -> Table:
-        """The counts, ready to print."""
+        """Counts as a table for the terminal."""
         rows = self.clip_rows("accepted")
         rows += [("  duplicate", self.num_duplicate), ("  without labels", self.num_unlabelled)]
         if self.num_resampled:
             rows.append(("  sound resampled to 16 kHz", self.num_resampled))
-        rows += [*self.file_rows(), ("label rows of no file", self.num_unknown_labels)]
+        rows += [*self.file_rows(), ("label rows without a file", self.num_unknown_labels)]
         rows += [(f"  labels found by: {rule}", count) for rule, count in self.labels_by_rule.items()]
         if self.num_labelled_cuts:
             rows.append(("  labelled clips of longer files", self.num_labelled_cuts))
@@ -61,7 +61,7 @@ class PrepareReport(FileCounts):
         return table
 
 
-def count_up(
+def make_report(
     clips: pa.Table,
     rejected: pa.Table,
     *,
@@ -70,7 +70,7 @@ def count_up(
     num_resampled: int,
     is_complete: bool,
 ) -> PrepareReport:
-    """Count the tables of a dataset."""
+    """Report on the tables of a dataset."""
     sources, labels = clips["source"].to_pylist(), clips["labels"].to_pylist()
     num_clips_of = Counter(sources)
     return PrepareReport(

@@ -1,7 +1,7 @@
-"""Which files are to be prepared: from a folder, or from a text or CSV list.
+"""List of the files to prepare: those of a folder, or of a text or CSV file.
 
-Files are named by their path below the root, with `/`, so that a prepared dataset does not know the machine
-it was made on. Each gets an id that no other file shares.
+Paths of files are relative to a root folder and have `/` on every system, so that a prepared dataset holds no
+path of the machine where it was made. Each file has an id of its own.
 """
 
 import csv
@@ -25,7 +25,7 @@ class SourceList:
     """All files to prepare, in order.
 
     Attributes:
-        root: Folder the paths are below.
+        root: Folder that the paths are relative to.
         files: The files.
         skipped: Files of a folder that are not tried, with the reason.
         fingerprint: SHA-256 of paths and sizes.
@@ -38,18 +38,18 @@ class SourceList:
 
 
 def list_sources(source: Path) -> SourceList:
-    """List what is to be prepared.
+    """List the files to prepare.
 
     Args:
-        source: A folder (all media below it, sorted by path; links to folders are followed, but no folder
-            is listed twice); or one media file; or a `.csv` with a column `file`; or any other text file
-            with one path a line (blank lines and lines beginning with `#` do not count; blanks belong to
-            the name). Paths of a list are relative to the list's folder, and found however their accented
-            letters are written (`same_name`).
+        source: A folder: all media files in it and its subfolders, sorted by path; links to folders are
+            followed, but no folder is listed twice. Or one media file. Or a `.csv` file with a column `file`.
+            Or any other text file with one path per line: empty lines and lines that begin with `#` are
+            ignored, blanks belong to the path. Paths of a list are relative to its folder, in any spelling of
+            accented letters (`cavmae_sync.data.spellings`).
 
     Raises:
-        DatasetError: There is no such source, it lists nothing, it lists a file twice, or a folder in it
-            may not be read.
+        DatasetError: There is no such source, it has no files, it lists a file twice, or a folder cannot be
+            read.
     """
     if source.is_dir():
         root = source.absolute()
@@ -63,15 +63,15 @@ def list_sources(source: Path) -> SourceList:
         root, paths = _relative_to_common_root(source, _read_list(source))
         skipped = ()
     else:
-        raise DatasetError(f"{source} is neither a folder nor a list of files. Give one that exists.")
-    if not paths and source.is_file():
         raise DatasetError(
-            f"{source} lists no file. What cavmae-sync audit wrote is empty where nothing is left."
+            f"{source} is neither a folder nor a file. Give a folder of videos or a list of files."
         )
+    if not paths and source.is_file():
+        raise DatasetError(f"{source} lists no files. If cavmae-sync audit wrote it, no clip was available.")
     if not paths:
         raise DatasetError(
-            f"{source} has no media files ({len(skipped)} other files). "
-            f"Endings taken for media: {' '.join(sorted(MEDIA_SUFFIXES))}; a list may name any file."
+            f"{source} has no media files ({len(skipped)} other files). Media files end in "
+            f"{' '.join(sorted(MEDIA_SUFFIXES))}; a list may name any file."
         )
     files = tuple(
         SourceFile(path=path, id=clip_id, num_bytes=_size(root / path))
@@ -83,7 +83,7 @@ def list_sources(source: Path) -> SourceList:
 
 
 def unique_ids(paths: Sequence[str]) -> list[str]:
-    """An id for each path: without its ending, or with it where another file would have the same id.
+    """Ids of paths: the path without its ending, or with it if another file would have the same id.
 
     >>> unique_ids(["a/dog.mp4", "b/dog.mp4", "cat.mp4", "cat.webm"])
     ['a/dog', 'b/dog', 'cat.mp4', 'cat.webm']
@@ -99,7 +99,7 @@ def unique_ids(paths: Sequence[str]) -> list[str]:
 
 
 def _walk(root: Path) -> Iterator[tuple[str, bool]]:
-    """Files; and folders that are not entered, because they are hidden links or listed under another path."""
+    """Paths of files; and of folders that are not entered, with whether another path lists them."""
     real_root = root.resolve()
     entered = {real_root}
     for parent, folders, names in os.walk(root, onerror=_refuse_folder, followlinks=True):
@@ -108,7 +108,8 @@ def _walk(root: Path) -> Iterator[tuple[str, bool]]:
         for name in sorted(folders):
             folder = Path(parent) / name
             real, path = folder.resolve(), folder.relative_to(root)
-            # What really lies below the root is listed under its own path, whichever link comes first.
+            # A folder that is really below the root is listed under its own path, even if a link to it comes
+            # first.
             is_repeated = real in entered or (folder.is_symlink() and real.is_relative_to(real_root))
             if is_repeated or (folder.is_symlink() and _is_hidden(path)):
                 folders.remove(name)
@@ -120,7 +121,7 @@ def _walk(root: Path) -> Iterator[tuple[str, bool]]:
 
 def _refuse_folder(error: OSError) -> None:
     raise DatasetError(
-        f"{error.filename} cannot be listed: {error.strerror}. Change its permissions, or move it away."
+        f"{error.filename} cannot be listed: {error.strerror}. Change its permissions, or move it elsewhere."
     ) from error
 
 
@@ -135,29 +136,33 @@ def _reason_to_skip(path: str, *, is_repeated: bool) -> Rejected | None:
     if _is_hidden(PurePosixPath(path)):
         return Rejected(file=path, reason="hidden", message=f"{path} is hidden and was not tried.")
     if is_repeated:
-        message = f"{path} is a folder that is listed under another path, and was not entered again."
+        message = f"{path} is a folder that is listed under another path. It was not listed twice."
         return Rejected(file=path, reason="repeated", message=message)
     if PurePosixPath(path).suffix.lower() not in MEDIA_SUFFIXES:
-        message = f"{path} does not end like a media file and was not tried. A list may name it."
+        message = f"{path} has not the ending of a media file and was not tried. A list may name it."
         return Rejected(file=path, reason="not_media", message=message)
     return None
 
 
 def _read_list(source: Path) -> list[Path]:
-    """Paths of a list, absolute, in its order."""
+    """Absolute paths of a list, in its order."""
     first_line: dict[Path, int] = {}
     try:
-        text = source.read_bytes().decode("utf-8-sig")  # line ends as they are
+        text = source.read_bytes().decode("utf-8-sig")  # `read_text` would change line ends in names
     except UnicodeDecodeError as error:
         raise DatasetError(f"{source} is not a text file in UTF-8: {error}.") from error
     if text.lstrip().startswith(("<", "%PDF")):
-        raise DatasetError(f"{source} is a web page or a PDF, not a list of files. Give one path a line.")
+        raise DatasetError(
+            f"{source} is a web page or a PDF, not a list of files. Give a text file with one path per line."
+        )
     entries = _csv_entries(text, source) if source.suffix.lower() == ".csv" else _text_entries(text)
     disk = DiskSpellings()
     for line, entry in entries:
         path = disk.find(Path(os.path.normpath(source.parent.absolute() / entry)))
         if path in first_line:
-            raise DatasetError(f"{source} line {line}: {entry} is listed on line {first_line[path]} already.")
+            raise DatasetError(
+                f"{source} line {line}: {entry} is already listed on line {first_line[path]}. Remove it."
+            )
         first_line[path] = line
     return list(first_line)
 
@@ -171,10 +176,12 @@ def _text_entries(text: str) -> Iterator[tuple[int, str]]:
 def _csv_entries(text: str, source: Path) -> Iterator[tuple[int, str]]:
     reader = csv.DictReader(io.StringIO(text, newline=""))
     if "file" not in (reader.fieldnames or []):
-        raise DatasetError(f'{source} line 1: the header {reader.fieldnames} has no column "file".')
+        raise DatasetError(f'{source} line 1: the header {reader.fieldnames} has no column "file". Add it.')
     for row in reader:
         if not row["file"]:
-            raise DatasetError(f'{source} line {reader.line_num}: the column "file" is empty.')
+            raise DatasetError(
+                f'{source} line {reader.line_num}: the column "file" is empty. Remove the line.'
+            )
         yield reader.line_num, row["file"]
 
 

@@ -1,4 +1,4 @@
-"""The clips of a video file, with their ids."""
+"""Clips of a video file, with their ids."""
 
 import hashlib
 from collections.abc import Iterator
@@ -17,12 +17,12 @@ from cavmae_sync.work.source_file import SourceFile
 
 
 def read_video(root: Path, source: SourceFile, config: PrepareConfig) -> Iterator[SourceClip]:
-    """All clips of a video, their frames of the size that is kept.
+    """Read all clips of a video, with frames resized to the size that is stored.
 
-    Only where there are several does an id tell the start.
+    The id of a clip has its start (`ID@START`) only if the file has several clips.
 
     Raises:
-        MediaError: The file cannot be used, when the pass reaches the place.
+        MediaError: The file cannot be used. Raised when reading reaches the damaged place.
     """
     path = root / source.path
     clips = islice(
@@ -34,11 +34,11 @@ def read_video(root: Path, source: SourceFile, config: PrepareConfig) -> Iterato
             sampling=config.sampling,
             channel=config.channel,
             min_seconds=config.min_seconds,
-            transform_frame=partial(_fitted, pixels=config.frame_pixels),
+            transform_frame=partial(_resized, pixels=config.frame_pixels),
         ),
         config.max_clips_per_file,
     )
-    first_two = list(islice(clips, 2))  # what is missing or no media is refused here, with a reason
+    first_two = list(islice(clips, 2))  # read before hashing, so that a bad file raises a `MediaError`
     content_hash = content_hash_of(path)
     notes = passed_over(path)
     for clip in chain(first_two, clips):
@@ -47,10 +47,10 @@ def read_video(root: Path, source: SourceFile, config: PrepareConfig) -> Iterato
 
 
 def content_hash_of(path: Path) -> str:
-    """SHA-256 of a file: what `content_hash` of its clips is."""
+    """SHA-256 of a file, the `content_hash` of its clips."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _fitted(frame_HWC: NDArray[np.uint8], *, pixels: int) -> NDArray[np.uint8]:
+def _resized(frame_HWC: NDArray[np.uint8], *, pixels: int) -> NDArray[np.uint8]:
     return resize_and_crop(frame_HWC[None], pixels=pixels)[0].numpy()

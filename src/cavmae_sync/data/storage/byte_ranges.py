@@ -1,25 +1,27 @@
-"""Reading byte ranges of files that stay open."""
+"""Byte ranges of the files of a folder, which stay open."""
 
 import os
 from collections import OrderedDict
 from pathlib import Path
 
+from cavmae_sync.data.storage.record import REMEDY
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.untrusted import open_inside
 
 _MAX_OPEN = 256
-#: Longest range: no member of a dataset comes near it, and a file full of holes could claim any size.
+#: Longest range. Members of a dataset are far shorter; a damaged table or a sparse file could claim any
+#: length.
 _MOST_BYTES = 1 << 30
 
 
 class RangeReader:
     """Reads ranges of the files of a folder, keeping at most 256 of them open.
 
-    `os.pread` has no position to share, so a forked process may go on with the same descriptors. A pickled
+    `os.pread` uses no shared position, so a forked process may go on with the same descriptors. A pickled
     copy opens its own. Not for several threads at once.
 
     Args:
-        folder: Where the files are.
+        folder: The folder.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -27,22 +29,22 @@ class RangeReader:
         self._open: OrderedDict[str, tuple[int, int]] = OrderedDict()
 
     def read(self, name: str, *, offset: int, length: int) -> bytes:
-        """`length` bytes of a file from `offset`.
+        """`length` bytes of a file, from `offset` on.
 
         Raises:
-            DatasetError: The file is missing, is no file of the folder, or ends before.
+            DatasetError: The file is missing, is not in the folder, or is too short.
         """
         descriptor, num_bytes = self._opened(name)
         if not (offset >= 0 and 0 <= length <= _MOST_BYTES and offset + length <= num_bytes):
             raise DatasetError(
-                f"{self._folder / name} has {num_bytes} bytes, but the table of clips says that {length} of "
-                f"them lie from {offset} on. Copy the dataset again, or prepare it again."
+                f"{self._folder / name} has {num_bytes} bytes, but the table of clips points to "
+                f"{length} bytes from {offset} on. {REMEDY}"
             )
         content = os.pread(descriptor, length, offset)
         if len(content) != length:
             raise DatasetError(
                 f"{self._folder / name} ends after {offset + len(content)} bytes, {offset + length} were "
-                "expected. Copy the dataset again, or prepare it again."
+                f"expected. {REMEDY}"
             )
         return content
 
@@ -52,11 +54,11 @@ class RangeReader:
             os.close(self._open.popitem()[1][0])
 
     def __getstate__(self) -> Path:
-        """Only the folder; open files stay behind."""
+        """The folder alone: open files are not pickled."""
         return self._folder
 
     def __setstate__(self, folder: Path) -> None:
-        """Nothing is open yet."""
+        """Set the folder; no file is open yet."""
         self._folder = folder
         self._open = OrderedDict()
 
@@ -65,7 +67,7 @@ class RangeReader:
         self.close()
 
     def _opened(self, name: str) -> tuple[int, int]:
-        """Descriptor and size in bytes."""
+        """Descriptor and size in bytes of a file, which is opened if it is not open."""
         if name in self._open:
             self._open.move_to_end(name)
             return self._open[name]

@@ -1,4 +1,4 @@
-"""Whether a prepared dataset is still what was written."""
+"""Check of a whole prepared dataset against its record."""
 
 import hashlib
 import tarfile
@@ -16,23 +16,23 @@ from cavmae_sync.untrusted import size_inside
 
 
 def find_problems(folder: Path, record: dict[str, Any], clips: pa.Table) -> Iterator[str]:
-    """Everything that differs from the record: tables, checksums of shards, places of members.
+    """Differences between a dataset and its record: in tables, checksums of shards, offsets of members.
 
     Args:
         folder: Folder of the dataset.
         record: Content of `dataset.json`.
-        clips: All of `clips.parquet`.
+        clips: Content of `clips.parquet`.
 
     Yields:
         One sentence per difference.
     """
     if not open_table(folder, record).equals(clips):
-        yield f"{MAPPED_FILE} does not say what clips.parquet says"
+        yield f"{MAPPED_FILE} differs from clips.parquet"
     if list_hash(clips) != record["list_sha256"]:
         yield "clips.parquet does not list the clips that dataset.json was written for"
     ids = clips["id"].to_pylist()
     if len(set(ids)) != len(ids):
-        yield f"clips.parquet has {len(ids) - len(set(ids))} ids more than once"
+        yield f"clips.parquet has {len(ids) - len(set(ids))} repeated ids"
     by_shard: dict[str, list[int]] = {shard["name"]: [] for shard in record["shards"]}
     for index, name in enumerate(clips["shard"].to_pylist()):
         by_shard.setdefault(name, []).append(index)
@@ -58,7 +58,7 @@ def _misplaced(path: Path, rows: list[ClipRow]) -> Iterator[str]:
         with tarfile.open(path, "r:") as archive:  # never unpacked
             found = {info.name: Member(offset=info.offset_data, length=info.size) for info in archive}
     except (tarfile.TarError, ValueError, OverflowError) as error:
-        yield f"{path.name} is no tar file ({error})"
+        yield f"{path.name} is not a tar file ({error})"
         return
     for row in rows:
         for name, member in _members(row).items():

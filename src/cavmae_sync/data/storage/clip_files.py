@@ -1,4 +1,4 @@
-"""A clip becomes the files that are stored of it: JPEG frames, FLAC sound, log-mel rows.
+"""The files of one stored clip: JPEG frames, FLAC sound, log-mel rows.
 
 Shapes: T frames, H W pixels, C channels, N spectrogram frames, M mel bins.
 """
@@ -21,7 +21,7 @@ _MOST_PIXELS = 4096 * 4096
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredClip:
-    """The content of a clip's files.
+    """Contents of the files of a clip.
 
     Attributes:
         frames: One JPEG per frame.
@@ -38,7 +38,7 @@ class StoredClip:
 
     @classmethod
     def of(cls, waveform_S: NDArray[np.float32], *, frames: tuple[bytes, ...]) -> Self:
-        """Encode the sound of a clip (16 kHz) whose frames are JPEG; equal clips give equal bytes."""
+        """Files of a clip from its sound (16 kHz) and its JPEG frames. Equal clips give equal bytes."""
         log_mel_NM = log_mel(waveform_S).numpy().astype(np.float16)
         buffer = BytesIO()
         np.save(buffer, log_mel_NM, allow_pickle=False)
@@ -51,12 +51,12 @@ class StoredClip:
 
 
 def encode_frames(frames_THWC: NDArray[np.uint8], *, quality: int) -> tuple[bytes, ...]:
-    """A JPEG for each frame; see `encode_jpeg`."""
+    """JPEG of each frame; see `encode_jpeg`."""
     return tuple(encode_jpeg(frame_HWC, quality=quality) for frame_HWC in frames_THWC)
 
 
 def encode_jpeg(frame_HWC: NDArray[np.uint8], *, quality: int) -> bytes:
-    """One RGB picture as JPEG, colour at full size (4:4:4).
+    """JPEG of an RGB frame, with colour at full resolution (4:4:4).
 
     On real clips brought to 224 pixels, quality 92 is off by 1.6 to 2.0 grey levels (root mean square) and
     takes 15 to 20 kB; with colour halved (4:2:0) it takes quality 95, and more bytes, to come as near. The
@@ -68,11 +68,11 @@ def encode_jpeg(frame_HWC: NDArray[np.uint8], *, quality: int) -> bytes:
 
 
 def decode_jpeg(content: bytes) -> NDArray[np.uint8]:
-    """The RGB picture of a JPEG, uint8 [H, W, C], writable.
+    """RGB frame of a JPEG, uint8 [H, W, C], writable.
 
     Raises:
-        ValueError: It is none, is damaged, or has more than 4096 x 4096 pixels.
+        ValueError: It is not a JPEG, is damaged, or has more than 4096 x 4096 pixels.
     """
     image = decode_image(content, formats=("JPEG",), most_pixels=_MOST_PIXELS)
-    # Converting would copy once more, also from RGB to RGB.
+    # `convert` would copy the pixels once more, even from RGB to RGB.
     return np.array(image if image.mode == "RGB" else image.convert("RGB"))

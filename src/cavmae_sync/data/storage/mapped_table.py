@@ -1,9 +1,9 @@
-"""The table of clips as a file that is mapped, not read: `clips.arrow`.
+"""`clips.arrow`: the table of clips in a file that is mapped into memory instead of read.
 
-`clips.parquet` is what counts and what others read. Reading it takes about 1 kB of memory a clip in every
-process: gigabytes for each loader worker of two million clips. The same table without compression is mapped
-into memory instead, in no time, and all processes of a machine share its pages. Where `clips.parquet` was
-changed since, or this file is damaged, `clips.parquet` is read.
+`clips.parquet` is the authority, and the file for other programs. Reading it takes about 1 kB of memory per
+clip in every process: with two million clips, gigabytes in each loader worker. Here the same table is stored
+without compression; it is mapped at once, and all processes of a machine share its pages. If `clips.parquet`
+was changed later, or this file is damaged, `clips.parquet` is read.
 """
 
 import hashlib
@@ -19,15 +19,15 @@ from cavmae_sync.data.storage.tables import CLIPS_FILE, CLIPS_SCHEMA, column_wit
 
 MAPPED_FILE: Final = "clips.arrow"
 _STAMP: Final = b"cavmae_sync.dataset"
-#: How a Parquet file ends: the length of its footer in four bytes, and PAR1.
+#: Bytes at the end of a Parquet file: the length of its footer (4 bytes) and the letters PAR1.
 _FOOTER_END: Final = 8
 
 
 def write_mapped(clips: pa.Table, folder: Path, record: Mapping[str, Any]) -> None:
-    """Write the table of a dataset as `clips.arrow`, when its `clips.parquet` is there.
+    """Write the table of a dataset as `clips.arrow`, after its `clips.parquet`.
 
     Args:
-        clips: All clips, of `CLIPS_SCHEMA`.
+        clips: Table of all clips, with the columns of `CLIPS_SCHEMA`.
         folder: Folder of the dataset.
         record: Content of `dataset.json`.
     """
@@ -41,14 +41,14 @@ def write_mapped(clips: pa.Table, folder: Path, record: Mapping[str, Any]) -> No
 
 
 def open_table(folder: Path, record: Mapping[str, Any]) -> pa.Table:
-    """The table of a dataset, mapped where `clips.arrow` belongs to this very dataset, else read.
+    """Table of the clips of a dataset: mapped if `clips.arrow` belongs to this dataset, else read.
 
     Args:
         folder: Folder of the dataset.
         record: Content of `dataset.json`.
 
     Raises:
-        DatasetError: `clips.parquet` is needed and is not the table it should be.
+        DatasetError: `clips.parquet` has to be read, and is missing or damaged.
     """
     clips = _mapped(folder, record)
     return read_table(folder / CLIPS_FILE, CLIPS_SCHEMA) if clips is None else clips
@@ -63,15 +63,16 @@ def _mapped(folder: Path, record: Mapping[str, Any]) -> pa.Table | None:
         if not is_of_dataset or file.schema.remove_metadata() != CLIPS_SCHEMA:
             return None
         clips = file.read_all().replace_schema_metadata(None)
-        # Places in the file that lead elsewhere would end the process. 0.03 s for a million clips.
+        # Offsets that point outside the file would crash the process. The check takes 0.03 s per million
+        # clips.
         clips.validate(full=True)
     except (pa.ArrowException, OSError, ValueError, MemoryError):
-        return None  # damaged: what counts is clips.parquet
+        return None  # damaged: clips.parquet is read
     return None if column_with_gaps(clips) else clips
 
 
 def _stamp(folder: Path, record: Mapping[str, Any]) -> bytes:
-    """Clips, the files that all places in the table refer to, and the end of `clips.parquet`."""
+    """Fingerprint of what the table depends on: the clips, the shards, and the footer of `clips.parquet`."""
     digest = hashlib.sha256(record["list_sha256"].encode())
     digest.update(_footer(folder / CLIPS_FILE))
     for shard in record["shards"]:
@@ -80,7 +81,7 @@ def _stamp(folder: Path, record: Mapping[str, Any]) -> bytes:
 
 
 def _footer(path: Path) -> bytes:
-    """The end of a Parquet file: size, smallest and largest value of each column. Short."""
+    """Footer of a Parquet file. It has sizes, minima and maxima of columns, so it changes with the table."""
     with path.open("rb") as file:
         num_bytes = file.seek(0, os.SEEK_END)
         file.seek(max(0, num_bytes - _FOOTER_END))

@@ -1,4 +1,4 @@
-"""A prepared dataset, opened: its rows, and any part of any clip by one read.
+"""An opened prepared dataset: its rows, and any part of any clip by one read.
 
 Shapes: T frames per clip, P frames of any clips, H W pixels, C channels, S samples, N spectrogram frames of
 a clip or clips of the table, M mel bins.
@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -22,7 +22,7 @@ from cavmae_sync.data.storage.byte_ranges import RangeReader
 from cavmae_sync.data.storage.check import find_problems
 from cavmae_sync.data.storage.clip_files import decode_jpeg
 from cavmae_sync.data.storage.mapped_table import open_table
-from cavmae_sync.data.storage.record import check_shards, config_of, read_record
+from cavmae_sync.data.storage.record import REMEDY, check_shards, config_of, read_record
 from cavmae_sync.data.storage.tables import (
     CLIPS_FILE,
     CLIPS_SCHEMA,
@@ -37,25 +37,24 @@ from cavmae_sync.errors import DatasetError, DecodeError
 from cavmae_sync.media.flac import FLAC_MD5, decode_flac
 from cavmae_sync.paper import NUM_MELS
 
-_REMEDY: Final = "Copy the dataset again, or prepare it again."
 _LOG_MEL_DTYPE = np.dtype("<f2")
 
 
 class PreparedDataset:
-    """Clips of a prepared dataset, or some of them.
+    """All clips of a prepared dataset, or some of them.
 
     Reading opens shards as needed and keeps them open; `close` or a `with` block closes them. It can be
     pickled and forked: the copy opens files of its own.
 
     Attributes:
-        folder: Where the dataset lies.
-        config: How it was prepared.
+        folder: Folder of the dataset.
+        config: Configuration that it was prepared with.
     """
 
     def __init__(
         self, folder: Path, *, config: PrepareConfig, clips: pa.Table, rows: NDArray[np.int64] | None = None
     ) -> None:
-        """Takes the table of all clips, and which of its rows this has; users call `open`."""
+        """Use `open` instead. `clips` is the table of all clips; `rows` those of this dataset, None = all."""
         self.folder = folder
         self.config = config
         self._table = clips
@@ -63,18 +62,18 @@ class PreparedDataset:
         self._shards = RangeReader(folder / SHARDS_FOLDER)
         self._frame_offsets_NT = _matrix(folder, clips, "frame_offsets", config.num_frames)
         self._frame_lengths_NT = _matrix(folder, clips, "frame_lengths", config.num_frames)
-        self._lengths_N = _numbers(_in_one_piece(clips["num_spectrogram_frames"]))
-        self._log_mel_offsets_N = _numbers(_in_one_piece(clips["log_mel_offset"]))
-        self._log_mel_lengths_N = _numbers(_in_one_piece(clips["log_mel_length"]))
-        self._shard_names = _in_one_piece(clips["shard"])
+        self._lengths_N = _numbers(_one_array(clips["num_spectrogram_frames"]))
+        self._log_mel_offsets_N = _numbers(_one_array(clips["log_mel_offset"]))
+        self._log_mel_lengths_N = _numbers(_one_array(clips["log_mel_length"]))
+        self._shard_names = _one_array(clips["shard"])
 
     @classmethod
     def open(cls, folder: str | os.PathLike[str]) -> Self:
         """Open a prepared dataset.
 
         Raises:
-            DatasetError: It is missing, incomplete, of another version, or a shard is missing or of another
-                size.
+            DatasetError: It is missing, incomplete or of another version, or a shard is missing or of
+                another size.
         """
         folder = Path(folder).absolute()
         record = read_record(folder)
@@ -82,8 +81,8 @@ class PreparedDataset:
         clips = open_table(folder, record)
         if len(clips) != record["counts"]["num_clips"]:
             raise DatasetError(
-                f"{folder / CLIPS_FILE} has {len(clips)} clips, {DATASET_FILE} says "
-                f"{record['counts']['num_clips']}. Copy the folder again, or prepare it again."
+                f"{folder / CLIPS_FILE} has {len(clips)} clips, but {DATASET_FILE} says "
+                f"{record['counts']['num_clips']}. {REMEDY}"
             )
         return cls(folder, config=config_of(folder, record), clips=clips)
 
@@ -98,7 +97,7 @@ class PreparedDataset:
 
     @cached_property
     def list_sha256(self) -> str:
-        """Fingerprint of which clips these are, in order; see `manifest.list_hash`."""
+        """Fingerprint of the clips, in order; see `tables.list_hash`."""
         return list_hash(self._columns("id", "content_hash", "start_seconds", "stop_seconds"))
 
     @property
@@ -126,11 +125,11 @@ class PreparedDataset:
         return [column.to_pylist() for column in self._columns(*names).columns]
 
     def row(self, index: int) -> ClipRow:
-        """All that is known of a clip."""
+        """Row of a clip in `clips.parquet`."""
         return clip_row(self._table, self._row(index))
 
     def ids_and_labels(self, indices: Sequence[int]) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
-        """Id and labels of some clips, in the order given."""
+        """Ids and labels of some clips, in the order given."""
         rows = np.array([self._row(index) for index in indices], dtype=np.int64)
         found = self._table.select(["id", "labels"]).take(_places(rows))
         return tuple(found["id"].to_pylist()), tuple(tuple(names) for names in found["labels"].to_pylist())
@@ -162,7 +161,7 @@ class PreparedDataset:
         try:
             return decode_jpeg(content)
         except ValueError as error:
-            raise DatasetError(f"{self._place(row)}, frame {frame}: {error}. {_REMEDY}") from error
+            raise DatasetError(f"{self._place(row)}, frame {frame}: {error}. {REMEDY}") from error
 
     def read_frames(self, places: Sequence[tuple[int, int]]) -> Tensor:
         """Several frames of one size: a tensor, uint8 [P, H, W, C].
@@ -189,7 +188,7 @@ class PreparedDataset:
         length = int(self._lengths_N[row])
         if not 0 <= start <= stop <= length:
             raise IndexError(f"rows [{start}, {stop}) of clip {index}, whose log-mel has {length} rows")
-        # The rows are the end of the npy file, after its header.
+        # The rows are the end of the npy file, after its header: no need to read the header to find them.
         row_bytes = NUM_MELS * _LOG_MEL_DTYPE.itemsize
         log_mel_stop = int(self._log_mel_offsets_N[row] + self._log_mel_lengths_N[row])
         offset = log_mel_stop - (length - start) * row_bytes
@@ -203,14 +202,14 @@ class PreparedDataset:
         try:
             return decode_flac(content)
         except DecodeError as error:
-            raise DatasetError(f"{self._place(row)}, sound: {error} {_REMEDY}") from error
+            raise DatasetError(f"{self._place(row)}, sound: {error} {REMEDY}") from error
 
     def read_sound_digest(self, index: int) -> bytes:
-        """MD5 of a clip's samples, which stands in the head of its FLAC: equal sound, equal digest."""
+        """MD5 of a clip's samples, read from the header of its FLAC. Equal sounds have equal digests."""
         return self._read(self._row(index), self.row(index).sound_offset, FLAC_MD5.stop)[FLAC_MD5]
 
     def read_frames_digest(self, index: int) -> bytes:
-        """SHA-256 of a clip's JPEGs, in order."""
+        """SHA-256 of the JPEGs of a clip, in order."""
         stored, row = self.row(index), self._row(index)
         digest = hashlib.sha256()
         for offset, length in zip(stored.frame_offsets, stored.frame_lengths, strict=True):
@@ -218,7 +217,7 @@ class PreparedDataset:
         return digest.digest()
 
     def subset(self, indices: Sequence[int] | NDArray[np.integer]) -> Self:
-        """Some of the clips, in the order given."""
+        """Dataset of some of the clips, in the order given."""
         rows = np.asarray(indices, dtype=np.int64)
         for index in rows[(rows < 0) | (rows >= len(self))]:
             self._row(int(index))  # raises
@@ -226,28 +225,28 @@ class PreparedDataset:
         return type(self)(self.folder, config=self.config, clips=self._table, rows=rows)
 
     def head(self, num_clips: int) -> Self:
-        """The first clips, all if there are fewer."""
+        """Dataset of the first `num_clips` clips; of all if there are fewer."""
         return self.subset(range(min(num_clips, len(self))))
 
     def check(self) -> tuple[str, ...]:
-        """Read everything and list what is not as it was written; empty when all is well.
+        """Differences between the files and their record: one sentence for each, none if all is well.
 
-        Covers the whole folder, also for a subset.
+        Reads all files of the folder, also for a subset.
         """
         record = read_record(self.folder)
         clips = read_table(self.folder / CLIPS_FILE, CLIPS_SCHEMA)
         return tuple(find_problems(self.folder, record, clips))
 
     def close(self) -> None:
-        """Close the shards. Reading again opens them again."""
+        """Close the shards. The next read opens them again."""
         self._shards.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled as folder and rows: workers open the table themselves, it is not sent to each."""
+        """Pickle as folder and rows: each worker opens the table itself, instead of receiving a copy."""
         return _reopen, (type(self), self.folder, self._rows)
 
     def __enter__(self) -> Self:
-        """Close at the end of a `with` block."""
+        """Start of a `with` block, which closes the shards at its end."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -258,19 +257,19 @@ class PreparedDataset:
         return self._shards.read(self._shard_names[row].as_py(), offset=offset, length=length)
 
     def _place(self, row: int) -> str:
-        """A clip as messages name it."""
+        """Shard and id of a clip, for messages."""
         return (
             f"{self.folder / SHARDS_FOLDER / self._shard_names[row].as_py()}, clip {self._table['id'][row]}"
         )
 
     def _row(self, index: int) -> int:
-        """Row of the table."""
+        """Row of a clip in the table of all clips."""
         if not 0 <= index < len(self):
             raise IndexError(f"clip {index} of a dataset of {len(self)} clips")
         return index if self._rows is None else int(self._rows[index])
 
     def _columns(self, *names: str) -> pa.Table:
-        """Columns of this dataset's clips."""
+        """Columns of the table, with the rows of this dataset."""
         columns = self._table.select(names)
         return columns if self._rows is None else columns.take(_places(self._rows))
 
@@ -280,23 +279,23 @@ def _reopen(cls: type[PreparedDataset], folder: Path, rows: NDArray[np.int64] | 
     return dataset if rows is None else dataset.subset(rows)
 
 
-def _in_one_piece(column: pa.ChunkedArray) -> pa.Array:
-    """As one array, without the copy that `combine_chunks` makes even of one piece."""
+def _one_array(column: pa.ChunkedArray) -> pa.Array:
+    """A column as one array, without the copy that `combine_chunks` makes even of one chunk."""
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def _places(rows: NDArray[np.int64]) -> pa.Array:
-    """Rows for `take`. `pa.array` would import pandas, as `to_numpy` does."""
+    """Row numbers for `take`, not copied. `pa.array` would import pandas where it is installed."""
     return pa.Array.from_buffers(pa.int64(), len(rows), [None, pa.py_buffer(np.ascontiguousarray(rows))])
 
 
 def _numbers(array: pa.Array) -> NDArray[np.int64]:
-    """The same numbers, not copied. `to_numpy` would import pandas into every process that has it."""
+    """Numbers of a column, not copied. `to_numpy` would import pandas into every process that has it."""
     return np.asarray(np.from_dlpack(array), dtype=np.int64)
 
 
 def _matrix(folder: Path, clips: pa.Table, name: str, num_frames: int) -> NDArray[np.int64]:
-    lists = _in_one_piece(clips[name])
+    lists = _one_array(clips[name])
     if not np.array_equal(np.diff(_numbers(lists.offsets)), np.full(len(lists), num_frames)):
         raise DatasetError(
             f"{folder / CLIPS_FILE}, {name}: not every clip has {num_frames} frames, as {DATASET_FILE} says. "

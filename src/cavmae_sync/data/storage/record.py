@@ -1,4 +1,4 @@
-"""`dataset.json`: what a prepared dataset is, written last, read first."""
+"""`dataset.json`, the record of a prepared dataset: written last, read first."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -10,7 +10,8 @@ from cavmae_sync.data.storage.tables import DATASET_FILE, SCHEMA_VERSION, SHARDS
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.untrusted import check_subfolder, checked, read_object, size_inside
 
-_REMEDY: Final = "Copy the dataset again, or prepare it again."
+#: Advice for files of a dataset that are missing or damaged.
+REMEDY: Final = "Copy the dataset again, or prepare it again."
 _HASH: Final = "^[0-9a-f]{64}$"
 
 
@@ -33,20 +34,20 @@ class _Counts(_Part):
 
 
 class DatasetRecord(_Part):
-    """What readers of a dataset need of its record."""
+    """The fields of a record that readers of the dataset need."""
 
     list_sha256: str = Field(pattern=_HASH)
-    """See `manifest.list_hash`."""
+    """Fingerprint of the clips; see `tables.list_hash`."""
     counts: _Counts
-    """Among them the number of clips."""
+    """Counts of the preparation, among them the number of clips."""
     plan: _Plan
-    """Among it the configuration of the preparation."""
+    """Plan of the preparation, with its configuration."""
     shards: list[_Shard]
-    """Name, size and SHA-256 of each."""
+    """Name, size and SHA-256 of every shard."""
 
 
 def read_record(folder: Path) -> dict[str, Any]:
-    """The record of a complete dataset, all that readers need of it checked.
+    """Record of a complete dataset, with the fields of `DatasetRecord` checked.
 
     Raises:
         DatasetError: It is missing, damaged or of another version; names the field.
@@ -58,29 +59,29 @@ def read_record(folder: Path) -> dict[str, Any]:
             f"{folder} is not a complete prepared dataset: {why}. "
             'Run "cavmae-sync prepare" on your videos, again if it was interrupted.'
         )
-    record = read_object(path, remedy=_REMEDY)
+    record = read_object(path, remedy=REMEDY)
     found = record.get("schema_version")
     if found != SCHEMA_VERSION:
         raise DatasetError(
-            f"{path} has schema version {found!r:.40}, this program reads {SCHEMA_VERSION}. Prepare the "
-            "dataset again, or use the version of the program that made it."
+            f"{path} has schema version {found!r:.40}, but this cavmae-sync reads version {SCHEMA_VERSION}. "
+            "Prepare the dataset again, or use the version of cavmae-sync that made it."
         )
-    checked(record, DatasetRecord, path=path, remedy=_REMEDY)
+    checked(record, DatasetRecord, path=path, remedy=REMEDY)
     return record
 
 
 def config_of(folder: Path, record: dict[str, Any]) -> PrepareConfig:
-    """How a dataset was prepared.
+    """Configuration that a dataset was prepared with.
 
     Raises:
-        DatasetError: The record does not say it.
+        DatasetError: The configuration in the record is malformed.
     """
     return checked(
         record["plan"]["config"],
         PrepareConfig,
         path=folder / DATASET_FILE,
         field="plan.config",
-        remedy=_REMEDY,
+        remedy=REMEDY,
     )
 
 
@@ -88,7 +89,7 @@ def check_shards(folder: Path, record: dict[str, Any]) -> None:
     """Refuse a dataset that lacks a shard, or has one of another size.
 
     Raises:
-        DatasetError: Names it.
+        DatasetError: A shard is missing or of another size; names it.
     """
     check_subfolder(folder, SHARDS_FOLDER)
     shards = str(folder / SHARDS_FOLDER)
@@ -100,5 +101,5 @@ def check_shards(folder: Path, record: dict[str, Any]) -> None:
         if found != shard["num_bytes"]:
             raise DatasetError(
                 f"{shards}/{shard['name']} should have {shard['num_bytes']} bytes but "
-                f"{'is missing' if found is None else f'has {found}'}. {_REMEDY}"
+                f"{'is missing' if found is None else f'has {found}'}. {REMEDY}"
             )

@@ -1,7 +1,7 @@
-"""Tar shards in WebDataset layout: each member's place is known, and equal content gives equal bytes.
+"""Tar shards in WebDataset layout: the offset of each member is known, and equal content gives equal bytes.
 
-A shard is plain tar: `tar`, WebDataset and DALI read it. Members of one clip stand together and share a key:
-`KEY.00.jpg ... KEY.15.jpg KEY.flac KEY.mel.npy KEY.json`.
+A shard is a plain tar file: `tar`, WebDataset and DALI read it. The members of one clip are neighbours and
+share a key: `KEY.00.jpg ... KEY.15.jpg KEY.flac KEY.mel.npy KEY.json`.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ _BLOCK = tarfile.BLOCKSIZE
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Member:
-    """Where the content of a tar member lies in its shard, in bytes."""
+    """Offset and length, in bytes, of the content of a tar member in its shard."""
 
     offset: int
     length: int
@@ -28,9 +28,9 @@ class _Mark:
 
 
 class ShardWriter:
-    """Appends members to a tar file, and can take back all since a mark.
+    """Appends members to a tar file, and can remove all that were added since a mark.
 
-    Headers carry nothing but name and length (time 0, owner 0), so that the bytes follow from the content.
+    Headers have only name and length (time 0, owner 0), so that the bytes depend on the content alone.
 
     Args:
         file: Empty file, open for writing in binary.
@@ -42,7 +42,7 @@ class ShardWriter:
         self.num_bytes = 0
 
     def add(self, name: str, content: bytes) -> Member:
-        """Append one member and return its place."""
+        """Append one member."""
         info = tarfile.TarInfo(name)
         info.size = len(content)
         self._write(info.tobuf(tarfile.GNU_FORMAT, "utf-8", "strict"))
@@ -52,11 +52,11 @@ class ShardWriter:
         return member
 
     def mark(self) -> _Mark:
-        """The state now, for `rewind`."""
+        """Present end of the file, for `rewind`."""
         return _Mark(self.num_bytes, self._digest.copy())
 
     def rewind(self, mark: _Mark) -> None:
-        """Take back everything added since `mark`."""
+        """Remove all members that were added since `mark`."""
         self._file.seek(mark.position)
         self._file.truncate()
         self._digest, self.num_bytes = mark.digest.copy(), mark.position
@@ -75,10 +75,10 @@ class ShardWriter:
 
 
 def shard_key(clip_id: str) -> str:
-    """The name a clip has in a shard: WebDataset ends a key at the first dot of the file name.
+    """Key of a clip in a shard. WebDataset ends a key at the first dot of the file name.
 
-    Dots of the last component are written `%2E` and percent signs `%25`, so that different ids keep
-    different keys.
+    So dots of the last component are written `%2E`, and percent signs `%25`: different ids have different
+    keys.
 
     >>> shard_key("dogs/v1.2@10.0")
     'dogs/v1%2E2@10%2E0'

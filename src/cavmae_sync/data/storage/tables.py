@@ -1,6 +1,6 @@
-"""The tables of a prepared dataset: what is in `clips.parquet` and `rejected.parquet`.
+"""The tables of a prepared dataset: `clips.parquet` and `rejected.parquet`.
 
-Columns are only ever added, never renamed or given another meaning; otherwise the schema version rises.
+Columns may be added. If one is renamed or changes its meaning, the schema version rises.
 """
 
 import hashlib
@@ -48,14 +48,14 @@ CLIPS_SCHEMA: Final = pa.schema(
         pa.field("json_length", pa.int64(), nullable=False),
     ]
 )
-#: What pyarrow raises on damaged files (found by flipping bits).
+#: Exceptions of pyarrow on damaged files (found by flipping bits).
 _DAMAGE: Final = (pa.ArrowException, OSError, KeyError, ValueError, MemoryError)
-#: Rows that are Python objects at a time; bounds memory, never changes a result.
+#: Rows that are turned into Python objects at a time: bounds memory, does not change the hash.
 _HASHED_ROWS: Final = 1 << 16
-#: Reasons of files that were not tried; they do not count as rejected.
+#: Reasons of files that were not tried; these do not count as rejected.
 SKIP_REASONS: Final = frozenset({"not_media", "hidden", "bad_name", "repeated"})
 
-#: The note on a file that was taken, although a stream that would have been read first could not be.
+#: Reason of a note on a file that was accepted, but of which the preferred stream could not be read.
 PASSED_OVER: Final = "passed_over"
 
 REJECTED_SCHEMA: Final = pa.schema(
@@ -75,26 +75,26 @@ class ClipRow:
         id: Unique in the dataset: the source without ending, and `@start` where a file gave several clips.
         source: File it was cut from, relative to the folder that was prepared.
         content_hash: SHA-256 of that file.
-        start_seconds: Where it starts in its file.
-        stop_seconds: Where it stops.
-        frame_seconds: Time of each frame from the start of the clip.
+        start_seconds: Start in its file, in seconds.
+        stop_seconds: End in its file, in seconds.
+        frame_seconds: Time of each frame, in seconds from the start of the clip.
         sampling: Rule by which the frames were chosen.
         num_samples: Length of the sound in samples at 16 kHz.
-        num_spectrogram_frames: Length of the log-mel, without padding: the valid length.
+        num_spectrogram_frames: Valid length of the log-mel, that is without padding.
         labels: Its labels.
-        is_silent: The sound is below the preparation's threshold.
-        is_still: No part of the picture changes.
-        is_short: At least one frame's share of the clip is missing.
-        is_duplicate: A file earlier in the list has the same content.
+        is_silent: The sound is below the threshold of the preparation.
+        is_still: No part of the picture changes; see `flags.is_still`.
+        is_short: At least the duration of one frame is missing at the end; see `flags.is_short`.
+        is_duplicate: An earlier file of the list has the same content.
         shard: Tar file in `shards/`.
-        frame_offsets: Place of each frame's JPEG in the shard, in bytes.
-        frame_lengths: Its length in bytes.
-        sound_offset: Place of the FLAC.
-        sound_length: Its length in bytes.
-        log_mel_offset: Place of the npy file (header and float16 rows).
-        log_mel_length: Its length in bytes.
-        json_offset: Place of the JSON description.
-        json_length: Its length in bytes.
+        frame_offsets: Offset of the JPEG of each frame in the shard, in bytes.
+        frame_lengths: Length of each JPEG in bytes.
+        sound_offset: Offset of the FLAC file.
+        sound_length: Length of the FLAC file.
+        log_mel_offset: Offset of the npy file (header and float16 rows).
+        log_mel_length: Length of the npy file.
+        json_offset: Offset of the JSON description.
+        json_length: Length of the JSON description.
     """
 
     id: str
@@ -124,13 +124,13 @@ class ClipRow:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rejected:
-    """One file that is not in the dataset, and why: a row of `rejected.parquet`.
+    """A file that is not in the dataset, and the reason: a row of `rejected.parquet`.
 
     Attributes:
         file: Path relative to the folder that was prepared.
         reason: `MediaError.code`; or, for files of the folder that were not tried, "not_media" (by the
             ending), "hidden", "bad_name" or "repeated" (a folder that is listed under another path).
-        message: The error in words.
+        message: The reason in words.
     """
 
     file: str
@@ -139,29 +139,29 @@ class Rejected:
 
 
 def clips_table(rows: Sequence[ClipRow]) -> pa.Table:
-    """Rows as a table of `CLIPS_SCHEMA`."""
+    """Table of `CLIPS_SCHEMA` from rows."""
     return pa.Table.from_pylist([asdict(row) for row in rows], schema=CLIPS_SCHEMA)
 
 
 def passed_over_rows(file: str, notes: Sequence[str]) -> list[Rejected]:
-    """A row of `rejected.parquet` for a file that was taken, if anything of it was passed over."""
+    """Row of `rejected.parquet` for a file that was accepted, if one of its streams was passed over."""
     if not notes:
         return []
     return [Rejected(file=file, reason=PASSED_OVER, message=f"{file}: {'; '.join(notes)}.")]
 
 
 def count_rejected(rows: Sequence[Rejected]) -> int:
-    """How many rows are of files that gave nothing."""
+    """Number of rows that are rejected files, and not notes on accepted ones."""
     return sum(row.reason != PASSED_OVER for row in rows)
 
 
 def rejected_table(rows: Sequence[Rejected]) -> pa.Table:
-    """Rows as a table of `REJECTED_SCHEMA`."""
+    """Table of `REJECTED_SCHEMA` from rows."""
     return pa.Table.from_pylist([asdict(row) for row in rows], schema=REJECTED_SCHEMA)
 
 
 def clip_row(table: pa.Table, index: int) -> ClipRow:
-    """One row of a table of `CLIPS_SCHEMA`."""
+    """Row `index` of a table of `CLIPS_SCHEMA`."""
     values: dict[str, Any] = table.slice(index, 1).to_pylist()[0]
     for name in ("frame_seconds", "labels", "frame_offsets", "frame_lengths"):
         values[name] = tuple(values[name])
@@ -169,37 +169,38 @@ def clip_row(table: pa.Table, index: int) -> ClipRow:
 
 
 def write_table(table: pa.Table, path: Path) -> None:
-    """Write a Parquet file, whole or not at all."""
+    """Write a Parquet file, complete or not at all."""
     with written_whole(path) as part:
         pq.write_table(table.combine_chunks(), part, compression="zstd", write_page_checksum=True)
 
 
 def read_table(path: Path, schema: pa.Schema, *, remedy: str = "Prepare the dataset again.") -> pa.Table:
-    """Read the columns of `schema`; others, of later versions, are left out.
+    """Read the columns of `schema`; other columns, of later versions, are left out.
 
     Args:
         path: A Parquet file.
         schema: Columns that it must have.
-        remedy: What to do about a damaged file, a sentence.
+        remedy: Advice for a damaged file, a sentence.
 
     Raises:
-        DatasetError: The file is missing, is not Parquet, lacks columns, or has gaps; names the column.
+        DatasetError: The file is missing, is not Parquet, lacks a column, or has missing values; names the
+            column.
     """
     if not path.is_file():
-        raise DatasetError(f"{path} is missing or is no file. {remedy}")
+        raise DatasetError(f"{path} is missing or is not a file. {remedy}")
     try:
         table = _read_columns(path, schema.names).cast(schema).combine_chunks()
     except _DAMAGE as error:
         name = _bad_column(path, schema)
         place = f"{path}, column {name}," if name else str(path)
-        raise DatasetError(f"{place} is not the table it should be: {error}. {remedy}") from error
+        raise DatasetError(f"{place} cannot be read: {error}. {remedy}") from error
     if name := column_with_gaps(table):
         raise DatasetError(f"{path}, column {name}, has rows without a value. {remedy}")
     return table
 
 
 def column_with_gaps(table: pa.Table) -> str | None:
-    """The first column of a table in which a value, or a part of a list, is missing; None where none is."""
+    """First column of a table in which a value, or an element of a list, is missing; None if all exist."""
     for name in table.column_names:
         for chunk in table[name].chunks:
             inner = chunk.flatten() if pa.types.is_list(chunk.type) else chunk
@@ -216,7 +217,7 @@ def _read_columns(path: Path, names: Sequence[str]) -> pa.Table:
 
 
 def _bad_column(path: Path, schema: pa.Schema) -> str | None:
-    """The first column that cannot be read; None where no column can."""
+    """First column that cannot be read; None if no column at all can be read."""
     bad: list[str] = []
     for name in schema.names:
         try:
@@ -227,9 +228,9 @@ def _bad_column(path: Path, schema: pa.Schema) -> str | None:
 
 
 def list_hash(table: pa.Table) -> str:
-    """SHA-256 of which clips a table lists, in order: ids, contents of their files, start and stop.
+    """SHA-256 of the clips of a table, in order: their ids, hashes of their files, start and stop.
 
-    Two datasets with equal hashes hold the same stretches of the same videos, whatever the preparation.
+    Two datasets with equal hashes have the same spans of the same videos, however they were prepared.
     """
     columns = table.select(["id", "content_hash", "start_seconds", "stop_seconds"])
     digest = hashlib.sha256()
