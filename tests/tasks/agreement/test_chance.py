@@ -1,21 +1,17 @@
-from pathlib import Path
+"""Chance: foreign sounds, running means, and percentiles among them."""
 
 import numpy as np
 import pytest
 import torch
 
-from cavmae_sync.data import PrepareConfig, PreparedDataset, prepare
-from cavmae_sync.embedding import Embedder
-from cavmae_sync.errors import WeightsError
 from cavmae_sync.tasks.agreement.chance import (
     null_percentiles,
     short_video_agreement,
     smoothed,
     sounds_moved_within,
 )
-from cavmae_sync.tasks.agreement.reference import choose_reference, embed_clips, embed_reference
 
-from .handmade import embedded, matched, reference, scenes
+from .handmade import embedded, matched, scenes
 
 
 def slow_mean(values, valid, width):
@@ -43,38 +39,6 @@ def test_foreign_sounds_of_a_video_keep_their_distance_on_both_sides():
         assert ((origin - places).abs() >= 4).all()
     assert len(list(sounds_moved_within(own, heard_T=heard_T, gap_seconds=2.0, max_sounds=500))) == 33
     assert len(list(sounds_moved_within(own, heard_T=heard_T, gap_seconds=2.0, max_sounds=20))) == 20
-
-
-def test_foreign_sounds_of_a_reference_leave_out_the_clip_itself():
-    known = reference(num_clips=21)
-    own = known.clips[4]
-    foreign = list(
-        known.foreign_sounds(
-            own, silent_below_dbfs=-60, num_sounds=50, generator=np.random.default_rng(0), without=4
-        )
-    )
-    assert len(foreign) == 50
-    assert all(not torch.equal(audio_TD, own.audio_TD) for audio_TD, _ in foreign)
-
-
-def test_clips_of_the_video_that_is_judged_are_left_out(model, stage_folder: Path, tmp_path: Path):
-    """Files of 1 s give two clips each."""
-    config = PrepareConfig(frame_pixels=32, num_frames=4, clip_seconds=0.5, min_seconds=0.3)
-    prepare(stage_folder / "clips", out=tmp_path, config=config, num_workers=0)
-    clips, embedder = PreparedDataset.open(tmp_path), Embedder(model, device="cpu")
-    video = stage_folder / "clips" / clips.row(6).source
-    known = embed_reference(embedder, choose_reference(clips, video=video))
-    rest = [row for row in range(len(clips)) if clips.row(row).source != video.name]
-    assert (len(known.clips), known.num_left_out) == (26, 2)
-    assert known.clip_list == clips.subset(rest).list_sha256
-    assert choose_reference(clips).num_left_out == 0
-
-
-def test_broken_weights_make_no_reference(model, clips):
-    with torch.no_grad():
-        model.joint.norm_v.weight.fill_(torch.nan)
-    with pytest.raises(WeightsError, match="not finite in precision float32"):
-        embed_clips(Embedder(model, device="cpu"), clips)
 
 
 def test_the_percentile_of_a_moment_is_its_place_among_foreign_sounds():

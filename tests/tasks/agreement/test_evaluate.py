@@ -1,46 +1,19 @@
+"""Evaluation on planted faults, from prepared clips to reports and a figure."""
+
 import json
 from pathlib import Path
 
-import pytest
-
 from cavmae_sync.data import PrepareConfig, PreparedDataset, prepare
-from cavmae_sync.errors import DatasetError
 from cavmae_sync.stage import StageTruth
-from cavmae_sync.tasks.agreement.config import AgreementConfig
+from cavmae_sync.tasks.agreement.config import AgreementConfig, PlantedConfig
 from cavmae_sync.tasks.agreement.evaluate import evaluate_agreement
 from cavmae_sync.tasks.agreement.planted_figure import planted_figure
-from cavmae_sync.tasks.agreement.planted_plan import PlantedSize, plan_test
 
 SHORT = AgreementConfig(
     smooth_seconds=0.25, min_span_seconds=0.25, gap_seconds=0.2, max_lag_seconds=0.5, num_draws=20
 )
-
-
-def test_no_clip_is_both_reference_and_test(prepared: PreparedDataset):
-    test = plan_test(prepared, size=PlantedSize(num_videos=4, clips_per_video=2))
-    used = {clip for row in test.videos for video in row for clip in video.clips}
-    assert len(used) == 8
-    assert not used & set(test.reference_clips)
-    assert len(test.reference_clips) == 6
-
-
-def test_no_file_is_both_reference_and_test(stage_folder: Path, tmp_path: Path):
-    """Files of 1 s give two clips each: what is left of a tested file is no reference."""
-    config = PrepareConfig(frame_pixels=32, num_frames=4, clip_seconds=0.5, min_seconds=0.3)
-    prepare(stage_folder / "clips", out=tmp_path, config=config, num_workers=0)
-    clips = PreparedDataset.open(tmp_path)
-    assert len(clips) == 28
-    test = plan_test(clips, size=PlantedSize(num_videos=4, clips_per_video=1))
-    tested = {clips.row(clip).source for row in test.videos for video in row for clip in video.clips}
-    assert test.reference_clips
-    assert not tested & {clips.row(clip).source for clip in test.reference_clips}
-    with pytest.raises(DatasetError, match="none is left as reference"):
-        plan_test(clips.subset([0, 1] * 6), size=PlantedSize(num_videos=4, clips_per_video=2))
-
-
-def test_too_few_clips_are_refused(prepared: PreparedDataset):
-    with pytest.raises(DatasetError, match="14 clips"):
-        plan_test(prepared, size=PlantedSize(num_videos=4, clips_per_video=6))
+#: As few videos as a test may have; intervals have tests of their own.
+SMALL = PlantedConfig(num_videos=4, clips_per_video=2, num_bootstrap=20)
 
 
 def test_what_is_left_of_a_file_is_planted_nowhere(stage_folder: Path, tmp_path: Path, embedder):
@@ -49,20 +22,19 @@ def test_what_is_left_of_a_file_is_planted_nowhere(stage_folder: Path, tmp_path:
     prepare(stage_folder / "clips", out=tmp_path, config=config, num_workers=0)
     clips = PreparedDataset.open(tmp_path)
     assert len(clips) == 28
-    size = PlantedSize(num_videos=4, clips_per_video=2)
-    report = evaluate_agreement(embedder, clips, size=size, config=SHORT)["model"]
+    report = evaluate_agreement(embedder, clips, planted=SMALL, config=SHORT)["model"]
     assert report.made_with["clips_left_out"] == 14
     assert report.counts["reference_clips"] == 14 - 8
     assert report.clip_list == clips.subset(range(0, 28, 2)).list_sha256
 
 
-def test_from_clips_to_reports_and_a_picture(prepared: PreparedDataset, stage_folder, embedder):
+def test_from_clips_to_reports_and_a_figure(prepared: PreparedDataset, stage_folder, embedder):
     reports = evaluate_agreement(
         embedder,
         prepared,
         stage=StageTruth(stage_folder),
         with_controls=True,
-        size=PlantedSize(num_videos=4, clips_per_video=2),
+        planted=SMALL,
         config=SHORT,
     )
     assert list(reports) == ["model", "untrained", "oracle"]

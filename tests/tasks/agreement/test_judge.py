@@ -1,3 +1,5 @@
+"""Judging of one video, with a reference and without one."""
+
 import json
 from dataclasses import replace
 from functools import cache
@@ -142,11 +144,11 @@ def test_a_short_mismatch_is_not_reported():
 
 def test_the_same_video_gets_the_same_answer():
     video = foreign_between(20, 35)
-    first, again = (judge_agreement(video, reference=REFERENCE) for _ in range(2))
-    assert to_dict(first) == to_dict(again) == to_dict(judge_with_reference().judge(video))
+    again = judge_agreement(video, reference=REFERENCE)
+    assert to_dict(again) == to_dict(judge_with_reference().judge(video))
 
 
-def test_the_table_has_a_row_for_each_second_and_the_stretches_cover_the_video():
+def test_the_table_has_a_row_for_each_second_and_the_spans_cover_the_video():
     result = judged(foreign_between(20, 35))
     assert [row["time_seconds"] for row in per_second(result)] == list(range(60))
     assert (
@@ -161,7 +163,7 @@ def test_the_table_has_a_row_for_each_second_and_the_stretches_cover_the_video()
 def test_false_alarms_keep_to_the_stated_rate_on_sound_like_that_of_the_reference():
     flagged = [
         judged(matched(seed=seed, seconds=30), known=True).states.count("does not fit") / 60
-        for seed in range(20, 32)
+        for seed in range(20, 28)
     ]
     assert np.mean(flagged) <= 0.05
 
@@ -181,18 +183,18 @@ def in_one_half(rows_TD, *, upper=False):
     return F.normalize(rows_TD * keep_D, dim=1)
 
 
-@pytest.mark.parametrize("sense", ["audio_TD", "visual_TD"])
-def test_a_video_of_another_kind_than_the_reference_is_not_judged(sense):
-    """Sounds or pictures that the reference does not know: that they agree little says nothing."""
+def test_a_video_of_another_kind_than_the_reference_is_not_judged():
+    """Sounds or frames that the reference does not know: that they agree little says nothing."""
 
     def of_one_kind(video):
         return replace(video, audio_TD=in_one_half(video.audio_TD), visual_TD=in_one_half(video.visual_TD))
 
     judge = Judge(reference=replace(REFERENCE, clips=tuple(map(of_one_kind, REFERENCE.clips))))
     known = of_one_kind(matched(seed=3))
-    unknown = replace(known, **{sense: in_one_half(getattr(matched(seed=3), sense), upper=True)})
     assert judge.judge(known).reason is None
-    result = judge.judge(unknown)
-    assert result.reason == "unlike the reference"
-    assert "does not fit" not in result.states
-    assert "unlike those of the reference" in verdict(result)
+    for sense in ("audio_TD", "visual_TD"):
+        other_TD = in_one_half(getattr(matched(seed=3), sense), upper=True)
+        result = judge.judge(replace(known, **{sense: other_TD}))
+        assert result.reason == "unlike the reference"
+        assert "does not fit" not in result.states
+        assert "unlike those of the reference" in verdict(result)

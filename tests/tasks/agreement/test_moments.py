@@ -1,3 +1,5 @@
+"""Moments of a video file in equal steps, and their vectors."""
+
 import numpy as np
 import pytest
 import torch
@@ -8,13 +10,11 @@ from cavmae_sync.inputs import InputConfig
 from cavmae_sync.media import write_video
 from cavmae_sync.tasks.agreement.moments import embed_moments, read_moments, sound_windows
 
-from ...embedding.conftest import small_model
-
 CONFIG = InputConfig(frame_pixels=16, segment_length=96)
 
 
 def write_clock(path, *, seconds, rate=10):
-    """Brightness is the time of a picture; a click at every full second of sound."""
+    """Brightness is the time of a frame; a click at every full second of sound."""
     count = round(seconds * rate)
     levels = (np.arange(count) * 200 / count).astype(np.uint8)
     frames = np.broadcast_to(levels[:, None, None, None], (count, 16, 16, 3)).copy()
@@ -33,7 +33,7 @@ def test_moments_follow_in_equal_steps_whatever_the_length(tmp_path, seconds):
 
 
 def test_a_moment_is_the_same_wherever_batches_meet(tmp_path):
-    """Pictures show their time, and windows are those of the whole sound, also at 8 s where a batch ends."""
+    """Frames show their time, and windows are those of the whole sound, also at 8 s where a batch ends."""
     write_clock(tmp_path / "v.mp4", seconds=20)
     batchs = list(read_moments(tmp_path / "v.mp4", config=CONFIG, frames_per_second=2))
     assert len(batchs) == 3
@@ -52,15 +52,14 @@ def test_loudness_is_that_of_the_window():
     assert loudness_T == pytest.approx([-20, -120], abs=0.1)
 
 
-def test_a_file_becomes_vectors_of_its_moments(tmp_path):
+def test_a_file_becomes_vectors_of_its_moments(tmp_path, embedder: Embedder):
     write_clock(tmp_path / "v.mp4", seconds=10)
-    embedder = Embedder(small_model(segment_length=96), device="cpu")
     seen = []
     moments = embed_moments(
         embedder, tmp_path / "v.mp4", on_moments=lambda batch: seen.append(batch.seconds_T[-1])
     )
     assert moments.audio_TD.shape == moments.visual_TD.shape == (20, 16)
-    assert (moments.step_seconds, moments.window_seconds) == (0.5, 0.96)
+    assert (moments.step_seconds, moments.window_seconds) == (0.5, 0.16)
     assert not moments.is_still_T.any()
     assert seen[-1] == 9.75
 

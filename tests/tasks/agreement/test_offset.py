@@ -1,3 +1,5 @@
+"""Constant offset between sound and picture."""
+
 import numpy as np
 import pytest
 import torch
@@ -18,7 +20,7 @@ HEARD = np.ones(120, bool)
 
 def found(video, *, seed=0, **changes):
     generator = np.random.default_rng(seed)
-    foreign = displaced_blocks(video, heard_T=HEARD, max_lag_seconds=5, max_sounds=100, generator=generator)
+    foreign = displaced_blocks(video, heard_T=HEARD, max_lag_seconds=5, max_sounds=40, generator=generator)
     choices = {"max_lag_seconds": 5.0, "error_rate": 0.05, "generator": generator} | changes
     return find_offset(video, heard_T=HEARD, foreign=foreign, **choices)
 

@@ -14,7 +14,8 @@ spans and an offset (`Agreement`), as sentences, CSV, JSON and a figure; or a re
     evaluate          are planted faults found?
 """
 
-from cavmae_sync.tasks.agreement.config import AgreementConfig
+from cavmae_sync.tasks.agreement.config import AgreementConfig, PlantedConfig
+from cavmae_sync.tasks.agreement.evaluate import AgreementReport, evaluate_agreement
 from cavmae_sync.tasks.agreement.judge import Judge, judge_agreement
 from cavmae_sync.tasks.agreement.moments import EmbeddedMoments, embed_moments
 from cavmae_sync.tasks.agreement.reference import Reference, choose_reference, embed_reference
@@ -23,11 +24,14 @@ from cavmae_sync.tasks.agreement.result import Agreement
 __all__ = [
     "Agreement",
     "AgreementConfig",
+    "AgreementReport",
     "EmbeddedMoments",
     "Judge",
+    "PlantedConfig",
     "Reference",
     "choose_reference",
     "embed_moments",
     "embed_reference",
+    "evaluate_agreement",
     "judge_agreement",
 ]

@@ -1,4 +1,4 @@
-"""Configuration of `judge_agreement`."""
+"""Configurations of agreement: how a video is judged, and how a test with planted faults is made."""
 
 from typing import Annotated
 
@@ -29,3 +29,16 @@ class AgreementConfig(Config):
     """Without a reference: least number of windows with sound that do not overlap."""
     seed: int = 0
     """Of the foreign sound tracks and resamples."""
+
+
+class PlantedConfig(Config):
+    """How large a test with planted faults is."""
+
+    num_videos: Annotated[int, Field(gt=0)] = 30
+    """Rows of clips; each row is judged with every fault."""
+    clips_per_video: Annotated[int, Field(gt=0)] = 6
+    """Clips of a row."""
+    num_bootstrap: Annotated[int, Field(ge=0)] = 500
+    """Resamples of the rows behind the 95 % intervals; 0 gives none."""
+    seed: int = 0
+    """Of the plan, and of the weights of the untrained control."""

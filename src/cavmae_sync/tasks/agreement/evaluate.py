@@ -11,12 +11,12 @@ from cavmae_sync.data import PreparedDataset
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.embedding.embedder import OnProgress
 from cavmae_sync.stage import StageTruth
-from cavmae_sync.tasks.agreement.config import AgreementConfig
+from cavmae_sync.tasks.agreement.config import AgreementConfig, PlantedConfig
 from cavmae_sync.tasks.agreement.judge import Judge
 from cavmae_sync.tasks.agreement.moments import window_seconds
 from cavmae_sync.tasks.agreement.planted_encoders import ModelEncoder, OracleEncoder, PlantedEncoder
 from cavmae_sync.tasks.agreement.planted_metrics import JudgedRow, JudgedVideo, planted_metrics
-from cavmae_sync.tasks.agreement.planted_plan import PlantedSize, PlantedTest, plan_test
+from cavmae_sync.tasks.agreement.planted_plan import PlantedTest, plan_test
 from cavmae_sync.tasks.agreement.planted_videos import PLANTED_FAULTS
 from cavmae_sync.tasks.agreement.reference import Reference, full_clips
 from cavmae_sync.tasks.controls import untrained
@@ -47,9 +47,8 @@ def evaluate_agreement(
     *,
     stage: StageTruth | None = None,
     with_controls: bool = False,
-    size: PlantedSize | None = None,
+    planted: PlantedConfig | None = None,
     config: AgreementConfig | None = None,
-    seed: int = 0,
     on_progress: OnProgress | None = None,
 ) -> dict[str, AgreementReport]:
     """Plant faults in videos joined of prepared clips, and count what is found.
@@ -60,27 +59,26 @@ def evaluate_agreement(
             `full_clips`.
         stage: Truth of the clips, for the oracle.
         with_controls: Also report an untrained model and, with a stage, an oracle that knows what sounds.
-        size: How many videos, and of how many clips.
-        config: How videos are judged.
-        seed: Of the plan and of the untrained weights.
+        planted: How many videos, and of how many clips.
+        config: How videos are judged; its seed is that of `planted` unless given.
         on_progress: Called with steps done and steps in all.
 
     Returns:
         Reports by name: `model`, and with controls `untrained` and `oracle`.
     """
-    config = config or AgreementConfig(seed=seed)
-    size = size or PlantedSize()
+    planted = planted or PlantedConfig()
+    config = config or AgreementConfig(seed=planted.seed)
     full = full_clips(clips)
     num_left_out, clips = len(clips) - len(full), clips.subset(full)
-    test = plan_test(clips, size=size, seed=seed)
+    test = plan_test(clips, planted)
     made_with = {
-        "clips_per_video": size.clips_per_video,
+        "clips_per_video": planted.clips_per_video,
         "clip_seconds": clips.config.clip_seconds,
         "clips_left_out": num_left_out,
     }
     judged_of: dict[str, Embedder | StageTruth] = {"model": embedder}
     if with_controls:
-        judged_of["untrained"] = untrained(embedder, seed=seed)
+        judged_of["untrained"] = untrained(embedder, seed=planted.seed)
     if with_controls and stage is not None:
         judged_of["oracle"] = stage
     steps_of_one = len(clips) + len(test.videos)
@@ -104,7 +102,13 @@ def evaluate_agreement(
             on_progress=_later(on_progress, first=first + len(clips), total=total),
         )
         reports[name] = agreement_report(
-            judged, test, name=f"agreement, {name}", config=config, weights=weights, made_with=made_with
+            judged,
+            test,
+            name=f"agreement, {name}",
+            config=config,
+            weights=weights,
+            made_with=made_with,
+            num_bootstrap=planted.num_bootstrap,
         )
     return reports
 
@@ -160,7 +164,6 @@ def agreement_report(
     weights: str,
     made_with: Mapping[str, Any] | None = None,
     num_bootstrap: int = 500,
-    seed: int = 0,
 ) -> AgreementReport:
     """Rates, areas and errors, with 95 % intervals over rows of clips.
 
@@ -172,12 +175,11 @@ def agreement_report(
         weights: Fingerprint of the weights.
         made_with: What else was chosen.
         num_bootstrap: Resamples of the rows; 0 gives no intervals.
-        seed: Of the resamples.
     """
     metrics: dict[str, Value] = {}
     for judge_name, rows in judged.items():
         for metric in planted_metrics(rows, config):
-            value = metric.value(len(rows), num_bootstrap=num_bootstrap, seed=seed)
+            value = metric.value(len(rows), num_bootstrap=num_bootstrap)
             if value is not None:
                 metrics[f"{judge_name}/{metric.name}"] = value
     return AgreementReport(

@@ -7,22 +7,10 @@ import numpy as np
 
 from cavmae_sync.data import PreparedDataset
 from cavmae_sync.errors import DatasetError
+from cavmae_sync.tasks.agreement.config import PlantedConfig
 from cavmae_sync.tasks.agreement.planted_videos import PLANTED_FAULTS, PlantedVideo, plant_fault
 
 _LEAST_VIDEOS: Final = 4
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PlantedSize:
-    """Size of a test.
-
-    Attributes:
-        num_videos: Rows of clips; each row is judged with every fault.
-        clips_per_video: Clips of a row.
-    """
-
-    num_videos: int = 30
-    clips_per_video: int = 6
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,18 +28,17 @@ class PlantedTest:
     clip_list: str
 
 
-def plan_test(clips: PreparedDataset, *, size: PlantedSize, seed: int = 0) -> PlantedTest:
+def plan_test(clips: PreparedDataset, config: PlantedConfig) -> PlantedTest:
     """Deal the clips at random to videos and to the reference. No file is in both.
 
     Args:
         clips: Prepared clips of one length.
-        size: How many videos, and of how many clips.
-        seed: Of the plan.
+        config: How many videos, and of how many clips.
 
     Raises:
         DatasetError: There are too few clips.
     """
-    num_videos, clips_per_video = size.num_videos, size.clips_per_video
+    num_videos, clips_per_video = config.num_videos, config.clips_per_video
     needed = num_videos * clips_per_video
     if num_videos < _LEAST_VIDEOS or needed > len(clips) * 2 // 3:
         raise DatasetError(
@@ -59,7 +46,7 @@ def plan_test(clips: PreparedDataset, *, size: PlantedSize, seed: int = 0) -> Pl
             f"{needed}, and a third of all clips is kept as reference; at least {_LEAST_VIDEOS} videos are "
             "needed. Ask for fewer or shorter videos, or prepare more clips."
         )
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(config.seed)
     order = generator.permutation(len(clips))
     rows = order[:needed].reshape(num_videos, clips_per_video).tolist()
     hashes = clips.content_hashes

@@ -60,9 +60,8 @@ def agreement(
     """
     from cavmae_sync.figures import save_figure
     from cavmae_sync.stage import StageTruth
-    from cavmae_sync.tasks.agreement.evaluate import evaluate_agreement
+    from cavmae_sync.tasks.agreement import PlantedConfig, evaluate_agreement
     from cavmae_sync.tasks.agreement.planted_figure import planted_figure
-    from cavmae_sync.tasks.agreement.planted_plan import PlantedSize
 
     check_output(figure, option="--figure", suffix=".png")
     clips = open_clips(data, num_clips=num_clips)
@@ -80,8 +79,7 @@ def agreement(
             clips,
             stage=None if stage is None else StageTruth(stage),
             with_controls=with_controls,
-            size=PlantedSize(num_videos=num_videos, clips_per_video=clips_per_video),
-            seed=seed,
+            planted=PlantedConfig(num_videos=num_videos, clips_per_video=clips_per_video, seed=seed),
             on_progress=lambda done, total: advance(done, total, ""),
         )
     if figure is not None:
