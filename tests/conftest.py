@@ -8,12 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis
+import numpy as np
 import pytest
 import torch
 
 from cavmae_sync.data import PrepareConfig, PreparedDataset, prepare
+from cavmae_sync.embedding import Embedder
+from cavmae_sync.media import write_video
+from cavmae_sync.model import CAVMAESync
 from cavmae_sync.stage import StageConfig, make_stage
 
+from .small_models import small_model
 from .small_videos import SMALL, make_video
 
 # Tests run side by side (pytest -n auto): threads that wait for each other on shared cores cost far more
@@ -96,6 +101,43 @@ def prepared_videos(videos: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 def clips(prepared_videos: Path) -> PreparedDataset:
     """The small videos, prepared and opened."""
     return PreparedDataset.open(prepared_videos)
+
+
+@pytest.fixture(scope="session")
+def two_clips(tmp_path_factory: pytest.TempPathFactory) -> PreparedDataset:
+    """Two clips of 1 s, with 4 frames of 16 pixels each: tiles that change, and noise."""
+    folder = tmp_path_factory.mktemp("two_clips")
+    (folder / "videos").mkdir()
+    generator = np.random.default_rng(0)
+    for i in range(2):
+        tiles = generator.integers(0, 256, (10, 4, 4, 3), dtype=np.uint8)
+        write_video(
+            folder / "videos" / f"clip{i}.mp4",
+            tiles.repeat(16, axis=1).repeat(16, axis=2),
+            frames_per_second=10,
+            waveform_S=generator.uniform(-0.3, 0.3, 16000).astype(np.float32),
+        )
+    config = PrepareConfig(frame_pixels=16, num_frames=4, min_seconds=0.5)
+    prepare(folder / "videos", out=folder / "prepared", config=config, num_workers=0)
+    return PreparedDataset.open(folder / "prepared")
+
+
+@pytest.fixture
+def model() -> CAVMAESync:
+    """A small CAV-MAE Sync for frames of 32 pixels, with segments of the published length."""
+    return small_model()
+
+
+@pytest.fixture
+def plain_model() -> CAVMAESync:
+    """CAV-MAE: no global token, and the whole spectrogram as the one segment."""
+    return small_model(segment_length=1024, global_token=False, registers=0)
+
+
+@pytest.fixture
+def embedder() -> Embedder:
+    """A small model for frames of 16 pixels and short segments, ready to embed."""
+    return Embedder(small_model(frame_pixels=16, segment_length=16, registers=1), device="cpu")
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,6 @@ from cavmae_sync.stage import StageConfig
 from cavmae_sync.stage.generate import generate_clip
 from cavmae_sync.stage.procedural import ProceduralPack
 
-from ..tasks.conftest import clips  # noqa: F401 (a fixture)
 from .planted import RawClip, write_dataset
 
 GOLDEN = Path(__file__).parents[1] / "golden"

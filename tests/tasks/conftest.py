@@ -1,19 +1,14 @@
-"""Embeddings made by hand, and the smallest real thing: a model and a prepared dataset."""
+"""Embeddings made by hand, and a prepared dataset of two clips."""
 
 from collections.abc import Callable
-from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cavmae_sync.data import PrepareConfig, PreparedDataset, prepare
-from cavmae_sync.embedding import DatasetEmbeddings, Embedder
-from cavmae_sync.inputs import InputConfig
-from cavmae_sync.media import write_video
-from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig
+from cavmae_sync.data import PreparedDataset
+from cavmae_sync.embedding import DatasetEmbeddings
 
 
 def unit_rows(*shape: int, seed: int = 0) -> Tensor:
@@ -42,34 +37,5 @@ def random_embeddings(make_embeddings: Callable[..., DatasetEmbeddings]) -> Data
 
 
 @pytest.fixture
-def embedder() -> Embedder:
-    shape: dict[str, Any] = {
-        "inputs": InputConfig(frame_pixels=16, segment_length=16),
-        "width": 16,
-        "depth": 1,
-        "heads": 2,
-        "registers": 1,
-        "decoder": DecoderConfig(width=8, depth=1, heads=2),
-    }
-    return Embedder(
-        CAVMAESync(ModelConfig(**shape), generator=torch.Generator().manual_seed(0)), device="cpu"
-    )
-
-
-@pytest.fixture(scope="session")
-def clips(tmp_path_factory: pytest.TempPathFactory) -> PreparedDataset:
-    """Two clips of 1 s, 4 frames each."""
-    folder = tmp_path_factory.mktemp("evaluation")
-    (folder / "videos").mkdir()
-    generator = np.random.default_rng(0)
-    for i in range(2):
-        tiles = generator.integers(0, 256, (10, 4, 4, 3), dtype=np.uint8)
-        write_video(
-            folder / "videos" / f"clip{i}.mp4",
-            tiles.repeat(16, axis=1).repeat(16, axis=2),
-            frames_per_second=10,
-            waveform_S=generator.uniform(-0.3, 0.3, 16000).astype(np.float32),
-        )
-    config = PrepareConfig(frame_pixels=16, num_frames=4, min_seconds=0.5)
-    prepare(folder / "videos", out=folder / "prepared", config=config, num_workers=0)
-    return PreparedDataset.open(folder / "prepared")
+def clips(two_clips: PreparedDataset) -> PreparedDataset:
+    return two_clips

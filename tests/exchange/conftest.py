@@ -1,3 +1,0 @@
-"""Fixtures that this room shares with another."""
-
-from ..embedding.conftest import model  # noqa: F401 (fixtures)
