@@ -10,9 +10,7 @@ import torch
 from cavmae_sync.cli import run
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.errors import ClipTooShortError, ConfigError
-from cavmae_sync.inputs import InputConfig
 from cavmae_sync.media import read_audio
-from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig
 from cavmae_sync.tasks.reconstruction.pair_reconstruction import PatchPrediction
 from cavmae_sync.tasks.reconstruction.video_reconstruction import (
     HidingConfig,
@@ -20,19 +18,6 @@ from cavmae_sync.tasks.reconstruction.video_reconstruction import (
     trained_on_normalized_pixels,
 )
 from cavmae_sync.weights import save_model
-
-
-@pytest.fixture
-def embedder() -> Embedder:
-    config = ModelConfig(
-        inputs=InputConfig(frame_pixels=32, segment_length=32),
-        width=16,
-        depth=1,
-        heads=2,
-        registers=2,
-        decoder=DecoderConfig(width=8, depth=1, heads=2),
-    )
-    return Embedder(CAVMAESync(config, generator=torch.Generator().manual_seed(0)), device="cpu")
 
 
 @pytest.fixture

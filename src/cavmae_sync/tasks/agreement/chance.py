@@ -105,7 +105,7 @@ def null_percentiles(
     chance_RT[:, ~usable_T] = 0.0  # so that quantiles are defined; these become NaN again below
     low_T, mid_T, high_T = np.nanquantile(chance_RT, (0.05, 0.5, 0.95), axis=0)
     below_T = (chance_RT < agreement_T).sum(axis=0) + 0.5 * (chance_RT == agreement_T).sum(axis=0)
-    deviation_T = np.maximum(np.nanstd(chance_RT, axis=0), 1e-9)
+    deviation_T = np.maximum(np.nanstd(chance_RT, axis=0), 1e-9)  # 0 where all foreign sounds are alike
     values = {
         "agreement_T": agreement_T,
         "low_T": low_T,

@@ -9,7 +9,7 @@ from cavmae_sync.media.loudness import SILENT_BELOW_DBFS
 
 
 class AgreementConfig(Config):
-    """How the agreement of a video is judged."""
+    """Configuration of judging one video."""
 
     smooth_seconds: Annotated[float, Field(gt=0)] = 5.0
     """Length of the running mean over moments. Longer is surer, and blurs the ends of spans."""
@@ -24,15 +24,15 @@ class AgreementConfig(Config):
     max_lag_seconds: Annotated[float, Field(gt=0)] = 5.0
     """Largest offset that is looked for, either way."""
     num_draws: Annotated[int, Field(ge=20)] = 200
-    """Foreign sound tracks that chance is taken from, at most."""
+    """Foreign sounds that chance is taken from, at most."""
     min_independent: Annotated[int, Field(ge=4)] = 20
     """Without a reference: least number of windows with sound that do not overlap."""
     seed: int = 0
-    """Of the foreign sound tracks and resamples."""
+    """Seed of the foreign sounds and of the resamples."""
 
 
 class PlantedConfig(Config):
-    """How large a test with planted faults is."""
+    """Size of a test with planted faults, and its seed."""
 
     num_videos: Annotated[int, Field(gt=0)] = 30
     """Rows of clips; each row is judged with every fault."""
@@ -41,4 +41,4 @@ class PlantedConfig(Config):
     num_bootstrap: Annotated[int, Field(ge=0)] = 500
     """Resamples of the rows behind the 95 % intervals; 0 gives none."""
     seed: int = 0
-    """Of the plan, and of the weights of the untrained control."""
+    """Seed of the plan, and of the weights of the untrained control."""

@@ -150,6 +150,7 @@ class Judge:
         if self.reference is None:
             foreign: Iterable[ForeignSound] = self._sounds_moved_within(moments, heard_T)
         else:
+            # Each clip of the reference has its own seed: its score does not depend on the clips before it.
             seed = [self.config.seed, 0 if without is None else without + 1]
             foreign = self._sounds_of_reference(
                 self.reference, moments, np.random.default_rng(seed), without=without

@@ -100,7 +100,7 @@ class EmbeddedMoments:
         return float(self.seconds_T[1] - self.seconds_T[0]) if len(self.seconds_T) > 1 else 1.0
 
     def heard(self, silent_below_dbfs: float) -> NDArray[np.bool_]:
-        """Which moments have sound, bool [T]: those at least as loud as a level in decibels of full scale."""
+        """Mask of the moments with sound, bool [T]: those at least as loud as a level in dBFS."""
         return self.loudness_T >= silent_below_dbfs
 
 
@@ -175,7 +175,8 @@ def read_moments(
     if not 0 < frames_per_second <= _HOPS_PER_SECOND:
         raise ValueError(f"frames_per_second must lie in (0, {_HOPS_PER_SECOND}], got {frames_per_second}.")
     step = 1 / frames_per_second
-    # A clip is read with so many moments more on each side that the windows of a batch lie inside the clip.
+    # A clip is read with so many moments more on each side that the windows of a batch lie inside the clip:
+    # else windows at the ends of each batch would be moved inwards.
     margin = max(math.ceil(config.segment_length / _HOPS_PER_SECOND / 2 / step - 0.5), 0)
     per_clip = _MOMENTS_PER_BATCH + 2 * margin
     clips = iterate_clips(

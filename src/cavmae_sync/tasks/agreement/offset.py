@@ -30,7 +30,7 @@ _TRIES: Final = 20_000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Offset:
-    """How much later than the picture the sound is.
+    """Offset of a video: how much later than the picture its sound is.
 
     Attributes:
         seconds: Positive when the sound is late; None when no peak stands out.

@@ -31,7 +31,7 @@ _ORACLE_DBFS: Final = -20.0
 
 
 class PlantedEncoder(Protocol):
-    """What turns planted videos into vectors: a model, or the truth."""
+    """Encoder of planted videos into vectors: a model, or the truth."""
 
     def video(self, video: PlantedVideo) -> EmbeddedMoments:
         """Vectors of a planted video."""
@@ -43,7 +43,7 @@ class PlantedEncoder(Protocol):
 
 
 class ModelEncoder:
-    """Planted videos as a model sees and hears them. The frames of a clip are embedded once.
+    """Encoder that asks a model. The frames of a clip are embedded once for all faults.
 
     Args:
         embedder: The model and how it computes.
@@ -92,7 +92,7 @@ class ModelEncoder:
 
 
 class OracleEncoder:
-    """Planted videos as told by the truth: which objects sound, and which visible ones show that they sound.
+    """Encoder that knows the truth: which objects sound, and which visible ones show that they sound.
 
     Every object has a direction of its own; a moment is the sum of the directions of its objects, each as
     long as the object is loud in the window. A metric that works must come out right with these vectors.

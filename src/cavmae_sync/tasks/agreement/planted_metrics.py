@@ -49,7 +49,7 @@ class PlantedMetric:
         name: Its name in the report.
         statistic: From the indices of some rows of clips, with repeats, to a number; None where not defined.
         unit: What it is measured in.
-        chance: What guessing gives, or the rate that was asked for; None where there is none.
+        chance: What guessing gives, or the configured rate of error; None where there is none.
     """
 
     name: str
@@ -116,7 +116,7 @@ def planted_metrics(rows: Sequence[JudgedRow], config: AgreementConfig) -> list[
 
 
 class _Outcomes:
-    """What was judged of each row of clips, and statistics of some rows V."""
+    """Outcomes for each row of clips, and statistics of some rows V."""
 
     def __init__(self, rows: Sequence[JudgedRow], config: AgreementConfig) -> None:
         counts = [_counts(row, config) for row in rows]

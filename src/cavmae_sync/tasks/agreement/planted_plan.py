@@ -58,6 +58,7 @@ def plan_test(clips: PreparedDataset, config: PlantedConfig) -> PlantedTest:
             "or shorter videos, or prepare more files."
         )
     length = clips.config.clip_seconds
+    # The foreign sound of a row is that of the next: all of it is in the test, none of it in the reference.
     videos = tuple(
         tuple(
             plant_fault(

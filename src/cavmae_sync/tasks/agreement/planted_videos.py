@@ -1,7 +1,7 @@
 """Videos with planted faults: clips joined end to end, and a plan of which sound is heard when.
 
 The plan says for each moment from which clip, and from which time in it, its sound is. The same plan makes a
-waveform for a model and vectors of the truth for the oracle, so both are asked the same.
+waveform for a model and vectors of the truth for the oracle, so both encode the same video.
 
 Letters: T moments.
 """
@@ -115,7 +115,7 @@ def plant_fault(
 def moment_kinds(
     video: PlantedVideo, seconds_T: NDArray[np.float64], *, margin_seconds: float
 ) -> Mapping[MomentKind, NDArray[np.bool_]]:
-    """Which moments are of which kind, bool [T] each; those near an end of the fault are of none."""
+    """Mask of the moments of each kind, bool [T]; those near an end of the fault are of none."""
     all_T = np.ones(len(seconds_T), dtype=np.bool_)
     none_T = ~all_T
     if video.fault_span is None:

@@ -92,6 +92,7 @@ def reconstruction_figure(
 
 def _draw_segments(row: NDArray[Any], segment: Reconstruction) -> None:
     seen_LM = np.where(segment.hidden, np.nan, segment.original)
+    # One scale for all columns, that of the original: else a flat prediction would look as rich as the sound.
     limits = {"vmin": float(segment.original.min()), "vmax": float(segment.original.max())}
     image = None
     for k, (axes, values_LM, name) in enumerate(

@@ -208,6 +208,7 @@ def _prediction(
     truth_PNX = patchify(images_PCHW)
     values_PNX = prediction_PNX.float().cpu()
     if normalize_pixels:
+        # Trained on patches divided by their own deviation: the true mean and deviation put them back.
         deviation = (truth_PNX.var(dim=-1, keepdim=True) + PIXEL_NORM_EPSILON).sqrt()
         values_PNX = values_PNX * deviation + truth_PNX.mean(dim=-1, keepdim=True)
     return PatchPrediction(truth_PNX=truth_PNX, predicted_PNX=values_PNX, hidden_PN=mask.hidden_PN, grid=grid)

@@ -129,7 +129,7 @@ def reconstruct_video(
     hiding = hiding or HidingConfig()
     clip = _clip_around(Path(path), at_seconds)
     config = embedder.model.config.inputs
-    # A time is asked for, so the sound must lie exactly around it: not spread over 10.24 s as published.
+    # The sound must lie exactly around the frame: published frames are spread over 10.24 s of padded sound.
     inputs = model_input(clip, config.model_copy(update={"align_length": "valid"}))
     wanted = at_seconds if at_seconds is not None else clip.start_seconds + clip.duration_seconds / 2
     index = int(np.abs(clip.start_seconds + clip.frame_seconds_T - wanted).argmin())

@@ -32,7 +32,7 @@ from cavmae_sync.tasks.temporal.spans import by_first_appearance
 LEAST_DISTANCE: Final = STATE_THRESHOLD_LIMITS[0]
 #: Surrogate series. A border is sharp when at most one of them has a sharper one: 5 % by chance.
 _NUM_SURROGATES: Final = 39
-#: Sharpness is asked of up to so many frames, in about a second: each surrogate is clustered too.
+#: Sharpness is measured of up to so many frames, in about a second: each surrogate is clustered too.
 MOST_FRAMES: Final = 128
 
 

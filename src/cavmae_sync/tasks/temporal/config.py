@@ -14,7 +14,7 @@ Scope = Literal["file", "clip"]
 
 
 class SegmentingConfig(Config):
-    """How a video is divided."""
+    """Configuration of dividing one video."""
 
     modalities: Annotated[tuple[Modalities, ...], Field(min_length=1)] = get_args(Modalities)
     """Modalities whose vectors are clustered, each by itself."""
@@ -33,11 +33,11 @@ class SegmentingConfig(Config):
     num_frames: Annotated[int, Field(gt=0)] = NUM_FRAMES
     """Frames of a clip."""
     seed: int = 0
-    """Of k-means."""
+    """Seed of k-means and of the surrogates."""
 
 
 class TemporalTask(Config):
-    """Which states are looked for, and in which vectors."""
+    """Configuration of one evaluation: the states to find, and the vectors to find them in."""
 
     modality: Modalities
     """Modality whose vectors are clustered."""
@@ -49,7 +49,7 @@ class TemporalTask(Config):
     num_bootstrap: Annotated[int, Field(ge=0)] = 1000
     """Resamples of the clips behind the 95 % intervals; 0 gives none."""
     seed: int = 0
-    """Of k-means and of the resamples."""
+    """Seed of k-means and of the resamples."""
 
     @property
     def states_of(self) -> Modalities:
