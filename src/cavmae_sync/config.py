@@ -7,7 +7,7 @@ import difflib
 import re
 import reprlib
 from collections.abc import Iterable, Mapping
-from typing import Any, Self, get_args
+from typing import Any, Self, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
@@ -103,7 +103,11 @@ def _override(tree: dict[str, Any], config: BaseModel, word: str) -> None:
 def _value(text: str, field: FieldInfo) -> str | list[str] | None:
     if text.lower() == "none" and type(None) in get_args(field.annotation):
         return None
-    return text.split(",") if "," in text else text
+    return text.split(",") if "," in text or _is_tuple(field.annotation) else text
+
+
+def _is_tuple(annotation: Any) -> bool:
+    return get_origin(annotation) is tuple or any(map(_is_tuple, get_args(annotation)))
 
 
 def _assign(tree: dict[str, Any], config: BaseModel, path: str, text: str) -> None:

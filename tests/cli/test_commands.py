@@ -86,7 +86,7 @@ def test_the_whole_path(cli, tmp_path: Path):
     assert "6 of 6 clips were learned from in this run's pretraining" in " ".join(measured.err.split())
 
     all_four = json.loads(
-        cli("evaluate", "retrieval", out, "--data", data, "--aggregation", "all", "--json").out
+        cli("evaluate", "retrieval", out, "--data", data, "--all-aggregations", "--json").out
     )
     assert list(all_four) == ["diagonal_mean", "diagonal_max", "block_mean", "block_max"]
     assert all_four["diagonal_mean"] == report

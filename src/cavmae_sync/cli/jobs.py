@@ -1,6 +1,5 @@
 """Commands as jobs of submitit: a command is split into shares, checked, and run again by each job."""
 
-import inspect
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,8 +16,8 @@ if TYPE_CHECKING:
     from submitit import AutoExecutor, Job
     from submitit.helpers import DelayedSubmission
 
-#: What a command must have to be split.
-_SHARE: Final = ("shard_index", "num_shards")
+#: Options that a command must have to be split.
+_SHARE: Final = {"--shard-index", "--num-shards"}
 _SECONDS_BETWEEN_LOOKS: Final = 1.0
 
 
@@ -64,17 +63,17 @@ def split_command(command: Sequence[str], *, num_jobs: int) -> list[tuple[str, .
     """
     from cavmae_sync.cli import app
 
-    able = [" ".join(chain) for chain, each in _commands(app) if set(_SHARE) <= _options(each)]
+    able = [" ".join(chain) for chain, each in _commands(app) if _options(each) >= _SHARE]
     chain, apps, rest = app.parse_commands(list(command))
-    if not set(_SHARE) <= _options(apps[-1]):
+    if not _options(apps[-1]) >= _SHARE:
         near = did_you_mean(command[0], able) if command and not chain else ""
         raise ConfigError(
             f"{_name_fault(command, chain)}. {near}Commands with --shard-index and --num-shards can: "
             f"{', '.join(able)}. For example: "
             "cavmae-sync submit --num-jobs 8 -- prepare my-videos --out my-dataset"
         )
-    given = app.parse_args(list(command), exit_on_error=False)[1].arguments
-    if set(_SHARE) & set(given):
+    app.parse_args(list(command), exit_on_error=False)
+    if any(word.partition("=")[0].replace("_", "-") in _SHARE for word in rest):
         raise ConfigError("submit gives each job its --shard-index and --num-shards. Leave them out.")
     return [
         (*chain, "--shard-index", str(index), "--num-shards", str(num_jobs), *rest)
@@ -177,5 +176,7 @@ def _commands(group: "App", names: tuple[str, ...] = ()) -> "Iterator[tuple[tupl
             yield chain, found
 
 
-def _options(app: "App") -> set[str]:
-    return set() if app.default_command is None else set(inspect.signature(app.default_command).parameters)
+def _options(command: "App") -> set[str]:
+    if command.default_command is None:
+        return set()
+    return {name for argument in command.assemble_argument_collection() for name in argument.names}

@@ -1,18 +1,227 @@
-"""Kinds of options that several commands share."""
+"""Options that several commands share: name, kind, default and help of each stand here, once.
 
-from typing import Annotated
+A single option is an annotated type. Options that go together are a class: a command that has a parameter of
+it has its fields as options (`Parameter(name="*")` makes them flat: `--device`, not `--compute.device`).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-#: A switch for programs: one JSON object on standard output.
-Json = Annotated[bool, Parameter(name="--json", negative="")]
+from cavmae_sync.choices import Engine, Precision, Representation
+from cavmae_sync.cli.outputs import check_output
+from cavmae_sync.errors import ConfigError
 
-#: Leave to write over what is there (`cli.outputs.check_new`).
-Overwrite = Annotated[bool, Parameter(negative="")]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from cavmae_sync.work import RayCluster, Share
+
+#: A switch: there is no --no-NAME.
+Switch = Annotated[bool, Parameter(negative="")]
 
 #: A count of things, at least one.
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
 
-#: Processes; none is a valid answer.
-Workers = Annotated[int | None, Parameter(validator=Number(gte=0))]
+#: A length or rate.
+Positive = Annotated[float, Parameter(validator=Number(gt=0))]
+
+RunOrWeights = Annotated[
+    Path, Parameter(help="Folder of a run, a weights file, or organisation/name on a hub.")
+]
+Video = Annotated[Path, Parameter(help="Video file with sound, of any length.")]
+
+#: Words of a command that has no configuration of its own.
+ModelWord = Annotated[
+    str,
+    Parameter(
+        help="`key=value` words for what the weights do not show, for example `registers_in_joint=true` or "
+        "`inputs.align_length=valid`."
+    ),
+]
+#: Words of a command whose own ones are listed in its docstring.
+Word = Annotated[
+    str,
+    Parameter(
+        help="`key=value` words: those above, and words for what the weights do not show, for example "
+        "`registers_in_joint=true`."
+    ),
+]
+
+NumClips = Annotated[Count | None, Parameter(help="Take only the first clips of the dataset.")]
+Stage = Annotated[Path, Parameter(help="Folder of the generated stage that the dataset was made from.")]
+WorkerProcesses = Annotated[
+    int | None,
+    Parameter(
+        validator=Number(gte=0),
+        help="Processes that read videos; 0 reads in this one. One per core unless given.",
+    ),
+]
+ReaderProcesses = Annotated[
+    int, Parameter(validator=Number(gte=0), help="Processes that read clips; 0 reads in this one.")
+]
+MaxRejectedPercent = Annotated[
+    float, Parameter(help="Fail when more than this share of the files is rejected.")
+]
+Overwrite = Annotated[bool, Parameter(negative="", help="Replace the files that are there already.")]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print the result as one JSON object.")]
+Device = Annotated[str | None, Parameter(help="cpu, cuda or mps; the best one of this machine unless given.")]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ComputeOptions:
+    """How a model computes.
+
+    Attributes:
+        precision: Precision of matrix products.
+        device: Where it computes.
+    """
+
+    precision: Precision = "float32"
+    device: Device = None
+
+    def settings(self) -> dict[str, Any]:
+        """Arguments of `Embedder`."""
+        return {"precision": self.precision, "device": self.device}
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EncodeOptions(ComputeOptions):
+    """How a model turns clips into vectors.
+
+    Attributes:
+        representation: What stands for a frame or segment: its global token, or the mean of its patches.
+    """
+
+    representation: Representation = "global"
+
+    def settings(self) -> dict[str, Any]:
+        """Arguments of `Embedder`."""
+        return {**ComputeOptions.settings(self), "representation": self.representation}
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResultOptions:
+    """Forms of a result beside the table on standard output.
+
+    Attributes:
+        figure: PNG file for a figure of the result.
+        as_json: Whether standard output gets JSON instead of a table.
+    """
+
+    figure: Path | None = None
+    as_json: Json = False
+
+    def check(self, *, inputs: Sequence[Path | None] = ()) -> None:
+        """Refuse files that could not be written, before any work is done.
+
+        Args:
+            inputs: What the command reads, and must not write over.
+        """
+        check_output(self.figure, option="--figure", suffix=".png", inputs=inputs)
+
+    def save_figure(self, draw: "Callable[[], Figure]") -> None:
+        """Write the figure, where one is asked for."""
+        from cavmae_sync.figures import save_figure
+
+        if self.figure is not None:
+            save_figure(draw(), self.figure)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VideoResultOptions(ResultOptions):
+    """Forms of what was found in one video.
+
+    Attributes:
+        csv: CSV file for the result over time.
+    """
+
+    csv: Path | None = None
+
+    def check(self, *, inputs: Sequence[Path | None] = ()) -> None:
+        """Refuse files that could not be written; see `ResultOptions.check`."""
+        check_output(self.csv, option="--csv", suffix=".csv", inputs=inputs)
+        ResultOptions.check(self, inputs=inputs)
+
+    def save_csv(self, make_text: Callable[[], str]) -> None:
+        """Write the CSV file, where one is asked for."""
+        from cavmae_sync.atomic import write_text
+
+        if self.csv is not None:
+            write_text(self.csv, make_text())
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShardOptions:
+    """Share of the work that this machine does. `cavmae-sync submit` gives each of its jobs these two.
+
+    Attributes:
+        shard_index: Number of this machine among several, from 0.
+        num_shards: Machines that work on the same output.
+    """
+
+    shard_index: int = 0
+    num_shards: Count = 1
+
+    def share(self) -> "Share":
+        """The share of the work.
+
+        Raises:
+            ConfigError: There is no such share.
+        """
+        from cavmae_sync.work import Share
+
+        if not 0 <= self.shard_index < self.num_shards:
+            raise ConfigError(
+                f"--shard-index {self.shard_index} must be at least 0 and below --num-shards "
+                f"{self.num_shards}."
+            )
+        return Share(index=self.shard_index, count=self.num_shards)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkOptions(ShardOptions):
+    """Who decodes files: processes of this machine, several machines, or Ray.
+
+    Attributes:
+        max_rejected_percent: When to fail.
+        num_workers: Processes.
+        engine: local works in processes of this machine; ray on a Ray cluster, or on a Ray of its own.
+        ray_address: Address of a Ray cluster; the variable RAY_ADDRESS unless given.
+    """
+
+    max_rejected_percent: MaxRejectedPercent = 100.0
+    num_workers: Annotated[
+        int | None,
+        Parameter(
+            validator=Number(gte=0),
+            help="Processes that read videos; 0 reads in this one. As many as the model or the cores keep "
+            "busy unless given. With --engine ray, the cores of a Ray of its own.",
+        ),
+    ] = None
+    engine: Engine = "local"
+    ray_address: str | None = None
+
+    def workers(self) -> "int | RayCluster | None":
+        """Number of processes, or Ray.
+
+        Raises:
+            ConfigError: An address is given without Ray.
+        """
+        from cavmae_sync.work import RayCluster
+
+        if self.engine == "ray":
+            return RayCluster(address=self.ray_address, num_cpus=self.num_workers)
+        if self.ray_address is not None:
+            raise ConfigError("--ray-address goes with --engine ray.")
+        return self.num_workers

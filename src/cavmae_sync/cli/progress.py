@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Protocol
 
 from rich.progress import (
     BarColumn,
@@ -21,8 +22,13 @@ from rich.text import Text
 from cavmae_sync.cli.terminal import Terminal
 from cavmae_sync.safe_text import escape_line
 
-#: Called with what is done, what there is in all, and a short note.
-Advance = Callable[[int, int, str], None]
+
+class Advance(Protocol):
+    """Shows how far the work is; takes what is done, what there is in all, and a short note."""
+
+    def __call__(self, done: int, total: int, note: str = "", /) -> None:
+        """Show it."""
+
 
 _SECONDS_BETWEEN_LINES = 15.0
 #: What saves by itself when it is asked to stop, and must not be interrupted.
@@ -115,7 +121,7 @@ class _Stages:
         if title != self.title or self.advance is None:
             self.stack.close()
             self.title, self.advance = title, self.stack.enter_context(show_progress(title))
-        self.advance(done, total, "")
+        self.advance(done, total)
 
 
 @contextmanager

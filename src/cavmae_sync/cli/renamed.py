@@ -18,25 +18,70 @@ _COMMANDS: Final = {
 
 _FIGURE: Final = {"--picture": "--figure"}
 
-#: Old options of each command (by its name of today), and what they are called now.
+#: Old options of each command (by its name of today), and what they are called now: an option, or, where the
+#: new name ends with "=", a key=value word. A value of its own stands with its option.
 _OPTIONS: Final[dict[str, dict[str, str]]] = {
-    "agreement": _FIGURE,
+    "agreement": {
+        **_FIGURE,
+        "--smooth-seconds": "smooth_seconds=",
+        "--min-span-seconds": "min_span_seconds=",
+        "--silent-below-dbfs": "silent_below_dbfs=",
+        "--error-rate": "error_rate=",
+        "--max-lag-seconds": "max_lag_seconds=",
+    },
     "classify": _FIGURE,
-    "evaluate agreement": _FIGURE,
+    "demo": {"--minutes": "minutes=", "--seed": "seed="},
+    "evaluate agreement": {
+        **_FIGURE,
+        "--num-videos": "num_videos=",
+        "--clips-per-video": "clips_per_video=",
+        "--seed": "seed=",
+    },
     "evaluate localize": _FIGURE,
-    "evaluate retrieval": _FIGURE,
-    "evaluate segment": _FIGURE,
+    "evaluate retrieval": {
+        **_FIGURE,
+        "--aggregation all": "--all-aggregations",
+        "--aggregation": "aggregation=",
+        "--ties": "ties=",
+    },
+    "evaluate segment": {
+        **_FIGURE,
+        "--modality all": "--all-modalities",
+        "--modality": "modality=",
+        "--truth": "truth=",
+        "--max-states": "max_states=",
+        "--seed": "seed=",
+    },
     "localize": {"--pictures": "--figures", "--num-pictures": "--num-figures"},
-    "reconstruct": _FIGURE,
-    "segment": _FIGURE,
+    "prepare": {"--min-seconds": "min_seconds="},
+    "reconstruct": {
+        **_FIGURE,
+        "--mask-ratio": "mask_ratio=",
+        "--mode": "mode=",
+        "--hide": "hide=",
+        "--seed": "seed=",
+    },
+    "reproduce": {"--scale": "scale="},
+    "segment": {
+        **_FIGURE,
+        "--modality all": "modalities=audio,visual,both",
+        "--modality": "modalities=",
+        "--scope": "scope=",
+        "--max-states": "max_states=",
+        "--least-distance": "least_distance=",
+        "--min-seconds": "min_seconds=",
+        "--num-frames": "num_frames=",
+        "--seed": "seed=",
+    },
+    "stage": {"--split": "split=", "--seed": "seed="},
 }
 
 
 def renamed(words: Sequence[str]) -> tuple[list[str], list[str]]:
     """The words of a command line with the names of today, and a line of advice for each old name.
 
-    >>> renamed(["evaluate", "temporal", "my-run", "--picture=bars.png"])[0]
-    ['evaluate', 'segment', 'my-run', '--figure=bars.png']
+    >>> renamed(["evaluate", "temporal", "my-run", "--picture=bars.png", "--seed", "1"])[0]
+    ['evaluate', 'segment', 'my-run', '--figure=bars.png', 'seed=1']
 
     Args:
         words: The command, without `cavmae-sync`.
@@ -50,18 +95,40 @@ def renamed(words: Sequence[str]) -> tuple[list[str], list[str]]:
     for old_name, new_name in _COMMANDS.items():
         if tuple(new[: len(old_name)]) == old_name:
             new[: len(old_name)] = new_name
-            advice.append(_advice(" ".join(old_name), " ".join(new_name)))
+            advice.append(_advice("called", " ".join(old_name), " ".join(new_name)))
     name = next((each for each in _OPTIONS if new[: len(each.split())] == each.split()), None)
-    options = {} if name is None else _OPTIONS[name]
-    for place, word in enumerate(new):
+    if name is None:
+        return new, advice
+    new, more = _rename_options(new, _OPTIONS[name])
+    return new, advice + more
+
+
+def _rename_options(words: list[str], options: dict[str, str]) -> tuple[list[str], list[str]]:
+    """The same for options. A key=value word goes to the end: in front it would be taken for the video."""
+    kept: list[str] = []
+    at_end: list[str] = []
+    advice: list[str] = []
+    rest = iter(words)
+    for word in rest:
         if word == "--":  # what follows are names of files
+            kept += [word, *rest]
             break
-        option, equals, value = word.partition("=")
-        if option in options:
-            new[place] = options[option] + equals + value
-            advice.append(_advice(option, options[option]))
-    return new, advice
+        typed, equals, value = word.partition("=")
+        old = typed.replace("_", "-")
+        if old not in options:
+            kept.append(word)
+            continue
+        new = options[old]
+        if new.startswith("--"):
+            kept.append(new + equals + value)
+            advice.append(_advice("called", old, new))
+            continue
+        value = value if equals else next(rest, "")
+        new = options.get(f"{old} {value}", new + value)
+        (kept if new.startswith("--") else at_end).append(new)
+        advice.append(_advice("written", f"{old} {value}", new))
+    return kept + at_end, advice
 
 
-def _advice(old: str, new: str) -> str:
-    return f"{old} is now called {new}; the old name goes with version {_GOES_WITH}."
+def _advice(verb: str, old: str, new: str) -> str:
+    return f"{old} is now {verb} {new}; the old name goes with version {_GOES_WITH}."

@@ -1,8 +1,9 @@
 """All printing of commands: names of files, clips and labels cannot steer a terminal or forge lines."""
 
+import json
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -43,6 +44,16 @@ def print_line(text: str) -> None:
 def print_lines(text: str) -> None:
     """Print text of our own making to standard output, JSON for example; its line breaks are kept."""
     print(escape_lines(text).removesuffix("\n"))
+
+
+def print_json(content: Mapping[str, Any], *, indent: int | None = 2) -> None:
+    """Print one JSON object to standard output, for programs.
+
+    Args:
+        content: What to print; a number that is not finite is refused, since JSON has none.
+        indent: Blanks of a level; None prints one line.
+    """
+    print_lines(json.dumps(content, indent=indent, allow_nan=False, ensure_ascii=indent is None))
 
 
 @contextmanager

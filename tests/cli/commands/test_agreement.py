@@ -29,7 +29,7 @@ def test_errors_say_what_to_do(cli, weights: Path, prepared_folder: Path, stage_
 def test_planted_faults(cli, weights: Path, prepared_folder: Path, stage_folder: Path, tmp_path: Path):
     ran = cli(
         "evaluate", "agreement", weights, "--data", prepared_folder, "--stage", stage_folder, "--json",
-        "--num-videos", 4, "--clips-per-video", 2, "--figure", tmp_path / "p.png",
+        "num_videos=4", "clips_per_video=2", "--figure", tmp_path / "p.png",
     )  # fmt: skip
     assert ran.code == 0, ran.err
     assert json.loads(ran.out)["model"]["counts"]["videos"] == 4

@@ -52,9 +52,9 @@ def test_maps_of_any_model_and_the_rule_of_denseav(
     some = json.loads(cli(*of_file, "--num-clips", 5, "--json").out)
     assert some["counts"]["maps_of_other_questions"] > 0
     for odd, says in (
-        (("--rule", "denseav"), "with --maps the maps are made"),
-        (("--device", "cpu"), "with --maps the maps are made"),
-        ((weights,), "name either a run or weights, or --maps"),
+        (("--rule", "denseav"), "cannot be used with --maps"),
+        (("--device", "cpu"), "cannot be used with --maps"),
+        ((weights,), "Name either a run or weights, or --maps"),
     ):
         refused = cli("evaluate", "localize", *odd, *of_file[2:])
         assert (refused.code, refused.out) == (1, "")

@@ -86,7 +86,7 @@ def test_a_dry_run_writes_the_folder_and_prints_the_card(cli: Callable, weights:
     [
         (json.dumps(report_of("d" * 64)), "measured with other weights (dddddddddddd)"),
         ("{}", "The file is no report"),
-        ("[1]", "is no report"),
+        ("[1]", "is not a report"),
         ("no JSON", "is not JSON"),
     ],
 )

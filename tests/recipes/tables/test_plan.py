@@ -50,16 +50,8 @@ def test_clips_come_first_and_are_those_that_reproduce_makes(tmp_path: Path):
     made = commands(table_run)
     assert [words[1] for words in made] == ["stage", "prepare", "stage", "prepare", "pretrain", "pretrain"]
     stage, prepare = made[:2]
-    assert stage[2:7] == [
-        str(tmp_path / "materials" / "stage-train"),
-        "--num-clips",
-        "20",
-        "--split",
-        "train",
-    ]
-    assert StageConfig(split="train").with_overrides(stage[7:]) == stage_config(
-        "train", frame_pixels=FRAME_PIXELS
-    )
+    assert stage[2:5] == [str(tmp_path / "materials" / "stage-train"), "--num-clips", "20"]
+    assert StageConfig().with_overrides(stage[5:]) == stage_config("train", frame_pixels=FRAME_PIXELS)
     overrides = [word for word in prepare[3:] if "=" in word]
     assert PrepareConfig().with_overrides(overrides) == prepare_config(FRAME_PIXELS)
 

@@ -75,15 +75,15 @@ def test_too_large_a_gallery_and_counting_without_ranks_are_refused(report):
     with pytest.raises(ConfigError, match="at least 25 are needed"):
         with_gallery(report, Gallery(size=100))
     official = retrieval_report(report.embeddings, RetrievalConfig(ties="official"))
-    with pytest.raises(ConfigError, match="--ties mean"):
+    with pytest.raises(ConfigError, match="ties=mean"):
         with_gallery(official, Gallery(size=20))
-    for size, ties, message in ((100, "mean", "at least 25"), (20, "official", "--ties mean")):
+    for size, ties, message in ((100, "mean", "at least 25"), (20, "official", "ties=mean")):
         with pytest.raises(ConfigError, match=message):
             check_gallery(Gallery(size=size), num_clips=len(report.similarity_QG), ties=ties)
     wanted = list_of([*report.embeddings.clip_ids, "gone"])
     without = with_gallery(official, Gallery(wanted=wanted, missing=("gone",)))
     assert without.metrics == official.metrics
-    assert "--ties mean" in without.made_with["no_expectation"]
+    assert "ties=mean" in without.made_with["no_expectation"]
 
 
 def test_vectors_of_a_file_follow_the_list(report):

@@ -78,7 +78,7 @@ def test_the_commands(
 ):
     where = ["--data", str(prepared_folder), "--stage", str(stage_folder), "--num-clips", "2"]
     picture = tmp_path / "bars.png"
-    words = ["evaluate", "segment", str(weights), *where, "--modality", "all", "--figure", str(picture)]
+    words = ["evaluate", "segment", str(weights), *where, "--all-modalities", "--figure", str(picture)]
     assert run([*words, "--json"]) == 0
     assert set(json.loads(capsys.readouterr().out)) == {"audio", "visual", "both"}
     assert picture.stat().st_size > 10_000

@@ -1,6 +1,5 @@
 """`cavmae-sync classify`: which classes a trained probe hears and sees in a video, and when."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,87 +7,62 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 from rich.table import Table
 
-from cavmae_sync.choices import Precision
 from cavmae_sync.cli.models import open_embedder
-from cavmae_sync.cli.options import Count, Json
-from cavmae_sync.cli.outputs import check_output
+from cavmae_sync.cli.options import ComputeOptions, Count, ModelWord, Positive, Video, VideoResultOptions
 from cavmae_sync.cli.progress import show_progress
-from cavmae_sync.cli.terminal import Terminal, print_lines
+from cavmae_sync.cli.terminal import Terminal, print_json
 from cavmae_sync.errors import ConfigError
 
 if TYPE_CHECKING:
     from cavmae_sync.tasks.classification.classify_video import VideoClasses
 
-_Seconds = Annotated[float, Parameter(validator=Number(gt=0))]
 _Fraction = Annotated[float, Parameter(validator=Number(gt=0, lt=1))]
 
 
 def classify(
-    video: Path,
+    video: Video,
     /,
-    *overrides: str,
+    *words: ModelWord,
     probe: Path,
     model: Path | None = None,
     top: Count = 5,
-    window_seconds: _Seconds = 2.0,
+    window_seconds: Positive = 2.0,
     threshold: _Fraction = 0.3,
-    precision: Precision = "float32",
-    device: str | None = None,
-    figure: Path | None = None,
-    csv: Path | None = None,
-    as_json: Json = False,
+    compute: ComputeOptions = ComputeOptions(),
+    results: VideoResultOptions = VideoResultOptions(),
 ) -> None:
     """Name what is heard and seen in a video file of any length, with times.
 
-    Prints the surest classes of the whole file and of each ten seconds, as probes are trained, and the times
-    at which a class is present: the ten seconds say what, a short window that slides over them says when.
+    Prints the classes with the highest probability in the whole file and in each ten seconds (probes are
+    trained on ten seconds), and the times at which a class is present. The ten seconds say which class it is,
+    a short window that slides over them says when. The figure shows the classes over time; the CSV file has
+    the probabilities of all classes. `cavmae-sync probe` trains and measures what this command shows.
 
     Example: cavmae-sync classify party.mp4 --probe my-probe --figure classes.png
 
     Args:
-        video: Video file with sound.
-        overrides: `key=value` words for what no weight of the model shows.
         probe: Folder that `cavmae-sync probe` made, or its probe.safetensors.
-        model: Run or weights that the probe was trained on, where they are not where they were then.
-        top: How many of the surest classes to print.
-        window_seconds: Length of the window. Short ones are finer in time and less sure: the probe was
+        model: Run or weights that the probe was trained on, if they have moved since.
+        top: Number of classes to print, those with the highest probability.
+        window_seconds: Length of the window. A short one is finer in time and less sure: the probe was
             trained on all frames of ten seconds.
-        threshold: Least probability of a class that counts as present; a probe for exactly one class per
-            clip takes the surest instead.
-        precision: Precision of matrix products.
-        device: cpu, cuda or mps; the best there is unless given.
-        figure: PNG file for a figure of the classes over time.
-        csv: CSV file for the probabilities of all classes.
-        as_json: Print everything as one JSON object.
+        threshold: Least probability of a class that counts as present. For a probe with exactly one class per
+            clip, the class with the highest probability is present instead.
     """
-    from cavmae_sync.atomic import write_text
-    from cavmae_sync.figures.style import save_figure
     from cavmae_sync.tasks.classification.classify_video import classify_video
     from cavmae_sync.tasks.classification.figures import classes_over_time_figure
     from cavmae_sync.tasks.classification.probe import Probe
 
-    check_output(figure, option="--figure", suffix=".png")
-    check_output(csv, option="--csv", suffix=".csv")
+    results.check()
     opened = Probe.load(probe)
-    embedder = open_embedder(
-        _backbone(probe, opened.model_path, model), overrides, device=device, precision=precision
-    )
+    embedder = open_embedder(_backbone(probe, opened.model_path, model), words, compute)
     opened.head.to(embedder.device)
     with show_progress("seconds of video") as advance:
-        found = classify_video(
-            embedder,
-            opened,
-            video,
-            window_seconds=window_seconds,
-            on_progress=lambda done, total: advance(done, total, ""),
-        )
-    if figure is not None:
-        save_figure(classes_over_time_figure(found), figure)
-    if csv is not None:
-        write_text(csv, found.to_csv())
-    if as_json:
-        about = {"video": str(video), "probe": str(probe)}
-        print_lines(json.dumps(about | found.to_dict(threshold=threshold), indent=2, ensure_ascii=False))
+        found = classify_video(embedder, opened, video, window_seconds=window_seconds, on_progress=advance)
+    results.save_figure(lambda: classes_over_time_figure(found))
+    results.save_csv(found.to_csv)
+    if results.as_json:
+        print_json({"video": str(video), "probe": str(probe), **found.to_dict(threshold=threshold)})
     else:
         _print(found, video=video, top=top, threshold=threshold)
 

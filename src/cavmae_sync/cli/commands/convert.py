@@ -1,6 +1,5 @@
 """`cavmae-sync convert`: weights of any layout into ours, and back."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -10,7 +9,7 @@ from cavmae_sync.choices import ClassLoss
 from cavmae_sync.cli.options import Count, Json, Overwrite
 from cavmae_sync.cli.outputs import check_new, check_output
 from cavmae_sync.cli.progress import show_progress
-from cavmae_sync.cli.terminal import Terminal, print_lines
+from cavmae_sync.cli.terminal import Terminal, print_json
 from cavmae_sync.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 def convert(
     source: Path,
     /,
-    *overrides: str,
+    *words: str,
     out: Path,
     layout: Literal["ours", "official"] = "ours",
     classes: Path | None = None,
@@ -43,21 +42,19 @@ def convert(
 
     Args:
         source: Weights file, folder of a run, or organisation/name on a hub.
-        overrides: `key=value` words for what no tensor shows, such as `heads=4 decoder.heads=4` or
+        words: `key=value` words for what no tensor shows, such as `heads=4 decoder.heads=4` or
             `registers_in_joint=true`.
         out: .safetensors file; a folder for a fine-tuned classifier; for --layout official a .pth file.
-        layout: "official" writes the names and types that the weights came with, bit for bit; weights that
-            were trained here get those of the authors.
+        layout: Layout to write. official has the names and types that the weights came with, bit for bit;
+            weights that were trained here get those of the authors.
         classes: Names of a classifier's classes (class_labels_indices.csv: index,mid,display_name).
-        loss: How a classifier was trained: bce (several labels) or ce (one). Known for the 527 classes of
-            AudioSet and the 309 of VGGSound.
-        modality: What a classifier of one modality is fed.
+        loss: Loss that a classifier was trained with: bce (several labels a clip) or ce (one label). Known
+            for the 527 classes of AudioSet and the 309 of VGGSound.
+        modality: Input of a classifier of one modality.
         classifier_heads: Attention heads of a classifier's blocks; known (12) for the published widths.
-        licence: Note on the licence, instead of what is known of the layout.
+        licence: Note on the licence, instead of the one that is known for the layout.
         num_frames: Frames of each clip in training, instead of the layout's 16 or 10.
         seed: Seed of the parts that an ImageNet MAE does not have.
-        overwrite: Replace what is at --out.
-        as_json: Print what was read and written as one JSON object.
     """
     from cavmae_sync.exchange.convert import WEIGHTS_FILE, HeadOptions, convert_back
     from cavmae_sync.exchange.convert import convert as convert_to_ours
@@ -73,13 +70,13 @@ def convert(
                 "--layout official writes no header: leave out --classes, --loss, --modality, "
                 "--classifier-heads, --licence and --num-frames."
             )
-        done = convert_back(source, out, overrides=overrides, seed=seed)
+        done = convert_back(source, out, overrides=words, seed=seed)
     else:
         with show_progress("converting") as advance:
             done = convert_to_ours(
                 source,
                 out,
-                overrides=overrides,
+                overrides=words,
                 head=HeadOptions(classes=classes, loss=loss, modality=modality, heads=classifier_heads),
                 licence=licence,
                 num_frames=num_frames,
@@ -87,7 +84,7 @@ def convert(
                 on_progress=advance,
             )
     if as_json:
-        print_lines(json.dumps(done.to_dict(), indent=2, ensure_ascii=False))
+        print_json(done.to_dict())
     else:
         Terminal().print(_table(done))
 

@@ -11,26 +11,28 @@ from cavmae_sync.cli.terminal import Terminal, print_lines
 
 
 def demo(
-    *overrides: str,
+    *words: str,
     out: Path = Path("cavmae-sync-demo"),
-    minutes: float = 10.0,
     videos: Path | None = None,
-    seed: int = 0,
     as_json: Json = False,
 ) -> None:
     """Make clips, prepare them, pretrain a small model, measure it, and write OUT/report.html.
 
     Ctrl-C stops; the same command goes on. With --videos the same is done on your own files.
 
-    Example: cavmae-sync demo --minutes 10
+    Words, with their defaults:
+
+    - `minutes=10`: time that it may take altogether.
+    - `seed=0`: seed of the clips and of training.
+    - `num_train_clips=800`, `num_test_clips=500`: generated clips, fewer where there is no time for them.
+    - `frame_pixels=96`: width and height of a frame.
+
+    Example: cavmae-sync demo minutes=10
 
     Args:
         out: Folder of the demo.
-        overrides: `key=value` words, for example `num_train_clips=400`.
-        minutes: How long it may take altogether.
+        words: `key=value` words, for example `minutes=5`.
         videos: Folder of your own videos, instead of generated clips.
-        seed: Seed of the clips and of training.
-        as_json: Print the measurements as one JSON object.
     """
     began = time.monotonic()  # what follows loads for seconds
     # Read when torch is loaded. Threads that spin while they wait make each other wait where other programs
@@ -40,9 +42,7 @@ def demo(
     from cavmae_sync.recipes.demo.run import run_demo
     from cavmae_sync.recipes.reporter import Reporter
 
-    config = DemoConfig(
-        minutes=minutes, seed=seed, videos=None if videos is None else str(videos.absolute())
-    ).with_overrides(overrides)
+    config = DemoConfig(videos=None if videos is None else str(videos.absolute())).with_overrides(words)
     with stop_on_signal() as should_stop, show_stages(should_stop) as on_progress:
         result = run_demo(
             out,

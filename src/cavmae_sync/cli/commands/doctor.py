@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from cavmae_sync.choices import Precision, Representation
-from cavmae_sync.cli.options import Count, Json, Overwrite
+from cavmae_sync.cli.options import Count, EncodeOptions, Json, ModelWord, Overwrite, RunOrWeights
 from cavmae_sync.cli.outputs import check_new, check_output
 from cavmae_sync.cli.progress import show_progress
 from cavmae_sync.cli.terminal import Terminal, print_lines
+from cavmae_sync.cli.words import model_words
 from cavmae_sync.errors import CavMaeSyncError
 
 _LOG_WIDTH = 500
@@ -16,17 +16,15 @@ _STYLES = {True: "bold green", False: "bold red", None: "bold yellow"}
 
 
 def doctor(
-    run_or_weights: Path,
+    run_or_weights: RunOrWeights,
     /,
-    *overrides: str,
+    *words: ModelWord,
     data: Path | None = None,
     embeddings: Path | None = None,
     write_clip: Path | None = None,
     num_clips: Count = 100,
     seed: int = 0,
-    representation: Representation = "global",
-    precision: Precision = "float32",
-    device: str | None = None,
+    compute: EncodeOptions = EncodeOptions(),
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> int:
@@ -41,18 +39,11 @@ def doctor(
     Example: cavmae-sync doctor my-run --data my-dataset
 
     Args:
-        run_or_weights: Folder of a run, a weights file, or organisation/name on a hub.
-        overrides: The `key=value` words that you will use them with.
         data: Prepared dataset to examine too.
         embeddings: .npz or .parquet with `audio` and `visual` [1, 16, width] of the package's clip.
         write_clip: Write the package's clip to this .mp4 file, for another pipeline, and stop.
-        num_clips: Clips of the dataset that are read.
-        seed: Which clips.
-        representation: What stands for a frame or segment: its global token, or the mean of its patches.
-        precision: Precision of matrix products.
-        device: cpu, cuda or mps; the best there is unless given.
-        overwrite: Replace the file at --write-clip.
-        as_json: Print the findings as one JSON object.
+        num_clips: Number of clips of the dataset that are read.
+        seed: Seed of the choice of these clips.
     """
     from cavmae_sync.data import PreparedDataset
     from cavmae_sync.doctor import ExamineOptions, examine, open_examined_model
@@ -72,13 +63,11 @@ def doctor(
         embeddings=None if embeddings is None else read_embeddings(embeddings),
     )
     try:
-        examined = open_examined_model(
-            run_or_weights, overrides, device=device, precision=precision, representation=representation
-        )
+        examined = open_examined_model(run_or_weights, model_words(words), **compute.settings())
     except CavMaeSyncError as error:
         raise type(error)(f"NOT HEALTHY: the weights cannot be opened. {error}") from error
     with show_progress("examining") as advance:
-        report = examine(examined, options, on_progress=lambda done, total: advance(done, total, ""))
+        report = examine(examined, options, on_progress=advance)
     if as_json:
         print_lines(report.to_json())
     else:

@@ -1,6 +1,5 @@
 """`cavmae-sync export`: both encoders as ONNX files, checked in ONNX Runtime."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,19 +7,20 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from cavmae_sync.choices import Representation
-from cavmae_sync.cli.options import Json, Overwrite
+from cavmae_sync.cli.options import Json, ModelWord, Overwrite, RunOrWeights
 from cavmae_sync.cli.outputs import check_folder, check_new
 from cavmae_sync.cli.progress import show_progress
-from cavmae_sync.cli.terminal import Terminal, print_lines
+from cavmae_sync.cli.terminal import Terminal, print_json
+from cavmae_sync.cli.words import model_words
 
 if TYPE_CHECKING:
     from cavmae_sync.exchange.onnx_export import OnnxExport
 
 
 def export(
-    run_or_weights: Path,
+    run_or_weights: RunOrWeights,
     /,
-    *overrides: str,
+    *words: ModelWord,
     out: Path,
     representation: Representation = "global",
     video: Path | None = None,
@@ -34,26 +34,20 @@ def export(
     Example: cavmae-sync export my-run --out my-onnx --video dog.mp4
 
     Args:
-        run_or_weights: Folder of a run, a weights file, or organisation/name on a hub.
-        overrides: `key=value` words for what no weight shows, such as `inputs.align_length=valid`.
         out: Folder for audio.onnx, visual.onnx and config.json.
         representation: What stands for a frame or segment: its global token, or the mean of its patches.
         video: Also compare on the first clip of this file, beside random inputs.
-        overwrite: Replace what was exported to --out before.
-        as_json: Print what was written, and every comparison, as one JSON object.
     """
     from cavmae_sync.embedding.video import video_inputs
     from cavmae_sync.exchange.onnx_export import check_onnx_installed, export_onnx
     from cavmae_sync.training import weights_of
-    from cavmae_sync.weights import load_model, read_provenance, reconfigured
+    from cavmae_sync.weights import load_model, read_provenance
 
     check_onnx_installed()
     check_folder(out, option="--out")
     check_new(out, option="--out", overwrite=overwrite, files=("audio.onnx", "visual.onnx"))
     weights = weights_of(run_or_weights)
-    model = load_model(weights)
-    if overrides:
-        model = reconfigured(model, model.config.with_overrides(overrides))
+    model = load_model(weights, overrides=model_words(words))
     real = None if video is None else next(video_inputs(model.config.inputs, video))[1]
     with show_progress("exporting") as advance:
         result = export_onnx(
@@ -65,7 +59,7 @@ def export(
             on_progress=advance,
         )
     if as_json:
-        print_lines(json.dumps(asdict(result), indent=2, allow_nan=False))
+        print_json(asdict(result))
         return
     Terminal().print(_table(result))
     sizes = ", ".join(f"{file.name} {file.num_bytes / 1e6:.1f} MB" for file in result.files)

@@ -1,6 +1,5 @@
 """`cavmae-sync list`: what a published list holds, and lists for retrieval made of it."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -8,7 +7,7 @@ from cavmae_sync.choices import LabelNames, ListFormat, ListSplit
 from cavmae_sync.cli.options import Count, Json, Overwrite
 from cavmae_sync.cli.outputs import check_new
 from cavmae_sync.cli.progress import show_progress
-from cavmae_sync.cli.terminal import Terminal, print_lines
+from cavmae_sync.cli.terminal import Terminal, print_json
 
 if TYPE_CHECKING:
     from cavmae_sync.data.lists.make_list import MadeList
@@ -41,18 +40,17 @@ def list_clips(
     Example: cavmae-sync list eval_segments.csv --per-class 5 --out audioset-5-per-class.json
 
     Args:
-        source: The list, the folder of a prepared dataset, or the folder ADE20KSoundPrompted.
+        source: List, folder of a prepared dataset, or the folder ADE20KSoundPrompted.
         split: Take only these rows of vggsound.csv.
         classes: Class list (index,mid,display_name), or ontology.json, to check the labels against.
-        names: Write labels by the name or the mid that the class list gives them.
+        names: Write labels as the name or the mid that the class list has for them.
         per_class: Take about this many clips of each class, in the order of the file.
-        available: Prepared dataset; take only what is in it, and say what is missing of each class.
-        out: File for the list. What is known of it is written beside, in NAME.about.json.
-        format: Of that file; unless given, csv or text where OUT ends in .csv or .txt, and json elsewhere.
+        available: Prepared dataset; take only the clips that it has, and say how many of each class are
+            missing.
+        out: File for the list. NAME.about.json beside it says how it was made.
+        format: Format of that file. Unless given, csv or text where OUT ends in .csv or .txt, else json.
         weights: File of sampling weights (one number a line) to check against the list.
         write_weights: File for the weights that follow from the labels.
-        overwrite: Replace the files at --out and --write-weights.
-        as_json: Print everything as one JSON object.
     """
     from cavmae_sync.data.lists.clip_weights import read_weights
     from cavmae_sync.data.lists.clip_weights import write_weights as write
@@ -66,7 +64,7 @@ def list_clips(
         return
     plan = ListPlan(split=split, classes=classes, names=names, per_class=per_class, available=available)
     with show_progress("reading the list") as advance:  # two million rows of AudioSet take half a minute
-        advance(0, 1, "")
+        advance(0, 1)
         made = make_list(source, plan)
     written: dict[str, Any] = {}
     if weights is not None:
@@ -82,7 +80,7 @@ def list_clips(
 
 def _print(made: "MadeList", written: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        print_lines(json.dumps({**made.to_dict(), **written}, indent=2, ensure_ascii=False))
+        print_json({**made.to_dict(), **written})
         return
     console = Terminal()
     console.print(made.source_counts.to_table(f"in {made.clips.source}"))
@@ -95,9 +93,9 @@ def _show_prompted(folder: Path, *, as_json: bool) -> None:
     from cavmae_sync.tasks.localization.ade20k_audit import audit_ade20k
 
     with show_progress("looking at files") as advance:
-        audit = audit_ade20k(folder, on_progress=lambda done, total: advance(done, total, ""))
+        audit = audit_ade20k(folder, on_progress=advance)
     if as_json:
-        print_lines(json.dumps(audit.to_dict(), indent=2, ensure_ascii=False))
+        print_json(audit.to_dict())
         return
     console = Terminal()
     console.print(audit.to_table())

@@ -1,18 +1,22 @@
 """`cavmae-sync localize`: a video with a map over every picture of where its sound comes from."""
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from cyclopts import Parameter
-from cyclopts.validators import Number
-
-from cavmae_sync.choices import Precision, Representation
 from cavmae_sync.cli.models import open_embedder
-from cavmae_sync.cli.options import Count, Json, Overwrite
+from cavmae_sync.cli.options import (
+    Count,
+    EncodeOptions,
+    Json,
+    ModelWord,
+    Overwrite,
+    Positive,
+    RunOrWeights,
+    Video,
+)
 from cavmae_sync.cli.outputs import check_folder, check_new, check_output
 from cavmae_sync.cli.progress import show_progress
-from cavmae_sync.cli.terminal import Terminal, print_lines
+from cavmae_sync.cli.terminal import Terminal, print_json
 from cavmae_sync.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -21,44 +25,35 @@ if TYPE_CHECKING:
 
 
 def localize(
-    run_or_weights: Path,
-    video: Path,
+    run_or_weights: RunOrWeights,
+    video: Video,
     /,
-    *overrides: str,
+    *words: ModelWord,
     out: Path,
     sound: Path | None = None,
     figures: Path | None = None,
     num_figures: Count = 4,
-    maps_per_second: Annotated[float, Parameter(validator=Number(gt=0))] = 1.6,
-    representation: Representation = "global",
-    precision: Precision = "float32",
-    device: str | None = None,
+    maps_per_second: Positive = 1.6,
+    compute: EncodeOptions = EncodeOptions(),
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Show where in a video the model sees what it hears.
+    """Show where in the picture a sound of a video comes from.
 
-    Writes the video again, of its size and rate and with its sound, with a heat map over every picture and a
-    strip below: how well sound and picture match, over the whole video. Colours mean the same all through.
-    The model sees the middle square only; what lies outside is grey.
+    Writes the video again, in its size and rate and with its sound, with a heat map over every frame and a
+    strip below: how well sound and picture match, over the whole video. A colour means the same value in all
+    frames. The model sees the middle square only; the rest is grey. `cavmae-sync evaluate localize` measures
+    these maps.
 
     Example: cavmae-sync localize my-run street.mp4 --out overlay.mp4 --figures moments
 
     Args:
-        run_or_weights: Folder of a run, a weights file, or organisation/name on a hub.
-        video: Video file with sound, of any length.
-        overrides: `key=value` words for what no weight shows, for example `registers_in_joint=true`.
         out: MP4 file to write.
         sound: Sound or video file of any length that asks instead of the video's own sound: the mean of its
-            windows, but for those 20 dB quieter than the loudest.
-        figures: Folder for figures of the strongest moments, made if it is not there.
-        num_figures: How many of them.
-        maps_per_second: How many maps are computed; between them they are interpolated.
-        representation: What stands for sound and picture: global tokens, or means of patches.
-        precision: Precision of matrix products.
-        device: cpu, cuda or mps; the best there is unless given.
-        overwrite: Replace the video at --out.
-        as_json: Print what was found as one JSON object.
+            windows, without those 20 dB quieter than the loudest.
+        figures: Folder for figures of the moments with the strongest maps; made if it is not there.
+        num_figures: Number of these figures.
+        maps_per_second: Maps computed in each second; frames between them are interpolated.
     """
     from cavmae_sync.media.playback import playback
     from cavmae_sync.tasks.localization.localize_video import localize as maps_of
@@ -69,27 +64,16 @@ def localize(
         raise ConfigError(f"--out {out} is the video itself. Write to another file.")
     check_new(out, option="--out", overwrite=overwrite)
     check_folder(figures, option="--figures")
-    embedder = open_embedder(
-        run_or_weights, overrides, device=device, precision=precision, representation=representation
-    )
+    embedder = open_embedder(run_or_weights, words, compute)
     plays = playback(video)
-    with show_progress("listening and looking") as advance:
-        found = maps_of(
-            embedder,
-            plays,
-            sound=sound,
-            maps_per_second=maps_per_second,
-            on_progress=lambda done, total: advance(done, total, ""),
-        )
+    with show_progress("computing maps") as advance:
+        found = maps_of(embedder, plays, sound=sound, maps_per_second=maps_per_second, on_progress=advance)
     moments = [] if figures is None else found.strongest(num_figures)
-    with show_progress("writing pictures") as advance:
-        kept = write_overlay(
-            found, plays, out, keep=moments, on_progress=lambda done, total: advance(done, total, "")
-        )
-    saved = [] if figures is None else _save(found, kept, moments, figures)
+    with show_progress("writing frames") as advance:
+        kept = write_overlay(found, plays, out, keep=moments, on_progress=advance)
+    saved: list[str] = [] if figures is None else _save(found, kept, moments, figures)
     if as_json:
-        whole = {"out": str(out), "pictures": saved, **found.to_dict()}
-        print_lines(json.dumps(whole, indent=2, allow_nan=False, ensure_ascii=False))
+        print_json({"out": str(out), "pictures": saved, **found.to_dict()})
     else:
         _print(found, out, saved)
 
@@ -111,11 +95,11 @@ def _print(found: "Localization", out: Path, saved: list[str]) -> None:
     console = Terminal()
     low, high = found.scale
     strength = found.strength_M[~found.is_silent_M]
-    console.print(f"{out}: {len(found.seconds_M)} maps, asked by {found.asked_by}", soft_wrap=True)
-    console.print(f"colours from cosine {low:.2f} (none) to {high:.2f} (yellow), the same all through")
+    console.print(f"{out}: {len(found.seconds_M)} maps of {found.asked_by}", soft_wrap=True)
+    console.print(f"colours from cosine {low:.2f} (none) to {high:.2f} (yellow), the same in all frames")
     if len(strength):
-        console.print(f"sound and picture match by {strength.min():.2f} to {strength.max():.2f}")
+        console.print(f"match of sound and picture: {strength.min():.2f} to {strength.max():.2f}")
     if found.is_silent_M.any():
-        console.print(f"{found.is_silent_M.sum()} moments are silent and ask for nothing")
+        console.print(f"{found.is_silent_M.sum()} moments are silent and have no map")
     for path in saved:
         console.print(path, soft_wrap=True)

@@ -1,22 +1,19 @@
 """`cavmae-sync pretrain`: a dataset to a model."""
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-from cyclopts import Parameter
+from typing import TYPE_CHECKING
 
 from cavmae_sync.cli.interrupt import stop_on_signal
-from cavmae_sync.cli.options import Json
+from cavmae_sync.cli.options import Device, Json, Switch
 from cavmae_sync.cli.progress import Advance, show_progress
-from cavmae_sync.cli.terminal import Terminal, print_lines
+from cavmae_sync.cli.terminal import Terminal, print_json, print_lines
 from cavmae_sync.errors import ConfigError
 
-#: Less waiting than this part of the time is not worth a word.
-_WORTH_SAYING = 0.05
+#: Share of the time that waiting for clips may take before it is mentioned.
+_MAX_WAITING = 0.05
 
 if TYPE_CHECKING:
     from cavmae_sync.recipes import RunResult
@@ -26,14 +23,14 @@ if TYPE_CHECKING:
 def pretrain(
     recipe: str | None = None,
     /,
-    *overrides: str,
+    *words: str,
     data: Path | None = None,
     out: Path | None = None,
     validation: Path | None = None,
     init: Path | None = None,
     resume: Path | None = None,
-    device: str | None = None,
-    show_config: Annotated[bool, Parameter(negative="")] = False,
+    device: Device = None,
+    show_config: Switch = False,
     as_json: Json = False,
 ) -> None:
     """Pretrain a model on a prepared dataset.
@@ -50,16 +47,14 @@ def pretrain(
 
     Args:
         recipe: Name of a complete configuration, or the config.json of a run, which repeats it.
-        overrides: `key.path=value` words, for example `model.registers=4`.
+        words: `key.path=value` words, for example `model.registers=4`.
         data: Prepared dataset to learn from.
         out: Folder of the run.
         validation: Prepared dataset held out, for losses and retrieval during training.
         init: Weights to start from: .safetensors of ours, .pth of the authors or of an MAE ViT, or their name
             on a hub.
         resume: Folder of a run to go on with; its configuration is used.
-        device: cpu, cuda or mps; the best there is unless given.
         show_config: Print the complete configuration and stop.
-        as_json: Print the result as one JSON object.
     """
     from cavmae_sync.recipes import continue_pretraining, find_recipe, run_pretraining
     from cavmae_sync.training import RunFolder
@@ -79,7 +74,7 @@ def pretrain(
     else:
         if recipe is None:
             raise ConfigError("Name a recipe (cavmae-sync pretrain --help lists them), or --resume RUN.")
-        config = find_recipe(recipe).with_overrides(overrides)
+        config = find_recipe(recipe).with_overrides(words)
         if show_config:
             print_lines(config.model_dump_json(indent=2))
             return
@@ -100,16 +95,16 @@ def pretrain(
 
 def _print_result(result: "RunResult", *, as_json: bool) -> None:
     facts = {"run": str(result.run.path), "steps": result.num_steps, "is_complete": result.is_complete}
-    # Under torchrun every process runs this command, and one of them speaks.
-    is_speaker = os.environ.get("RANK", "0") == "0"
-    if as_json and is_speaker:
-        print_lines(json.dumps(facts | {"weights": str(result.run.weights)}))
-    elif result.is_complete and is_speaker:
+    # Under torchrun every process runs this command; one of them prints.
+    prints = os.environ.get("RANK", "0") == "0"
+    if as_json and prints:
+        print_json(facts | {"weights": str(result.run.weights)}, indent=None)
+    elif result.is_complete and prints:
         Terminal().print(f"{result.num_steps} steps; weights in {result.run.weights}", soft_wrap=True)
-    if is_speaker and (shared := result.run.environment().get("validation_clips_also_in_training")):
+    if prints and (shared := result.run.environment().get("validation_clips_also_in_training")):
         Terminal(stderr=True).print(
-            f"note: {shared} clips of --validation are also clips of --data, so that what validation says of "
-            "them is not held out.",
+            f"note: {shared} clips of --validation are also clips of --data. Validation on them says nothing "
+            "of other clips.",
             soft_wrap=True,
         )
     if not result.is_complete:
@@ -129,6 +124,6 @@ def _watched() -> Iterator["Callbacks"]:
 
 def _show(advance: Advance, report: "StepReport") -> None:
     note = f"loss {report.total_loss:.3f}, {report.clips_per_second:.0f} clips/s"
-    if report.waiting_fraction > _WORTH_SAYING:
+    if report.waiting_fraction > _MAX_WAITING:
         note += f", {report.waiting_fraction:.0%} of the time waiting for clips (raise loop.num_workers)"
     advance(report.step, report.num_steps, note)

@@ -1,11 +1,9 @@
 """`cavmae-sync push`: publish weights on a Hugging Face hub, with a model card."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from cyclopts import Parameter
-
-from cavmae_sync.cli.options import Overwrite
+from cavmae_sync.cli.options import Overwrite, RunOrWeights, Switch
 from cavmae_sync.cli.outputs import check_folder, check_new
 from cavmae_sync.cli.terminal import Terminal, print_line, print_lines
 from cavmae_sync.errors import ConfigError
@@ -16,11 +14,11 @@ if TYPE_CHECKING:
 
 
 def push(
-    run_or_weights: Path,
+    run_or_weights: RunOrWeights,
     repository: str,
     /,
     *,
-    private: Annotated[bool, Parameter(negative="")] = False,
+    private: Switch = False,
     licence: str | None = None,
     base_model: str | None = None,
     report: Path | None = None,
@@ -35,14 +33,12 @@ def push(
     Example: cavmae-sync push my-run org/name --licence Apache-2.0 --dry-run my-folder
 
     Args:
-        run_or_weights: Folder of a run, a weights file, or organisation/name on a hub.
-        repository: organisation/name; made if it does not exist.
-        private: Only those with access see it.
-        licence: Under which the weights are given away, for example Apache-2.0, when the file does not say.
+        repository: organisation/name on the hub; made if it does not exist.
+        private: Show the repository only to those with access.
+        licence: Licence of the weights, for example Apache-2.0, when their file does not name one.
         base_model: organisation/name of the weights that training started from.
-        report: What an evaluate command printed with --json for these weights, for the card.
-        dry_run: Write everything into this folder and print the card; nothing is sent.
-        overwrite: Replace what is in the folder of --dry-run.
+        report: JSON file that an evaluate command printed with --json for these weights, for the card.
+        dry_run: Write everything into this folder and print the card; send nothing.
     """
     from cavmae_sync.training import weights_of
     from cavmae_sync.weights import load_model, push_to_hub, read_provenance, save_pretrained
@@ -66,8 +62,8 @@ def push(
         return
     written = save_pretrained(model, dry_run, repository=repository, **about)
     print_lines(written.with_name("README.md").read_text("utf-8"))
-    told = f"written to {dry_run}, with the card above; nothing was sent."
-    Terminal(stderr=True).print(told, highlight=False, soft_wrap=True)
+    message = f"written to {dry_run}, with the card above; nothing was sent."
+    Terminal(stderr=True).print(message, highlight=False, soft_wrap=True)
 
 
 def _results(path: Path, model: "CAVMAESync") -> str:
@@ -79,5 +75,7 @@ def _results(path: Path, model: "CAVMAESync") -> str:
     except ValueError as error:
         raise ConfigError(f"--report {path} is not JSON ({error}). Give what --json printed.") from error
     if not isinstance(content, dict):
-        raise ConfigError(f"--report {path} is no report. Give what an evaluate command printed with --json.")
+        raise ConfigError(
+            f"--report {path} is not a report. Give what an evaluate command printed with --json."
+        )
     return results_markdown(content, weights=weights_fingerprint(model))

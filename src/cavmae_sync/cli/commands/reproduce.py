@@ -3,15 +3,14 @@
 import json
 import shlex
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from cavmae_sync.choices import Scale
 from cavmae_sync.cli.interrupt import stop_on_signal
-from cavmae_sync.cli.options import Json
+from cavmae_sync.cli.options import Json, Switch
 from cavmae_sync.cli.outputs import check_folder
 from cavmae_sync.cli.progress import show_stages
 from cavmae_sync.cli.terminal import Terminal, print_line, print_lines
@@ -23,76 +22,87 @@ if TYPE_CHECKING:
 
 Paths = Annotated[list[Path] | None, Parameter(negative="")]
 Words = Annotated[list[str] | None, Parameter(negative="")]
-Switch = Annotated[bool, Parameter(negative="")]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DatasetOptions:
+    """Datasets and weights of somebody's own, for scale=full.
+
+    Attributes:
+        train: Prepared pretraining set; repeat it for another number of frames a clip.
+        gallery: NAME=DATASET, a retrieval set, for example AS=my-audioset-eval; may be repeated.
+        probing: NAME=TRAIN,TEST, two labelled sets, for example AS20k=balanced,eval; may be repeated.
+        ade20k: Folder of ADE20KSoundPrompted.
+        init: Weights that pretraining starts from.
+        allow_overlap: Measure also on clips that are among those to learn from (compared by content).
+    """
+
+    train: Paths = None
+    gallery: Words = None
+    probing: Words = None
+    ade20k: Path | None = None
+    init: Path | None = None
+    allow_overlap: Switch = False
 
 
 def reproduce(
     table: str,
     /,
-    *overrides: str,
-    scale: Scale = "stage",
+    *words: str,
     out: Path = Path("reproduce"),
     seeds: str = "0,1,2",
     row: Words = None,
-    train: Paths = None,
-    gallery: Words = None,
-    probing: Words = None,
-    ade20k: Path | None = None,
-    init: Path | None = None,
-    allow_overlap: Switch = False,
+    datasets: DatasetOptions = DatasetOptions(),
     show: Switch = False,
     plan: Switch = False,
     as_json: Json = False,
 ) -> None:
     """Run the trainings and measurements of one of the paper's tables, and print it in the paper's form.
 
-    Scale "stage" makes its own clips and trains small twins of every row on two cores (minutes each). Scale
-    "full" trains the published sizes on datasets that you give. What is complete is used again: Ctrl-C stops,
-    the same command goes on, other tables in the same OUT share trainings, and seeds may run on several
-    machines. OUT gets TABLE.json, TABLE.md and TABLE.png.
+    With `scale=stage` it makes its own clips and trains a small twin of every row on two cores (minutes
+    each). With `scale=full` it trains the published sizes on the datasets of --train, --gallery, --probing
+    and --ade20k. What is complete is used again: Ctrl-C stops, the same command goes on, other tables in the
+    same OUT share trainings, and seeds may run on several machines. OUT gets TABLE.json, TABLE.md and
+    TABLE.png.
 
     Tables: table1 to table8, table10, table11, table12, figure4.
+
+    Words, with their defaults:
+
+    - `scale=stage`: stage or full.
+    - `num_train_clips=800`, `num_test_clips=300`: generated clips of scale stage.
+    - `num_epochs=30`: passes over the generated clips in each training of scale stage.
 
     Example: cavmae-sync reproduce table7 --seeds 0 num_epochs=2 num_train_clips=100 num_test_clips=20
 
     Args:
-        table: Which one.
-        overrides: `key=value` words: num_train_clips, num_test_clips, num_epochs (scale "stage").
-        scale: "stage" or "full".
+        table: Name of the table.
+        words: `key=value` words, for example `num_epochs=2`.
         out: Folder of all tables.
         seeds: Seeds of training, separated by commas.
-        row: Run these rows only; may be repeated.
-        train: Prepared pretraining set; repeat for another number of frames a clip (scale "full").
-        gallery: NAME=DATASET, a retrieval set, for example AS=my-audioset-eval; may be repeated.
-        probing: NAME=TRAIN,TEST, two labelled sets, for example AS20k=balanced,eval; may be repeated.
-        ade20k: Folder of ADE20KSoundPrompted.
-        init: Weights that pretraining starts from.
-        allow_overlap: Measure also on clips that are among those to learn from (told by their content).
-        show: Print what there is, run nothing.
-        plan: Print the commands that this one stands for, for a shell: clips, datasets, each training. Run
-            some of them elsewhere, if you like; what is there is used.
-        as_json: Print the table as one JSON object.
+        row: Run only this row; may be repeated.
+        show: Print the results that are there; run nothing.
+        plan: Print the shell commands of all steps (clips, datasets, each training); run nothing. Any of them
+            may be run elsewhere: results that are there are used.
     """
     from cavmae_sync.recipes.reporter import Reporter
     from cavmae_sync.recipes.tables.paper_tables import find_table
     from cavmae_sync.recipes.tables.reproduce import ReproduceConfig, TableRun
 
     check_folder(out, option="--out")
-    given = None
-    if scale == "full":
-        given = _materials(train or [], gallery or [], probing or [], ade20k, init)
-        given = replace(given, allow_overlap=allow_overlap)
+    config = ReproduceConfig().with_overrides(words)
     with stop_on_signal() as should_stop, show_stages(should_stop) as on_progress:
         table_run = TableRun(
             find_table(table, rows=row or []),
             out,
-            config=ReproduceConfig(scale=scale).with_overrides(overrides),
+            config=config,
             seeds=_seeds(seeds),
-            given=given,
+            given=_given_datasets(datasets) if config.scale == "full" else None,
             reporter=Reporter(on_progress=on_progress, should_stop=should_stop),
         )
         if plan:
-            _print_plan(table_run, table, overrides)
+            _print_plan(table_run, table, words)
             return
         result = table_run.result() if show else table_run.run()
         is_stopped = should_stop()
@@ -110,29 +120,23 @@ def _seeds(words: str) -> list[int]:
         ) from error
 
 
-def _materials(
-    train: Sequence[Path],
-    gallery: Sequence[str],
-    probing: Sequence[str],
-    ade20k: Path | None,
-    init: Path | None,
-) -> "TableDatasets":
+def _given_datasets(options: DatasetOptions) -> "TableDatasets":
     from cavmae_sync.recipes.tables.datasets import ProbingLists, TableDatasets, by_frames
 
-    if not train:
+    if not options.train:
         raise ConfigError(
-            "Scale full needs a pretraining set: --train DATASET (cavmae-sync prepare makes one)."
+            "scale=full needs a pretraining set: --train DATASET (cavmae-sync prepare makes one)."
         )
     galleries: dict[str, list[Path]] = {}
-    for word in gallery:
+    for word in options.gallery or []:
         name, paths = _named(word, "--gallery", count=1)
         galleries.setdefault(name, []).extend(paths)
     lists: dict[str, list[list[Path]]] = {}
-    for word in probing:
+    for word in options.probing or []:
         name, paths = _named(word, "--probing", count=2)
         lists.setdefault(name, []).append(paths)
     return TableDatasets(
-        train=by_frames(train),
+        train=by_frames(options.train),
         galleries={name: by_frames(paths) for name, paths in galleries.items()},
         probing={
             name: ProbingLists(
@@ -140,8 +144,9 @@ def _materials(
             )
             for name, pairs in lists.items()
         },
-        ade20k=ade20k,
-        init=init,
+        ade20k=options.ade20k,
+        init=options.init,
+        allow_overlap=options.allow_overlap,
     )
 
 
@@ -154,7 +159,7 @@ def _named(word: str, option: str, *, count: int) -> tuple[str, list[Path]]:
     return name, parts
 
 
-def _print_plan(table_run: "TableRun", table: str, overrides: Sequence[str]) -> None:
+def _print_plan(table_run: "TableRun", table: str, words: Sequence[str]) -> None:
     from cavmae_sync.recipes.tables.plan import plan
 
     for line in plan(table_run):
@@ -162,8 +167,8 @@ def _print_plan(table_run: "TableRun", table: str, overrides: Sequence[str]) -> 
     print_line("# then all of it is measured, and put into the table, by this command without --plan")
     if table_run.makes_clips:
         seeds = ",".join(map(str, table_run.seeds))
-        words = ["cavmae-sync", "reproduce", table, *overrides, "--seeds", seeds, "--out", str(table_run.out)]
-        print_line(shlex.join(words))
+        whole = ["cavmae-sync", "reproduce", table, *words, "--seeds", seeds, "--out", str(table_run.out)]
+        print_line(shlex.join(whole))
 
 
 def _write(result: "TableResult", out: Path, *, as_json: bool) -> None:

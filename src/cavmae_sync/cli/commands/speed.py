@@ -1,36 +1,31 @@
 """`cavmae-sync speed`: how fast this machine embeds, in which precision, and what that costs in exactness."""
 
-import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from cavmae_sync.cli.options import Json
+from cavmae_sync.cli.options import Device, Json, RunOrWeights
 from cavmae_sync.cli.progress import show_progress
-from cavmae_sync.cli.terminal import Terminal, print_lines
+from cavmae_sync.cli.terminal import Terminal, print_json
 from cavmae_sync.safe_text import table_caption
 
 if TYPE_CHECKING:
     from cavmae_sync.doctor.speed import PrecisionSpeed, SpeedReport
 
 
-def speed(run_or_weights: Path | None = None, /, *, device: str | None = None, as_json: Json = False) -> None:
+def speed(
+    run_or_weights: RunOrWeights | None = None, /, *, device: Device = None, as_json: Json = False
+) -> None:
     """Measure how fast clips become vectors here, in each precision, and how far each is from float32.
 
-    Embeds the clip that comes with the package: 10 s, 16 frames and their segments. Prints which way of
-    computing float32, which attention and which setting of memory are chosen on this machine and why, says
-    where another choice is faster here, and recommends a precision. Takes about a minute for a model of
+    Embeds the clip that comes with the package: 10 s, 16 frames and their segments. Prints the way of
+    computing float32, the attention and the setting of memory that are chosen on this machine, and why; says
+    where another choice is faster here, and recommends a precision. Without a run or weights it measures the
+    published model with random weights: right for times, not for errors. Takes about a minute for a model of
     ViT-B's size on two cores.
 
     Example: cavmae-sync speed my-run
-
-    Args:
-        run_or_weights: Folder of a run, a weights file, or organisation/name on a hub. Without it the
-            published model with random weights: right for times, not for errors.
-        device: cpu, cuda or mps; the best there is unless given.
-        as_json: Print everything as one JSON object.
     """
     import torch
 
@@ -51,7 +46,7 @@ def speed(run_or_weights: Path | None = None, /, *, device: str | None = None, a
             "keeps_freed_memory": keeps_memory,
             "has_weights": run_or_weights is not None,
         }
-        print_lines(json.dumps(content, indent=2))
+        print_json(content)
         return
     console = Terminal()
     console.print(_table(report), table_caption(_notes(report, keeps_memory=keeps_memory)), highlight=False)

@@ -1,6 +1,5 @@
 """`cavmae-sync submit`: one command as many jobs of a cluster, each with its share."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,9 +8,9 @@ from cyclopts.validators import Number
 
 from cavmae_sync.choices import Cluster
 from cavmae_sync.cli.jobs import ShardJob, open_executor, split_command, submit_all, wait_for
-from cavmae_sync.cli.options import Count, Json
+from cavmae_sync.cli.options import Count, Json, Positive, Switch
 from cavmae_sync.cli.progress import show_progress
-from cavmae_sync.cli.terminal import print_line, print_lines
+from cavmae_sync.cli.terminal import print_json, print_line
 
 
 def submit(
@@ -22,39 +21,39 @@ def submit(
     minutes: Count = 240,
     cpus: Count = 8,
     gpus: Annotated[int, Parameter(validator=Number(gte=0))] = 0,
-    memory_gb: Annotated[float | None, Parameter(validator=Number(gt=0))] = None,
+    memory_gb: Positive | None = None,
     partition: str | None = None,
     account: str | None = None,
     qos: str | None = None,
     constraint: str | None = None,
     at_once: Count = 256,
-    wait: Annotated[bool, Parameter(negative="")] = False,
+    wait: Switch = False,
     as_json: Json = False,
 ) -> None:
     """Submit a command as NUM_JOBS jobs, each with its --shard-index and --num-shards.
 
-    For commands that have these two options. The command stands behind `--`, and is checked before anything
+    For commands that have these two options. The command follows after `--`, and is checked before anything
     is submitted. A job that is preempted, or runs out of its minutes, is queued again and goes on where it
-    was. One that was lost: submit the same once more, what is done stays. Needs the extra slurm.
+    was. When a job is lost, submit the same command again: what is done stays. Needs the extra slurm.
 
     Example: cavmae-sync submit --num-jobs 8 -- prepare my-videos --out my-dataset
 
     Args:
         command: The command, without cavmae-sync.
-        num_jobs: Jobs; a Slurm array when there is more than one.
-        folder: Where logs and what jobs are told go; every machine must see it.
-        cluster: slurm; local starts all jobs on this machine; debug does one after the other in this process.
-        minutes: Time that a job may take.
+        num_jobs: Number of jobs; a Slurm array when there is more than one.
+        folder: Folder for the logs and the inputs of the jobs; every machine must see it.
+        cluster: slurm; local runs all jobs at once on this machine; debug runs one after the other in this
+            process.
+        minutes: Minutes that a job may take.
         cpus: Cores of a job.
         gpus: Accelerators of a job.
-        memory_gb: Memory of a job in gigabytes; the partition's own unless given.
+        memory_gb: Gigabytes of memory of a job; the default of the partition unless given.
         partition: Slurm's partition.
         account: Slurm's account.
         qos: Slurm's quality of service.
         constraint: Features that a node must have.
         at_once: Jobs of the array that may run at the same time.
-        wait: Stay until all have ended; fail when one fails.
-        as_json: Print ids and logs of the jobs as one JSON object.
+        wait: Wait until all jobs have ended; fail when one fails.
     """
     words = split_command(command, num_jobs=num_jobs)
     settings: dict[str, Any] = {
@@ -72,10 +71,10 @@ def submit(
     executor = open_executor(folder.absolute(), cluster=cluster, settings=settings)
     jobs = submit_all(executor, [ShardJob(each) for each in words])
     if as_json:
-        print_lines(json.dumps({"jobs": [{"id": job.job_id, "log": str(job.paths.stderr)} for job in jobs]}))
+        print_json({"jobs": [{"id": job.job_id, "log": str(job.paths.stderr)} for job in jobs]}, indent=None)
     else:
         for job in jobs:
             print_line(f"{job.job_id}  {job.paths.stderr}")
     if wait or cluster == "debug":
         with show_progress("waiting for jobs") as advance:
-            wait_for(jobs, on_progress=lambda done: advance(done, len(jobs), ""))
+            wait_for(jobs, on_progress=lambda done: advance(done, len(jobs)))

@@ -45,8 +45,8 @@ def _clips(table_run: TableRun) -> Iterator[str]:
         done = is_generated(stage, num_clips=num_clips)
         yield f"# {num_clips} generated clips, {split}: {f'in {stage}' if done else 'to do'}"
         if not done:
-            words = override_words(StageConfig(split=split), stage_config(split, frame_pixels=FRAME_PIXELS))
-            yield _command("stage", stage, "--num-clips", num_clips, "--split", split, *words)
+            words = override_words(StageConfig(), stage_config(split, frame_pixels=FRAME_PIXELS))
+            yield _command("stage", stage, "--num-clips", num_clips, *words)
         for num_frames, data in datasets[split].items():
             done = (data / DATASET_FILE).exists()
             yield f"# the same prepared with {num_frames} frames: {f'in {data}' if done else 'to do'}"

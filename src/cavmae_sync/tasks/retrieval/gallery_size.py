@@ -125,7 +125,7 @@ def _refusal(size: int, *, num_clips: int, ties: Counting) -> str | None:
     if ties == "official":
         return (
             "Counting ties as the published code does gives no rank for each query, so that recall in "
-            "another gallery cannot be expected. Use --ties mean."
+            "another gallery cannot be expected. Use ties=mean."
         )
     if size > MOST_TIMES * num_clips:
         return (

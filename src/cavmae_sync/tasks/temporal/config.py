@@ -39,7 +39,7 @@ class SegmentingConfig(Config):
 class TemporalTask(Config):
     """Configuration of one evaluation: the states to find, and the vectors to find them in."""
 
-    modality: Modalities
+    modality: Modalities = "both"
     """Modality whose vectors are clustered."""
     truth: Modalities | None = None
     """Which states should be found: of the objects that sound (audio), that are visible, or both; none takes

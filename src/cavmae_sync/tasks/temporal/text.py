@@ -86,7 +86,7 @@ def states_dict(found: VideoStates, *, config: SegmentingConfig) -> dict[str, An
 def _verdict(states: StatesOfModality, config: SegmentingConfig) -> str:
     number = len(states.spans)
     if number == 1 and any(clustering.num_labels > 1 for clustering in states.clusterings):
-        return "one span: all others were shorter than --min-seconds"
+        return "one span: all others were shorter than min_seconds"
     if number == 1:
         return (
             f"one span: nothing changes. Frames differ by at most {states.farthest:.2g}; this model tells "

@@ -129,7 +129,7 @@ def _check_frames(path: str | os.PathLike[str], num_clips: int, config: Segmenti
     if config.scope == "file" and num_clips * config.num_frames > MAX_FRAMES_AT_ONCE:
         raise ConfigError(
             f"{path} has more than {MAX_FRAMES_AT_ONCE} frames at {config.num_frames} for each clip of "
-            f"{config.clip_seconds:g} s, too many to compare all. Take --scope clip, or fewer --num-frames."
+            f"{config.clip_seconds:g} s, too many to compare all. Use scope=clip, or a smaller num_frames."
         )
 
 

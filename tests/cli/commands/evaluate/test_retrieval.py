@@ -40,12 +40,12 @@ def test_a_file_of_our_own_gives_the_very_report_of_the_model(
     written = cli("embed", weights, "--data", prepared_folder, "--out", path, "--json")
     about = json.loads(written.out)
     assert (about["num_clips"], about["num_frames"], about["width"]) == (14, 4, 16)
-    words = ("--aggregation", "all", "--json")
+    words = ("--all-aggregations", "--json")
     of_model = cli("evaluate", "retrieval", weights, "--data", prepared_folder, *words)
     of_file = cli("evaluate", "retrieval", "--embeddings", path, *words)
     assert (of_model.code, of_file.code) == (0, 0), of_file.err
     assert of_file.out == of_model.out
-    one_frame = ("--frame", 2, "--num-clips", 5, "--ties", "optimistic", "--json")
+    one_frame = ("--frame", 2, "--num-clips", 5, "ties=optimistic", "--json")
     of_model = cli("evaluate", "retrieval", weights, "--data", prepared_folder, *one_frame)
     checked = cli("evaluate", "retrieval", "--embeddings", path, "--data", prepared_folder, *one_frame)
     assert checked.out == of_model.out
@@ -73,7 +73,7 @@ def test_several_files_are_compared_on_one_list(cli, ours, prepared):
     compared = found["comparison"]["metrics"]["theirs minus ours.npz/audio_to_visual/recall_at_5"]
     assert compared["value"] == pytest.approx(own[0] - own[1])
     assert "points" in cli(*words).out
-    with_all = json.loads(cli(*words, "--aggregation", "all", "--with-controls", "--json").out)
+    with_all = json.loads(cli(*words, "--all-aggregations", "--with-controls", "--json").out)
     assert list(with_all["comparison"]) == ["diagonal_mean", "diagonal_max", "block_mean", "block_max"]
     assert list(with_all["theirs"]) == ["model", "shuffled", "oracle"]
 
@@ -94,8 +94,8 @@ def test_a_list_chooses_and_orders_the_clips_of_a_file_as_those_of_a_dataset(
     ("words", "message"),
     [
         (("model.safetensors",), "either a model (model.safetensors) or --embeddings, not both"),
-        (("--device", "cpu"), "--device cannot be used with --embeddings"),
-        (("--precision", "float32", "--representation", "global"), "--representation, --precision cannot"),
+        (("--device", "cpu"), "cannot be used with --embeddings"),
+        (("--precision", "float32", "--representation", "global"), "cannot be used with --embeddings"),
         (("--num-workers", "0"), "--num-workers cannot be used"),
         (("--frame", "4"), "no frame 4: clips have frames 0 to 3"),
         (("--embeddings", "nothing.npz"), "nothing.npz does not exist"),

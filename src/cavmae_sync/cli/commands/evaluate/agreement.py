@@ -1,96 +1,70 @@
 """`cavmae-sync evaluate agreement`: are planted faults found, and is nothing found where there is none?"""
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from cyclopts import Parameter
-
-from cavmae_sync.choices import Precision, Representation
 from cavmae_sync.cli.models import open_clips, open_for_score
-from cavmae_sync.cli.options import Count, Json
-from cavmae_sync.cli.outputs import check_output
+from cavmae_sync.cli.options import EncodeOptions, NumClips, ResultOptions, RunOrWeights, Switch, Word
 from cavmae_sync.cli.progress import show_progress
-from cavmae_sync.cli.terminal import Terminal, print_lines
+from cavmae_sync.cli.terminal import Terminal, print_json
+from cavmae_sync.cli.words import configure
 
 if TYPE_CHECKING:
-    from cavmae_sync.tasks.agreement.evaluate import AgreementReport
+    pass
 
 
 def agreement(
-    run_or_weights: Path,
+    run_or_weights: RunOrWeights,
     /,
-    *overrides: str,
+    *words: Word,
     data: Path,
     stage: Path | None = None,
-    with_controls: Annotated[bool, Parameter(negative="")] = False,
-    num_videos: Count = 30,
-    clips_per_video: Count = 6,
-    num_clips: Count | None = None,
-    seed: int = 0,
-    representation: Representation = "global",
-    precision: Precision = "float32",
-    device: str | None = None,
-    figure: Path | None = None,
-    as_json: Json = False,
+    num_clips: NumClips = None,
+    with_controls: Switch = False,
+    compute: EncodeOptions = EncodeOptions(),
+    results: ResultOptions = ResultOptions(),
 ) -> None:
     """Measure how well `cavmae-sync agreement` finds foreign sound, silence and shifts.
 
-    Clips are joined to long videos, and each is judged without a fault, with foreign sound or silence in a
-    span, with sound up to 2 s early or late, and with foreign sound throughout: once with the other clips as
-    reference, once by itself.
+    Clips are joined to long videos. Each is judged without a fault, with foreign sound or silence in a span,
+    with sound up to 2 s early or late, and with foreign sound throughout: once with the other clips as
+    reference, once by itself. The figure shows scores, offsets, and the states found in videos with a planted
+    span.
+
+    Words, with their defaults:
+
+    - `num_videos=30`: rows of clips; each is judged with every fault.
+    - `clips_per_video=6`: clips of a row.
+    - `num_bootstrap=500`: resamples behind the 95 % intervals; 0 gives none.
+    - `seed=0`: seed of the choice of clips and faults, and of the untrained model.
 
     Example: cavmae-sync evaluate agreement my-run --data my-dataset --stage my-stage --with-controls
 
     Args:
-        run_or_weights: Folder of a run, a weights file, or organisation/name on a hub.
-        overrides: `key=value` words for what no weight shows, for example `inputs.align_length=valid`.
         data: Prepared dataset of clips in which sound and picture belong together.
-        stage: Folder of the stage that the dataset was made from; for the oracle.
+        stage: Folder of the generated stage that the dataset was made from; for the oracle.
         with_controls: Also measure an untrained model and, with `--stage`, the truth itself.
-        num_videos: Rows of clips, each judged with every fault.
-        clips_per_video: Clips of a row.
-        num_clips: Take the first clips only.
-        seed: Of the plan.
-        representation: What stands for a frame or segment: its global token, or the mean of its patches.
-        precision: Precision of matrix products.
-        device: cpu, cuda or mps; the best there is unless given.
-        figure: PNG file: scores, offsets, and what was said of videos with a planted span.
-        as_json: Print the reports as one JSON object.
     """
-    from cavmae_sync.figures import save_figure
     from cavmae_sync.stage import StageTruth
     from cavmae_sync.tasks.agreement import PlantedConfig, evaluate_agreement
     from cavmae_sync.tasks.agreement.planted_figure import planted_figure
 
-    check_output(figure, option="--figure", suffix=".png")
+    results.check()
+    planted, for_model = configure(PlantedConfig(), words)
     clips = open_clips(data, num_clips=num_clips)
-    embedder = open_for_score(
-        run_or_weights,
-        overrides,
-        clips=clips,
-        device=device,
-        precision=precision,
-        representation=representation,
-    )
+    embedder = open_for_score(run_or_weights, for_model, compute, clips=clips)
     with show_progress("clips and videos") as advance:
         reports = evaluate_agreement(
             embedder,
             clips,
+            planted=planted,
             stage=None if stage is None else StageTruth(stage),
             with_controls=with_controls,
-            planted=PlantedConfig(num_videos=num_videos, clips_per_video=clips_per_video, seed=seed),
-            on_progress=lambda done, total: advance(done, total, ""),
+            on_progress=advance,
         )
-    if figure is not None:
-        save_figure(planted_figure(reports), figure)
-    _print(reports, as_json=as_json)
-
-
-def _print(reports: "dict[str, AgreementReport]", *, as_json: bool) -> None:
-    if as_json:
-        content = {name: report.to_dict() for name, report in reports.items()}
-        print_lines(json.dumps(content, indent=2, ensure_ascii=False))
+    results.save_figure(lambda: planted_figure(reports))
+    if results.as_json:
+        print_json({name: report.to_dict() for name, report in reports.items()})
         return
     for report in reports.values():
         Terminal().print(report.to_table())
