@@ -2,7 +2,7 @@
 
 import pytest
 
-from cavmae_sync.checks import Checks, did_you_mean, unknown_name
+from cavmae_sync.checks import Checks, did_you_mean, first_names, unknown_name
 from cavmae_sync.config import Config
 from cavmae_sync.data.lists.classes import ClassLabels
 from cavmae_sync.errors import CavMaeSyncError, ConfigError, DatasetError, SeveralError
@@ -83,3 +83,8 @@ def test_every_wrong_word_of_a_configuration_is_told():
         Engine().with_overrides(["fule=y", "powr=2", "power"])
     assert isinstance(found.value, SeveralError)
     assert [str(each).split(" ")[0] for each in found.value.errors] == ["There", "There", "'power'"]
+
+
+def test_the_first_of_many_names_stand_for_all():
+    assert first_names(("a", "b")) == "a, b"
+    assert first_names("abcd", most=2) == "a, b and 2 more"

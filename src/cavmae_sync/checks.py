@@ -51,6 +51,17 @@ def unknown_name(what: str, name: str, names: Iterable[str]) -> str:
     return f"There is no {what} {name!r}. {hint}There are: {', '.join(known)}."
 
 
+def first_names(names: Iterable[str], *, most: int = 5) -> str:
+    """First names of many, and how many more there are, for messages.
+
+    >>> first_names(["a", "b", "c", "d"], most=2)
+    'a, b and 2 more'
+    """
+    found = list(names)
+    more = f" and {len(found) - most} more" if len(found) > most else ""
+    return f"{', '.join(found[:most])}{more}"
+
+
 def did_you_mean(name: str, names: Iterable[str]) -> str:
     """A question with the nearest name, and a blank; nothing where none is near.
 

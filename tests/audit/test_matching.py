@@ -12,15 +12,15 @@ def random_codes(lengths, seed=0, num_signs=5):
     return [generator.integers(-1, 2, (length, num_signs)).astype(np.int8) for length in lengths]
 
 
-def slow_likeness(one, other, kind):
+def slow_likeness(one, other, rule):
     """The largest over all moves of (agreeing - disagreeing) / sqrt(places * places)."""
     best = -1.0
-    for moved in range(-kind.most_moved, kind.most_moved + 1):
+    for moved in range(-rule.most_moved, rule.most_moved + 1):
         a, b = one[max(moved, 0) :], other[max(-moved, 0) :]
         length = min(len(a), len(b))
         a, b = a[:length].ravel().tolist(), b[:length].ravel().tolist()
         places = [sum(x != 0 for x in a), sum(x != 0 for x in b)]
-        if length < kind.least_windows or min(places) < kind.least_places:
+        if length < rule.least_windows or min(places) < rule.least_places:
             continue
         score = sum((x == y) - (x == -y) for x, y in zip(a, b, strict=True) if x and y)
         best = max(best, score / (places[0] * places[1]) ** 0.5)

@@ -95,7 +95,12 @@ def test_another_dataset_that_is_not_there_is_refused_before_anything_is_read(vi
 def test_the_page_shows_counts_classes_and_pairs(audited):
     _, out = audited
     page = (out / "audit.html").read_text()
-    for heading in ("Clips by state", "Classes", "Clips that are there twice", "Clips of the other dataset"):
+    for heading in (
+        "Clips by state",
+        "Classes",
+        "Duplicate clips",
+        "Clips that are also in the other dataset",
+    ):
         assert heading in page
     assert page.count("data:image/png") == 4
 
@@ -106,7 +111,7 @@ def test_the_command_prints_what_it_found(videos, tmp_path, capsys):
     assert run([*words, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["survivors"] == 4
     assert run(words) == 0
-    assert "4 survive (duplicate kept)" in capsys.readouterr().out
+    assert "4 available (duplicate kept)" in capsys.readouterr().out
     assert (tmp_path / "out" / "survivors.txt").read_text().split() == [
         "b",
         "bell",

@@ -1,9 +1,16 @@
-"""What somebody has of what a list asks for: missing, unreadable, short, silent, still, there twice.
+"""Audit of videos: which clips of a published list are available, and what is wrong with the others.
 
-take_inventory   every file or clip read once, in worker processes, resumed
-find_duplicates  clips that are the same file, sound or picture, even re-encoded
-find_overlap     clips that another dataset has too
-audit_clips            what became of every expected clip
+In: a folder of videos, a list of files or a prepared dataset, and a list of clips. Out: `AuditReport`.
+
+report        `audit_videos`: the whole audit; `AuditReport`; its files
+inventory     `take_inventory`: every file or clip is read once, in worker processes, and can be resumed
+facts         what is stored of each clip: flags, and fingerprints of its picture and sound
+fingerprint   codes of a clip that a new encoding hardly changes
+matching      which codes are alike
+duplicates    `find_duplicates`: clips that are the same; `find_overlap`: clips that another dataset has too
+states        `audit_clips`: the state of every expected clip
+overlap       quick check that training and test clips of prepared datasets are different
+page, figures the HTML page of an audit
 """
 
 from cavmae_sync.audit.duplicates import DuplicatePair, Same, find_duplicates, find_overlap

@@ -1,4 +1,4 @@
-"""Clips that are there twice: the same file, the same sound, the same picture."""
+"""Duplicate clips: the same file, the same sound or the same picture."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from cavmae_sync.audit.facts import ClipFacts
 from cavmae_sync.audit.matching import MatchRule, matches
 from cavmae_sync.errors import DatasetError
 
-#: In which way two clips are the same.
+#: What is equal in two clips.
 Same = Literal["file", "sound", "picture"]
 
 #: Above all of 124,750 pairs of different clips (at most 0.49 and 0.54), below nearly all re-encodes (from
@@ -19,14 +19,14 @@ SOUNDS: Final = MatchRule(least_likeness=0.55, least_places=64, least_windows=8,
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DuplicatePair:
-    """Two clips that are the same in some way.
+    """Two clips with the same file, sound or picture.
 
     Attributes:
-        first: Number of the one.
-        second: Number of the other, in the same list or in the one it was compared with.
-        same: In which ways, the surest first.
-        sound: Likeness of the sounds where they are the same; None where they are not, or have no code.
-        picture: Likeness of the pictures, likewise.
+        first: Number of the first clip.
+        second: Number of the second clip, in the same list or in the other one.
+        same: What is equal, the surest first.
+        sound: Similarity of the sounds if they are the same; None if not, or if one has no code.
+        picture: Similarity of the pictures if they are the same; None if not, or if one has no code.
     """
 
     first: int
@@ -37,12 +37,12 @@ class DuplicatePair:
 
 
 def find_duplicates(clips: Sequence[ClipFacts]) -> list[DuplicatePair]:
-    """All pairs of clips that are the same. Stretches of one file are not compared with one another."""
+    """Pairs of clips that are the same. Clips of one file are not compared with each other."""
     return [pair for pair in _pairs(clips, None) if clips[pair.first].source != clips[pair.second].source]
 
 
 def find_overlap(clips: Sequence[ClipFacts], others: Sequence[ClipFacts]) -> list[DuplicatePair]:
-    """All pairs of a clip and one of another dataset that are the same: a leak where one trains on these."""
+    """Pairs of a clip and a clip of another dataset that are the same."""
     return _pairs(clips, others)
 
 
@@ -57,10 +57,10 @@ def _pairs(clips: Sequence[ClipFacts], others: Sequence[ClipFacts] | None) -> li
         for second in by_file.get((clip.content_hash, clip.start_seconds), ()):
             if others is not None or first < second:
                 found.setdefault((first, second), {})["file"] = 1.0
-    for name, kind in (("sound", SOUNDS), ("picture", PICTURES)):
+    for name, rule in (("sound", SOUNDS), ("picture", PICTURES)):
         codes = [getattr(clip, name) for clip in clips]
         compared = None if others is None else [getattr(clip, name) for clip in others]
-        for match in matches(codes, kind, others=compared):
+        for match in matches(codes, rule, others=compared):
             found.setdefault((match.first, match.second), {})[name] = match.likeness
     return [
         DuplicatePair(first=i, second=j, same=tuple(how), sound=how.get("sound"), picture=how.get("picture"))
@@ -72,6 +72,6 @@ def _check_comparable(clips: Sequence[ClipFacts], others: Sequence[ClipFacts]) -
     frames = {len(clip.picture) for clip in (*clips, *others)} - {0}
     if len(frames) > 1:
         raise DatasetError(
-            f"Pictures of clips with {' and '.join(map(str, sorted(frames)))} frames cannot be compared. "
-            "Prepare both datasets with the same num_frames, or audit the videos."
+            f"Clips with {' and '.join(map(str, sorted(frames)))} frames cannot be compared. Prepare both "
+            "datasets with the same num_frames, or audit the videos."
         )

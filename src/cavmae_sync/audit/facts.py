@@ -1,4 +1,4 @@
-"""What is known of a clip for an audit: its flags and the codes of its picture and sound; and that as JSON.
+"""Facts about a clip that an audit needs, its flags and the codes of its picture and sound, also as JSON.
 
 Shapes: T frames, W windows of sound, D signs.
 """
@@ -28,20 +28,20 @@ _COLUMNS: Final = {"picture": 64, "sound": 14}
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class ClipFacts:
-    """What an audit knows of a clip.
+    """Facts about a clip.
 
     Attributes:
-        id: As preparation would call it.
-        source: File it was cut from.
+        id: Id that preparation gives it.
+        source: File that it was cut from.
         content_hash: SHA-256 of that file.
-        start_seconds: Where it starts in its file.
-        duration_seconds: Its length.
-        labels: Its labels, where a prepared dataset has them.
-        is_short: As `ClipRow`.
-        is_silent: As `ClipRow`.
-        is_still: As `ClipRow`.
-        picture: `picture_code`, int8 [T, 64]; no rows for a still one, which tells nothing of the clip.
-        sound: `sound_code`, int8 [W, 14]; no rows for a silent one.
+        start_seconds: Start in its file, in seconds.
+        duration_seconds: Duration in seconds.
+        labels: Labels of a clip of a prepared dataset.
+        is_short: See `ClipRow`.
+        is_silent: See `ClipRow`.
+        is_still: See `ClipRow`.
+        picture: `picture_code`, int8 [T, 64]; no rows for a still clip, because many clips have one picture.
+        sound: `sound_code`, int8 [W, 14]; no rows for a silent clip.
     """
 
     id: str
@@ -65,14 +65,14 @@ class ClipFacts:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class InventoryItem:
-    """A file, or a clip of a dataset, that was read: its clips, or why it has none.
+    """One file, or one clip of a dataset, that was read.
 
     Attributes:
-        key: Equal for the same content, as far as can be told without reading it.
-        file: Its path below the folder.
-        reason: `MediaError.code` of a file that cannot be used; None for one that can.
-        message: The error in words, or nothing.
-        clips: Its clips.
+        key: Key that is equal as long as the file seems unchanged, so that it need not be read again.
+        file: Path relative to the root folder.
+        reason: `MediaError.code` of a file that cannot be used; None for others.
+        message: Message of the error; empty for others.
+        clips: Clips of the file.
     """
 
     key: str
@@ -82,7 +82,7 @@ class InventoryItem:
     clips: tuple[ClipFacts, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """JSON values."""
+        """Item as JSON values."""
         return {
             "key": self.key,
             "file": self.file,
@@ -93,14 +93,14 @@ class InventoryItem:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "InventoryItem":
-        """The inverse of `to_json`."""
+        """Item from the JSON values of `to_json`."""
         clips = tuple(_clip_from_json(clip) for clip in content["clips"])
         values: dict[str, Any] = {**content, "clips": clips}
         return cls(**values)
 
 
 def read_item(root: Path, source: SourceFile, config: PrepareConfig, *, key: str) -> InventoryItem:
-    """Decode a file once, as preparation would. What cannot be used is told, not raised."""
+    """Read a file once, as preparation does. A file that cannot be used gives an item with a reason."""
     try:
         clips = tuple(_clip_facts(found, source.path, config) for found in read_video(root, source, config))
     except MediaError as error:
@@ -123,13 +123,13 @@ def _clip_facts(found: SourceClip, source: str, config: PrepareConfig) -> ClipFa
         is_short=is_short(clip, clip_seconds=config.clip_seconds),
         is_silent=silent,
         is_still=still,
-        picture=_nothing("picture") if still else picture_code(frames_THWC),
-        sound=_nothing("sound") if silent else sound_code(log_mel(clip.waveform_S).numpy()),
+        picture=_no_code("picture") if still else picture_code(frames_THWC),
+        sound=_no_code("sound") if silent else sound_code(log_mel(clip.waveform_S).numpy()),
     )
 
 
 def prepared_item(clips: PreparedDataset, index: int, *, key: str) -> InventoryItem:
-    """The same facts of a prepared clip: the flags it has already, and codes of what is stored."""
+    """Item of a prepared clip: the flags of its row, and codes of the stored frames and log-mel."""
     row = clips.row(index)
     frames_THWC = np.stack([clips.read_frame(index, frame) for frame in range(clips.num_frames)])
     log_mel_NM = clips.read_log_mel_rows(index, start=0, stop=row.num_spectrogram_frames)
@@ -143,13 +143,13 @@ def prepared_item(clips: PreparedDataset, index: int, *, key: str) -> InventoryI
         is_short=row.is_short,
         is_silent=row.is_silent,
         is_still=row.is_still,
-        picture=_nothing("picture") if row.is_still else picture_code(frames_THWC),
-        sound=_nothing("sound") if row.is_silent else sound_code(log_mel_NM),
+        picture=_no_code("picture") if row.is_still else picture_code(frames_THWC),
+        sound=_no_code("sound") if row.is_silent else sound_code(log_mel_NM),
     )
     return InventoryItem(key=key, file=row.source, clips=(facts,))
 
 
-def _nothing(name: str) -> NDArray[np.int8]:
+def _no_code(name: str) -> NDArray[np.int8]:
     return np.zeros((0, _COLUMNS[name]), dtype=np.int8)
 
 

@@ -1,4 +1,4 @@
-"""What an audit found, to look at: counts, classes, and clips that are the same side by side.
+"""Figures of an audit: counts of states, classes, and pairs of clips that are the same.
 
 Shapes: H W pixels, C channels, N spectrogram frames, M mel bins.
 """
@@ -31,12 +31,12 @@ _MOST_CLASSES: Final = 30
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Thumbnail:
-    """A clip at a glance.
+    """One frame and the spectrogram of a clip.
 
     Attributes:
-        title: What it is called.
-        frame_HWC: A frame of it, uint8.
-        log_mel_NM: Its spectrogram, natural logarithms.
+        title: Title, the id of the clip.
+        frame_HWC: Frame, uint8.
+        log_mel_NM: Spectrogram, natural logarithms.
     """
 
     title: str
@@ -45,7 +45,7 @@ class Thumbnail:
 
 
 def counts_figure(counts: Mapping[Any, int]) -> Figure:
-    """Clips by state, as bars with their numbers."""
+    """Bars of the number of clips in each state."""
     figure = new_figure(width_inches=8, height_inches=0.6 + 0.36 * len(counts))
     axes = figure.subplots()
     names = list(counts)[::-1]
@@ -60,9 +60,9 @@ def counts_figure(counts: Mapping[Any, int]) -> Figure:
     return figure
 
 
-def classes_figure(survival: Mapping[str, tuple[int, int]]) -> Figure:
-    """The classes of which the least is left, worst above: how many clips of how many."""
-    shown = list(survival.items())[:_MOST_CLASSES][::-1]
+def classes_figure(available: Mapping[str, tuple[int, int]]) -> Figure:
+    """Bars of the classes with the smallest fraction of available clips, the smallest on top."""
+    shown = list(available.items())[:_MOST_CLASSES][::-1]
     figure = new_figure(width_inches=8, height_inches=0.8 + 0.27 * len(shown))
     axes = figure.subplots()
     bars = axes.barh(
@@ -74,20 +74,20 @@ def classes_figure(survival: Mapping[str, tuple[int, int]]) -> Figure:
     axes.bar_label(bars, labels=texts, padding=3, fontsize=SMALL)
     axes.set_xlim(0, 115)
     axes.spines[["top", "right"]].set_visible(False)
-    label(axes, x="percent of the clips of a class that survive")
+    label(axes, x="percent of the clips of a class that are available")
     return figure
 
 
 def pairs_figure(pairs: Sequence[tuple[Thumbnail, Thumbnail, str]]) -> Figure:
-    """Pairs of clips, one a row: left the one, right the other, each as picture and spectrogram."""
+    """Pairs of clips, one per row: each clip as a frame and a spectrogram, side by side."""
     figure = new_figure(width_inches=10, height_inches=1.75 * len(pairs))
     rows = figure.subplots(len(pairs), 4, squeeze=False, width_ratios=[1, 1.9, 1, 1.9])
     for number, (axes, (one, other, text)) in enumerate(zip(rows, pairs, strict=True), start=1):
         longest = max(len(clip.log_mel_NM) for clip in (one, other)) * HOP_MILLISECONDS / 1000
         for side, clip in enumerate((one, other)):
-            picture, sound = axes[2 * side], axes[2 * side + 1]
-            picture.imshow(clip.frame_HWC)
-            without_ticks(picture)
+            frame, sound = axes[2 * side], axes[2 * side + 1]
+            frame.imshow(clip.frame_HWC)
+            without_ticks(frame)
             show_spectrogram(sound, clip.log_mel_NM)
             sound.set_xlim(0, longest)
             sound.set_facecolor(MISSING)

@@ -1,8 +1,8 @@
-"""What a clip looks and sounds like, in signs that a re-encode hardly changes.
+"""Fingerprints of picture and sound: codes of signs that a new encoding hardly changes.
 
-A code holds -1, 0 and +1. A sign tells which of two neighbouring places is brighter or louder; 0 says that
-the difference is too small to survive a codec, or that there is nothing. Only places where both clips have a
-sign are compared, so that black pictures and silence match nothing, themselves included.
+A code has values -1, 0 and +1. A sign says which of two neighbouring places is brighter or louder; 0 means
+that the difference is too small to be kept by a codec. Only places where both clips have a sign are compared.
+So black frames and silence match nothing, not even themselves.
 
 Shapes: T frames of a clip, H W pixels, C channels, R K rows and columns of cells, N spectrogram frames,
 M mel bins, B bands, W windows of sound.
@@ -17,25 +17,25 @@ from numpy.typing import NDArray
 
 from cavmae_sync.paper import HOP_MILLISECONDS, NUM_MELS
 
-#: Rows and columns of cells in a picture; neighbours in a row are compared, 64 pairs a frame.
+#: Rows and columns of cells in a frame. Neighbours in a row are compared: 64 pairs per frame.
 _CELLS: Final = (8, 9)
-#: Grey levels by which two cells must differ for a sign.
+#: Least difference of two cells, in grey levels, for a sign.
 _LEAST_LEVELS: Final = 3.0
-#: Spectrogram frames from one window of sound to the next (0.1 s), and of one window (0.4 s).
+#: Spectrogram frames from one window of sound to the next (0.1 s), and in one window (0.4 s).
 WINDOW_HOP: Final = 100 // HOP_MILLISECONDS
 _WINDOW: Final = 400 // HOP_MILLISECONDS
-#: Windows between the two whose contrast is compared (0.4 s).
+#: Distance of the two windows whose contrasts are compared, in windows (0.4 s).
 _STEP: Final = 4
-#: Mel bins of a band. The lowest band is left out: hum and offset live there.
+#: Mel bins per band. The lowest band is not used: it has hum and offset.
 _BAND_MELS: Final = 8
-#: Natural logarithms of energy by which contrasts must differ for a sign.
+#: Least difference of two contrasts, in natural logarithms of energy, for a sign.
 _LEAST_CONTRAST: Final = 0.25
-#: Energies below this (natural logarithm) are the noise of codecs, not sound.
+#: Energies below this (natural logarithm) are noise of codecs.
 _QUIET: Final = -11.0
 
 
 def picture_code(frames_THWC: NDArray[np.uint8]) -> NDArray[np.int8]:
-    """Signs of a clip's frames: which cell is brighter than its right neighbour (a difference hash).
+    """Code of the frames of a clip: whether a cell is brighter than its right neighbour (difference hash).
 
     Args:
         frames_THWC: Square RGB frames.
@@ -49,12 +49,12 @@ def picture_code(frames_THWC: NDArray[np.uint8]) -> NDArray[np.int8]:
 
 
 def sound_code(log_mel_NM: NDArray[np.floating]) -> NDArray[np.int8]:
-    """Signs of a clip's sound: whether the contrast of two neighbouring bands rises or falls in 0.4 s.
+    """Code of the sound of a clip: whether the contrast of neighbouring bands rises or falls within 0.4 s.
 
-    Gain cancels in the contrast of two bands, and the response of a codec or microphone in its change.
+    Gain cancels in the contrast of two bands; the response of a codec or microphone cancels in its change.
 
     Args:
-        log_mel_NM: Natural logarithm of energies, not normalised.
+        log_mel_NM: Natural logarithms of energies, not normalised.
 
     Returns:
         int8 [W, 14], one row every 0.1 s; no rows for less than 0.8 s.

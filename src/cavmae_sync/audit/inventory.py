@@ -1,7 +1,7 @@
-"""Reading everything once: in worker processes, resumed where it was left, unread files only.
+"""Inventory of videos: every file is read once, in worker processes; a later run reads only new files.
 
-What was read stands in a file of one JSON object a line, begun by a line that says how it was read. A
-line that a kill cut off does not count.
+The facts are in a file with one JSON object per line. Its first line says how they were read. A line that was
+cut off when the process was killed is ignored.
 """
 
 import json
@@ -28,24 +28,24 @@ from cavmae_sync.untrusted import parse_json
 from cavmae_sync.work.source_file import SourceFile
 from cavmae_sync.work.workers import run_in_workers
 
-#: Rises when facts or fingerprints change their meaning: then everything is read again.
+#: Version of facts and fingerprints. When it rises, everything is read again.
 FACTS_VERSION: Final = 1
-#: Clips of a dataset read by one call of a worker.
+#: Clips of a dataset that one call of a worker reads.
 _CLIPS_AT_ONCE: Final = 16
 
-#: Called with what is done and what there is in all.
+#: Called with the number of items that are done, and of all items.
 OnProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Inventory:
-    """Everything that is there.
+    """All files of a source with their clips.
 
     Attributes:
-        root: Folder the files are below, or the folder of the dataset.
-        items: Files, or clips of a dataset with the files that it rejected, in their order.
-        num_read: How many were read this time; the others were known.
-        is_dataset: Whether a prepared dataset was read.
+        root: Folder that paths are relative to, or the folder of the dataset.
+        items: Files in their order; or the clips of a dataset, and then the files that it rejected.
+        num_read: Number of items that were read this time; the others were known.
+        is_dataset: Whether the source is a prepared dataset.
     """
 
     root: Path
@@ -56,7 +56,7 @@ class Inventory:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Task:
-    """Things for one call of a worker. Either a file, or clips of a dataset."""
+    """Work for one call of a worker: a file, or some clips of a dataset."""
 
     keys: tuple[str, ...]
     root: Path
@@ -73,24 +73,24 @@ def take_inventory(
     num_workers: int | None = None,
     on_progress: OnProgress | None = None,
 ) -> Inventory:
-    """Read every file of a folder or list, or every clip of a prepared dataset, that is not known yet.
+    """Read all files of a folder or list, or all clips of a prepared dataset, that are not known yet.
 
-    A file is known by its path, size and time of change; a clip of a dataset by its id, labels
-    and its file's hash.
+    A file is recognised by its path, size and time of change; a clip of a dataset by its id, its labels and
+    the hash of its file.
 
     Args:
         source: Folder of videos, list of files, one file, or a prepared dataset.
-        facts: File of what is known, made or added to. Kill the process at any time and run it again.
-        config: How clips are cut from files, and the thresholds of the flags. A dataset has its own.
-        num_workers: Processes; None is one per core; 0 reads in this one.
-        on_progress: Called as things are read.
+        facts: File of the facts: written, or extended. Kill the process at any time and run it again.
+        config: How clips are cut from files, and thresholds of the flags; a dataset has its own.
+        num_workers: Worker processes; None = one per core, 0 = in this process.
+        on_progress: Called with the numbers of items that are done and of all items.
 
     Raises:
         DatasetError: There is no such source, or a worker died.
     """
     plan = _plan(Path(source), config)
     facts.parent.mkdir(parents=True, exist_ok=True)
-    with locked(facts.with_suffix(".lock"), busy=f"Another audit is writing {facts}. Wait for it to end."):
+    with locked(facts.with_suffix(".lock"), busy=f"Another audit is writing {facts}. Wait until it ends."):
         known = _read_known(facts, plan.header)
         waiting = [task for task in plan.tasks if any(key not in known for key in task.keys)]
         _begin(facts, plan.header, known)
@@ -112,7 +112,7 @@ def take_inventory(
 
 
 def check_source(source: Path) -> None:
-    """Refuse what `take_inventory` could not read, before hours are spent on something else.
+    """Check that `take_inventory` can read a source, before hours are spent on another one.
 
     Raises:
         DatasetError: There is no such source.
@@ -125,7 +125,7 @@ def check_source(source: Path) -> None:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class _Plan:
-    """What is to be read, and how."""
+    """Tasks of an inventory, and the header of its file."""
 
     root: Path
     tasks: list[_Task]
@@ -163,10 +163,10 @@ def _header(config: PrepareConfig) -> dict[str, Any]:
 
 
 def _read_known(facts: Path, header: dict[str, Any]) -> dict[str, InventoryItem]:
-    """What was read before in the same way."""
+    """Items of an earlier run with the same version and configuration, by key."""
     if not facts.is_file():
         return {}
-    # A kill cuts between bytes, also of one letter: the line then counts as cut off.
+    # A kill can cut within a letter. It is replaced, and the line then is not JSON.
     lines = facts.read_text(encoding="utf-8", errors="replace").split("\n")
     if _parsed(lines[0]) != header:
         return {}
@@ -175,7 +175,7 @@ def _read_known(facts: Path, header: dict[str, Any]) -> dict[str, InventoryItem]
 
 
 def _parsed(line: str) -> dict[str, Any] | None:
-    """A line's object; None for one that a kill cut off."""
+    """JSON object of a line; None if the line was cut off."""
     try:
         content = parse_json(line)
     except ValueError:
@@ -184,7 +184,7 @@ def _parsed(line: str) -> dict[str, Any] | None:
 
 
 def _item(line: str) -> InventoryItem | None:
-    """What a line says; None for one that is cut off or damaged: its file is read again."""
+    """Item of a line; None if the line was cut off or is damaged, so that its file is read again."""
     content = _parsed(line)
     try:
         return None if content is None else InventoryItem.from_json(content)
@@ -193,7 +193,7 @@ def _item(line: str) -> InventoryItem | None:
 
 
 def _begin(facts: Path, header: dict[str, Any], known: dict[str, InventoryItem]) -> None:
-    """Write what is known anew: without lines cut off, or of another configuration."""
+    """Write the known items again, without lines that were cut off or belong to another configuration."""
     lines = [header, *(item.to_json() for item in known.values())]
     write_text(facts, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
 

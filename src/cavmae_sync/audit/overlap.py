@@ -1,8 +1,9 @@
-"""Which clips of one list are also in another, told by what is in them: names may differ.
+"""Overlap of two prepared datasets: clips of one that are also in the other, found by content, not by name.
 
-In order of certainty: the same stretch of a file; another stretch of that file; where files differ (packed
-into another container, cut again), the same sound sample by sample, or the same pictures byte by byte; and
-the same sound encoded again, by likeness. `inventory.duplicates.find_overlap` looks harder, also at pictures.
+In order of certainty: the same span of a file; another span of the same file; in different files (another
+container, cut again) the same sound sample by sample, or the same frames byte by byte; and the same sound in
+another encoding, by similarity. `audit.duplicates.find_overlap` searches more thoroughly, also by similarity
+of pictures.
 """
 
 from collections import defaultdict
@@ -19,11 +20,12 @@ from numpy.typing import NDArray
 from cavmae_sync.audit.duplicates import SOUNDS
 from cavmae_sync.audit.fingerprint import sound_code
 from cavmae_sync.audit.matching import matches
+from cavmae_sync.checks import first_names
 from cavmae_sync.data.preparing.videos import content_hash_of
 from cavmae_sync.data.storage.prepared_dataset import PreparedDataset
 from cavmae_sync.errors import DatasetError
 
-#: In which way two clips are the same.
+#: What is equal in two clips.
 Shared = Literal[
     "same file",
     "another stretch of the same file",
@@ -33,21 +35,20 @@ Shared = Literal[
     "same features",
 ]
 
-_NUM_NAMED: Final = 5
-#: Sounds this alike are the same: the likest of 124,750 pairs of different clips had 0.54 (docs/results.md).
-#: Among more pairs than below, chance alone might come near, and nothing is said by likeness.
+#: Least similarity of the same sound: the largest of 124,750 pairs of different clips was 0.54
+#: (docs/results.md). With more pairs than `_MOST_PAIRS`, chance could come near, so similarity is not used.
 _ALIKE: Final = replace(SOUNDS, least_likeness=0.7)
 _MOST_PAIRS: Final = 10_000_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SharedClip:
-    """A clip that is in both lists.
+    """Clip that is in two datasets.
 
     Attributes:
-        clip_id: Its id in the list that is asked about.
-        other_id: Id of its likeness in the other list.
-        how: In which way they are the same.
+        clip_id: Id in the first dataset.
+        other_id: Id in the other dataset.
+        how: What is equal.
     """
 
     clip_id: str
@@ -55,23 +56,23 @@ class SharedClip:
     how: Shared
 
     def __str__(self) -> str:
-        """For people."""
+        """Text for messages."""
         return f"{self.clip_id} ({self.how}{'' if self.clip_id == self.other_id else f' as {self.other_id}'})"
 
 
 def shared_clips(
     clips: PreparedDataset, others: PreparedDataset, *, by_likeness: bool = False
 ) -> tuple[SharedClip, ...]:
-    """The clips that are also in another list, each with its first likeness there, in their order.
+    """Clips that are also in another dataset, in their order, each with the first one there that is the same.
 
-    Silence sounds like any other silence, and one still picture may stand over many sounds: neither makes two
-    clips the same.
+    Silent clips are not compared by sound, nor still clips by picture: many different clips have one silence
+    or one still picture.
 
     Args:
-        clips: Which of these ...
-        others: ... are also here?
-        by_likeness: Look for sounds that were encoded again too, unless there are more than 10 million pairs:
-            2 ms for each clip. Everything else stands in the tables and in the heads of sounds.
+        clips: Clips to look for.
+        others: Clips to look in.
+        by_likeness: Also look for the same sound in another encoding, unless there are more than 10 million
+            pairs. It takes 2 ms per clip; everything else is read from tables and headers of sounds.
     """
     mine, theirs = _Clips(clips), _Clips(others)
     found: dict[int, SharedClip] = {}
@@ -101,15 +102,15 @@ def shared_clips(
 def check_apart(
     test: PreparedDataset, train: PreparedDataset, *, allow_overlap: bool = False
 ) -> tuple[SharedClip, ...]:
-    """Refuse to measure on clips that were learned from.
+    """Check that no test clip is a training clip.
 
     Args:
-        test: Clips to measure with.
-        train: Clips that were, or will be, learned from.
-        allow_overlap: Measure all the same; the shared clips are returned to be told.
+        test: Test clips.
+        train: Training clips.
+        allow_overlap: Raise no error; the shared clips are returned, for a warning.
 
     Raises:
-        DatasetError: Clips are in both lists, and that is not allowed; names some.
+        DatasetError: Clips are in both datasets, and that is not allowed; names some.
     """
     shared = shared_clips(test, train, by_likeness=True)
     if not allow_overlap:
@@ -118,41 +119,34 @@ def check_apart(
 
 
 def refuse_shared(shared: Sequence[SharedClip], *, num_clips: int, test: str, train: str) -> None:
-    """Refuse clips to measure with that were learned from.
+    """Raise an error if test clips are also training clips.
 
     Args:
-        shared: Those.
-        num_clips: Clips to measure with, in all.
-        test: Where these are, for the message.
-        train: Where those to learn from are.
+        shared: The test clips that are also training clips.
+        num_clips: Number of test clips.
+        test: Folder of the test clips, for the message.
+        train: Folder of the training clips, for the message.
 
     Raises:
-        DatasetError: There are any; names some.
+        DatasetError: There are shared clips; names some.
     """
     if shared:
         raise DatasetError(
             f"{len(shared)} of {num_clips} clips of {test} are also in {train}: "
-            f"{named(map(str, shared))}. A score on clips that were learned from says what was remembered. "
-            "Take them out of one of the two, or measure all the same with --allow-overlap."
+            f"{first_names(map(str, shared))}. A score on training clips measures memory. Remove them from "
+            "one of the two, or measure anyway with --allow-overlap."
         )
 
 
 def without_file(clips: PreparedDataset, file: Path) -> PreparedDataset:
-    """The clips that were not cut from a file, told by its content."""
+    """Dataset without the clips that were cut from a file with the same content."""
     content_hash = content_hash_of(file)
     kept = [row for row, known in enumerate(clips.content_hashes) if known != content_hash]
     return clips if len(kept) == len(clips) else clips.subset(kept)
 
 
-def named(names: Iterable[str]) -> str:
-    """The first names, and how many more there are."""
-    found = list(names)
-    more = "" if len(found) <= _NUM_NAMED else f" and {len(found) - _NUM_NAMED} more"
-    return f"{', '.join(found[:_NUM_NAMED])}{more}"
-
-
 class _Clips:
-    """What two lists are compared by."""
+    """Content of clips in the forms in which two datasets are compared."""
 
     def __init__(self, clips: PreparedDataset) -> None:
         self.clips = clips
@@ -183,7 +177,7 @@ class _Clips:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Way:
-    """What makes two clips candidates (None: never), and what then proves that they are the same."""
+    """Way to find the same clips: clips with equal keys (not None) are candidates, an equal proof decides."""
 
     keys: Callable[[_Clips], Iterable[Hashable]]
     proof: Callable[[_Clips, int], Hashable] = lambda _clips, _row: None

@@ -1,4 +1,4 @@
-"""The page of an audit: what is wrong with how many clips, and the pairs for a person to judge."""
+"""HTML page of an audit: numbers of clips by state, and pairs of the same clip to judge by eye."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,32 +20,36 @@ from cavmae_sync.media import read_clip
 
 _MOST_PAIRS: Final = 24
 _MOST_ROWS: Final = 60
-_FRAMES: Final = 16
-_PIXELS: Final = 160
+_NUM_FRAMES: Final = 16
+_FRAME_PIXELS: Final = 160
 
 
 def write_audit_page(report: AuditReport, path: Path) -> None:
-    """Write one HTML file with everything in it. The least sure pairs come first; they are read again."""
+    """Write the page as one HTML file. Clips of pairs are read again; the least certain pairs come first."""
     audit = report.audit
-    alike = "Left and right should be the same clip. If they are not, keep both: --keep duplicate."
+    pair_text = "Left and right should be the same clip. If they are not, keep both: --keep duplicate."
     sections = [_counts(report)]
-    survival = report.available_by_class()
-    if survival:
+    by_class = report.available_by_class()
+    if by_class:
         sections.append(
             Section(
                 title="Classes",
                 paragraphs=[
-                    f"{sum(not kept for kept, _ in survival.values())} of {len(survival)} classes have "
-                    "no clip left. Those of which the least is left:"
+                    f"{sum(not kept for kept, _ in by_class.values())} of {len(by_class)} classes have no "
+                    "available clip. The classes with the smallest fractions:"
                 ],
-                pictures=[(classes_figure(survival), "clips that survive by class")],
+                pictures=[(classes_figure(by_class), "available clips by class")],
             )
         )
     if audit.pairs:
-        sections.append(_pairs("Clips that are there twice", alike, audit.pairs, report, same_source=True))
+        sections.append(_pairs("Duplicate clips", pair_text, audit.pairs, report, same_source=True))
     if report.against is not None:
-        text = f"Clips that are also in {report.against} (right). One must not train on what one tests on."
-        sections.append(_pairs("Clips of the other dataset", text, report.overlap, report, same_source=False))
+        text = f"Clips that are also in {report.against} (right). Test clips must not be training clips."
+        sections.append(
+            _pairs(
+                "Clips that are also in the other dataset", text, report.overlap, report, same_source=False
+            )
+        )
     wrong = [clip for clip in audit.expected if clip.state != "ok"]
     if wrong:
         sections.append(
@@ -60,7 +64,7 @@ def write_audit_page(report: AuditReport, path: Path) -> None:
         )
     write_page(
         path,
-        title="What is left of the videos",
+        title="Available clips",
         lead=". ".join(report.caption()) + ".",
         sections=sections,
         footer=f"Made by cavmae-sync audit of {report.inventory.root}.",
@@ -91,10 +95,10 @@ def _pairs(
     clips = report.audit.clips
     others = clips if same_source else report.other
     other_root = report.inventory.root if same_source else Path(str(report.against))
-    # The least sure first: those are to be judged.
+    # The least certain first: a person should judge these.
     by_doubt = sorted(pairs, key=lambda pair: ("file" in pair.same, len(pair.same), _surest(pair)))
     if not pairs:
-        return Section(title=title, paragraphs=[text, "There is none."])
+        return Section(title=title, paragraphs=[text, "There are none."])
     shown = []
     for pair in by_doubt[:_MOST_PAIRS]:
         clip, twin = clips[pair.first], others[pair.second]
@@ -103,7 +107,9 @@ def _pairs(
         other = _thumbnail(twin, other_root, at_seconds=middle)
         if one is not None and other is not None:
             shown.append((one, other, _how(pair)))
-    note = f"Pairs: {len(pairs)}. Shown, the least sure first: {len(shown)}, each as picture and spectrogram."
+    note = (
+        f"Pairs: {len(pairs)}. Shown, the least certain first: {len(shown)}, each as frame and spectrogram."
+    )
     pictures = [(pairs_figure(shown), title)] if shown else []
     return Section(title=title, paragraphs=[text, note], pictures=pictures)
 
@@ -123,7 +129,7 @@ def _how(pair: DuplicatePair) -> str:
 
 
 def _thumbnail(clip: ClipFacts, root: Path, *, at_seconds: float) -> Thumbnail | None:
-    """The clip, read again, and its frame at a time; None when it cannot be read any more."""
+    """Frame of a clip at a time, and its spectrogram, read again; None if it cannot be read any more."""
     if (root / DATASET_FILE).is_file():
         with PreparedDataset.open(root) as dataset:
             index = dataset.clip_ids.index(clip.id)
@@ -134,12 +140,12 @@ def _thumbnail(clip: ClipFacts, root: Path, *, at_seconds: float) -> Thumbnail |
             return Thumbnail(title=clip.id, frame_HWC=frame_HWC, log_mel_NM=log_mel_NM)
     folder = root if root.is_dir() else list_sources(root).root
     try:
-        read = read_clip(folder / clip.source, start_seconds=clip.start_seconds, num_frames=_FRAMES)
+        read = read_clip(folder / clip.source, start_seconds=clip.start_seconds, num_frames=_NUM_FRAMES)
     except MediaError:
         return None
     nearest = int(np.abs(read.frame_seconds_T - at_seconds).argmin())
     return Thumbnail(
         title=clip.id,
-        frame_HWC=resize_and_crop(read.frames_THWC[nearest : nearest + 1], pixels=_PIXELS).numpy()[0],
+        frame_HWC=resize_and_crop(read.frames_THWC[nearest : nearest + 1], pixels=_FRAME_PIXELS).numpy()[0],
         log_mel_NM=np.asarray(log_mel(read.waveform_S)),
     )

@@ -1,4 +1,4 @@
-"""Whatever videos somebody still has: what is wrong with them, which are left, and a page that shows it."""
+"""Report of an audit, and the files with the available clips."""
 
 import json
 import os
@@ -19,30 +19,30 @@ from cavmae_sync.data import ClipList, PrepareConfig
 from cavmae_sync.safe_text import table_caption
 
 FACTS_FILE: Final = "facts.jsonl"
-#: What each state says, for people.
+#: Meaning of each state, for people.
 MEANING: Final[Mapping[ClipState, str]] = {
     "missing": "no file is this clip",
-    "unreadable": "a file is there and cannot be used",
+    "unreadable": "the file cannot be used",
     "short": "shorter than a clip of the list: a part is missing",
     "silent": "the sound is silent",
     "still": "the picture does not change",
-    "duplicate": "another clip, which is kept, is the same file, sound or picture",
+    "duplicate": "the same file, sound or picture as another clip, which is kept",
     "ok": "nothing is wrong",
 }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class AuditReport:
-    """An audit, and what it was made of.
+    """Report of an audit.
 
     Attributes:
-        audit: What became of every clip.
-        inventory: What is there.
-        wanted: What was asked for, if anything.
-        keep: Problems with which clips survive.
-        other: Facts of the dataset that it was compared with, or none.
-        overlap: Pairs of a clip and one of the other dataset.
-        against: What that dataset is called.
+        audit: States of all expected clips.
+        inventory: Everything that was read.
+        wanted: The list of clips; None without one.
+        keep: States with which a clip still counts as available.
+        other: Facts about the clips of the dataset that was compared; empty without one.
+        overlap: Pairs of a clip and a clip of that dataset.
+        against: Path of that dataset; None without one.
     """
 
     audit: Audit
@@ -54,7 +54,7 @@ class AuditReport:
     against: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Counts, hashes, pairs and every clip, as JSON values."""
+        """Counts, hashes, pairs and all clips as JSON values."""
         clips = self.audit.clips
         wanted = self.wanted
         return {
@@ -96,11 +96,11 @@ class AuditReport:
         }
 
     def available_ids(self) -> list[str]:
-        """Ids of the clips that are left."""
+        """Ids of the available clips."""
         return [clip.id for clip in self.audit.available_clips(keep=self.keep)]
 
     def counts(self) -> dict[ClipState, int]:
-        """Clips by state, those states left out that have no meaning without a list."""
+        """Number of clips in each state; without a list, no "missing" and "short"."""
         counts = self.audit.counts()
         return {
             state: count
@@ -109,7 +109,7 @@ class AuditReport:
         }
 
     def to_table(self) -> Table:
-        """Clips by state, for people."""
+        """Numbers of clips by state as a table for the terminal."""
         total = len(self.audit.expected)
         table = Table(
             title="audit",
@@ -132,9 +132,9 @@ class AuditReport:
         return table
 
     def caption(self) -> list[str]:
-        """What the counts rest on."""
+        """Sentences that explain the counts."""
         expected = "found" if self.wanted is None else f"on {self.wanted.name}"
-        lines = [f"{len(self.audit.expected)} clips {expected}, {len(self.available_ids())} survive"]
+        lines = [f"{len(self.audit.expected)} clips {expected}, {len(self.available_ids())} available"]
         if self.keep:
             lines[0] += f" ({', '.join(self.keep)} kept)"
         if self.wanted is not None:
@@ -144,23 +144,22 @@ class AuditReport:
         num_short = sum(clip.is_short for clip in self.audit.clips)
         if self.wanted is None and num_short:
             lines.append(
-                f"{num_short} shorter than a whole clip: nothing is wrong with them, since no list says that "
-                "there should be more"
+                f"{num_short} shorter than a whole clip: no problem, because no list asks for longer ones"
             )
         if self.audit.pairs:
-            lines.append(f"pairs of clips that are the same in some way: {len(self.audit.pairs)}")
+            lines.append(f"pairs of clips with the same file, sound or picture: {len(self.audit.pairs)}")
         if self.against is not None:
-            leaked = len({pair.first for pair in self.overlap})
-            lines.append(f"{leaked} clips are also in {self.against}")
+            num_shared = len({pair.first for pair in self.overlap})
+            lines.append(f"{num_shared} clips are also in {self.against}")
         return lines
 
     def available_by_class(self) -> dict[str, tuple[int, int]]:
-        """For each label how many of its clips survive, and how many there are; the worst first."""
-        alive = set(self.available_ids())
+        """Number of available clips and of all clips of each label; the smallest fraction first."""
+        available = set(self.available_ids())
         found: dict[str, list[bool]] = defaultdict(list)
         for clip in self.audit.expected:
             for name in clip.labels:
-                found[name].append(clip.id in alive)
+                found[name].append(clip.id in available)
         by_share = sorted(found.items(), key=lambda entry: (sum(entry[1]) / len(entry[1]), entry[0]))
         return {name: (sum(kept), len(kept)) for name, kept in by_share}
 
@@ -176,17 +175,17 @@ def audit_videos(
     num_workers: int | None = None,
     on_progress: OnProgress | None = None,
 ) -> AuditReport:
-    """Say what is missing, unreadable, short, silent, still or there twice.
+    """Audit videos: find clips that are missing, unreadable, short, silent, still or duplicate.
 
     Args:
         source: Folder of videos, list of files, or a prepared dataset.
-        out: Folder for what is read, so that a later audit reads new files only.
-        wanted: What is expected; None expects what is there.
-        config: How clips are cut from files, and thresholds; not for a prepared dataset, which has its own.
-        against: A prepared dataset, or videos, in which clips are looked for as well.
-        keep: Clips with nothing but these problems survive.
-        num_workers: Processes that read; None is one per core.
-        on_progress: Called as things are read.
+        out: Folder for the facts that are read, so that a later audit reads only new files.
+        wanted: List of the expected clips; None = all clips that are found.
+        config: How clips are cut from files, and thresholds; a prepared dataset has its own.
+        against: A prepared dataset, or videos, in which the same clips are looked for.
+        keep: Clips with only these problems count as available.
+        num_workers: Worker processes; None = one per core, 0 = in this process.
+        on_progress: Called with the numbers of items that are done and of all items.
     """
     config = config or PrepareConfig()
     if against is not None:
@@ -232,11 +231,11 @@ def write_audit(report: AuditReport, out: Path) -> None:
         for c in report.audit.expected
     ]
     write_text(out / "audit.csv", csv_text([header, *rows]))
-    survivors = report.audit.available_clips(keep=report.keep)
-    lines = [f"{clip.id}\t{';'.join(clip.labels)}" if clip.labels else clip.id for clip in survivors]
+    available = report.audit.available_clips(keep=report.keep)
+    lines = [f"{clip.id}\t{';'.join(clip.labels)}" if clip.labels else clip.id for clip in available]
     write_text(out / "survivors.txt", "".join(f"{line}\n" for line in lines))
     if not report.inventory.is_dataset:
-        files = dict.fromkeys(str(report.inventory.root / str(clip.file)) for clip in survivors)
+        files = dict.fromkeys(str(report.inventory.root / str(clip.file)) for clip in available)
         write_text(out / "survivors-files.csv", csv_text([("file",), *((file,) for file in files)]))
 
 

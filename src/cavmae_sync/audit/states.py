@@ -1,4 +1,4 @@
-"""What became of every clip that is expected: there and well, or what is wrong with it."""
+"""State of every expected clip: "ok", or its problems."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -13,24 +13,24 @@ from cavmae_sync.data.lists import match_names
 from cavmae_sync.data.lists.clip_list import ClipList
 from cavmae_sync.data.storage.tables import SKIP_REASONS
 
-#: The state of a clip. Where several hold the first of this order is given, and the others in the details.
+#: State of a clip. With several problems, the state is the first of them in this order.
 ClipState = Literal["missing", "unreadable", "short", "silent", "still", "duplicate", "ok"]
 CLIP_STATES: Final[tuple[ClipState, ...]] = get_args(ClipState)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExpectedClip:
-    """One clip that is expected, and what became of it.
+    """Expected clip and its state.
 
     Attributes:
-        id: As the list names it; without a list as preparation would.
-        labels: Of the list.
-        state: The worst that is wrong with it.
-        details: Everything that is wrong with it, in words.
-        problems: The same as states.
-        file: Where it is; None where it is missing.
-        clip: Number of its facts; None where it has none.
-        duplicate_of: Id of the clip that is the same and is kept, or None: the first without other faults.
+        id: Id in the list; without a list, the id that preparation gives it.
+        labels: Labels in the list.
+        state: First of its problems, or "ok".
+        details: All problems, in words.
+        problems: All problems, as states.
+        file: Path of its file; None if it is missing.
+        clip: Number of its facts in `Audit.clips`; None if it could not be read.
+        duplicate_of: Id of the clip that is the same and is kept; None if it is no duplicate.
     """
 
     id: str
@@ -45,15 +45,15 @@ class ExpectedClip:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Audit:
-    """What is there of what is expected.
+    """States of all expected clips.
 
     Attributes:
-        expected: Every clip of the list, in its order; without a list everything that was found.
-        clips: Facts of all clips that can be read, those that are not expected included.
-        pairs: Clips that are the same.
-        unreadable: Files by the reason why they cannot be used.
-        skipped: Files that were not tried, by reason.
-        num_unexpected: Clips that are there but not on the list.
+        expected: Clips of the list, in its order; without a list, all clips that were found.
+        clips: Facts of all clips that can be read, also of those that are not expected.
+        pairs: Pairs of clips that are the same.
+        unreadable: Number of files that cannot be used, by reason.
+        skipped: Number of files that were not tried, by reason.
+        num_unexpected: Number of clips that were found but are not on the list.
     """
 
     expected: tuple[ExpectedClip, ...]
@@ -64,31 +64,30 @@ class Audit:
     num_unexpected: int
 
     def counts(self) -> dict[ClipState, int]:
-        """Clips by state, in the order of the states."""
+        """Number of clips in each state, in the order of the states."""
         counts = Counter(clip.state for clip in self.expected)
         return {state: counts[state] for state in CLIP_STATES}
 
     def with_problem(self) -> dict[ClipState, int]:
-        """Clips that have a problem, whatever else they have; those without any under "ok"."""
+        """Number of clips with each problem, also as one of several; "ok" counts those without any."""
         counts = Counter(problem for clip in self.expected for problem in clip.problems or ("ok",))
         return {state: counts[state] for state in CLIP_STATES}
 
     def available_clips(self, *, keep: Sequence[ClipState] = ()) -> list[ExpectedClip]:
-        """Clips with which nothing is wrong, or nothing but what `keep` names, in order."""
+        """Clips without problems, or only with problems of `keep`, in order."""
         return [clip for clip in self.expected if set(clip.problems) <= set(keep) and clip.clip is not None]
 
 
 def audit_clips(inventory: Inventory, pairs: Sequence[DuplicatePair], *, wanted: ClipList | None) -> Audit:
-    """Say of every expected clip what became of it.
+    """Find the state of every expected clip.
 
     Args:
-        inventory: What is there.
-        pairs: `find_duplicates` of its clips.
-        wanted: What is expected; None expects what is there, of which no part can be missing: no clip is
-            "short" then.
+        inventory: Everything that was read.
+        pairs: Pairs of `find_duplicates` for its clips.
+        wanted: List of the expected clips; None = all clips that were found, of which none is "short".
 
     Raises:
-        DatasetError: A file could be several clips of the list, or two are one.
+        DatasetError: A file matches several clips of the list, or several files match one clip by one rule.
     """
     clips = tuple(clip for item in inventory.items for clip in item.clips)
     bad = [item for item in inventory.items if item.reason is not None]
@@ -99,20 +98,15 @@ def audit_clips(inventory: Inventory, pairs: Sequence[DuplicatePair], *, wanted:
         place_of = dict(enumerate(range(len(names))))
     else:
         ids, labels = list(wanted.ids), list(wanted.labels)
-        place_of = {}
-        # A file that cannot be used, V.wav beside V.mp4, stands for a clip only where no clip is there.
-        for begin, some in ((0, names[: len(clips)]), (len(clips), names[len(clips) :])):
-            for place, number in enumerate(match_names(some, wanted.wanted_clips).wanted_of, start=begin):
-                if number is not None:
-                    place_of.setdefault(number, place)
+        place_of = _places_of(wanted, names, num_clips=len(clips))
     order = [place_of[n] for n in range(len(ids)) if n in place_of]
-    wrong_of = partial(_wrong, is_listed=wanted is not None)
-    # A copy without faults is kept before one with faults, which would take both away.
-    order.sort(key=lambda place: place >= len(clips) or bool(wrong_of(clips[place], None)))
+    problems_of = partial(_problems, is_listed=wanted is not None)
+    # Copies without problems come first, so that they are kept. Otherwise both copies could be unavailable.
+    order.sort(key=lambda place: place >= len(clips) or bool(problems_of(clips[place], None)))
     earlier = _earlier(pairs, order=order)
     id_of = {place: ids[number] for number, place in place_of.items()}
 
-    def became(number: int) -> ExpectedClip:
+    def expected_clip(number: int) -> ExpectedClip:
         place = place_of.get(number)
         if place is None:
             return _expected(ids[number], labels[number], {"missing": "no file is this clip"})
@@ -124,14 +118,14 @@ def audit_clips(inventory: Inventory, pairs: Sequence[DuplicatePair], *, wanted:
         return _expected(
             ids[number],
             labels[number],
-            wrong_of(clips[place], None if twin is None else (twin[1], id_of[twin[0]])),
+            problems_of(clips[place], None if twin is None else (twin[1], id_of[twin[0]])),
             file=clips[place].source,
             clip=place,
             duplicate_of=None if twin is None else id_of[twin[0]],
         )
 
     return Audit(
-        expected=tuple(became(number) for number in range(len(ids))),
+        expected=tuple(expected_clip(number) for number in range(len(ids))),
         clips=clips,
         pairs=tuple(pairs),
         unreadable=dict(Counter(str(item.reason) for item in tried)),
@@ -140,13 +134,27 @@ def audit_clips(inventory: Inventory, pairs: Sequence[DuplicatePair], *, wanted:
     )
 
 
+def _places_of(wanted: ClipList, names: Sequence[str], *, num_clips: int) -> dict[int, int]:
+    """Place in `names` of each listed clip that is found there.
+
+    The first `num_clips` names are those of clips, the others those of files that cannot be used.
+    """
+    place_of: dict[int, int] = {}
+    # A bad file, such as V.wav beside V.mp4, takes the place of a clip only if no good file is that clip.
+    for begin, some in ((0, names[:num_clips]), (num_clips, names[num_clips:])):
+        for place, number in enumerate(match_names(some, wanted.wanted_clips).wanted_of, start=begin):
+            if number is not None:
+                place_of.setdefault(number, place)
+    return place_of
+
+
 def _stem(file: str) -> str:
     folder, slash, name = file.rpartition("/")
     return f"{folder}{slash}{name.rpartition('.')[0] or name}"
 
 
 def _earlier(pairs: Sequence[DuplicatePair], *, order: Sequence[int]) -> dict[int, tuple[int, DuplicatePair]]:
-    """For each clip that is not kept the first one before it in the order that is the same and is kept."""
+    """For each clip that is not kept: the first clip before it in the order that is the same and is kept."""
     rank = {place: number for number, place in enumerate(order)}
     before: dict[int, list[tuple[int, DuplicatePair]]] = defaultdict(list)
     for pair in pairs:
@@ -161,11 +169,11 @@ def _earlier(pairs: Sequence[DuplicatePair], *, order: Sequence[int]) -> dict[in
     return found
 
 
-def _wrong(
+def _problems(
     clip: ClipFacts, twin: tuple[DuplicatePair, str] | None, *, is_listed: bool
 ) -> dict[ClipState, str]:
     wrong: dict[ClipState, str] = {}
-    if clip.is_short and is_listed:  # a part can be missing only from what somebody asked for
+    if clip.is_short and is_listed:  # without a list, nobody says that a clip should be longer
         wrong["short"] = f"{clip.duration_seconds:.2f} s long"
     if clip.is_silent:
         wrong["silent"] = "no sound"

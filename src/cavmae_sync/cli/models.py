@@ -65,7 +65,8 @@ def open_for_score(
 
 def _note_shared_clips(run: Path, clips: "PreparedDataset") -> None:
     """Say which clips a run has learned from, where that is known and its dataset is still there."""
-    from cavmae_sync.audit.overlap import named, shared_clips
+    from cavmae_sync.audit.overlap import shared_clips
+    from cavmae_sync.checks import first_names
     from cavmae_sync.data import PreparedDataset
     from cavmae_sync.training import training_data
 
@@ -77,7 +78,7 @@ def _note_shared_clips(run: Path, clips: "PreparedDataset") -> None:
     if shared:
         Terminal(stderr=True).print(
             f"note: {len(shared)} of {len(clips)} clips were learned from in this run's pretraining "
-            f"({named(map(str, shared))}). A score on them says nothing of other clips.",
+            f"({first_names(map(str, shared))}). A score on them says nothing of other clips.",
             soft_wrap=True,
         )
 

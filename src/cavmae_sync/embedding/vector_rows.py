@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cavmae_sync.audit.overlap import named
+from cavmae_sync.checks import first_names
 from cavmae_sync.data.spellings import Spellings
 from cavmae_sync.errors import DatasetError
 
@@ -57,7 +57,7 @@ def checked_numbers(
     if bad := [each for each, good in zip(ids, is_good, strict=True) if not good]:
         raise DatasetError(
             f"{path}: {name} of {len(bad)} of {len(numbers)} rows hold NaN, infinity or numbers beyond "
-            f"float32: {named(bad)}. They are not replaced by other numbers; make these rows again."
+            f"float32: {first_names(bad)}. They are not replaced by other numbers; make these rows again."
         )
     return numbers
 
@@ -81,8 +81,8 @@ def rows_in_order(path: Path, ids: Sequence[str], wanted: Sequence[str], *, othe
         known = set(wanted)
         unknown = [each for each in ids if each not in known]
         raise DatasetError(
-            f"{path} lacks {len(missing)} of the {len(wanted)} ids of {other}: {named(missing)}. It has "
-            f"{len(unknown)} other ids{': ' if unknown else ''}{named(unknown)}. Make the file for "
+            f"{path} lacks {len(missing)} of the {len(wanted)} ids of {other}: {first_names(missing)}. It "
+            f"has {len(unknown)} other ids{': ' if unknown else ''}{first_names(unknown)}. Make the file for "
             "all of them, with the same ids."
         )
     return [row for row in found if row is not None]

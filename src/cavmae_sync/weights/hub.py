@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn
 
+from cavmae_sync.checks import first_names
 from cavmae_sync.errors import WeightsError
 
 #: Name of the weights file in a repository or folder that we write.
@@ -175,7 +176,7 @@ def choose_file(names: Sequence[str], address: HubAddress) -> str:
             return found[0]
         if found:
             raise WeightsError(
-                f"{address} has {len(found)} weights files: {_listed(found)}. "
+                f"{address} has {len(found)} weights files: {first_names(found, most=8)}. "
                 f"Name one, as in hf://{address}/{found[0]}."
             )
     return _refuse(names, address, "has no weights (.safetensors, .pth)")
@@ -247,11 +248,7 @@ def _address(match: re.Match[str]) -> HubAddress:
 
 def _refuse(names: Sequence[str], address: HubAddress, problem: str) -> NoReturn:
     place = f"{address.repository} (revision {address.revision})"
-    raise WeightsError(f"{place} {problem}. Its files: {_listed(names) or 'none'}.")
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+    raise WeightsError(f"{place} {problem}. Its files: {first_names(names, most=8) or 'none'}.")
 
 
 def _first_line(error: Exception) -> str:

@@ -13,7 +13,6 @@ from cavmae_sync.tasks.retrieval import RetrievalConfig, evaluate_retrieval, ret
 from cavmae_sync.tasks.retrieval.gallery_size import (
     Gallery,
     check_gallery,
-    missing_text,
     on_list,
     with_gallery,
 )
@@ -104,8 +103,3 @@ def test_vectors_of_another_stretch_of_a_listed_video_do_not_pass(report):
     )
     chosen, missing = on_list(replace(report.embeddings, clip_ids=ids), wanted)
     assert (chosen.clip_ids, missing) == ((ids[1],), ("--4gqARaEJE",))
-
-
-def test_missing_ids_are_named_but_not_without_end():
-    assert missing_text(("a", "b")) == "a, b"
-    assert missing_text(tuple("abcd"), most=2) == "a, b and 2 more"

@@ -5,15 +5,13 @@ N clips, C classes, any shape X before the classes.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from cavmae_sync.checks import did_you_mean
+from cavmae_sync.checks import did_you_mean, first_names
 from cavmae_sync.errors import DatasetError
-
-_NUM_NAMED: Final = 5
 
 
 class LabelledClips(Protocol):
@@ -77,7 +75,7 @@ def label_vectors(clips: LabelledClips, classes: Sequence[str]) -> Tensor:
     unknown = sorted({name for names in labels for name in names} - index.keys())
     if unknown:
         raise DatasetError(
-            f"{clips.folder} has labels that no training clip has: {_some(unknown)}. "
+            f"{clips.folder} has labels that no training clip has: {first_names(unknown)}. "
             f"{did_you_mean(unknown[0], classes)}A classifier cannot know them. Remove these clips or "
             "labels, or train on clips that have them."
         )
@@ -111,12 +109,8 @@ def _checked_labels(clips: LabelledClips) -> list[tuple[str, ...]]:
     if unlabelled or not labels:
         found = [clips.clip_ids[clip] for clip in unlabelled]
         raise DatasetError(
-            f"{len(unlabelled)} of {len(labels)} clips of {clips.folder} have no label: {_some(found)}. "
-            "Prepare the videos again with --labels FILE, a CSV file with the columns video_id,labels."
+            f"{len(unlabelled)} of {len(labels)} clips of {clips.folder} have no label: "
+            f"{first_names(found)}. Prepare the videos again with --labels FILE, a CSV file with the "
+            "columns video_id,labels."
         )
     return list(labels)
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - _NUM_NAMED
-    return ", ".join(names[:_NUM_NAMED]) + (f" and {more} more" if more > 0 else "")

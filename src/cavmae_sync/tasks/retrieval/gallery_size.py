@@ -3,7 +3,6 @@
 Letters: N clips, Q queries, G gallery, D directions.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -159,9 +158,3 @@ def _expected(report: RetrievalReport, *, size: int, over: IntervalOver) -> dict
                 key = f"{direction}/{name}"
                 values[key] = replace(values[key], low=ends.low, high=ends.high)
     return {f"{name}_expected_at_{size}": value for name, value in values.items()}
-
-
-def missing_text(missing: Sequence[str], *, most: int = 10) -> str:
-    """The ids that are missing, for people: the first ones, and how many more."""
-    more = f" and {len(missing) - most} more" if len(missing) > most else ""
-    return f"{', '.join(missing[:most])}{more}"

@@ -7,6 +7,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from cavmae_sync.checks import first_names
 from cavmae_sync.choices import Layout
 from cavmae_sync.errors import WeightsError
 from cavmae_sync.paper import DECODER_HEADS, DECODER_WIDTH, NUM_HEADS, WIDTH
@@ -57,12 +58,7 @@ def differences(
         ("unknown", sorted(found.keys() - expected.keys())),
         ("shapes", shapes),
     )
-    return "; ".join(
-        f"{what}: {', '.join(names[:_NUM_SHOWN])}"
-        + (f" and {len(names) - _NUM_SHOWN} more" if len(names) > _NUM_SHOWN else "")
-        for what, names in parts
-        if names
-    )
+    return "; ".join(f"{what}: {first_names(names, most=_NUM_SHOWN)}" for what, names in parts if names)
 
 
 def heads_of(

@@ -8,6 +8,7 @@ from typing import Final
 from pydantic import ValidationError
 from torch import Tensor
 
+from cavmae_sync.checks import first_names
 from cavmae_sync.choices import Layout
 from cavmae_sync.config import describe_invalid
 from cavmae_sync.errors import WeightsError
@@ -103,9 +104,8 @@ def check_finite(state: Mapping[str, Tensor], file: WeightsFile) -> None:
     if not (bad := [name for name, value in state.items() if not bool(value.isfinite().all())]):
         return
     theirs = [name for name, value in file.tensors.items() if not bool(value.isfinite().all())] or bad
-    more = f" and {len(theirs) - _MAX_SHOWN} more" if len(theirs) > _MAX_SHOWN else ""
     raise WeightsError(
-        f"{', '.join(theirs[:_MAX_SHOWN])}{more} hold NaN or infinity: training went wrong, or the file is "
+        f"{first_names(theirs, most=_MAX_SHOWN)} hold NaN or infinity: training went wrong, or the file is "
         "damaged. Take an earlier checkpoint."
     )
 

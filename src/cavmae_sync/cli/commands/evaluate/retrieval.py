@@ -245,8 +245,9 @@ def _print(
     as_json: bool,
 ) -> None:
     """Print by source, then by what was measured, then by aggregation; a level with one entry is left out."""
+    from cavmae_sync.checks import first_names
     from cavmae_sync.tasks.retrieval import compare_retrieval
-    from cavmae_sync.tasks.retrieval.gallery_size import missing_text, with_gallery
+    from cavmae_sync.tasks.retrieval.gallery_size import with_gallery
 
     found = {
         source: {
@@ -278,7 +279,7 @@ def _print(
     for report in compared.values():
         Terminal().print(report.to_table())
     if gallery.missing:
-        Terminal().print(f"missing: {missing_text(gallery.missing)}", soft_wrap=True)
+        Terminal().print(f"missing: {first_names(gallery.missing, most=10)}", soft_wrap=True)
 
 
 def _dicts(reports: "Mapping[AggregationName, Report]") -> dict[str, Any]:
