@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from cavmae_sync.atomic import locked
 from cavmae_sync.data import PrepareConfig, PreparedDataset, prepare
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.media import write_video
@@ -44,19 +45,40 @@ def pytest_runtest_call() -> None:
 
 
 @pytest.fixture(scope="session")
-def prepared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], None]], Path]:
+    """Gives folders that all workers of pytest-xdist share: the first to need one makes it, others wait."""
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+
+    def folder(name: str, make: Callable[[Path], None]) -> Path:
+        path, done = shared / name, shared / f"{name}.done"
+        with locked(shared / f"{name}.lock"):
+            if not done.exists():
+                shutil.rmtree(path, ignore_errors=True)  # of a worker that failed
+                path.mkdir()
+                make(path)
+                done.touch()
+        return path
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def prepared_folder(made_once: Callable[[str, Callable[[Path], None]], Path]) -> Path:
     """14 clips of one second: 4 frames of 32 pixels each, and sound. Shared: do not change it."""
-    folder = tmp_path_factory.mktemp("generated")
-    stage = StageConfig(clip_seconds=1.0, frame_pixels=32, frames_per_second=4)
-    make_stage(folder / "stage", config=stage, num_clips=14, num_workers=1)
-    prepare(
-        folder / "stage" / "clips",
-        out=folder / "prepared",
-        config=PrepareConfig(clip_seconds=1.0, num_frames=4, frame_pixels=32),
-        labels=folder / "stage" / "labels.csv",
-        num_workers=0,
-    )
-    return folder / "prepared"
+
+    def make(folder: Path) -> None:
+        stage = StageConfig(clip_seconds=1.0, frame_pixels=32, frames_per_second=4)
+        make_stage(folder / "stage", config=stage, num_clips=14, num_workers=1)
+        prepare(
+            folder / "stage" / "clips",
+            out=folder / "prepared",
+            config=PrepareConfig(clip_seconds=1.0, num_frames=4, frame_pixels=32),
+            labels=folder / "stage" / "labels.csv",
+            num_workers=0,
+        )
+
+    return made_once("generated", make) / "prepared"
 
 
 @pytest.fixture

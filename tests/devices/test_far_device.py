@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,15 +13,16 @@ from .on_far_device import names
 
 
 @pytest.fixture(scope="module")
-def results(prepared_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str | None]:
-    """What went wrong in each exercise. In a process of its own: a device cannot be taken away again."""
-    out = tmp_path_factory.mktemp("far") / "results.json"
-    subprocess.run(
-        [sys.executable, on_far_device.__file__, prepared_folder.parent / "stage", prepared_folder, out],
-        check=True,
-        timeout=300,
-    )
-    return json.loads(out.read_text())
+def results(
+    prepared_folder: Path, made_once: Callable[[str, Callable[[Path], None]], Path]
+) -> dict[str, str | None]:
+    """Errors of each exercise, or None. In a process of its own: a device cannot be taken away again."""
+
+    def make(folder: Path) -> None:
+        words = [prepared_folder.parent / "stage", prepared_folder, folder / "results.json"]
+        subprocess.run([sys.executable, on_far_device.__file__, *words], check=True, timeout=300)
+
+    return json.loads((made_once("far_device", make) / "results.json").read_text())
 
 
 @pytest.mark.parametrize("name", names())

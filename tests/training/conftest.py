@@ -50,4 +50,12 @@ def bench(prepared: PreparedDataset, tmp_path: Path) -> Bench:
     return Bench(prepared, tmp_path)
 
 
+@pytest.fixture(scope="module")
+def complete_run(prepared_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of `tiny_run()`, trained to its end. Shared: copy it to change it."""
+    bench = Bench(PreparedDataset.open(prepared_folder), tmp_path_factory.mktemp("complete"))
+    assert bench.begin(tiny_run()).run()
+    return bench.folder / "run"
+
+
 __all__ = ["Bench", "tiny_run"]

@@ -1,8 +1,8 @@
 """Two and four processes equal one: every loss, gradient and weight, and runs that move between them."""
 
-import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -24,16 +24,14 @@ from .tiny import TINY_MODEL
 
 
 @pytest.fixture(scope="module")
-def out(prepared_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where worlds of two and of four processes left what they found."""
-    folder = tmp_path_factory.mktemp("worlds")
-    subprocess.run(
-        [sys.executable, processes.__file__, str(prepared_folder), str(folder)],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        timeout=200,
-        check=True,
-    )
-    return folder
+def out(prepared_folder: Path, made_once: Callable[[str, Callable[[Path], None]], Path]) -> Path:
+    """Folder of the results of worlds of two and of four processes."""
+
+    def make(folder: Path) -> None:
+        words = [sys.executable, processes.__file__, str(prepared_folder), str(folder)]
+        subprocess.run(words, timeout=200, check=True)
+
+    return made_once("worlds", make)
 
 
 @pytest.fixture(scope="module", params=WORLDS)

@@ -1,5 +1,6 @@
 """Two machines, each with a torchrun of its own: network namespaces and a cable, or two local addresses."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -91,15 +92,19 @@ def start(node: Node, number: int, first: Node, words: list[str]) -> subprocess.
     )
 
 
-def on_both(nodes: list[Node], words: list[list[str]]) -> list[tuple[int, str]]:
-    """How the command ended on each node, and what it said."""
-    running = [start(node, number, nodes[0], words[number]) for number, node in enumerate(nodes)]
+def on_both(nodes: list[Node], commands: list[list[list[str]]]) -> list[tuple[int, str]]:
+    """How the commands of each node ended, as torchrun says, and what they printed."""
+    script = Path(__file__).with_name("two_commands.py")
+    running = [
+        start(node, number, nodes[0], [str(script), json.dumps(commands[number])])
+        for number, node in enumerate(nodes)
+    ]
     try:
-        said = [process.communicate(timeout=150)[0] for process in running]
+        printed = [process.communicate(timeout=150)[0] for process in running]
     finally:
         for process in running:
             process.kill()
-    return [(process.returncode, text) for process, text in zip(running, said, strict=True)]
+    return [(process.returncode, text) for process, text in zip(running, printed, strict=True)]
 
 
 #: A debug run as words of the command line.
@@ -112,41 +117,58 @@ WORDS = (
 
 
 def pretrain(dataset: Path, out: Path, *more: str) -> list[str]:
-    """The words after `torchrun`, or after `python`."""
-    return [
-        *("-m", "cavmae_sync", "pretrain", "debug", "--data", str(dataset), "--out", str(out)),
-        *("--device", "cpu", *WORDS, *more),
-    ]
+    """A command."""
+    return ["pretrain", "debug", "--data", str(dataset), "--out", str(out), "--device", "cpu", *WORDS, *more]
+
+
+@pytest.fixture(scope="module")
+def ended(
+    nodes: list[Node], prepared_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[list[tuple[int, list[str]]], Path]:
+    """Two commands on both nodes: a run, then one that the second node starts with another seed.
+
+    Gives torchrun's exit code and what each command printed, for each node, and the folder of all runs.
+    """
+    out = tmp_path_factory.mktemp("nodes")
+    ends = on_both(
+        nodes,
+        [
+            [pretrain(prepared_folder, out / "first" / "run"), pretrain(prepared_folder, out / "differs")],
+            [
+                pretrain(prepared_folder, out / "second" / "run"),
+                pretrain(prepared_folder, out / "differs", "seed=3"),
+            ],
+        ],
+    )
+    return [(code, text.split("ended with 0\n")) for code, text in ends], out
 
 
 def test_two_nodes_equal_one_process_without_a_shared_folder(
-    nodes: list[Node], prepared_folder: Path, tmp_path: Path
+    ended: tuple[list[tuple[int, list[str]]], Path], prepared_folder: Path, tmp_path: Path
 ):
     """The folder of the run is written on the first node; the second never sees it."""
-    here, there = tmp_path / "first" / "run", tmp_path / "second" / "run"
-    ends = on_both(nodes, [pretrain(prepared_folder, here), pretrain(prepared_folder, there)])
-    assert [code for code, _ in ends] == [0, 0], ends
-    assert not there.parent.exists()
-    assert "3 steps; weights in" in ends[0][1]
-    assert "3 steps; weights in" not in ends[1][1]
+    ends, out = ended
+    assert all(len(printed) == 2 for _, printed in ends), ends  # the first command ended with 0
+    assert not (out / "second").exists()
+    assert "3 steps; weights in" in ends[0][1][0]
+    assert "3 steps; weights in" not in ends[1][1][0]
     alone = run_pretraining(
         find_recipe("debug").with_overrides(WORDS), data=prepared_folder, out=tmp_path / "alone", device="cpu"
     )
-    for one, two in zip(read_metrics(alone.run.metrics), read_metrics(here / "metrics.jsonl"), strict=True):
+    rows = [read_metrics(path) for path in (alone.run.metrics, out / "first" / "run" / "metrics.jsonl")]
+    for one, two in zip(*rows, strict=True):
         assert {key: two[key] for key in ("step", "epoch")} == {key: one[key] for key in ("step", "epoch")}
         for key in ("total", "contrastive", "audio_reconstruction", "visual_reconstruction"):
             assert two[key] == pytest.approx(one[key], rel=1e-5), key
 
 
 def test_a_node_that_was_started_differently_ends_both_with_its_name(
-    nodes: list[Node], prepared_folder: Path, tmp_path: Path
+    ended: tuple[list[tuple[int, list[str]]], Path],
 ):
     """Neither waits for the other; nothing is written."""
-    words = [
-        pretrain(prepared_folder, tmp_path / "run"),
-        pretrain(prepared_folder, tmp_path / "run", "seed=3"),
-    ]
-    for code, text in on_both(nodes, words):
+    ends, out = ended
+    for code, printed in ends:
         assert code == 1
-        assert "process 1 has seed=3, process 0 has 0. Start all processes with the same words" in text
-    assert not (tmp_path / "run").exists()
+        assert "process 1 has seed=3, process 0 has 0. Start all processes with the same words" in printed[1]
+        assert "ended with 1" in printed[1]
+    assert not (out / "differs").exists()
