@@ -305,15 +305,15 @@ class TestFineTuned:
     @pytest.mark.parametrize(
         ("file", "options", "says"),
         [
-            ({"num_classes": 3}, {}, "3 classes, neither AudioSet's nor VGGSound's: say how it was trained"),
-            ({"num_classes": 527, "modalities": 1}, {}, "no tensor shows which: say --modality"),
-            ({"num_classes": 527}, {"modality": "audio"}, "fed both modalities: leave --modality out"),
-            ({"num_classes": 527}, {}, "No tensor shows how many attention heads a classifier of width 128"),
+            ({"num_classes": 3}, {}, "3 classes is neither AudioSet's nor VGGSound's. Say how it was"),
+            ({"num_classes": 527, "modalities": 1}, {}, "do not show which. Give --modality"),
+            ({"num_classes": 527}, {"modality": "audio"}, "takes both modalities. Leave --modality out"),
+            ({"num_classes": 527}, {}, "classifier of width 128 do not show its attention heads"),
             ({"num_classes": 527}, {"heads": 5}, "width 128 must be a multiple of it"),
             (
                 {"num_classes": 3, "modalities": 1},
                 {},
-                "how it was trained .* which: say --modality .* say --classifier-heads N",
+                "how it was trained.* which. Give --modality .* Give --classifier-heads N",
             ),
         ],
         ids=["loss", "modality", "modality of both", "heads", "impossible heads", "all at once"],

@@ -14,17 +14,18 @@ from cavmae_sync.embedding import Embedder, embed_video
 from cavmae_sync.errors import ClipTooShortError, NoAudioStreamError, NoVideoStreamError, WeightsError
 from cavmae_sync.media import write_video
 from cavmae_sync.model.heads import HeadConfig, make_head
-from cavmae_sync.tasks.classification.classify_video import Stretches, VideoClasses, classify_video
+from cavmae_sync.tasks.classification.classify_video import classify_video
 from cavmae_sync.tasks.classification.features import FeatureConfig, features_of_inputs
 from cavmae_sync.tasks.classification.probe import Probe
+from cavmae_sync.tasks.classification.video_classes import SpanProbabilities, VideoClasses
 from cavmae_sync.weights import weights_fingerprint
 
 CLASSES = ("drum", "flute", "dog")
 
 
-def stretches(seconds, *rows):
+def spans(seconds, *rows):
     times = np.array(seconds, dtype=np.float64)
-    return Stretches(
+    return SpanProbabilities(
         start_seconds_N=times[:-1],
         stop_seconds_N=times[1:],
         probabilities_NC=np.array(rows, dtype=np.float32),
@@ -36,11 +37,11 @@ def found_by_hand(*, loss="bce"):
     return VideoClasses(
         classes=CLASSES,
         loss=loss,
-        clips=stretches((0, 10, 12), (0.9, 0.3, 0.0), (0.3, 0.9, 0.0)),
-        moments=stretches((0, 5, 6, 10, 12), (0.8, 0.6, 0), (0.6, 0.1, 0), (0.2, 0.3, 0), (0.7, 0.9, 0)),
+        clips=spans((0, 10, 12), (0.9, 0.3, 0.0), (0.3, 0.9, 0.0)),
+        moments=spans((0, 5, 6, 10, 12), (0.8, 0.6, 0), (0.6, 0.1, 0), (0.2, 0.3, 0), (0.7, 0.9, 0)),
         window_seconds=2.0,
-        picture_seconds_T=np.array([1.0]),
-        pictures_THWC=np.zeros((1, 4, 4, 3), dtype=np.uint8),
+        frame_seconds_T=np.array([1.0]),
+        frames_THWC=np.zeros((1, 4, 4, 3), dtype=np.uint8),
         weights="a" * 64,
     )
 
@@ -84,11 +85,11 @@ def test_json_and_csv_are_complete():
     assert [row[0] for row in rows] == ["clip"] * 2 + ["moment"] * 4
 
 
-def test_stretches_refuse_what_does_not_belong_together():
+def test_spans_refuse_what_does_not_belong_together():
     with pytest.raises(ValueError, match="got 2, 2 and"):
-        stretches((0, 1, 2), (0.1, 0.2))
+        spans((0, 1, 2), (0.1, 0.2))
     with pytest.raises(ValueError, match="after it starts"):
-        stretches((1, 1), (0.1, 0.2))
+        spans((1, 1), (0.1, 0.2))
 
 
 @pytest.fixture
@@ -111,7 +112,7 @@ def make_probe(embedder: Embedder):
 
 @pytest.fixture
 def video(tmp_path: Path) -> Path:
-    """2.6 s, in which every frame is another picture and every tenth another sound."""
+    """2.6 s, in which every frame differs and every tenth sound."""
     generator = np.random.default_rng(0)
     tiles = generator.integers(0, 256, (26, 4, 4, 3), dtype=np.uint8)
     loudness = generator.uniform(0.01, 0.5, 26).repeat(1600)
@@ -167,15 +168,15 @@ def test_where_one_class_is_chosen_probabilities_of_a_moment_sum_to_one(embedder
     assert found.moments.probabilities_NC.sum(axis=1) == pytest.approx(1)
 
 
-def test_progress_ends_at_the_end_and_few_pictures_are_kept(embedder, make_probe, video):
+def test_progress_ends_at_the_end_and_few_frames_are_kept(embedder, make_probe, video):
     calls = []
     found = classify_video(
         embedder, make_probe(), video, clip_seconds=1.0, num_frames=40, on_progress=lambda *c: calls.append(c)
     )
     assert calls == [(1, 3), (2, 3), (2, 2)]
-    assert 16 <= len(found.pictures_THWC) <= 32
-    assert found.pictures_THWC.dtype == np.uint8
-    assert np.diff(found.picture_seconds_T).max() < 0.2
+    assert 16 <= len(found.frames_THWC) <= 32
+    assert found.frames_THWC.dtype == np.uint8
+    assert np.diff(found.frame_seconds_T).max() < 0.2
 
 
 def test_another_backbone_is_refused(embedder, make_probe, video):
@@ -186,23 +187,23 @@ def test_another_backbone_is_refused(embedder, make_probe, video):
         classify_video(embedder, probe, video)
 
 
-def test_files_without_sound_or_picture_say_what_the_probe_needs(embedder, make_probe, tmp_path):
+def test_files_without_sound_or_frames_say_what_the_probe_needs(embedder, make_probe, tmp_path):
     mute, voice = tmp_path / "mute.mp4", tmp_path / "voice.wav"
-    _write_pictures(mute)
+    _write_frames(mute)
     with wave.open(str(voice), "wb") as sound:
         sound.setparams((1, 2, 16000, 0, "NONE", ""))
         sound.writeframes(bytes(64000))
-    with pytest.raises(NoAudioStreamError, match=r"mute\.mp4.*The probe needs sound and picture"):
+    with pytest.raises(NoAudioStreamError, match=r"mute\.mp4.*The probe needs sound and frames"):
         classify_video(embedder, make_probe(), mute)
-    with pytest.raises(NoAudioStreamError, match="The probe only sees, but"):
+    with pytest.raises(NoAudioStreamError, match="The probe needs only frames, but"):
         classify_video(embedder, make_probe(modalities="visual"), mute)
     with pytest.raises(NoAudioStreamError, match="The probe needs sound"):
         classify_video(embedder, make_probe(modalities="audio"), mute)
-    with pytest.raises(NoVideoStreamError, match=r"voice\.wav.*The probe only hears, but"):
+    with pytest.raises(NoVideoStreamError, match=r"voice\.wav.*The probe needs only sound, but"):
         classify_video(embedder, make_probe(modalities="audio"), voice)
 
 
-def _write_pictures(path: Path) -> None:
+def _write_frames(path: Path) -> None:
     with av.open(path, "w") as container:
         stream = container.add_stream("mpeg4", rate=10)
         stream.width = stream.height = 32

@@ -176,5 +176,5 @@ def test_what_goes_on_computes_products_as_they_were_begun(
     assert note.read_text() == "highest"
     note.write_text("fast")
     many.unlink()
-    with pytest.raises(DatasetError, match="says 'fast', which is no way to compute"):
+    with pytest.raises(DatasetError, match="holds 'fast', which is not a way to compute"):
         cached_features(medium, prepared, BOTH, folder=tmp_path / "many")

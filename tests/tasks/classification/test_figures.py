@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from cavmae_sync.figures.style import drawable, save_figure
-from cavmae_sync.tasks.classification.classify_video import Stretches, VideoClasses
 from cavmae_sync.tasks.classification.evaluate import ClassificationConfig, classification_report
 from cavmae_sync.tasks.classification.figures import (
     class_scores_figure,
@@ -14,6 +13,7 @@ from cavmae_sync.tasks.classification.figures import (
     classifier_curves,
     confusion_figure,
 )
+from cavmae_sync.tasks.classification.video_classes import SpanProbabilities, VideoClasses
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_a_confusion_matrix_has_percent_of_rows_and_grey_for_no_clips(saved):
     np.testing.assert_allclose(shares[:2], [[75, 25, 0], [0, 100, 0]])
     assert shares.mask[2].all()
     texts = saved(figure)
-    assert {"What is taken for what: 80.0 % right", "75", "25", "100", "class 0 (4)"} <= set(texts)
+    assert {"Confusion matrix: 80.0 % right", "75", "25", "100", "class 0 (4)"} <= set(texts)
     assert "grey rows have no clips" in texts
 
 
@@ -96,13 +96,15 @@ def video_classes(num_moments, *, num_classes=12):
     return VideoClasses(
         classes=tuple(f"class {c}" for c in range(num_classes)),
         loss="bce",
-        clips=Stretches(
+        clips=SpanProbabilities(
             start_seconds_N=np.array([1.5]), stop_seconds_N=np.array([61.5]), probabilities_NC=clip_NC
         ),
-        moments=Stretches(start_seconds_N=times[:-1], stop_seconds_N=times[1:], probabilities_NC=moments_NC),
+        moments=SpanProbabilities(
+            start_seconds_N=times[:-1], stop_seconds_N=times[1:], probabilities_NC=moments_NC
+        ),
         window_seconds=2.0,
-        picture_seconds_T=np.linspace(2, 60, 20),
-        pictures_THWC=generator.integers(0, 256, (20, 8, 8, 3), dtype=np.uint8),
+        frame_seconds_T=np.linspace(2, 60, 20),
+        frames_THWC=generator.integers(0, 256, (20, 8, 8, 3), dtype=np.uint8),
         weights="a" * 64,
     )
 
@@ -122,7 +124,7 @@ def test_a_short_event_is_not_lost_in_a_long_video(saved):
     heat = figure.axes[0].collections[0].get_array()
     assert heat.shape == (10, 500)
     assert heat[0].max() == 100.0
-    assert any("a column is the highest of 4 moments" in text for text in saved(figure))
+    assert any("a column is the maximum of 4 moments" in text for text in saved(figure))
 
 
 def test_curves_are_over_epochs(saved):

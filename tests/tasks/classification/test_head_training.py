@@ -261,5 +261,5 @@ class TestWeightAverage:
         assert torch.equal(average.mean()["weight"], torch.ones(2))
 
     def test_nothing_has_no_mean(self):
-        with pytest.raises(ValueError, match="no weights"):
+        with pytest.raises(ValueError, match="No weights were added"):
             WeightAverage().mean()

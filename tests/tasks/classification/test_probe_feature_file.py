@@ -177,7 +177,7 @@ def test_what_the_file_must_say_without_datasets(lists, tmp_path: Path):
     count = len(lists["train"]) + len(lists["test"])
     labels = np.array(["a"] * count)
     for changes, says in (
-        ({}, "needs labels and split"),
+        ({}, "has no labels or no split"),
         ({"labels": labels, "split": np.array(["train"] * count)}, "no clip whose split is test"),
         ({"labels": labels, "split": np.array(["dev"] * count)}, "split must be train or test .* got 'dev'"),
         ({"labels": labels[1:], "split": np.array(["train"] * count)}, "labels for"),

@@ -14,7 +14,7 @@ from cavmae_sync.cli.terminal import Terminal, print_json
 from cavmae_sync.errors import ConfigError
 
 if TYPE_CHECKING:
-    from cavmae_sync.tasks.classification.classify_video import VideoClasses
+    from cavmae_sync.tasks.classification.video_classes import VideoClasses
 
 _Fraction = Annotated[float, Parameter(validator=Number(gt=0, lt=1))]
 

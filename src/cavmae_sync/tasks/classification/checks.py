@@ -1,4 +1,4 @@
-"""What can be wrong with a probe before anything is computed: all of it is told at once."""
+"""Checks of a probing run before anything is computed; all problems are reported together."""
 
 from pathlib import Path
 
@@ -23,9 +23,10 @@ def check_probing(
     """Refuse what cannot be trained or measured. Only tables are read.
 
     Args:
-        config: The probe; None where it is wrong itself, and the rest is looked at all the same.
-        train: Clips to learn from; None likewise.
-        test: Clips to measure with; None likewise.
+        config: Configuration of the run; None where it is wrong itself, so that the rest is checked all the
+            same.
+        train: Clips to learn from; None where they cannot be opened.
+        test: Clips to measure with; None where they cannot be opened.
         out: Folder of the run.
         allow_overlap: Measure also on test clips that are training clips.
 
@@ -48,7 +49,7 @@ def check_probing(
 def check_labels(
     config: ProbeConfig | None, *, train: LabelledClips | None, test: LabelledClips | None
 ) -> None:
-    """Refuse labels, classes and weights that do not fit each other; see `check_probing`."""
+    """Refuse labels, classes and weights that do not fit together; see `check_probing`."""
     checks = Checks()
     classes = None if train is None else checks.collect(lambda: class_names(train))
     if test is not None:
@@ -72,7 +73,7 @@ def _check_single(clips: LabelledClips) -> None:
     several = [row for row, names in enumerate(labels) if len(names) > 1]
     if several:
         raise ConfigError(
-            f"classifier.loss=ce chooses one class, but {len(several)} of {len(clips)} clips of "
+            f"classifier.loss=ce needs one class per clip, but {len(several)} of {len(clips)} clips of "
             f"{clips.folder} have several labels ({clips.clip_ids[several[0]]} has "
             f"{', '.join(labels[several[0]])}). Use classifier.loss=bce."
         )

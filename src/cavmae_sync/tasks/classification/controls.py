@@ -1,4 +1,4 @@
-"""Controls of a probe: scores that need no model, and what a kill left of one that is trained.
+"""Controls of a probe: scores that need no model, and restarts of controls that are trained.
 
 N clips, C classes.
 """
@@ -14,11 +14,11 @@ from cavmae_sync.tasks.classification.evaluate import ClassificationReport, clas
 def control_reports(
     config: ProbeConfig, *, train: LabelledClips, test: LabelledClips
 ) -> Mapping[str, ClassificationReport]:
-    """What needs no model.
+    """Reports of controls that need no model.
 
     Returns:
-        `oracle`, the truth as its own prediction; and `class_frequency`, where every test clip's score for a
-        class is its share of the training clips.
+        `oracle`, the truth as its own prediction; and `class_frequency`, where the score of every test clip
+        for a class is the share of the training clips that belong to it.
     """
     classes = class_names(train)
     is_true_NC = label_vectors(test, classes)
@@ -40,14 +40,14 @@ def control_reports(
 
 
 def begin_again(out: Path, config: ProbeConfig, *, last_file: str) -> None:
-    """Let a control be made again that was complete when its command was killed.
+    """Remove the last file of a complete control, so that the same command can make it again after a kill.
 
-    Controls are made before what they belong to: only that counts as done. The same words, the same files.
+    Controls are trained before the probe, and only the probe's last file says that the command is complete.
 
     Args:
         out: Folder of the control.
-        config: What it is made by; one of another configuration is left alone, and refused.
-        last_file: Name of the file that says that it is complete.
+        config: Its configuration. A control of another configuration is left alone, and refused later.
+        last_file: Name of the file that is written last.
     """
     stored = out / "config.json"
     if stored.exists() and stored.read_text("utf-8") == config.model_dump_json(indent=2) + "\n":

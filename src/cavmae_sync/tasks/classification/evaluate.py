@@ -1,4 +1,4 @@
-"""Classification of clips: scores and truth in, a report out, whoever made the scores.
+"""Measurement of classification: scores and truth of clips in, a report out.
 
 Letters: N clips, C classes.
 """
@@ -110,7 +110,7 @@ class ClassificationReport(Report):
         return {**Report.settings(self), **left_out}
 
     def to_class_table(self) -> Table:
-        """For people: one row per class, the best first, classes without positives last."""
+        """Table with one row per class, the best first, classes without positives last."""
         table = Table(title=table_title(f"{self.name} by class"), title_justify="left")
         table.add_column("class")
         for heading in ("average precision", "AUC", "clips"):
@@ -235,7 +235,7 @@ def _ranking_values(
 
 
 def _d_prime(auc: float, auc_ends: Interval | None) -> Value | None:
-    """It grows with AUC, so that the ends of its interval are those of AUC; infinite ones are left out."""
+    """Value of d'. It grows with AUC, so that its interval is that of AUC; infinite ends are left out."""
     if auc in (0, 1):
         return None
     ends = None
@@ -265,10 +265,10 @@ def _accuracy(scores_NC: Tensor, is_true_NC: Tensor, config: ClassificationConfi
 
 
 def _interval(samples_X: Tensor, value: float | None) -> Interval | None:
-    """Percentiles of the resamples, moved so that their mean is the value.
+    """Percentiles of the resamples, shifted so that their mean is the value.
 
-    A positive that is drawn twice counts as two found at one place, which lifts average precision: with few
-    positives all resamples may lie above the value. How far they spread is what they tell.
+    A positive that is drawn twice counts as two at one place, which raises average precision: with few
+    positives all resamples may lie above the value. Only their spread is used.
     """
     defined = samples_X[~samples_X.isnan()].double()
     if value is None or len(defined) == 0:

@@ -1,14 +1,14 @@
-"""Features of a dataset in files: computed once, then read by row for every head that is tried.
+"""Features of a dataset in files: computed once, then read by row for every head that is trained.
 
-FOLDER/KEY/features.json   what they are: clips, their preparation, weights, tokens, precision
+FOLDER/KEY/features.json   description: clips, their preparation, weights, tokens, precision
 FOLDER/KEY/audio.npy       float16 [N, T, D]; visual.npy the same
-FOLDER/KEY/audio.part      the same, unfinished; audio.done says how many clips it holds
+FOLDER/KEY/audio.part      the same, unfinished; audio.done holds the number of its clips
 FOLDER/KEY/features.lock   held by the process that computes
-FOLDER/KEY/float32_products   how products are computed, by all who go on with it
-FOLDER/KEY/audio.2-of-8.npy   the part of one of several machines, until all are there and are joined
+FOLDER/KEY/float32_products   how float32 products are computed, for everybody who continues
+FOLDER/KEY/audio.2-of-8.npy   the part of one of several machines, until all parts are joined
 
-The key is a hash of the description, so that features of other clips or weights are never taken for these.
-Sound and picture lie apart: with both, each alone costs nothing more.
+The key is a hash of the description, so that features of other clips or weights are never mistaken for these.
+The two modalities have files of their own: features of both serve probes of one modality too.
 
 N clips, B some of them, T frames per clip, D width of a feature.
 """
@@ -39,18 +39,18 @@ from cavmae_sync.weights import weights_fingerprint
 from cavmae_sync.work import Share
 
 _VERSION: Final = 1
-#: Clips between two notes of how far it is: what a kill may cost.
+#: Clips between two notes of progress; a kill costs at most so many.
 _CLIPS_PER_NOTE: Final = 64
 _KEY_DIGITS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFeatures:
-    """Features of clips, read when asked for.
+    """Features of clips, read on demand.
 
     Attributes:
-        parts: Floats `[N, T, D]`, float16 of each modality; a feature is them one after the other.
-        rows: Which clips of the parts, in which order; None for all.
+        parts: Floats `[N, T, D]`, float16 of each modality; a feature is their concatenation.
+        rows: Rows of the parts, in order; None for all.
     """
 
     parts: tuple[NDArray[np.floating[Any]], ...]
@@ -66,12 +66,12 @@ class StoredFeatures:
         return sum(part.shape[2] for part in self.parts)
 
     def subset(self, rows: Sequence[int]) -> Self:
-        """Some of the clips, in the order given; nothing is read."""
+        """Features of some of the clips, in the order given; nothing is read yet."""
         chosen = tuple(rows) if self.rows is None else tuple(self.rows[row] for row in rows)
         return type(self)(self.parts, chosen)
 
     def read(self, rows: Sequence[int]) -> Tensor:
-        """Features of some clips, float32 `[B, T, D]`."""
+        """Values of some clips, float32 `[B, T, D]`."""
         places = list(rows) if self.rows is None else [self.rows[row] for row in rows]
         return torch.cat([torch.from_numpy(np.asarray(part[places])) for part in self.parts], dim=2).float()
 
@@ -85,16 +85,16 @@ def cached_features(
     num_workers: int = 0,
     on_progress: OnProgress | None = None,
 ) -> StoredFeatures:
-    """The features of a dataset, from files where they are there, computed where they are not.
+    """Features of a dataset, from files if they exist, computed otherwise.
 
-    Computing goes on where it was interrupted. Memory does not grow with the dataset. Of several processes
-    that need the same features, one computes and the others wait for it.
+    An interrupted computation continues where it stopped. Memory does not grow with the dataset. Of several
+    processes that need the same features, one computes and the others wait for it.
 
     Args:
         embedder: The model and how it computes.
         clips: Prepared clips.
         config: Which vector.
-        folder: Where features lie, of any number of datasets and models.
+        folder: Folder of features, of any number of datasets and models.
         num_workers: Processes that read clips.
         on_progress: Called after each batch with clips done and clips in all.
 
@@ -125,22 +125,22 @@ def cache_share(
     num_workers: int = 0,
     on_progress: OnProgress | None = None,
 ) -> bool:
-    """Compute one machine's share of what `cached_features` gives; nobody coordinates.
+    """Compute one machine's share of the files of `cached_features`, without a coordinator.
 
-    Each share fills a range of clips into files of its own, and goes on where it was interrupted. Whoever
-    finds all of them there joins them: the files are those of one process, byte for byte.
+    Each share writes a range of clips to files of its own, and continues after an interruption. The machine
+    that finds all parts complete joins them. The result equals that of one process, byte for byte.
 
     Args:
         embedder: The model and how it computes.
         clips: All prepared clips, those of other shares too.
         config: Which vector.
-        folder: Where features lie; every machine must see it.
-        share: Which part to do.
+        folder: Folder of features; every machine must see it.
+        share: Part to compute.
         num_workers: Processes that read clips.
         on_progress: Called after each batch with clips done and clips of this share.
 
     Returns:
-        Whether the features are complete; if not, other shares are missing.
+        Whether the features are complete; otherwise other shares are missing.
 
     Raises:
         DatasetError: Another process computes this share, or a file is damaged.
@@ -166,7 +166,7 @@ def cache_share(
             embedder = _as_begun(embedder, place)
             _fill(missing, embedder, mine, config, num_workers=num_workers, on_progress=on_progress)
     with locked(place / "features.lock"):
-        list(place.iterdir())  # makes a network file system look at the folder anew
+        list(place.iterdir())  # makes a network file system refresh its view of the folder
         for part in _missing(whole):
             parts = [files[part] for files in shares.values()]
             if all(file.path.exists() for file in parts):
@@ -175,7 +175,7 @@ def cache_share(
 
 
 def _place(embedder: Embedder, clips: PreparedDataset, config: FeatureConfig, *, folder: Path) -> Path:
-    """The folder of these very features, with their description in it."""
+    """Folder of these features, with their description in it."""
     if len(clips) == 0:
         raise ValueError("The dataset has no clips, so there is nothing to embed.")
     about = _description(embedder, clips, config)
@@ -187,9 +187,10 @@ def _place(embedder: Embedder, clips: PreparedDataset, config: FeatureConfig, *,
 
 
 def _as_begun(embedder: Embedder, place: Path) -> Embedder:
-    """The embedder, computing float32 products as whoever began these features did.
+    """Embedder that computes float32 products in the same way as the process that began these features.
 
-    How they are computed is chosen by measuring. A run that goes on, or another share, may measure otherwise.
+    The way is chosen by measuring speed. A continued run, or another share, could measure otherwise, and
+    features would differ in their last digits.
     """
     note = place / "float32_products"
     with locked(note.with_suffix(".lock")):
@@ -200,7 +201,9 @@ def _as_begun(embedder: Embedder, place: Path) -> Embedder:
         return embedder
     products = parse_float32_products(begun)
     if products is None:
-        raise DatasetError(f"{note} says {begun!r}, which is no way to compute. Delete the folder {place}.")
+        raise DatasetError(
+            f"{note} holds {begun!r}, which is not a way to compute products. Delete the folder {place}."
+        )
     return embedder.replace(float32_products=products)
 
 
@@ -212,23 +215,23 @@ def _files(
     num_clips: int,
     num_frames: int,
     ending: str = "",
-) -> "dict[Modality, _PartFile]":
+) -> "dict[Modality, _FeatureFile]":
     width = config.width(embedder.model.config) // len(config.parts)
     shape = (num_clips, num_frames, width)
-    return {part: _PartFile(place, f"{part}{ending}", shape=shape) for part in config.parts}
+    return {part: _FeatureFile(place, f"{part}{ending}", shape=shape) for part in config.parts}
 
 
-def _missing(files: "Mapping[Modality, _PartFile]") -> "dict[Modality, _PartFile]":
+def _missing(files: "Mapping[Modality, _FeatureFile]") -> "dict[Modality, _FeatureFile]":
     return {part: file for part, file in files.items() if not file.is_finished()}
 
 
 def _batch_clips(embedder: Embedder, clips: PreparedDataset) -> int:
-    """Clips that go through the model together; see `iterate_features`."""
+    """Number of clips in one batch of the model; see `iterate_features`."""
     return max(1, embedder.batch_size // clips.num_frames)
 
 
 def _share_ranges(num_clips: int, num_shares: int, *, step: int) -> list[range]:
-    """Consecutive clips for each share, in whole batches: another batch could give other last digits.
+    """Consecutive clips for each share, in whole batches: other batches could give other last digits.
 
     >>> _share_ranges(10, 3, step=4)
     [range(0, 4), range(4, 8), range(8, 10)]
@@ -239,7 +242,7 @@ def _share_ranges(num_clips: int, num_shares: int, *, step: int) -> list[range]:
 
 
 def _description(embedder: Embedder, clips: PreparedDataset, config: FeatureConfig) -> dict[str, Any]:
-    """All that features depend on. The list's hash says nothing about how its clips were prepared."""
+    """Everything that features depend on. The hash of a list does not include how its clips were prepared."""
     return {
         "version": _VERSION,
         "clip_list": clips.list_sha256,
@@ -252,8 +255,8 @@ def _description(embedder: Embedder, clips: PreparedDataset, config: FeatureConf
     }
 
 
-class _PartFile:
-    """One modality's features, finished or not."""
+class _FeatureFile:
+    """File with the features of one modality, finished or not."""
 
     def __init__(self, folder: Path, name: str, *, shape: tuple[int, int, int]) -> None:
         self.path, self.shape = folder / f"{name}.npy", shape
@@ -264,47 +267,49 @@ class _PartFile:
         try:
             values: NDArray[np.float16] = np.load(self.path, mmap_mode="r", allow_pickle=False)
         except (ValueError, EOFError) as error:
-            raise DatasetError(f"{self.path} is damaged ({error}). Delete it; it is made again.") from error
+            raise DatasetError(
+                f"{self.path} is damaged ({error}). Delete it; it is computed again."
+            ) from error
         if values.shape != self.shape or values.dtype != np.float16:
             raise DatasetError(
                 f"{self.path} holds {values.dtype} {values.shape}, float16 {self.shape} is needed. "
-                "Delete it; it is made again."
+                "Delete it; it is computed again."
             )
         return values
 
     def is_finished(self) -> bool:
-        """Whether it is there; then no note of how far it is may stay, as one does after a kill."""
+        """Whether the file is complete. A note of progress that a kill left beside it is removed."""
         if not self.path.exists():
             return False
         self._note.unlink(missing_ok=True)
         return True
 
     def num_done(self) -> int:
-        """Clips that are surely in the unfinished file."""
+        """Number of clips that are certainly in the unfinished file."""
         if not (self._note.exists() and self._unfinished.exists()):
             return 0
         return int(self._note.read_text("utf-8"))
 
     def begin(self) -> NDArray[np.float16]:
-        """The unfinished file, mapped for writing; made where there is none."""
+        """Unfinished file, mapped for writing; created if there is none."""
         mode = "r+" if self.num_done() else "w+"
         return open_memmap(self._unfinished, mode=mode, dtype=np.float16, shape=self.shape)
 
     def note(self, values: NDArray[np.float16], num_done: int) -> None:
-        """Put on disk what is done, then say so."""
+        """Write clips to disk, then their number. In this order a kill never leaves a number too large."""
         if isinstance(values, np.memmap):
             values.flush()
         write_text(self._note, str(num_done))
 
     def finish(self) -> None:
-        """From now on it counts."""
+        """Give the file its final name; only now does it count as complete."""
         with self._unfinished.open("rb+") as file:
             os.fsync(file.fileno())
         self._unfinished.replace(self.path)
         self._note.unlink(missing_ok=True)
 
-    def join(self, parts: "Sequence[_PartFile]") -> None:
-        """Become all of them, one after the other; they are removed."""
+    def join(self, parts: "Sequence[_FeatureFile]") -> None:
+        """Fill the file with several parts, one after the other, and remove them."""
         values = self.begin()
         first = 0
         for part in parts:
@@ -317,7 +322,7 @@ class _PartFile:
 
 
 def _fill(
-    files: Mapping[Modality, _PartFile],
+    files: Mapping[Modality, _FeatureFile],
     embedder: Embedder,
     clips: PreparedDataset,
     config: FeatureConfig,

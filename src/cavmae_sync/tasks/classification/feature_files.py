@@ -1,4 +1,4 @@
-"""Features that any model made of clips, from a file: a classifier learns from them as from ours.
+"""Feature files: features that another model made of clips, for a classifier like ours.
 
 Letters: N clips of the file, T vectors of a clip, D width.
 """
@@ -20,18 +20,18 @@ from cavmae_sync.embedding.vector_formats import FEATURES, FileContent, read_vec
 from cavmae_sync.embedding.vector_rows import checked_numbers, name_of, rows_in_order
 from cavmae_sync.errors import ConfigError, DatasetError
 
-#: The two lists of a file that says itself which clips are learned from.
+#: Names of the two lists in a file that divides its clips itself.
 SPLITS: Final = ("train", "test")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class FileClips:
-    """Clips of which a file says names and labels, and nothing else; see `LabelledClips`.
+    """Clips of a feature file, which has only their names and labels; see `LabelledClips`.
 
     Attributes:
         folder: The file.
-        clip_ids: Their names.
-        labels: Their labels.
+        clip_ids: Names of the clips.
+        labels: Labels of each clip.
     """
 
     folder: Path
@@ -40,7 +40,7 @@ class FileClips:
 
     @property
     def content_hashes(self) -> tuple[str, ...]:
-        """Nothing is known of their files: each is its own."""
+        """Hashes of the videos. Nothing is known of them, so each clip counts as a video of its own."""
         return self.clip_ids
 
     @property
@@ -55,15 +55,15 @@ class FileClips:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class FileFeatures:
-    """Features of two lists of clips.
+    """Features of two lists of clips, from a file.
 
     Attributes:
-        name: Of the model that made them, or of the file.
-        features_NTD: float32, all clips of the file.
+        name: Name of the model that made them, or of the file.
+        features_NTD: float32, features of all clips of the file.
         train: Clips to learn from.
         test: Clips to measure with.
-        rows: Row of the file for every clip of `train`, and of `test`.
-        shared: Clips to measure with that are also among those to learn from.
+        rows: Rows of the file for the clips of `train`, and for those of `test`.
+        shared: Clips of `test` that are also in `train`.
         fingerprint: SHA-256 of the features.
     """
 
@@ -77,7 +77,7 @@ class FileFeatures:
 
     @property
     def num_unused(self) -> int:
-        """Clips of the file that are in neither list."""
+        """Number of clips of the file that are in neither list."""
         return len(self.features_NTD) - len({*self.rows[0], *self.rows[1]})
 
 
@@ -88,17 +88,17 @@ def open_features(
     test: PreparedDataset | None = None,
     allow_overlap: bool = False,
 ) -> FileFeatures:
-    """Read a file of features, .npz or Parquet, and tell its clips apart.
+    """Read a feature file, .npz or Parquet, and divide its clips into two lists.
 
-    It holds `features`, floats [N, T, D], or [N, D] for one vector a clip, and `ids` of the clips. With
-    datasets the ids are those of their clips, and labels are theirs. Without, it holds `labels` too, and
-    `split`, "train" or "test" for every clip.
+    The file holds `features`, floats [N, T, D], or [N, D] for one vector per clip, and `ids` of the clips.
+    With datasets, the ids are those of their clips, and labels come from them. Without, the file also holds
+    `labels`, and `split`: "train" or "test" for every clip.
 
     Args:
         path: The file.
         train: Clips to learn from.
         test: Clips to measure with; both datasets, or neither.
-        allow_overlap: Take clips that are in both lists.
+        allow_overlap: Accept clips that are in both lists.
 
     Raises:
         ConfigError: One dataset without the other.
@@ -112,17 +112,15 @@ def open_features(
     )
     features_NTD = numbers[:, None] if numbers.ndim == 2 else numbers
     if (train is None) != (test is None):
-        raise ConfigError("--features FILE goes with both --train and --test, or with neither.")
+        raise ConfigError("--features FILE needs both --train and --test, or neither.")
     lists: tuple[LabelledClips, LabelledClips]
     if train is not None and test is not None:
         if content.ids is None:
-            raise DatasetError(
-                f"{path} has no ids, so nobody can tell which clips its features are of. Add ids."
-            )
+            raise DatasetError(f"{path} has no ids, so its features cannot be matched with clips. Add ids.")
         lists = (train, test)
         shared = check_apart(test, train, allow_overlap=allow_overlap)
     else:
-        lists = _told_by_the_file(path, content, ids)
+        lists = _lists_of_file(path, content, ids)
         shared = _equal_features(features_NTD, ids, content.split or ())
         if not allow_overlap:
             refuse_shared(shared, num_clips=len(lists[1]), test=f"{path}, test", train="its training clips")
@@ -138,15 +136,15 @@ def open_features(
     )
 
 
-def _told_by_the_file(path: Path, content: FileContent, ids: Sequence[str]) -> tuple[FileClips, FileClips]:
+def _lists_of_file(path: Path, content: FileContent, ids: Sequence[str]) -> tuple[FileClips, FileClips]:
     if content.labels is None or content.split is None:
         raise DatasetError(
-            f"{path} needs labels and split (train or test for each clip), or name the prepared datasets "
-            "that have them: --train and --test."
+            f"{path} has no labels or no split (train or test for each clip). Add both, or name the prepared "
+            "datasets of the clips with --train and --test."
         )
     for name, values in (("labels", content.labels), ("split", content.split)):
         if len(values) != len(ids):
-            raise DatasetError(f"{path}: {len(values)} {name} for {len(ids)} clips. Give one for each.")
+            raise DatasetError(f"{path}: {len(values)} {name} for {len(ids)} clips. Give one per clip.")
     if odd := sorted(set(content.split) - set(SPLITS)):
         raise DatasetError(f"{path}: split must be {' or '.join(SPLITS)} for every clip, got {odd[0]!r}.")
     rows = {split: [row for row, found in enumerate(content.split) if found == split] for split in SPLITS}
@@ -167,7 +165,7 @@ def _told_by_the_file(path: Path, content: FileContent, ids: Sequence[str]) -> t
 def _equal_features(
     features_NTD: NDArray[np.float32], ids: Sequence[str], split: Sequence[str]
 ) -> tuple[SharedClip, ...]:
-    """Clips to measure with whose features are those of a clip to learn from, to the last bit."""
+    """Test clips whose features equal those of a training clip, to the last bit: likely the same clip."""
     digests = [hashlib.sha256(clip_TD.tobytes()).digest() for clip_TD in features_NTD]
     learned = {digest: ids[row] for row, digest in enumerate(digests) if split[row] == "train"}
     return tuple(

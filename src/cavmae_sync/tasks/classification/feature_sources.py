@@ -1,4 +1,4 @@
-"""Where a classifier's features come from: files, or a model that computes them for each batch.
+"""Sources of a classifier's features: files, or a model that computes them for each batch.
 
 B clips of a batch, N clips, T frames per clip, C classes.
 """
@@ -22,13 +22,13 @@ from cavmae_sync.tasks.classification.head_training import LabelledFeatures
 
 
 class StoredSource:
-    """Features read from files. Nothing can be changed in them at random.
+    """Source of stored features. They cannot be augmented.
 
     Args:
-        features: Of the clips.
-        is_true_NC: bool, which classes each clip belongs to.
+        features: Features of the clips.
+        is_true_NC: bool, classes of each clip.
         smoothing: Label smoothing; 0 outside of training.
-        device: Where the head is.
+        device: Device of the head.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class StoredSource:
 
     @property
     def num_clips(self) -> int:
-        """Clips that may be drawn."""
+        """Number of clips that may be drawn."""
         return len(self.features)
 
     def batches(self, draws: Iterable[list[Draw]]) -> Iterator[LabelledFeatures]:
@@ -54,12 +54,12 @@ class StoredSource:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Changes:
-    """What training does to clips and their labels; nothing by default.
+    """Changes of clips and their labels in training; none by default.
 
     Attributes:
-        augment: Random changes, mixup among them.
+        augment: Random changes, including mixup.
         smoothing: Label smoothing in [0, 1).
-        seed: Of the changes.
+        seed: Seed of the changes.
     """
 
     augment: AugmentConfig = field(default_factory=AugmentConfig)
@@ -68,14 +68,14 @@ class Changes:
 
 
 class ComputedSource:
-    """Features computed for each batch, from clips changed at random.
+    """Source of features that are computed for each batch, from clips that may be augmented.
 
     Args:
-        embedder: The model, where it computes and in which precision.
+        embedder: The model, its device and precision.
         clips: The clips.
-        is_true_NC: bool, which classes each clip belongs to.
+        is_true_NC: bool, classes of each clip.
         config: Which vector.
-        changes: Of clips and labels, in training.
+        changes: Changes of clips and labels.
         with_gradients: Whether features carry gradients to the model.
         num_workers: Processes that read clips.
     """
@@ -99,14 +99,14 @@ class ComputedSource:
 
     @property
     def num_clips(self) -> int:
-        """Clips that may be drawn."""
+        """Number of clips that may be drawn."""
         return len(self.dataset)
 
     def batches(self, draws: Iterable[list[Draw]]) -> Iterator[LabelledFeatures]:
         """Features and targets of each list of draws, in order."""
         for_inputs, for_targets = tee(draws)
         loader = make_loader(self.dataset, sampler=for_inputs, num_workers=self.num_workers)
-        for batch, some in zip(loader, for_targets, strict=False):  # inputs are drawn ahead of targets
+        for batch, some in zip(loader, for_targets, strict=False):  # the loader draws ahead of the targets
             targets_BC = self.dataset.mixing.targets(some, self.is_true_NC, smoothing=self.smoothing)
             yield LabelledFeatures(
                 features_BTD=self._features(batch).unflatten(0, (batch.num_clips, -1)),

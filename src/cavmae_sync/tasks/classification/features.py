@@ -1,4 +1,4 @@
-"""What a classifier is given of a frame and its segment: one vector, taken where the configuration says.
+"""Features of a classifier: one vector for a frame and its segment, from the layer that is configured.
 
 P (clip, frame) pairs, N clips, T frames per clip, C channels, H W pixels, L spectrogram frames per segment,
 M mel bins, D width of a feature, B clips of a batch.
@@ -22,23 +22,24 @@ from cavmae_sync.model import CAVMAESync, Encoded, Modality, ModelConfig, segmen
 
 
 class FeatureConfig(Config):
-    """Which vector stands for a frame and its segment (spec 2.10, 4.3)."""
+    """Choice of the vector that represents a frame and its segment (spec 2.10, 4.3)."""
 
     tokens: TokenKind = "global"
-    """The global token, or the mean of the patch tokens or of the registers."""
+    """Global token, or mean of the patch tokens or of the registers."""
     modalities: Modalities = "both"
-    """Sound, picture, or both one after the other."""
+    """Sound, frames, or both concatenated."""
     depth: FeatureDepth = "encoder"
-    """"encoder" before the joint layer, as published for both modalities; "joint" behind it, what retrieval
-    compares; "official" is the released code for one modality: the joint layer with the norms of the joint
-    pass, then the mean of all tokens."""
+    """"encoder": before the joint layer, as published for both modalities; "joint": behind it, as retrieval;
+    "official": as the released code does for one modality, the joint layer with the norms of the joint pass,
+    then
+    the mean of all tokens."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.depth == "joint" and self.tokens == "register_mean":
             raise ValueError(
-                "depth=joint has no registers: they are left behind. Take tokens=register_mean from "
-                "depth=encoder."
+                "depth=joint has no registers: the joint layer does not get them. Use depth=encoder with "
+                "tokens=register_mean."
             )
         if self.depth == "official" and (self.modalities == "both" or self.tokens != "global"):
             raise ValueError(
@@ -50,7 +51,7 @@ class FeatureConfig(Config):
 
     @property
     def parts(self) -> tuple[Modality, ...]:
-        """The modalities of a feature, in its order."""
+        """Modalities of a feature, in the order of their concatenation."""
         return ("audio", "visual") if self.modalities == "both" else (self.modalities,)
 
     def width(self, model: ModelConfig) -> int:
@@ -63,7 +64,7 @@ class FeatureConfig(Config):
         if lacks_global or (self.tokens == "register_mean" and not model.registers):
             missing = "global token" if lacks_global else "registers"
             raise ConfigError(
-                f"The model has no {missing}, so features.tokens={self.tokens} means nothing for it. "
+                f"The model has no {missing}, so features.tokens={self.tokens} is not possible. "
                 "Use features.tokens=patch_mean."
             )
         return model.width * len(self.parts)
@@ -72,14 +73,14 @@ class FeatureConfig(Config):
 def features_of(
     model: CAVMAESync, segments_PLM: Tensor, frames_PCHW: Tensor, config: FeatureConfig
 ) -> Tensor:
-    """The features of frames and their segments, differentiable.
+    """Features of frames and their segments, differentiable.
 
     Neighbouring rows that are equal (windows of sound at the ends of a clip) are encoded once.
 
     Args:
         model: The backbone.
-        segments_PLM: Normalised log-mel; not looked at where only pictures count.
-        frames_PCHW: Normalised frames; not looked at where only sound counts.
+        segments_PLM: Normalised log-mel; ignored for features of frames alone.
+        frames_PCHW: Normalised frames; ignored for features of sound alone.
         config: Which vector.
 
     Returns:
@@ -97,7 +98,7 @@ def features_of(
 
 
 def features_of_inputs(embedder: Embedder, inputs: ModelInput, config: FeatureConfig) -> Tensor:
-    """The features of a clip, with the embedder's precision and batches, without gradients.
+    """Features of a clip, with the embedder's precision and batches, without gradients.
 
     Returns:
         float32 `[T, D]` on the CPU.
@@ -113,10 +114,10 @@ def features_of_inputs(embedder: Embedder, inputs: ModelInput, config: FeatureCo
 def feature_parts(
     embedder: Embedder, segments_PLM: Tensor, frames_PCHW: Tensor, config: FeatureConfig
 ) -> Mapping[Modality, Tensor]:
-    """As `features_of_inputs`, for any pairs and with the modalities apart.
+    """Features of any pairs, without gradients, with the modalities apart.
 
     Returns:
-        For each modality that counts float32 `[P, D]` on the CPU.
+        float32 `[P, D]` on the CPU for each configured modality.
     """
     config.width(embedder.model.config)
     rows: dict[Modality, Tensor] = {"audio": segments_PLM, "visual": frames_PCHW}
@@ -133,10 +134,10 @@ def feature_parts(
 def iterate_features(
     embedder: Embedder, clips: PreparedDataset, config: FeatureConfig, *, num_workers: int = 0
 ) -> Iterator[Mapping[Modality, Tensor]]:
-    """The features of a dataset, some clips at a time, in its order; each clip is read and encoded once.
+    """Features of a dataset in batches, in its order; each clip is read and encoded once.
 
     Yields:
-        For each modality that counts float16 `[B, T, D]`, as they are stored.
+        float16 `[B, T, D]` for each configured modality, as they are stored.
 
     Raises:
         WeightsError: A feature is not finite, or too large for float16.
@@ -159,7 +160,7 @@ def embed_features(
     num_workers: int = 0,
     on_progress: OnProgress | None = None,
 ) -> Tensor:
-    """The features of all clips of a dataset, in memory; `cached_features` keeps them in files.
+    """Features of all clips of a dataset, in memory; `cached_features` keeps them in files.
 
     Args:
         embedder: The model and how it computes.
@@ -218,7 +219,7 @@ def _half(vectors: Tensor) -> Tensor:
     stored = vectors.half()
     if not stored.isfinite().all():
         raise WeightsError(
-            f"A feature of {float(vectors.abs().max()):.3g} is too large to be stored in float16 (65504). "
-            "Compute features anew in each epoch with backbone=frozen; but such weights are rarely right."
+            f"A feature of {float(vectors.abs().max()):.3g} is too large for float16 (65504). Check the "
+            "weights: such values are rarely right. With backbone=frozen features are not stored."
         )
     return stored

@@ -1,6 +1,6 @@
-"""Pictures of classification: how well each class is told, what is taken for what, and classes over time.
+"""Figures of classification: scores of each class, confusions, training curves, and classes over time.
 
-Letters: N clips or stretches, C classes, K drawn columns, H W pixels.
+Letters: N clips or spans, C classes, K drawn columns, H W pixels.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,10 +29,10 @@ from cavmae_sync.figures.style import (
 from cavmae_sync.figures.training import training_curves
 from cavmae_sync.media.clock import clock
 from cavmae_sync.metrics.classification import chance_average_precision, confusion_matrix
-from cavmae_sync.tasks.classification.classify_video import VideoClasses
 from cavmae_sync.tasks.classification.evaluate import ClassificationReport, ClassScore
+from cavmae_sync.tasks.classification.video_classes import VideoClasses
 
-#: Bars of one picture; of more classes only the best and the worst are drawn.
+#: Bars of one figure; of more classes only the best and the worst are drawn.
 _MAX_BARS: Final = 60
 #: Rows of a confusion matrix that still have names and numbers.
 _MAX_NAMED: Final = 40
@@ -40,13 +40,13 @@ _MAX_NUMBERED: Final = 25
 #: Rows and columns of classes over time.
 _NUM_ROWS: Final = 10
 _MAX_COLUMNS: Final = 600
-_NUM_PICTURES: Final = 12
+_NUM_FRAMES: Final = 12
 #: Longer names of classes are cut.
 _MAX_LETTERS: Final = 32
 
 
 def class_scores_figure(report: ClassificationReport, *, title: str = "Average precision by class") -> Figure:
-    """A bar for each class, the best on top, with the number of its clips and what chance would give.
+    """Figure with a bar for each class, the best on top, with the number of its clips and chance.
 
     Args:
         report: Its classes without positives are named below. Above 60 classes, the best and the worst 30 are
@@ -102,8 +102,8 @@ def _draw_bars(axes: Axes, scores: Sequence[ClassScore], *, num_clips: int) -> N
     axes.set_axisbelow(True)
 
 
-def confusion_figure(report: ClassificationReport, *, title: str = "What is taken for what") -> Figure:
-    """How often clips of a class (rows) are taken for each class (columns), in percent of the row.
+def confusion_figure(report: ClassificationReport, *, title: str = "Confusion matrix") -> Figure:
+    """Figure of the confusion matrix: true classes (rows), predicted classes (columns), percent of a row.
 
     Args:
         report: Of clips with exactly one class each.
@@ -133,8 +133,8 @@ def confusion_figure(report: ClassificationReport, *, title: str = "What is take
     has_names = num_classes <= _MAX_NAMED
     label(
         axes,
-        x="taken for" if has_names else "taken for class number",
-        y="class (and how many clips)" if has_names else "class number",
+        x="predicted" if has_names else "number of the predicted class",
+        y="class (and number of clips)" if has_names else "class number",
         title=note,
     )
     bar = figure.colorbar(image, ax=axes, shrink=0.8)
@@ -153,14 +153,14 @@ def _write_numbers(axes: Axes, shares_CC: NDArray[np.float64]) -> None:
 def classifier_curves(
     rows: Sequence[Mapping[str, Any]], *, title: str = "Training of the classifier"
 ) -> Figure:
-    """Loss and score of each epoch, one line per learning rate that was tried and one for the last training.
+    """Figure of loss and score by epoch, with one line per learning rate tried and one for the last training.
 
     Args:
         rows: Rows of the `metrics.jsonl` of `cavmae-sync probe`; their step is the epoch.
         title: Printed above.
 
     Raises:
-        ValueError: There is no number to draw.
+        ValueError: The rows hold no number.
     """
     figure = training_curves(rows, title=title)
     for axes in figure.axes:
@@ -171,13 +171,13 @@ def classifier_curves(
 
 
 def classes_over_time_figure(found: VideoClasses, *, title: str = "Classes over time") -> Figure:
-    """The surest classes (rows) over time (columns), with frames of the video below.
+    """Figure of the most probable classes (rows) over time (columns), with frames of the video below.
 
-    Rows are the ten classes that reach the highest probability in any clip. Where there are more moments than
-    dots, a column is the highest of several.
+    Rows are the ten classes with the highest probability in any clip. Where there are more moments than
+    columns, a column shows the maximum of several.
 
     Args:
-        found: What a probe finds in a video.
+        found: Classes of the video.
         title: Printed above.
     """
     peaks_C = found.clips.probabilities_NC.max(axis=0)
@@ -186,7 +186,7 @@ def classes_over_time_figure(found: VideoClasses, *, title: str = "Classes over 
     figure.suptitle(title, fontsize=LARGE, x=0.01, ha="left")
     upper, lower = figure.subplots(2, 1, height_ratios=(0.34 * len(rows), 1.05))
     num_merged = _draw_heat(upper, found, rows)
-    merged = "" if num_merged == 1 else f"; a column is the highest of {num_merged} moments"
+    merged = "" if num_merged == 1 else f"; a column is the maximum of {num_merged} moments"
     label(
         upper,
         title=f"each moment by its ten seconds and a window of {found.window_seconds:g} s around it{merged}",
@@ -221,14 +221,14 @@ def _draw_heat(axes: Axes, found: VideoClasses, rows: NDArray[np.intp]) -> int:
 
 
 def _draw_strip(axes: Axes, found: VideoClasses) -> None:
-    """Frames side by side below the times they were taken at, as far as there is room."""
-    chosen = np.unique(np.linspace(0, len(found.pictures_THWC) - 1, _NUM_PICTURES).round().astype(int))
+    """Draw frames side by side, with their times."""
+    chosen = np.unique(np.linspace(0, len(found.frames_THWC) - 1, _NUM_FRAMES).round().astype(int))
     width = 1 / max(len(chosen), 8)
     for place, frame in enumerate(chosen.tolist()):
         left = (place + 0.5) / len(chosen) - width / 2
         inset = axes.inset_axes((left + 0.02 * width, 0, 0.96 * width, 0.85))
-        inset.imshow(found.pictures_THWC[frame], interpolation="antialiased")
-        inset.set_title(clock(found.picture_seconds_T[frame], with_tenths=True), fontsize=SMALL, pad=2)
+        inset.imshow(found.frames_THWC[frame], interpolation="antialiased")
+        inset.set_title(clock(found.frame_seconds_T[frame], with_tenths=True), fontsize=SMALL, pad=2)
         inset.axis("off")
     axes.set_frame_on(False)
     without_ticks(axes)

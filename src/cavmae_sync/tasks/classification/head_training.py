@@ -24,7 +24,7 @@ from cavmae_sync.training.schedule import learning_rate_at
 
 
 class WeightAverage:
-    """Arithmetic mean of state dicts, summed in float64 on the CPU. What is no float is that of the last.
+    """Arithmetic mean of state dicts, summed in float64 on the CPU. Integers are those of the last one.
 
     Source:
         Spec 4.2, weight averaging.
@@ -36,7 +36,7 @@ class WeightAverage:
         self._last: dict[str, Tensor] = {}
 
     def add(self, state: Mapping[str, Tensor]) -> None:
-        """Count one more state, with the same names as those before."""
+        """Add one more state, with the same names as those before."""
         self.count += 1
         self._last = {name: value.detach().cpu().clone() for name, value in state.items()}
         for name, value in self._last.items():
@@ -45,13 +45,13 @@ class WeightAverage:
                 self._sums[name] = value.double() if total is None else total + value.double()
 
     def mean(self) -> dict[str, Tensor]:
-        """The mean, each tensor of the type it came in.
+        """Mean, each tensor in its own dtype.
 
         Raises:
             ValueError: Nothing was added.
         """
         if not self.count:
-            raise ValueError("There is no mean of no weights: add a state first.")
+            raise ValueError("No weights were added, so there is no mean of weights. Add a state first.")
         means = {name: (total / self.count).to(self._last[name].dtype) for name, total in self._sums.items()}
         return self._last | means
 
@@ -61,10 +61,10 @@ _ADVICE: Final = "Lower the learning rate, or use float32."
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LabelledFeatures:
-    """What a head is given and what it should say, on the device of the head.
+    """Features and targets of a batch, on the device of the head.
 
     Attributes:
-        features_BTD: float32; carries gradients where the backbone is trained.
+        features_BTD: float32, with gradients where the backbone is trained.
         targets_BC: float32, smoothed and mixed where the source does so.
     """
 
@@ -73,11 +73,11 @@ class LabelledFeatures:
 
 
 class FeatureSource(Protocol):
-    """Where features come from: files, or a model."""
+    """Source of features: files, or a model."""
 
     @property
     def num_clips(self) -> int:
-        """Clips that may be drawn."""
+        """Number of clips that may be drawn."""
         ...
 
     def batches(self, draws: Iterable[list[Draw]]) -> Iterator[LabelledFeatures]:
@@ -87,13 +87,13 @@ class FeatureSource(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EpochReport:
-    """Where training is, after an epoch.
+    """Progress of training after an epoch.
 
     Attributes:
         epoch: Epochs done.
-        num_epochs: Of all.
-        loss: Mean over the epoch's steps.
-        learning_rate: Of its last step, that of the backbone where it is trained.
+        num_epochs: Epochs in all.
+        loss: Mean over the steps of the epoch.
+        learning_rate: Learning rate of the last step; that of the backbone where it is trained.
     """
 
     epoch: int
@@ -103,24 +103,24 @@ class EpochReport:
 
 
 class HeadTraining:
-    """Trains a head, and the model under it where one is given. Everything follows from the seed.
+    """Training of a head, and of the model under it where one is given. Everything follows from the seed.
 
-    A model that is not given is not touched: its parameters are in no group of the optimiser.
+    Without `backbone` the model is not changed: its parameters are in no group of the optimiser.
 
     Args:
         config: Loss and length.
         optim: Optimiser and learning rate.
-        head: Features to logits, on its device; trained whole (the published code froze most of it by
-            mistake, spec 6.3, defect 20).
+        head: Features to logits, on its device. All of it is trained; the published code froze most of it by
+            mistake (spec 6.3, defect 20).
         source: Clips to learn from.
-        backbone: The model that `source` computes features with, to be trained as well.
+        backbone: The model that computes the features of `source`, to be trained as well.
         weights_N: Weight of each clip in sampling; None takes each clip once per epoch.
-        seed: Of the order.
-        precision: Precision of the matrix products, of `source` too.
+        seed: Seed of the order.
+        precision: Precision of the matrix products, also of `source`.
 
     Raises:
         TrainingError: There are fewer clips than a step needs.
-        ConfigError: In int8 nothing can be trained.
+        ConfigError: The precision is int8, in which nothing can be trained.
 
     Source:
         Spec 4.2, 4.4.
@@ -163,7 +163,7 @@ class HeadTraining:
         *,
         on_step: Callable[[int, int], None] = lambda done, total: None,  # noqa: ARG005 (names say what)
     ) -> None:
-        """Train to the end. Weights of epochs that count go into the averages as they pass.
+        """Train to the end. The weights of configured epochs are added to the averages.
 
         Args:
             on_epoch: Called after each epoch.
@@ -212,7 +212,9 @@ class HeadTraining:
             self.updater.backward(loss / self.config.accumulation)
             total += loss.item() / self.config.accumulation
         norm = self.updater.update(learning_rate=learning_rate)
-        if self.precision != "float16" and not bool(norm.isfinite()):  # there the loss scale is lowered
+        if self.precision != "float16" and not bool(
+            norm.isfinite()
+        ):  # in float16 the loss scale is lowered instead
             raise NonFiniteLossError(f"The gradients of step {step + 1} are not finite. {_ADVICE}")
         return total
 
@@ -224,11 +226,11 @@ class HeadTraining:
 
 
 def class_loss(logits_BC: Tensor, targets_BC: Tensor, *, kind: ClassLoss) -> Tensor:
-    """The loss of a batch, a scalar.
+    """Loss of a batch, a scalar.
 
     Args:
         logits_BC: Outputs of a head.
-        targets_BC: Shares of each class; rows need not sum to 1.
+        targets_BC: Target of each class in [0, 1]; rows need not sum to 1.
         kind: "bce" is the mean over classes and clips; "ce" the mean over clips of the cross-entropy with
             the targets.
 
@@ -244,7 +246,7 @@ def class_loss(logits_BC: Tensor, targets_BC: Tensor, *, kind: ClassLoss) -> Ten
 def predict_logits(
     head: nn.Module, source: FeatureSource, *, batch_size: int, precision: Precision = "float32"
 ) -> Tensor:
-    """The outputs of a head for all clips of a source, in order, each clip once.
+    """Outputs of a head for all clips of a source, in order, each clip once.
 
     Returns:
         float32 `[N, C]` on the CPU.

@@ -1,4 +1,4 @@
-"""A trained classifier: a head, what its outputs mean, and what it must be fed.
+"""Probe: a trained head, the names of its outputs, and the features that it needs.
 
 B clips, T frames per clip, D width of a feature, C classes.
 """
@@ -38,12 +38,12 @@ class Probe:
 
     Attributes:
         head: Features to logits, in evaluation mode.
-        head_config: Its shape.
-        classes: Name of each class, in the order of its outputs.
-        features: What the head must be fed.
+        head_config: Shape of the head.
+        classes: Name of each class, in the order of the outputs.
+        features: Features that the head needs.
         loss: "bce" decides each class by itself, "ce" chooses one class.
-        weights: Fingerprint of the backbone it was trained on; on another it is worthless.
-        model_path: Where the backbone lay, for people; None where that is not known.
+        weights: Fingerprint of the backbone it was trained on; with another one its outputs mean nothing.
+        model_path: Path of the backbone at training, for people; None where it is not known.
     """
 
     head: Head
@@ -57,23 +57,23 @@ class Probe:
     def __post_init__(self) -> None:
         if len(self.classes) != self.head_config.num_classes:
             raise ValueError(
-                f"A head with {self.head_config.num_classes} outputs needs as many names, "
+                f"A head with {self.head_config.num_classes} outputs needs as many names of classes, "
                 f"got {len(self.classes)}."
             )
         self.head.eval()
 
     @torch.no_grad()
     def probabilities(self, features_BTD: Tensor) -> Tensor:
-        """How sure the probe is of each class.
+        """Probability of each class.
 
         Args:
-            features_BTD: Of clips with any number of frames, any floating dtype.
+            features_BTD: Features of clips with any number of frames, of any floating dtype.
 
         Returns:
             float64 `[B, C]` on the CPU, in [0, 1]: for "bce" each class by itself, for "ce" rows of sum 1.
 
         Raises:
-            ValueError: The features are of another width.
+            ValueError: The features have another width.
         """
         width = self.head_config.width
         if features_BTD.ndim != 3 or features_BTD.shape[2] != width:
@@ -86,18 +86,18 @@ class Probe:
         return logits_BC.sigmoid() if self.loss == "bce" else logits_BC.softmax(dim=1)
 
     def check_weights(self, fingerprint: str) -> None:
-        """Refuse the features of another backbone.
+        """Refuse another backbone than the one the probe was trained on.
 
         Args:
-            fingerprint: `weights_fingerprint` of the model whose features it would be fed.
+            fingerprint: `weights_fingerprint` of the model that computes the features.
 
         Raises:
-            WeightsError: It is not the model that the probe was trained on.
+            WeightsError: It is another model.
         """
         if fingerprint != self.weights:
-            origin = "" if self.model_path is None else f", which lay in {self.model_path}"
+            origin = "" if self.model_path is None else f" from {self.model_path}"
             raise WeightsError(
-                f"The probe was trained on weights {self.weights[:12]}{origin}; this model has weights "
+                f"The probe was trained on weights {self.weights[:12]}{origin}, but this model has weights "
                 f"{fingerprint[:12]}. Give that model, or train a probe on this one with `cavmae-sync probe`."
             )
 
@@ -112,21 +112,20 @@ class Probe:
         modality: Modality | None = None,
         heads: int | None = None,
     ) -> Self:
-        """The head of a classifier that the authors fine-tuned, on its own backbone (spec 2.10).
+        """Probe of a classifier that the authors fine-tuned, on its own backbone (spec 2.10).
 
         Args:
-            head: What was read beside the backbone.
+            head: Weights of the head, as read from the file of the backbone.
             model: The backbone.
             classes: Name of each class; None names them by their numbers.
-            loss: How it was trained; None takes "bce" for the 527 classes of AudioSet and "ce" for the 309 of
-                VGGSound.
-            modality: What a head of the width of one modality is fed. Its feature is the released code's: the
+            loss: Loss of its training; None takes "bce" for the 527 classes of AudioSet and "ce" for the 309
+                of VGGSound.
+            modality: Modality of a head that takes only one. Its feature is that of the released code: the
                 mean of all tokens behind the joint layer, with the norms of the joint pass.
             heads: Attention heads of its blocks; None takes the 12 of the published widths.
 
         Raises:
-            ConfigError: The number of names is another one; or loss, modality or heads are not shown and not
-                given.
+            ConfigError: The number of names differs; or loss, modality or heads are neither given nor known.
         """
         shape, is_of_both = head.config, head.config.width == 2 * model.config.width
         names = tuple(classes) if classes is not None else tuple(map(str, range(shape.num_classes)))
@@ -152,7 +151,7 @@ class Probe:
         )
 
     def save(self, path: str | Path) -> None:
-        """Write one .safetensors file with the description in its header, whole or not at all."""
+        """Write one .safetensors file with the description in its header, atomically."""
         tensors = {name: value.detach().cpu() for name, value in self.head.state_dict().items()}
         about = {
             "head": self.head_config.model_dump(mode="json"),
@@ -172,14 +171,13 @@ class Probe:
             path: The file, or the folder of a probing run.
 
         Raises:
-            WeightsError: It is missing, damaged or no probe.
+            WeightsError: The file is missing, damaged or not a probe.
         """
         path = Path(path)
         path = path / PROBE_FILE if path.is_dir() else path
         if not path.is_file():
             raise WeightsError(
-                f"{path} does not exist. Give the folder that `cavmae-sync probe --out` named, or its "
-                f"{PROBE_FILE}."
+                f"{path} does not exist. Give the folder of `cavmae-sync probe --out`, or its {PROBE_FILE}."
             )
         try:
             with safe_open(path, framework="pt") as opened:
@@ -189,7 +187,9 @@ class Probe:
             raise WeightsError(f"{path} is not a safetensors file ({error}).") from error
         if metadata.get("format") != _FORMAT:
             found = metadata.get("format", "no format")
-            raise WeightsError(f"{path} carries {found!r} in its header, a probe carries {_FORMAT!r}.")
+            raise WeightsError(
+                f"{path} is not a probe: its header says {found!r}, not {_FORMAT!r}. Give a {PROBE_FILE}."
+            )
         try:
             return cls._described(parse_json(metadata["probe"]), state)
         except (KeyError, TypeError, ValueError, RuntimeError, ValidationError) as error:
@@ -200,11 +200,11 @@ class Probe:
         head_config = HeadConfig.model_validate(about["head"])
         classes, loss, weights, model_path = (about[name] for name in _DESCRIBED)
         if not (isinstance(classes, list) and all(isinstance(name, str) and name for name in classes)):
-            raise ValueError("its classes are no list of names")
+            raise ValueError("its classes are not a list of names")
         if len(set(classes)) != len(classes):
-            raise ValueError("two of its classes have one name")
+            raise ValueError("two of its classes have the same name")
         if any(not name.isprintable() for name in classes):
-            raise ValueError("a name of a class has characters that cannot be printed")
+            raise ValueError("the name of a class has characters that cannot be printed")
         if loss not in get_args(ClassLoss):
             raise ValueError(f"its loss is {loss!r}, not one of {', '.join(get_args(ClassLoss))}")
         if not isinstance(weights, str) or not isinstance(model_path, str | None):
@@ -222,20 +222,20 @@ class Probe:
 
 def _problems_of_classes(num_names: int, num_classes: int, loss: ClassLoss | None) -> Iterator[str]:
     if num_names != num_classes:
-        yield f"The list names {num_names} classes, the classifier has {num_classes}. Give its own."
+        yield f"The list names {num_names} classes, but the classifier has {num_classes}. Give its list."
     if loss is None:
         yield (
-            f"A classifier of {num_classes} classes, neither AudioSet's nor VGGSound's: say how it "
-            "was trained with --loss bce (several labels per clip) or --loss ce (one)."
+            f"A classifier of {num_classes} classes is neither AudioSet's nor VGGSound's. Say how it was "
+            "trained: --loss bce (several labels per clip) or --loss ce (one)."
         )
 
 
 def _problems_of_modality(modality: Modality | None, *, is_of_both: bool) -> Iterator[str]:
     if is_of_both and modality is not None:
-        yield "The head is fed both modalities: leave --modality out."
+        yield "The head takes both modalities. Leave --modality out."
     if not is_of_both and modality is None:
         yield (
-            "The head is fed one modality, and no tensor shows which: say --modality audio or "
+            "The head takes one modality, and its weights do not show which. Give --modality audio or "
             "--modality visual."
         )
 
@@ -243,22 +243,25 @@ def _problems_of_modality(modality: Modality | None, *, is_of_both: bool) -> Ite
 def _problems_of_heads(heads: int | None, width: int) -> Iterator[str]:
     if heads is None:
         yield (
-            f"No tensor shows how many attention heads a classifier of width {width} has, and no published "
-            f"one tells ({' and '.join(map(str, CLASSIFIER_HEADS))} have 12): say --classifier-heads N."
+            f"The weights of a classifier of width {width} do not show its attention heads, and none is "
+            f"published ({' and '.join(map(str, CLASSIFIER_HEADS))} have 12). Give --classifier-heads N."
         )
     elif width % heads:
         yield f"--classifier-heads {heads}: the classifier's width {width} must be a multiple of it."
 
 
 def _filled(config: HeadConfig, state: Mapping[str, Tensor]) -> Head:
-    """The head of these weights. Takes no more memory than they do, whatever the description says."""
+    """Head with given weights.
+
+    It is built without memory and takes the tensors of the file: a damaged description cannot ask for more.
+    """
     if config.depth > max(len(state), HeadConfig.model_fields["depth"].default):
         raise ValueError(f"{len(state)} tensors are too few for a head of depth {config.depth}")
     bad = [
         name for name, value in state.items() if not (value.is_floating_point() and value.isfinite().all())
     ]
     if bad:
-        raise ValueError(f"{', '.join(bad)} holds values that are no finite numbers")
+        raise ValueError(f"{', '.join(bad)} holds values that are not finite")
     with torch.device("meta"):
         head = make_head(config)
     head.load_state_dict({name: value.float() for name, value in state.items()}, strict=True, assign=True)
