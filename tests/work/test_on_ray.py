@@ -51,13 +51,11 @@ def stumble(unit: Number) -> UnitResult:
 
 
 def test_a_dataset_made_on_ray_is_the_same_bytes(videos: Path, tmp_path: Path, contents: Contents) -> None:
+    """Half of it was made before, without Ray."""
     prepare(videos, out=tmp_path / "here", config=SMALL, num_workers=0)
-    whole = RayCluster()
-    first = prepare(
-        videos, out=tmp_path / "ray", config=SMALL, num_workers=whole, share=Share(index=1, count=2)
-    )
+    first = prepare(videos, out=tmp_path / "ray", config=SMALL, num_workers=0, share=Share(index=1, count=2))
     assert not first.is_complete
-    assert prepare(videos, out=tmp_path / "ray", config=SMALL, num_workers=whole).is_complete
+    assert prepare(videos, out=tmp_path / "ray", config=SMALL, num_workers=RayCluster()).is_complete
     assert contents(tmp_path / "ray") == contents(tmp_path / "here")
 
 

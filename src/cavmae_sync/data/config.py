@@ -12,7 +12,7 @@ from cavmae_sync.media.loudness import SILENT_BELOW_DBFS
 
 
 class PrepareConfig(Config):
-    """How clips are cut from videos and stored. The dataset records the whole configuration."""
+    """Options for cutting and storing clips. The dataset records the whole configuration."""
 
     clip_seconds: Annotated[float, Field(gt=0)] = paper.CLIP_SECONDS
     """Length of a clip in seconds. A longer video becomes several clips."""

@@ -100,7 +100,7 @@ def test_a_subset_of_a_subset_counts_its_own_clips(clips: PreparedDataset) -> No
     assert part.clip_ids == [ids[6], ids[3]]
     assert part.labels == [clips.labels[6], clips.labels[3]]
     assert part.row(1) == clips.row(3)
-    assert part.ids_and_labels([1, 1]) == ((ids[3],) * 2, (clips.clip_labels(3),) * 2)
+    assert part.ids_and_labels([1, 1]) == ((ids[3],) * 2, (clips.labels[3],) * 2)
     assert part.list_sha256 == clips.subset([6, 3]).list_sha256
     assert pickle.loads(pickle.dumps(part)).row(0) == clips.row(6)
     assert len(part.subset([])) == 0

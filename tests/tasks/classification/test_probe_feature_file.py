@@ -32,7 +32,7 @@ def lists(prepared: PreparedDataset) -> dict[str, PreparedDataset]:
     """Clips to learn from, and others whose labels they know."""
     train = prepared.subset(range(10))
     known = {name for names in train.labels for name in names}
-    rows = [row for row in range(10, 14) if known.issuperset(prepared.clip_labels(row))]
+    rows = [row for row in range(10, 14) if known.issuperset(prepared.labels[row])]
     return {"train": train, "test": prepared.subset(rows)}
 
 

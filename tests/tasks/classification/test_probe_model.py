@@ -203,7 +203,7 @@ def test_one_label_per_clip_is_reported_by_accuracy(embedder, prepared, tmp_path
 def test_clips_that_were_learned_from_are_not_measured_on(embedder, prepared, tmp_path: Path, words):
     train = prepared.subset(range(12))
     known = {name for names in train.labels for name in names}
-    unseen = [row for row in (12, 13) if known.issuperset(prepared.clip_labels(row))]
+    unseen = [row for row in (12, 13) if known.issuperset(prepared.labels[row])]
     test = prepared.subset([3, *unseen, 5])
     asked, told = config(*ONE_RATE, *words), rf"2 of {len(test)} clips .*{prepared.clip_id(3)} \(same file\)"
     with pytest.raises(DatasetError, match=told):

@@ -4,7 +4,7 @@ clip_list       `ClipList`: which clips, in which order, with which labels; `sel
 formats         the formats of lists, told apart by their content; audioset, vggsound: two of them
 rows            the rows that every format comes down to, and the reading of text and CSV
 name_matching   which file, or which prepared clip, is which clip of a list
-classes         lists of classes; ontology: AudioSet's tree of sounds
+classes         lists of classes; ontology: the ontology of AudioSet, read as one
 clip_weights    weights of clips for balanced sampling
 make_list       a list made from another one: of one split, per class, of the available clips
 per_class       the rule that chooses a few clips of each class

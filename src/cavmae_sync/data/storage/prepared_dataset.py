@@ -138,10 +138,6 @@ class PreparedDataset:
         """Id of a clip."""
         return self._table["id"][self._row(index)].as_py()
 
-    def clip_labels(self, index: int) -> tuple[str, ...]:
-        """Labels of a clip."""
-        return tuple(self._table["labels"][self._row(index)].as_py())
-
     def num_spectrogram_frames(self, index: int) -> int:
         """Length of a clip's log-mel without padding."""
         return int(self._lengths_N[self._row(index)])
