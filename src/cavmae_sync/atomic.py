@@ -1,4 +1,4 @@
-"""Files that appear complete or not at all, even when the machine stops in between; and text for them."""
+"""Files that are written whole or not at all, even when the machine stops in between; locks; CSV text."""
 
 import csv
 import fcntl
@@ -21,10 +21,10 @@ _DIGITS = 16
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """A temporary name in the same folder; on success it is flushed to disk and renamed to `path`.
+    """Give a temporary path in the same folder; on success it is flushed to disk and renamed to `path`.
 
-    On an exception the temporary file is removed. After a kill it stays behind, ending in `.part`, until a
-    process of the same machine writes into that folder.
+    On an exception the temporary file is removed. After a kill it stays, ending in `.part`, until a process
+    of the same machine writes into that folder.
     """
     _remove_left_by_kills(path.parent)
     part = path.with_name(f"{path.name}.{_machine()}{uuid.uuid4().hex[:_DIGITS]}{PART_SUFFIX}")
@@ -35,6 +35,7 @@ def written_whole(path: Path) -> Iterator[Path]:
             with part.open("rb+") as file:
                 os.fsync(file.fileno())
             part.replace(path)
+            # Without this the rename may be lost when the machine stops, though the file is on disk.
             _flush_folder(path.parent)
     finally:
         part.unlink(missing_ok=True)
@@ -47,7 +48,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def csv_text(rows: Iterable[Sequence[object]]) -> str:
-    """Rows as the text of a CSV file; the first one is its header.
+    """Text of a CSV file from rows; the first one is its header.
 
     >>> print(csv_text([("start", "label"), (0.5, "a, b")]), end="")
     start,label
@@ -60,14 +61,14 @@ def csv_text(rows: Iterable[Sequence[object]]) -> str:
 
 @contextmanager
 def locked(path: Path, *, busy: str | None = None) -> Iterator[None]:
-    """Hold a lock that the system takes back when the process ends, however it ends.
+    """Hold a lock on a file. The system releases it when the process ends, however it ends.
 
     Args:
-        path: File that stands for the lock; made, with its folder, and left.
-        busy: What to say when another holds it; None waits.
+        path: File that is locked; it and its folder are made, and stay.
+        busy: Message of the error when another process holds the lock; None waits for it.
 
     Raises:
-        DatasetError: `busy`.
+        DatasetError: Another process holds it, and `busy` is given.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
@@ -80,9 +81,9 @@ def locked(path: Path, *, busy: str | None = None) -> Iterator[None]:
 
 @functools.cache
 def _remove_left_by_kills(folder: Path) -> None:
-    """Remove unfinished files that nobody writes any more; looked for once, since folders may be large.
+    """Remove unfinished files that no process writes any more. Once for each folder, since it may be large.
 
-    Those of other machines are left alone: not every network file system tells of their locks.
+    Files of other machines are left alone: not every network file system shows their locks.
     """
     for part in folder.glob(f"*.{_machine()}{'?' * _DIGITS}{PART_SUFFIX}"):
         with suppress(FileNotFoundError), part.open("rb") as file:
@@ -96,7 +97,7 @@ def _machine() -> str:
 
 
 def _try_lock(file: IO[bytes]) -> bool:
-    """Whether nobody held it. The lock ends when the file is closed or the process ends, however it ends."""
+    """Whether the lock could be taken. It ends when the file is closed or the process ends."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:  # held, or a file system without locks

@@ -1,4 +1,4 @@
-"""Checks of what somebody asked for: all that is wrong is told at once, and what was likely meant."""
+"""Checks of a caller's wishes: all errors are reported at once, with the name that was probably meant."""
 
 import difflib
 from collections.abc import Callable, Iterable
@@ -10,14 +10,14 @@ T = TypeVar("T")
 
 
 class Checks:
-    """Checks made one after the other, whose errors are told together: nobody mends one thing a try."""
+    """Checks made one after the other, whose errors are reported together instead of one per attempt."""
 
     def __init__(self) -> None:
-        """Nothing is wrong yet."""
+        """Begin without errors."""
         self._errors: list[Exception] = []
 
     def collect(self, check: Callable[[], T]) -> T | None:
-        """What a check gives; None where it raises one of our errors or one of the system, which is kept."""
+        """Result of a check; None where it raises an error of ours or of the system, which is kept."""
         try:
             return check()
         except SeveralError as error:
@@ -27,10 +27,10 @@ class Checks:
         return None
 
     def raise_errors(self) -> None:
-        """Raise what was found.
+        """Raise the errors that were kept.
 
         Raises:
-            Exception: The one error there is.
+            Exception: There is one error.
             SeveralError: There are several.
         """
         different = list({str(error): error for error in self._errors}.values())
@@ -41,7 +41,7 @@ class Checks:
 
 
 def unknown_name(what: str, name: str, names: Iterable[str]) -> str:
-    """That there is no such thing, which one was meant by all appearances, and which there are.
+    """Message for an unknown name: the nearest known one, and all known ones.
 
     >>> unknown_name("table", "tabel8", ["table7", "table8"])
     "There is no table 'tabel8'. Did you mean 'table8'? There are: table7, table8."
@@ -63,7 +63,7 @@ def first_names(names: Iterable[str], *, most: int = 5) -> str:
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:
-    """A question with the nearest name, and a blank; nothing where none is near.
+    """Question with the nearest name, and a blank; empty where none is near.
 
     >>> did_you_mean("flaot32", ["float32", "bfloat16"])
     "Did you mean 'float32'? "

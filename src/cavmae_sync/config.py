@@ -1,6 +1,6 @@
-"""What every configuration is: a frozen value that refuses unknown fields, and can be overridden by words.
+"""Configurations: frozen values that refuse unknown fields and can be overridden by words.
 
-A config stands beside the component it configures. `key.path=value` words are the only override.
+A configuration lies beside the component that it configures. `key.path=value` words are the only override.
 """
 
 import difflib
@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from cavmae_sync.checks import Checks, did_you_mean
 from cavmae_sync.errors import ConfigError
 
-#: Faults that one message tells of, and letters of a value that is wrong.
+#: Most errors that one message lists, and most letters that it shows of a wrong value.
 _MAX_SHOWN = 5
 _MAX_LETTERS = 80
 
@@ -33,7 +33,7 @@ class Config(BaseModel):
     )
 
     def with_overrides(self, words: Iterable[str]) -> Self:
-        """A copy with `key.path=value` words applied, validated as a whole.
+        """Copy with `key.path=value` words applied, validated as a whole.
 
         Args:
             words: For example `["model.registers=4", "optim.learning_rate=1e-3"]`. Values are parsed by
@@ -139,31 +139,31 @@ def _unknown(config: BaseModel, name: str, where: str) -> ConfigError:
 
 
 def describe_invalid(error: ValidationError) -> str:
-    """What is wrong with which field, in one line; of many faults the first few."""
+    """Errors of a validation in one line, with their fields; of many the first few."""
     found = error.errors(include_url=False)
-    said = [_fault(item) for item in found[:_MAX_SHOWN]]
+    lines = [_invalid_text(item) for item in found[:_MAX_SHOWN]]
     if len(found) > _MAX_SHOWN:
-        said.append(f"and {len(found) - _MAX_SHOWN} more")
-    return "; ".join(said)
+        lines.append(f"and {len(found) - _MAX_SHOWN} more")
+    return "; ".join(lines)
 
 
 class _Short(reprlib.Repr):
-    """A value in a few words, however large or deep it is."""
+    """Short text of a value, however large or deep it is."""
 
     def __init__(self) -> None:
         super().__init__()
         self.maxstring = self.maxother = self.maxlong = _MAX_LETTERS
 
 
-def _fault(item: Mapping[str, Any]) -> str:
-    says = item["msg"].removeprefix("Value error, ")
+def _invalid_text(item: Mapping[str, Any]) -> str:
+    message = item["msg"].removeprefix("Value error, ")
     if not item["loc"]:
-        return says
+        return message
     if item["type"] == "literal_error":
         choices = re.findall(r"'([^']*)'", item["ctx"]["expected"])
         hint = did_you_mean(str(item["input"]), choices)
-        says += f". {hint.rstrip()}" if hint else ""
+        message += f". {hint.rstrip()}" if hint else ""
     place = ".".join(str(part)[:_MAX_LETTERS] for part in item["loc"])
-    return f"{place}: {says}" + (
+    return f"{place}: {message}" + (
         "" if item["type"] == "missing" else f" (got {_Short().repr(item['input'])})"
     )

@@ -1,16 +1,16 @@
 """Everything this package raises on purpose.
 
 CavMaeSyncError
-├── MediaError              one file or stream cannot give what was asked; carries a stable `code`
+├── MediaError              a file or stream cannot be read as asked; carries a stable `code`
 │   ├── UnreadableFileError     not a media file, empty, a folder, missing
 │   ├── NoVideoStreamError      sound only, or only a cover picture
-│   ├── NoAudioStreamError      pictures only
-│   ├── ClipTooShortError       less picture than asked for
+│   ├── NoAudioStreamError      frames only
+│   ├── ClipTooShortError       fewer seconds of video than asked for
 │   └── DecodeError             opens, but its data are damaged
 ├── DatasetError            a prepared dataset or label file is missing, incomplete or of another version
 │   └── TooManyRejectedError    preparation refused more files than the caller allows
 ├── ConfigError             a configuration contradicts itself or names a field that does not exist
-├── SeveralError            several of these at once
+├── SeveralError            several errors at once
 ├── WeightsError            weights do not fit the model, or a file is not weights
 └── TrainingError           a run cannot go on
     └── NonFiniteLossError      the loss became NaN or infinite; names the batch
@@ -27,7 +27,7 @@ class CavMaeSyncError(Exception):
 
 
 class MediaError(CavMaeSyncError):
-    """A media file cannot give what was asked.
+    """A media file cannot be read as asked.
 
     Attributes:
         code: Stable, machine-readable reason, stored in `rejected.parquet`.
@@ -43,7 +43,7 @@ class UnreadableFileError(MediaError):
 
 
 class NoVideoStreamError(MediaError):
-    """The file has no moving picture (a cover picture is not a video stream)."""
+    """The file has no video (a cover picture is not a video stream)."""
 
     code = "no_video"
 
@@ -55,7 +55,7 @@ class NoAudioStreamError(MediaError):
 
 
 class ClipTooShortError(MediaError):
-    """The stretch of picture is shorter than the caller needs."""
+    """The video is shorter than the caller needs."""
 
     code = "too_short"
 
@@ -94,7 +94,7 @@ class SeveralError(CavMaeSyncError):
     """Several things are wrong at once. The command line prints a line for each.
 
     Attributes:
-        errors: Them, at least two.
+        errors: The errors, at least two.
     """
 
     def __init__(self, errors: list[Exception]) -> None:

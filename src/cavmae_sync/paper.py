@@ -50,13 +50,13 @@ SEGMENT_LENGTHS: Final = MappingProxyType(
     }
 )
 
-# ---- pictures --------------------------------------------------------------------------------------------
+# ---- frames ----------------------------------------------------------------------------------------------
 
 #: Frames of one clip. [paper: text; code: Sync src/retrieval.py, total_frame]
 NUM_FRAMES: Final = 16
 #: Frames of one clip in CAV-MAE. [code: CAV-MAE src/preprocess/extract_video_frame.py]
 CAVMAE_NUM_FRAMES: Final = 10
-#: The frame that retrieval with CAV-MAE looks at. [code: CAV-MAE src/retrieval.py]
+#: The frame that retrieval with CAV-MAE uses. [code: CAV-MAE src/retrieval.py]
 CAVMAE_RETRIEVAL_FRAME: Final = 5
 #: Length of a clip in seconds. [paper: text, AudioSet and VGGSound clips]
 CLIP_SECONDS: Final = 10.0
@@ -73,7 +73,7 @@ RGB_STD: Final = (0.2290, 0.2240, 0.2250)
 
 #: Both parameters of the Beta distribution of mixup's weight. [code: CAV-MAE src/dataloader.py]
 MIXUP_ALPHA: Final = 10
-#: Share of the picture's area kept by a random crop, least and most. [code: Sync src/dataloader_sync.py]
+#: Share of the frame's area kept by a random crop, least and most. [code: Sync src/dataloader_sync.py]
 CROP_AREA: Final = (0.08, 1.0)
 #: Width over height of a random crop, least and most. [code: Sync src/dataloader_sync.py]
 CROP_RATIO: Final = (0.9, 1.1)
@@ -129,7 +129,7 @@ RECONSTRUCTION_WEIGHT: Final = 1.0
 PIXEL_NORM_EPSILON: Final = 1e-6
 #: Candidates of one contrastive softmax in the published runs: batch 512 on 8 devices. [dev: run scripts]
 NEGATIVES_SHARD: Final = 64
-#: Seed of the masks in pictures of in-painting. [code: CAV-MAE src/inpaint.py]
+#: Seed of the masks in figures of in-painting. [code: CAV-MAE src/inpaint.py]
 INPAINT_SEED: Final = 2
 
 # ---- optimisation ----------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
-"""Text that strangers chose (names of files, clips, labels, tensors) in what people read.
+"""Text that strangers chose, made safe to print: names of files, clips, labels and tensors.
 
-A name may hold line breaks, escape sequences that steer a terminal, and marks that turn the direction of what
-follows. Whatever is printed passes through here: `cli/terminal.py` does it for all commands.
+A name may hold line breaks, escape sequences that steer a terminal, and marks that turn the direction of the
+text after them. Everything that is printed passes through here: `cli/terminal.py` does it for all commands.
 """
 
 import unicodedata
@@ -13,13 +13,13 @@ from rich.text import Text
 #: Control characters, invisible marks (direction, byte order), halves of characters (bytes of a file name
 #: that are no text), and the line and paragraph separators.
 _UNSAFE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-#: Joiners, which Persian, Indian scripts and emoji are written with. They do nothing else.
+#: Joiners, which Persian, Indian scripts and emoji need. They do no harm.
 _JOINERS: Final = "\u200c\u200d"
 _SHORT: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def escape_line(text: str) -> str:
-    r"""A text without anything that is not seen: such characters become `\n`, `\u001b` and so on, as in JSON.
+    r"""Text whose invisible characters are escaped: they become `\n`, `\u001b` and so on, as in JSON.
 
     >>> print(escape_line("clip\nerror: \x1b[31mforged.mp4"))
     clip\nerror: \u001b[31mforged.mp4
@@ -35,17 +35,17 @@ def escape_lines(text: str) -> str:
 
 
 def cell_text(text: str) -> Text:
-    """One line for rich, which finds no markup in it: what stands in a cell of a table."""
+    """Cell of a table of rich: one line, in which rich finds no markup."""
     return Text(escape_line(text))
 
 
 def table_title(*lines: str) -> Text:
-    """The title of a table of rich, line by line."""
+    """Title of a table of rich, line by line."""
     return Text("\n".join(map(escape_line, lines)), style="table.title")
 
 
 def table_caption(lines: Iterable[str]) -> Text:
-    """What stands below a table of rich, line by line."""
+    """Caption below a table of rich, line by line."""
     return Text("\n".join(map(escape_line, lines)), style="table.caption")
 
 

@@ -1,4 +1,4 @@
-"""Files that strangers may have made: no name and no number in them is believed before it is checked."""
+"""Readers of files that strangers may have made: names and numbers are checked before they are used."""
 
 import csv
 import json
@@ -17,17 +17,17 @@ from pydantic import TypeAdapter, ValidationError
 from cavmae_sync.config import describe_invalid
 from cavmae_sync.errors import CavMaeSyncError, DatasetError
 
-#: Of a picture, width times height: 250 MB with four channels. Photographs of 50 million pixels pass.
+#: Most pixels of an image: 250 MB with four channels. Photographs of 50 million pixels pass.
 MAX_PIXELS: Final = 1 << 26
 
 Content = TypeVar("Content")
 
-#: Lists and objects inside each other. Ours need six; Python's own limit depends on who calls.
+#: Most levels of lists and objects inside each other. Ours need six; Python's limit depends on the caller.
 _MAX_NESTED: Final = 100
 
 
 def parse_json(text: str | bytes, **how: Any) -> Any:
-    """What a JSON text says.
+    """Parse a JSON text.
 
     Args:
         text: The text; bytes are UTF-8.
@@ -49,11 +49,11 @@ def parse_json(text: str | bytes, **how: Any) -> Any:
 
 
 def read_object(path: Path, *, error: type[CavMaeSyncError] = DatasetError, remedy: str) -> dict[str, Any]:
-    """The object that a JSON file holds; nothing in it is checked.
+    """Object in a JSON file; its content is not checked.
 
     Args:
         path: The file.
-        error: What to raise.
+        error: Class of the error.
         remedy: What to do about a damaged file, a sentence.
 
     Raises:
@@ -77,14 +77,14 @@ def checked(
     error: type[CavMaeSyncError] = DatasetError,
     remedy: str,
 ) -> Content:
-    """What a file says as a value of a type, every field of it checked.
+    """Value of a type from the content of a file, every field checked.
 
     Args:
-        content: What was read.
+        content: Content that was read.
         kind: A dataclass or a pydantic model.
         path: The file, for the message.
         field: Where in the file it stands.
-        error: What to raise.
+        error: Class of the error.
         remedy: What to do about a damaged file, a sentence.
 
     Raises:
@@ -100,13 +100,13 @@ def checked(
 def read_json(
     path: Path, kind: type[Content], *, error: type[CavMaeSyncError] = DatasetError, remedy: str
 ) -> Content:
-    """A JSON file that holds one value of a type; see `read_object` and `checked`."""
+    """Value of a type from a JSON file; see `read_object` and `checked`."""
     content = read_object(path, error=error, remedy=remedy)
     return checked(content, kind, path=path, error=error, remedy=remedy)
 
 
 def read_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Rows of a CSV file with a header, with the line they end on; cells that are not there are empty.
+    """Rows of a CSV file with a header, each with the line it ends on. Missing cells are empty.
 
     Args:
         path: A text in UTF-8.
@@ -133,7 +133,7 @@ def read_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[st
 def decode_image(
     source: Path | bytes, *, formats: tuple[str, ...], most_pixels: int = MAX_PIXELS
 ) -> Image.Image:
-    """A picture, decoded: never more than so many pixels, whatever its header says.
+    """Decode an image, of a limited number of pixels whatever its header says.
 
     Args:
         source: The file, or its content.
@@ -141,7 +141,7 @@ def decode_image(
         most_pixels: Width times height at most. A few kilobytes can unpack to gigabytes.
 
     Raises:
-        ValueError: It is no such picture, damaged, or larger.
+        ValueError: It has another format, is damaged, or larger.
     """
     try:
         with Image.open(BytesIO(source) if isinstance(source, bytes) else source, formats=formats) as image:
@@ -166,13 +166,13 @@ def check_plain_name(name: str, *, folder: str) -> None:
 
 
 def size_inside(folder: str, name: str) -> int:
-    """Bytes of a regular file that lies in a folder.
+    """Size in bytes of a regular file in a folder.
 
-    A link must lead to a file in the same folder. What is no file (a pipe would wait for ever, a device may
-    do anything) is not opened.
+    A link must lead to a file in the same folder. Only regular files are opened: a pipe would wait forever,
+    and a device may do anything.
 
     Raises:
-        DatasetError: The name is a path, or what goes by it is no such file.
+        DatasetError: The name is a path, or the file is not a regular one.
         FileNotFoundError: There is none.
     """
     check_plain_name(name, folder=folder)
@@ -200,7 +200,7 @@ def open_inside(folder: Path, name: str) -> tuple[int, int]:
     """
     size_inside(str(folder), name)
     descriptor = os.open(folder / name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    found = os.fstat(descriptor)  # should it have been changed since
+    found = os.fstat(descriptor)  # it may have been exchanged since it was checked
     if not stat.S_ISREG(found.st_mode):
         os.close(descriptor)
         raise DatasetError(f"{folder / name} is no regular file. Copy the folder again.")

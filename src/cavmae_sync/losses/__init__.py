@@ -1,4 +1,9 @@
-"""Embeddings and reconstructions in, scalars out."""
+"""Losses of pretraining: output of a masked pass in, scalars with gradients out.
+
+contrastive     a frame and its own sound are nearer than the frame and other sounds
+reconstruction  predicted patch values are near the true ones
+pretraining     both, weighted
+"""
 
 from cavmae_sync.losses.contrastive import (
     Contrast,

@@ -21,29 +21,30 @@ Direction = Literal["video_to_audio", "both"]
 
 _SHARD = re.compile(r"shard:([1-9][0-9]*)")
 
-#: Similarities held at once (64 MiB in float32). A larger table is computed in blocks of candidates, twice.
+#: Most similarities held at once (64 MiB in float32). A larger table is computed in blocks of candidates,
+#: and again in the backward pass.
 _MAX_SIMILARITIES: Final = 1 << 24
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Gathered:
-    """Rows of all processes, and where this process's own rows begin in them."""
+    """Rows of all processes, and the place of this process's first row among them."""
 
     rows_GD: Tensor
     offset: int
 
 
-#: Brings rows `[P, ...]` of all processes together, with gradients. The loss does not know their number.
+#: Brings rows `[P, ...]` of all processes together, with gradients. The loss knows of no other process.
 Gather = Callable[[Tensor], Gathered]
 
 
 def gather_nothing(rows_PD: Tensor) -> Gathered:
-    """The gather of a single process: its own rows."""
+    """Gather of a single process: its own rows."""
     return Gathered(rows_GD=rows_PD, offset=0)
 
 
 class ContrastConfig(Config):
-    """How aligned tokens are compared."""
+    """Comparison of aligned tokens."""
 
     temperature: float = Field(paper.TEMPERATURE, gt=0)
     """Divides the cosines."""
@@ -72,7 +73,7 @@ class ContrastConfig(Config):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Contrast:
-    """Scalars of one comparison: `loss` in nats; `accuracy`, how often a frame's nearest sound is its own."""
+    """Scalars of a comparison: `loss` in nats; `accuracy`, the part of frames nearest to their own sound."""
 
     loss: Tensor
     accuracy: Tensor
@@ -83,8 +84,8 @@ def contrastive_loss(
 ) -> Contrast:
     """Cross-entropy of matching pairs among candidates, over cosines divided by the temperature.
 
-    Cosines are float32 (at least) whatever the precision around it: in half precision the spacing near
-    the largest logit is 0.016.
+    Cosines are float32 at least, whatever the precision of the model: the largest logit is 20, and numbers of
+    float16 near it are 0.016 apart.
 
     Args:
         audio_PD: Embeddings `[P, D]`, any length.
@@ -97,7 +98,7 @@ def contrastive_loss(
         ValueError: A shard size does not divide the batch.
 
     Source:
-        Spec 2.8 and 3.3.
+        Code: Sync, `forward_contrastive`. A shard is what one device of DataParallel compared there.
     """
     wide = torch.promote_types(audio_PD.dtype, torch.float32)
     audio_PD, visual_PD = (F.normalize(rows.to(wide), dim=-1) for rows in (audio_PD, visual_PD))
@@ -141,8 +142,8 @@ def _cross_entropy(
 ) -> tuple[Tensor, Tensor]:
     """Mean cross-entropy, and the nearest candidate of each query.
 
-    All P x G similarities never exist at once where they are many: a block leaves its log-sum-exp, and the
-    backward pass computes it again. What grows with the number of processes is the gathered rows alone.
+    Where the P x G similarities are many, they never exist at once: each block of candidates gives its
+    log-sum-exp, and the backward pass computes it again. With more processes only the gathered rows grow.
     """
     block = max(1, _MAX_SIMILARITIES // len(queries_PD))
     if len(candidates_GD) <= block:
@@ -164,7 +165,7 @@ def _cross_entropy(
 
 
 def _summary(queries_PD: Tensor, part_KD: Tensor, temperature: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Of one block of candidates: log-sum-exp, largest value and its place."""
+    """Log-sum-exp of one block of candidates, its largest value and the place of that."""
     logits_PK = queries_PD @ part_KD.T / temperature
     largest_P, place_P = logits_PK.detach().max(dim=1)
     return logits_PK.logsumexp(dim=1), largest_P, place_P

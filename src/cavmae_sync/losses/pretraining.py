@@ -1,7 +1,7 @@
-"""Both losses of one pretraining step.
+"""The loss of one pretraining step: contrastive and reconstruction losses, weighted.
 
 P (clip, frame) pairs, L spectrogram frames per segment, M mel bins, C H W a frame,
-R kinds of embedding, S the two senses, D width.
+R kinds of embedding, S the two modalities, D width.
 """
 
 from dataclasses import dataclass, fields
@@ -27,7 +27,7 @@ from cavmae_sync.model.patches import patchify, segment_image
 
 
 class LossConfig(Config):
-    """What a pretraining step minimises."""
+    """Loss that a pretraining step minimises."""
 
     contrastive_weight: float = Field(paper.CONTRASTIVE_WEIGHT, ge=0)
     """Weight of the contrastive loss."""
@@ -36,12 +36,12 @@ class LossConfig(Config):
     normalize_pixels: bool = True
     """Whether reconstruction targets are standardised patch by patch."""
     contrast: ContrastConfig = ContrastConfig()
-    """How aligned tokens are compared."""
+    """Comparison of aligned tokens."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PretrainLosses:
-    """Scalars of one step. `total` is what the optimiser minimises; the others are unweighted."""
+    """Scalars of one step. The optimiser minimises `total`; the others are unweighted."""
 
     total: Tensor
     contrastive: Tensor
@@ -50,7 +50,7 @@ class PretrainLosses:
     contrastive_accuracy: Tensor
 
     def as_row(self) -> Tensor:
-        """All of them in one row in the order of the fields, without gradients, where they were computed."""
+        """All scalars as a row in the order of the fields, without gradients, on the device of the model."""
         return torch.stack([getattr(self, field.name).detach() for field in fields(self)])
 
 
@@ -65,20 +65,20 @@ def pretrain_losses(
     contrast: ContrastConfig | None = None,
     gather: Gather = gather_nothing,
 ) -> PretrainLosses:
-    """The losses of a masked pass over `segments_PLM` and `frames_PCHW`.
+    """Losses of a masked pass over `segments_PLM` and `frames_PCHW`.
 
     Args:
-        output: What the model gave for these inputs.
+        output: Output of the model for these inputs.
         segments_PLM: Normalised log-mel `[P, L, 128]`.
         frames_PCHW: Normalised frames `[P, 3, H, W]`.
         contrastive_weight: Weight of the contrastive loss, >= 0.
         reconstruction_weight: Weight of the sum of both reconstruction losses, >= 0.
         normalize_pixels: Whether reconstruction targets are standardised patch by patch.
-        contrast: How aligned tokens are compared; None compares the whole batch of this process.
+        contrast: Comparison of aligned tokens; None compares the whole batch of this process.
         gather: Brings rows of all processes together, for `negatives="global"`.
 
     Source:
-        Spec 2.8. Either weight may be 0 (the official code fails for the reconstruction weight).
+        Code: Sync, `CAVMAESync.forward`, which fails where the reconstruction weight is 0.
     """
     contrast = contrast or ContrastConfig(negatives="local")
     return combine_losses(
@@ -93,7 +93,7 @@ def pretrain_losses(
 
 
 def compared_embeddings(output: PretrainOutput, config: ContrastConfig) -> Tensor:
-    """What is compared, `[R, 2, P, D]`, float32 at least: kinds of embedding, then sound and frame."""
+    """Embeddings that are compared, `[R, 2, P, D]`, float32 at least: by kind, then sound and frame."""
     kinds: tuple[Representation, ...] = (
         ("global", "patch_mean") if config.representation == "both" else (config.representation,)
     )
@@ -103,7 +103,7 @@ def compared_embeddings(output: PretrainOutput, config: ContrastConfig) -> Tenso
 
 
 def compare_embeddings(rows_RSPD: Tensor, config: ContrastConfig, gather: Gather) -> Contrast:
-    """The mean over kinds of embedding; the accuracy is that of the first kind."""
+    """Contrastive loss of embeddings, the mean over their kinds; the accuracy is that of the first kind."""
     parts = [
         contrastive_loss(audio_PD, visual_PD, config=config, gather=gather)
         for audio_PD, visual_PD in rows_RSPD
@@ -121,7 +121,10 @@ def combine_losses(
     reconstruction_weight: float,
     normalize_pixels: bool,
 ) -> PretrainLosses:
-    """As `pretrain_losses`, where the comparison has been made."""
+    """`pretrain_losses` from a comparison that has been made.
+
+    A batch in several parts is compared as a whole first (`training/gradient_cache.py`).
+    """
     if reconstruction_weight == 0:
         audio = visual = contrasted.loss.new_zeros(())
     else:

@@ -10,7 +10,7 @@ from cavmae_sync.paper import PIXEL_NORM_EPSILON
 
 
 def normalize_patches(patches_PNX: Tensor) -> Tensor:
-    """Each patch with its own mean removed and divided by its own deviation (unbiased variance + 1e-6)."""
+    """Standardise each patch by its own mean and deviation (unbiased variance + 1e-6), as published."""
     mean = patches_PNX.mean(dim=-1, keepdim=True)
     variance = patches_PNX.var(dim=-1, keepdim=True)
     return (patches_PNX - mean) / (variance + PIXEL_NORM_EPSILON).sqrt()
@@ -28,7 +28,7 @@ def reconstruction_loss(prediction_PMX: Tensor, target_PMX: Tensor, *, normalize
         ValueError: No patch is hidden, so that there is nothing to predict.
 
     Source:
-        Spec 2.8.
+        Code: Sync, `forward_mae_loss`.
     """
     if target_PMX.shape[1] == 0:
         raise ValueError("no patch is hidden; set reconstruction_weight=0 or a mask ratio above 0")

@@ -1,4 +1,21 @@
-"""The loop: batches, masks, losses, updates, checkpoints."""
+"""Pretraining: batches of clips in, weights, checkpoints and a log out.
+
+config          everything that decides a run, as one value
+auto_values     what "auto" in it means on this machine
+run_folder      files of a run
+run_log         rows of metrics.jsonl, and TensorBoard
+pretrain        the loop: steps, log, validation, checkpoints
+step            what one step computes, as one module
+masks           patches hidden in a step, by seed and number
+gradient_cache  a whole batch compared in the memory of one part
+optim           the optimiser and one update
+schedule        the learning rate at every step
+validation      losses of held-out clips
+log_interval    means and speed between two rows of the log
+callbacks       functions that a caller gives to a run
+run_checks      checks before the first step
+distributed     several processes as one
+"""
 
 from cavmae_sync.training.auto_values import check_can_compile, is_resolved_from, resolve_auto
 from cavmae_sync.training.callbacks import Callbacks, Evaluator, FigureMaker, StepReport

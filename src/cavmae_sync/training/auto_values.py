@@ -1,6 +1,6 @@
-"""What a run decides once, at its start, by its machine.
+"""Values of a configuration that are "auto": decided once, when a run starts, by its machine.
 
-The decisions stand in the run's configuration, so that every process and every resumed run computes the same.
+The decisions are written into the run's configuration, so every process and every resumed run computes alike.
 """
 
 import os
@@ -19,25 +19,25 @@ from cavmae_sync.errors import ConfigError
 from cavmae_sync.model.block import Block, compile_blocks
 from cavmae_sync.training.config import PretrainConfig
 
-#: What compiled blocks must gain before they are used: less could be noise.
+#: Compiled blocks are used from this gain on. Less could be noise of the measurement.
 _CLEAR_GAIN = 1.05
 _REPEATS = 7
-#: Pairs of the measurement.
+#: (clip, frame) pairs in the measurement.
 _NUM_PAIRS = 2
 
 
 def resolve_auto(config: PretrainConfig, device: torch.device) -> tuple[PretrainConfig, dict[str, object]]:
-    """Put what was decided where a configuration says "auto".
+    """Replace "auto" in a configuration by what this machine decides.
 
     Args:
-        config: What was asked for.
+        config: The configuration of a caller.
         device: Where the run computes.
 
     Returns:
-        The configuration without "auto", and why, for the description of the run's environment.
+        The configuration without "auto", and the reasons, for the run's environment.json.
 
     Raises:
-        ConfigError: As `check_can_compile`.
+        ConfigError: Blocks are to be compiled, and nothing can compile here.
     """
     check_can_compile(config, device)
     facts: dict[str, object] = {}
@@ -50,7 +50,7 @@ def resolve_auto(config: PretrainConfig, device: torch.device) -> tuple[Pretrain
 
 
 def is_resolved_from(found: PretrainConfig, asked: PretrainConfig) -> bool:
-    """Whether a run's configuration is what was asked for; "auto" agrees with whatever was decided."""
+    """Whether a run's configuration is the one asked for; "auto" agrees with any decision."""
     decided = {
         name: getattr(found.loop, name)
         for name in ("float32_products", "compile")
@@ -60,7 +60,7 @@ def is_resolved_from(found: PretrainConfig, asked: PretrainConfig) -> bool:
 
 
 def check_can_compile(config: PretrainConfig, device: torch.device) -> None:
-    """Refuse a run whose blocks are to be compiled where nothing can.
+    """Refuse a run whose blocks are to be compiled on a machine without a compiler.
 
     Raises:
         ConfigError: This machine has no C++ compiler.
@@ -102,11 +102,13 @@ def _choose_compile(config: PretrainConfig, device: torch.device) -> tuple[Liter
 
 
 def measure_compiling(config: PretrainConfig, device: torch.device) -> tuple[float, float]:
-    """How much faster a block of the decoder trains when compiled, and the seconds that compiling took.
+    """Gain of a compiled decoder block over the same block as it is, and the seconds that compiling took.
+
+    A block of the decoder stands for the model: half of a step's operations are its blocks.
 
     Args:
         config: Shape of the model and precision.
-        device: Where.
+        device: Where the run computes.
 
     Returns:
         Ratio of medians, eager over compiled, taken in turns; seconds.

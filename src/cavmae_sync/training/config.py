@@ -1,4 +1,4 @@
-"""Everything that decides a pretraining run, as one value."""
+"""Configuration of a pretraining run: everything that decides it, as one value."""
 
 import itertools
 from typing import Annotated, Literal, Self
@@ -17,12 +17,12 @@ Beta = Annotated[float, Field(ge=0, lt=1)]
 
 
 class LearningRateRamp(Config):
-    """A straight piece of a learning rate over time; it begins where the one before it has got to."""
+    """Learning rate that changes along a straight line; it begins where the ramp before it has got to."""
 
     after_step: int = Field(ge=0)
-    """Updates made before its first one."""
+    """Updates before its first one."""
     until_step: int = Field(gt=0)
-    """The update, counted from 1, at which it is to reach `factor`; the next piece may begin earlier."""
+    """Update, counted from 1, at which it reaches `factor`; the next ramp may begin earlier."""
     factor: float = Field(ge=0, le=1)
     """Learning rate there, over the peak."""
 
@@ -34,7 +34,7 @@ class LearningRateRamp(Config):
 
 
 class OptimConfig(Config):
-    """The optimiser and its learning rate over time (spec 3.1, 3.2)."""
+    """Optimiser, and its learning rate over time."""
 
     algorithm: Literal["adam", "adamw"] = "adam"
     """"adam" couples the penalty with the gradient, as published; "adamw" decays weights apart."""
@@ -48,9 +48,10 @@ class OptimConfig(Config):
     """Gradients of a larger norm are scaled down to it; None for no clipping, as published."""
     schedule: Literal["cosine", "multistep", "constant", "pieces"] = "cosine"
     """"cosine" with linear warm-up (Sync), "multistep" per epoch (CAV-MAE), "constant" after warm-up, or
-    straight `pieces`."""
+    ramps (`pieces`)."""
     pieces: tuple[LearningRateRamp, ...] = ()
-    """The schedule "pieces": written by runs that plan anew while they go, so that they can be repeated."""
+    """Ramps of the schedule "pieces". A run that changes its length while it goes writes them, so that it can
+    be repeated."""
     warmup_fraction: float = Field(paper.WARMUP_FRACTION, ge=0, lt=1)
     """Part of all steps with rising learning rate; used by "cosine" and "constant"."""
     final_fraction: float = Field(paper.FINAL_LEARNING_RATE_FRACTION, ge=0, le=1)
@@ -60,7 +61,7 @@ class OptimConfig(Config):
     multistep_every_epochs: int = Field(paper.MULTISTEP_EVERY_EPOCHS, gt=0)
     """Epochs between its later steps."""
     multistep_factor: float = Field(paper.MULTISTEP_FACTOR, gt=0, lt=1)
-    """What the rate is multiplied with."""
+    """Factor of the rate at each step of "multistep"."""
 
     @model_validator(mode="after")
     def _check_pieces(self) -> Self:
@@ -73,7 +74,7 @@ class OptimConfig(Config):
 
 
 class LoopConfig(Config):
-    """How long a run is, in what pieces, and what is written when."""
+    """Length of a run, its batches, and when what is written."""
 
     batch_size: int = Field(paper.BATCH_SIZE, gt=0)
     """Clips of one step, over all processes and accumulated parts."""
@@ -95,8 +96,8 @@ class LoopConfig(Config):
     """Whether blocks are compiled by `torch.compile`. "auto" compiles one when the run starts, and all where
     that is a gain; where there is no compiler, or it fails, nothing is. config.json says "on" or "off"."""
     checkpoint_activations: bool = False
-    """Forget what is inside each block after the forward pass and compute it again for the backward pass:
-    less memory, a third more arithmetic, the same gradients."""
+    """Drop the activations inside each block after the forward pass and compute them again for the backward
+    pass: less memory, a third more arithmetic, the same gradients."""
     num_workers: int = Field(2, ge=0)
     """Processes that read clips, per training process; 0 reads in the training process itself."""
     weights_file: str | None = None
@@ -120,13 +121,13 @@ class PretrainConfig(Config):
     name: str = "sync_base"
     """Name of the recipe it came from."""
     seed: int = Field(0, ge=0, lt=2**63)
-    """Decides fresh weights, order, frames, masks and augmentations."""
+    """Seed of fresh weights, order, frames, masks and augmentations."""
     model: ModelConfig = ModelConfig()
     """Shape of the model."""
     masking: MaskingConfig = MaskingConfig()
     """How patches are hidden."""
     losses: LossConfig = LossConfig()
-    """What is minimised."""
+    """Loss that is minimised."""
     augment: AugmentConfig = AugmentConfig()
     """Changes to the inputs; all off as published."""
     optim: OptimConfig = OptimConfig()

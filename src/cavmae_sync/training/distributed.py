@@ -1,7 +1,7 @@
 """Several processes as one: the only file that imports `torch.distributed`.
 
-The main process alone reads and writes the folder of a run; the others are told what it holds. So the folder
-need not be shared between machines, while a dataset must lie under the same path on each.
+The main process alone reads and writes the folder of a run, and sends the others what they need of it. So the
+folder need not be shared between machines; a dataset must lie under the same path on each.
 
 P rows of this process, G rows of all, D width.
 """
@@ -24,9 +24,9 @@ from cavmae_sync.losses import Gathered
 
 T = TypeVar("T")
 
-#: The others wait this long while the main process measures retrieval or saves.
+#: Longest wait of the others while the main process measures retrieval or saves.
 _LONGEST_WAIT = timedelta(hours=6)
-#: And this long for each other within a step: a process that hangs ends the run.
+#: Longest wait for each other within a step. After it, a process that hangs ends the run.
 _LONGEST_STEP = timedelta(minutes=30)
 
 # torch 2.13 renamed these and warns of the old names; 2.9 has only those.
@@ -36,13 +36,13 @@ _reduce_scatter = getattr(dist, "reduce_scatter_single", None) or dist.reduce_sc
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class World:
-    """This process among all: `rank` of `num_processes`, computing on `device`.
+    """Place of this process among all.
 
     Attributes:
         rank: Number of this process; 0 is the main one.
-        num_processes: How many there are, on all machines.
-        device: Where this one computes.
-        store: Where they leave notes for each other; None for a single process.
+        num_processes: Processes on all machines.
+        device: Where this process computes.
+        store: torch's store of keys and values that all processes share; None for a single process.
     """
 
     rank: int
@@ -63,10 +63,10 @@ class World:
         return Gathered(rows_GD=rows_GD, offset=self.rank * len(rows_PD))
 
     def wrap(self, module: nn.Module, *, has_unused_parameters: bool = False) -> nn.Module:
-        """`module` with the main process's weights and with gradients averaged over all processes.
+        """Wrap a module: it takes the main process's weights, and gradients are averaged over all processes.
 
         Args:
-            module: What runs in every process.
+            module: Module that every process runs.
             has_unused_parameters: Whether some parameters take no part in the loss.
         """
         if self.num_processes == 1:
@@ -96,35 +96,35 @@ class World:
         return bool(self.sum(torch.tensor(int(fact), device=self.device)))
 
     def from_main(self, make: Callable[[], T]) -> T:
-        """What `make` gives in the main process, in every process; the others do not call it.
+        """Call `make` in the main process and give its result to every process.
 
         Args:
-            make: Gives what can be pickled; tensors in dictionaries and lists travel one by one.
+            make: Its result can be pickled; tensors in dictionaries and lists are sent one by one.
 
         Raises:
-            TrainingError: In the others, where the main process met an error of this package.
+            TrainingError: In the other processes, where the main one met an error of this package.
         """
         if self.num_processes == 1:
             return make()
         tensors: list[Tensor] = []
-        said: list[Any] = [None, None]
+        sent: list[Any] = [None, None]
         if self.is_main:
             try:
-                said[0] = _without_tensors(make(), tensors)
+                sent[0] = _without_tensors(make(), tensors)
             except CavMaeSyncError as error:
                 dist.broadcast_object_list([None, str(error)], device=self.device)
                 raise
-        dist.broadcast_object_list(said, device=self.device)
-        value, error = said
+        dist.broadcast_object_list(sent, device=self.device)
+        value, error = sent
         if error is not None:
             raise TrainingError(f"The main process stopped: {error}")
         return _with_tensors(value, iter(tensors), self)
 
     def check_same(self, facts: Mapping[str, object]) -> None:
-        """Refuse processes that are not about the same run.
+        """Refuse processes that were started for different runs.
 
         Args:
-            facts: By name, what must be equal in all.
+            facts: Values by name that must be equal in all processes.
 
         Raises:
             TrainingError: In every process; names the first one that differs, and in what.
@@ -146,6 +146,7 @@ class World:
         """Wait for all processes, hours if need be; the device is idle meanwhile."""
         if self.store is None:
             return
+        # Not `dist.barrier`: it has the timeout of a step, and keeps the device busy.
         turn, place = divmod(self.store.add("waiting", 1) - 1, self.num_processes)
         if place == self.num_processes - 1:
             self.store.set(f"all came {turn}", "yes")
@@ -153,7 +154,10 @@ class World:
 
 
 class _GatherRows(torch.autograd.Function):
-    """All rows forwards; backwards every process gets the sum of what all ask of its rows."""
+    """All rows forwards; backwards, the sum over all processes of the gradients of this process's rows.
+
+    A gather of torch without gradients would lose what the candidates of other processes contribute.
+    """
 
     @staticmethod
     def forward(_: Any, rows_PD: Tensor) -> Tensor:  # pyrefly: ignore[bad-override]
@@ -170,14 +174,14 @@ class _GatherRows(torch.autograd.Function):
 
 @dataclass(frozen=True, slots=True)
 class _TensorStub:
-    """Stands for a tensor that travels by itself."""
+    """Shape and type of a tensor that is sent by itself."""
 
     shape: torch.Size
     dtype: torch.dtype
 
 
 def _without_tensors(value: Any, tensors: list[Tensor]) -> Any:
-    """`value` with places instead of tensors, which are added to `tensors`."""
+    """`value` with stubs instead of tensors, which are added to `tensors`."""
     if isinstance(value, Tensor):
         tensors.append(value)
         return _TensorStub(value.shape, value.dtype)
@@ -189,7 +193,7 @@ def _without_tensors(value: Any, tensors: list[Tensor]) -> Any:
 
 
 def _with_tensors(value: Any, tensors: Iterator[Tensor], world: World) -> Any:
-    """The inverse; tensors come from the main process, on the CPU."""
+    """Inverse of `_without_tensors`; tensors come from the main process, on the CPU."""
     if isinstance(value, _TensorStub):
         if world.is_main:
             tensor = next(tensors)
@@ -207,7 +211,7 @@ def _with_tensors(value: Any, tensors: Iterator[Tensor], world: World) -> Any:
 
 @contextmanager
 def open_world(device: str | None = None) -> Iterator[World]:
-    """The processes that `torchrun` started, or this one alone.
+    """Join the processes that `torchrun` started, or be the only one.
 
     Args:
         device: "cpu", "cuda" or "mps"; None takes the best there is.
@@ -265,9 +269,9 @@ def _device_of_process(kind: str, local_rank: int, num_processes: int) -> torch.
 
 
 def _fresh_store(rank: int, num_processes: int) -> dist.Store:
-    """A part of torchrun's store that no earlier world of these processes used.
+    """Part of torchrun's store that no earlier world of these processes used.
 
-    The store outlives a world: a second one would find the addresses of the first and wait for ever.
+    The store outlives a world. A second one would find the addresses of the first and wait forever.
     """
     store, _, _ = next(dist.rendezvous("env://", rank, num_processes, timeout=_LONGEST_STEP))
     opened = (store.add("cavmae_sync/opened", 1) - 1) // num_processes

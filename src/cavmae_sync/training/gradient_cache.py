@@ -1,15 +1,15 @@
-"""Contrast over a whole batch in the memory of one part: embeddings first, gradients afterwards.
+"""Gradient caching: a whole batch is compared in the memory of one part.
 
 A step of several accumulated parts passes each part twice. The first pass, without gradients, gives the
-embeddings of all parts; their comparison gives the loss of the undivided batch and what it asks of each
-embedding. The second pass, part by part and with gradients, hands that on to the weights together with the
-reconstruction loss. Both passes see the same inputs and masks, and nothing in the model is random, so the sum
-of the gradients is that of the undivided batch, to rounding.
+embeddings of all parts; their comparison gives the loss of the undivided batch, and its gradient for each
+embedding. The second pass, part by part and with gradients, takes that gradient on to the weights, together
+with the reconstruction loss. Both passes see the same inputs and masks, and nothing in the model is random,
+so the sum of the gradients is that of the undivided batch, to rounding.
 
-The first pass is that of the encoders and the aligned pass of the joint layer, without decoder: 0.45 of a
-forward pass of ViT-B by operations, 0.15 of a step.
+The first pass needs the encoders and the aligned pass of the joint layer, and no decoder: 0.45 of a forward
+pass of ViT-B by operations, 0.15 of a step.
 
-R kinds of embedding, S the two senses, P pairs of this process, K pairs of a part, D width.
+R kinds of embedding, S the two modalities, P pairs of this process, K pairs of a part, D width.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,11 +23,11 @@ from cavmae_sync.losses import Contrast
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PartContrast:
-    """The comparison of a whole batch, as one of its parts sees it.
+    """Comparison of a whole batch, for one of its parts.
 
     Attributes:
         contrast: Loss and accuracy of the whole batch, without gradients.
-        gradient_RSKD: What the loss asks of the embeddings of this part.
+        gradient_RSKD: Gradient of the loss with respect to the embeddings of this part.
         num_parts: Parts of the batch, over whose losses a step takes the mean.
     """
 
@@ -36,27 +36,29 @@ class PartContrast:
     num_parts: int
 
     def __call__(self, rows_RSKD: Tensor) -> Contrast:
-        """The value of the whole batch; its gradient is that of these embeddings.
+        """Loss of the whole batch, whose gradient reaches these embeddings.
 
         Args:
             rows_RSKD: The embeddings of the part again, with gradients.
         """
-        asked = (rows_RSKD * self.gradient_RSKD).sum() * self.num_parts
-        return Contrast(loss=self.contrast.loss + (asked - asked.detach()), accuracy=self.contrast.accuracy)
+        # A product of embeddings and gradient has this gradient. Its value is taken away again, so the loss
+        # shown is that of the batch; parts are averaged by the step, hence the factor.
+        pull = (rows_RSKD * self.gradient_RSKD).sum() * self.num_parts
+        return Contrast(loss=self.contrast.loss + (pull - pull.detach()), accuracy=self.contrast.accuracy)
 
 
 def compare_parts(
     embed: Callable[[slice], Tensor], compare: Callable[[Tensor], Contrast], parts: Sequence[slice]
 ) -> list[PartContrast]:
-    """The first pass: the comparison of all parts together.
+    """Compare all parts together: the first pass.
 
     Args:
         embed: Embeddings `[R, S, K, D]` of a part.
-        compare: The comparison of embeddings `[R, S, P, D]`, of other processes too where it asks them.
+        compare: Compares embeddings `[R, S, P, D]`, with those of other processes where negatives are global.
         parts: The pairs of each part, in their order.
 
     Returns:
-        For each part what the second pass needs.
+        The comparison for each part, which its second pass needs.
 
     Source:
         Gao et al., "Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup" (2021).

@@ -1,4 +1,4 @@
-"""What is averaged between two rows of the log."""
+"""Means and speed of training between two rows of the log."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -11,22 +11,22 @@ Item = TypeVar("Item")
 
 
 class LogInterval:
-    """Rows and clips since the last log row. The clock stands still while a run validates or saves."""
+    """Steps since the last row of the log. The clock stands still while a run validates or saves."""
 
     def __init__(self) -> None:
         self.clear()
 
     def clear(self) -> None:
-        """Begin anew."""
+        """Forget all steps and restart the clock."""
         self.rows: list[Tensor] = []
         self.restart_clock()
 
     def restart_clock(self) -> None:
-        """Count clips and seconds from now on; rows stay."""
+        """Count clips and seconds from now on. Rows stay: those of a checkpoint belong to the next mean."""
         self.clips, self.waited_seconds, self.began = 0, 0.0, time.perf_counter()
 
     def timed(self, batches: Iterable[Item]) -> Iterator[Item]:
-        """The same batches; the seconds until each comes are counted as waiting."""
+        """Pass batches on, and count the seconds until each comes as waiting."""
         source = iter(batches)
         while True:
             began = time.perf_counter()
@@ -38,11 +38,11 @@ class LogInterval:
             yield batch
 
     def pause(self, seconds: float) -> None:
-        """Leave out seconds in which nothing was trained."""
+        """Do not count seconds in which nothing was trained."""
         self.began += seconds
 
     def add(self, row: Tensor, *, clips: int) -> None:
-        """One step: its numbers, and the clips it took."""
+        """Count a step: its row of numbers, and its clips."""
         self.rows.append(row)
         self.clips += clips
 

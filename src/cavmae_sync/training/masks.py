@@ -1,4 +1,4 @@
-"""Masks by counting: what is hidden follows from the seed and a number, not from who draws it.
+"""Masks that follow from the seed and the number of a pair, not from the process that draws them.
 
 P pairs of this process, N patches.
 """
@@ -16,20 +16,20 @@ from cavmae_sync.model import Mask, MaskingConfig, MaskPair, ModelConfig, struct
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StepMasks:
-    """Masks of one pass; `contrastive` are those of the second encoder pass, None where there is none."""
+    """Masks of one pass. `contrastive` are those of a second encoder pass, or None without one."""
 
     audio: Mask
     visual: Mask
     contrastive: MaskPair | None
 
     def to(self, device: torch.device) -> "StepMasks":
-        """The same masks on `device`."""
+        """Masks on a device."""
         return self._each(
             lambda mask: Mask(keep_PK=mask.keep_PK.to(device), hidden_PN=mask.hidden_PN.to(device))
         )
 
     def part(self, span: slice) -> "StepMasks":
-        """The masks of some of the pairs."""
+        """Masks of some of the pairs."""
         return self._each(lambda mask: Mask(keep_PK=mask.keep_PK[span], hidden_PN=mask.hidden_PN[span]))
 
     def _each(self, change: Callable[[Mask], Mask]) -> "StepMasks":
@@ -46,10 +46,10 @@ class MaskSampler:
     """Draws masks for numbered pairs.
 
     Args:
-        model: Its grids.
-        masking: What to hide.
+        model: Shape of the model; its grids of patches are masked.
+        masking: How patches are hidden.
         seed: Seed of the run.
-        purpose: Training and validation never share draws.
+        purpose: Training or validation; they never share draws.
     """
 
     def __init__(self, model: ModelConfig, masking: MaskingConfig, *, seed: int, purpose: Purpose) -> None:
@@ -57,17 +57,18 @@ class MaskSampler:
         self.grids = {"audio": model.audio_grid, "visual": model.visual_grid}
 
     def draw(self, pairs: Sequence[Draw], *, step: int = 0) -> StepMasks:
-        """Masks of some pairs.
+        """Draw the masks of some pairs.
 
         Args:
-            pairs: What numbers each pair: equal draws give equal masks.
-            step: Number of the step, which alone decides ratios drawn from a range, so that all processes
+            pairs: Numbers of the pairs; equal numbers give equal masks.
+            step: Number of the step. It alone decides ratios that are drawn from a range, so all processes
                 draw the same ones.
         """
         num_audio, num_visual = (rows * columns for rows, columns in self.grids.values())
         num_axes = sum(self.grids["audio"])
         counts = [num_audio, num_visual, num_axes, num_audio, num_visual]
         words = np.stack([random_words(self.seed, self.purpose, pair, num=sum(counts)) for pair in pairs])
+        # The upper 24 bits of a word become a float32 in [0, 1), exactly.
         noise = torch.from_numpy((words >> np.uint64(40)).astype(np.float32) * np.float32(2.0**-24))
         audio, visual, axes, second_audio, second_visual = noise.split(counts, dim=1)
         audio_ratio, visual_ratio = self._ratios(step)

@@ -12,7 +12,10 @@ from cavmae_sync.training.config import OptimConfig
 
 
 def make_optimizer(parameters: Iterable[nn.Parameter], config: OptimConfig) -> torch.optim.Optimizer:
-    """Adam (or AdamW) over one group with every parameter, fused where the device can (spec 3.1)."""
+    """Adam or AdamW over one group with every parameter, fused where the device can.
+
+    One group, as published: norms, biases and tokens are decayed too.
+    """
     parameters = list(parameters)
     kind = torch.optim.Adam if config.algorithm == "adam" else torch.optim.AdamW
     return kind(
@@ -26,14 +29,14 @@ def make_optimizer(parameters: Iterable[nn.Parameter], config: OptimConfig) -> t
 
 
 class Updater:
-    """Steps an optimiser: scales the loss in half precision, clips gradients, sets the learning rate.
+    """Optimiser with everything around an update: loss scale, clipping of gradients, learning rate.
 
     Args:
-        parameters: What is trained.
+        parameters: Parameters that are trained.
         config: Optimiser and learning rate.
         precision: Precision of the forward pass.
         faster: More parameters, trained `factor` times as fast: a fresh head on a trained model.
-        factor: What the learning rate of `faster` is multiplied with.
+        factor: Factor of the learning rate of `faster`.
     """
 
     def __init__(
@@ -54,7 +57,7 @@ class Updater:
 
     @property
     def loss_scale(self) -> float | None:
-        """What the loss is multiplied with; None outside of float16."""
+        """Factor of the loss in float16; None in other precisions."""
         return self.scaler.get_scale() if self.scaler.is_enabled() else None
 
     def backward(self, loss: Tensor) -> None:
@@ -62,9 +65,12 @@ class Updater:
         self.scaler.scale(loss).backward()
 
     def update(self, *, learning_rate: float) -> Tensor:
-        """One update; gradients are cleared. Returns their norm before clipping, a scalar.
+        """Make one update and clear the gradients.
 
-        Where the norm is not finite nothing is updated; in float16 the loss scale is lowered.
+        Where their norm is not finite nothing is updated; in float16 the loss scale is lowered.
+
+        Returns:
+            Norm of the gradients before clipping, a scalar on the device.
         """
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate * group.get("rate_factor", 1.0)
@@ -83,7 +89,7 @@ class Updater:
         if self.scaler.is_enabled():
             self.scaler.step(self.optimizer)
         elif norm.device.type in ("cpu", "cuda"):
-            # The fused kernels look at this flag themselves, so that nobody waits for the device here.
+            # The fused kernels read this flag on the device, so the step need not wait for it here.
             self.optimizer.found_inf = (~norm.isfinite()).float()  # pyrefly: ignore[missing-attribute]
             self.optimizer.step()
         elif bool(norm.isfinite()):
@@ -102,6 +108,6 @@ class Updater:
         return {"optimizer": self.optimizer.state_dict(), "scaler": self.scaler.state_dict()}
 
     def load_state_dict(self, state: dict[str, dict[str, object]]) -> None:
-        """The inverse of `state_dict`."""
+        """Restore what `state_dict` gave."""
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])

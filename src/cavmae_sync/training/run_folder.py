@@ -1,4 +1,4 @@
-"""A run on disk: what ran, where, what came out, and how to go on.
+"""Folder of a run: what ran, where, its results, and what is needed to go on.
 
 RUN/config.json          the complete configuration
 RUN/environment.json     versions, device, data, time
@@ -40,7 +40,7 @@ class RunFolder:
 
     @classmethod
     def create(cls, path: Path, config: PretrainConfig, environment: dict[str, object]) -> "RunFolder":
-        """A new run. One that failed before it logged or saved anything is replaced: nothing came of it.
+        """Make the folder of a new run. A run that failed before it logged or saved anything is replaced.
 
         Raises:
             TrainingError: The folder already holds a run.
@@ -61,7 +61,7 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: Path) -> "RunFolder":
-        """An existing run.
+        """Open an existing run.
 
         Raises:
             TrainingError: There is no run.
@@ -71,7 +71,7 @@ class RunFolder:
         return cls(path)
 
     def config(self) -> PretrainConfig:
-        """The configuration of the run.
+        """Configuration of the run.
 
         Raises:
             ConfigError: The file is damaged or of another version.
@@ -79,11 +79,14 @@ class RunFolder:
         return read_config(self.path / "config.json")
 
     def replace_config(self, config: PretrainConfig) -> None:
-        """Go on with another length. Steps that were made must not depend on what changes."""
+        """Write another configuration for a run that goes on.
+
+        Only fields may change on which the steps already made do not depend, such as the length.
+        """
         write_text(self.path / "config.json", config.model_dump_json(indent=2) + "\n")
 
     def environment(self) -> dict[str, Any]:
-        """What `environment.json` says.
+        """Content of `environment.json`.
 
         Raises:
             TrainingError: It is damaged.
@@ -107,12 +110,12 @@ class RunFolder:
         return self.path / "metrics.jsonl"
 
     def add_to_environment(self, facts: dict[str, object]) -> None:
-        """Facts that are known only after the start."""
+        """Add facts that are known only after the start."""
         text = json.dumps(self.environment() | facts, indent=2)
         write_text(self.path / "environment.json", text + "\n")
 
     def check_free(self) -> None:
-        """Refuse a folder in which something came of a run.
+        """Refuse a folder with results of a run.
 
         Raises:
             TrainingError: It holds a run.
@@ -135,7 +138,7 @@ class RunFolder:
     def save_checkpoint(self, state: dict[str, Any], *, step: int, keep: int) -> Path:
         """Write a checkpoint, whole or not at all, then delete all but the newest `keep`."""
         path = self.path / "checkpoints" / f"step_{step:08d}.pt"
-        for folder in (self.path, path.parent):  # what a kill left, on another machine too
+        for folder in (self.path, path.parent):  # left by a kill, perhaps on another machine
             for left in folder.glob(f"*{PART_SUFFIX}"):
                 left.unlink(missing_ok=True)
         with written_whole(path) as part:
@@ -166,7 +169,7 @@ class RunFolder:
 
 
 def read_config(path: Path) -> PretrainConfig:
-    """The configuration in a file, as runs write it.
+    """Configuration in a file that a run wrote.
 
     Raises:
         ConfigError: The file is missing, damaged or of another version.
@@ -182,10 +185,10 @@ def read_config(path: Path) -> PretrainConfig:
 
 
 def load_run_or_weights(path: Path, overrides: Sequence[str] = ()) -> CAVMAESync:
-    """The model of a run's newest weights, of a weights file, or of what `find_weights` finds.
+    """Load the newest weights of a run, a weights file, or weights from a hub.
 
     Args:
-        path: Where they are.
+        path: Folder of a run, a file, or a name on a hub.
         overrides: `key=value` words for what no weight shows.
 
     Raises:
@@ -196,7 +199,7 @@ def load_run_or_weights(path: Path, overrides: Sequence[str] = ()) -> CAVMAESync
 
 
 def training_data(path: Path) -> Path | None:
-    """The dataset that a run (its folder, or weights in it) learned from, where it still lies there."""
+    """Dataset that a run (its folder, or weights in it) learned from; None where it is not there any more."""
     record = (path if path.is_dir() else path.parent) / "environment.json"
     if not record.is_file():
         return None
@@ -208,7 +211,7 @@ def training_data(path: Path) -> Path | None:
 
 
 def weights_of(path: Path) -> Path:
-    """The weights file of a run, a file itself, or what `find_weights` finds.
+    """Weights file of a run, a file itself, or the file that `find_weights` finds.
 
     Raises:
         TrainingError: A folder holds no run, or its run has no weights yet.

@@ -1,4 +1,4 @@
-"""What a run writes while it goes: JSON lines always, TensorBoard where it is installed."""
+"""Log of a run: JSON lines always, TensorBoard where it is installed."""
 
 import json
 import math
@@ -22,7 +22,7 @@ class RunLog:
 
     Args:
         run: Where to write.
-        first_step: Rows of later steps are dropped: they belong to steps that will be made again.
+        first_step: Rows of later steps are dropped; a kill left them, and their steps will be made again.
     """
 
     def __init__(self, run: RunFolder, *, first_step: int) -> None:
@@ -31,7 +31,7 @@ class RunLog:
         self._board = _open_board(run.path / "tensorboard", first_step)
 
     def write(self, kind: str, *, step: int, values: Mapping[str, float]) -> None:
-        """One row: `{"kind": ..., "step": ..., **values}`; JSON knows no infinity, which is null there."""
+        """Write a row `{"kind": ..., "step": ..., **values}`. Infinity and NaN become null."""
         row = {name: value if math.isfinite(value) else None for name, value in values.items()}
         self._file.write(json.dumps({"kind": kind, "step": step, **row}) + "\n")
         self._file.flush()

@@ -1,4 +1,4 @@
-"""The learning rate at every step, as a pure function."""
+"""Learning rate at every step, as a pure function."""
 
 import math
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from cavmae_sync.training.config import LearningRateRamp, OptimConfig
 
 
 def learning_rate_at(step: int, *, config: OptimConfig, num_steps: int, steps_per_epoch: int) -> float:
-    """The learning rate of update number `step`, counted from 0.
+    """Learning rate of update number `step`, counted from 0.
 
     Args:
         step: Updates made before this one.
@@ -16,7 +16,7 @@ def learning_rate_at(step: int, *, config: OptimConfig, num_steps: int, steps_pe
         steps_per_epoch: Updates of one epoch, for "multistep".
 
     Source:
-        Spec 3.2. The warm-up length is a fraction and is not rounded, as published, so the last warm-up
+        Code: dev, `CosineWarmupScheduler`. The length of the warm-up is not rounded, as there, so its last
         value may exceed the peak by less than 0.01 %.
     """
     if config.schedule == "multistep":

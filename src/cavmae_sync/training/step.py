@@ -1,7 +1,7 @@
-"""What one pretraining step computes, as one module: the unit that is wrapped for several processes.
+"""Forward pass and losses of one pretraining step, as the one module that is wrapped for several processes.
 
 P (clip, frame) pairs, L spectrogram frames per segment, M mel bins, C H W a frame, R kinds of embedding,
-S the two senses, D width.
+S the two modalities, D width.
 """
 
 from collections.abc import Callable
@@ -25,11 +25,11 @@ from cavmae_sync.training.masks import StepMasks
 
 
 class PretrainStep(nn.Module):
-    """A model and its losses, in the precision of the run. Nothing is computed that no loss reads.
+    """A model and its losses, in the precision of the run. Outputs that no loss reads are not computed.
 
     Args:
         model: The model.
-        losses: What is minimised.
+        losses: Loss that is minimised.
         precision: Precision of the forward pass.
         gather: Brings rows of all processes together.
     """
@@ -48,12 +48,12 @@ class PretrainStep(nn.Module):
         masks: StepMasks,
         compare: Callable[[Tensor], Contrast] | None = None,
     ) -> PretrainLosses:
-        """The losses of one pass.
+        """Losses of one pass.
 
         Args:
             segments_PLM: Normalised log-mel.
             frames_PCHW: Normalised frames.
-            masks: What is hidden.
+            masks: Patches that are hidden.
             compare: Compares embeddings `[R, S, P, D]`; None compares the pairs of this pass.
         """
         predicted: Predicted = "none" if self.losses.reconstruction_weight == 0 else "hidden"
@@ -69,11 +69,11 @@ class PretrainStep(nn.Module):
         )
 
     def embed(self, segments_PLM: Tensor, frames_PCHW: Tensor, masks: StepMasks) -> Tensor:
-        """What is compared, `[R, S, P, D]`, without decoding anything."""
+        """Embeddings that are compared, `[R, S, P, D]`, without a pass through the decoder."""
         return compared_embeddings(self._pass(segments_PLM, frames_PCHW, masks, "none"), self.losses.contrast)
 
     def compare(self, rows_RSPD: Tensor) -> Contrast:
-        """The contrastive loss of embeddings `[R, S, P, D]`."""
+        """Contrastive loss of embeddings `[R, S, P, D]`."""
         return compare_embeddings(rows_RSPD, self.losses.contrast, self.gather)
 
     def _pass(

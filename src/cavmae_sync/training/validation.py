@@ -1,4 +1,4 @@
-"""Validation: the losses of every clip's middle frame under masks that never change."""
+"""Validation: losses of the middle frame of every clip, under masks that never change."""
 
 from dataclasses import fields
 
@@ -19,9 +19,9 @@ def validate(
 ) -> dict[str, float]:
     """Mean losses over all clips, each counted once. Every process takes its share and gets the result.
 
-    The mask of a clip follows from its row alone, so that curves move only because the model does (the
-    published validation redraws them). A softmax compares the clips of one batch; batches are the same
-    each time and for any number of processes, the last may be smaller.
+    The mask of a clip follows from its row alone, so curves move only because the model does; the published
+    validation draws new masks each time. A softmax compares the clips of one batch. Batches are the same each
+    time and for any number of processes; the last may be smaller.
 
     Returns:
         The fields of `PretrainLosses`, equal for any number of processes, bit for bit where a batch's are.
