@@ -1,11 +1,10 @@
 """Pictures of classification: what is drawn, in which order, and what is said about what is not."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
 
-from cavmae_sync.figures.style import drawable, save_figure
+from cavmae_sync.figures.style import drawable
 from cavmae_sync.tasks.classification.evaluate import ClassificationConfig, classification_report
 from cavmae_sync.tasks.classification.figures import (
     class_scores_figure,
@@ -14,18 +13,6 @@ from cavmae_sync.tasks.classification.figures import (
     confusion_figure,
 )
 from cavmae_sync.tasks.classification.video_classes import SpanProbabilities, VideoClasses
-
-
-@pytest.fixture
-def saved(tmp_path):
-    """Draws a figure to a file, with warnings as errors, and returns the texts in it."""
-
-    def save(figure):
-        save_figure(figure, tmp_path / "picture.png")
-        assert plt.get_fignums() == []
-        return [text.get_text() for text in figure.findobj(match=plt.Text) if text.get_text()]
-
-    return save
 
 
 def report_of(scores_NC, is_true_NC, *, names=None, is_single_label=False):

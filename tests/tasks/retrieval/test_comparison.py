@@ -5,9 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from torch.nn import functional as F
 
-from cavmae_sync.embedding import DatasetEmbeddings, write_embeddings
 from cavmae_sync.embedding.vector_files import ids_fingerprint
 from cavmae_sync.errors import ConfigError, DatasetError
 from cavmae_sync.metrics import true_match_ranks
@@ -15,33 +13,10 @@ from cavmae_sync.tasks.retrieval import (
     RetrievalConfig,
     compare_retrieval,
     in_order_of,
-    open_embeddings,
     retrieval_report,
-    retrieval_shuffled,
 )
 
 DIRECTIONS = ("audio_to_visual", "visual_to_audio")
-
-
-def unit_rows(*shape, seed=0):
-    return F.normalize(torch.randn(*shape, generator=torch.Generator().manual_seed(seed)), dim=-1)
-
-
-def noisy(make_embeddings, *, noise, seed, num_clips=80) -> DatasetEmbeddings:
-    """Pictures are the sounds with noise: the more of it, the worse."""
-    audio = unit_rows(num_clips, 4, 16)
-    visual = F.normalize(audio + noise * unit_rows(num_clips, 4, 16, seed=seed), dim=-1)
-    return make_embeddings(audio, visual)
-
-
-@pytest.fixture
-def good(make_embeddings):
-    return noisy(make_embeddings, noise=2.0, seed=1)
-
-
-@pytest.fixture
-def bad(make_embeddings):
-    return noisy(make_embeddings, noise=5.0, seed=2)
 
 
 def test_a_difference_is_that_of_the_two_reports_and_its_interval_is_paired(good, bad):
@@ -100,7 +75,7 @@ def test_other_clips_and_other_choices_are_not_compared(good, bad):
         replace(bad, clip_ids=tuple(f"other{i}" for i in range(80))),
         replace(bad, has_ids=False),
     ):
-        with pytest.raises(DatasetError, match="have other clips"):
+        with pytest.raises(DatasetError, match="have different clips"):
             compare_retrieval({"a": report, "b": retrieval_report(other, RetrievalConfig(num_bootstrap=0))})
     with pytest.raises(ValueError, match="was measured with"):
         compare_retrieval({"a": report, "b": retrieval_report(bad, RetrievalConfig(aggregation="block_max"))})
@@ -109,7 +84,7 @@ def test_other_clips_and_other_choices_are_not_compared(good, bad):
     with pytest.raises(ValueError, match="two reports"):
         compare_retrieval({"a": report})
     official = retrieval_report(good, RetrievalConfig(ties="official"))
-    with pytest.raises(ConfigError, match="published counting"):
+    with pytest.raises(ConfigError, match="loses and repeats queries"):
         compare_retrieval({"a": official, "b": official})
 
 
@@ -123,60 +98,3 @@ def test_clips_are_matched_by_their_ids(good):
         in_order_of(good.take(range(2, 80), clip_list=""), good.clip_ids, name="few", other="good")
     with pytest.raises(DatasetError, match="bare has no ids"):
         in_order_of(replace(good, has_ids=False), good.clip_ids, name="bare", other="good")
-
-
-class TestFiles:
-    """Several files are brought to one list and one order."""
-
-    def test_of_one_name_are_told_apart_by_their_paths(self, good, bad, tmp_path):
-        paths = [tmp_path / "a.npz", tmp_path / "b.parquet"]
-        for path, each in zip(paths, (good, bad), strict=True):
-            write_embeddings(replace(each, made_with={"name": "same"}), path)
-        assert list(open_embeddings(paths)) == [str(path) for path in paths]
-        with pytest.raises(ConfigError, match="named twice"):
-            open_embeddings([paths[0], paths[0]])
-
-    def test_take_the_order_of_the_first(self, good, tmp_path):
-        write_embeddings(good, tmp_path / "ours.npz")
-        mixed = good.take(range(79, -1, -1), clip_list=ids_fingerprint(good.clip_ids[::-1]))
-        write_embeddings(mixed, tmp_path / "theirs.npz")
-        first, second = open_embeddings([tmp_path / "ours.npz", tmp_path / "theirs.npz"]).values()
-        assert torch.equal(first.audio_NTD, second.audio_NTD)
-        assert first.clip_list == second.clip_list == good.clip_list
-
-    def test_are_checked_against_a_dataset(self, embedder, clips, tmp_path):
-        vectors = embedder.embed_dataset(clips)
-        bare = replace(vectors, labels=((),) * 2, clip_list="x").take([1, 0], clip_list="x")
-        write_embeddings(bare, tmp_path / "theirs.npz")
-        (found,) = open_embeddings([tmp_path / "theirs.npz"], clips=clips).values()
-        assert found.clip_ids == tuple(clips.clip_ids)
-        assert found.clip_list == clips.list_sha256
-        assert torch.equal(found.audio_NTD, vectors.audio_NTD)
-        (one,) = open_embeddings([tmp_path / "theirs.npz"], clips=clips, num_clips=1).values()
-        assert one.clip_list == clips.head(1).list_sha256
-        write_embeddings(bare.take([0], clip_list="x"), tmp_path / "one.npz")
-        with pytest.raises(DatasetError, match="do not hold the same clips"):
-            open_embeddings([tmp_path / "one.npz"], clips=clips)
-
-
-class TestLeaks:
-    """What a file of vectors can hide."""
-
-    @pytest.mark.parametrize("noise", [0.0, 2.0])
-    def test_shuffled_pairs_are_at_chance_however_good_the_vectors(self, make_embeddings, noise):
-        vectors = noisy(make_embeddings, noise=noise, seed=1, num_clips=400)
-        report = retrieval_report(vectors, RetrievalConfig(num_bootstrap=0))
-        shuffled = [retrieval_shuffled(report, seed=seed) for seed in range(10)]
-        for direction in DIRECTIONS:
-            found = [each.metrics[f"{direction}/recall_at_10"].value for each in shuffled]
-            assert np.mean(found) == pytest.approx(10 / 400, abs=4 * (0.025 * 0.975 / 4000) ** 0.5)
-        assert {each.weights for each in shuffled} == {"shuffled"}
-
-    def test_equal_vectors_are_counted(self, good):
-        twins = replace(good, audio_NTD=good.audio_NTD.clone(), visual_NTD=good.visual_NTD.clone())
-        twins.audio_NTD[1:4] = twins.audio_NTD[0]
-        twins.visual_NTD[5] = twins.audio_NTD[5]
-        counts = retrieval_report(twins, RetrievalConfig(num_bootstrap=0)).counts
-        assert counts["repeated_sounds"] == 3
-        assert counts["repeated_pictures"] == 0
-        assert counts["sounds_equal_to_their_picture"] == 1

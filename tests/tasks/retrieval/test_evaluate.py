@@ -1,8 +1,9 @@
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
-from torch.nn import functional as F
 
 from cavmae_sync.embedding import AGGREGATIONS, similarity_matrix
 from cavmae_sync.embedding import similarity as blocks_of_scores
@@ -13,14 +14,13 @@ from cavmae_sync.tasks.retrieval import (
     evaluate_retrieval,
     retrieval_oracle,
     retrieval_report,
+    retrieval_shuffled,
 )
 from cavmae_sync.tasks.retrieval.evaluate import find_matches
 
+from .conftest import noisy, unit_rows
+
 DIRECTIONS = ("audio_to_visual", "visual_to_audio")
-
-
-def unit_rows(*shape, seed=0):
-    return F.normalize(torch.randn(*shape, generator=torch.Generator().manual_seed(seed)), dim=-1)
 
 
 def test_both_directions_are_reported_with_intervals_and_chance(random_embeddings):
@@ -161,12 +161,12 @@ def test_matches_found_block_by_block_are_those_of_the_whole_matrix(aggregation,
     assert matches.num_nan == 150
 
 
-def test_matches_tell_how_far_they_are_and_need_both_senses_of_each_clip():
+def test_matches_report_progress_and_need_both_modalities():
     seen = []
     clips = unit_rows(5, 2, 4)
     find_matches(clips, clips, on_progress=lambda done, total: seen.append((done, total)))
     assert seen == [(25, 25)]
-    with pytest.raises(ValueError, match="5 sounds, 4 pictures"):
+    with pytest.raises(ValueError, match="of frames, got 5 and 4"):
         find_matches(clips, clips[:4])
 
 
@@ -179,5 +179,26 @@ def test_repeated_clips_are_counted_and_broken_ones_are_no_repetition(make_embed
     visual[1] = audio[1]
     counts = retrieval_report(make_embeddings(audio, visual), RetrievalConfig(num_bootstrap=0)).counts
     assert counts["repeated_sounds"] == 2
+    assert counts["repeated_pictures"] == 0
+    assert counts["sounds_equal_to_their_picture"] == 1
+
+
+@pytest.mark.parametrize("noise", [0.0, 2.0])
+def test_shuffled_pairs_are_at_chance_however_good_the_vectors(make_embeddings, noise):
+    vectors = noisy(make_embeddings, noise=noise, seed=1, num_clips=400)
+    report = retrieval_report(vectors, RetrievalConfig(num_bootstrap=0))
+    shuffled = [retrieval_shuffled(report, seed=seed) for seed in range(10)]
+    for direction in DIRECTIONS:
+        found = [each.metrics[f"{direction}/recall_at_10"].value for each in shuffled]
+        assert np.mean(found) == pytest.approx(10 / 400, abs=4 * (0.025 * 0.975 / 4000) ** 0.5)
+    assert {each.weights for each in shuffled} == {"shuffled"}
+
+
+def test_equal_vectors_are_counted(good):
+    twins = replace(good, audio_NTD=good.audio_NTD.clone(), visual_NTD=good.visual_NTD.clone())
+    twins.audio_NTD[1:4] = twins.audio_NTD[0]
+    twins.visual_NTD[5] = twins.audio_NTD[5]
+    counts = retrieval_report(twins, RetrievalConfig(num_bootstrap=0)).counts
+    assert counts["repeated_sounds"] == 3
     assert counts["repeated_pictures"] == 0
     assert counts["sounds_equal_to_their_picture"] == 1

@@ -92,7 +92,7 @@ def test_vectors_of_a_file_follow_the_list(report):
     assert missing == ("gone",)
     torch.testing.assert_close(chosen.audio_NTD, report.embeddings.audio_NTD[[3, 1]])
     assert chosen.clip_list != report.clip_list
-    with pytest.raises(DatasetError, match="Not one clip of official"):
+    with pytest.raises(DatasetError, match="No clip of official"):
         on_list(report.embeddings, list_of(["gone"]))
 
 

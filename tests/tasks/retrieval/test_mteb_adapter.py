@@ -231,7 +231,7 @@ def test_silence_has_a_vector(adapter):
     assert np.isfinite(vector).all()
 
 
-def test_a_video_without_sound_has_pictures_but_cannot_ask_with_its_sound(adapter):
+def test_a_video_without_sound_has_frames_but_no_vector_of_sound(adapter):
     path = ODD / "01_no_audio.mp4"
     assert encode(adapter, "video", [path]).shape == (1, NUM_FRAMES * 16)
     with pytest.raises(NoAudioStreamError):
@@ -246,7 +246,7 @@ def test_a_video_without_sound_has_pictures_but_cannot_ask_with_its_sound(adapte
         ("audio", {"array": np.zeros(9, np.float32), "sampling_rate": None}, "without a rate"),
         ("audio", {"array": np.zeros(0, np.float32), "sampling_rate": 16000}, "0 samples"),
         ("audio", {"array": np.zeros((16000, 2), np.float32), "sampling_rate": 16000}, "channels, S"),
-        ("audio", {"array": np.full(999, 20000.0), "sampling_rate": 16000}, "beyond"),
+        ("audio", {"array": np.full(999, 20000.0), "sampling_rate": 16000}, "outside"),
         ("audio", {"array": np.full(999, np.nan), "sampling_rate": 16000}, "not finite"),
         ("audio", {"array": np.zeros(999, np.int64), "sampling_rate": 16000}, "int64"),
         ("video", None, "is missing"),
@@ -260,7 +260,7 @@ def test_what_is_not_sound_or_video_is_named(adapter, kind, item, message):
         encode(adapter, kind, [item])
 
 
-def test_a_sound_file_has_no_pictures(adapter):
+def test_a_sound_file_has_no_frames(adapter):
     path = ODD / "02_audio_only.mp4"
     assert encode(adapter, "audio", [path]).shape == (1, NUM_FRAMES * 16)
     with pytest.raises(NoVideoStreamError):
@@ -269,7 +269,7 @@ def test_a_sound_file_has_no_pictures(adapter):
 
 @pytest.mark.parametrize("modalities", [("text",), ("audio", "video"), ("video", "text")])
 def test_sides_that_the_model_cannot_embed_are_refused(adapter, modalities):
-    with pytest.raises(ConfigError, match="Some2Task asks for one vector of"):
+    with pytest.raises(ConfigError, match="Some2Task needs one vector of"):
         adapter.encode(Loader("audio", []), task_metadata=Task(*modalities), hf_split="s", hf_subset="x")
 
 

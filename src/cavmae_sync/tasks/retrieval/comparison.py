@@ -1,4 +1,4 @@
-"""Several models on the same clips: what each reaches, and how sure the differences are.
+"""Comparison of several models on the same clips, with intervals of their differences.
 
 Letters: N clips, D directions, M models, X resamples.
 """
@@ -20,7 +20,7 @@ from cavmae_sync.metrics import bootstrap_metrics, interval, retrieval_metrics
 from cavmae_sync.tasks.report import Report, Value
 from cavmae_sync.tasks.retrieval.evaluate import DIRECTIONS, RetrievalReport
 
-#: Ids named in a message.
+#: Number of ids named in a message.
 _SHOWN: Final = 3
 
 
@@ -38,20 +38,20 @@ class ComparisonConfig(Config):
 def in_order_of(
     embeddings: DatasetEmbeddings, clip_ids: tuple[str, ...], *, name: str, other: str
 ) -> DatasetEmbeddings:
-    """The same vectors in the order of other clips of the same ids, and with ids spelled like theirs.
+    """Vectors reordered to another list of the same ids, with ids spelled as in that list.
 
     Args:
         embeddings: Vectors of clips.
-        clip_ids: Ids in the order wanted.
-        name: What has these vectors, for the message.
-        other: What has those ids.
+        clip_ids: Ids in the wanted order.
+        name: Name of the vectors, for the message.
+        other: Name of the list, for the message.
 
     Raises:
         DatasetError: The vectors have no ids, or the two lists do not hold the same clips.
     """
     if not embeddings.has_ids:
         raise DatasetError(
-            f"{name} has no ids, so nobody can tell whether its clips are those of {other}. Add ids."
+            f"{name} has no ids, so its clips cannot be matched with those of {other}. Add ids."
         )
     if embeddings.clip_ids == clip_ids:
         return embeddings
@@ -62,11 +62,11 @@ def in_order_of(
     missing, extra = set(clip_ids) - set(embeddings.clip_ids), set(embeddings.clip_ids) - set(clip_ids)
     if missing or extra:
         raise DatasetError(
-            f"{name} and {other} do not hold the same clips, and recall depends on which clips there are: "
-            f"{_some(missing)} only in {other}, {_some(extra)} only in {name}. Evaluate both on one list."
+            f"{name} and {other} do not hold the same clips, on which recall depends: {_some(missing)} only "
+            f"in {other}, {_some(extra)} only in {name}. Evaluate both on one list."
         )
     places = {clip_id: i for i, clip_id in enumerate(embeddings.clip_ids)}
-    # Of the new order no more than the ids is known.
+    # Only ids are known of the new order: the fingerprint is of them, not of whole clips.
     return embeddings.take([places[clip_id] for clip_id in clip_ids], clip_list=ids_fingerprint(clip_ids))
 
 
@@ -78,15 +78,15 @@ def _some(ids: set[str]) -> str:
 def compare_retrieval(
     reports: Mapping[str, RetrievalReport], *, num_bootstrap: int = 1000, seed: int = 0
 ) -> Report:
-    """Each model minus the first, on the same queries and the same gallery.
+    """Differences of each model from the first one, on the same queries and the same gallery.
 
-    The resamples of clips are the same for all models, so that an interval is that of the difference, which
-    is narrower than two intervals side by side suggest. Where it holds 0, the two are not told apart.
+    The resamples of clips are the same for all models. So an interval is that of the difference, which is
+    narrower than two separate intervals suggest. If it contains 0, the difference is not significant.
 
     Args:
         reports: By name, at least two, of the same clips in the same order, aggregated in the same way.
         num_bootstrap: Resamples of the clips, at least 1.
-        seed: Of the resamples.
+        seed: Seed of the resamples.
 
     Returns:
         Metrics `<name> minus <first name>/<direction>/<metric>`; recall in [-1, 1], larger is better for
@@ -94,8 +94,8 @@ def compare_retrieval(
 
     Raises:
         DatasetError: The clips differ.
-        ConfigError: Places were counted as the published code does, which loses and repeats queries.
-        ValueError: Fewer than two reports, or other choices were made for one than for the others.
+        ConfigError: Ranks were counted as the published code does, which loses and repeats queries.
+        ValueError: Fewer than two reports, or their choices differ.
     """
     first, *others = reports
     _check_comparable(reports)
@@ -150,13 +150,15 @@ def _check_comparable(reports: Mapping[str, RetrievalReport]) -> None:
     (first, reference), *others = reports.items()
     if reference.config.ties == "official":
         raise ConfigError(
-            "the published counting loses and repeats queries, so that models cannot be compared query by "
-            "query. Choose other ties to compare files."
+            "ties=official loses and repeats queries, so that models cannot be compared query by query. "
+            "Choose other ties to compare files."
         )
     for name, report in others:
         if not report.embeddings.has_ids or report.embeddings.clip_ids != reference.embeddings.clip_ids:
             raise DatasetError(
-                f"{name} and {first} have other clips, or the same in another order. See in_order_of."
+                f"{name} and {first} have different clips, or another order of them. Use in_order_of."
             )
         if _choices(report) != _choices(reference):
-            raise ValueError(f"{name} was measured with {_choices(report)}, {first} otherwise.")
+            raise ValueError(
+                f"{name} was measured with {_choices(report)}, {first} with {_choices(reference)}."
+            )

@@ -1,4 +1,4 @@
-"""Sound-to-picture and picture-to-sound retrieval: a model and a dataset in, a report out.
+"""Measurement of retrieval, from sounds to frames and from frames to sounds: vectors in, a report out.
 
 Letters: N clips (all are queries and gallery), Q queries, G gallery, D directions.
 """
@@ -50,11 +50,11 @@ _DEFAULT: Final = RetrievalConfig()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Matches:
-    """Where the own clip of every clip stands, in both directions.
+    """Places of the own clip of every clip, in both directions.
 
     Attributes:
         by_direction: Counts of larger and equal scores, by the names of `DIRECTIONS`.
-        num_nan: Scores that are not a number.
+        num_nan: Number of scores that are not a number.
     """
 
     by_direction: Mapping[str, MatchCounts]
@@ -72,9 +72,9 @@ def find_matches(
     aggregation: AggregationName = "diagonal_mean",
     on_progress: OnProgress | None = None,
 ) -> Matches:
-    """Compare all clips with all, in both directions at once, in bounded memory.
+    """Compare all clips with all clips, in both directions at once, in bounded memory.
 
-    The matrix of scores is never there: each block of it is counted and dropped. The ranks are those of
+    The matrix of scores is never stored: each block is counted and dropped. The ranks equal those of
     `true_match_ranks(similarity_matrix(...))`, bit for bit.
 
     Args:
@@ -88,7 +88,9 @@ def find_matches(
         ValueError: Shapes do not fit.
     """
     if len(audio_NTD) != len(visual_NTD):
-        raise ValueError(f"Each clip needs both, got {len(audio_NTD)} sounds, {len(visual_NTD)} pictures.")
+        raise ValueError(
+            f"Each clip needs vectors of sound and of frames, got {len(audio_NTD)} and {len(visual_NTD)}."
+        )
     counter = PairedMatchCounter(len(audio_NTD), device=audio_NTD.device)
     num_done = 0
     for block in similarity_blocks(audio_NTD, visual_NTD, aggregation=aggregation):
@@ -106,7 +108,7 @@ class RetrievalReport(Report):
 
     Attributes:
         config: Choices of the measurement.
-        matches: Where the own clip of every clip stands.
+        matches: Places of the own clip of every clip.
         embeddings: Vectors of all clips.
     """
 
@@ -116,16 +118,16 @@ class RetrievalReport(Report):
 
     @cached_property
     def similarity_QG(self) -> Tensor:  # noqa: N802
-        """float32 [N, N], row = sound, column = picture; computed when a picture of it is wanted."""
+        """Scores, float32 [N, N], row = sound, column = frames; computed when a figure needs them."""
         vectors = self.embeddings
         return similarity_matrix(vectors.audio_NTD, vectors.visual_NTD, aggregation=self.config.aggregation)
 
     def ranks(self) -> dict[str, Tensor]:
-        """Ranks (0 = best) of all queries, by direction, with the report's rule of ties."""
+        """Ranks (0 = best) of all queries, by direction, with the report's rule for ties."""
         return self.matches.ranks(self.config.ties)
 
     def aggregated(self, aggregation: AggregationName) -> "RetrievalReport":
-        """The report of another aggregation, from the same vectors: nothing is read or encoded again."""
+        """Report of another aggregation, from the same vectors."""
         if aggregation == self.config.aggregation:
             return self
         return retrieval_report(self.embeddings, self.config.model_copy(update={"aggregation": aggregation}))
@@ -161,18 +163,19 @@ def evaluate_retrieval(
 
 
 def retrieval_oracle(report: RetrievalReport) -> RetrievalReport:
-    """The report of a model that knows: each picture has the very vectors of its sound. Must be perfect.
+    """Control that must be perfect: each clip's frames get the vectors of its sound.
 
-    Clips with equal sound share a place, as they would for anybody.
+    Clips with equal sounds share a place, as they would for any model.
     """
     known = replace(report.embeddings, visual_NTD=report.embeddings.audio_NTD, weights="oracle")
     return retrieval_report(known, report.config)
 
 
 def retrieval_shuffled(report: RetrievalReport, *, seed: int = 0) -> RetrievalReport:
-    """The report of the same vectors, each sound with the picture of a clip at random: must be at chance.
+    """Control that must be at chance: each sound is paired with the frames of a random clip.
 
-    More than chance says that places, and not vectors, decide: equal scores counted as found, for example.
+    More than chance means that positions decide instead of vectors, for example equal scores counted as
+    found.
     """
     order = torch.randperm(len(report.embeddings.clip_ids), generator=torch.Generator().manual_seed(seed))
     shuffled = replace(report.embeddings, visual_NTD=report.embeddings.visual_NTD[order], weights="shuffled")
@@ -203,15 +206,16 @@ def retrieval_report(embeddings: DatasetEmbeddings, config: RetrievalConfig = _D
 
 
 def _repeated(embeddings: DatasetEmbeddings) -> dict[str, int]:
-    """Clips that nobody can tell from an earlier one, and clips whose sound and picture are one vector.
+    """Counts of clips that equal an earlier one, and of clips whose sound and frames have equal vectors.
 
-    The first rank by chance among each other. The second are a leak: a vector of both has seen the answer.
+    Equal clips rank by chance among each other. Equal vectors of both modalities are a leak: such an encoder
+    has seen the answer.
     """
     audio_NTD, visual_NTD = embeddings.audio_NTD, embeddings.visual_NTD
-    sounds, pictures = _contents(audio_NTD), _contents(visual_NTD)
+    sounds, frames = _fingerprints(audio_NTD), _fingerprints(visual_NTD)
     return {
         "repeated_sounds": len(sounds) - len(set(sounds)),
-        "repeated_pictures": len(pictures) - len(set(pictures)),
+        "repeated_pictures": len(frames) - len(set(frames)),
         "sounds_equal_to_their_picture": sum(
             torch.equal(audio_TD, visual_TD)
             for audio_TD, visual_TD in zip(audio_NTD, visual_NTD, strict=True)
@@ -219,16 +223,16 @@ def _repeated(embeddings: DatasetEmbeddings) -> dict[str, int]:
     }
 
 
-def _contents(clips_NTD: Tensor) -> list[bytes]:
-    """A fingerprint of each clip's vectors, equal where they are equal."""
-    contents: list[bytes] = []
+def _fingerprints(clips_NTD: Tensor) -> list[bytes]:
+    """Fingerprints of the clips' vectors, equal where the vectors are equal."""
+    fingerprints: list[bytes] = []
     for index, clip_TD in enumerate(clips_NTD.cpu()):
-        clip_TD = clip_TD.contiguous() + 0  # -0 becomes 0: they are equal
+        clip_TD = clip_TD.contiguous() + 0  # -0 becomes 0, which equals it
         content = clip_TD.view(torch.uint8).numpy().data
-        # What is not a number equals nothing.
-        own = b"" if clip_TD.isfinite().all() else index.to_bytes(8)
-        contents.append(hashlib.blake2b(content, digest_size=16, key=own).digest())
-    return contents
+        # NaN equals nothing, not even NaN: such a clip gets a key of its own.
+        key = b"" if clip_TD.isfinite().all() else index.to_bytes(8)
+        fingerprints.append(hashlib.blake2b(content, digest_size=16, key=key).digest())
+    return fingerprints
 
 
 def _metrics(ranks: Mapping[str, Tensor], config: RetrievalConfig, *, num_gallery: int) -> dict[str, Value]:

@@ -1,4 +1,4 @@
-"""Retrieval on what is left of an official list: which clips, which are missing, and what to compare with.
+"""Retrieval on the available clips of an official list, and the recall expected in a gallery of another size.
 
 Letters: N clips, Q queries, G gallery, D directions.
 """
@@ -24,18 +24,18 @@ from cavmae_sync.metrics import (
 from cavmae_sync.tasks.report import Value
 from cavmae_sync.tasks.retrieval.evaluate import DIRECTIONS, RetrievalReport
 
-#: Where less than this part of a list is left, intervals were measured to be too narrow.
+#: Below this share of available clips, intervals were measured to be too narrow (docs/results.md).
 _LEAST_PART: Final = 0.5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Gallery:
-    """What a retrieval score shall be compared with.
+    """Gallery that a score is compared with.
 
     Attributes:
-        size: Clips of the gallery whose recall is expected; None for that of the list, or no other.
-        wanted: The official list that was asked for; None for any clips.
-        missing: Its clips that are not there.
+        size: Number of clips of the gallery whose recall is expected; None for that of the list, or for none.
+        wanted: Official list; None for any clips.
+        missing: Clips of the list that are missing.
     """
 
     size: int | None = None
@@ -43,22 +43,23 @@ class Gallery:
     missing: tuple[str, ...] = ()
 
     def expected_size(self) -> int | None:
-        """Clips of the gallery to compare with."""
+        """Number of clips of the gallery to compare with."""
         return len(self.wanted) if self.size is None and self.wanted is not None else self.size
 
 
 def on_list(embeddings: DatasetEmbeddings, wanted: ClipList) -> tuple[DatasetEmbeddings, tuple[str, ...]]:
-    """Those of the vectors whose clips a list names, in its order, and the ids of the list that are missing.
+    """Vectors of the clips of a list, in its order, and the ids of the list that are missing.
 
     Raises:
-        DatasetError: Not one is there.
+        DatasetError: No clip of the list is among the vectors.
     """
     found = match_names(embeddings.clip_ids, wanted.wanted_clips).wanted_of
     row_of = {number: row for row, number in enumerate(found) if number is not None}
     if not row_of:
         raise DatasetError(
-            f"Not one clip of {wanted.name} ({len(wanted)} clips, the first {wanted.ids[0]!r}) is among the "
-            f"vectors, whose clips are called {', '.join(map(repr, embeddings.clip_ids[:3]))}."
+            f"No clip of {wanted.name} ({len(wanted)} clips, the first is {wanted.ids[0]!r}) is among the "
+            f"vectors, whose clips have ids like {', '.join(map(repr, embeddings.clip_ids[:3]))}. Give "
+            "the list of these clips."
         )
     rows = [row_of[number] for number in sorted(row_of)]
     clip_list = ids_fingerprint([embeddings.clip_ids[row] for row in rows])
@@ -67,12 +68,12 @@ def on_list(embeddings: DatasetEmbeddings, wanted: ClipList) -> tuple[DatasetEmb
 
 
 def check_gallery(gallery: Gallery, *, num_clips: int, ties: Counting) -> None:
-    """Refuse a size that was asked for and of which nothing can be expected, before vectors are computed.
+    """Refuse a gallery size for which no recall can be expected, before vectors are computed.
 
     Args:
-        gallery: What was asked for.
-        num_clips: Clips at hand.
-        ties: How equal scores are counted.
+        gallery: The gallery.
+        num_clips: Number of available clips.
+        ties: Rule for equal scores.
 
     Raises:
         ConfigError: See `with_gallery`.
@@ -84,22 +85,26 @@ def check_gallery(gallery: Gallery, *, num_clips: int, ties: Counting) -> None:
 
 
 def with_gallery(report: RetrievalReport, gallery: Gallery) -> RetrievalReport:
-    """A report that also says what was asked for, what is missing, and the recall expected in that gallery.
+    """Report with the list, its missing clips, and the recall expected in another gallery.
 
     With a list, intervals are those of the whole list with its missing clips; at another size, those of other
-    clips like these. Either assumes that clips are missing at random.
+    clips like these. Both assume that clips are missing at random.
 
     Raises:
-        ConfigError: A size was asked for, and ties are counted as the published code does, which has no rank
-            for each query, or it is too many times larger than the gallery at hand. At the size of the list
-            the expectation is then left out, and `no_expectation` says why.
+        ConfigError: A size was given, and ties are counted as the published code does, which has no rank for
+            each query, or the size is too many times that of the available clips. At the size of the list,
+            the expectation is left out instead, and `no_expectation` says why.
     """
     size, num_clips = gallery.expected_size(), report.counts["queries"]
     wanted = gallery.wanted
-    counts, asked = dict(report.counts), dict(report.made_with)
+    counts, made_with = dict(report.counts), dict(report.made_with)
     if wanted is not None:
         counts |= {"on_list": len(wanted), "missing": len(gallery.missing)}
-        asked |= {"list": wanted.name, "list_sha256": wanted.sha256, "missing_clips": list(gallery.missing)}
+        made_with |= {
+            "list": wanted.name,
+            "list_sha256": wanted.sha256,
+            "missing_clips": list(gallery.missing),
+        }
     metrics = dict(report.metrics)
     ties = report.config.ties
     check_gallery(gallery, num_clips=num_clips, ties=ties)
@@ -107,29 +112,29 @@ def with_gallery(report: RetrievalReport, gallery: Gallery) -> RetrievalReport:
     if size is not None and size != num_clips:
         refusal = _refusal(size, num_clips=num_clips, ties=ties)
     if refusal is not None:
-        asked["no_expectation"] = refusal
+        made_with["no_expectation"] = refusal
     elif size is not None and size != num_clips:
         over: IntervalOver = "missing" if wanted is not None and size == len(wanted) else "clips"
         metrics |= _expected(report, size=size, over=over)
         counts["expected_gallery"] = size
-        asked["expected_interval_over"] = over
-        asked["expectation_assumes"] = "clips missing at random"
+        made_with["expected_interval_over"] = over
+        made_with["expectation_assumes"] = "clips missing at random"
         if num_clips < _LEAST_PART * size:
-            asked["expectation_warns"] = "less than half is left: intervals too narrow"
-    return replace(report, metrics=metrics, counts=counts, made_with=asked)
+            made_with["expectation_warns"] = "less than half is left: intervals too narrow"
+    return replace(report, metrics=metrics, counts=counts, made_with=made_with)
 
 
 def _refusal(size: int, *, num_clips: int, ties: Counting) -> str | None:
-    """Why nothing can be expected in a gallery; None where something can."""
+    """Reason why no recall can be expected in a gallery; None if it can."""
     if ties == "official":
         return (
-            "Counting ties as the published code does gives no rank for each query, so that recall in "
+            "ties=official gives no rank for each query, so that recall in "
             "another gallery cannot be expected. Use ties=mean."
         )
     if size > MOST_TIMES * num_clips:
         return (
-            f"{num_clips} clips are too few to say what to expect among {size}: at least "
-            f"{-(-size // int(MOST_TIMES))} are needed. Obtain more, or ask for a smaller --gallery-size."
+            f"{num_clips} clips are too few to expect a recall among {size}: at least "
+            f"{-(-size // int(MOST_TIMES))} are needed. Get more clips, or give a smaller --gallery-size."
         )
     return None
 

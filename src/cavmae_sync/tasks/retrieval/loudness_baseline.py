@@ -1,7 +1,7 @@
-"""A guess that needs no model: when it is loud, it is bright.
+"""Baseline without a model: loud sounds belong to bright frames.
 
-Whatever a model scores on clips must be seen beside what this scores on them. On generated clips it is right
-far more often than the demo's model, because every object there shines as loud as it sounds.
+A model's score on clips must be compared with this one. On generated clips the baseline is far better than
+the demo's model, because every object there is as bright as it is loud.
 
 Letters: N clips, T frames per clip, H W pixels, C colours, F spectrogram frames, M mel bins.
 """
@@ -17,7 +17,7 @@ from cavmae_sync.data import PreparedDataset
 from cavmae_sync.metrics import RetrievalMetrics, retrieval_metrics, true_match_ranks
 from cavmae_sync.paper import HOP_MILLISECONDS
 
-#: Sound around a frame whose loudness counts.
+#: Length of the sound around a frame whose loudness is measured.
 _WINDOW_SECONDS: Final = 0.2
 
 
@@ -25,7 +25,7 @@ def loudness_against_brightness(clips: PreparedDataset) -> dict[str, RetrievalMe
     """Retrieval by the correlation of loudness and brightness over the frames of each clip.
 
     Returns:
-        Metrics by direction, as `evaluate_retrieval` names them.
+        Metrics by direction, named as in `evaluate_retrieval`.
     """
     curves = [
         (_loudness(clips, row), [float(clips.read_frame(row, t).mean()) for t in range(clips.num_frames)])
@@ -43,7 +43,7 @@ def loudness_against_brightness(clips: PreparedDataset) -> dict[str, RetrievalMe
 
 
 def correlations(first_NT: NDArray[np.float64], second_NT: NDArray[np.float64]) -> Tensor:
-    """Correlation of every row with every row, [N, N]; 0 where a row does not change."""
+    """Correlation of every row of one array with every row of another, [N, N]; 0 for constant rows."""
     units = []
     for curves_NT in (first_NT, second_NT):
         centred_NT = curves_NT - curves_NT.mean(axis=1, keepdims=True)

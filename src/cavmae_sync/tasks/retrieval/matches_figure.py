@@ -1,4 +1,4 @@
-"""What a model finds: queries, and the clips it holds to be nearest."""
+"""Figure of queries and the clips that a model finds nearest to them."""
 
 from collections.abc import Sequence
 from typing import Any, Final, Literal
@@ -24,7 +24,7 @@ from cavmae_sync.tasks.retrieval.evaluate import RetrievalReport
 
 Direction = Literal["audio_to_visual", "visual_to_audio"]
 
-#: Longer ids lose their middle.
+#: Letters of an id; longer ones lose their middle.
 _ID_LETTERS: Final = 11
 
 
@@ -36,47 +36,47 @@ def matches_figure(
     direction: Direction = "audio_to_visual",
     num_matches: int = 3,
 ) -> Figure:
-    """One row per query: what was asked with, and the nearest clips, the right one outlined.
+    """Figure with one row per query: the query, and the nearest clips, with the own one outlined.
 
     Args:
-        report: Scores of all clips.
+        report: Report of all clips.
         clips: The same clips.
         queries: Rows of the dataset to show.
-        direction: "audio_to_visual" asks with the sound, "visual_to_audio" with the picture.
+        direction: "audio_to_visual" for sounds as queries, "visual_to_audio" for frames.
         num_matches: Clips shown per query.
 
     Raises:
         ValueError: The clips are not those of the report, or there is no query.
     """
     if clips.list_sha256 != report.clip_list:
-        raise ValueError("These are not the clips of the report. Open the dataset it was computed from.")
+        raise ValueError("The clips are not those of the report. Open the dataset that it was computed from.")
     if not queries:
-        raise ValueError("There is nothing to show: give at least one query.")
+        raise ValueError("A figure of matches needs at least one query, got none.")
     scores_QG = report.similarity_QG if direction == "audio_to_visual" else report.similarity_QG.T
     ranks_Q = true_match_ranks(scores_QG)
     num_matches = min(num_matches, len(clips))
     figure = new_figure(width_inches=0.93 * (num_matches + 1.5), height_inches=2.2 * len(queries) + 0.5)
-    asked = "sound" if direction == "audio_to_visual" else "picture"
+    query_kind = "sound" if direction == "audio_to_visual" else "frame"
     figure.suptitle(
-        f"Asked with the {asked}, nearest first\n(gallery of {len(clips)} clips)", fontsize=NORMAL
+        f"Queries are a {query_kind}; nearest first\n(gallery of {len(clips)} clips)", fontsize=NORMAL
     )
     rows = figure.subfigures(len(queries), 1, squeeze=False)[:, 0]
     for row, query in zip(rows, queries, strict=True):
         left, right = row.subfigures(1, 2, width_ratios=(1.5, num_matches))
-        _draw_query(left.subplots(), clips, query, asked=asked, place=float(ranks_Q[query]) + 1)
+        _draw_query(left.subplots(), clips, query, kind=query_kind, place=float(ranks_Q[query]) + 1)
         columns = right.subplots(2, num_matches, height_ratios=(3, 1), squeeze=False).T
         _draw_matches(columns, clips, query, scores_QG[query])
     return figure
 
 
 def nearest(scores_G: Tensor, *, num: int) -> list[int]:
-    """The gallery items with the highest scores, best first; scores that are not a number come last."""
+    """Gallery items with the highest scores, best first; scores that are not a number come last."""
     return scores_G.nan_to_num(nan=-float("inf")).argsort(descending=True, stable=True)[:num].tolist()
 
 
-def _draw_query(axes: Axes, clips: PreparedDataset, query: int, *, asked: str, place: float) -> None:
+def _draw_query(axes: Axes, clips: PreparedDataset, query: int, *, kind: str, place: float) -> None:
     name = _short(clips.clip_id(query))
-    if asked == "sound":
+    if kind == "sound":
         show_spectrogram(axes, _sound(clips, query))
         label(axes, x=f"time (s)\nown clip at\nplace {place:g}", title=name)
         axes.set_yticks([])

@@ -1,10 +1,10 @@
-"""A model behind the interface of MTEB (`mteb.evaluate`), for its retrieval between sound and video.
+"""Adapter of a model to MTEB (`mteb.evaluate`), for its tasks of retrieval between sound and video.
 
 MTEB compares one vector per item by a dot product. With x_k and y_k the unit vectors of simultaneous frames,
 the frames side by side, divided by the root of T, give exactly the mean cosine of simultaneous frames:
 (x / sqrt T) . (y / sqrt T) = (1/T) sum_k x_k . y_k, the score `diagonal_mean`, and have unit length.
 
-MTEB itself is needed only for running; install it with `pip install 'cavmae-sync[mteb]'`.
+MTEB is an optional dependency: `pip install 'cavmae-sync[mteb]'`.
 
 Letters: B items, T frames per clip, D width, E = T x D.
 """
@@ -32,23 +32,23 @@ from cavmae_sync.weights import weights_fingerprint
 
 Vectors = NDArray[np.floating[Any]] | Tensor
 
-#: What the model can make vectors of, by MTEB's names.
+#: Modalities of the model, by MTEB's names.
 MODALITIES: Final = ("audio", "video")
 
 
 class MTEBAdapter:
-    """An encoder as MTEB wants it: `mteb.evaluate(MTEBAdapter(embedder), tasks=[...])`.
+    """Encoder for MTEB: `mteb.evaluate(MTEBAdapter(embedder), tasks=[...])`.
 
-    Sound is read at any rate and resampled; videos are decoded as everywhere here, also where torchcodec is
-    not installed. Of each item the first `clip_seconds` count, in `num_frames` frames. Both sides of a task
-    must be cut in the same way, so use one adapter for queries and documents.
+    Sound of any rate is resampled; videos are decoded as everywhere in this package, also without torchcodec.
+    Only the first `clip_seconds` of each item are used, in `num_frames` frames. Queries and documents must be
+    cut in the same way, so use one adapter for both.
 
     Args:
         embedder: The model and how it computes.
         name: `organisation/model` under which MTEB keeps results.
         num_frames: T, frames of a clip, each with the segment of sound around it.
-        clip_seconds: Length taken of each item.
-        sampling: Which moments become frames.
+        clip_seconds: Length of an item that is used, from its start.
+        sampling: Rule of the moments that become frames.
 
     Source:
         Spec 4.1; mteb 2.26, `mteb.models.EncoderProtocol`.
@@ -71,7 +71,7 @@ class MTEBAdapter:
 
     @property
     def mteb_model_meta(self) -> Any:
-        """What MTEB files results under: weights, and everything that changes vectors.
+        """Description under which MTEB stores results: weights, and everything that changes vectors.
 
         Raises:
             ConfigError: MTEB is not installed.
@@ -114,21 +114,21 @@ class MTEBAdapter:
         prompt_type: Any = None,
         **_: Any,
     ) -> NDArray[np.float32]:
-        """One unit vector per item.
+        """Unit vectors of items, one per item.
 
         Args:
-            inputs: MTEB's loader over items with a column `audio` or `video`.
-            task_metadata: Says which of the two this side of the task is.
-            hf_split: For messages.
-            hf_subset: For messages.
-            prompt_type: Whether these are queries or documents; None where a task has no sides.
+            inputs: MTEB's loader of items with a column `audio` or `video`.
+            task_metadata: Description of the task, with the modality of each side.
+            hf_split: Name for messages.
+            hf_subset: Name for messages.
+            prompt_type: Side of the task, queries or documents; None where a task has no sides.
 
         Returns:
             float32 [B, E].
 
         Raises:
-            ConfigError: This side is not one of sound and video alone.
-            MediaError: A file cannot be read, or lacks the sound or picture asked for.
+            ConfigError: The modality of this side is neither sound alone nor video alone.
+            MediaError: A file cannot be read, or has no sound or no video.
             DatasetError: An item is not sound, or not a video.
             WeightsError: The model gives vectors that are not finite.
         """
@@ -175,7 +175,7 @@ class MTEBAdapter:
 
 
 def clip_vectors(vectors_BTD: Tensor) -> Tensor:
-    """One unit vector per clip, whose dot products are the scores `diagonal_mean`.
+    """Unit vectors of clips, one per clip, whose dot products are the scores `diagonal_mean`.
 
     Args:
         vectors_BTD: Unit rows.
@@ -189,15 +189,14 @@ def clip_vectors(vectors_BTD: Tensor) -> Tensor:
 def _kind_of(modalities: list[str], *, task: str) -> str:
     if len(modalities) != 1 or modalities[0] not in MODALITIES:
         raise ConfigError(
-            f"{task} asks for one vector of {' and '.join(modalities)}, but this model makes vectors of "
-            "sound alone or of pictures alone, and knows no words. Choose tasks between audio and video, "
-            "such as VGGSoundAVA2VRetrieval."
+            f"{task} needs one vector of {' and '.join(modalities)}, but this model makes vectors of sound "
+            "alone or of video alone. Choose tasks between audio and video, such as VGGSoundAVA2VRetrieval."
         )
     return modalities[0]
 
 
 def _items(inputs: Any, kind: str) -> Iterator[Any]:
-    """Items of a loader; files are left as they are where a dataset of Hugging Face would decode them."""
+    """Items of a loader, without the decoding of Hugging Face datasets, which needs torchcodec."""
     dataset = inputs.dataset
     feature = getattr(dataset, "features", {}).get(kind)
     if feature is None:

@@ -1,6 +1,6 @@
-"""Items of MTEB's datasets to sound and pictures: files, bytes of files, or what somebody decoded.
+"""Items of MTEB's datasets to sound and frames: files, bytes of files, or decoded arrays.
 
-Letters: T frames, F frames stored, C channels, H W pixels, S samples.
+Letters: T frames, F stored frames, C channels, H W pixels, S samples.
 """
 
 import tempfile
@@ -17,25 +17,25 @@ from cavmae_sync.media import SamplingRule, read_audio, read_frames
 from cavmae_sync.media.sound_chunks import resample
 from cavmae_sync.paper import SAMPLE_RATE_HZ
 
-#: Lossy codecs overshoot full scale a little. More than this is sound on another scale.
+#: Lossy codecs exceed full scale a little. Sound above this value has another scale.
 _LOUDEST: Final = 4.0
-#: More rows than a sound has channels: then the axes are swapped.
+#: More rows than this are not channels: the axes are swapped.
 _MOST_CHANNELS: Final = 32
-#: The spectrogram's window of 25 ms is the shortest sound there is.
+#: Samples of one window of the spectrogram, 25 ms: shorter sound has no spectrogram.
 _FEWEST_SAMPLES: Final = SAMPLE_RATE_HZ // 40
 
 
 def waveform_of(item: Any, *, max_seconds: float, name: str) -> NDArray[np.float32]:
-    """The sound of an item: mono, 16 kHz, in [-1, 1]; of several channels the first, as in preparation.
+    """Sound of an item: mono, 16 kHz, in [-1, 1]; of several channels the first, as in preparation.
 
     Args:
         item: A path, `{"path": ..., "bytes": ...}`, or `{"array": [S] or [C, S], "sampling_rate": ...}`.
-        max_seconds: Length taken, from the start.
-        name: Which item it is, for messages.
+        max_seconds: Length from the start; the rest is left out.
+        name: Name of the item, for messages.
 
     Raises:
         MediaError: A file cannot be read or has no sound.
-        DatasetError: The item is something else, or too short to hear.
+        DatasetError: The item is something else, or too short.
     """
     if isinstance(item, dict) and item.get("array") is not None:
         waveform_S = _of_array(item["array"], item.get("sampling_rate"), max_seconds=max_seconds, name=name)
@@ -43,25 +43,27 @@ def waveform_of(item: Any, *, max_seconds: float, name: str) -> NDArray[np.float
         with _file_of(item, name=name) as path:
             waveform_S = read_audio(path, duration_seconds=max_seconds)
     if len(waveform_S) < _FEWEST_SAMPLES:
-        raise DatasetError(f"{name} has {len(waveform_S)} samples of sound, fewer than a window of 25 ms.")
+        raise DatasetError(
+            f"{name} has {len(waveform_S)} samples of sound at 16 kHz; at least {_FEWEST_SAMPLES} are needed."
+        )
     return waveform_S
 
 
 def frames_of(
     item: Any, *, num_frames: int, max_seconds: float, sampling: SamplingRule, name: str
 ) -> NDArray[np.uint8]:
-    """The pictures of an item, RGB, uint8 [T, H, W, C].
+    """Frames of an item, RGB, uint8 [T, H, W, C].
 
     Args:
         item: A path or `{"path": ..., "bytes": ...}` of a video, with or without sound; or uint8 frames
             [F, C, H, W] or [F, H, W, C], of which the first, the last and evenly spread ones are taken.
-        num_frames: How many.
-        max_seconds: Length taken of a file, from its start.
-        sampling: Which moments of a file become frames.
-        name: Which item it is, for messages.
+        num_frames: Number of frames.
+        max_seconds: Length from the start of a file; the rest is left out.
+        sampling: Rule of the moments of a file that become frames.
+        name: Name of the item, for messages.
 
     Raises:
-        MediaError: A file cannot be read or has no moving picture.
+        MediaError: A file cannot be read or has no video.
         DatasetError: The item is something else.
     """
     is_file = isinstance(item, str) or hasattr(item, "get")
@@ -74,7 +76,9 @@ def frames_of(
 def _of_array(samples: Any, rate_hz: Any, *, max_seconds: float, name: str) -> NDArray[np.float32]:
     found = np.asarray(samples)
     if not isinstance(rate_hz, int | np.integer) or rate_hz < 1:
-        raise DatasetError(f"{name} has samples without a rate: sampling_rate is {rate_hz!r}.")
+        raise DatasetError(
+            f"{name} has samples without a rate: sampling_rate is {rate_hz!r}. Give whole hertz."
+        )
     if found.ndim not in {1, 2} or (found.ndim == 2 and len(found) > _MOST_CHANNELS):
         raise DatasetError(f"{name} must be samples [S] or [channels, S], got {list(found.shape)}.")
     samples_S = (found if found.ndim == 1 else found[0])[: round(max_seconds * int(rate_hz))]
@@ -84,7 +88,7 @@ def _of_array(samples: Any, rate_hz: Any, *, max_seconds: float, name: str) -> N
         raise DatasetError(f"{name} has samples of type {samples_S.dtype}; int16 or floats are needed.")
     if samples_S.size and not np.abs(samples_S).max() <= _LOUDEST:
         raise DatasetError(
-            f"{name} has samples that are not finite or far beyond [-1, 1]. Divide them by full scale."
+            f"{name} has samples that are not finite or far outside [-1, 1]. Divide them by full scale."
         )
     if not samples_S.size:
         return np.zeros(0, np.float32)
@@ -107,7 +111,7 @@ def _of_frames(item: Iterable[Any], *, num_frames: int, name: str) -> NDArray[np
 
 @contextmanager
 def _file_of(item: Any, *, name: str) -> Iterator[Path]:
-    """A path to read from: the item's own, or that of a temporary file with its bytes."""
+    """Path to read from: the item's own, or that of a temporary file with its bytes."""
     content, path = (item.get("bytes"), item.get("path")) if isinstance(item, dict) else (None, item)
     if content is None and isinstance(path, str | Path):
         yield Path(path)

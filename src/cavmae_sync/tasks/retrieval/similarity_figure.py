@@ -1,4 +1,4 @@
-"""Pictures of similarity: of a whole gallery, and within one clip.
+"""Figures of similarity: of a whole gallery, and within one clip.
 
 Letters: Q queries, G gallery, T frames per clip, H W pixels, C colours, N spectrogram frames, M mel bins.
 """
@@ -29,9 +29,9 @@ from cavmae_sync.figures.style import (
     show_spectrogram,
 )
 
-#: Cells along a side of the matrix; more would be smaller than a dot of the picture.
+#: Cells along a side of the matrix; more would be smaller than a dot of the figure.
 _MAX_CELLS: Final = 256
-#: Names along a side, letters of each, their size in points, and the room that one takes.
+#: Names along a side, letters of each, their size in points, and the height of one in inches.
 _MAX_NAMES: Final = 40
 _MAX_LETTERS: Final = 20
 _NAME_SIZE: Final = 8
@@ -44,19 +44,19 @@ def gallery_figure(
     clip_ids: Sequence[str] | None = None,
     title: str = "Similarity of sounds and pictures",
 ) -> Figure:
-    """All scores of a gallery, and how those of own pairs differ from the rest.
+    """Figure of all scores of a gallery, and of how those of own pairs differ from the rest.
 
     Args:
-        similarity_QG: Square, row = sound, column = picture, own pairs on the diagonal. Above 256 clips, a
+        similarity_QG: Square, row = sound, column = frames, own pairs on the diagonal. Above 256 clips, a
             cell is the mean of several scores, but on the diagonal the mean of own pairs only.
-        clip_ids: Names of the clips, written along both sides: all of them up to 40, of more some evenly
-            spread; None numbers them.
+        clip_ids: Names of the clips, written along both sides: all up to 40, otherwise some, evenly spread;
+            None numbers them.
         title: Printed above.
     """
     similarity_QG = similarity_QG.detach().cpu().float()
     num_clips = len(similarity_QG)
     if similarity_QG.shape != (num_clips, num_clips) or num_clips == 0:
-        raise ValueError(f"A gallery picture needs a square matrix, got {tuple(similarity_QG.shape)}.")
+        raise ValueError(f"A figure of a gallery needs a square matrix, got {tuple(similarity_QG.shape)}.")
     names = None if clip_ids is None else short_names(clip_ids)
     side = 5.0 if names is None else 3.4 + _INCHES_OF_NAME * max(min(num_clips, _MAX_NAMES), 14)
     figure = new_figure(width_inches=5.5 + side, height_inches=side)
@@ -70,7 +70,7 @@ def gallery_figure(
 
 
 def short_names(clip_ids: Sequence[str]) -> list[str]:
-    """Names of clips for a picture: without their folder where that leaves them different, and not too long.
+    """Names of clips for a figure: without folders if they still differ, and shortened.
 
     >>> short_names(["videos/dog.mp4", "videos/a-very-long-name-of-a-clip@20.000"])
     ['dog.mp4', 'a-very-lon…ip@20.000']
@@ -86,7 +86,7 @@ def short_names(clip_ids: Sequence[str]) -> list[str]:
 
 
 def gallery_figures(similarity_QG: Tensor) -> tuple[Figure, Figure]:
-    """The two halves of `gallery_figure`, small enough for telephones: scores, and their spread."""
+    """Halves of `gallery_figure` as figures for small screens: the scores, and their distributions."""
     similarity_QG = similarity_QG.detach().cpu().float()
     matrix = new_figure(width_inches=4.2, height_inches=4)
     _draw_matrix(matrix.subplots(), _condensed(similarity_QG), len(similarity_QG))
@@ -171,12 +171,12 @@ def clip_figure(
     log_mel_NM: NDArray[np.floating] | None = None,
     title: str = "Sound and picture of one clip",
 ) -> Figure:
-    """Cosine of every sound with every frame of a clip, with the frames and the spectrogram along the sides.
+    """Figure of the cosines of every sound with every frame of a clip, with frames and spectrogram.
 
     Args:
-        embedding: The clip's vectors.
-        frames_THWC: Its frames, drawn below; None leaves them out.
-        log_mel_NM: Its spectrogram, natural logarithm, drawn on the left; None leaves it out.
+        embedding: Vectors of the clip.
+        frames_THWC: Frames, drawn below; None leaves them out.
+        log_mel_NM: Spectrogram, natural logarithm, drawn on the left; None leaves it out.
         title: Printed above.
     """
     cosines_TT = (embedding.audio_TD @ embedding.visual_TD.T).numpy()
@@ -208,7 +208,7 @@ def clip_figure(
 
 
 def _cell_edges(seconds_T: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Limits of cells around given times, half-way to the neighbours."""
+    """Edges of cells around given times, half-way to the neighbours."""
     if len(seconds_T) == 1:
         return seconds_T[0] + np.array([-0.5, 0.5])
     middles = (seconds_T[1:] + seconds_T[:-1]) / 2

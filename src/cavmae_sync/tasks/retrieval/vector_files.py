@@ -1,4 +1,4 @@
-"""Files of vectors made ready for a report: opened together, on one list of clips, in one order."""
+"""Vector files of several encoders, opened on one list of clips and in one order."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,31 +14,31 @@ from cavmae_sync.tasks.retrieval.comparison import in_order_of
 def open_embeddings(
     paths: Sequence[Path], *, clips: PreparedDataset | None = None, num_clips: int | None = None
 ) -> dict[str, DatasetEmbeddings]:
-    """Files of vectors by the name of their encoder, all of the same clips in the same order.
+    """Vectors by the name of their encoder, all of the same clips in the same order.
 
     Args:
         paths: Files that `read_embeddings` reads; at least one.
-        clips: Dataset that they must be of: its ids, order, labels and fingerprint are taken. None takes
-            those of the first file.
-        num_clips: Keep the first clips only.
+        clips: Dataset of the clips, whose ids, order, labels and fingerprint are used. None uses those of the
+            first file.
+        num_clips: Keep only the first clips.
 
     Returns:
-        Vectors by the name in the file, by the path where it has none or two have the same.
+        Vectors by the name in the file; by the path where a file has no name or two have the same.
 
     Raises:
         DatasetError: A file cannot be read, or its clips are not those of the dataset or of the first file.
         ConfigError: A file is named twice.
     """
     if len(set(paths)) < len(paths):
-        raise ConfigError("a file of embeddings is named twice. Name each once.")
+        raise ConfigError("a file of embeddings is given twice. Give each file once.")
     found = [read_embeddings(path) for path in paths]
     if clips is not None:
         found = [
-            _of_dataset(each, _first_of(clips, len(each.clip_ids), num_clips), path)
+            _matched_to_dataset(each, _first_clips_of(clips, len(each.clip_ids), num_clips), path)
             for each, path in zip(found, paths, strict=True)
         ]
     elif len(found) > 1:
-        found = _like_the_first(found, paths)
+        found = _matched_to_first(found, paths)
     if num_clips is not None:
         found = [first_clips(each, num_clips) for each in found]
     if num_clips is not None and clips is not None:
@@ -47,20 +47,25 @@ def open_embeddings(
     return dict(zip(_names(found, paths), found, strict=True))
 
 
-def _first_of(clips: PreparedDataset, num_vectors: int, num_clips: int | None) -> PreparedDataset:
-    """The first clips, where those are asked for and a file holds no others."""
+def _first_clips_of(clips: PreparedDataset, num_vectors: int, num_clips: int | None) -> PreparedDataset:
+    """First clips of a dataset, where a file holds only those."""
     return clips.head(num_clips) if num_clips is not None and num_vectors == num_clips else clips
 
 
-def _of_dataset(embeddings: DatasetEmbeddings, clips: PreparedDataset, path: Path) -> DatasetEmbeddings:
+def _matched_to_dataset(
+    embeddings: DatasetEmbeddings, clips: PreparedDataset, path: Path
+) -> DatasetEmbeddings:
     ordered = in_order_of(embeddings, tuple(clips.clip_ids), name=str(path), other=str(clips.folder))
     return replace(ordered, labels=tuple(clips.labels), clip_list=clips.list_sha256)
 
 
-def _like_the_first(found: Sequence[DatasetEmbeddings], paths: Sequence[Path]) -> list[DatasetEmbeddings]:
-    """In the order of the first; a file that knows no more of its clips than their ids has its clip list."""
+def _matched_to_first(found: Sequence[DatasetEmbeddings], paths: Sequence[Path]) -> list[DatasetEmbeddings]:
+    """Vectors in the order of the first file.
+
+    A file whose clips are known only by their ids gets the fingerprint of the first file's clips.
+    """
     first, name = found[0], str(paths[0])
-    in_order_of(first, first.clip_ids, name=name, other=str(paths[1]))  # refuses one without ids
+    in_order_of(first, first.clip_ids, name=name, other=str(paths[1]))  # refuses a file without ids
     by_ids = ids_fingerprint(first.clip_ids)
     ordered = [
         in_order_of(each, first.clip_ids, name=str(path), other=name)

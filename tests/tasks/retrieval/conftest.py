@@ -1,4 +1,4 @@
-"""Embeddings made by hand, and a prepared dataset of two clips."""
+"""Vectors made by hand: random ones, and pairs that fit well or badly."""
 
 from collections.abc import Callable
 
@@ -39,3 +39,20 @@ def random_embeddings(make_embeddings: Callable[..., DatasetEmbeddings]) -> Data
 @pytest.fixture
 def clips(two_clips: PreparedDataset) -> PreparedDataset:
     return two_clips
+
+
+def noisy(make_embeddings, *, noise, seed, num_clips=80) -> DatasetEmbeddings:
+    """Pictures are the sounds with noise: the more of it, the worse."""
+    audio = unit_rows(num_clips, 4, 16)
+    visual = F.normalize(audio + noise * unit_rows(num_clips, 4, 16, seed=seed), dim=-1)
+    return make_embeddings(audio, visual)
+
+
+@pytest.fixture
+def good(make_embeddings):
+    return noisy(make_embeddings, noise=2.0, seed=1)
+
+
+@pytest.fixture
+def bad(make_embeddings):
+    return noisy(make_embeddings, noise=5.0, seed=2)
