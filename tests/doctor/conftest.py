@@ -31,8 +31,7 @@ def examined(weights: Path) -> ExaminedModel:
     return open_examined_model(weights, device="cpu")
 
 
-@pytest.fixture(scope="session")
-def many_raw_clips() -> list[RawClip]:
+def generated(indices: range) -> list[RawClip]:
     """Objects of the training split, in clips of another seed."""
     config = StageConfig(
         seed=1,
@@ -43,13 +42,18 @@ def many_raw_clips() -> list[RawClip]:
         off_stage_fraction=0.0,
     )
     pack = ProceduralPack()
-    made = (generate_clip(index, config=config, pack=pack) for index in range(MOST_CLIPS))
+    made = (generate_clip(index, config=config, pack=pack) for index in indices)
     return [RawClip(np.stack(list(clip.frames_THWC))[_FRAMES], clip.waveform_S) for clip in made]
 
 
 @pytest.fixture(scope="session")
-def raw_clips(many_raw_clips: list[RawClip]) -> list[RawClip]:
-    return many_raw_clips[:NUM_CLIPS]
+def raw_clips() -> list[RawClip]:
+    return generated(range(NUM_CLIPS))
+
+
+@pytest.fixture(scope="session")
+def many_raw_clips(raw_clips: list[RawClip]) -> list[RawClip]:
+    return raw_clips + generated(range(NUM_CLIPS, MOST_CLIPS))
 
 
 @pytest.fixture(scope="session")

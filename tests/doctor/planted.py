@@ -120,6 +120,7 @@ def write_dataset(clips: list[RawClip], folder: Path, *, clip_seconds: float) ->
         num_frames=len(clips[0].frames_THWC),
         frame_pixels=clips[0].frames_THWC.shape[1],
         min_seconds=0.5,
+        files_per_shard=len(clips),  # one unit of work: each costs its own files
     )
     import_cavmae(folder / "list.json", out=folder / "prepared", config=config, num_workers=0)
     return PreparedDataset.open(folder / "prepared")

@@ -16,7 +16,7 @@ from cavmae_sync.recipes.tables.datasets import ProbingLists, TableDatasets
 from cavmae_sync.recipes.tables.paper_tables import TABLES, Measurement, find_table
 from cavmae_sync.recipes.tables.reproduce import Cell, ReproduceConfig, TableResult, TableRun
 from cavmae_sync.recipes.tables.text import to_dict, to_figure, to_markdown
-from cavmae_sync.tasks.retrieval import RetrievalConfig, evaluate_retrieval
+from cavmae_sync.tasks.retrieval import RetrievalConfig, evaluate_retrieval, retrieval_report
 from cavmae_sync.weights import load_model
 
 TINY = ReproduceConfig(num_train_clips=4, num_test_clips=4, num_epochs=1)
@@ -38,12 +38,17 @@ def test_all_rows_of_one_model_share_its_training(aggregations: TableResult, out
     assert [folder.name for folder in (out / "runs").iterdir()] == ["sync_base-16-frames"]
 
 
-def test_cells_are_what_retrieval_gives_by_itself(aggregations: TableResult, out: Path):
-    embedder = Embedder(load_model(out / "runs/sync_base-16-frames/seed-0/weights.safetensors"))
+@pytest.fixture(scope="module")
+def embedder(aggregations: TableResult, out: Path) -> Embedder:
+    return Embedder(load_model(out / "runs/sync_base-16-frames/seed-0/weights.safetensors"))
+
+
+def test_cells_are_what_retrieval_gives_by_itself(aggregations: TableResult, embedder: Embedder, out: Path):
     clips = PreparedDataset.open(out / "materials" / "data-test-16-frames")
+    embeddings = evaluate_retrieval(embedder, clips, RetrievalConfig(num_bootstrap=0)).embeddings
     for row in aggregations.table.rows:
         config = RetrievalConfig(aggregation=row.measurement.aggregation, num_bootstrap=0)
-        report = evaluate_retrieval(embedder, clips, config)
+        report = retrieval_report(embeddings, config)
         for k in (1, 5, 10):
             expected = report.metrics[f"visual_to_audio/recall_at_{k}"].value
             assert aggregations.cells[row.name, f"stage R@{k}"].by_seed == {0: expected}
@@ -72,18 +77,19 @@ def test_asked_to_stop_it_keeps_what_it_has_and_goes_on_later(aggregations: Tabl
     assert TableRun(table, out, config=TINY, seeds=[0]).run().is_complete
 
 
-def test_cells_are_measured_again_on_other_datasets(aggregations: TableResult, out: Path, tmp_path: Path):
+def test_cells_are_measured_again_on_other_datasets(
+    aggregations: TableResult, embedder: Embedder, out: Path, tmp_path: Path
+):
     first, second = ({16: out / "materials" / f"data-{split}-16-frames"} for split in ("test", "train"))
-    embedder = Embedder(load_model(out / "runs/sync_base-16-frames/seed-0/weights.safetensors"))
 
     def cells(**galleries: dict[int, Path]) -> Cells:
-        bench = MeasuredModel(
+        model = MeasuredModel(
             embedder=embedder,
             folder=tmp_path,
             datasets=TableDatasets(train=first, galleries=galleries),
             on_progress=lambda *_: None,
         )
-        return measure("retrieval", Measurement(), bench)
+        return measure("retrieval", Measurement(), model)
 
     def lists(found: Cells) -> dict[str, str]:
         return {name: report["clip_list"] for name, report in found.report.items()}
@@ -141,7 +147,7 @@ def test_full_scale_needs_data(tmp_path: Path):
         TableRun(find_table("table11"), tmp_path, config=ReproduceConfig(scale="full"), seeds=[0])
 
 
-def test_cells_without_material_say_what_lacks(tmp_path: Path):
+def test_cells_without_datasets_say_what_lacks(tmp_path: Path):
     given = TableDatasets(train={16: tmp_path}, galleries={"AS": {16: tmp_path}})
     table_run = TableRun(
         find_table("table5"), tmp_path, config=ReproduceConfig(scale="full"), seeds=[0], given=given

@@ -43,6 +43,8 @@ from cavmae_sync.untrusted import read_json
 
 #: One in this many of own files is held out.
 TEST_EVERY = 5
+#: Size of own files below which starting worker processes takes longer than reading them here.
+SMALL_BYTES = 4_000_000
 #: Clips of a training step, if there are enough.
 BATCH_SIZE = 64
 #: Trial steps, thrown away, whose time gives the first plan of training.
@@ -189,10 +191,12 @@ def _split_files(videos: Path, out: Path) -> dict[str, Path]:
 
 
 def _prepare_files(names: Path, out: Path, config: DemoConfig, reporter: Reporter) -> None:
+    num_bytes = sum(file.num_bytes or 0 for file in list_sources(names).files)
     prepare(
         names,
         out=out,
         config=PrepareConfig(frame_pixels=config.frame_pixels),
+        num_workers=0 if num_bytes < SMALL_BYTES else None,
         on_progress=lambda progress: reporter.on_progress(
             f"preparing {out.name}", progress.num_done, progress.num_files
         ),

@@ -121,6 +121,7 @@ class TableRun:
         self.reporter = reporter or Reporter()
         self.datasets = given or stage_datasets(out / "materials", frame_counts=_frame_counts(table))
         self.makes_clips = given is None
+        self._trained: dict[tuple[Training, int], Path] = {}
         _check_claim(out, config)
 
     def run(self) -> TableResult:
@@ -185,7 +186,7 @@ class TableRun:
         weights = self._weights(row.training, seed)
         if weights is None:
             return False
-        bench = MeasuredModel(
+        model = MeasuredModel(
             embedder=Embedder(load_model(weights)),
             folder=self._cells_folder(row.training, seed),
             datasets=self.datasets,
@@ -194,11 +195,13 @@ class TableRun:
         for task in tasks:
             if self.reporter.should_stop():
                 return False
-            measure(task, row.measurement, bench)
+            measure(task, row.measurement, model)
         return True
 
     def _weights(self, training: Training, seed: int) -> Path | None:
         """Weights of a training, which begins, goes on, or is complete; None if asked to stop."""
+        if (training, seed) in self._trained:  # rows that share a model: opening a run takes seconds
+            return self._trained[training, seed]
         folder, recipe = self.run_folder(training, seed), self.recipe(training, seed)
         title = f"pretraining {training.name}, seed {seed}"
         callbacks = Callbacks(
@@ -211,7 +214,10 @@ class TableRun:
             result = continue_pretraining(folder, data=data, callbacks=callbacks)
         else:
             result = run_pretraining(recipe, data=data, out=folder, init=init, callbacks=callbacks)
-        return result.run.weights if result.is_complete else None
+        if not result.is_complete:
+            return None
+        self._trained[training, seed] = result.run.weights
+        return result.run.weights
 
     def _cell(self, row: Row, task: Task, heading: str) -> Cell:
         found: dict[int, float] = {}
