@@ -81,7 +81,7 @@ def test_more_frames_than_can_be_compared_are_refused(
 ):
     monkeypatch.setattr("cavmae_sync.tasks.temporal.video_states.MAX_FRAMES_AT_ONCE", 20)
     seen = []
-    with pytest.raises(ConfigError, match="--scope clip"):
+    with pytest.raises(ConfigError, match="scope=clip"):
         segment_video(embedder, video, config=SegmentingConfig(clip_seconds=3.0), on_clip=seen.append)
     assert seen == []  # the file says how long it is
     segment_video(embedder, video, config=SegmentingConfig(clip_seconds=3.0, scope="clip"))

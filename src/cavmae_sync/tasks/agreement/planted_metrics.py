@@ -41,7 +41,7 @@ class JudgedVideo:
 JudgedRow = Sequence[JudgedVideo]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class PlantedMetric:
     """Definition of a metric.
 
@@ -85,33 +85,25 @@ def planted_metrics(rows: Sequence[JudgedRow], config: AgreementConfig) -> list[
         config: How was judged; its `error_rate` is the rate that some metrics should keep to.
     """
     found = _Outcomes(rows, config)
-    asked = config.error_rate
+    asked = config.error_rate  # what these rates should keep to
 
     def share(hits: str, trials: str) -> Callable[[NDArray[np.intp]], float | None]:
         return partial(found.share, hits=hits, trials=trials)
 
     return [
-        PlantedMetric(name="auc_own_against_foreign", statistic=found.area, chance=0.5),
-        PlantedMetric(
-            name="foreign_throughout/called_foreign", statistic=share("foreign_flagged", "foreign")
-        ),
-        PlantedMetric(
-            name="foreign_throughout/called_fitting",
-            statistic=share("foreign_fits", "foreign"),
-            chance=asked,
-        ),
-        PlantedMetric(name="fitting/called_fitting", statistic=share("own_fits", "own"), chance=asked),
-        PlantedMetric(name="fitting/called_foreign", statistic=share("own_flagged", "own"), chance=asked),
-        PlantedMetric(name="foreign_span/seconds_called_foreign", statistic=share("span_flagged", "span")),
-        PlantedMetric(name="foreign_span/spans_f1", statistic=found.spans_f1),
-        PlantedMetric(name="silent_span/seconds_called_silent", statistic=share("silent_silent", "silent")),
-        PlantedMetric(name="silent_span/seconds_called_foreign", statistic=share("silent_flagged", "silent")),
-        PlantedMetric(name="offset/median_error", statistic=found.median_offset_error, unit="seconds"),
-        PlantedMetric(name="offset/found", statistic=found.share_of_offsets_found),
-        PlantedMetric(name="offset/right_within_half_a_second", statistic=found.share_of_offsets_right),
-        PlantedMetric(
-            name="offset/found_in_foreign_sound", statistic=share("foreign_offset", "one"), chance=asked
-        ),
+        PlantedMetric("auc_own_against_foreign", found.area, chance=0.5),
+        PlantedMetric("foreign_throughout/called_foreign", share("foreign_flagged", "foreign")),
+        PlantedMetric("foreign_throughout/called_fitting", share("foreign_fits", "foreign"), chance=asked),
+        PlantedMetric("fitting/called_fitting", share("own_fits", "own"), chance=asked),
+        PlantedMetric("fitting/called_foreign", share("own_flagged", "own"), chance=asked),
+        PlantedMetric("foreign_span/seconds_called_foreign", share("span_flagged", "span")),
+        PlantedMetric("foreign_span/spans_f1", found.spans_f1),
+        PlantedMetric("silent_span/seconds_called_silent", share("silent_silent", "silent")),
+        PlantedMetric("silent_span/seconds_called_foreign", share("silent_flagged", "silent")),
+        PlantedMetric("offset/median_error", found.median_offset_error, unit="seconds"),
+        PlantedMetric("offset/found", found.share_of_offsets_found),
+        PlantedMetric("offset/right_within_half_a_second", found.share_of_offsets_right),
+        PlantedMetric("offset/found_in_foreign_sound", share("foreign_offset", "one"), chance=asked),
     ]
 
 
