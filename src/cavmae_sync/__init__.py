@@ -1,4 +1,4 @@
-"""How vision and sound belong together in video, learned without labels, frame by frame.
+"""CAV-MAE Sync: embeddings of the frames and the sound of videos, learned without labels, frame by frame.
 
 The path of a video, which is also the order of the folders:
 

@@ -34,7 +34,7 @@ def test_a_block_counted_by_hand():
 
 def test_a_block_that_is_asked_for_one_token_computes_keys_and_values_of_all():
     products = 3 * 4 * 8 + 1 * 4 * 4 + 1 * 4 * 4 + 2 * 1 * 4 * 8 + 2 * 1 * 3 * 4
-    assert block_flops(3, width=4, mlp_ratio=2, num_asked=1) == 2 * products
+    assert block_flops(3, width=4, mlp_ratio=2, num_queries=1) == 2 * products
 
 
 def test_the_published_sizes():

@@ -1,4 +1,4 @@
-"""Where and how arithmetic is done: a device and a wish come in, a decision or a context comes out.
+"""Devices and arithmetic: a device and a wish in, a decision or a context out.
 
 device          which device: CUDA, MPS or the CPU
 precision       matrix products in float32, bfloat16 or float16, with gradients

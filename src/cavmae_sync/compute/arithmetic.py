@@ -1,4 +1,4 @@
-"""How a model computes without gradients, decided once and entered for every pass."""
+"""Arithmetic of passes without gradients, decided once and entered for every pass."""
 
 from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
@@ -56,7 +56,7 @@ class Arithmetic:
 
 
 def inference_products_in(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
-    """As `matrix_products_in`, for passes without gradients: "int8" too. It may be entered again and again.
+    """`matrix_products_in` for passes without gradients, "int8" too. It may be entered again and again.
 
     Raises:
         ConfigError: The device cannot compute in this precision.

@@ -11,17 +11,18 @@ from torch.nn import functional as F
 
 from cavmae_sync.compute.float32 import float32_setting
 
-#: "fused" is torch's kernel that never writes the weights out; "plain" is two batched products and a softmax.
+#: "fused" is torch's kernel, which never writes the attention weights to memory; "plain" is two batched
+#: products and a softmax.
 AttentionKernel = Literal["fused", "plain"]
 
-#: Keys from which the fused kernel pays on the CPU when gradients are computed through it.
+#: Fewest keys from which the fused kernel pays on the CPU when gradients are computed through it.
 _FUSED_WITH_GRADIENTS_FROM: Final = 128
 
 
 def choose_attention(
     device_type: str, dtype: torch.dtype, *, num_keys: int, with_gradients: bool
 ) -> AttentionKernel:
-    """Which kernel computes attention. A table of what was measured; no clock is read here.
+    """Kernel that computes attention, from a table of measurements; no clock is read.
 
     | device | type | kernel | measured 2026, plain over fused |
     |---|---|---|---|
@@ -31,8 +32,8 @@ def choose_attention(
     | CPU | float32 as "highest" (MKL), no gradients | fused | Cascade Lake, 205 keys: 1.25 |
     | CPU | the same with gradients | fused from 128 keys | Cascade Lake: 1.6 at 404 keys, 0.83 at 57 |
 
-    The two last are of attention alone on one thread. Of a whole pass of ViT-B on two threads it is 1.00 to
-    1.02, within the noise; the fused kernel needs 5 to 14 % less memory.
+    The last two ratios are of attention alone, on one thread. For a whole pass of ViT-B on two threads the
+    ratio is 1.00 to 1.02, within the noise; the fused kernel needs 5 to 14 % less memory.
 
     Args:
         device_type: cpu, cuda or mps.

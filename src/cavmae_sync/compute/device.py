@@ -1,4 +1,4 @@
-"""Where a model computes."""
+"""Device on which a model computes."""
 
 import torch
 
@@ -6,7 +6,7 @@ from cavmae_sync.errors import ConfigError
 
 
 def choose_device(name: str | torch.device | None = None) -> torch.device:
-    """The device of that name, of any kind torch knows; without a name CUDA, else MPS, else the CPU.
+    """Device of a name, of any kind that torch knows; without a name CUDA, else MPS, else the CPU.
 
     Raises:
         ConfigError: This machine has no such device.

@@ -1,4 +1,4 @@
-"""In which precision matrix products are done, on which device."""
+"""Precision of matrix products, and what each device can compute."""
 
 from contextlib import AbstractContextManager, nullcontext
 from types import MappingProxyType
@@ -17,7 +17,7 @@ _FIRST_WITH_BFLOAT16: Final = 8
 
 
 def matrix_products_in(precision: TrainingPrecision, device: torch.device) -> AbstractContextManager[object]:
-    """Matrix products inside the block are done in `precision`; sums, norms and softmax stay float32.
+    """Compute matrix products inside the block in `precision`; sums, norms and softmax stay float32.
 
     Raises:
         ConfigError: The device cannot compute in this precision.
@@ -31,7 +31,7 @@ def matrix_products_in(precision: TrainingPrecision, device: torch.device) -> Ab
 
 
 def training_precision(precision: Precision) -> TrainingPrecision:
-    """The same precision, if gradients can be computed in it.
+    """Return the precision if gradients can be computed in it.
 
     Raises:
         ConfigError: It is int8.
@@ -47,8 +47,8 @@ def training_precision(precision: Precision) -> TrainingPrecision:
 def check_precision_on(precision: TrainingPrecision, device: torch.device) -> None:
     """Refuse a precision that a device cannot compute in, or only by emulation where it has a better one.
 
-    On a CPU without bfloat16 products they are emulated, and right: about a fifth of the speed of float32
-    on an Intel Xeon of the Cascade Lake kind. That is allowed; `cavmae-sync speed` shows it.
+    A CPU without bfloat16 products emulates them: the result is right, at about a fifth of the speed of
+    float32 (Intel Xeon of the Cascade Lake kind). That is allowed; `cavmae-sync speed` shows it.
 
     Raises:
         ConfigError: Names what to use instead.
@@ -75,7 +75,7 @@ def check_precision_on(precision: TrainingPrecision, device: torch.device) -> No
 
 
 def loss_scaler(precision: TrainingPrecision, device: torch.device) -> torch.amp.GradScaler:
-    """What keeps small gradients of float16 from vanishing; does nothing in other precisions.
+    """Scaler that keeps small gradients of float16 from vanishing; it does nothing in other precisions.
 
     bfloat16 has the range of float32 and needs none. Works on CUDA, MPS and the CPU.
     """

@@ -37,7 +37,7 @@ def product_rate(
     Weights are prepared before (rounded for int8), activations are rounded in the measurement.
 
     Args:
-        device: Where.
+        device: Where it is computed.
         precision: Of the product.
         shape: (M, K, N).
         float32_products: How float32 is computed.
@@ -83,7 +83,7 @@ class _Product:
         self.products = inference_products_in(precision, device)
 
     def __call__(self) -> None:
-        """Compute it, and wait for it."""
+        """Compute the product, and wait for it."""
         with torch.inference_mode(), self.products:
             F.linear(self.rows_MK, self.weight_NK, self.bias_N)
         if self.rows_MK.device.type != "cpu":
@@ -91,7 +91,7 @@ class _Product:
 
 
 def _durations(product: _Product, *, repeats: int = _REPEATS) -> list[float]:
-    """Seconds of each repeat, after one that is not counted."""
+    """Seconds of each repeat, after one that is not counted: it prepares weights and kernels."""
     product()
     durations: list[float] = []
     while len(durations) < repeats and (len(durations) < 2 or sum(durations) < _ENOUGH_SECONDS):

@@ -1,7 +1,7 @@
-"""How much arithmetic a model needs: products of linear layers, of attention and of the patch embedding.
+"""Floating point operations that a model needs: linear layers, attention and patch embedding.
 
-Counted in floating point operations, a multiplication and an addition being two. Norms, softmax, GELU and
-additions are left out, as is usual: they are below 1 % and bound by memory.
+A multiplication and an addition are two operations. Norms, softmax, GELU and additions are left out, as is
+usual: they are below 1 % and bound by memory.
 """
 
 from cavmae_sync.model.block import Modality
@@ -10,36 +10,36 @@ from cavmae_sync.model.encoder import CHANNELS
 from cavmae_sync.paper import PATCH_SIZE
 
 #: A backward pass multiplies twice for each product of the forward pass: for the inputs and for the weights.
-_PASSES_OF_A_STEP = 3
+_PASSES_PER_STEP = 3
 
 
-def block_flops(num_tokens: int, *, width: int, mlp_ratio: int, num_asked: int | None = None) -> int:
-    """One transformer block.
+def block_flops(num_tokens: int, *, width: int, mlp_ratio: int, num_queries: int | None = None) -> int:
+    """Operations of one transformer block.
 
     Args:
-        num_tokens: Tokens that are looked at.
-        width: Of a token.
+        num_tokens: Tokens that keys and values come from.
+        width: Width of a token.
         mlp_ratio: Hidden width of the perceptron over `width`.
-        num_asked: Tokens whose result is read; all unless given.
+        num_queries: Tokens whose result is read; all unless given.
     """
-    asked = num_tokens if num_asked is None else num_asked
+    queries = num_tokens if num_queries is None else num_queries
     keys_and_values = 2 * num_tokens * width**2
-    queries_and_projection = 2 * asked * width**2
-    perceptron = 2 * mlp_ratio * asked * width**2
-    attention = 2 * asked * num_tokens * width
+    queries_and_projection = 2 * queries * width**2
+    perceptron = 2 * mlp_ratio * queries * width**2
+    attention = 2 * queries * num_tokens * width
     return 2 * (keys_and_values + queries_and_projection + perceptron + attention)
 
 
 def embedding_flops(
     config: ModelConfig, *, num_frames: int, num_segments: int, with_patches: bool = False
 ) -> int:
-    """What embedding needs.
+    """Operations that embedding a clip needs.
 
     Args:
         config: Shape of the model.
-        num_frames: Frames that are encoded, equal neighbours once.
-        num_segments: Segments that are encoded, equal neighbours once.
-        with_patches: Whether patch vectors are read too; else the last block computes the global token alone.
+        num_frames: Frames that are encoded; equal neighbours count once.
+        num_segments: Segments that are encoded; equal neighbours count once.
+        with_patches: Whether patch vectors are computed too; else the last block computes one token.
     """
     return sum(
         count * _alone(config, modality, with_patches=with_patches or not config.global_token)
@@ -48,13 +48,13 @@ def embedding_flops(
 
 
 def pretraining_flops(config: ModelConfig, *, mask_ratio: float, only_wanted: bool = True) -> int:
-    """What one pretraining step needs for one (frame, segment) pair, forwards and backwards.
+    """Operations of one pretraining step for one (frame, segment) pair, forwards and backwards.
 
     Args:
         config: Shape of a model with a decoder.
         mask_ratio: Fraction hidden in both modalities.
-        only_wanted: Leave out what neither loss reads: hidden patches before the encoder, predictions of the
-            others, aligned patch tokens where there are global tokens. False counts the published code.
+        only_wanted: Leave out what no loss reads: hidden patches before the encoder, predictions of visible
+            ones, aligned patch tokens where there are global tokens. False counts the published code.
 
     Raises:
         ValueError: The model has no decoder.
@@ -78,9 +78,9 @@ def pretraining_flops(config: ModelConfig, *, mask_ratio: float, only_wanted: bo
     shape = {"width": decoder.width, "mlp_ratio": config.mlp_ratio}
     num_all = sum(all_patches.values())
     forward += (decoder.depth - 1) * block_flops(num_all, **shape)
-    forward += block_flops(num_all, num_asked=sum(hidden.values()), **shape)
+    forward += block_flops(num_all, num_queries=sum(hidden.values()), **shape)
     forward += sum(2 * hidden[name] * decoder.width * PATCH_SIZE**2 * CHANNELS[name] for name in CHANNELS)
-    return _PASSES_OF_A_STEP * forward
+    return _PASSES_PER_STEP * forward
 
 
 def _alone(config: ModelConfig, modality: Modality, *, with_patches: bool) -> int:
@@ -107,7 +107,7 @@ def _align(config: ModelConfig, num_patches: int, *, with_patches: bool) -> int:
     shape = {"width": config.width, "mlp_ratio": config.mlp_ratio}
     depth = config.joint_depth + config.contrastive_head_depth
     return (depth - 1) * block_flops(tokens, **shape) + block_flops(
-        tokens, num_asked=None if with_patches else 1, **shape
+        tokens, num_queries=None if with_patches else 1, **shape
     )
 
 

@@ -92,14 +92,14 @@ class MaskPair:
 
 
 class MaskingConfig(Config):
-    """How patches are hidden during pretraining."""
+    """Hiding of patches during pretraining."""
 
     ratio: float = Field(paper.MASK_RATIO, ge=0, lt=1)
-    """Fraction of patches hidden, in both modalities."""
+    """Fraction of patches that are hidden, in both modalities."""
     ratio_range: tuple[float, float] | None = None
     """Multi-ratio masking: each step draws a ratio per modality from this range (published: 0.6,0.9)."""
     audio_mode: MaskMode = "unstructured"
-    """What is hidden of a segment: single patches, whole time columns, whole frequency rows, or both."""
+    """Hidden patches of a segment: single ones, whole time columns, whole frequency rows, or both."""
     contrastive_mask_ratio: float | None = Field(None, ge=0, lt=1)
     """None: the same masked pass serves both losses. A number: a second pass with this ratio aligns."""
 
