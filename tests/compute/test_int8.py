@@ -98,7 +98,7 @@ def test_products_that_are_no_layers_stay_float32():
 @pytest.mark.skipif(torch.backends.mps.is_available(), reason="there is such a device here")
 def test_a_device_without_int8_products_is_named():
     assert "no int8 product for mps" in int8_problem(torch.device("mps"))
-    with pytest.raises(ConfigError, match=r"not to be had here.*Use float32"):
+    with pytest.raises(ConfigError, match=r"not possible here.*Use float32"):
         Int8Products(torch.device("mps"))
 
 
