@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cavmae_sync.cli.renamed import renamed
+from cavmae_sync.cli import app
+from cavmae_sync.cli.renamed import _OPTIONS, renamed
 
 
 @pytest.mark.parametrize(
@@ -15,6 +16,22 @@ from cavmae_sync.cli.renamed import renamed
         ("evaluate temporal r --picture=x.png --json", "evaluate segment r --figure=x.png --json", 2),
         ("localize r v --pictures p --num-pictures 2", "localize r v --figures p --num-figures 2", 2),
         ("agreement r v --picture x.png", "agreement r v --figure x.png", 1),
+        ("agreement --smooth-seconds 2 r v", "agreement r v smooth_seconds=2", 1),
+        (
+            "segment r v --modality all --min_seconds=3 a=1",
+            "segment r v a=1 modalities=audio,visual,both min_seconds=3",
+            2,
+        ),
+        (
+            "evaluate retrieval --aggregation all --ties mean",
+            "evaluate retrieval --all-aggregations ties=mean",
+            2,
+        ),
+        (
+            "submit --num-jobs 2 -- prepare v --min-seconds 2",
+            "submit --num-jobs 2 -- prepare v min_seconds=2",
+            1,
+        ),
     ],
 )
 def test_each_old_name_becomes_the_new_one_with_a_line_of_advice(old: str, new: str, num_advice: int):
@@ -26,6 +43,16 @@ def test_each_old_name_becomes_the_new_one_with_a_line_of_advice(old: str, new: 
 def test_names_of_today_and_names_of_files_stay():
     for words in (["evaluate", "localize", "--figure", "x"], ["segment", "r", "--", "--picture"], []):
         assert renamed(words) == (words, [])
+
+
+def test_what_old_options_became_is_there():
+    for command, options in _OPTIONS.items():
+        found = app[command.split()[0]] if " " not in command else app["evaluate"][command.split()[1]]
+        names = {name for argument in found.assemble_argument_collection() for name in argument.names}
+        for new in options.values():
+            is_there = new in names if new.startswith("--") else f"`{new.partition('=')[0]}=" in found.help
+            assert is_there, (command, new)
+        assert not names & set(options), command
 
 
 def test_an_old_command_does_what_the_new_one_does(
@@ -43,9 +70,8 @@ def test_an_old_command_does_what_the_new_one_does(
     assert (tmp_path / "old.png").read_bytes() == (tmp_path / "new.png").read_bytes()
 
 
-def test_help_shows_no_old_name(cli):
+def test_help_shows_no_old_command(cli):
     shown = cli("evaluate", "--help").out
     assert "│ segment " in shown
     assert "│ temporal " not in shown
     assert "│ segmentation " not in shown
-    assert "--picture" not in cli("segment", "--help").out

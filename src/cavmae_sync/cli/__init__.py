@@ -1,8 +1,20 @@
-"""The command line: each command parses, makes one library call and prints.
+"""The command line: each command parses its words, makes one library call and prints.
 
-Data go to standard output, progress and messages to standard error. Exit codes: 0 done, 1 an error that
-says what to do, 2 wrong usage, 130 interrupted by Ctrl-C, 143 by SIGTERM, 129 by a closed terminal; these
-three clean up alike. Commands import torch only when they run, so that --help is instant.
+Data go to standard output, progress and messages to standard error. Exit codes: 0 done, 1 an error that says
+what to do, 2 wrong usage, 130 interrupted by Ctrl-C, 143 by SIGTERM, 129 by a closed terminal; these three
+clean up alike. Commands import torch only when they run, so that --help is instant.
+
+    commands/    the commands, one module each, by the names that people type
+    options      options that several commands share
+    words        key=value words: for a command's configuration, or for the model
+    models       a model ready to compute, and clips for it
+    outputs      checks of the places to write to
+    progress     progress of work, on a terminal or in a log
+    terminal     all printing, safe for names from strangers
+    interrupt    Ctrl-C, SIGTERM and a closed terminal
+    jobs         a command as jobs of a cluster
+    renamed      old names of commands and options
+    hints        what may help after a refusal
 """
 
 import errno
@@ -13,7 +25,6 @@ from importlib.metadata import version
 from typing import Final
 
 from cyclopts import App, CycloptsError
-from pydantic import ValidationError
 
 from cavmae_sync.cli.commands.agreement import agreement
 from cavmae_sync.cli.commands.audit import audit
@@ -44,7 +55,6 @@ from cavmae_sync.cli.hints import hint_at_dashes
 from cavmae_sync.cli.interrupt import stops_are_interrupts
 from cavmae_sync.cli.renamed import renamed
 from cavmae_sync.cli.terminal import Terminal, accept_all_letters, readable_warnings
-from cavmae_sync.config import describe_invalid
 from cavmae_sync.errors import CavMaeSyncError, SeveralError
 
 app = App(
@@ -53,7 +63,7 @@ app = App(
     version=version("cavmae-sync"),
     suppress_keyboard_interrupt=False,
 )
-evaluate = App(name="evaluate", help="Measures a model.")
+evaluate = App(name="evaluate", help="Measure a model.")
 
 for _command in (
     demo,
@@ -85,11 +95,15 @@ evaluate.command(evaluate_localize, name="localize")
 evaluate.command(retrieval)
 evaluate.command(evaluate_segment, name="segment")
 
+#: What to do about errors of the system.
 _WAYS_OUT: Final = {
     errno.EACCES: "This user may not do that. Change the permissions, or name another place.",
     errno.EROFS: "Name another place.",
     errno.ENOSPC: "Free space, or name another place, and run the same command again.",
 }
+_INTERRUPTED: Final = (
+    "interrupted; what was finished is kept, no half file is left. Run the same command again."
+)
 
 
 def main() -> None:
@@ -116,21 +130,28 @@ def _run(words: list[str], exit_code: Callable[[], int]) -> int:
         if hint is not None:
             messages.print(hint, soft_wrap=True)
         return 2
-    except (CavMaeSyncError, ValidationError, OSError) as error:
+    except _expected_errors() as error:
         for each in error.errors if isinstance(error, SeveralError) else (error,):
-            messages.print(f"error: {_saying(each)}", style="red", soft_wrap=True)
+            messages.print(f"error: {_message(each)}", style="red", soft_wrap=True)
         return 1
     except KeyboardInterrupt as stop:
-        saying = (
-            str(stop)
-            or "interrupted; what was finished is kept, no half file is left. Run the same command again."
-        )
-        messages.print(saying, soft_wrap=True)
+        messages.print(str(stop) or _INTERRUPTED, soft_wrap=True)
         return exit_code()
     return code or 0
 
 
-def _saying(error: Exception) -> str:
+def _expected_errors() -> tuple[type[Exception], ...]:
+    """Errors that become one line. Called only when there is one: pydantic would make --help slower."""
+    from pydantic import ValidationError
+
+    return CavMaeSyncError, ValidationError, OSError
+
+
+def _message(error: Exception) -> str:
+    from pydantic import ValidationError
+
+    from cavmae_sync.config import describe_invalid
+
     if isinstance(error, ValidationError):
         return describe_invalid(error)
     if not isinstance(error, OSError) or error.strerror is None:

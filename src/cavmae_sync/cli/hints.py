@@ -1,11 +1,13 @@
-"""What to add to a refusal of the command line, where a person is likely to have meant something else."""
+"""Hints that follow the refusal of a command line."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 
 def hint_at_dashes(words: Sequence[str]) -> str | None:
-    """For names that begin with `-`, and so were taken for options. No option here has one `-` and a word.
+    """Hint at a file name that begins with `-`, and so was taken for an option.
+
+    No option of ours has one `-` and a word, so that such a word is likely to be a name.
 
     Args:
         words: The command that was refused.

@@ -7,8 +7,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Final
 
-#: What ends a process at once, unless it says otherwise, and is not meant to be violent: what `kill`,
-#: `timeout`, service managers and clusters send, and what a terminal sends when it is closed.
+#: Signals that ask a process to end: `kill`, `timeout`, service managers and clusters send the first, a
+#: terminal sends the second when it is closed. Without a handler, no `finally` would run.
 _STOPS: Final = (signal.SIGTERM, signal.SIGHUP)
 #: Shells add this to the number of the signal that ended a command.
 _EXIT_BASE: Final = 128
@@ -16,9 +16,9 @@ _EXIT_BASE: Final = 128
 
 @contextmanager
 def stops_are_interrupts() -> Iterator[Callable[[], int]]:
-    """SIGTERM and SIGHUP raise `KeyboardInterrupt`, as Ctrl-C does, so that they clean up alike.
+    """Let SIGTERM and SIGHUP raise `KeyboardInterrupt`, as Ctrl-C does, so that all three clean up alike.
 
-    Left alone where something else handles or ignores them (submitit, `nohup`), and in other threads.
+    Signals that something else handles or ignores (submitit, `nohup`) are left alone; so are other threads.
 
     Yields:
         A function that gives the exit code of a command that was interrupted: 130, 143 or 129.

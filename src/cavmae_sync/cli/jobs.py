@@ -23,7 +23,7 @@ _SECONDS_BETWEEN_LOOKS: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class ShardJob:
-    """A command, as a job runs it: in this package's own process, never through a shell.
+    """Command of a job. It runs in a Python process, never through a shell.
 
     Attributes:
         words: The command without `cavmae-sync`.
@@ -32,10 +32,10 @@ class ShardJob:
     words: tuple[str, ...]
 
     def __call__(self) -> None:
-        """Run it.
+        """Run the command.
 
         Raises:
-            CavMaeSyncError: It ended with another code than 0.
+            CavMaeSyncError: It ended with another exit code than 0.
         """
         from cavmae_sync.cli import run
 
@@ -44,22 +44,22 @@ class ShardJob:
             raise CavMaeSyncError(f"cavmae-sync {' '.join(self.words)} ended with code {code}.")
 
     def checkpoint(self) -> "DelayedSubmission":
-        """The same again: what is done stays. Submitit asks when a job is preempted or out of time."""
+        """The same command again. Submitit asks for it when a job is preempted or out of time."""
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(self)
 
 
 def split_command(command: Sequence[str], *, num_jobs: int) -> list[tuple[str, ...]]:
-    """The words of each job: the command with its share, understood as the command line would.
+    """Words of each job: the command with its share, checked as the command line would.
 
     Args:
         command: Words without `cavmae-sync`.
         num_jobs: Number of shares.
 
     Raises:
-        ConfigError: The command cannot be split, or says itself which share it is.
-        CycloptsError: It cannot be understood.
+        ConfigError: The command cannot be split, or names its share itself.
+        CycloptsError: The command is wrong.
     """
     from cavmae_sync.cli import app
 
@@ -82,15 +82,15 @@ def split_command(command: Sequence[str], *, num_jobs: int) -> list[tuple[str, .
 
 
 def open_executor(folder: Path, *, cluster: Cluster, settings: Mapping[str, Any]) -> "AutoExecutor":
-    """Submitit's way to a cluster.
+    """Submitit's executor for a cluster.
 
     Args:
-        folder: For logs and pickled jobs; seen by every machine.
-        cluster: Which.
-        settings: Parameters of `submitit.AutoExecutor`; None is left out.
+        folder: Folder for logs and pickled jobs; every machine must see it.
+        cluster: Name of the cluster.
+        settings: Parameters of `submitit.AutoExecutor`; those that are None are left out.
 
     Raises:
-        ConfigError: The extra slurm, or Slurm itself, is not here, or a setting holds a line break.
+        ConfigError: The extra slurm, or Slurm itself, is not installed, or a setting holds a line break.
     """
     try:
         from submitit import AutoExecutor
@@ -131,11 +131,11 @@ def wait_for(jobs: "Sequence[Job[None]]", *, on_progress: Callable[[int], None])
     """Wait until all jobs have ended.
 
     Args:
-        jobs: What was submitted.
-        on_progress: Called now and then with how many have ended.
+        jobs: Jobs that were submitted.
+        on_progress: Called every second with the number that have ended.
 
     Raises:
-        CavMaeSyncError: Some failed; names them, what they said, and their logs.
+        CavMaeSyncError: Some failed; the message has their errors and logs.
         KeyboardInterrupt: Ctrl-C; jobs of a cluster go on.
     """
     try:
@@ -148,15 +148,15 @@ def wait_for(jobs: "Sequence[Job[None]]", *, on_progress: Callable[[int], None])
     failed = [job for job in jobs if job.exception() is not None]
     if failed:
         raise CavMaeSyncError(
-            f"{len(failed)} of {len(jobs)} jobs failed. Submit the same again when it is mended; what is "
-            "done stays. " + " ".join(_describe(job) for job in failed[:3])
+            f"{len(failed)} of {len(jobs)} jobs failed. Submit the same command again when the "
+            "cause is mended; what is done stays. " + " ".join(_describe(job) for job in failed[:3])
         )
 
 
 def _name_fault(command: Sequence[str], chain: Sequence[str]) -> str:
     if chain:
         return f"{' '.join(chain)} cannot be split"
-    return f"There is no command {command[0]!r}" if command else "No command stands behind --"
+    return f"There is no command {command[0]!r}" if command else "No command follows after --"
 
 
 def _describe(job: "Job[None]") -> str:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from cavmae_sync.work import RayCluster, Share
 
-#: A switch: there is no --no-NAME.
-Switch = Annotated[bool, Parameter(negative="")]
+#: A switch: there is no --no-NAME, and no default to show.
+Switch = Annotated[bool, Parameter(negative="", show_default=False)]
 
 #: A count of things, at least one.
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
@@ -67,8 +67,8 @@ ReaderProcesses = Annotated[
 MaxRejectedPercent = Annotated[
     float, Parameter(help="Fail when more than this share of the files is rejected.")
 ]
-Overwrite = Annotated[bool, Parameter(negative="", help="Replace the files that are there already.")]
-Json = Annotated[bool, Parameter(name="--json", negative="", help="Print the result as one JSON object.")]
+Overwrite = Annotated[Switch, Parameter(help="Replace the files that are there already.")]
+Json = Annotated[Switch, Parameter(name="--json", help="Print the result as one JSON object.")]
 Device = Annotated[str | None, Parameter(help="cpu, cuda or mps; the best one of this machine unless given.")]
 
 
@@ -96,7 +96,7 @@ class EncodeOptions(ComputeOptions):
     """How a model turns clips into vectors.
 
     Attributes:
-        representation: What stands for a frame or segment: its global token, or the mean of its patches.
+        representation: Vector of a frame or segment: its global token, or the mean of its patches.
     """
 
     representation: Representation = "global"
@@ -106,26 +106,19 @@ class EncodeOptions(ComputeOptions):
         return {**ComputeOptions.settings(self), "representation": self.representation}
 
 
-@Parameter(name="*")
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ResultOptions:
-    """Forms of a result beside the table on standard output.
+class FigureOptions:
+    """Figure of a result.
 
     Attributes:
         figure: PNG file for a figure of the result.
-        as_json: Whether standard output gets JSON instead of a table.
     """
 
     figure: Path | None = None
-    as_json: Json = False
 
-    def check(self, *, inputs: Sequence[Path | None] = ()) -> None:
-        """Refuse files that could not be written, before any work is done.
-
-        Args:
-            inputs: What the command reads, and must not write over.
-        """
-        check_output(self.figure, option="--figure", suffix=".png", inputs=inputs)
+    def check(self) -> None:
+        """Refuse a file that could not be written, before any work is done."""
+        check_output(self.figure, option="--figure", suffix=".png")
 
     def save_figure(self, draw: "Callable[[], Figure]") -> None:
         """Write the figure, where one is asked for."""
@@ -137,19 +130,32 @@ class ResultOptions:
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True, slots=True)
-class VideoResultOptions(ResultOptions):
-    """Forms of what was found in one video.
+class ResultOptions(FigureOptions):
+    """Forms of a result beside the table on standard output."""
+
+    as_json: Json = False
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VideoResultOptions(FigureOptions):
+    """Forms of what was found in one video, beside the text on standard output.
 
     Attributes:
         csv: CSV file for the result over time.
     """
 
     csv: Path | None = None
+    as_json: Json = False
 
     def check(self, *, inputs: Sequence[Path | None] = ()) -> None:
-        """Refuse files that could not be written; see `ResultOptions.check`."""
+        """Refuse files that could not be written, before any work is done.
+
+        Args:
+            inputs: Files that the command reads, and must not write over.
+        """
+        FigureOptions.check(self)
         check_output(self.csv, option="--csv", suffix=".csv", inputs=inputs)
-        ResultOptions.check(self, inputs=inputs)
 
     def save_csv(self, make_text: Callable[[], str]) -> None:
         """Write the CSV file, where one is asked for."""

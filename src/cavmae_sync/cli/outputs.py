@@ -14,13 +14,13 @@ def check_output(
 
     Args:
         path: The file; None where none is asked for.
-        option: Which names it.
-        suffix: How it must end.
-        inputs: What the same command reads, and must not write over.
+        option: Option that names it.
+        suffix: Ending that its name must have.
+        inputs: Files that the command reads, and must not write over.
 
     Raises:
-        ConfigError: It has another ending, its folder does not exist or may not be written into, it is a
-            folder itself, or it is what the command reads.
+        ConfigError: The name has another ending, its folder does not exist or may not be written into, it is
+            a folder itself, or a file that the command reads.
     """
     if path is None:
         return
@@ -37,19 +37,19 @@ def check_output(
 
 
 def check_new(path: Path | None, *, option: str, overwrite: bool, files: Sequence[str] = ()) -> None:
-    """Refuse to write over what may not be made again, unless told to.
+    """Refuse to write over files that perhaps nobody can make again, unless --overwrite is given.
 
-    What is a result and can be computed again (pictures, tables, vectors, the reports of a run) is replaced.
-    Weights are not, nor lists, videos and sounds, of which people have their own.
+    Results that can be computed again (figures, tables, vectors, the reports of a run) are replaced without
+    asking. Weights, lists, videos and sounds are not: people have files of their own of these kinds.
 
     Args:
         path: A file, or a folder; None where none is asked for.
-        option: Which names it.
-        overwrite: Whether the person said --overwrite.
-        files: Names of what will be written, where `path` is a folder.
+        option: Option that names it.
+        overwrite: Whether --overwrite is given.
+        files: Names of the files that will be written, where `path` is a folder.
 
     Raises:
-        ConfigError: It is there.
+        ConfigError: A file is there already.
     """
     if path is None or overwrite:
         return
@@ -65,7 +65,7 @@ def check_folder(path: Path | None, *, option: str) -> None:
     """Refuse a folder that could not be made, before any work is done for it.
 
     Raises:
-        ConfigError: It, or what it shall lie in, is a file, or may not be written into.
+        ConfigError: The folder, or one that it lies in, is a file or may not be written into.
     """
     if path is None:
         return

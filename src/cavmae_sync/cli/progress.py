@@ -31,7 +31,7 @@ class Advance(Protocol):
 
 
 _SECONDS_BETWEEN_LINES = 15.0
-#: What saves by itself when it is asked to stop, and must not be interrupted.
+#: Title of the work that saves by itself when it is asked to stop, and must not be interrupted.
 _SAVES_FIRST = "pretraining"
 
 
@@ -46,10 +46,10 @@ class _Rate(ProgressColumn):
 
 @contextmanager
 def show_progress(title: str) -> Iterator[Advance]:
-    """Show how far something is.
+    """Show the progress of some work on standard error.
 
     Args:
-        title: What is being done.
+        title: Name of the work.
 
     Yields:
         A function to call with (done, total, note).
@@ -76,7 +76,7 @@ def show_progress(title: str) -> Iterator[Advance]:
         task = progress.add_task(title, total=None, note="")
 
         def advance(done: int, total: int, note: str = "") -> None:
-            if progress.tasks[0].total is None:  # what earlier starts did says nothing about the pace of this
+            if progress.tasks[0].total is None:  # work of earlier starts would spoil the rate
                 progress.reset(task, completed=done, total=total, note=escape_line(note))
             progress.update(task, completed=done, total=total, note=escape_line(note))
 
@@ -126,7 +126,7 @@ class _Stages:
 
 @contextmanager
 def show_stages(should_stop: Callable[[], bool]) -> Iterator[Callable[[str, int, int], None]]:
-    """Show how far each of several stages is, and stop between two steps of one when asked to.
+    """Show the progress of several stages, one after the other, and stop between two steps when asked to.
 
     Args:
         should_stop: Asked at every report; a stage whose title begins with "pretraining" asks by itself.

@@ -5,13 +5,15 @@ A word belongs to the configuration that has its field. `model.` in front says t
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from cavmae_sync.checks import Checks, did_you_mean
-from cavmae_sync.config import Config
 from cavmae_sync.errors import ConfigError
 
-C = TypeVar("C", bound=Config)
+if TYPE_CHECKING:
+    from cavmae_sync.config import Config
+
+C = TypeVar("C", bound="Config")
 
 _MODEL: Final = "model."
 
@@ -51,7 +53,7 @@ def words_without_model(run_or_weights: Path | None, words: Sequence[str]) -> tu
     return None, [str(run_or_weights), *words]
 
 
-def _is_own(word: str, base: Config, *, prefix: str) -> bool:
+def _is_own(word: str, base: "Config", *, prefix: str) -> bool:
     if word.startswith(_MODEL):
         return False
     return (bool(prefix) and word.startswith(prefix)) or _field(word) in type(base).model_fields
@@ -61,7 +63,7 @@ def _field(word: str) -> str:
     return word.partition("=")[0].partition(".")[0]
 
 
-def _check_of_model(word: str, base: Config) -> None:
+def _check_of_model(word: str, base: "Config") -> None:
     from cavmae_sync.model import ModelConfig
 
     if "=" not in word:

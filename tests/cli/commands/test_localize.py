@@ -8,12 +8,6 @@ import pytest
 from cavmae_sync.media import probe
 
 
-def test_help_shows_examples(cli):
-    for command in (["evaluate", "localize"], ["localize"]):
-        shown = " ".join(cli(*command, "--help").out.split())
-        assert f"Example: cavmae-sync {' '.join(command)} my-run" in shown
-
-
 def test_a_stage_with_controls(cli, weights, prepared_folder, stage_folder, tmp_path: Path):
     words = ("--data", prepared_folder, "--stage", stage_folder, "--num-clips", 5, "--device", "cpu")
     picture = tmp_path / "panel.png"

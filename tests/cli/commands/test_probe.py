@@ -38,12 +38,6 @@ def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_help_shows_an_example(cli):
-    ran = cli("probe", "--help")
-    assert ran.code == 0
-    assert "Example: cavmae-sync probe" in " ".join(ran.out.split())
-
-
 def test_a_probe_with_controls(cli, model_file: Path, prepared_folder: Path, tmp_path: Path):
     out = tmp_path / "probe"
     words = ("probe", model_file, *QUICK, "--train", prepared_folder, "--test", prepared_folder)

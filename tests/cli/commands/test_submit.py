@@ -87,7 +87,7 @@ def test_each_job_knows_its_share(cli, slurm):
 @pytest.mark.parametrize(
     ("command", "code", "message"),
     [
-        ((), 1, "No command stands behind --"),
+        ((), 1, "No command follows after --"),
         (("prepair", "x"), 1, "There is no command 'prepair'"),
         (("pretrain", "debug"), 1, "pretrain cannot be split. Commands with --shard-index"),
         (("prepare", "x", "--out", "o", "--num-shards", 3), 1, "Leave them out"),

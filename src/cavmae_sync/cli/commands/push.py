@@ -7,7 +7,6 @@ from cavmae_sync.cli.options import Overwrite, RunOrWeights, Switch
 from cavmae_sync.cli.outputs import check_folder, check_new
 from cavmae_sync.cli.terminal import Terminal, print_line, print_lines
 from cavmae_sync.errors import ConfigError
-from cavmae_sync.untrusted import parse_json
 
 if TYPE_CHECKING:
     from cavmae_sync.model import CAVMAESync
@@ -68,6 +67,7 @@ def push(
 
 def _results(path: Path, model: "CAVMAESync") -> str:
     from cavmae_sync.tasks.card_results import results_markdown
+    from cavmae_sync.untrusted import parse_json
     from cavmae_sync.weights import weights_fingerprint
 
     try:
