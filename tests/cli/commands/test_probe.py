@@ -157,6 +157,6 @@ def test_labels_and_losses_that_do_not_fit_are_told_with_it(
     said = " ".join(ran.err.split())
     assert ran.code == 1
     assert "classifier.loss=ce needs one class" in said
-    assert "too few to hold out a share of 0.0001" in said
+    assert "too few to hold out 0.0001" in said
     assert "14 of 14 clips of" in said
     assert not (tmp_path / "x").exists()
