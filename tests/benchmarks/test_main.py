@@ -1,4 +1,4 @@
-"""Wrong words of `python -m benchmarks` are answered before anything is measured."""
+"""Options of `python -m benchmarks`; wrong ones are refused before anything is measured."""
 
 import sys
 from pathlib import Path
@@ -15,7 +15,7 @@ from benchmarks.__main__ import main
         (["--from", "nowhere", "--write-docs"], "nowhere/results.json does not exist. Give --from"),
     ],
 )
-def test_what_cannot_be_is_said(
+def test_wrong_options_are_refused(
     words: list[str], saying: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
     monkeypatch.chdir(tmp_path)
@@ -23,3 +23,11 @@ def test_what_cannot_be_is_said(
     with pytest.raises(SystemExit) as stop:
         main()
     assert saying in str(stop.value)
+
+
+def test_parts_and_variants_are_listed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "--list"])
+    assert main() == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("products ")
+    assert any(line.startswith("features ") and "textbook float32, float32, " in line for line in lines)

@@ -1,4 +1,4 @@
-"""Variants run in processes of their own, in turn; what one of them fails of is said and stops no other."""
+"""Variants run in processes of their own, in turn; a failure of one is reported and stops no other."""
 
 import json
 import os
@@ -26,7 +26,7 @@ ENVIRONMENT = {
 
 
 def note(setting: Setting, *, name: str, answer: float = 1.0, seconds: float = 0.0) -> Work:
-    """Writes down when it was its turn, and in which process."""
+    """Work that notes its turn and its process."""
 
     def repeat() -> None:
         time.sleep(seconds)
@@ -173,19 +173,3 @@ def test_the_command_runs_its_smallest_part(tmp_path):
     assert content["environment"]["torch"]
     assert content["parts"][0]["rows"][1]["ratio"] > 1
     assert "log-mel spectrogram" in (tmp_path / "table.md").read_text()
-
-
-def test_names_and_variants_are_listed_and_unknown_names_refused():
-    def command(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "benchmarks", *words],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    assert "features" in command("--list").stdout
-    refused = command("colour")
-    assert refused.returncode != 0
-    assert "there is no part colour. There are: products" in refused.stderr

@@ -54,4 +54,6 @@ def test_weights_that_give_no_numbers_are_named(videos: Path, embedder: Embedder
     torch.nn.init.constant_(model.joint.norm_a.weight, float("nan"))
     broken = Embedder(model, device="cpu")
     with pytest.raises(WeightsError, match="finite"):
-        embed_library(broken, videos, out=tmp_path / "out", config=SMALL, num_workers=RayCluster())
+        embed_library(
+            broken, videos / "a" / "dog.mp4", out=tmp_path / "out", config=SMALL, num_workers=RayCluster()
+        )
