@@ -21,7 +21,7 @@ from benchmarks.result import PartResult
 from benchmarks.table import SUMMARY_MARKERS, markdown, part_text, summary, with_table
 
 ROOT = Path(__file__).parents[1]
-PAGE, PICTURE = ROOT / "docs" / "results-speed.md", ROOT / "docs" / "images" / "cost.png"
+PAGE, FIGURE = ROOT / "docs" / "results-speed.md", ROOT / "docs" / "images" / "cost.png"
 
 
 def main() -> int:
@@ -96,8 +96,8 @@ def _write_docs(results: Sequence[PartResult], facts: Mapping[str, object], *, i
     if is_quick:
         raise SystemExit("a quick run measures nothing: its figures are not written into the documentation")
     table = markdown(results, facts, is_quick=False)
-    if draw_cost(results, PICTURE):
-        table += f"\n\n![Time, storage and memory against the number of clips](images/{PICTURE.name})"
+    if draw_cost(results, FIGURE):
+        table += f"\n\n![Time, storage and memory against the number of clips](images/{FIGURE.name})"
     short = summary(results, facts, is_quick=False)
     try:
         written = with_table(PAGE.read_text(encoding="utf-8"), short, markers=SUMMARY_MARKERS)

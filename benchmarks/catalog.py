@@ -20,7 +20,7 @@ PARTS: tuple[Part, ...] = (
     *training.BASE,
     *training.SMALL,
     log_mel.SOUND,
-    log_mel.PICTURES,
+    log_mel.FRAMES,
     *decode.PARTS,
     preparation.PREPARE,
     preparation.ITEMS,

@@ -1,11 +1,11 @@
-"""The picture of cost against size."""
+"""Figure of cost against size."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.result import PartResult, Row
 
-#: What is drawn: title of the panel, and the number of a row.
+#: Panels: title, and the number of a row.
 _PANELS: tuple[tuple[str, Callable[[Row], float]], ...] = (
     ("seconds", lambda row: row.seconds),
     ("megabytes on disk", lambda row: row.numbers["bytes"] / 1e6),

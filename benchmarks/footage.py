@@ -1,4 +1,4 @@
-"""What benchmarks read: generated videos and datasets, made once per run in its temporary folder."""
+"""Inputs of benchmarks: generated videos and datasets, made once per run in its temporary folder."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +28,7 @@ def videos(setting: Setting, size: str) -> list[Path]:
             width, height = SIZES[size]
             write_video(
                 unfinished / f"video-{number:02d}.mp4",
-                _pictures(width, height, seed=number, count=SECONDS * rate),
+                _frames(width, height, seed=number, count=SECONDS * rate),
                 frames_per_second=rate,
                 waveform_S=_sound(seed=number, seconds=SECONDS),
                 sample_rate_hz=RATE,
@@ -66,7 +66,7 @@ def prepared_stage(setting: Setting) -> PreparedDataset:
 SMALL_CLIPS = PrepareConfig(frame_pixels=96)
 
 
-def _pictures(width: int, height: int, *, seed: int, count: int) -> Iterator[NDArray[np.uint8]]:
+def _frames(width: int, height: int, *, seed: int, count: int) -> Iterator[NDArray[np.uint8]]:
     """A camera that moves over a smooth landscape, and a disc that moves the other way."""
     random = np.random.default_rng(seed)
     coarse = random.uniform(0, 255, (height // 8 + 40, width // 8 + 40, 3)).astype(np.float32)
@@ -78,10 +78,10 @@ def _pictures(width: int, height: int, *, seed: int, count: int) -> Iterator[NDA
     for number in range(count):
         x = round(100 + 90 * np.sin(2 * np.pi * number / 97 + seed))
         y = round(100 + 90 * np.cos(2 * np.pi * number / 61))
-        picture = canvas[y : y + height, x : x + width].copy()
+        frame_HWC = canvas[y : y + height, x : x + width].copy()
         near = (rows - height / 2) ** 2 + (columns - width * number / count) ** 2 < (height / 6) ** 2
-        picture[near] = (250, 40 * seed % 250, 60)
-        yield picture
+        frame_HWC[near] = (250, 40 * seed % 250, 60)
+        yield frame_HWC
 
 
 def _sound(*, seed: int, seconds: int) -> NDArray[np.float32]:

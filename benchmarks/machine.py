@@ -1,4 +1,4 @@
-"""What the machine is, and what others do on it while something is measured."""
+"""Facts about the machine, and what else runs on it during a measurement."""
 
 import contextlib
 import os
@@ -22,7 +22,7 @@ _ROOT = Path(__file__).parents[1]
 
 
 def environment(*, device: str, threads: int) -> dict[str, object]:
-    """Everything about this machine that a figure depends on."""
+    """Facts about this machine that numbers depend on."""
     return {
         "processor": processor_name(),
         "cores": num_cores(),
@@ -57,7 +57,7 @@ def num_cores() -> int:
 
 
 def synchronize(device: str) -> None:
-    """Wait until the device has done what it was told, so that a clock can be read."""
+    """Wait until the device has finished, so that a clock can be read."""
     if device.startswith("cuda"):
         torch.cuda.synchronize()
     elif device.startswith("mps"):
@@ -65,7 +65,7 @@ def synchronize(device: str) -> None:
 
 
 def peak_memory_bytes() -> int:
-    """Most memory this process has held at once, plus the same of its living children."""
+    """Peak memory of this process, plus that of its living children."""
     marks = [_high_water_mark(pid) for pid in _family(os.getpid())]
     if any(marks):
         return sum(marks)
@@ -74,7 +74,7 @@ def peak_memory_bytes() -> int:
 
 
 def device_memory_bytes(device: str) -> int:
-    """Most memory tensors have held on an accelerator at once; 0 on the CPU."""
+    """Peak memory of tensors on an accelerator; 0 on the CPU."""
     return torch.cuda.max_memory_allocated() if device.startswith("cuda") else 0
 
 
@@ -83,9 +83,9 @@ class Load:
     """Processor time until now, in ticks: of all programs, and of this one with its children.
 
     Attributes:
-        all_ticks: Of everything that runs here, the time that the host took away included.
-        own_ticks: Of this process and of all below it.
-        seconds: When.
+        all_ticks: Ticks of everything that runs here, time taken away by the host included.
+        own_ticks: Ticks of this process and of all below it.
+        seconds: Time of this reading.
     """
 
     all_ticks: float
@@ -94,7 +94,7 @@ class Load:
 
     @classmethod
     def now(cls) -> "Load | None":
-        """The counters of this moment; None where the system has none."""
+        """Counters at this moment; None where the system has none."""
         with contextlib.suppress(OSError):
             busy = [int(word) for word in (_PROC / "stat").read_text().splitlines()[0].split()[1:9]]
             user, nice, system, _idle, _wait, interrupt, soft, steal = busy

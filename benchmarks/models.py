@@ -51,5 +51,5 @@ def clip_inputs(config: ModelConfig, *, num_frames: int = NUM_FRAMES) -> tuple[T
 
 
 def num_windows(segments: Tensor) -> int:
-    """How many windows differ from the one before."""
+    """Number of windows that differ from the one before."""
     return 1 + int((segments[1:] != segments[:-1]).flatten(1).any(dim=1).sum())

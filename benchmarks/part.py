@@ -1,8 +1,8 @@
-"""What a benchmark is made of: parts, their variants, and what one variant has to do.
+"""Parts of a benchmark, their variants, and the work of a variant.
 
 A part measures one thing in several variants. Its first variant is the textbook version of the same
-mathematics; the others are divided into it. Every variant runs in a process of its own, so that settings of
-a process (threads, allocator, kernels) and peak memory belong to it alone.
+mathematics, and the time of the others is compared with it. Every variant runs in a process of its own, so
+that settings of a process (threads, allocator, kernels) and peak memory belong to it alone.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,19 +15,19 @@ from numpy.typing import NDArray
 
 _Any = TypeVar("_Any")
 
-#: Arrays that all variants of a part must agree on; rows are compared by angle, all numbers by difference.
+#: Arrays that all variants of a part must agree on; rows are compared by their angle, numbers by difference.
 Answer = Mapping[str, NDArray[np.floating]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Setting:
-    """What a run was asked for.
+    """Settings of a run.
 
     Attributes:
         folder: Temporary folder of the run, shared by its processes.
-        device: Where models compute: cpu, cuda, mps.
+        device: Device of models: cpu, cuda, mps.
         threads: Threads of the processes that compute.
-        quick: Few and small repetitions: to see that everything works, not to measure.
+        quick: Whether repetitions are few and small: to see that everything works, not to measure.
     """
 
     folder: Path
@@ -42,17 +42,17 @@ class Setting:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Work:
-    """What the process of a variant has made ready.
+    """Work of a variant, prepared in its process.
 
     Attributes:
-        repeat: One repetition, which is timed. It may return numbers by name, measured by itself.
-        units: How many clips, steps or pairs one repetition does.
-        answer: What came out, to be compared with the textbook; None where a variant has no textbook.
+        repeat: One repetition, which is timed. It may return numbers by name that it measured itself.
+        units: Clips, steps or pairs of one repetition.
+        answer: Result to compare with the textbook version; None if there is none.
         operations: Floating point operations that one repetition needs, counting a product and a sum as two
             and equal windows once; None where arithmetic does not dominate.
-        precision: Of the products that `operations` counts.
-        warm_up: Done once before the first repetition, not timed; None repeats once.
-        close: Done at the end.
+        precision: Precision of the products that `operations` counts.
+        warm_up: Called once before the first repetition, not timed; None repeats once.
+        close: Called at the end.
     """
 
     repeat: Callable[[], Mapping[str, float] | None]
@@ -69,14 +69,15 @@ class Variant:
     """One way to do a part's work.
 
     Attributes:
-        name: In tables; the first variant of a part is its baseline.
-        make: Called in the variant's own process; a function of a module.
+        name: Name in tables; the first variant of a part is its baseline.
+        make: Function of a module, called in the variant's own process.
         rounds: Repetitions of a full run; None takes the part's.
         target: Ratio to the baseline that is aimed at.
-        precision: Of its products. Where they are slower than those of float32,
-        rounds_where_slow: it makes so many rounds; 0 leaves it out, with that reason.
-        is_set_up: Whether its process is set up as our commands set theirs: the C library keeps freed
-            memory, and float32 products are done in the way that was measured to be faster.
+        precision: Precision of its products.
+        rounds_where_slow: Rounds if these products are slower than those of float32 here; 0 leaves the
+            variant out and gives that reason.
+        is_set_up: Whether its process has the settings of our commands: the C library keeps freed memory, and
+            float32 products are computed as the processor does them best.
     """
 
     name: str
@@ -90,13 +91,13 @@ class Variant:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limit:
-    """A number that a variant measures itself and that has an aim.
+    """Aim for a number that a variant measures itself.
 
     Attributes:
         variant: Name of the variant.
-        number: Name among those that its repetition returns, or "seconds".
-        most: What it should not exceed.
-        says: The number in words.
+        number: Name of the number among those that its repetition returns, or "seconds".
+        most: Largest value that meets the aim.
+        says: Description of the number.
     """
 
     variant: str
@@ -107,21 +108,21 @@ class Limit:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Part:
-    """One thing that is measured.
+    """Part of the benchmark: one thing that is measured.
 
     Attributes:
-        name: On the command line.
-        title: What is measured, in words.
-        unit: What is counted: clip, step, pair.
-        variants: The ways to do it; the first is the baseline.
+        name: Name on the command line.
+        title: Description.
+        unit: Unit that is counted: clip, step, pair.
+        variants: Ways to do it; the first is the baseline.
         rounds: Repetitions of a full run; a quick run makes one.
-        prepare: Makes what the variants share, in a process of its own.
-        is_alone: One process at a time, started anew for every repetition: for what would not fit into
-            memory side by side.
+        prepare: Makes the inputs that variants share, in a process of its own.
+        is_alone: Whether one process runs at a time, started for every repetition: for variants that do not
+            fit into memory side by side.
         products: Precisions whose product rate is measured in turn with the variants.
         limits: Numbers with an aim besides the ratio.
-        tolerance: Largest 1 - cosine to the textbook's answer; more is a failure, not a ratio.
-        note: What a reader must know.
+        tolerance: Largest accepted 1 - cosine to the textbook's answer; more is a failure, not a ratio.
+        note: Note for the reader.
     """
 
     name: str

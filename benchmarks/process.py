@@ -1,7 +1,8 @@
-"""The process of one variant: both ends of the pipe between it and the run.
+"""Process of one variant: both ends of the pipe between it and the run.
 
-The run says "repeat", the process answers with seconds; the run says "finish" or "answer", it answers with
-its peak memory, and in the second case has written its answer to a file. What goes wrong travels as text.
+The run sends "repeat", and the process replies with seconds. The run sends "finish" or "answer", and the
+process replies with its peak memory; for "answer" it writes its answer to a file before. Errors travel as
+text.
 """
 
 import multiprocessing
@@ -24,21 +25,21 @@ _PATIENCE_SECONDS = 10
 
 
 class VariantError(Exception):
-    """A variant failed; the message is what its process said."""
+    """A variant failed; the message is the error of its process."""
 
 
 class UnableError(VariantError):
-    """The device cannot do what a variant is about; the message says why."""
+    """The device cannot run a variant; the message says why."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sample:
-    """One timed stretch.
+    """One timed sample.
 
     Attributes:
-        seconds: Of one repetition.
+        seconds: Seconds of one repetition.
         foreign: Share of all cores that others used meanwhile; None where it cannot be known.
-        numbers: What the repetition measured itself.
+        numbers: Numbers that the repetition measured itself.
     """
 
     seconds: float
@@ -48,14 +49,14 @@ class Sample:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ending:
-    """What is known of a variant when it ends."""
+    """Peak memory of a variant, known when it ends."""
 
     peak_bytes: int
     device_bytes: int
 
 
 class VariantProcess:
-    """A variant, made ready in a process of its own."""
+    """A variant, prepared in a process of its own."""
 
     def __init__(self, variant: Variant, setting: Setting, *, answer: Path) -> None:
         context = multiprocessing.get_context("spawn")
@@ -65,14 +66,14 @@ class VariantProcess:
         self._process.start()
         theirs.close()
         try:
-            #: units, operations, precision
+            # Units, operations and precision of the work.
             self.facts: dict[str, Any] = self._ask(None)
         except BaseException:
             self.stop()
             raise
 
     def sample(self) -> Sample:
-        """One timed stretch."""
+        """One timed sample."""
         before = Load.now()
         seconds, numbers = self._ask("repeat")
         after = Load.now()
@@ -80,13 +81,13 @@ class VariantProcess:
         return Sample(seconds=seconds, foreign=foreign, numbers=numbers)
 
     def finish(self, *, with_answer: bool = True) -> Ending:
-        """The last words; the process ends."""
+        """End the process; returns its peak memory."""
         ending: Ending = self._ask("answer" if with_answer else "finish")
         self.stop()
         return ending
 
     def stop(self) -> None:
-        """End the process, whatever it does."""
+        """End the process, by force if needed."""
         self._pipe.close()
         self._process.join(_PATIENCE_SECONDS)
         if self._process.is_alive():
@@ -101,7 +102,7 @@ class VariantProcess:
         except (EOFError, OSError) as error:
             self._process.join(_PATIENCE_SECONDS)
             raise VariantError(
-                f"its process ended without a word (exit code {self._process.exitcode})"
+                f"its process ended without a message (exit code {self._process.exitcode})"
             ) from error
         if kind in ("failed", "unable"):
             raise (UnableError if kind == "unable" else VariantError)(value)
@@ -109,7 +110,7 @@ class VariantProcess:
 
 
 def _live(pipe: Connection, variant: Variant, setting: Setting, answer: Path) -> None:
-    """The life of the process."""
+    """Main function of the process."""
     work: Work | None = None
     try:
         work, repeats = _ready(variant, setting)
@@ -131,7 +132,7 @@ def _live(pipe: Connection, variant: Variant, setting: Setting, answer: Path) ->
 
 
 def _ready(variant: Variant, setting: Setting) -> tuple[Work, int]:
-    """What is to be repeated, and how often for one sample: short work is done several times."""
+    """Work of the variant, and its repetitions per sample: short work is repeated several times."""
     import torch
 
     from cavmae_sync.compute import choose_float32_products, keep_freed_memory

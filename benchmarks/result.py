@@ -1,4 +1,4 @@
-"""What came out of a part: samples of each variant, and the figures that follow from them."""
+"""Results of a part: samples of each variant, and the numbers that follow from them."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 from benchmarks.part import Answer, Limit
 from benchmarks.process import Sample
 
-#: A sample is disturbed when others used more than this share of the cores meanwhile.
+#: Share of the cores used by others from which a sample counts as disturbed.
 FOREIGN_LIMIT = 0.10
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Difference:
-    """How far an answer is from the textbook's.
+    """Difference of an answer from the textbook's.
 
     Attributes:
-        one_minus_cosine: Largest over all rows.
-        absolute: Largest over all numbers.
+        one_minus_cosine: Largest 1 - cosine of all rows.
+        absolute: Largest absolute difference of all numbers.
     """
 
     one_minus_cosine: float
@@ -30,30 +30,30 @@ class Difference:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """A variant with its figures.
+    """Numbers of a variant.
 
     Attributes:
-        variant: Its name.
+        variant: Name of the variant.
         seconds: Median of one repetition over undisturbed samples (over all, if they are too few).
         fastest: Least seconds.
         slowest: Most seconds.
         num_samples: Samples taken.
         num_disturbed: Samples during which others used more than a tenth of the cores.
         is_disturbed: Whether the median had to use disturbed samples.
-        units: What one repetition does.
-        ratio: The baseline's seconds per unit over ours; of medians.
+        units: Units of one repetition.
+        ratio: The baseline's seconds per unit over the variant's, from medians.
         ratio_range: Least and largest ratio within one round.
-        target: Ratio aimed at.
-        operations: Needed by one repetition.
-        precision: Of its products.
-        share: Rate over the needed operations, as a share of the product rate measured in turn with it.
-        bound: Ratio that the product rate would allow at most.
-        peak_bytes: Most memory of its process, workers included.
-        device_bytes: Most memory of its tensors on an accelerator.
-        difference: To the textbook's answer.
-        numbers: What repetitions measured themselves, medians.
+        target: Ratio that is aimed at.
+        operations: Operations that one repetition needs.
+        precision: Precision of its products.
+        share: Rate of needed operations as a share of the product rate measured in turn with it.
+        bound: Largest ratio that the product rate allows.
+        peak_bytes: Peak memory of its process, workers included.
+        device_bytes: Peak memory of its tensors on an accelerator.
+        difference: Difference from the textbook's answer.
+        numbers: Medians of the numbers that repetitions measured themselves.
         samples: Seconds of each sample, and the share of all cores that others used meanwhile.
-        error: Why there are no figures; empty where there are.
+        error: Error of a variant without numbers; else empty.
     """
 
     variant: str
@@ -81,18 +81,18 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PartResult:
-    """A part with the rows of its variants.
+    """Results of a part.
 
     Attributes:
-        name: Of the part.
-        title: What was measured.
-        unit: What is counted.
-        rows: Of its variants; the first is the baseline.
+        name: Name of the part.
+        title: Description.
+        unit: Unit that is counted.
+        rows: Results of its variants; the first is the baseline.
         rates: Operations per second of matrix products, measured in turn with the variants, by precision.
         limits: Numbers with an aim.
-        note: What a reader must know.
-        left_out: Why variants were not run, by name.
-        seconds: How long the part took altogether.
+        note: Note for the reader.
+        left_out: Reasons for variants that were not run, by name.
+        seconds: Time that the whole part took.
     """
 
     name: str
@@ -107,11 +107,11 @@ class PartResult:
 
     @property
     def errors(self) -> dict[str, str]:
-        """What variants failed of, by name."""
+        """Errors of variants, by name."""
         return {row.variant: row.error for row in self.rows if row.error}
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values."""
+        """Plain values, for JSON."""
         return asdict(self)
 
     @classmethod
@@ -141,7 +141,7 @@ def make_row(
     baseline_units: float = 1.0,
     **known: Any,
 ) -> Row:
-    """The figures of a variant. `samples[i]` and `baseline[i]` are of the same round."""
+    """Numbers of a variant. `samples[i]` and `baseline[i]` come from the same round."""
     clean = [sample for sample in samples if (sample.foreign or 0.0) <= FOREIGN_LIMIT]
     used = clean if 2 * len(clean) >= len(samples) else list(samples)
     times = [sample.seconds for sample in used]
@@ -174,7 +174,7 @@ def make_row(
 
 
 def with_bound(row: Row, *, rates: Mapping[str, float], baseline: Row | None) -> Row:
-    """The row with its share of the product rate, and with the ratio which that rate would allow."""
+    """Row with its share of the product rate, and with the ratio that this rate allows."""
     rate = rates.get(row.precision)
     if row.operations is None or rate is None or row.error:
         return row
@@ -186,7 +186,7 @@ def with_bound(row: Row, *, rates: Mapping[str, float], baseline: Row | None) ->
 
 
 def compare(answer: Answer, expected: Answer) -> Difference:
-    """How far an answer is from another."""
+    """Difference of two answers."""
     if answer.keys() != expected.keys():
         raise ValueError(f"answers hold {sorted(answer)} and {sorted(expected)}; they must be the same")
     return Difference(
@@ -196,7 +196,7 @@ def compare(answer: Answer, expected: Answer) -> Difference:
 
 
 def _one_minus_cosine(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
-    """Largest over rows. From the difference of unit rows: 1 - cosine itself would lose its digits."""
+    """Largest 1 - cosine of rows, from distances of unit rows: 1 minus a cosine would lose its digits."""
     if one.shape != other.shape:
         raise ValueError(f"answers have shapes {one.shape} and {other.shape}; they must be the same")
     rows, others = (np.atleast_2d(array).astype(np.float64) for array in (one, other))

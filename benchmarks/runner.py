@@ -1,4 +1,7 @@
-"""Runs a part: its variants side by side, one repetition each in turn; drift of the machine hits all."""
+"""Runner of a part: its variants side by side, one repetition each in turn.
+
+So a drift in the speed of the machine affects all of them alike.
+"""
 
 import math
 import statistics
@@ -18,7 +21,7 @@ from benchmarks.process import Ending, Sample, UnableError, VariantError, Varian
 from benchmarks.products import product_work
 from benchmarks.result import Difference, PartResult, Row, compare, make_row, with_bound
 
-#: Told what is being done.
+#: Called with what is being done.
 Tell = Callable[[str], None]
 
 
@@ -43,10 +46,10 @@ def run_part(part: Part, setting: Setting, *, rates: Mapping[str, float], tell: 
 
     Args:
         part: What to measure.
-        setting: Of the run.
-        rates: Operations per second of matrix products by precision, measured before; decides which
+        setting: Settings of the run.
+        rates: Operations per second of matrix products by precision, measured before; they decide which
             variants are worth running.
-        tell: Told what is being done.
+        tell: Called with what is being done.
     """
     began = time.perf_counter()
     if part.prepare is not None:
@@ -190,7 +193,7 @@ def _rows(entries: Iterable[_Entry], rates: Mapping[str, float], *, tolerance: f
 
 
 def _difference(entry: _Entry, first: _Entry, tolerance: float) -> tuple[Difference | None, str]:
-    """How far the answer is from the textbook's, and what is wrong with that."""
+    """Difference of the answer from the textbook's, and the error if it is too large."""
     if not (entry.answer.is_file() and first.answer.is_file()):
         return None, ""
     with np.load(entry.answer) as own, np.load(first.answer) as expected:

@@ -1,4 +1,4 @@
-"""Figures for people: a table of a part on the terminal, and the table that stands in the documentation."""
+"""Tables of results: of a part on the terminal, and of everything in the documentation."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -6,13 +6,13 @@ from benchmarks.machine import described
 from benchmarks.part import Limit
 from benchmarks.result import PartResult, Row
 
-#: Between these lines the documentation has all figures, and the short table of what was aimed at.
+#: Lines of the documentation between which the table of all numbers stands, and the short table of aims.
 MARKERS = ("<!-- benchmarks -->", "<!-- /benchmarks -->")
 SUMMARY_MARKERS = ("<!-- summary -->", "<!-- /summary -->")
 
 
 def part_text(result: PartResult) -> str:
-    """A part as text."""
+    """Text table of a part."""
     heads = ["", "seconds", "least to most", "n", f"per {result.unit}", "ratio", "in rounds"]
     heads += ["aim", "bound", "share", "1 - cos", "abs error", "memory"]
     rows = [
@@ -44,7 +44,7 @@ def part_text(result: PartResult) -> str:
 
 
 def markdown(results: Sequence[PartResult], environment: Mapping[str, object], *, is_quick: bool) -> str:
-    """Everything: each variant of each part, then what a reader must know of each part."""
+    """Markdown table of all variants of all parts, then the notes on each part."""
     heads = ["what", "how", "time", "ratio", "in rounds", "aim", "bound", "share", "1 - cos", "memory"]
     lines = _begun(heads, num_words=2)
     for result in results:
@@ -57,7 +57,7 @@ def markdown(results: Sequence[PartResult], environment: Mapping[str, object], *
 
 
 def summary(results: Sequence[PartResult], environment: Mapping[str, object], *, is_quick: bool) -> str:
-    """For a front page: each part's best ratio to its textbook version, and each number with an aim."""
+    """Short Markdown table: each part's best ratio to its textbook version, and each number with an aim."""
     heads = ["what", "textbook", "here", "how", "ratio", "aim", "bound", "share of products"]
     lines = _begun(heads, num_words=1)
     for result in results:
@@ -78,7 +78,7 @@ def _best_and_aimed_at(result: PartResult) -> list[Row]:
 
 
 def _begun(heads: Sequence[str], *, num_words: int) -> list[str]:
-    """Head of a table: columns of words to the left, of numbers to the right."""
+    """Head of a table: columns of words are aligned left, of numbers right."""
     return [_markdown_row(heads), "|" + "---|" * num_words + "---:|" * (len(heads) - num_words)]
 
 
@@ -107,7 +107,7 @@ def _limit(limit: Limit, value: float) -> str:
 
 
 def with_table(text: str, table: str, *, markers: tuple[str, str] = MARKERS) -> str:
-    """A document with the table between its markers.
+    """Document with the table between its markers.
 
     Raises:
         ValueError: The document has no such markers.
@@ -119,7 +119,7 @@ def with_table(text: str, table: str, *, markers: tuple[str, str] = MARKERS) -> 
 
 
 def limits_met(result: PartResult) -> Iterable[tuple[Limit, float]]:
-    """Limits of a part with what was measured."""
+    """Limits of a part with the measured values."""
     rows = {row.variant: row for row in result.rows if not row.error}
     for limit in result.limits:
         if limit.variant in rows:

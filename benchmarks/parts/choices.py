@@ -1,4 +1,4 @@
-"""What each choice is worth on this machine: the package as it chooses, and with one choice made otherwise.
+"""Value of each choice on this machine: the package as it chooses, and with one choice made otherwise.
 
 At the sizes of ViT-B, with fewer blocks: 3 of 11 in each encoder, 2 of 8 in the decoder.
 """
@@ -42,7 +42,7 @@ def training(setting: Setting, *, change: Change, is_compiled: bool = False) -> 
 
 
 def nothing() -> None:
-    """Leave everything as the package chose it."""
+    """Change nothing: the package's own choices."""
 
 
 def attend_with(kernel: attention.AttentionKernel) -> None:

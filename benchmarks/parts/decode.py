@@ -1,4 +1,4 @@
-"""One clip of a video file: 16 pictures and ten seconds of sound."""
+"""One clip of a video file: 16 frames and ten seconds of sound."""
 
 from functools import partial
 
@@ -12,7 +12,7 @@ from cavmae_sync.media import read_clip
 
 
 def textbook(setting: Setting, *, size: str) -> Work:
-    """Seek to each picture, then open the file again for its sound."""
+    """Seek to each frame, then open the file again for its sound."""
     path = footage.videos(setting, size)[0]
     times = read_clip(path).frame_seconds_T
     found: list[np.ndarray] = []
@@ -55,7 +55,7 @@ def _part(size: str) -> Part:
             Variant(name="textbook, seeking", make=partial(textbook, size=size)),
             Variant(name="one pass", make=partial(one_pass, size=size)),
         ),
-        note="A key picture every 48, two seconds; the rarer they are, the dearer is seeking.",
+        note="A key frame every 48 frames, two seconds; the rarer they are, the slower is seeking.",
     )
 
 

@@ -40,9 +40,9 @@ def textbook(setting: Setting, *, size: str) -> Work:
 
 
 def _features(model, config, path, seconds, setting):
-    pictures = video.frames_by_seeking(path, seconds)
+    decoded = video.frames_by_seeking(path, seconds)
     pixels = config.inputs.frame_pixels
-    frames = np.stack([video.normalized(video.square(each, pixels=pixels)) for each in pictures])
+    frames = np.stack([video.normalized(video.square(each, pixels=pixels)) for each in decoded])
     segments = spectrogram.segments(
         video.sound(path, seconds=footage.SECONDS),
         num_frames=len(frames),

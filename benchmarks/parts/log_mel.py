@@ -47,35 +47,33 @@ def segments(_: Setting) -> Work:
     return Work(repeat=lambda: _nothing(compute()), answer=lambda: {"segments": compute().numpy()})
 
 
-def _pictures() -> np.ndarray:
+def _stored_frames() -> np.ndarray:
     coarse = np.random.default_rng(0).integers(0, 256, (paper.NUM_FRAMES, 45, 80, 3), dtype=np.uint8)
     return coarse.repeat(8, axis=1).repeat(8, axis=2)
 
 
 def textbook_frames(_: Setting) -> Work:
-    """Pillow, one picture at a time."""
-    pictures = _pictures()
+    """Pillow, one frame at a time."""
+    stored = _stored_frames()
 
     def compute() -> np.ndarray:
-        return np.stack(
-            [video.normalized(video.square(each, pixels=paper.FRAME_PIXELS)) for each in pictures]
-        )
+        return np.stack([video.normalized(video.square(each, pixels=paper.FRAME_PIXELS)) for each in stored])
 
     return Work(repeat=lambda: _nothing(compute()), answer=lambda: {"frames": _rows(compute())})
 
 
 def frames(_: Setting) -> Work:
-    """All pictures at once."""
-    pictures = _pictures()
+    """All frames at once."""
+    stored = _stored_frames()
 
     def compute() -> torch.Tensor:
-        return normalize_frames(resize_and_crop(pictures, pixels=paper.FRAME_PIXELS))
+        return normalize_frames(resize_and_crop(stored, pixels=paper.FRAME_PIXELS))
 
     return Work(repeat=lambda: _nothing(compute()), answer=lambda: {"frames": _rows(compute().numpy())})
 
 
-def _rows(pictures: np.ndarray) -> np.ndarray:
-    return pictures.reshape(len(pictures), -1)
+def _rows(frames_THWC: np.ndarray) -> np.ndarray:
+    return frames_THWC.reshape(len(frames_THWC), -1)
 
 
 def _nothing(_: object) -> None:
@@ -91,7 +89,7 @@ SOUND = Part(
         Variant(name="once per clip", make=segments),
     ),
 )
-PICTURES = Part(
+FRAMES = Part(
     name="frames",
     title="16 frames of 640 x 360 to squares of 224 pixels, normalised",
     unit="clip",

@@ -49,8 +49,8 @@ def textbook_preparation(setting: Setting) -> Work:
 def _store(path: Path, seconds: np.ndarray, folder: Path, *, clip_seconds: float) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for index, frame in enumerate(video.frames_by_seeking(path, seconds)):
-        picture = Image.fromarray(video.square(frame, pixels=paper.FRAME_PIXELS))
-        picture.save(folder / f"{index:02d}.jpg", quality=92, subsampling=0)
+        image = Image.fromarray(video.square(frame, pixels=paper.FRAME_PIXELS))
+        image.save(folder / f"{index:02d}.jpg", quality=92, subsampling=0)
     sound = video.sound(path, seconds=clip_seconds)
     stored = np.clip(np.round(sound * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1).astype(np.int16)
     np.save(folder / "sound.npy", stored)
@@ -154,8 +154,8 @@ def waiting(setting: Setting, *, num_workers: int) -> Work:
     return Work(repeat=repeat, units=num_steps, warm_up=lambda: [train() for _ in range(3)])
 
 
-def _rows(pictures: np.ndarray) -> np.ndarray:
-    return pictures.reshape(len(pictures), -1)
+def _rows(frames_THWC: np.ndarray) -> np.ndarray:
+    return frames_THWC.reshape(len(frames_THWC), -1)
 
 
 def _nothing(_: object) -> None:

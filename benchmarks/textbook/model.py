@@ -61,8 +61,8 @@ class PatchEmbed(nn.Module):
         super().__init__()
         self.proj = nn.Conv2d(channels, width, kernel_size=PATCH, stride=PATCH)
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        return self.proj(pictures).flatten(2).transpose(1, 2)
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.proj(inputs).flatten(2).transpose(1, 2)
 
 
 class Encoder(nn.Module):
@@ -76,9 +76,9 @@ class Encoder(nn.Module):
         self.registers = nn.Parameter(torch.zeros(config.registers, width))
         self.blocks = nn.ModuleList(Block(width, config.heads, config.mlp_ratio) for _ in range(config.depth))
 
-    def forward(self, pictures: Tensor, keep: Tensor | None = None) -> Tensor:
+    def forward(self, inputs: Tensor, keep: Tensor | None = None) -> Tensor:
         """`[B, 1 + K, D]`: the global token and the patches; registers are left behind."""
-        x = self.patch_embed(pictures) + self.positions + self.modality
+        x = self.patch_embed(inputs) + self.positions + self.modality
         if keep is not None:
             x = x.gather(1, keep[:, :, None].expand(-1, -1, x.shape[2]))
         count = len(x)
@@ -172,7 +172,7 @@ class TextbookModel(nn.Module):
 
 @torch.no_grad()
 def clip_features(model: TextbookModel, frames: Tensor, segments: Tensor) -> tuple[Tensor, Tensor]:
-    """Unit vectors of sound and picture `[T, D]`, one pair of frame and segment after the other."""
+    """Unit vectors of sounds and frames `[T, D]`, one pair of frame and segment after the other."""
     audio, visual = [], []
     for frame, segment in zip(frames, segments, strict=True):
         audio.append(F.normalize(model.encode_audio(segment[None]), dim=-1))

@@ -18,15 +18,15 @@ def losses(
     config: PretrainConfig,
 ) -> Tensor:
     """The total loss of a masked pass over a batch of pairs."""
-    pictures = segments.transpose(1, 2)[:, None]
-    audio, visual = model.audio(pictures, audio_keep), model.visual(frames, visual_keep)
+    inputs = segments.transpose(1, 2)[:, None]
+    audio, visual = model.audio(inputs, audio_keep), model.visual(frames, visual_keep)
     together = model.joint(torch.cat([audio[:, 1:], visual[:, 1:]], dim=1))
     split = audio_keep.shape[1]
     assert model.decoder is not None
     predicted_audio, predicted_visual = model.decoder(
         together[:, :split], together[:, split:], audio_keep, visual_keep
     )
-    reconstruction = _reconstruction(predicted_audio, pictures, audio_keep, config) + _reconstruction(
+    reconstruction = _reconstruction(predicted_audio, inputs, audio_keep, config) + _reconstruction(
         predicted_visual, frames, visual_keep, config
     )
     contrast = _contrast(model.joint(audio, "_a")[:, 0], model.joint(visual, "_v")[:, 0], config)
@@ -59,15 +59,15 @@ def plain_adam(model: TextbookModel, config: PretrainConfig) -> torch.optim.Opti
     )
 
 
-def _patches(pictures: Tensor) -> Tensor:
-    count, channels, height, width = pictures.shape
+def _patches(inputs: Tensor) -> Tensor:
+    count, channels, height, width = inputs.shape
     rows, columns = height // PATCH, width // PATCH
-    grid = pictures.reshape(count, channels, rows, PATCH, columns, PATCH)
+    grid = inputs.reshape(count, channels, rows, PATCH, columns, PATCH)
     return torch.einsum("bcrpsq->brspqc", grid).reshape(count, rows * columns, PATCH * PATCH * channels)
 
 
-def _reconstruction(predicted: Tensor, pictures: Tensor, keep: Tensor, config: PretrainConfig) -> Tensor:
-    target = _patches(pictures)
+def _reconstruction(predicted: Tensor, inputs: Tensor, keep: Tensor, config: PretrainConfig) -> Tensor:
+    target = _patches(inputs)
     if config.losses.normalize_pixels:
         target = (target - target.mean(-1, keepdim=True)) / (target.var(-1, keepdim=True) + 1e-6).sqrt()
     error = (predicted - target).square().mean(dim=-1)

@@ -11,8 +11,8 @@ RATE = 16_000
 
 
 def frames_by_seeking(path: Path, times: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """The picture on screen at each time, `[T, H, W, 3]`: seek back to a key picture, decode up to it."""
-    pictures = []
+    """Frame on screen at each time, `[T, H, W, 3]`: seek back to a key frame, decode up to it."""
+    frames = []
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         for seconds in times:
@@ -22,12 +22,12 @@ def frames_by_seeking(path: Path, times: NDArray[np.float64]) -> NDArray[np.uint
                 if shown is not None and frame.time > seconds + 1e-6:
                     break
                 shown = frame
-            pictures.append(_rgb(shown))
-    return np.stack(pictures)
+            frames.append(_rgb(shown))
+    return np.stack(frames)
 
 
 def all_frames(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """Every picture of a file and its time."""
+    """All frames of a file and their times."""
     with av.open(str(path)) as container:
         decoded = [(_rgb(frame), frame.time) for frame in container.decode(container.streams.video[0])]
     return np.stack([rgb for rgb, _ in decoded]), np.array([time for _, time in decoded])
@@ -45,7 +45,7 @@ def sound(path: Path, *, seconds: float = 10.0) -> NDArray[np.float32]:
 
 
 def square(frame: NDArray[np.uint8], *, pixels: int) -> NDArray[np.uint8]:
-    """The middle square of a picture, by Pillow."""
+    """Middle square of a frame, by Pillow."""
     height, width = frame.shape[:2]
     short = min(height, width)
     size = (pixels * width // short, pixels * height // short)
@@ -55,7 +55,7 @@ def square(frame: NDArray[np.uint8], *, pixels: int) -> NDArray[np.uint8]:
 
 
 def normalized(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """A picture as the model eats it, `[3, H, W]`."""
+    """Normalised frame, `[3, H, W]`."""
     mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
     return ((frame / 255 - mean) / std).transpose(2, 0, 1).astype(np.float32)
 
