@@ -15,10 +15,10 @@ def page(tmp_path: Path) -> str:
         header=["", "this model", "guessing"],
         rows=[["sound & picture", "12.0 %", "0.5 %"]],
     )
-    pictures = Section(
-        title="Pictures", pictures=[(new_figure(width_inches=2, height_inches=1), 'a "small" one')]
+    figures = Section(
+        title="Figures", figures=[(new_figure(width_inches=2, height_inches=1), 'a "small" one')]
     )
-    write_page(tmp_path / "page.html", title="T", lead="L", sections=[table, pictures], footer="F")
+    write_page(tmp_path / "page.html", title="T", lead="L", sections=[table, figures], footer="F")
     return (tmp_path / "page.html").read_text("utf-8")
 
 

@@ -29,5 +29,5 @@ def test_one_curve_is_small_enough_for_a_telephone(saved):
 
 
 def test_a_run_without_numbers_has_no_curves():
-    with pytest.raises(ValueError, match="no curve to draw in 1 rows"):
+    with pytest.raises(ValueError, match="1 rows of the log hold no number"):
         training_curves([{"kind": "train", "step": 1, "epoch": 0.1}])

@@ -64,7 +64,7 @@ def test_official_places_equal_sorting_each_row(num_queries, num_extra, seed):
 
 def test_a_block_whose_own_scores_have_not_come_is_refused():
     counter = PairedMatchCounter(4)
-    with pytest.raises(ValueError, match="own scores come first"):
+    with pytest.raises(ValueError, match="Add the block with the own scores"):
         counter.add(torch.zeros(2, 2), rows=slice(0, 2), columns=slice(2, 4))
 
 

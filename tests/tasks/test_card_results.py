@@ -40,17 +40,17 @@ def test_controls_come_with_their_names():
 
 
 def test_a_report_of_other_weights_is_refused():
-    with pytest.raises(ConfigError, match=r"measured with other weights \(bbbbbbbbbbbb\) than these \(aaaa"):
+    with pytest.raises(ConfigError, match=r"is of other weights \(bbbbbbbbbbbb\) than these \(aaaa"):
         results_markdown(report(OTHERS), weights=OURS)
 
 
 @pytest.mark.parametrize("content", [{}, {"model": {}}, {"metrics": 3}])
 def test_what_is_no_report_is_refused(content: dict[str, Any]):
-    with pytest.raises(ConfigError, match="is no report"):
+    with pytest.raises(ConfigError, match="is not a report"):
         results_markdown(content, weights=OURS)
 
 
 @pytest.mark.parametrize("metric", [{"value": 2.0}, {"valeu": 0.1}, {"value": float("nan")}])
 def test_a_metric_that_was_changed_by_hand_is_refused(metric: dict[str, Any]):
-    with pytest.raises(ConfigError, match="'retrieval' is not as it was written"):
+    with pytest.raises(ConfigError, match="'retrieval' is damaged"):
         results_markdown(report(metrics={"R@1": metric}), weights=OURS)

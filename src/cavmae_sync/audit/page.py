@@ -38,7 +38,7 @@ def write_audit_page(report: AuditReport, path: Path) -> None:
                     f"{sum(not kept for kept, _ in by_class.values())} of {len(by_class)} classes have no "
                     "available clip. The classes with the smallest fractions:"
                 ],
-                pictures=[(classes_figure(by_class), "available clips by class")],
+                figures=[(classes_figure(by_class), "available clips by class")],
             )
         )
     if audit.pairs:
@@ -85,7 +85,7 @@ def _counts(report: AuditReport) -> Section:
             (state, str(n), f"{n / total:.1%}", str(having[state]), MEANING[state])
             for state, n in counts.items()
         ],
-        pictures=[(counts_figure({**counts}), "clips by state")],
+        figures=[(counts_figure({**counts}), "clips by state")],
     )
 
 
@@ -111,7 +111,7 @@ def _pairs(
         f"Pairs: {len(pairs)}. Shown, the least certain first: {len(shown)}, each as frame and spectrogram."
     )
     pictures = [(pairs_figure(shown), title)] if shown else []
-    return Section(title=title, paragraphs=[text, note], pictures=pictures)
+    return Section(title=title, paragraphs=[text, note], figures=pictures)
 
 
 def _surest(pair: DuplicatePair) -> float:

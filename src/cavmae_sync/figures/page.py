@@ -1,4 +1,4 @@
-"""A page that can be sent to somebody: one HTML file with its pictures inside."""
+"""Page of results: one HTML file with its figures inside, which can be sent as it is."""
 
 import base64
 import html
@@ -22,7 +22,7 @@ section { background: #fff; border: 1px solid #e2e5ea; border-radius: 10px; }
 section { padding: 1.25rem 1.5rem; margin: 1.25rem 0; }
 p { margin: .4rem 0; max-width: 46rem; }
 .lead { font-size: 1.1rem; }
-.pictures { display: flex; flex-wrap: wrap; gap: .75rem; justify-content: center; margin-top: .75rem; }
+.figures { display: flex; flex-wrap: wrap; gap: .75rem; justify-content: center; margin-top: .75rem; }
 img { max-width: 100%; height: auto; display: block; }
 table { border-collapse: collapse; margin: .75rem 0; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .3rem .9rem .3rem 0; border-bottom: 1px solid #e8eaee; }
@@ -48,27 +48,27 @@ footer { color: #596172; font-size: .9rem; overflow-wrap: anywhere; }
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Section:
-    """A part of a page: a heading, paragraphs, then a table, then pictures with their descriptions."""
+    """Section of a page: a heading, paragraphs, a table, and figures with their descriptions."""
 
     title: str
     paragraphs: Sequence[str] = ()
     header: Sequence[str] = ()
     rows: Sequence[Sequence[str]] = ()
-    pictures: Sequence[tuple[Figure, str]] = ()
+    figures: Sequence[tuple[Figure, str]] = ()
 
 
 def write_page(
     path: Path, *, title: str, lead: str, sections: Sequence[Section], footer: str, dots_per_inch: int = 110
 ) -> None:
-    """Write a self-contained HTML page, whole or not at all. Texts are escaped.
+    """Write a self-contained HTML page, atomically. Texts are escaped.
 
     Args:
         path: File to write.
         title: Heading of the page.
-        lead: The result in one or two sentences.
-        sections: What follows.
-        footer: What it was made with.
-        dots_per_inch: Resolution of the pictures.
+        lead: Result in one or two sentences.
+        sections: Sections below it.
+        footer: Description of how the results were made.
+        dots_per_inch: Resolution of the figures.
     """
     body = "".join(_section(section, dots_per_inch) for section in sections)
     write_text(
@@ -83,14 +83,14 @@ def write_page(
 
 def _section(section: Section, dots_per_inch: int) -> str:
     paragraphs = "".join(f"<p>{html.escape(text)}</p>" for text in section.paragraphs)
-    pictures = "".join(
+    figures = "".join(
         f'<img alt="{html.escape(description, quote=True)}" '
         f'src="data:image/png;base64,{_png(figure, dots_per_inch)}">'
-        for figure, description in section.pictures
+        for figure, description in section.figures
     )
-    if pictures:
-        pictures = f'<div class="pictures">{pictures}</div>'
-    return f"<section><h2>{html.escape(section.title)}</h2>{paragraphs}{_table(section)}{pictures}</section>"
+    if figures:
+        figures = f'<div class="figures">{figures}</div>'
+    return f"<section><h2>{html.escape(section.title)}</h2>{paragraphs}{_table(section)}{figures}</section>"
 
 
 def _table(section: Section) -> str:
@@ -105,7 +105,7 @@ def _table(section: Section) -> str:
 
 
 def _row(cells: Sequence[str], header: Sequence[str], kinds: Sequence[str]) -> str:
-    """Cells that carry the names of their columns: where there is no room, they stand below each other."""
+    """Row whose cells carry the names of their columns: on a small screen they are shown below each other."""
     made = (
         f'<td{kind} data-name="{html.escape(name, quote=True)}">{html.escape(cell)}</td>'
         for cell, name, kind in zip(cells, header, kinds, strict=True)
@@ -114,7 +114,7 @@ def _row(cells: Sequence[str], header: Sequence[str], kinds: Sequence[str]) -> s
 
 
 def _are_numbers(cells: Sequence[str]) -> bool:
-    """Whether a column begins with digits throughout, so that it is read by its right end."""
+    """Whether all cells of a column are numbers, which are aligned to the right."""
     return any(cells) and all(cell[:1] in "+-−.0123456789" for cell in cells)
 
 

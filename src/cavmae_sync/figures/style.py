@@ -1,7 +1,7 @@
-"""How all pictures look, and how they are saved.
+"""Style of all figures, and how they are saved.
 
-Colours are those of Okabe and Ito, and perceptually uniform maps: both are told apart with any colour vision.
-No colour carries a meaning alone.
+Colours are those of Okabe and Ito, and perceptually uniform maps: both can be distinguished with any colour
+vision. No colour carries a meaning alone.
 """
 
 from os import PathLike
@@ -33,28 +33,28 @@ GREY: Final = "#767676"
 MISSING: Final = "#BDBDBD"
 SCORES: Final = colormaps["viridis"].with_extremes(bad=MISSING)
 ENERGIES: Final = colormaps["magma"].with_extremes(bad=MISSING)
-#: Points. Smaller text is not legible where a figure is shown at the width of a page.
+#: Sizes of text in points. Smaller text is not legible where a figure is shown at the width of a page.
 SMALL: Final = 9
 NORMAL: Final = 10
 LARGE: Final = 12
-#: Letters of a name in a title.
+#: Most letters of a name in a title.
 LONGEST: Final = 80
 
 _DOTS_PER_INCH: Final = 150
-#: Between two marks of time, so that each is a number that people would choose.
+#: Steps between two marks of time: round numbers of seconds, minutes and hours.
 _STEPS_SECONDS: Final = (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 36000)
 _MAX_MARKS: Final = 11
 
 
 def new_figure(*, width_inches: float, height_inches: float) -> Figure:
-    """An empty figure that belongs to no window and no global state."""
+    """Empty figure that belongs to no window and to no global state."""
     return Figure(
         figsize=(width_inches, height_inches), dpi=_DOTS_PER_INCH, layout="constrained", facecolor="white"
     )
 
 
 def save_figure(figure: Figure, path: str | PathLike[str]) -> None:
-    """Write a figure as PNG, whole or not at all."""
+    """Write a figure as PNG, atomically."""
     without_formulas(figure)
     with written_whole(Path(path)) as part:
         figure.savefig(part, format="png")
@@ -68,13 +68,13 @@ def figure_pixels(figure: Figure) -> NDArray[np.uint8]:
 
 
 def without_formulas(figure: Figure) -> None:
-    """Every text is drawn as it is: names with dollar signs are no formulas, and cannot be wrong ones."""
+    """Turn off formulas in all texts: a name with dollar signs would be drawn as one, or raise an error."""
     for text in figure.findobj(Text):
         text.set_parse_math(False)
 
 
 def label(axes: Axes, *, x: str = "", y: str = "", title: str = "") -> None:
-    """Names and sizes of the text around a plot."""
+    """Set the texts around a plot, and their sizes."""
     axes.set_xlabel(x, fontsize=NORMAL)
     axes.set_ylabel(y, fontsize=NORMAL)
     if title:
@@ -83,14 +83,14 @@ def label(axes: Axes, *, x: str = "", y: str = "", title: str = "") -> None:
 
 
 def drawable(text: str, *, max_letters: int = LONGEST) -> str:
-    """A name as it can be drawn: not too long, and "?" for letters that the font has not."""
+    """Name as it can be drawn: shortened, and with "?" for letters that the font does not have."""
     font = get_font(findfont(FontProperties()))
     letters = "".join(letter if font.get_char_index(ord(letter)) else "?" for letter in text)
     return letters if len(letters) <= max_letters else f"{letters[: max_letters - 1]}…"
 
 
 def time_axis(axes: Axes, start_seconds: float, stop_seconds: float) -> None:
-    """Time from left to right, with marks as players show them."""
+    """Set an axis of time from left to right, with marks as in a media player."""
     axes.set_xlim(start_seconds, stop_seconds)
     length = stop_seconds - start_seconds
     step = next((step for step in _STEPS_SECONDS if length / step <= _MAX_MARKS), _STEPS_SECONDS[-1])
@@ -103,7 +103,7 @@ def _clock_of_tick(seconds: float, _: int | None) -> str:
 
 
 def without_ticks(axes: Axes) -> None:
-    """A frame around a picture, and nothing else."""
+    """Remove the ticks, so that only a border remains."""
     axes.set_xticks([])
     axes.set_yticks([])
 
@@ -111,16 +111,16 @@ def without_ticks(axes: Axes) -> None:
 def show_spectrogram(
     axes: Axes, log_mel_NM: NDArray[np.floating], *, is_upright: bool = False, **limits: Any
 ) -> Any:
-    """A spectrogram with time in seconds from left to right, low tones below.
+    """Draw a spectrogram with time in seconds from left to right and low frequencies below.
 
     Args:
         axes: Where to draw.
         log_mel_NM: Natural logarithm of energies, [spectrogram frames, mel bins]; NaN is drawn grey.
-        is_upright: Time from top to bottom instead, low tones on the left.
+        is_upright: Time from top to bottom instead, low frequencies on the left.
         limits: `vmin` and `vmax`, where several spectrograms share one scale.
 
     Returns:
-        The image, for a colour bar.
+        Image of matplotlib, for a colour bar.
     """
     num_frames, num_mels = log_mel_NM.shape
     seconds = num_frames * HOP_MILLISECONDS / 1000

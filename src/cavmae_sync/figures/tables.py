@@ -1,4 +1,4 @@
-"""Tables as pictures: the values of a row's seeds as dots, their mean as a bar or a curve."""
+"""Tables of results as figures: dots for the seeds of a row, and their mean as a bar or a curve."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ class Series:
     """One column of a table.
 
     Attributes:
-        name: Its heading.
-        values: For each row the fractions measured, one for each seed; none where nothing was run.
+        name: Heading of the column.
+        values: Fractions for each row, one per seed; none where nothing was run.
     """
 
     name: str
@@ -29,13 +29,13 @@ class Series:
 def table_figure(
     columns: Sequence[Series], *, rows: Sequence[str], title: str, is_curve: bool = False
 ) -> Figure:
-    """One plot for each column.
+    """Figure with one plot for each column of a table.
 
     Args:
-        columns: What was measured.
+        columns: Columns of the table.
         rows: Names of the rows, along the axis.
         title: Printed above.
-        is_curve: Whether rows are points of a curve, in order.
+        is_curve: Whether the rows are points of a curve, in order.
     """
     num_lines = -(-len(columns) // _PLOTS_A_LINE)
     figure = new_figure(width_inches=11, height_inches=0.7 + num_lines * (0.9 + 0.33 * len(rows)))

@@ -20,7 +20,7 @@ from cavmae_sync.figures.style import (
     new_figure,
 )
 
-#: Shown first and in this order; whatever else a run logs follows.
+#: Numbers shown first, in this order; other numbers of the log follow.
 _FIRST: Final = (
     "total",
     "contrastive",
@@ -36,18 +36,18 @@ _PANELS_PER_ROW: Final = 3
 
 
 def training_curves(rows: Sequence[Mapping[str, Any]], *, title: str = "Training") -> Figure:
-    """One panel per logged number, one line per kind of row (train, validation, ...), over steps.
+    """Figure with one panel per logged number, and one line per kind of row (train, validation, ...).
 
     Args:
         rows: Rows of `metrics.jsonl`: `kind`, `step` and numbers by name.
         title: Printed above.
 
     Raises:
-        ValueError: There is no number to draw.
+        ValueError: The rows hold no number.
     """
     names = _panel_names(rows)
     if not names:
-        raise ValueError(f"There is no curve to draw in {len(rows)} rows. Train a few steps first.")
+        raise ValueError(f"The {len(rows)} rows of the log hold no number to draw. Train a few steps first.")
     kinds = list(dict.fromkeys(str(row["kind"]) for row in rows))
     num_rows = -(-len(names) // _PANELS_PER_ROW)
     num_columns = min(len(names), _PANELS_PER_ROW)
@@ -62,11 +62,11 @@ def training_curves(rows: Sequence[Mapping[str, Any]], *, title: str = "Training
 
 
 def curve_figure(rows: Sequence[Mapping[str, Any]], name: str, *, title: str) -> Figure:
-    """One logged number over steps, small enough for a telephone.
+    """Figure of one logged number over steps, for small screens.
 
     Args:
         rows: Rows of `metrics.jsonl`.
-        name: Of the number.
+        name: Name of the number.
         title: Printed above.
     """
     figure = new_figure(width_inches=4.1, height_inches=2.8)

@@ -1,4 +1,14 @@
-"""Arrays in, numbers out: no model, no file."""
+"""Metrics: arrays in, numbers out. They see no model and no file.
+
+- `retrieval`: ranks, recall and median rank of a similarity matrix; `matches`: the same counts from blocks of
+  it; `gallery_size`: recall expected in a gallery of another size; `bootstrap`: intervals of retrieval
+  metrics;
+- `classification`: average precision, AUC, d', accuracy, and their resamples;
+- `localization`: average precision and IoU of maps against masks;
+- `temporal`: boundaries and states of divided videos; `runs`: runs of equal values;
+- `detection`: detected faults, their spans and offsets;
+- `synchrony`: whether sound and frames fit best at the same time.
+"""
 
 from cavmae_sync.metrics.bootstrap import Interval, bootstrap_metrics, interval
 from cavmae_sync.metrics.gallery_size import MOST_TIMES, expected_recall, expected_recall_samples

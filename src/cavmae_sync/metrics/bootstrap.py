@@ -1,4 +1,4 @@
-"""How sure a retrieval metric is: resamples of the queries.
+"""Confidence intervals of retrieval metrics, from resamples of the queries.
 
 Letters: Q queries, D directions (or models) compared on the same queries, X resamples.
 """
@@ -13,13 +13,13 @@ from torch import Tensor
 from cavmae_sync.metrics.retrieval import median_position
 from cavmae_sync.paper import RECALL_AT
 
-#: Draws of one block; bounds memory, never changes a result.
+#: Draws in one block; bounds memory, never changes a result.
 _BLOCK_DRAWS: Final = 1 << 21
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Interval:
-    """A two-sided confidence interval, in the unit of its statistic."""
+    """Two-sided confidence interval, in the unit of its statistic."""
 
     low: float
     high: float
@@ -28,14 +28,14 @@ class Interval:
 def bootstrap_metrics(
     ranks_DQ: Tensor, *, num_resamples: int, generator: torch.Generator
 ) -> dict[str, Tensor]:
-    """Metrics of queries drawn again with replacement, the same draws for every row: paired.
+    """Metrics of resampled queries, with the same draws for every row.
 
-    Because row d and row e of a result share their draws, `interval(samples[d] - samples[e])` is the paired
-    interval of a difference (between directions, or between two models on the same list).
+    Because rows d and e share their draws, `interval(samples[d] - samples[e])` is the paired interval of a
+    difference (between directions, or between two models on the same list).
 
     Args:
         ranks_DQ: Ranks, 0 = best; column i is the same clip in every row.
-        num_resamples: Draws, at least 1.
+        num_resamples: Number of resamples, at least 1.
         generator: Source of the draws, on the CPU.
 
     Returns:
@@ -57,7 +57,7 @@ def bootstrap_metrics(
 
 
 def _statistics() -> dict[str, Callable[[Tensor], Tensor]]:
-    """The names of `RetrievalMetrics.named`, each computed over many resamples [X, Q] at once."""
+    """Functions by the names of `RetrievalMetrics.named`, each over many resamples [X, Q] at once."""
 
     def recall(k: int) -> Callable[[Tensor], Tensor]:
         return lambda ranks_XQ: (ranks_XQ < k).double().mean(dim=1)
@@ -75,8 +75,8 @@ def _draws(num_queries: int, num_resamples: int, generator: torch.Generator) -> 
 def interval(samples_X: Tensor, *, confidence: float = 0.95) -> Interval:
     """Percentile interval of bootstrap samples.
 
-    Where every query succeeds, or none, all resamples agree and the interval has no width: it then says
-    nothing about how sure the number is.
+    Where every query succeeds, or none, all resamples agree and the interval has no width. It then says
+    nothing about the uncertainty of the number.
 
     Args:
         samples_X: One statistic over all resamples.

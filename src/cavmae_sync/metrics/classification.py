@@ -1,7 +1,7 @@
-"""Scores of clips for classes in, average precision, AUC, d' and accuracy out. Pure: no model, no file.
+"""Classification metrics: average precision, AUC, d' and accuracy of scores.
 
-A larger score is surer. Only the order of a class's scores matters for average precision and AUC, so that
-logits and probabilities give the same; only the order of a clip's scores matters for accuracy.
+A larger score is surer. Average precision and AUC depend only on the order of the scores of a class, so that
+logits and probabilities give the same. Accuracy depends only on the order of the scores of a clip.
 
 Letters: N clips, C classes, X resamples, U distinct scores of a class's positives.
 """
@@ -22,7 +22,7 @@ _BLOCK_DRAWS: Final = 1 << 20
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClassificationMetrics:
-    """How well scores put the clips of each class before the others.
+    """Average precision and AUC of each class.
 
     Attributes:
         average_precision_C: float64 in [0, 1]; NaN for a class without positives.
@@ -46,23 +46,23 @@ class ClassificationMetrics:
 
     @property
     def without_positives(self) -> tuple[int, ...]:
-        """Classes that average precision and AUC are not defined for."""
+        """Classes without positives: neither average precision nor AUC is defined for them."""
         return tuple(self.average_precision_C.isnan().nonzero().flatten().tolist())
 
     @property
     def without_negatives(self) -> tuple[int, ...]:
-        """Classes that every clip belongs to: average precision is 1 whatever the scores, AUC not defined."""
+        """Classes of all clips: average precision is 1 for any scores, AUC is not defined."""
         return tuple((self.auc_C.isnan() & ~self.average_precision_C.isnan()).nonzero().flatten().tolist())
 
 
 def defined_mean(values_C: Tensor) -> float | None:
-    """Mean of what is not NaN, or None."""
+    """Mean of the values that are not NaN, or None."""
     defined = values_C[~values_C.isnan()]
     return float(defined.mean()) if len(defined) else None
 
 
 def check_predictions(scores_NC: Tensor, is_true_NC: Tensor, *, classes: Sequence[str] | None = None) -> None:
-    """Refuse what is not a score and a truth for every clip and class.
+    """Refuse arrays that do not hold a score and a truth for every clip and class.
 
     Args:
         scores_NC: Floats.
@@ -90,15 +90,14 @@ def check_predictions(scores_NC: Tensor, is_true_NC: Tensor, *, classes: Sequenc
         name = f"class {column}" if classes is None else f"class {column} ({classes[column]!r})"
         raise ValueError(
             f"{len(broken)} of {scores_NC.numel()} scores are not finite; the first is row {row}, {name}: "
-            f"{float(scores_NC[row, column])}. A clip without a score can be neither right nor wrong; "
-            "look at what made it."
+            f"{float(scores_NC[row, column])}. Check the model that computed them."
         )
 
 
 def classification_metrics(scores_NC: Tensor, is_true_NC: Tensor) -> ClassificationMetrics:
     """Average precision and AUC of each class; larger is better.
 
-    Clips with equal scores are one step of the curve, so that no order of the rows matters: equal scores
+    Clips with equal scores are one step of the curve, so that the order of rows does not matter: equal scores
     everywhere give the share of positives as average precision, and 0.5 as AUC.
 
     Args:
@@ -145,15 +144,16 @@ def chance_average_precision(num_positives: int, num_clips: int) -> float:
         raise ValueError(f"1 <= positives <= clips is needed, got {num_positives} and {num_clips}.")
     if num_clips == 1:
         return 1.0
-    # The clip at place k is a positive with P / N; before it, every place is one with (P - 1) / (N - 1).
+    # The clip at place k is positive with probability P / N; given that, each clip before it is positive with
+    # probability (P - 1) / (N - 1).
     harmonic = math.fsum(1 / k for k in range(1, num_clips + 1))
     return (harmonic + (num_positives - 1) / (num_clips - 1) * (num_clips - harmonic)) / num_clips
 
 
 def d_prime(auc: float) -> float:
-    """Distance of the means of two normal distributions of variance 1 whose AUC this is: sqrt(2) z(AUC).
+    """Distance d' of the means of two normal distributions of variance 1 with this AUC: sqrt(2) z(AUC).
 
-    0 at 0.5, negative below it, and infinite at 0 and 1, where a finite sample says nothing about distance.
+    0 at 0.5, negative below, infinite at 0 and 1.
 
     Args:
         auc: In [0, 1]; usually the mean over classes, which is not the mean of their d'.
@@ -167,20 +167,18 @@ def d_prime(auc: float) -> float:
 
 
 def guess_shares(scores_NC: Tensor) -> Tensor:
-    """Which class each clip is taken for: float64 [N, C], rows of sum 1.
+    """Predicted class of each clip: float64 [N, C], rows of sum 1.
 
-    The class of the largest score has 1. Where k classes share the largest score each has 1 / k, what
-    drawing among them would give on average; so equal scores everywhere are right in 1 / C of the clips,
-    whichever class stands first.
+    The class with the largest score gets 1. If k classes share the largest score, each gets 1 / k, the mean
+    of a random choice among them. So equal scores everywhere have an accuracy of 1 / C, whichever class is
+    first.
     """
     is_best_NC = (scores_NC == scores_NC.max(dim=1, keepdim=True).values).double()
     return is_best_NC / is_best_NC.sum(dim=1, keepdim=True)
 
 
 def correct_shares(scores_NC: Tensor, is_true_NC: Tensor) -> Tensor:
-    """How right the guess for each clip of one class is: float64 [N], 1 or 0, between them for ties.
-
-    Their mean is the accuracy.
+    """Accuracy of each clip: float64 [N], 1 or 0, between them for ties. The mean is the accuracy.
 
     Raises:
         ValueError: As `check_predictions`, or a clip has not exactly one class.
@@ -194,7 +192,7 @@ def correct_shares(scores_NC: Tensor, is_true_NC: Tensor) -> Tensor:
 
 
 def confusion_matrix(scores_NC: Tensor, is_true_NC: Tensor) -> Tensor:
-    """Clips by what they are (rows) and what they are taken for (columns), ties shared: float64 [C, C].
+    """Number of clips by true class (rows) and predicted class (columns), ties shared: float64 [C, C].
 
     Raises:
         ValueError: As `correct_shares`.
@@ -217,10 +215,10 @@ def _check_single_label(is_true_NC: Tensor) -> None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResampledMeans:
-    """Means over classes on clips drawn again with replacement.
+    """Means over classes of resampled clips.
 
-    A class that has lost all its positives (or, for AUC, negatives) in a draw is left out of its mean; a
-    draw that has lost them in every class is NaN.
+    A class without positives in a resample (or, for AUC, without negatives) is left out of the mean. If that
+    is so for all classes, the mean is NaN.
 
     Attributes:
         mean_average_precision_X: float64.
@@ -234,10 +232,10 @@ class ResampledMeans:
 def resampled_means(
     scores_NC: Tensor, is_true_NC: Tensor, *, num_resamples: int, generator: torch.Generator
 ) -> ResampledMeans:
-    """`mean_average_precision` and `mean_auc` of resampled clips, for intervals.
+    """Mean average precision and mean AUC of resampled clips, for intervals.
 
-    A draw is a weight for every clip, how often it was drawn; the scores are put in order once per class,
-    and all draws are weighed at once.
+    A resample is a weight for every clip: how often it was drawn. Scores are sorted once per class, and all
+    resamples are computed together.
 
     Args:
         scores_NC: Floats, larger = surer.
@@ -263,7 +261,7 @@ def resampled_means(
 
 
 def _weighted_means(scores_NC: Tensor, is_true_NC: Tensor, weights_NX: Tensor) -> Tensor:
-    """Both means [2, X] of weighted clips."""
+    """Mean average precision and mean AUC [2, X] of weighted clips."""
     sums, counts = torch.zeros(2, 2, weights_NX.shape[1], dtype=torch.float64)
     for scores_N, is_true_N in zip(scores_NC.T.contiguous(), is_true_NC.T.contiguous(), strict=True):
         if not is_true_N.any():
@@ -277,8 +275,8 @@ def _weighted_means(scores_NC: Tensor, is_true_NC: Tensor, weights_NX: Tensor) -
 def _weighted_class(scores_N: Tensor, is_true_N: Tensor, weights_NX: Tensor) -> Tensor:
     """Average precision and AUC [2, X] of one class, with weighted clips.
 
-    Both change only at scores that a positive has. So clips fall into 2 U + 1 bins from the surest on: odd
-    ones hold the clips with exactly the score of a positive, even ones those between two.
+    Both change only at scores that a positive has. So clips are counted in 2 U + 1 bins of falling scores:
+    odd bins hold the clips with exactly the score of a positive, even bins those between two such scores.
     """
     levels_U = scores_N[is_true_N].unique()  # ascending
     num_levels = len(levels_U)
@@ -289,7 +287,7 @@ def _weighted_class(scores_N: Tensor, is_true_N: Tensor, weights_NX: Tensor) -> 
     positives_UX = empty.index_add(0, bins_N[is_true_N], weights_NX[is_true_N])[1::2]
     num_positives_X = positives_UX.sum(dim=0).double()
     precision_UX = positives_UX.cumsum(dim=0) / all_bins.cumsum(dim=0)[1::2]
-    # 0 / 0 above the first clip that was drawn: no positive there, so that it does not count.
+    # 0 / 0 above the first clip that was drawn. There is no positive, so the value is not used.
     average_precision_X = (positives_UX * precision_UX.nan_to_num(nan=0.0)).sum(dim=0) / num_positives_X
     negatives = all_bins
     negatives[1::2] -= positives_UX

@@ -1,6 +1,6 @@
-"""Finding what was planted: rates, areas, spans and offsets, with intervals over independent units.
+"""Detection metrics: rates, areas under the curve and spans, with intervals over independent units.
 
-Letters: U units drawn again together (videos), X resamples, S scores.
+Letters: U units that are resampled as a whole (videos), X resamples, S scores.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,20 +13,20 @@ from sklearn.metrics import roc_auc_score
 
 from cavmae_sync.metrics.bootstrap import Interval, interval
 
-#: A span is found where a reported one covers it so well: intersection over union.
+#: Least intersection over union of a true span and the reported span that finds it.
 LEAST_OVERLAP: Final = 0.3
 Span = tuple[float, float]
 
 
 def rate(hits_U: NDArray[np.floating], trials_U: NDArray[np.floating]) -> float | None:
-    """Hits over trials of all units together, in [0, 1]; None where nothing was tried."""
+    """Hits divided by trials of all units together, in [0, 1]; None without trials."""
     return float(hits_U.sum() / trials_U.sum()) if trials_U.sum() > 0 else None
 
 
 def area_under_roc(positive_S: NDArray[np.floating], negative_S: NDArray[np.floating]) -> float | None:
     """Probability that a positive scores above a negative, ties counting half; 0.5 is chance.
 
-    None where either is empty. Scores must be finite.
+    None if either is empty. Scores must be finite.
     """
     if len(positive_S) == 0 or len(negative_S) == 0:
         return None
@@ -35,10 +35,10 @@ def area_under_roc(positive_S: NDArray[np.floating], negative_S: NDArray[np.floa
 
 
 def count_found(found: Sequence[Span], planted: Sequence[Span]) -> tuple[int, int, int]:
-    """Planted spans that were found, planted ones missed, and reported ones that are nothing.
+    """Number of planted spans that were found, of those missed, and of false reports.
 
-    Each reported span answers one planted span at most, the best pairs first; a pair needs an intersection
-    over union of 0.3.
+    Each reported span is paired with at most one planted span, the best pairs first. A pair needs an
+    intersection over union of 0.3.
     """
     pairs = sorted(
         ((_overlap(one, other), i, j) for i, one in enumerate(found) for j, other in enumerate(planted)),
@@ -54,7 +54,7 @@ def count_found(found: Sequence[Span], planted: Sequence[Span]) -> tuple[int, in
 
 
 def f1_score(num_found: int, num_missed: int, num_false: int) -> float | None:
-    """Harmonic mean of precision and recall, in [0, 1]; None where nothing was to find and nothing found."""
+    """Harmonic mean of precision and recall, in [0, 1]; None if nothing was planted and nothing reported."""
     total = 2 * num_found + num_missed + num_false
     return 2 * num_found / total if total else None
 
@@ -66,18 +66,19 @@ def interval_over_units(
     num_resamples: int,
     generator: np.random.Generator,
 ) -> Interval | None:
-    """95 % interval of a statistic, its units drawn again with replacement.
+    """95 % interval of a statistic, from resamples of its units.
 
-    Seconds of one video are no independent trials, so videos are drawn and not seconds.
+    The seconds of one video are not independent, so videos are resampled and not seconds.
 
     Args:
-        statistic: Of the indices of some units, with repeats; None where not defined, which is left out.
-        num_units: How many there are.
-        num_resamples: How often to draw.
-        generator: Of the draws.
+        statistic: Function of the indices of some units, with repeats; None where it is not defined, and such
+            resamples are left out.
+        num_units: Number of units.
+        num_resamples: Number of resamples.
+        generator: Source of the draws.
 
     Returns:
-        The interval; None where fewer than half of the resamples have a value.
+        The interval; None if fewer than half of the resamples have a value.
     """
     draws_XU = generator.integers(num_units, size=(num_resamples, num_units))
     values = [value for value in map(statistic, draws_XU) if value is not None]

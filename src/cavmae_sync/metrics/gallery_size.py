@@ -1,13 +1,13 @@
-"""Recall as it would be in a gallery of another size, from the ranks in the gallery at hand.
+"""Recall expected in a gallery of another size, from the ranks in the available gallery.
 
-It is harder to be found among more. In a smaller gallery the expectation is exact. For a larger one, every
-query has a chance that a random foreign item beats its own; how these chances are spread over the queries is
-estimated from all ranks together, without a form given beforehand.
+Recall falls with the size of the gallery. For a smaller gallery the expectation is exact. For a larger one,
+each query has a chance that a random foreign item beats its own item; the distribution of these chances over
+the queries is estimated from all ranks together, without an assumption about its form.
 
-All of it assumes that what is missing is missing at random: clips that nobody can obtain any more must be as
-easy or hard to find as those that are left. Nothing here can check that.
+All of it assumes that clips are missing at random: the missing clips must be as easy or hard to find as the
+available ones. This cannot be checked from ranks.
 
-Letters: Q queries, D directions, X resamples, U different ranks, C chances of a grid.
+Letters: Q queries, D directions, X resamples, U different ranks, C chances on a grid.
 """
 
 from dataclasses import dataclass
@@ -23,15 +23,15 @@ from torch import Tensor
 from cavmae_sync.choices import IntervalOver
 from cavmae_sync.paper import RECALL_AT
 
-#: Chances that a foreign item beats the own one that are told apart, evenly in their logarithm of odds.
+#: Grid points for the chance that a foreign item beats the own one, evenly spaced in log mixture.
 _NUM_CHANCES: Final = 150
-#: The smallest one, in parts of one item of the gallery, and the logarithm of odds of the largest.
+#: Smallest chance of the grid, in items of the gallery, and the log mixture of the largest.
 _LEAST_CHANCE: Final = 0.02
 _LARGEST_LOG_ODDS: Final = 4.0
-#: Steps of the estimate from a flat start; and of a resample, from the estimate of all. More fit noise.
+#: EM steps from a flat start, and for each resample from the estimate of all. More steps fit the noise.
 _STEPS: Final = 300
 _RESAMPLE_STEPS: Final = 30
-#: A gallery larger than this many times the one at hand is refused: nothing was measured there.
+#: Largest size in multiples of the available gallery; beyond, the estimate was never compared with the truth.
 MOST_TIMES: Final = 4.0
 
 
@@ -41,9 +41,10 @@ def expected_recall(ranks_Q: Tensor, *, num_gallery: int, size: int) -> dict[str
     Args:
         ranks_Q: Ranks, 0 = best, in [0, num_gallery - 1]. Half a rank (a tie) counts as the whole one below,
             as `r < k` does. A query whose score is not a number has the worst rank, in any gallery.
-        num_gallery: Items each query was compared with, its own included.
-        size: Items of the gallery asked for. Up to `num_gallery` a random part of this one that keeps the
-            query's own item; above it this one and further items like them, at most `MOST_TIMES` as many.
+        num_gallery: Number of items each query was compared with, its own included.
+        size: Number of items of the other gallery. Up to `num_gallery`: a random part of this gallery with
+            the query's own item. Above: this gallery and further items like these, at most `MOST_TIMES` as
+            many.
 
     Returns:
         `recall_at_1`, ..., in [0, 1]; higher is better; never rises with `size`. With `size` = `num_gallery`
@@ -60,9 +61,9 @@ def expected_recall(ranks_Q: Tensor, *, num_gallery: int, size: int) -> dict[str
     if size <= num_gallery:
         hits_KU = _hits_in_part(ranks, size)
     else:
-        odds = _Odds.of(ranks, size)
-        weights_XC = odds.fit(ranks.counts_U[None], odds.flat(), steps=_STEPS)
-        hits_KU = odds.hits(weights_XC)[:, 0]
+        mixture = _Mixture.of(ranks, size)
+        weights_XC = mixture.fit(ranks.counts_U[None], mixture.flat(), steps=_STEPS)
+        hits_KU = mixture.hits(weights_XC)[:, 0]
     means_K = hits_KU @ ranks.counts_U / ranks.counts_U.sum()
     return {f"recall_at_{k}": float(mean) for k, mean in zip(RECALL_AT, means_K, strict=True)}
 
@@ -76,17 +77,17 @@ def expected_recall_samples(
     generator: torch.Generator,
     over: IntervalOver = "clips",
 ) -> dict[str, Tensor]:
-    """What `expected_recall` could have been as well; `interval` of them says how sure it is.
+    """Resamples of `expected_recall`, for its interval.
 
     Args:
         ranks_DQ: Ranks as of `expected_recall`; column i is the same clip in every row.
-        num_gallery: Items of the gallery at hand.
-        size: Items of the gallery asked for.
-        num_resamples: Draws, at least 1.
+        num_gallery: Number of items of the available gallery.
+        size: Number of items of the other gallery.
+        num_resamples: Number of resamples, at least 1.
         generator: Source of the draws, on the CPU.
-        over: "clips": other clips of the same kind, queries drawn anew. "missing": these clips and the
-            `size - num_gallery` that are missing: only the latter, and which of them beat which query, are
-            unsure. No width where nothing is missing.
+        over: "clips": other clips of the same kind; queries are resampled. "missing": these clips and the
+            `size - num_gallery` missing ones; only the missing clips, and which of them beat which query, are
+            uncertain. No width where nothing is missing.
 
     Returns:
         `recall_at_1`, ...: float64 [D, X].
@@ -119,7 +120,7 @@ def expected_recall_samples(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Ranks:
-    """Whole ranks, each different one once: how many queries have it, and which one a query has."""
+    """Whole ranks: each different rank with its number of queries, and the place of each query's rank."""
 
     ranks_U: NDArray[np.int64]
     counts_U: NDArray[np.float64]
@@ -146,26 +147,26 @@ class _Ranks:
 
 
 def _hits_in_part(ranks: _Ranks, size: int) -> NDArray[np.float64]:
-    """Chance [K, U] that at most k - 1 of the items that beat the own one are in a random part."""
-    others = max(ranks.num_gallery - 1, 1)  # without others nothing beats the own item, whatever is drawn
+    """Chance [K, U] that at most k - 1 of the items that beat the own item are in a random part."""
+    others = max(ranks.num_gallery - 1, 1)  # with a single item, the distribution needs at least one other
     return np.stack([hypergeom.cdf(k - 1, others, ranks.ranks_U, size - 1) for k in RECALL_AT])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Odds:
-    """The mixture: how likely each rank is, and a hit in the larger gallery, for each chance of the grid."""
+class _Mixture:
+    """Mixture of binomials: likelihood of each rank, and of a hit in the larger gallery, by grid chance."""
 
     likelihood_UC: NDArray[np.float64]
     hits_KUC: NDArray[np.float64]
 
     @classmethod
-    def of(cls, ranks: _Ranks, size: int) -> "_Odds":
+    def of(cls, ranks: _Ranks, size: int) -> "_Mixture":
         others = ranks.num_gallery - 1
         log_odds = np.linspace(np.log(_LEAST_CHANCE / max(others, 1)), _LARGEST_LOG_ODDS, _NUM_CHANCES)
         chances_C = expit(log_odds)
         log_UC = binom.logpmf(ranks.ranks_U[:, None], others, chances_C)
         new = size - ranks.num_gallery
-        # Above rank k nothing helps: further items only push down.
+        # A rank of k or more cannot become a hit: further items only push the own item down.
         left_KU = np.array(RECALL_AT)[:, None] - 1 - ranks.ranks_U
         return cls(
             likelihood_UC=np.exp(log_UC - log_UC.max(axis=1, keepdims=True)),
@@ -178,7 +179,7 @@ class _Odds:
     def fit(
         self, counts_XU: NDArray[np.float64], start_XC: NDArray[np.float64], *, steps: int
     ) -> NDArray[np.float64]:
-        """Weights of the chances, by EM: each step makes the ranks of every row likelier."""
+        """Weights of the grid chances, by EM: each step raises the likelihood of the ranks in every row."""
         shares_XU = counts_XU / counts_XU.sum(axis=1, keepdims=True)
         weights_XC = start_XC
         for _ in range(steps):
@@ -207,12 +208,14 @@ def _samples(
     shares_XU = counts_XU / counts_XU.sum(axis=1, keepdims=True)
     if size <= ranks.num_gallery:
         hits_KU = _hits_in_part(ranks, size)
-        if over == "missing":  # nothing is: the value is known
+        if over == "missing":  # nothing is missing: the value is known
             shares_XU = np.repeat(ranks.counts_U[None] / ranks.counts_U.sum(), len(draws_XQ), axis=0)
         return hits_KU @ shares_XU.T
-    odds = _Odds.of(ranks, size)
-    start_XC = np.repeat(odds.fit(ranks.counts_U[None], odds.flat(), steps=_STEPS), len(draws_XQ), axis=0)
-    hits_KXU = np.clip(odds.hits(odds.fit(counts_XU, start_XC, steps=_RESAMPLE_STEPS)), 0, 1)
+    mixture = _Mixture.of(ranks, size)
+    start_XC = np.repeat(
+        mixture.fit(ranks.counts_U[None], mixture.flat(), steps=_STEPS), len(draws_XQ), axis=0
+    )
+    hits_KXU = np.clip(mixture.hits(mixture.fit(counts_XU, start_XC, steps=_RESAMPLE_STEPS)), 0, 1)
     means_KX = np.clip((hits_KXU * shares_XU).sum(axis=2), 0, 1)
     if over == "clips":
         return means_KX

@@ -1,10 +1,10 @@
-"""How well score maps agree with masks: pixels of all pictures of a class in one pool, as in DenseAV.
+"""Localisation metrics: maps against masks, all pixels of a class in one pool, as in DenseAV.
 
-A pool comes in pieces, one picture each, and is gone through twice, so that only its positive scores and one
-block of negative ones are in memory at a time.
+A pool is an iterable of images and is passed twice, so that only its positive scores and one block of
+negative scores are in memory at a time.
 
-Letters: N pixels of a piece, V distinct scores of positive pixels, K thresholds, E edges (K thresholds and
-quantiles of the positive scores), U units that are drawn again (pictures or clips), X resamples.
+Letters: N pixels of an image, V distinct scores of positive pixels, K thresholds, E edges (K thresholds and
+quantiles of the positive scores), U units that are resampled (images or clips), X resamples.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,12 +25,12 @@ _NUM_QUANTILES: Final = 256
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Pixels:
-    """Some pixels of a class: the scores of one picture and where the class is.
+    """Pixels of one image: their scores, and the mask of the class.
 
     Attributes:
         scores_N: float32, finite; higher says "here".
         truth_N: bool, true where the class is.
-        unit: Number of the picture or clip that they belong to, >= 0; units are what intervals resample.
+        unit: Number of the image or clip that they belong to, >= 0; intervals resample units.
 
     Raises:
         ValueError: Shapes or types disagree, or a score is not a number.
@@ -52,18 +52,18 @@ class Pixels:
                 f"got {self.scores_N.shape} and {self.truth_N.shape}."
             )
         if not np.isfinite(self.scores_N).all():
-            raise ValueError("A score is not a finite number. Count and leave out such maps before.")
+            raise ValueError("A score is not finite. Leave such maps out before, and count them.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class UnitCounts:
-    """Pixels above edges, unit by unit: all that resampling needs of a pool.
+    """Numbers of pixels above edges, for each unit: all that resampling needs of a pool.
 
     Attributes:
-        unit_U: Numbers of the units that have pixels in the pool, rising.
+        unit_U: Numbers of the units with pixels in the pool, rising.
         positive_UE: int64, positive pixels with scores above a threshold, or at or above a quantile.
-        negative_UE: int64, the same of negative pixels.
-        num_thresholds: The first so many edges are thresholds, rising; the rest are quantiles, rising.
+        negative_UE: int64, the same for negative pixels.
+        num_thresholds: Number of thresholds, which are the first edges, rising; then come quantiles, rising.
     """
 
     unit_U: NDArray[np.int64]
@@ -74,17 +74,17 @@ class UnitCounts:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class PooledScores:
-    """Measures of one class.
+    """Scores of one class.
 
     Attributes:
         average_precision: In (0, 1], exact; higher is better.
-        best_iou: In [0, 1]: intersection over union at the best of the thresholds. That threshold is chosen
-            with the truth, so this is what the map could give, not what a user would get.
+        best_iou: In [0, 1]: intersection over union at the best of the thresholds. The truth chooses the
+            threshold, so this is an upper bound of what a user gets.
         threshold: The best threshold, the lowest of equal ones.
-        positive_share: Share of the pixels where the class is, in (0, 1]: average precision by guessing, and
-            the IoU of calling every pixel the class.
-        num_pixels: Pixels in the pool.
-        counts: For intervals.
+        positive_share: Share of the pixels of the class, in (0, 1]: the average precision of guessing, and
+            the IoU of marking every pixel.
+        num_pixels: Number of pixels in the pool.
+        counts: Counts for intervals.
     """
 
     average_precision: float
@@ -101,18 +101,18 @@ def pooled_scores(
     """Average precision and best IoU of one class, all its pixels in one pool.
 
     Average precision is the step-wise area under precision over recall, with every distinct score as a
-    threshold and equal scores taken together: sklearn's `average_precision_score`. Precision counts only
-    where recall rises, that is at the scores of positive pixels; so positives and negatives are sorted apart,
-    which needs no index.
+    threshold and equal scores taken together, as sklearn's `average_precision_score`. Precision counts only
+    where recall rises, that is at the scores of positive pixels. So positives and negatives are sorted
+    separately, which needs neither an index nor all pixels in memory.
 
     Args:
-        pool: Pixels of the class; gone through twice, so a list or something that makes them anew.
+        pool: Pixels of the class. It is passed twice, so it must be a list, or compute pixels in each pass.
         num_thresholds: Thresholds from the least to the greatest score of the pool, both included; a pixel
             is called positive when its score is greater.
 
     Returns:
-        The measures, or None where the pool has no positive pixel: both are then undefined. A constant map
-        has the positive share as average precision, and an IoU of 0: no score is greater than a threshold.
+        Scores of the class, or None where the pool has no positive pixel: they are then undefined. A constant
+        map has the positive share as average precision, and an IoU of 0: no score is above a threshold.
 
     Source:
         Spec 4.5 (DenseAV).
@@ -149,16 +149,16 @@ def pooled_scores(
 def resampled_pools(
     classes: Sequence[PooledScores], *, num_resamples: int, generator: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean average precision and mean IoU when units are drawn again with replacement.
+    """Mean average precision and mean IoU of resampled units.
 
-    The draws are of units, the same for all classes, since pixels of a picture and frames of a clip go
-    together. Average precision is taken at quantiles of the positive scores, not at each, and shifted by what
-    that changes on the pool itself; thresholds stay those of the pool. A class of which no unit is drawn is
-    left out of that draw's mean.
+    Units are resampled as a whole, the same for all classes, because the pixels of an image and the frames of
+    a clip are not independent. Average precision is computed at quantiles of the positive scores instead of
+    each score, and shifted by the difference that this makes on the pool itself. Thresholds stay those of the
+    pool. A class without a unit in a resample is left out of its mean.
 
     Args:
-        classes: Measures of each class; unit numbers mean the same in all.
-        num_resamples: Draws.
+        classes: Scores of each class; unit numbers mean the same in all.
+        num_resamples: Number of resamples.
         generator: Source of the draws.
 
     Returns:
@@ -195,7 +195,7 @@ def _summary(pool: Iterable[Pixels]) -> _Summary:
         low, high = min(low, float(pixels.scores_N.min())), max(high, float(pixels.scores_N.max()))
         num_pixels += pixels.scores_N.size
     if num_pixels == 0:
-        raise ValueError("A pool needs at least one picture, got none.")
+        raise ValueError("A pool needs at least one image, got none.")
     return _Summary(positive_N=np.concatenate(positives), low=low, high=high, num_pixels=num_pixels)
 
 
@@ -214,7 +214,7 @@ def _negative_blocks(pool: Iterable[Pixels]) -> Iterator[NDArray[np.float32]]:
 
 
 def _spread(count_V: NDArray[np.int64], num: int) -> NDArray[np.int64]:
-    """Places of values that split their pixels into parts of about equal number; the first is place 0."""
+    """Places of values that divide the pixels into parts of about equal number; the first is place 0."""
     stops_V = count_V.cumsum()
     wanted = np.linspace(0, stops_V[-1] - 1, num)
     places = np.searchsorted(stops_V, wanted, side="right")
@@ -254,18 +254,19 @@ def _above(
 def _iou(
     positive: NDArray[np.integer], negative: NDArray[np.integer], num_positive: NDArray[np.integer] | int
 ) -> NDArray[np.float64]:
-    """Intersection over union, given what lies above thresholds: the union is the class and false ones."""
+    """Intersection over union from the pixels above thresholds: the union is the class and the false ones."""
     return positive / (num_positive + negative)
 
 
 def _binned(counts: UnitCounts, weight_XU: NDArray[np.int64]) -> NDArray[np.float64]:
     """[X, 2] average precision at quantiles, and best IoU; NaN where no positive pixel was drawn."""
-    # Products of whole numbers are slow in integers; these stay far below 2**53, so that float64 is exact.
+    # NumPy multiplies integer matrices without BLAS, which is slow. Counts are far below 2**53, so float64 is
+    # exact.
     positive_XE = weight_XU.astype(np.float64) @ counts.positive_UE.astype(np.float64)
     negative_XE = weight_XU.astype(np.float64) @ counts.negative_UE.astype(np.float64)
     first = counts.num_thresholds
     true_X, false_X = positive_XE[:, first:], negative_XE[:, first:]
-    num_X1 = true_X[:, :1]  # at or above the least positive score: all of them
+    num_X1 = true_X[:, :1]  # all of them are at or above the least positive score
     with np.errstate(invalid="ignore", divide="ignore"):
         precision_X = true_X / (true_X + false_X)
         gained_X = np.diff(true_X, append=0) * -1

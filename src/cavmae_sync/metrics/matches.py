@@ -1,10 +1,10 @@
-"""How many scores are larger than, and equal to, that of a query's own item: all that its rank needs.
+"""Counts of the scores above, and equal to, the score of a query's own item, from which its rank follows.
 
-The counts add up over blocks of a similarity matrix, so that the matrix itself need never exist, and one
-block serves both directions: its rows are queries of one, its columns of the other.
+Counts add up over blocks of a similarity matrix, so that the whole matrix is never stored. One block serves
+both directions: its rows are the queries of one, its columns those of the other.
 
-Letters: Q queries, G gallery, N clips (each query and gallery item), D directions, E entries counted by the
-published code.
+Letters: Q queries, G gallery, N clips (each a query and a gallery item), D directions, E entries counted by
+the published code.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from cavmae_sync.choices import Counting
 
-#: Where a query's own item stands among the others with exactly its score.
+#: Place of the own item among the items with exactly its score, in [0, 1].
 _TIE_SHARE: Final[Mapping[str, float]] = MappingProxyType(
     {"mean": 0.5, "optimistic": 0.0, "pessimistic": 1.0}
 )
@@ -25,12 +25,12 @@ _TIE_SHARE: Final[Mapping[str, float]] = MappingProxyType(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MatchCounts:
-    """Where each query's own item stands.
+    """Place of each query's own item.
 
     Attributes:
-        closer_Q: int64, gallery items with a larger score than the own one.
-        equal_Q: int64, items with exactly its score, itself included; 0 where it is not a number.
-        num_gallery: Items each query was compared with.
+        closer_Q: int64, number of gallery items with a larger score than the own item.
+        equal_Q: int64, number of items with exactly its score, itself included; 0 where it is not a number.
+        num_gallery: Number of items each query was compared with.
     """
 
     closer_Q: Tensor
@@ -41,7 +41,7 @@ class MatchCounts:
         """Rank (0 = best) of each query's own item; see `true_match_ranks` and `official_ranks`.
 
         Args:
-            ties: Which of the places shared with equal scores the own item takes.
+            ties: Place of the own item among equal scores.
 
         Returns:
             float64 [Q] on the CPU (MPS has no float64), in [0, G - 1]; for "official" [E], every place of a
@@ -64,14 +64,14 @@ class MatchCounts:
 
 
 class PairedMatchCounter:
-    """Counts of both directions from the blocks of one square matrix; item i belongs to query i.
+    """Counter for both directions over the blocks of one square matrix; item i belongs to query i.
 
-    A block that holds own scores comes before any other block of its rows or columns. Own scores are taken
-    from there, never computed again: another kernel would differ in the last bits, and a clip would be
-    beaten by itself.
+    A block with own scores must come before all other blocks of its rows or columns. Own scores are taken
+    from it and never computed again: another kernel would differ in the last bits, and a clip would be beaten
+    by itself.
 
     Attributes:
-        num_nan: Scores so far that are not a number. A report must print this when it is not 0.
+        num_nan: Number of scores so far that are not a number. A report must print it when it is not 0.
     """
 
     def __init__(self, num_clips: int, *, device: torch.device | str = "cpu") -> None:
@@ -87,11 +87,11 @@ class PairedMatchCounter:
 
         Args:
             scores_QG: float32.
-            rows: Which rows of the matrix these are.
-            columns: Which columns.
+            rows: Rows of the matrix.
+            columns: Columns of the matrix.
 
         Raises:
-            ValueError: The own scores of these rows and columns have not come yet.
+            ValueError: The block with the own scores of these rows or columns was not added before.
         """
         first, stop = max(rows.start, columns.start), min(rows.stop, columns.stop)
         if first < stop:
@@ -99,8 +99,8 @@ class PairedMatchCounter:
             self._own_N[first:stop] = scores_QG[own - rows.start, own - columns.start]
             self._is_known_N[first:stop] = True
         if not (self._is_known_N[rows].all() and self._is_known_N[columns].all()):
-            raise ValueError(f"Blocks with own scores come first; rows {rows}, columns {columns} have none.")
-        # Comparisons written as floats add up three times faster than booleans, and exactly below 2**24.
+            raise ValueError(f"Add the block with the own scores of rows {rows} and columns {columns} first.")
+        # Comparisons as float32 are summed three times faster than booleans, and exactly below 2**24.
         is_so_QG = torch.empty_like(scores_QG)
         own_row_Q, own_column_G = self._own_N[rows, None], self._own_N[None, columns]
         for compare, counts_DN in ((torch.gt, self._closer_DN), (torch.eq, self._equal_DN)):
@@ -111,7 +111,7 @@ class PairedMatchCounter:
         return self
 
     def counts(self) -> tuple[MatchCounts, MatchCounts]:
-        """Rows as queries, and columns as queries."""
+        """Counts with rows as queries, and with columns as queries."""
         num_clips = len(self._own_N)
         first, second = (
             MatchCounts(closer_Q=closer_N.cpu(), equal_Q=equal_N.cpu(), num_gallery=num_clips)

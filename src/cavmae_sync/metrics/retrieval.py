@@ -1,6 +1,7 @@
-"""Similarity matrices in, ranks and recall out. Pure: no model, no file.
+"""Retrieval metrics: ranks and recall of similarity matrices.
 
-Larger similarity is closer. Item i of the gallery belongs to query i; further gallery items belong to nobody.
+Larger similarity is closer. Item i of the gallery belongs to query i; further gallery items belong to no
+query.
 
 Letters: Q queries, G gallery, E entries counted by the published code, X rows of ranks.
 """
@@ -16,19 +17,19 @@ from cavmae_sync.choices import TieRule
 from cavmae_sync.metrics.matches import MatchCounts
 from cavmae_sync.paper import RECALL_AT
 
-#: Elements of one block of comparisons; bounds memory, never changes a result.
+#: Elements in one block of comparisons; bounds memory, never changes a result.
 _BLOCK_ELEMENTS: Final = 1 << 24
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RetrievalMetrics:
-    """How well queries find their own items.
+    """Recall and median rank of queries.
 
     Attributes:
         recall_at: Fraction of queries whose own item is among the first k, in [0, 1], by k.
         median_rank: Median position of the own item, 1 = first.
-        num_queries: Ranks counted. Larger than the number of rows only for `official_ranks`.
-        num_gallery: Items each query was compared with.
+        num_queries: Number of ranks. Larger than the number of rows only for `official_ranks`.
+        num_gallery: Number of items each query was compared with.
     """
 
     recall_at: Mapping[int, float]
@@ -37,13 +38,13 @@ class RetrievalMetrics:
     num_gallery: int
 
     def named(self) -> dict[str, float]:
-        """`recall_at_1`, ..., `median_rank` with their values, in the order of printing."""
+        """Values by name, `recall_at_1`, ..., `median_rank`, in the order of printing."""
         recall = {f"recall_at_{k}": value for k, value in self.recall_at.items()}
         return {**recall, "median_rank": self.median_rank}
 
 
 def check_similarity(similarity_QG: Tensor) -> None:
-    """Refuse what is not a similarity matrix in which item i belongs to query i.
+    """Refuse matrices in which item i cannot belong to query i.
 
     Raises:
         ValueError: Not two-dimensional, empty, not floating point, or fewer gallery items than queries.
@@ -56,7 +57,7 @@ def check_similarity(similarity_QG: Tensor) -> None:
 
 
 def count_nan(similarity_QG: Tensor) -> int:
-    """Scores that are not a number. A report must print this when it is not 0."""
+    """Number of scores that are not a number. A report must print it when it is not 0."""
     return int(similarity_QG.isnan().sum())
 
 
@@ -68,8 +69,8 @@ def true_match_ranks(similarity_QG: Tensor, *, ties: TieRule = "mean") -> Tensor
 
     Args:
         similarity_QG: Float, larger is closer; G >= Q.
-        ties: Which of the places shared with equal scores the own item takes: the first (`optimistic`), the
-            last (`pessimistic`) or the middle (`mean`).
+        ties: Place of the own item among equal scores: the first (`optimistic`), the last (`pessimistic`) or
+            the middle (`mean`).
 
     Returns:
         float64 [Q], in [0, G - 1]; a multiple of one half.
@@ -84,7 +85,7 @@ def true_match_ranks(similarity_QG: Tensor, *, ties: TieRule = "mean") -> Tensor
 
 
 def count_matches(similarity_QG: Tensor) -> MatchCounts:
-    """What every rule of ties makes ranks of. Arguments as `true_match_ranks`."""
+    """Counts from which the ranks of every rule for ties follow. Arguments as `true_match_ranks`."""
     check_similarity(similarity_QG)
     own_Q = similarity_QG.diagonal()
     rows = max(1, _BLOCK_ELEMENTS // similarity_QG.shape[1])
@@ -99,10 +100,10 @@ def count_matches(similarity_QG: Tensor) -> MatchCounts:
 
 
 def official_ranks(similarity_QG: Tensor) -> Tensor:
-    """Ranks as the published evaluation counts them, for parity checks only: it is wrong on ties and NaN.
+    """Ranks as the published evaluation counts them. For parity only: it is wrong on ties and NaN.
 
-    Positions are found by comparing each sorted row with the own score, so that every tie adds an entry (to
-    the numerator and the denominator) and a query whose own score is not a number vanishes.
+    It compares each sorted row with the own score, so that every tie adds an entry (to numerator and
+    denominator), and a query whose own score is not a number disappears.
 
     Returns:
         float64 [E]: all matching positions, query by query. E differs from Q when there are ties or NaN.
@@ -141,7 +142,7 @@ def _check_ranks(ranks_Q: Tensor) -> None:
 
 
 def median_position(ranks_XQ: Tensor) -> Tensor:
-    """The median rank of each row, as `median_rank`: float [X]."""
+    """Median rank of each row, as `median_rank`: float [X]."""
     ordered_XQ = ranks_XQ.sort(dim=1).values
     last = ranks_XQ.shape[1] - 1
     return (ordered_XQ[:, last // 2] + ordered_XQ[:, (last + 1) // 2]) / 2 + 1

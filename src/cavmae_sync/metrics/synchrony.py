@@ -1,4 +1,4 @@
-"""Whether sound and picture of a clip fit at the same time better than at others. Pure: no model, no file.
+"""Synchrony: how much better sound and frames of a clip fit at the same time than at other times.
 
 Letters: N clips, T frames per clip and shifts; a shift wraps around.
 """
@@ -8,15 +8,15 @@ from torch import Tensor
 
 
 def shift_means(audio_NTD: Tensor, visual_NTD: Tensor) -> Tensor:
-    """Mean cosine of each clip's sounds with its own frames, for every number of frames the sound is shifted.
+    """Mean cosine of each clip's sounds with its own frames, for every shift of the sound in frames.
 
     Args:
         audio_NTD: Unit vectors of the sounds.
-        visual_NTD: Those of the frames at the same times.
+        visual_NTD: Unit vectors of the frames at the same times.
 
     Returns:
-        [N, T]; column 0 is the diagonal, column k compares the sound of frame t with frame t + k, and after
-        the last frame with the first ones, so that each column is a mean of T cosines.
+        [N, T]; column 0 is the diagonal, column k compares the sound of frame t with frame t + k. The shift
+        wraps around, so that each column is a mean of T cosines.
 
     >>> sounds = torch.eye(3)[None]
     >>> shift_means(sounds, sounds.roll(1, dims=1)).tolist()
@@ -29,10 +29,10 @@ def shift_means(audio_NTD: Tensor, visual_NTD: Tensor) -> Tensor:
 
 
 def has_diagonal(shift_means_NT: Tensor) -> Tensor:
-    """Whether sound and picture fit best unshifted: bool [N]; guessing is right in one clip of T.
+    """Whether sound and frames fit best without a shift: bool [N]; chance is 1 / T.
 
-    A shift keeps what the clip is about and how slowly it changes, and only the time is wrong: what beats all
-    shifts must come from time. An equal shift counts against it.
+    A shift keeps the content of a clip and how slowly it changes; only the time is wrong. So a clip that fits
+    better than all its shifts must have been aligned in time. An equal shift counts against it.
 
     >>> has_diagonal(torch.tensor([[0.5, 0.2, 0.4], [0.5, 0.5, 0.1]])).tolist()
     [True, False]
@@ -43,7 +43,7 @@ def has_diagonal(shift_means_NT: Tensor) -> Tensor:
 
 
 def own_frame_is_best(audio_NTD: Tensor, visual_NTD: Tensor) -> Tensor:
-    """Fraction of each clip's sounds that fit the frame of their own time better than all others: [N].
+    """Fraction of each clip's sounds that fit the frame of their own time better than all other frames: [N].
 
     Chance is 1 / T. An equal frame counts against it.
 

@@ -1,10 +1,9 @@
-"""How well stretches of time agree with the true ones.
+"""Temporal segmentation metrics: agreement of a predicted division of time with the true one.
 
-A division of time is given by edges [K + 1] in seconds, rising, and a label for each of its K stretches;
-labels are compared only with labels of the same division. Boundaries are its inner edges at which the label
-changes.
+A division of time has rising edges [K + 1] in seconds and a label for each of its K spans. Labels are
+compared only within a division. Boundaries are the inner edges at which the label changes.
 
-Letters: K stretches, B boundaries.
+Letters: K spans, B boundaries.
 """
 
 from dataclasses import dataclass
@@ -14,16 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score
 
-#: The adjusted Rand index counts pairs of moments; these are so far apart.
+#: Distance of the moments whose pairs the adjusted Rand index counts.
 RAND_STEP_SECONDS: Final = 0.05
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BoundaryMatches:
-    """Boundaries that were found, of one clip or summed over several.
+    """Numbers of boundaries, of one clip or summed over several.
 
     Attributes:
-        num_matched: Pairs of a predicted and a true boundary that are close enough, each used once.
+        num_matched: Pairs of a predicted and a true boundary within the tolerance, each used once.
         num_predicted: Predicted boundaries.
         num_true: True boundaries.
     """
@@ -33,15 +32,15 @@ class BoundaryMatches:
     num_true: int
 
     def __post_init__(self) -> None:
-        """Refuse counts that cannot be."""
+        """Refuse impossible counts."""
         if not 0 <= self.num_matched <= min(self.num_predicted, self.num_true):
             raise ValueError(
                 f"{self.num_matched} matches of {self.num_predicted} predicted and {self.num_true} true "
-                "boundaries cannot be."
+                "boundaries are impossible."
             )
 
     def __add__(self, other: "BoundaryMatches") -> "BoundaryMatches":
-        """Counts of both."""
+        """Sum of the counts."""
         return BoundaryMatches(
             num_matched=self.num_matched + other.num_matched,
             num_predicted=self.num_predicted + other.num_predicted,
@@ -50,17 +49,17 @@ class BoundaryMatches:
 
     @property
     def precision(self) -> float | None:
-        """Share of the predicted boundaries that are true; None where there is none. Higher is better."""
+        """Share of the predicted boundaries that are true; None without any. Higher is better."""
         return self.num_matched / self.num_predicted if self.num_predicted else None
 
     @property
     def recall(self) -> float | None:
-        """Share of the true boundaries that were found; None where there is none. Higher is better."""
+        """Share of the true boundaries that were found; None without any. Higher is better."""
         return self.num_matched / self.num_true if self.num_true else None
 
     @property
     def f1(self) -> float:
-        """2 matched / (predicted + true); 1 where there are none at all: nothing to find, none found."""
+        """F1 score, 2 matched / (predicted + true); 1 without any true or predicted boundary."""
         num_all = self.num_predicted + self.num_true
         return 2 * self.num_matched / num_all if num_all else 1.0
 
@@ -78,16 +77,16 @@ def boundaries(edges: NDArray[np.float64], labels_K: NDArray[np.integer]) -> NDA
 def match_boundaries(
     predicted_B: NDArray[np.float64], true_B: NDArray[np.float64], *, tolerance_seconds: float
 ) -> BoundaryMatches:
-    """As many pairs of predicted and true boundaries as possible, each boundary in one pair at most.
+    """Largest matching of predicted and true boundaries, each boundary in at most one pair.
 
-    Both are walked through in order of time, and the earliest two that are close enough are paired. On a line
-    with one tolerance for all, this is the largest matching: if an optimal matching leaves out the earliest
-    pair that fits, exchanging partners brings it in without losing a pair.
+    Both are passed in order of time, and the earliest two within the tolerance are paired. This greedy
+    matching is the largest: if an optimal matching leaves out the earliest possible pair, an exchange of
+    partners brings it in without losing a pair.
 
     Args:
         predicted_B: Times in seconds, in any order, finite.
-        true_B: The same.
-        tolerance_seconds: Largest distance of a pair, itself included.
+        true_B: The same for the truth.
+        tolerance_seconds: Largest distance of a pair, inclusive.
 
     Raises:
         ValueError: A time is not finite, or the tolerance is negative.
@@ -113,19 +112,19 @@ def overlap_seconds(
     true_edges: NDArray[np.float64],
     true_labels: NDArray[np.integer],
 ) -> NDArray[np.float64]:
-    """How long each predicted label and each true label hold together.
+    """Time that each predicted label and each true label have in common.
 
     Args:
-        predicted_edges: Rising edges of K stretches, seconds.
-        predicted_labels: Their labels, from 0.
-        true_edges: The same of the truth; both cover the same time.
-        true_labels: From 0.
+        predicted_edges: Rising edges of K spans, seconds.
+        predicted_labels: Labels of the spans, from 0.
+        true_edges: The same for the truth; both cover the same time.
+        true_labels: Labels from 0.
 
     Returns:
         float64 [predicted labels, true labels], seconds; the sum is the length of the clip.
 
     Raises:
-        ValueError: The divisions do not cover the same time, or are none.
+        ValueError: The divisions do not cover the same time, or are not valid.
     """
     _check_division(predicted_edges, predicted_labels)
     _check_division(true_edges, true_labels)
@@ -144,11 +143,12 @@ def overlap_seconds(
 def purity(overlap: NDArray[np.float64]) -> float:
     """Share of the time in which the most frequent true label of the predicted label holds.
 
-    Higher is better, in (0, 1]. It grows with the number of predicted labels (one for each moment is pure),
-    so read it with `coverage`, which is the same with the roles exchanged. One single stretch has coverage 1.
+    Higher is better, in (0, 1]. It grows with the number of predicted labels: one label for each moment has
+    purity 1. So it is read with `coverage`, which is the same with the roles exchanged: one single span has
+    coverage 1.
 
     Args:
-        overlap: From `overlap_seconds`.
+        overlap: Result of `overlap_seconds`.
     """
     return float(overlap.max(axis=1).sum() / overlap.sum())
 
@@ -164,17 +164,17 @@ def rand_index(
     true_edges: NDArray[np.float64],
     true_labels: NDArray[np.integer],
 ) -> float:
-    """Adjusted Rand index of moments 50 ms apart: do the two agree on which moments are of one state?
+    """Adjusted Rand index of moments 50 ms apart: agreement on which moments belong to the same state.
 
-    1 is perfect; 0 is what labels give that are drawn anew for each moment. Stretches chosen blindly give
-    more, because neighbouring moments go together in the truth too: compare with stretches of equal length.
-    One single stretch gives 0 against several, and 1 against one.
+    1 is perfect; 0 is the score of labels drawn at random for each moment. Random spans score higher, because
+    neighbouring moments belong together in the truth too: compare with spans of equal length. One single span
+    scores 0 against several, and 1 against one.
 
     Args:
         predicted_edges: Rising edges, seconds.
-        predicted_labels: Labels of its stretches.
-        true_edges: The same of the truth; both cover the same time.
-        true_labels: Labels of its stretches.
+        predicted_labels: Labels of the spans.
+        true_edges: The same for the truth; both cover the same time.
+        true_labels: Labels of the spans.
     """
     start, stop = true_edges[0], true_edges[-1]
     num_moments = max(round((stop - start) / RAND_STEP_SECONDS), 1)
@@ -190,13 +190,13 @@ def rand_index(
 def labels_at(
     seconds: NDArray[np.float64], edges: NDArray[np.float64], labels_K: NDArray[np.integer]
 ) -> NDArray[np.integer]:
-    """Labels that hold at some times; at an edge, that of the stretch which begins there."""
+    """Labels at some times; at an edge, the label of the span that begins there."""
     return labels_K[np.clip(np.searchsorted(edges, seconds, side="right") - 1, 0, len(labels_K) - 1)]
 
 
 def _check_division(edges: NDArray[np.float64], labels_K: NDArray[np.integer]) -> None:
     if edges.ndim != 1 or labels_K.ndim != 1 or len(edges) != len(labels_K) + 1 or len(labels_K) == 0:
-        raise ValueError(f"K stretches have K + 1 edges, got {edges.shape} and {labels_K.shape}.")
+        raise ValueError(f"K spans have K + 1 edges, got {edges.shape} and {labels_K.shape}.")
     if not (np.isfinite(edges).all() and (np.diff(edges) >= 0).all() and edges[-1] > edges[0]):
         raise ValueError(f"Edges must rise and be finite, got {edges}.")
     if labels_K.min() < 0:

@@ -1,4 +1,4 @@
-"""What a report measured, as Markdown for a model card."""
+"""Results of a report as Markdown for a model card."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -13,21 +13,21 @@ def results_markdown(content: Mapping[str, Any], *, weights: str) -> str:
     """Tables of one report, or of several by name (those of `--with-controls`).
 
     Args:
-        content: What `Report.to_dict` gave, or such things under names.
-        weights: Fingerprint of the weights that the card is for. A report of other weights is refused, but
-            not a control's: an untrained model and an oracle have, rightly, others.
+        content: Result of `Report.to_dict`, or several of them by name.
+        weights: Fingerprint of the weights of the card. Reports of other weights are refused, unless one of
+            several is of these: the controls of a report have other weights.
 
     Raises:
-        ConfigError: It is no report, or none of it is of these weights.
+        ConfigError: The content is not a report, or no report in it is of these weights.
     """
     reports = list(_reports(content, ()))
     if not reports:
-        raise ConfigError("The file is no report. Give what an evaluate command printed with --json.")
+        raise ConfigError("The file is not a report. Give the output of an evaluate command with --json.")
     if weights not in {report.get("weights") for _, report in reports}:
         found = ", ".join(sorted({str(report.get("weights"))[:12] for _, report in reports}))
         raise ConfigError(
-            f"The report was measured with other weights ({found}) than these ({weights[:12]}). "
-            "Evaluate these weights, and give that report."
+            f"The report is of other weights ({found}) than these ({weights[:12]}). Evaluate these weights, "
+            "and give that report."
         )
     return "\n\n".join(_section(names, report) for names, report in reports)
 
@@ -46,7 +46,9 @@ def _section(names: tuple[str, ...], report: Mapping[str, Any]) -> str:
     try:
         values = {name: Value(**fields) for name, fields in report["metrics"].items()}
     except (TypeError, ValueError) as error:
-        raise ConfigError(f"A metric of the report {title!r} is not as it was written ({error}).") from error
+        raise ConfigError(
+            f"A metric of the report {title!r} is damaged ({error}). Evaluate again."
+        ) from error
     rows = (
         f"| {name.replace('_', ' ')} | {value.text()} | {value.interval_text()} | {value.chance_text()} |"
         for name, value in values.items()

@@ -1,4 +1,4 @@
-"""What a trained model is compared with."""
+"""Untrained model, the control of every task."""
 
 import torch
 
@@ -7,6 +7,6 @@ from cavmae_sync.model import CAVMAESync
 
 
 def untrained(embedder: Embedder, *, seed: int = 0) -> Embedder:
-    """A model of the same shape with fresh weights, computing in the same way."""
+    """Embedder with fresh weights of the same shape, which computes in the same way."""
     fresh = CAVMAESync(embedder.model.config, generator=torch.Generator().manual_seed(seed)).eval()
     return embedder.replace(fresh)

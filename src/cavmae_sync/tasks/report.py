@@ -11,11 +11,11 @@ from rich.table import Table
 from cavmae_sync.config import Config
 from cavmae_sync.safe_text import table_caption, table_title
 
-#: "score" is any other number without a unit: d', the adjusted Rand index. "points" is a difference of two
-#: fractions, in [-1, 1].
+#: Units of values. "score" is a number without a unit (d', the adjusted Rand index), "points" a difference of
+#: two fractions, in [-1, 1].
 Unit = Literal["fraction", "rank", "score", "seconds", "points"]
 
-#: Digits of a hash that are printed; the whole of it is in the JSON.
+#: Digits of a hash that are printed; the JSON holds all of them.
 _PRINTED_DIGITS: Final = 12
 
 
@@ -25,10 +25,10 @@ class Value:
 
     Attributes:
         value: In [0, 1] for a fraction (percent only when printed); at least 1 for a rank; finite.
-        low: Lower end of the 95 % interval, or None where there is none.
-        high: Upper end of it.
-        chance: What guessing gives, or None where that is not defined.
-        unit: What it is measured in.
+        low: Lower end of the 95 % interval, or None without an interval.
+        high: Upper end of the interval.
+        chance: Value of guessing, or None where it is not defined.
+        unit: Unit of all of these.
     """
 
     value: float
@@ -41,23 +41,25 @@ class Value:
         if (self.low is None) != (self.high is None):
             raise ValueError(f"An interval has two ends, got low={self.low} and high={self.high}.")
         if not math.isfinite(self.value):
-            raise ValueError(f"A value must be a finite number, got {self.value}. Leave it out.")
+            raise ValueError(
+                f"A value must be a finite number, got {self.value}. Leave undefined values out."
+            )
         if self.unit == "fraction" and not 0 <= self.value <= 1:
             raise ValueError(f"A fraction lies in [0, 1], got {self.value}. Percent are for printing only.")
 
     def text(self) -> str:
-        """As printed: `35.2 %`, `3` for a rank, `0.417` for a score, `1.25 s`."""
+        """Text of the value: `35.2 %`, `3` for a rank, `0.417` for a score, `1.25 s`."""
         return _text(self.value, self.unit)
 
     def interval_text(self) -> str:
-        """As printed: `33.0 to 37.4 %`, or nothing."""
+        """Text of the interval: `33.0 to 37.4 %`, or nothing."""
         if self.low is None or self.high is None:
             return ""
         low, high = _text(self.low, self.unit), _text(self.high, self.unit)
         return f"{low.split(' ')[0]} to {high}"
 
     def chance_text(self) -> str:
-        """As printed: `0.0647 %`, or nothing."""
+        """Text of chance: `0.0647 %`, or nothing."""
         if self.chance is None:
             return ""
         return f"{self.chance * 100:.3g} %" if self.unit == "fraction" else _text(self.chance, self.unit)
@@ -98,7 +100,7 @@ class Report:
     clip_list: str
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON values only; fractions stay in [0, 1]."""
+        """Report as JSON values; fractions stay in [0, 1]."""
         return {
             "name": self.name,
             "metrics": {name: asdict(value) for name, value in self.metrics.items()},
@@ -122,7 +124,7 @@ class Report:
         return json.dumps(self.to_dict(), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
     def to_table(self) -> Table:
-        """For people: one row per metric, percent, and below it what the numbers rest on. Print with rich."""
+        """Table with one row per metric, and counts, settings and fingerprints below. Print it with rich."""
         table = Table(
             title=table_title(self.name),
             caption=table_caption(self._caption()),

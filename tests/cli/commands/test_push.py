@@ -84,8 +84,8 @@ def test_a_dry_run_writes_the_folder_and_prints_the_card(cli: Callable, weights:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (json.dumps(report_of("d" * 64)), "measured with other weights (dddddddddddd)"),
-        ("{}", "The file is no report"),
+        (json.dumps(report_of("d" * 64)), "is of other weights (dddddddddddd)"),
+        ("{}", "The file is not a report"),
         ("[1]", "is not a report"),
         ("no JSON", "is not JSON"),
     ],

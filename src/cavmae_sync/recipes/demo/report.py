@@ -131,7 +131,7 @@ def _curves(run: RunFolder) -> Section:
             "Losses and errors should fall and the part of right pairs should rise, on held-out clips "
             "(validation) too. More numbers are in run/metrics.jsonl."
         ],
-        pictures=[(curve_figure(rows, name, title=title), title) for name, title in _CURVES.items()],
+        figures=[(curve_figure(rows, name, title=title), title) for name, title in _CURVES.items()],
     )
 
 
@@ -151,7 +151,7 @@ def _matches(report: RetrievalReport, test: PreparedDataset) -> Section:
             f"The first {len(queries)} clips of the test set, not picked. The right clip is outlined, "
             "where it is among the nearest."
         ],
-        pictures=figures,
+        figures=figures,
     )
 
 
@@ -172,7 +172,7 @@ def _one_clip(report: RetrievalReport, test: PreparedDataset) -> Section:
             "happen, the dashed diagonal would be the brightest line.",
             diagonal_text(report.embeddings.audio_NTD, report.embeddings.visual_NTD),
         ],
-        pictures=[(figure, "Similarity of every sound with every frame of a clip")],
+        figures=[(figure, "Similarity of every sound with every frame of a clip")],
     )
 
 
@@ -185,7 +185,7 @@ def _gallery(report: RetrievalReport) -> Section:
             "upper left to the lower right.",
             gallery_text(report.similarity_QG),
         ],
-        pictures=[
+        figures=[
             (matrix, "Similarity of every sound with every picture"),
             (spread, "How similar own pairs and other pairs are"),
         ],
@@ -207,7 +207,7 @@ def _reconstruction(model: CAVMAESync, recipe: PretrainConfig, test: PreparedDat
             f"{percents([recipe.masking.ratio])} of the patches were hidden. A small model in a few "
             "minutes learns blurred outlines; each patch is shown with its true mean and contrast."
         ],
-        pictures=[(figure, "Original, visible part, prediction")],
+        figures=[(figure, "Original, visible part, prediction")],
     )
 
 
