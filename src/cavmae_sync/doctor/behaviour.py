@@ -78,6 +78,7 @@ def _vectors(embedder: Embedder, inputs: ModelInput) -> Tensor:
 
 
 def _one_by_one(embedder: Embedder, inputs: ModelInput) -> Tensor:
+    # Backwards, so that neither the batch nor the order is the same.
     last_first = range(len(inputs.frames_TCHW) - 1, -1, -1)
     sounds = [embedder.embed_segments(inputs.segments_TLM[i : i + 1]) for i in last_first]
     frames = [embedder.embed_frames(inputs.frames_TCHW[i : i + 1]).visual_PD for i in last_first]

@@ -115,6 +115,8 @@ class FaultProbe:
     def _read(self, frame: int) -> Tensor:
         return torch.from_numpy(np.stack([self.clips.read_frame(i, frame) for i in range(len(self.clips))]))
 
+    # Keys hold the steps of one modality only: a change of sound reuses all encoded frames, and vice versa.
+
     def _visual(self, change: Change, frames: tuple[int, ...]) -> Tensor:
         order = change.frame_order
         places = frames if order is None else tuple(order(self.num_frames)[frame] for frame in frames)

@@ -273,6 +273,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
         seems="the pictures seem to cover only the first 10/16 of the clip: ten frames of sixteen",
         advice="Extract 16 frames over the whole clip; CAV-MAE's extractor writes 10",
         planted=Change(frame_order=_first_frames),
+        # The missing frames cannot be had back: the sound goes to where the frames are instead.
         undone=Change(sound_times=(CAVMAE_NUM_FRAMES, NUM_FRAMES)),
     ),
     Fault(

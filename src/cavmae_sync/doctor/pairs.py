@@ -154,4 +154,4 @@ def _chance(vectors: Vectors, seed: int) -> float:
     pairings_RN = torch.stack([torch.randperm(count, generator=generator) for _ in range(_NUM_PERMUTATIONS)])
     means_R: Tensor = similarity_NN[torch.arange(count), pairings_RN].mean(-1)
     as_high = int((means_R >= similarity_NN.diag().mean()).sum())
-    return (1 + as_high) / (1 + _NUM_PERMUTATIONS)
+    return (1 + as_high) / (1 + _NUM_PERMUTATIONS)  # the true pairing is one of them: never 0

@@ -82,6 +82,7 @@ class Embedder:
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size counts frames per pass and must be positive, got {batch_size}.")
+        # A model that its user has put on an accelerator stays there.
         is_placed = device is None and device_of(model).type != "cpu"
         self.device = device_of(model) if is_placed else choose_device(device)
         self.model = model.to(self.device)

@@ -92,7 +92,7 @@ def convert(
     _check_target(target, loaded)
     tell(1, 3, "proving what it computes")
     about = _provenance(path, loaded, licence=licence, num_frames=num_frames)
-    if not loaded.fresh:
+    if not loaded.fresh:  # vectors of random parameters would prove nothing
         about = about.model_copy(update={"proof": make_proof(Embedder(loaded.model))})
     probe = _probe(loaded, head or HeadOptions())
     tell(2, 3, "writing")

@@ -28,6 +28,7 @@ def sync_base() -> PretrainConfig:
     Published with it: AudioSet V->A R@1 35.2, VGGSound 27.9 (paper, Table 1). Start from MAE weights with
     `--init mae_pretrain_vit_base_full.pth`. Hours and hardware of the published run are not known.
     """
+    # Every published value is the default of its configuration; its source stands in paper.py.
     return PretrainConfig(name="sync_base")
 
 
@@ -104,6 +105,8 @@ def cavmae_base() -> PretrainConfig:
 
 def cavmae_scale_plus() -> PretrainConfig:
     """CAV-MAE Scale+: batch 120, learning rate 1e-4. Published: AudioSet V->A R@1 18.8 (Table 1)."""
+    # The paper says batch 128; 120 is the script's, and the one that can be run (docs/paper-vs-code.md, 18).
+    # Shards are what one of its four devices compares.
     return _scaled("cavmae_scale_plus", batch_size=120, learning_rate=1e-4, shard=30)
 
 
@@ -138,6 +141,7 @@ def debug() -> PretrainConfig:
             registers=2,
             decoder=DecoderConfig(width=32, depth=1, heads=2),
         ),
+        # A batch of 8 is smaller than a published shard of 64.
         losses=LossConfig(contrast=ContrastConfig(negatives="local")),
         optim=OptimConfig(learning_rate=1e-3),
         loop=LoopConfig(batch_size=8, num_steps=20, num_workers=0),

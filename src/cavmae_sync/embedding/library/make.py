@@ -227,6 +227,7 @@ def _finish(
         "plan": plan,
         "parts": [part.to_dict() for part in parts],
     }
+    # Written last: whoever finds this file finds a whole library.
     write_text(out / LIBRARY_FILE, json.dumps(record, indent=2) + "\n")
 
 

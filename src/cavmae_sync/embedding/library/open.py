@@ -160,6 +160,7 @@ class Library:
             )
         flat = torch.from_numpy(column.flatten().flatten().to_numpy(zero_copy_only=False).copy())
         rows_NTD = flat.float().reshape(len(column), self.config.num_frames, width)
+        # float16 rounds each number, so that rows are no longer of unit length.
         return rows_NTD if self.config.store == "float32" else unit_rows(rows_NTD)
 
 

@@ -36,6 +36,7 @@ def demo_pretraining(config: DemoConfig, *, num_steps: int, batch_size: int) -> 
         name="demo",
         seed=config.seed,
         model=ModelConfig(
+            # 96 rows are 1 s: stage clips change within a second. "valid" aligns shorter own clips too.
             inputs=InputConfig(frame_pixels=config.frame_pixels, segment_length=96, align_length="valid"),
             width=128,
             depth=4,
@@ -43,7 +44,10 @@ def demo_pretraining(config: DemoConfig, *, num_steps: int, batch_size: int) -> 
             registers=4,
             decoder=DecoderConfig(width=64, depth=1, heads=4),
         ),
+        # In a few hundred steps, seeing more of a clip helps alignment more than harder reconstruction.
         masking=MaskingConfig(ratio=0.5),
+        # Published: weight 0.1 for 86,000 steps, and one direction. Here there are hundreds of steps, and
+        # the page measures both directions.
         losses=LossConfig(
             contrastive_weight=1.0, contrast=ContrastConfig(negatives="local", direction="both")
         ),

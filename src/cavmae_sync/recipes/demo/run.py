@@ -213,7 +213,8 @@ def _train(
     reporter: Reporter,
 ) -> RunFolder | None:
     """Train until the time for it is over; returns None if asked to stop."""
-    run, batch_size = RunFolder(folder), min(BATCH_SIZE, 1 << (len(train).bit_length() - 1))
+    run = RunFolder(folder)
+    batch_size = min(BATCH_SIZE, 1 << (len(train).bit_length() - 1))  # a power of two within the clips
     plan = TrainingPlan(clock, batch_size=batch_size, num_test_clips=len(test))
 
     def on_step(report: StepReport) -> None:
@@ -249,6 +250,7 @@ def _seconds_of_steps(config: PretrainConfig, train: PreparedDataset) -> list[fl
     times: list[float] = []
     with tempfile.TemporaryDirectory() as folder, open_world() as world:
         Pretraining(
+            # Without a validation, which would be counted as a step.
             config.model_copy(
                 update={"loop": config.loop.model_copy(update={"validate_every_steps": TRIAL_STEPS + 1})}
             ),

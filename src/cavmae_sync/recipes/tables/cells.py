@@ -149,6 +149,7 @@ def _retrieval(measurement: Measurement, model: MeasuredModel) -> Measured:
         if measurement.only_frame is not None:
             embeddings = embeddings.at_frame(measurement.only_frame)
         config = RetrievalConfig(aggregation=measurement.aggregation, num_bootstrap=0)
+        # No resamples: the spread that a table shows is over seeds.
         report = retrieval_report(embeddings, config)
         reports[name] = report.to_dict()
         for k in RECALL_AT:
