@@ -49,7 +49,7 @@ def audited(videos, tmp_path_factory):
     return report, out
 
 
-def test_the_survivors_are_a_list_for_prepare_and_for_evaluate(audited, tmp_path):
+def test_the_available_clips_are_a_list_for_prepare_and_for_evaluate(audited, tmp_path):
     _, out = audited
     wanted = read_clip_list(out / "survivors.txt")
     assert wanted.ids == ("b", "a")
