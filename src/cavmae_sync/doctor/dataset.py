@@ -123,7 +123,7 @@ def check_num_frames(examined: ExaminedModel, clips: PreparedDataset) -> Finding
 
 
 def check_times(_examined: ExaminedModel, clips: PreparedDataset) -> Finding:
-    """Check that frames are in order, inside their clip and spread over it (spec 1.10)."""
+    """Check that frames are in order, inside their clip and spread over it."""
     count = clips.num_frames
     spreads: list[float] = []
     for row in (clips.row(i) for i in range(len(clips))):

@@ -67,7 +67,7 @@ class Embedder:
             setting of the process. It is set for the whole process while the model computes.
 
     Source:
-        Spec 4.1 and 1.10.
+        Code: Sync, `CAVMAESync.forward_feat` and src/retrieval.py.
     """
 
     def __init__(

@@ -109,7 +109,7 @@ def similarity_matrix(
         ValueError: Shapes do not fit, or there is no aggregation of that name.
 
     Source:
-        Spec 4.1; paper Table 11.
+        Paper: Table 11. Code: Sync, src/retrieval.py.
     """
     blocks = similarity_blocks(query_QTD, gallery_GTD, aggregation=aggregation)
     similarity_QG = query_QTD.new_empty((len(query_QTD), len(gallery_GTD)), dtype=torch.float32)

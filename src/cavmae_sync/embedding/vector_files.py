@@ -51,7 +51,7 @@ def read_embeddings(path: str | os.PathLike[str]) -> DatasetEmbeddings:
     Rows are divided by their length; `made_with` counts those that were not unit as `rescaled_vectors`. A row
     that is zero, NaN or infinite has no direction and becomes NaN: `num_broken_rows` counts these, and they
     rank last. Where one side has one vector per clip and the other T, that one is compared with each of the
-    T (spec 3.6, "diagonal" of plain CAV-MAE), and `made_with` says so.
+    T (as Sync's code compares plain CAV-MAE), and `made_with` says so.
 
     Without `ids`, clips are numbered, `has_ids` is false, and `clip_list` is the fingerprint of the vectors.
 
@@ -60,7 +60,7 @@ def read_embeddings(path: str | os.PathLike[str]) -> DatasetEmbeddings:
             of sound or of picture has a direction.
 
     Source:
-        Spec 4.1 (what is compared) and 3.6.
+        Code: Sync, src/retrieval.py.
     """
     path = Path(path)
     if path.is_dir():
