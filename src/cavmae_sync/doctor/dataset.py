@@ -86,12 +86,12 @@ def check_sound(_examined: ExaminedModel, clips: PreparedDataset) -> Finding:
 def _suspected_rate(
     seconds_N: NDArray[np.float64], rows: Sequence[ClipRow], clip_seconds: float
 ) -> int | None:
-    pictures_N = np.array([row.stop_seconds - row.start_seconds for row in rows])
+    video_seconds_N = np.array([row.stop_seconds - row.start_seconds for row in rows])
     for rate in _OTHER_RATES_HZ:
         for ratio in (SAMPLE_RATE_HZ / rate, rate / SAMPLE_RATE_HZ):
             near_clip = np.abs(seconds_N / clip_seconds / ratio - 1) < 0.005
-            near_picture = np.abs(seconds_N / pictures_N / ratio - 1) < 0.005
-            if len(rows) >= _LEAST_CLIPS and max(near_clip.mean(), near_picture.mean()) > 0.5:
+            near_video = np.abs(seconds_N / video_seconds_N / ratio - 1) < 0.005
+            if len(rows) >= _LEAST_CLIPS and max(near_clip.mean(), near_video.mean()) > 0.5:
                 return rate
     return None
 
@@ -183,7 +183,7 @@ def check_substitutes(_examined: ExaminedModel, clips: PreparedDataset) -> Findi
             advice="They replace files that could not be read. `cavmae-sync audit` of the dataset lists "
             "the others in survivors.txt; `evaluate retrieval --list` takes it",
         )
-    extra = f"; {len(blank)} with pictures of one colour" if blank else ""
+    extra = f"; {len(blank)} with frames of one colour" if blank else ""
     extra += f", one of them with constant sound: {dead[0]}" if dead else ""
     return Finding(
         check="substitutions",
@@ -205,18 +205,18 @@ def _copies(small_NTHW: Tensor) -> Finding:
     same_NT = (small_NTHW[:, 1:] == small_NTHW[:, :-1]).flatten(2).all(-1)
     moving = ~same_NT.all(dim=1)
     if small_NTHW.shape[1] < 2 or int(moving.sum()) < _LEAST_CLIPS:
-        return Finding(check="copied frames", status="skipped", measured="too few clips whose picture moves")
+        return Finding(check="copied frames", status="skipped", measured="too few clips with moving frames")
     last = same_NT[moving].int().flip(1).cumprod(1).sum(1)
     median = int(last.median())
     if median < _LEAST_COPIES:
-        return Finding(check="copied frames", status="ok", measured="the last frames are different pictures")
+        return Finding(check="copied frames", status="ok", measured="the last frames differ")
     count = small_NTHW.shape[1]
     return Finding(
         check="copied frames",
         status="FAIL",
-        measured=f"in most clips the last {median + 1} of {count} frames are one picture: {count - median} "
+        measured=f"in most clips the last {median + 1} of {count} frames are the same: {count - median} "
         f"frames were filled up to {count}, as the official loader does",
-        needed=f"{count} different pictures",
+        needed=f"{count} different frames",
         advice=f"Extract {count} frames over the whole clip",
     )
 

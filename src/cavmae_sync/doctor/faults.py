@@ -191,21 +191,21 @@ FAULTS: Final[tuple[Fault, ...]] = (
     ),
     Fault(
         name="pictures_not_normalised",
-        seems="the pictures seem to lack the ImageNet normalisation",
+        seems="the frames seem to lack the ImageNet normalisation",
         advice="Subtract 0.485, 0.456, 0.406 and divide by 0.229, 0.224, 0.225 after scaling to [0, 1]",
         planted=_UNIT_RANGE,
         undone=_NORMALISE,
     ),
     Fault(
         name="pictures_normalised_twice",
-        seems="the pictures seem to be normalised once more than for the weights' training",
+        seems="the frames seem to be normalised once more than for the weights' training",
         advice="Look for a second ImageNet normalisation, or for weights that were trained without one",
         planted=_NORMALISE,
         undone=_UNIT_RANGE,
     ),
     Fault(
         name="colours_swapped",
-        seems="the pictures seem to have red and blue swapped",
+        seems="the frames seem to have red and blue swapped",
         advice="Convert BGR (OpenCV) to RGB where the frames are extracted",
         planted=_SWAP_COLOURS,
         undone=_SWAP_COLOURS,
@@ -270,7 +270,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
     ),
     Fault(
         name="first_frames_only",
-        seems="the pictures seem to cover only the first 10/16 of the clip: ten frames of sixteen",
+        seems="the frames seem to cover only the first 10/16 of the clip: ten of sixteen",
         advice="Extract 16 frames over the whole clip; CAV-MAE's extractor writes 10",
         planted=Change(frame_order=_first_frames),
         # The missing frames cannot be had back: the sound goes to where the frames are instead.
@@ -278,14 +278,14 @@ FAULTS: Final[tuple[Fault, ...]] = (
     ),
     Fault(
         name="sound_of_previous_clip",
-        seems="each picture seems to have the sound of the clip before it in the list",
+        seems="frames seem to have the sound of the clip before it in the list",
         advice="Compare the order of the two lists that were joined; join them by id",
         planted=Change(clip_shift=-1),
         undone=Change(clip_shift=1),
     ),
     Fault(
         name="sound_of_next_clip",
-        seems="each picture seems to have the sound of the clip after it in the list",
+        seems="frames seem to have the sound of the clip after it in the list",
         advice="Compare the order of the two lists that were joined; join them by id",
         planted=Change(clip_shift=1),
         undone=Change(clip_shift=-1),
