@@ -11,6 +11,21 @@ MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
 MAX_COMMAND_LINES = 80
 
+VAGUE_BEGINNINGS = {
+    "Of",
+    "That",
+    "There",
+    "Who",
+    "Whose",
+    "Which",
+    "It",
+    "So",
+    "This",
+    "These",
+    "Those",
+    "Here",
+}
+
 #: Everything that is printed passes through one file, which makes names of strangers safe.
 TERMINAL = "cli/terminal.py"
 PRINTS = re.compile(r"(?<![\w.>\"])print\(|sys\.std(?:out|err)\.write|rich\.print")
@@ -95,8 +110,33 @@ def test_functions_are_short():
     assert too_long == []
 
 
+def test_commands_are_thin():
+    """With their docstring, which is the text of --help."""
+    too_long = [
+        f"{name_of(source)}: {node.name}"
+        for source in SOURCES
+        if name_of(source).startswith("cli/")
+        for node in functions_of(source)
+        if num_lines(node, with_docstring=True) > MAX_COMMAND_LINES
+    ]
+    assert too_long == []
+
+
 def test_modules_say_what_they_are():
     assert [name_of(source) for source in SOURCES if not ast.get_docstring(tree_of(source))] == []
+
+
+def test_docstrings_begin_with_the_noun_or_the_verb():
+    """A reader sees the first line in a tooltip: "Of it." tells nothing there."""
+    found = [
+        f"{name_of(source)}: {docstring.splitlines()[0]}"
+        for source in SOURCES
+        for node in ast.walk(tree_of(source))
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and (docstring := ast.get_docstring(node)) is not None
+        and docstring.split(maxsplit=1)[0] in VAGUE_BEGINNINGS
+    ]
+    assert found == []
 
 
 def test_only_the_terminal_prints():
