@@ -1,4 +1,4 @@
-"""What most commands begin with: a model ready to compute, and clips for it."""
+"""The beginning of most commands: a model ready to compute, and clips for it."""
 
 from collections.abc import Sequence
 from pathlib import Path

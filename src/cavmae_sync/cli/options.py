@@ -75,7 +75,7 @@ Device = Annotated[str | None, Parameter(help="cpu, cuda or mps; the best one of
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ComputeOptions:
-    """How a model computes.
+    """Device and precision of a model.
 
     Attributes:
         precision: Precision of matrix products.
@@ -93,7 +93,7 @@ class ComputeOptions:
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EncodeOptions(ComputeOptions):
-    """How a model turns clips into vectors.
+    """Device, precision and representation with which a model turns clips into vectors.
 
     Attributes:
         representation: Vector of a frame or segment: its global token, or the mean of its patches.
@@ -197,7 +197,7 @@ class ShardOptions:
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WorkOptions(ShardOptions):
-    """Who decodes files: processes of this machine, several machines, or Ray.
+    """Processes that decode files: of this machine, of several machines, or of Ray.
 
     Attributes:
         max_rejected_percent: When to fail.

@@ -78,7 +78,7 @@ def _cells(each: "PrecisionSpeed", float32_seconds: float | None) -> list[str]:
 
 
 def _other_products(report: "SpeedReport") -> str:
-    """What a person may choose where the measurement disagrees with what goes by the processor."""
+    """Another choice for the person, where the measurement disagrees with what goes by the processor."""
     better = report.faster_float32_products()
     if better is None:
         return ""

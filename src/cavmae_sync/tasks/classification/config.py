@@ -14,7 +14,7 @@ from cavmae_sync.training import OptimConfig
 
 
 class AveragingConfig(Config):
-    """Which epochs' weights are averaged. Fixed before training: never chosen by a result (spec 4.2)."""
+    """Epochs whose weights are averaged. Fixed before training: never chosen by a result (spec 4.2)."""
 
     first_epoch: int | None = Field(None, gt=0)
     """First epoch whose last weights count, from 1; None averages nothing."""

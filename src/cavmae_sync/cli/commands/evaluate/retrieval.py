@@ -69,7 +69,7 @@ class GalleryOptions:
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReadAndEncodeOptions(EncodeOptions):
-    """How a model turns the clips of a dataset into vectors."""
+    """Device, precision, representation and readers with which clips of a dataset become vectors."""
 
     num_workers: ReaderProcesses = 0
 
