@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 
 def run_edges(values_T: NDArray[Any]) -> NDArray[np.intp]:
-    """Places where runs of equal values begin, and where the last one ends: run k is [edges[k], edges[k + 1]).
+    """Beginnings of runs of equal values, and the end of the last one: run k is [edges[k], edges[k + 1]).
 
     Args:
         values_T: Values that are compared by `!=`. With none, there is one edge and no run.
