@@ -162,7 +162,7 @@ def check_plain_name(name: str, *, folder: str) -> None:
         DatasetError: It is empty, has a slash or a zero byte in it, or is `..`.
     """
     if name in ("", ".", "..") or "/" in name or os.sep in name or "\0" in name:
-        raise DatasetError(f"{folder}: {name!r:.80} is no name of a file in it, but a path or nothing.")
+        raise DatasetError(f"{folder}: {name!r:.80} is not the name of a file in it: it is a path, or empty.")
 
 
 def size_inside(folder: str, name: str) -> int:
@@ -184,7 +184,7 @@ def size_inside(folder: str, name: str) -> int:
             raise DatasetError(f"{path} is a link that leads out of {folder}. Put the file itself there.")
         found = os.stat(target)  # noqa: PTH116
     if not stat.S_ISREG(found.st_mode):
-        raise DatasetError(f"{path} is no regular file. Copy the folder again.")
+        raise DatasetError(f"{path} is not a regular file. Copy the folder again.")
     return found.st_size
 
 
@@ -203,7 +203,7 @@ def open_inside(folder: Path, name: str) -> tuple[int, int]:
     found = os.fstat(descriptor)  # it may have been exchanged since it was checked
     if not stat.S_ISREG(found.st_mode):
         os.close(descriptor)
-        raise DatasetError(f"{folder / name} is no regular file. Copy the folder again.")
+        raise DatasetError(f"{folder / name} is not a regular file. Copy the folder again.")
     return descriptor, found.st_size
 
 

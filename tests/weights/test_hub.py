@@ -92,7 +92,7 @@ class TestAddress:
         "text", ["hf://", "hf://name", "hf:///a/b", "hf://a/b@", "hf://a/b/../c.pth", "hf://a/b@.."]
     )
     def test_broken_addresses(self, text: str):
-        with pytest.raises(WeightsError, match="no address on the hub"):
+        with pytest.raises(WeightsError, match="not an address on the hub"):
             parse_address(text)
 
 
@@ -239,7 +239,7 @@ class TestRefused:
 
     @pytest.mark.usefixtures("hub")
     def test_a_name_that_no_hub_takes(self):
-        with pytest.raises(WeightsError, match="no name for a repository"):
+        with pytest.raises(WeightsError, match="not the name of a repository"):
             load_model("org/a--b")
 
 
@@ -289,12 +289,12 @@ class TestPublishing:
 
     @pytest.mark.parametrize("name", ["name", "a/b/c", "org/name@v1", "hf://org/name"])
     def test_a_name_that_is_none(self, hub: LocalHub, name: str):
-        with pytest.raises(WeightsError, match="no name for a repository"):
+        with pytest.raises(WeightsError, match="not the name of a repository"):
             push_to_hub(make_model(), name)
         assert hub.requests == []
 
     def test_a_name_that_is_none_gets_no_card(self, tmp_path: Path):
-        with pytest.raises(WeightsError, match="no name for a repository"):
+        with pytest.raises(WeightsError, match="not the name of a repository"):
             save_pretrained(make_model(), tmp_path / "out", repository="name")
         assert not (tmp_path / "out").exists()
 

@@ -122,6 +122,7 @@ def contrastive_loss(
 
 def _contrast(audio_PD: Tensor, visual_PD: Tensor, config: ContrastConfig, gather: Gather) -> Contrast:
     with torch.autocast(device_type=audio_PD.device.type, enabled=False):
+        # Sounds and frames go in one transfer; one direction needs the sounds of other processes only.
         if config.direction == "both":
             gathered = gather(torch.stack([audio_PD, visual_PD], dim=1))
             sounds_GD, frames_GD = gathered.rows_GD.unbind(1)
@@ -149,6 +150,7 @@ def _cross_entropy(
     if len(candidates_GD) <= block:
         logits_PG = queries_PD @ candidates_GD.T / temperature
         return F.cross_entropy(logits_PG, targets_P), logits_PG.detach().argmax(dim=1)
+    # The logit of the own candidate by itself: it lies in one of the blocks, another one for each query.
     own_P = (queries_PD * candidates_GD[targets_P]).sum(dim=1) / temperature
     sums, largest, places = zip(
         *(

@@ -167,6 +167,7 @@ class _GatherRows(torch.autograd.Function):
 
     @staticmethod
     def backward(_: Any, grad_GD: Tensor) -> Tensor:  # pyrefly: ignore[bad-override]
+        # DistributedDataParallel divides by the number of processes afterwards, so a sum is right here.
         grad_PD = grad_GD.new_empty(len(grad_GD) // dist.get_world_size(), *grad_GD.shape[1:])
         _reduce_scatter(grad_PD, grad_GD.contiguous())
         return grad_PD

@@ -74,6 +74,7 @@ class Updater:
         """
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate * group.get("rate_factor", 1.0)
+        # Before the norm: a limit of the norm means gradients of the loss, not of the scaled loss.
         self.scaler.unscale_(self.optimizer)
         norm = torch.nn.utils.get_total_norm(
             [parameter.grad for parameter in self.parameters if parameter.grad is not None], foreach=True

@@ -53,6 +53,7 @@ class RunFolder:
             "python": platform.python_version(),
             "platform": platform.platform(),
             "packages": packages,
+            # Sums are cut by threads: the same bits need the same number.
             "num_threads": torch.get_num_threads(),
         }
         write_text(path / "environment.json", json.dumps(facts | environment, indent=2) + "\n")
@@ -181,7 +182,9 @@ def read_config(path: Path) -> PretrainConfig:
             f"{path} cannot be read ({error.strerror}). Give the config.json of a run."
         ) from error
     except ValidationError as error:
-        raise ConfigError(f"{path} is no configuration of this version: {describe_invalid(error)}") from error
+        raise ConfigError(
+            f"{path} is not a configuration of this version: {describe_invalid(error)}"
+        ) from error
 
 
 def load_run_or_weights(path: Path, overrides: Sequence[str] = ()) -> CAVMAESync:

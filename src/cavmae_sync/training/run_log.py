@@ -77,7 +77,7 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
 def _row(line: bytes) -> dict[str, Any]:
     row = parse_json(line)
     if not (isinstance(row, dict) and isinstance(row.get("step"), int)):
-        raise ValueError("it is no object with a step")  # noqa: TRY004 (as for what is no JSON)
+        raise ValueError("it is not an object with a step")  # noqa: TRY004 (as for what is no JSON)
     return row
 
 

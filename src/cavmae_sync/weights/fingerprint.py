@@ -15,5 +15,6 @@ def weights_fingerprint(model: nn.Module) -> str:
     for name, value in sorted(model.state_dict().items()):
         tensor = value.detach().cpu().contiguous()
         digest.update(f"{name}\t{tensor.dtype}\t{tuple(tensor.shape)}\n".encode())
+        # As bytes: numpy has no bfloat16.
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy())
     return digest.hexdigest()

@@ -68,14 +68,14 @@ def parse_address(text: str | Path) -> HubAddress | None:
     True
 
     Raises:
-        WeightsError: It starts with `hf://` and is no address.
+        WeightsError: It starts with `hf://` and is not an address.
     """
     text = str(text)
     if scheme := _SCHEME.match(text):
         match = _WHOLE.fullmatch(text[scheme.end() :])
         if match is None or ".." in re.split(r"[/@]", text):
             raise WeightsError(
-                f"{text} is no address on the hub. Write hf://organisation/name, "
+                f"{text} is not an address on the hub. Write hf://organisation/name, "
                 "hf://organisation/name@revision or hf://organisation/name/file.pth."
             )
         return _address(match)
@@ -150,7 +150,7 @@ def hub_errors(doing: str, repository: str, *, revision: str = _DEFAULT_REVISION
         raise WeightsError(f"{doing} failed, {reason}. {hint}.") from error
     except errors.HFValidationError as error:
         raise WeightsError(
-            f"{doing} failed: {repository} is no name for a repository. {_first_line(error)}"
+            f"{doing} failed: {repository} is not the name of a repository. {_first_line(error)}"
         ) from error
     except (errors.HTTPError, errors.OfflineModeIsEnabled) as error:
         raise WeightsError(f"{doing} failed: {_why_unreachable(error)}") from error

@@ -70,7 +70,7 @@ def read_provenance(path: str | Path) -> Provenance:
             foreign file: computed from the file.
 
     Raises:
-        WeightsError: The file is no weights file that is known, or its header is damaged.
+        WeightsError: The file has no known layout of weights, or its header is damaged.
     """
     path = Path(path)
     if path.suffix == ".safetensors":

@@ -130,7 +130,7 @@ def push_to_hub(
 
 def _check_name(repository: str | None) -> None:
     if repository is not None and not _REPOSITORY.fullmatch(repository):
-        raise WeightsError(f"{repository!r} is no name for a repository. Write organisation/name.")
+        raise WeightsError(f"{repository!r} is not the name of a repository. Write organisation/name.")
 
 
 def _readable_config(model: CAVMAESync, provenance: Provenance) -> dict[str, object]:

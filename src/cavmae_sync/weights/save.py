@@ -62,6 +62,7 @@ def write_safetensors(path: Path, tensors: Mapping[str, Tensor], *, metadata: Ma
     with written_whole(path) as part:
         part.touch()
         mode = part.stat().st_mode
+        # safetensors refuses tensors that are views of others.
         contiguous = {name: value.contiguous() for name, value in tensors.items()}
         save_file(contiguous, part, metadata=dict(metadata))
         part.chmod(mode)  # safetensors makes files that only their owner may read

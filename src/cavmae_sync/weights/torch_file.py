@@ -36,7 +36,7 @@ class TorchFile:
         """Read what the file holds; the numbers stay in it.
 
         Raises:
-            ValueError: It is damaged, no file of torch.save, or larger than is allowed.
+            ValueError: It is damaged, not a file of torch.save, or larger than is allowed.
             OSError: It cannot be read.
         """
         self._storages: dict[tuple[str, torch.dtype], Tensor] = {}
@@ -99,7 +99,8 @@ class TorchFile:
 
 def asks_for(skipped: Skipped) -> str:
     """Reason why a value is not read, for a message."""
-    return f"it asks for {skipped.name}, which is no tensor: an object was saved whole, or it harms"
+    cause = "an object was saved whole, or the file is made to harm"
+    return f"it asks for {skipped.name}, which is not a tensor: {cause}"
 
 
 def _open_archive(path: Path) -> tuple[Any, _Fetch]:
@@ -137,7 +138,7 @@ def _open_legacy(path: Path) -> tuple[Any, _Fetch]:
         head = file.read(_MAX_BYTES)
         parts = [parse_pickle(head)]
         if parts[0].content != _MAGIC:
-            raise DamagedPickleError(f"it holds {_kind_of(parts[0].content)} and is no file of torch.save")
+            raise DamagedPickleError(f"it holds {_kind_of(parts[0].content)} and is not a file of torch.save")
         for _ in ("protocol", "system", "content", "keys"):
             parts.append(parse_pickle(head, start=parts[-1].stop))
         described, keys = parts[3], parts[4].content

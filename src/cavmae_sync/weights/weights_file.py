@@ -74,7 +74,7 @@ def read_header(path: Path) -> Mapping[str, str]:
     """Metadata in the header of a safetensors file, read without a tensor.
 
     Raises:
-        WeightsError: It is no safetensors file.
+        WeightsError: It is not a safetensors file.
     """
     check_kind(path)
     try:
@@ -146,7 +146,7 @@ def _other_kind(path: Path, start: bytes) -> str | None:
         (not named and is_safetensors, "holds safetensors. Rename it to .safetensors."),
         (
             start.startswith(_OTHER_FILES) or start[4:8] == b"ftyp",
-            "is no weights file but a document, an image, a sound or a video.",
+            "is not a weights file but a document, an image, a sound or a video.",
         ),
     )
     return next((problem for holds, problem in kinds if holds), None)

@@ -68,25 +68,25 @@ def read_all(folder: Path) -> None:
 def test_the_name_of_a_shard_is_no_path(copy: Path, name: str):
     (copy.parent / "secret.tar").write_bytes(bytes(512))
     change_record(copy, lambda record: record["shards"][0].update(name=name, num_bytes=512))
-    assert f"{name!r} is no name of a file" in says(copy)
+    assert f"{name!r} is not the name of a file" in says(copy)
 
 
 @pytest.mark.parametrize("name", ["../../secret.jpg", "/etc/hostname", ".."])
 def test_a_clip_cannot_name_a_file_elsewhere(copy: Path, name: str):
     (copy.parent / "secret.jpg").write_bytes(bytes(9000))
     change_clips(copy, "shard", name)
-    assert f"{name!r} is no name of a file" in says(copy)
-    assert any("is no name of a file" in problem for problem in PreparedDataset.open(copy).check())
+    assert f"{name!r} is not the name of a file" in says(copy)
+    assert any("is not the name of a file" in problem for problem in PreparedDataset.open(copy).check())
 
 
 def test_a_pipe_a_folder_and_a_device_are_no_shards(copy: Path):
     shard = first_shard(copy)
     shard.rename(copy / "aside")
     os.mkfifo(shard)
-    assert "is no regular file" in says(copy)
+    assert "is not a regular file" in says(copy)
     shard.unlink()
     shard.mkdir()
-    assert "is no regular file" in says(copy)
+    assert "is not a regular file" in says(copy)
     shard.rmdir()
     shard.symlink_to("/dev/zero")
     assert "leads out of" in says(copy)
@@ -95,7 +95,7 @@ def test_a_pipe_a_folder_and_a_device_are_no_shards(copy: Path):
 def test_a_clip_cannot_name_a_pipe(copy: Path):
     os.mkfifo(copy / SHARDS_FOLDER / "pipe.tar")
     change_clips(copy, "shard", "pipe.tar")
-    assert "pipe.tar is no regular file" in says(copy)
+    assert "pipe.tar is not a regular file" in says(copy)
 
 
 def test_links_may_lead_to_a_file_beside_them_and_nowhere_else(copy: Path):

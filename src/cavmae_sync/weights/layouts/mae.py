@@ -82,7 +82,7 @@ def published_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """
     layout = recognize(state)
     if layout not in ("mae", "timm", "huggingface"):
-        raise WeightsError(f"these are no weights of an ImageNet MAE, but of {layout}")
+        raise WeightsError(f"these weights are not those of an ImageNet MAE but of {layout}")
     theirs = without_prefixes(state)
     published = (
         from_huggingface(theirs)

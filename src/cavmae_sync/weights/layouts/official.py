@@ -143,7 +143,7 @@ def _side(theirs: Mapping[str, Tensor], name: str) -> int:
     count = _shape(theirs, name, 3)[1]
     side = round(count**0.5)
     if side * side != count:
-        raise WeightsError(f"{name} has {count} places, which are no square of patches.")
+        raise WeightsError(f"{name} has {count} places, which do not make a square of patches.")
     return side
 
 

@@ -25,7 +25,7 @@ _STARTS: Final[tuple[tuple[str, str], ...]] = (
     ("visual.blocks.", "blocks_v."),
     ("joint.blocks.", "blocks_u."),
     ("joint.norm", "norm"),
-    ("joint.head_a.", "constrative_head_audio."),
+    ("joint.head_a.", "constrative_head_audio."),  # so spelt in the authors' files
     ("joint.head_v.", "constrative_head_visual."),
     ("decoder.embed.", "decoder_embed."),
     ("decoder.blocks.", "decoder_blocks."),
@@ -76,6 +76,7 @@ def our_tensors(theirs: Mapping[str, Tensor], config: ModelConfig) -> dict[str, 
             if config.learned_positions:
                 found[our_tables[name]] = value.squeeze(0)
         elif name == "register_tokens":
+            # One tensor holds both: rows of audio first.
             found["audio.registers"], found["visual.registers"] = value.clone().chunk(2)
         elif name in our_tokens:
             found[our_tokens[name]] = value.reshape(-1)

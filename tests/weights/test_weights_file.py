@@ -207,7 +207,7 @@ def write_header(path: Path, header: bytes, data: bytes) -> None:
 
 def test_the_message_names_what_was_asked_for_and_never_advises_to_execute_it(tmp_path: Path):
     torch.save({"weight": _Calls(os.system, "true")}, tmp_path / "evil.pth")
-    with pytest.raises(WeightsError, match=r"it asks for posix\.system, which is no tensor") as caught:
+    with pytest.raises(WeightsError, match=r"it asks for posix\.system, which is not a tensor") as caught:
         read_file(tmp_path / "evil.pth")
     assert "weights_only" not in str(caught.value)
 
