@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal
 
+from pydantic import Field
 from rich.table import Table
 
 from cavmae_sync.config import Config
@@ -17,6 +18,15 @@ Unit = Literal["fraction", "rank", "score", "seconds", "points"]
 
 #: Digits of a hash that are printed; the JSON holds all of them.
 _PRINTED_DIGITS: Final = 12
+
+
+class BootstrapConfig(Config):
+    """Resamples behind the 95 % intervals of a report."""
+
+    num_bootstrap: int = Field(1000, ge=0)
+    """Resamples of the clips or images; 0 gives no intervals."""
+    seed: int = 0
+    """Seed of the resamples."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

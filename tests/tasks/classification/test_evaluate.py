@@ -40,7 +40,7 @@ def test_several_labels_give_map_auc_and_d_prime():
         assert value.low is not None
         assert value.chance is not None
         assert value.chance < value.low < value.value < value.high
-    assert report.metrics["d_prime"].row_word == "score"
+    assert report.metrics["d_prime"].unit == "score"
     assert report.counts == {"clips": 60, "classes": 3, "classes_excluded": 0}
     assert [score.name for score in report.class_scores] == list(CLASSES)
     assert report.settings()["head"] == "linear"

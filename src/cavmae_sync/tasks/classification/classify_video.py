@@ -65,37 +65,54 @@ def classify_video(
         raise ValueError(f"window_seconds must be positive, got {window_seconds}.")
     weights = weights_fingerprint(embedder.model)
     probe.check_weights(weights)
-    clips, moments, strip = _SpanRows(), _SpanRows(), _FrameStrip()
+    found = _Found(probe, window_seconds=window_seconds)
     total = probe_file(path).duration_seconds or 0.0
     try:
         config = embedder.model.config.inputs
         for clip, inputs in video_inputs(config, path, clip_seconds=clip_seconds, num_frames=num_frames):
-            features_TD = features_of_inputs(embedder, inputs, probe.features)
-            start, stop = clip.start_seconds, clip.start_seconds + clip.duration_seconds
-            clip_C = probe.probabilities(features_TD[None])[0]
-            clips.add([start], [stop], clip_C[None])
-            seconds_T = clip.frame_seconds_T
-            edges = [start, *(start + (seconds_T[1:] + seconds_T[:-1]) / 2).tolist(), stop]
-            near_TC = _moments(probe, features_TD, clip_C, seconds_T=seconds_T, window_seconds=window_seconds)
-            moments.add(edges[:-1], edges[1:], near_TC)
-            strip.add(clip)
+            found.add(clip, features_of_inputs(embedder, inputs, probe.features))
             if on_progress is not None:
+                stop = clip.start_seconds + clip.duration_seconds
                 on_progress(round(stop), max(round(total), round(stop)))
-        end = round(clips.stops[-1])
-        if on_progress is not None and end < round(total):  # the rest of less than a second
-            on_progress(end, end)
     except (NoVideoStreamError, NoAudioStreamError) as error:
         raise type(error)(f"{error}{_missing_stream_advice(probe, error)}") from error
-    return VideoClasses(
-        classes=probe.classes,
-        loss=probe.loss,
-        clips=clips.spans(),
-        moments=moments.spans(),
-        window_seconds=window_seconds,
-        frame_seconds_T=np.array(strip.seconds),
-        frames_THWC=np.stack(strip.frames),
-        weights=weights,
-    )
+    end = round(found.clips.stops[-1])
+    if on_progress is not None and end < round(total):  # the rest of less than a second
+        on_progress(end, end)
+    return found.video_classes(weights)
+
+
+class _Found:
+    """Probabilities and frames found so far."""
+
+    def __init__(self, probe: Probe, *, window_seconds: float) -> None:
+        self.probe, self.window_seconds = probe, window_seconds
+        self.clips, self.moments, self.strip = _SpanRows(), _SpanRows(), _FrameStrip()
+
+    def add(self, clip: Clip, features_TD: Tensor) -> None:
+        """Add a clip, and a moment around each of its frames: up to half-way to the neighbours."""
+        start, seconds_T = clip.start_seconds, clip.frame_seconds_T
+        stop = start + clip.duration_seconds
+        clip_C = self.probe.probabilities(features_TD[None])[0]
+        self.clips.add([start], [stop], clip_C[None])
+        edges = [start, *(start + (seconds_T[1:] + seconds_T[:-1]) / 2).tolist(), stop]
+        near_TC = _moments(
+            self.probe, features_TD, clip_C, seconds_T=seconds_T, window_seconds=self.window_seconds
+        )
+        self.moments.add(edges[:-1], edges[1:], near_TC)
+        self.strip.add(clip)
+
+    def video_classes(self, weights: str) -> VideoClasses:
+        return VideoClasses(
+            classes=self.probe.classes,
+            loss=self.probe.loss,
+            clips=self.clips.spans(),
+            moments=self.moments.spans(),
+            window_seconds=self.window_seconds,
+            frame_seconds_T=np.array(self.strip.seconds),
+            frames_THWC=np.stack(self.strip.frames),
+            weights=weights,
+        )
 
 
 def _moments(

@@ -9,11 +9,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import torch
-from pydantic import Field
 from rich.table import Table
 from torch import Tensor
 
-from cavmae_sync.config import Config
 from cavmae_sync.metrics import Interval, interval
 from cavmae_sync.metrics.classification import (
     ClassificationMetrics,
@@ -25,16 +23,11 @@ from cavmae_sync.metrics.classification import (
     resampled_means,
 )
 from cavmae_sync.safe_text import cell_text, table_title
-from cavmae_sync.tasks.report import Report, Value
+from cavmae_sync.tasks.report import BootstrapConfig, Report, Value
 
 
-class ClassificationConfig(Config):
+class ClassificationConfig(BootstrapConfig):
     """Choices of a measurement of classification."""
-
-    num_bootstrap: int = Field(1000, ge=0)
-    """Resamples of the clips behind the 95 % intervals; 0 gives none."""
-    seed: int = 0
-    """Seed of the resamples."""
 
 
 _DEFAULT: Final = ClassificationConfig()

@@ -10,31 +10,24 @@ from typing import Any, Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
 from rich.table import Table
 from torch import Tensor
 
 from cavmae_sync.choices import MapRule
-from cavmae_sync.config import Config
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.embedding.embedder import OnProgress
 from cavmae_sync.metrics import Pixels, PooledScores, interval, pooled_scores, resampled_pools
 from cavmae_sync.safe_text import cell_text
 from cavmae_sync.tasks.localization.examples import Examples, Target
 from cavmae_sync.tasks.localization.maps import ScoreMaps, model_maps, prompt_vectors, resized_maps
-from cavmae_sync.tasks.report import Report, Value
+from cavmae_sync.tasks.report import BootstrapConfig, Report, Value
 
 #: Name of the group of all rows; its metrics have no prefix.
 _EVERY: Final = ""
 
 
-class LocalizationConfig(Config):
+class LocalizationConfig(BootstrapConfig):
     """Choices of a measurement of localisation."""
-
-    num_bootstrap: int = Field(1000, ge=0)
-    """Resamples of images or clips behind the 95 % intervals; 0 gives none."""
-    seed: int = 0
-    """Seed of the resamples."""
 
 
 _DEFAULT: Final = LocalizationConfig()
@@ -84,7 +77,7 @@ class LocalizationReport(Report):
         classes = [asdict(score) for score in self.classes]
         return {**super().to_dict(), "classes": classes, "excluded_classes": list(self.excluded_classes)}
 
-    def class_table(self) -> Table:
+    def to_class_table(self) -> Table:
         """Table of the scores of each class."""
         table = Table(title="classes", title_justify="left")
         table.add_column("class")

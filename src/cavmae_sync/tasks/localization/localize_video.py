@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cavmae_sync.embedding import Embedder, embed_video
+from cavmae_sync.embedding import EmbeddedClip, Embedder, embed_video
 from cavmae_sync.embedding.embedder import OnProgress
 from cavmae_sync.embedding.rows import finite
 from cavmae_sync.errors import MediaError
@@ -23,6 +23,7 @@ from cavmae_sync.inputs.alignment import finish_segment
 from cavmae_sync.media import read_audio
 from cavmae_sync.media.loudness import SILENT_BELOW_DBFS, loudness_dbfs
 from cavmae_sync.media.playback import Playback
+from cavmae_sync.model import ModelConfig
 from cavmae_sync.paper import CLIP_SECONDS, HOP_MILLISECONDS, NUM_FRAMES, SAMPLE_RATE_HZ, WINDOW_MILLISECONDS
 from cavmae_sync.tasks.localization.maps import localization_maps
 
@@ -145,46 +146,58 @@ def localize(
     """
     if not maps_per_second > 0:
         raise ValueError(f"maps_per_second must be positive, got {maps_per_second}.")
-    asked = None if sound is None else recording_vector(embedder, sound)
+    prompt_D = None if sound is None else recording_vector(embedder, sound)
     num_clips = max(1, round(video.duration_seconds / CLIP_SECONDS))
     # A little longer: rounding could otherwise leave a last clip of almost no length.
     clip_seconds = video.duration_seconds / num_clips + 1e-6
-    seconds: list[NDArray[np.float64]] = []
-    maps: list[Tensor] = []
-    strength: list[Tensor] = []
-    is_silent: list[NDArray[np.bool_]] = []
-    for done, part in enumerate(
-        embed_video(
-            embedder,
-            video.path,
-            clip_seconds=clip_seconds,
-            num_frames=max(1, round(clip_seconds * maps_per_second)),
-            sampling="uniform_left",  # frames at equal distances over the whole video, as the segments
-            with_patches=True,
-        ),
-        start=1,
-    ):
-        patches_TND = part.embedding.visual_patches_TND
-        if patches_TND is None:
-            raise AssertionError("Patches were asked for.")
-        audio_TD = part.embedding.audio_TD if asked is None else asked.expand_as(part.embedding.audio_TD)
-        times_T = part.clip.frame_seconds_T
-        seconds.append(part.clip.start_seconds + times_T)
-        maps.append(localization_maps(audio_TD, patches_TND, grid=embedder.model.config.visual_grid))
-        strength.append((audio_TD * part.embedding.visual_TD).sum(dim=1))
-        half = embedder.model.config.inputs.segment_length * _HOP_SAMPLES // 2
-        is_silent.append(_silent(part.clip.waveform_S, times_T, half) & (asked is None))
+    clips = embed_video(
+        embedder,
+        video.path,
+        clip_seconds=clip_seconds,
+        num_frames=max(1, round(clip_seconds * maps_per_second)),
+        sampling="uniform_left",  # frames at equal distances over the whole video, as the segments
+        with_patches=True,
+    )
+    found: list[_ClipMaps] = []
+    for clip in clips:
+        found.append(_clip_maps(clip, prompt_D, embedder.model.config))
         if on_progress is not None:
-            on_progress(done, num_clips)
-    maps_MHW = torch.cat(maps)
+            on_progress(len(found), num_clips)
+    maps_MHW = torch.cat([each.maps_THW for each in found])
     return Localization(
-        seconds_M=np.concatenate(seconds),
+        seconds_M=np.concatenate([each.seconds_T for each in found]),
         maps_MHW=maps_MHW,
-        strength_M=torch.cat(strength).numpy(),
-        is_silent_M=np.concatenate(is_silent),
+        strength_M=torch.cat([each.strength_T for each in found]).numpy(),
+        is_silent_M=np.concatenate([each.is_silent_T for each in found]),
         scale=_scale(maps_MHW),
         asked_by="own sound" if sound is None else Path(sound).name,
         whole_seconds=(video.start_seconds, video.start_seconds + video.duration_seconds),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _ClipMaps:
+    """Maps of one clip; see `Localization`."""
+
+    seconds_T: NDArray[np.float64]
+    maps_THW: Tensor
+    strength_T: Tensor
+    is_silent_T: NDArray[np.bool_]
+
+
+def _clip_maps(part: EmbeddedClip, prompt_D: Tensor | None, config: ModelConfig) -> _ClipMaps:
+    """Maps of one clip, of its own sound or of a prompt."""
+    clip, vectors = part.clip, part.embedding
+    if vectors.visual_patches_TND is None:
+        raise AssertionError("Vectors of patches were asked for, but there are none.")
+    audio_TD = vectors.audio_TD if prompt_D is None else prompt_D.expand_as(vectors.audio_TD)
+    half = config.inputs.segment_length * _HOP_SAMPLES // 2
+    is_silent_T = _silent(clip.waveform_S, clip.frame_seconds_T, half)
+    return _ClipMaps(
+        seconds_T=clip.start_seconds + clip.frame_seconds_T,
+        maps_THW=localization_maps(audio_TD, vectors.visual_patches_TND, grid=config.visual_grid),
+        strength_T=(audio_TD * vectors.visual_TD).sum(dim=1),
+        is_silent_T=is_silent_T & (prompt_D is None),
     )
 
 

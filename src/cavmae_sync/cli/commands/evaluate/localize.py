@@ -191,7 +191,7 @@ def _print(report: "LocalizationReport", controls: "list[LocalizationReport]", *
         return
     console = Terminal()
     console.print(report.to_table())
-    console.print(report.class_table())
+    console.print(report.to_class_table())
     if controls:
         console.print(_comparison([report, *controls]))
 
