@@ -1,4 +1,4 @@
-"""A run that can be interrupted: it says each step, then waits a little. For test_interrupted.py."""
+"""A run that says each step, and after one of them waits for a signal. For test_interrupted.py."""
 
 import sys
 import time
@@ -13,15 +13,16 @@ from cavmae_sync.model import CAVMAESync
 from cavmae_sync.training import Callbacks, Pretraining, RunFolder, StepReport, open_world
 
 
-def say(report: StepReport) -> None:
-    """One line a step."""
-    sys.stdout.write(f"step {report.step}\n")
-    sys.stdout.flush()
-    time.sleep(0.3)
+def main(dataset: Path, folder: Path, num_workers: int, waits_after: int) -> None:
+    """Train seven steps; a signal comes after one of them, however slow the machine is."""
 
+    def say(report: StepReport) -> None:
+        sys.stdout.write(f"step {report.step}\n")
+        sys.stdout.flush()
+        deadline = time.monotonic() + 60
+        while report.step == waits_after and not should_stop() and time.monotonic() < deadline:
+            time.sleep(0.01)
 
-def main(dataset: Path, folder: Path, num_workers: int) -> None:
-    """Trains seven steps, more slowly than it could."""
     config = tiny_run(loop={"num_workers": num_workers})
     pairs = PairDataset(PreparedDataset.open(dataset), inputs=config.model.inputs, seed=config.seed)
     with open_world("cpu") as world, stop_on_signal() as should_stop:
@@ -38,4 +39,4 @@ def main(dataset: Path, folder: Path, num_workers: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
