@@ -14,11 +14,13 @@ def pixels(scores, truth, unit=0) -> Pixels:
     return Pixels(scores_N=np.asarray(scores, np.float32), truth_N=np.asarray(truth, np.bool_), unit=unit)
 
 
-def random_pool(seed: int, *, pictures: int = 6, size: int = 200, levels: int | None = None) -> list[Pixels]:
+def random_pool(
+    seed: int, *, num_images: int = 6, size: int = 200, levels: int | None = None
+) -> list[Pixels]:
     """Scores that know a little of the truth; with `levels`, many are equal."""
     generator = np.random.default_rng(seed)
     pool = []
-    for unit in range(pictures):
+    for unit in range(num_images):
         truth_N = generator.random(size) < 0.2
         scores_N = generator.normal(size=size) + truth_N
         if levels is not None:
@@ -145,7 +147,7 @@ def slow_means(classes: list[list[Pixels]], weight_U, num_thresholds: int) -> tu
 
 
 def test_resamples_agree_with_repeating_the_pixels_of_drawn_units():
-    classes = [random_pool(0, pictures=8), random_pool(1, pictures=8)[:5]]
+    classes = [random_pool(0, num_images=8), random_pool(1, num_images=8)[:5]]
     precision_X, iou_X = resampled_pools(
         [pooled_scores(pool) for pool in classes], num_resamples=20, generator=np.random.default_rng(3)
     )

@@ -118,7 +118,7 @@ def pooled_scores(
         Spec 4.5 (DenseAV).
     """
     if iter(pool) is pool:
-        raise TypeError("A pool is gone through twice: give a list, not a generator.")
+        raise TypeError("A pool is passed twice, so it cannot be a generator. Give a list.")
     summary = _summary(pool)
     if summary.positive_N.size == 0:
         return None

@@ -1,4 +1,4 @@
-"""Features of frames and segments: each kind by hand, in the order sound, picture."""
+"""Features of frames and segments: each kind by hand, in the order sound, frames."""
 
 import pytest
 import torch

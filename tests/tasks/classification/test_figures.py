@@ -49,7 +49,7 @@ def test_of_many_classes_the_best_and_the_worst_are_drawn(saved):
     assert "the best and the worst 30 classes; not drawn: 10 between them" in saved(figure)
 
 
-def test_no_class_with_clips_is_no_picture():
+def test_no_class_with_clips_is_no_figure():
     with pytest.raises(ValueError, match="No class has positives"):
         class_scores_figure(report_of(torch.rand(3, 2), torch.zeros(3, 2, dtype=torch.bool)))
 

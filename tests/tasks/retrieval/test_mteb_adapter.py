@@ -130,7 +130,7 @@ def test_mteb_finds_what_our_report_finds(mteb, adapter, embedder, videos):
 
     clips = [read_clip(path, num_frames=NUM_FRAMES) for path in videos]
     sounds = {"items": [{"array": clip.waveform_S.tolist(), "sampling_rate": 16000} for clip in clips]}
-    pictures = {
+    with_frames = {
         "items": [{"bytes": path.read_bytes(), "path": path.name} for path in videos],
         "feature": Video(),
     }
@@ -139,7 +139,7 @@ def test_mteb_finds_what_our_report_finds(mteb, adapter, embedder, videos):
         (("audio", "video"), "audio_to_visual"),
         (("video", "audio"), "visual_to_audio"),
     ):
-        sides = {"audio": sounds, "video": pictures}
+        sides = {"audio": sounds, "video": with_frames}
         found = scores_of(mteb, adapter, make_task(mteb, *(sides[kind] for kind in kinds), kinds=kinds))
         for k in (1, 5, 10):
             assert found[f"recall_at_{k}"] == pytest.approx(

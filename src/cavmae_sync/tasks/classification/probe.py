@@ -28,6 +28,8 @@ from cavmae_sync.weights.save import write_safetensors
 
 PROBE_FILE: Final = "probe.safetensors"
 _FORMAT: Final = "cavmae-sync probe/1"
+#: Losses of the published classifiers by number of classes: clips of AudioSet have several labels, those of
+#: VGGSound have one.
 KNOWN_LOSSES: Final[Mapping[int, ClassLoss]] = {NUM_AUDIOSET_CLASSES: "bce", NUM_VGGSOUND_CLASSES: "ce"}
 _DESCRIBED: Final = ("classes", "loss", "weights", "model_path")
 
@@ -184,7 +186,7 @@ class Probe:
                 metadata: Mapping[str, str] = opened.metadata() or {}
                 state = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (not a dict)
         except SafetensorError as error:
-            raise WeightsError(f"{path} is not a safetensors file ({error}).") from error
+            raise WeightsError(f"{path} is not a safetensors file ({error}). Give a {PROBE_FILE}.") from error
         if metadata.get("format") != _FORMAT:
             found = metadata.get("format", "no format")
             raise WeightsError(

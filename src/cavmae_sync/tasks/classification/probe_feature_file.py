@@ -138,11 +138,10 @@ def check_config(config: ProbeConfig) -> None:
     """
     if config.backbone != "cached":
         raise ConfigError(
-            f"backbone={config.backbone} computes features anew, but those of --features FILE are made. Use "
-            "a recipe that probes (probe_as20k, probe_vggsound, probe_stage)."
+            f"backbone={config.backbone} computes features anew, but --features FILE holds computed ones. "
+            "Use a recipe that probes (probe_as20k, probe_vggsound, probe_stage)."
         )
     if config.features != FeatureConfig():
         raise ConfigError(
-            "features.* chooses tokens of a model, but the features of --features FILE are made. "
-            "Leave it out."
+            "features.* chooses tokens of a model, but --features FILE holds computed features. Leave it out."
         )

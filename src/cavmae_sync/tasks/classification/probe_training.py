@@ -253,6 +253,7 @@ class ProbeTraining(ABC):
         changes = Changes(
             augment=config.augment, smoothing=config.classifier.label_smoothing, seed=config.seed
         )
+        # The same fresh head for every learning rate, so that they differ in nothing else.
         head = make_head(self.head_config(), generator=torch.Generator().manual_seed(config.seed))
         head.to(self.device)
         training = HeadTraining(
@@ -292,6 +293,7 @@ class ProbeTraining(ABC):
         score = classification_metrics(logits_NC, is_true_NC).mean_average_precision
         if score is None:
             raise DatasetError(
-                "The held-out slice of the training clips has no labels. Raise held_out_fraction."
+                "The held-out slice of the training clips has no labels, so no learning rate can be chosen. "
+                "Raise held_out_fraction."
             )
         return score

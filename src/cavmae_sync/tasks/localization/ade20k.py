@@ -74,7 +74,9 @@ class Ade20kFolder:
         table = self.folder / TABLE_FILE
         self.rows, self.num_without_prompt = read_rows(self.folder)
         if not self.rows:
-            raise DatasetError(f"{table} has no row with a vggsound_file and an ade_class_id that is not 0.")
+            raise DatasetError(
+                f"{table} has no row with a vggsound_file and an ade_class_id above 0. Give DenseAV's table."
+            )
         missing = [p for row in self.rows for p in (row.image, row.annotation, row.sound) if not p.is_file()]
         if missing:
             raise DatasetError(

@@ -152,7 +152,7 @@ def _patches(embedder: Embedder, frames_RCHW: Tensor, rule: MapRule) -> Tensor:
         return embedder.distinct_rows(frames_RCHW, lambda some: encode(some).patch_tokens_PND.float())
     patches_RND = embedder.embed_frames(frames_RCHW, with_patches=True).patches_PND
     if patches_RND is None:
-        raise AssertionError("Patches were asked for.")
+        raise AssertionError("Vectors of patches were asked for, but there are none.")
     return patches_RND
 
 
