@@ -24,7 +24,8 @@ def test_names_that_begin_with_a_dash_are_hinted_at(cli, words: list[str], name:
 def test_a_wrong_option_is_no_name(cli):
     ran = cli("segment", "run", "video.mp4", "--trut", "file")
     assert ran.code == 2
-    assert "Did you mean --truth?" in ran.err
+    assert "--trut" in ran.err.replace("--truth", "")
+    assert "--truth" in ran.err
     assert "begins with" not in ran.err
 
 

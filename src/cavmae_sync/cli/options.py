@@ -1,7 +1,8 @@
 """Options that several commands share: name, kind, default and help of each stand here, once.
 
 A single option is an annotated type. Options that go together are a class: a command that has a parameter of
-it has its fields as options (`Parameter(name="*")` makes them flat: `--device`, not `--compute.device`).
+it has its fields as options (`Parameter(name="*")` makes them flat: `--device`, not `--compute.device`). Help
+of a field that is inherited stands with its type: cyclopts 4 does not look for it in the base class.
 """
 
 from collections.abc import Callable, Sequence
@@ -78,11 +79,11 @@ class ComputeOptions:
     """Device and precision of a model.
 
     Attributes:
-        precision: Precision of matrix products.
+        precision: Type of numbers.
         device: Where it computes.
     """
 
-    precision: Precision = "float32"
+    precision: Annotated[Precision, Parameter(help="Precision of matrix products.")] = "float32"
     device: Device = None
 
     def settings(self) -> dict[str, Any]:
@@ -96,10 +97,13 @@ class EncodeOptions(ComputeOptions):
     """Device, precision and representation with which a model turns clips into vectors.
 
     Attributes:
-        representation: Vector of a frame or segment: its global token, or the mean of its patches.
+        representation: Which vector stands for a frame or segment.
     """
 
-    representation: Representation = "global"
+    representation: Annotated[
+        Representation,
+        Parameter(help="Vector of a frame or segment: its global token, or the mean of its patches."),
+    ] = "global"
 
     def settings(self) -> dict[str, Any]:
         """Arguments of `Embedder`."""
@@ -111,10 +115,10 @@ class FigureOptions:
     """Figure of a result.
 
     Attributes:
-        figure: PNG file for a figure of the result.
+        figure: PNG file.
     """
 
-    figure: Path | None = None
+    figure: Annotated[Path | None, Parameter(help="PNG file for a figure of the result.")] = None
 
     def check(self) -> None:
         """Refuse a file that could not be written, before any work is done."""
@@ -171,12 +175,12 @@ class ShardOptions:
     """Share of the work that this machine does. `cavmae-sync submit` gives each of its jobs these two.
 
     Attributes:
-        shard_index: Number of this machine among several, from 0.
-        num_shards: Machines that work on the same output.
+        shard_index: Which share.
+        num_shards: Number of shares.
     """
 
-    shard_index: int = 0
-    num_shards: Count = 1
+    shard_index: Annotated[int, Parameter(help="Number of this machine among several, from 0.")] = 0
+    num_shards: Annotated[Count, Parameter(help="Machines that work on the same output.")] = 1
 
     def share(self) -> "Share":
         """The share of the work.

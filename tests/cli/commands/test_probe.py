@@ -17,30 +17,9 @@ QUICK = (
 )
 
 
-@pytest.fixture(scope="module")
-def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    import torch
-
-    from cavmae_sync.inputs import InputConfig
-    from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig
-    from cavmae_sync.weights import save_model
-
-    config = ModelConfig(
-        inputs=InputConfig(frame_pixels=32, segment_length=32),
-        width=16,
-        depth=1,
-        heads=2,
-        registers=2,
-        decoder=DecoderConfig(width=8, depth=1, heads=2),
-    )
-    path = tmp_path_factory.mktemp("model") / "model.safetensors"
-    save_model(CAVMAESync(config, generator=torch.Generator().manual_seed(0)), path)
-    return path
-
-
-def test_a_probe_with_controls(cli, model_file: Path, prepared_folder: Path, tmp_path: Path):
+def test_a_probe_with_controls(cli, weights: Path, prepared_folder: Path, tmp_path: Path):
     out = tmp_path / "probe"
-    words = ("probe", model_file, *QUICK, "--train", prepared_folder, "--test", prepared_folder)
+    words = ("probe", weights, *QUICK, "--train", prepared_folder, "--test", prepared_folder)
     refused = cli(*words, "--out", out)
     assert (refused.code, refused.out) == (1, "")
     assert "14 of 14 clips of" in refused.err
@@ -51,7 +30,7 @@ def test_a_probe_with_controls(cli, model_file: Path, prepared_folder: Path, tmp
     assert set(facts["held_out_scores"]) == {"0.001", "0.01"}
     assert set(facts["reports"]) == {"last_epoch", "untrained", "oracle", "class_frequency"}
     assert facts["reports"]["oracle"]["metrics"]["mean_average_precision"]["value"] == 1
-    assert Probe.load(out).model_path == str(model_file.absolute())
+    assert Probe.load(out).model_path == str(weights.absolute())
 
     linear = cli(
         *words, "head=linear", "features.modalities=audio", "--out", tmp_path / "b", "--features", out
@@ -73,9 +52,9 @@ def test_a_probe_with_controls(cli, model_file: Path, prepared_folder: Path, tmp
         (("features.token=global",), 'Did you mean "features.tokens"?'),
     ],
 )
-def test_errors_say_what_to_do(cli, model_file: Path, prepared_folder: Path, tmp_path: Path, words, message):
+def test_errors_say_what_to_do(cli, weights: Path, prepared_folder: Path, tmp_path: Path, words, message):
     ran = cli(
-        "probe", model_file, *words, "--train", prepared_folder, "--test", prepared_folder, "--out",
+        "probe", weights, *words, "--train", prepared_folder, "--test", prepared_folder, "--out",
         tmp_path / "x",
     )  # fmt: skip
     assert (ran.code, ran.out) == (1, "")
@@ -84,10 +63,10 @@ def test_errors_say_what_to_do(cli, model_file: Path, prepared_folder: Path, tmp
 
 
 def test_features_are_computed_in_shares_before_a_probe_is_trained(
-    cli, model_file: Path, prepared_folder: Path, tmp_path: Path
+    cli, weights: Path, prepared_folder: Path, tmp_path: Path
 ):
     words = (
-        "probe", model_file, *QUICK, "--train", prepared_folder, "--test", prepared_folder,
+        "probe", weights, *QUICK, "--train", prepared_folder, "--test", prepared_folder,
         "--out", tmp_path / "probe", "--features", tmp_path / "features", "--num-shards", 2,
     )  # fmt: skip
     # 14 clips go through the model as one batch, which is not divided: the first share has none.
@@ -100,7 +79,7 @@ def test_features_are_computed_in_shares_before_a_probe_is_trained(
     assert "--shard-index 2 must be at least 0 and below" in cli(*words, "--shard-index", 2).err
 
 
-def test_features_of_any_model(cli, prepared_folder: Path, model_file: Path, tmp_path: Path):
+def test_features_of_any_model(cli, prepared_folder: Path, weights: Path, tmp_path: Path):
     import numpy as np
 
     from cavmae_sync import PreparedDataset
@@ -119,7 +98,7 @@ def test_features_of_any_model(cli, prepared_folder: Path, model_file: Path, tmp
     table = cli("probe", *QUICK, *words[1:-1], tmp_path / "q", "--allow-overlap")
     assert f"reports in {tmp_path / 'q'}" in " ".join(table.out.split()).replace("\n", "")
     for odd, says in (
-        ((model_file,), "either a model"),
+        ((weights,), "either a model"),
         (("--precision", "bfloat16"), "--precision cannot be used with --features FILE"),
         (("--num-shards", "2"), "--num-shards cannot be used"),
         (("--recipe", "finetune_as20k"), "Use a recipe that probes"),
@@ -148,10 +127,10 @@ def test_all_that_is_wrong_is_told_in_one_try(cli, tmp_path: Path):
 
 
 def test_labels_and_losses_that_do_not_fit_are_told_with_it(
-    cli, model_file: Path, prepared_folder: Path, tmp_path
+    cli, weights: Path, prepared_folder: Path, tmp_path
 ):
     ran = cli(
-        "probe", model_file, "--train", prepared_folder, "--test", prepared_folder, "--out", tmp_path / "x",
+        "probe", weights, "--train", prepared_folder, "--test", prepared_folder, "--out", tmp_path / "x",
         "classifier.loss=ce", "held_out_fraction=0.0001",
     )  # fmt: skip
     said = " ".join(ran.err.split())
