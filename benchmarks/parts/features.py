@@ -1,4 +1,4 @@
-"""Features of one clip of 16 frames, from what the model eats to unit vectors."""
+"""Features of one clip of 16 frames: inputs of the model to unit vectors."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""The log-mel spectrogram of a clip as in a textbook, computed anew for each of its frames."""
+"""The log-mel spectrogram of a clip as in a textbook, computed again for each of its frames."""
 
 import numpy as np
 import torch

@@ -52,7 +52,7 @@ def step(
 
 
 def plain_adam(model: TextbookModel, config: PretrainConfig) -> torch.optim.Optimizer:
-    """Adam with the settings of the run, as a framework makes it unless told otherwise."""
+    """Adam with the settings of the run, as a framework makes it by default."""
     optim = config.optim
     return torch.optim.Adam(
         model.parameters(), lr=optim.learning_rate, betas=optim.betas, weight_decay=optim.weight_decay

@@ -80,7 +80,7 @@ def check_shuffled(fault_probe: FaultProbe, *, seed: int = 0) -> Finding:
     others[order] = order.roll(1)  # no clip keeps its own sound
     shares_N = win_rates(fault_probe.shuffled(others.tolist()))
     z = standard_score(shares_N - 0.5)
-    measured = f"a foreign partner beats {float(shares_N.mean()):.1%} of the others (z = {z:.1f})"
+    measured = f"a random partner beats {float(shares_N.mean()):.1%} of the others (z = {z:.1f})"
     if abs(z) < LEAST_Z:
         return Finding(check="shuffled pairs", status="ok", measured=measured)
     return Finding(

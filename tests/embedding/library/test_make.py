@@ -1,4 +1,4 @@
-"""A folder of videos becomes a folder of vectors: the same bytes however it is done, bad files told apart."""
+"""A folder of videos becomes a folder of vectors: the same bytes with any number of workers."""
 
 import json
 import shutil

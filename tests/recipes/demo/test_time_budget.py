@@ -1,4 +1,4 @@
-"""A demo keeps its minutes: plans follow the pace, and what was planned for steps that were made stays."""
+"""A demo keeps its minutes: plans follow the time of steps, and steps that were made stay as planned."""
 
 import random
 from pathlib import Path
@@ -99,7 +99,7 @@ class TestPlan:
         """
         assert plan.fitting_steps_of_trial([1.0, 1.0, 5.0, 1.0]) == 588 - 23 - 4
 
-    def test_at_an_even_pace_it_is_kept_but_for_validations_that_are_dearer_than_thought(self, plan, time):
+    def test_at_an_even_speed_it_is_kept_except_for_slower_validations(self, plan, time):
         made = train(recipe(plan.fitting_steps_of_trial([1.0] * 4)), plan, time, lambda _: 1.0)
         assert len(made) <= 2
         assert abs(self.seconds_over(time, 1.0)) < 20
