@@ -74,5 +74,5 @@ def test_the_configuration_of_a_run_is_a_recipe(tmp_path: Path):
     with pytest.raises(ConfigError, match="cannot be read"):
         find_recipe(str(tmp_path / "missing.json"))
     (tmp_path / "broken.json").write_text('{"learning_rat": 1}')
-    with pytest.raises(ConfigError, match=r"broken\.json is no configuration"):
+    with pytest.raises(ConfigError, match=r"broken\.json is not a configuration"):
         find_recipe(str(tmp_path / "broken.json"))
