@@ -108,7 +108,8 @@ def classification_metrics(scores_NC: Tensor, is_true_NC: Tensor) -> Classificat
         ValueError: As `check_predictions`.
 
     Source:
-        Spec 4.2: average precision is the step-wise area (scikit-learn), on raw scores, means over classes.
+        CAV-MAE src/utilities/stats.py: average precision is the step-wise area (scikit-learn), on raw scores;
+        means over classes.
 
     >>> scores_NC, is_true_NC = torch.tensor([[0.9], [0.8], [0.1]]), torch.tensor([[True], [False], [True]])
     >>> round(classification_metrics(scores_NC, is_true_NC).average_precision_C.item(), 4)
@@ -159,7 +160,7 @@ def d_prime(auc: float) -> float:
         auc: In [0, 1]; usually the mean over classes, which is not the mean of their d'.
 
     Source:
-        Spec 4.2.
+        Paper Table 2; settings from the development code.
     """
     if not 0 <= auc <= 1:
         raise ValueError(f"An AUC lies in [0, 1], got {auc}.")
@@ -184,7 +185,7 @@ def correct_shares(scores_NC: Tensor, is_true_NC: Tensor) -> Tensor:
         ValueError: As `check_predictions`, or a clip has not exactly one class.
 
     Source:
-        Spec 4.2: argmax of the output equals argmax of the label vector.
+        CAV-MAE src/utilities/stats.py: argmax of the output equals argmax of the label vector.
     """
     check_predictions(scores_NC, is_true_NC)
     _check_single_label(is_true_NC)

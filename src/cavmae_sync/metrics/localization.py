@@ -115,7 +115,7 @@ def pooled_scores(
         map has the positive share as average precision, and an IoU of 0: no score is above a threshold.
 
     Source:
-        Spec 4.5 (DenseAV).
+        DenseAV's protocol.
     """
     if iter(pool) is pool:
         raise TypeError("A pool is passed twice, so it cannot be a generator. Give a list.")

@@ -76,7 +76,7 @@ def true_match_ranks(similarity_QG: Tensor, *, ties: TieRule = "mean") -> Tensor
         float64 [Q], in [0, G - 1]; a multiple of one half.
 
     Source:
-        Spec 4.1. The published code counts a query once per equal score: see `official_ranks`.
+        Sync src/retrieval.py counts a query once per equal score: see `official_ranks`.
 
     >>> true_match_ranks(torch.tensor([[0.9, 0.1], [0.4, 0.3]])).tolist()
     [0.0, 1.0]
@@ -109,7 +109,7 @@ def official_ranks(similarity_QG: Tensor) -> Tensor:
         float64 [E]: all matching positions, query by query. E differs from Q when there are ties or NaN.
 
     Source:
-        Sync src/retrieval.py, compute_metrics; spec 4.1 and 7.16.
+        Sync src/retrieval.py, compute_metrics.
     """
     return count_matches(similarity_QG).ranks("official")
 

@@ -97,7 +97,7 @@ def smoothed(is_true_XC: Tensor, *, smoothing: float) -> Tensor:
         published code.
 
     Source:
-        Spec 4.2; CAV-MAE src/dataloader.py. Mixed clips: `inputs.mixup.mix_labels`.
+        CAV-MAE src/dataloader.py. Mixed clips: `inputs.mixup.mix_labels`.
     """
     background = smoothing / is_true_XC.shape[-1]
     return torch.where(is_true_XC, 1 - smoothing, background).float()

@@ -14,7 +14,7 @@ from cavmae_sync.training import OptimConfig
 
 
 class AveragingConfig(Config):
-    """Epochs whose weights are averaged. Fixed before training: never chosen by a result (spec 4.2)."""
+    """Epochs whose weights are averaged. Fixed before training: never chosen by a result."""
 
     first_epoch: int | None = Field(None, gt=0)
     """First epoch whose last weights count, from 1; None averages nothing."""
@@ -32,7 +32,7 @@ class AveragingConfig(Config):
 
 
 class ClassifierConfig(Config):
-    """Loss, targets and length of the training of a classifier (spec 4.2, 4.4)."""
+    """Loss, targets and length of the training of a classifier."""
 
     loss: ClassLoss = "bce"
     """"bce", mean over classes and clips, for clips of several labels; "ce" for one label each."""
@@ -78,7 +78,7 @@ Rate = Annotated[float, Field(gt=0)]
 
 
 class ProbeConfig(Config):
-    """A complete run: a classifier on a pretrained model, or fine-tuning of that model (spec 4.2, 4.4)."""
+    """A complete run: a classifier on a pretrained model, or fine-tuning of that model."""
 
     name: str = "probe_as20k"
     """Name of the recipe it came from."""

@@ -170,7 +170,7 @@ def classification_report(
         ValueError: Scores and truth do not fit, a score is not finite, or a clip has not exactly one class.
 
     Source:
-        Spec 4.2.
+        Paper Table 2; settings from the development code.
     """
     check_predictions(scores_NC, is_true_NC, classes=classes)
     metrics = classification_metrics(scores_NC, is_true_NC)

@@ -22,7 +22,7 @@ from cavmae_sync.model import CAVMAESync, Encoded, Modality, ModelConfig, segmen
 
 
 class FeatureConfig(Config):
-    """Choice of the vector that represents a frame and its segment (spec 2.10, 4.3)."""
+    """Choice of the vector that represents a frame and its segment."""
 
     tokens: TokenKind = "global"
     """Global token, or mean of the patch tokens or of the registers."""
@@ -90,7 +90,7 @@ def features_of(
         ConfigError: The model has no such tokens.
 
     Source:
-        Spec 2.10: the released classifier, without the joint pass that it computes and discards.
+        The released class CAVMAEFT, without the joint pass that it computes and discards.
     """
     config.width(model.config)
     rows = {"audio": segments_PLM, "visual": frames_PCHW}

@@ -27,7 +27,7 @@ class WeightAverage:
     """Arithmetic mean of state dicts, summed in float64 on the CPU. Integers are those of the last one.
 
     Source:
-        Spec 4.2, weight averaging.
+        The development code's weight averaging.
     """
 
     def __init__(self) -> None:
@@ -111,7 +111,7 @@ class HeadTraining:
         config: Loss and length.
         optim: Optimiser and learning rate.
         head: Features to logits, on its device. All of it is trained; the published code froze most of it by
-            mistake (spec 6.3, defect 20).
+            mistake (docs/paper-vs-code.md, defect 20).
         source: Clips to learn from.
         backbone: The model that computes the features of `source`, to be trained as well.
         weights_N: Weight of each clip in sampling; None takes each clip once per epoch.
@@ -123,7 +123,7 @@ class HeadTraining:
         ConfigError: The precision is int8, in which nothing can be trained.
 
     Source:
-        Spec 4.2, 4.4.
+        Paper Table 2, settings from the development code; fine-tuning from CAV-MAE's scripts.
     """
 
     def __init__(
@@ -235,7 +235,7 @@ def class_loss(logits_BC: Tensor, targets_BC: Tensor, *, kind: ClassLoss) -> Ten
             the targets.
 
     Source:
-        Spec 4.2.
+        Paper Table 2; settings from the development code.
     """
     if kind == "bce":
         return F.binary_cross_entropy_with_logits(logits_BC, targets_BC)

@@ -114,7 +114,7 @@ class Probe:
         modality: Modality | None = None,
         heads: int | None = None,
     ) -> Self:
-        """Probe of a classifier that the authors fine-tuned, on its own backbone (spec 2.10).
+        """Probe of a classifier that the authors fine-tuned, on its own backbone.
 
         Args:
             head: Weights of the head, as read from the file of the backbone.

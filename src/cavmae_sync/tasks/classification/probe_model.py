@@ -73,7 +73,7 @@ def probe_model(  # noqa: PLR0913 - a model, a configuration, two lists of clips
         ConfigError: Loss and labels, or tokens and model, do not fit.
 
     Source:
-        Spec 4.2, 4.4.
+        Paper Table 2, settings from the development code; fine-tuning from CAV-MAE's scripts.
     """
     check_probing(config, train=train, test=test, out=out, allow_overlap=allow_overlap)
     training = _ModelProbeTraining(

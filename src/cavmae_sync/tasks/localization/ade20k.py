@@ -61,7 +61,7 @@ class Ade20kFolder:
         num_without_prompt: Rows of the table without a sound or with class 0, which DenseAV leaves out too.
 
     Source:
-        Spec 4.5.
+        Paper Table 3; DenseAV's protocol.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
@@ -179,7 +179,7 @@ def classes_of_colours(colours_HWC: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Class of every pixel of an annotation, int64 [H, W].
 
     Source:
-        Spec 4.5: the encoding of ADE20K: class = red // 10 * 256 + green; blue numbers the objects.
+        The encoding of ADE20K's masks: class = red // 10 * 256 + green; blue numbers the objects.
     """
     wide_HWC = colours_HWC.astype(np.int64)
     return wide_HWC[:, :, 0] // 10 * 256 + wide_HWC[:, :, 1]

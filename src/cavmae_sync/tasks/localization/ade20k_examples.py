@@ -41,7 +41,7 @@ class Ade20kExamples:
         ConfigError: The prompt has no such window.
 
     Source:
-        Spec 4.5.
+        Paper Table 3; DenseAV's protocol.
     """
 
     def __init__(self, folder: Ade20kFolder, *, window: PromptWindow = "middle") -> None:

@@ -112,7 +112,7 @@ def evaluate_localization(
         WeightsError: The model gives vectors that are not finite.
 
     Source:
-        Spec 4.5; paper Table 3.
+        Paper Table 3; DenseAV's protocol.
     """
     vectors_RD = prompt_vectors(embedder, examples, rule=rule)
     maps = model_maps(embedder, examples, vectors_RD, rule=rule, on_progress=on_progress)

@@ -38,7 +38,7 @@ def localization_maps(audio_PD: Tensor, patches_PND: Tensor, *, grid: tuple[int,
         ValueError: Shapes disagree.
 
     Source:
-        Spec 4.5: the global audio token with every visual patch token.
+        Paper, sound-prompted segmentation: the global audio token with every visual patch token.
     """
     num_pairs, num_patches, width = patches_PND.shape
     if audio_PD.shape != (num_pairs, width) or grid[0] * grid[1] != num_patches:
@@ -54,7 +54,7 @@ def resized_maps(maps_PHW: Tensor, *, height: int, width: int) -> Tensor:
     """Maps at another size, [P, height, width], interpolated between the centres of patches.
 
     Source:
-        Spec 4.5: bilinear, align_corners=False.
+        DenseAV's protocol: bilinear, align_corners=False.
     """
     if maps_PHW.shape[1:] == (height, width):
         return maps_PHW
@@ -167,7 +167,7 @@ def _mean_patches(embedder: Embedder, prompts: Sequence[Tensor], heard: Sequence
     A prompt without sound takes its first column, because a mean of nothing is NaN.
 
     Source:
-        Spec 4.5; DenseAV denseav/aggregators.py, denseav/eval_utils.py.
+        DenseAV denseav/aggregators.py, denseav/eval_utils.py.
     """
     encode, num_rows = embedder.model.encode_audio, embedder.model.config.audio_grid[0]
     tokens_PND = embedder.distinct_rows(

@@ -51,7 +51,7 @@ def reconstruct_pair(
         The frame (uint8) and its segment (log-mel).
 
     Source:
-        Spec 4.7.
+        CAV-MAE's in-painting.
     """
     visual, audio = predict_hidden(
         model, pair, masks=masks, normalize_pixels=normalize_pixels, precision=precision

@@ -124,7 +124,7 @@ def reconstruct_video(
         ConfigError: The ratio would hide everything, or the moment is not in the file.
 
     Source:
-        Spec 4.7.
+        CAV-MAE's in-painting.
     """
     hiding = hiding or HidingConfig()
     clip = _clip_around(Path(path), at_seconds)

@@ -156,7 +156,7 @@ def evaluate_retrieval(
         Metrics `audio_to_visual/recall_at_1` and so on, with chance and intervals (none for "official").
 
     Source:
-        Spec 4.1; paper Table 1 (visual to audio) and Table 11 (aggregations).
+        Sync src/retrieval.py; paper Table 1 (visual to audio) and Table 11 (aggregations).
     """
     embeddings = embedder.embed_dataset(clips, num_workers=num_workers, on_progress=on_progress)
     return retrieval_report(embeddings if frame is None else embeddings.at_frame(frame), config)

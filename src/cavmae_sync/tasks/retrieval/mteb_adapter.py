@@ -51,7 +51,7 @@ class MTEBAdapter:
         sampling: Rule of the moments that become frames.
 
     Source:
-        Spec 4.1; mteb 2.26, `mteb.models.EncoderProtocol`.
+        mteb 2.26, `mteb.models.EncoderProtocol`.
     """
 
     def __init__(

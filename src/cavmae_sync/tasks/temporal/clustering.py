@@ -70,7 +70,7 @@ def state_vectors(audio_TD: Tensor, visual_TD: Tensor, *, modality: Modalities) 
         float32 [T, D], or [T, 2 D] for both; unit rows.
 
     Source:
-        Spec 4.6; paper Figure 6.
+        Paper Figure 6; rule from the development code.
     """
     check_unit_rows(audio_TD, name="audio_TD", num_axes=2)
     check_unit_rows(visual_TD, name="visual_TD", num_axes=2)
@@ -96,7 +96,7 @@ def cluster_states(vectors_TD: Tensor, *, max_states: int = MAX_STATES, seed: in
         ValueError: Rows are not unit vectors (NaN is none), or `max_states` is below 2.
 
     Source:
-        Spec 4.6.
+        Paper Figure 6; rule from the development code.
     """
     check_unit_rows(vectors_TD, name="vectors_TD", num_axes=2)
     if max_states < 2:

@@ -89,7 +89,7 @@ def evaluate_temporal(
         and adjusted Rand index of the states, means over clips.
 
     Source:
-        Spec 4.6; paper Figure 6 (which gives no numbers).
+        Paper Figure 6 (which gives no numbers); rule from the development code.
     """
     reports = measure_temporal(embedder, clips, truth, tasks=[task], on_progress=on_progress)
     return reports[0]["model"]

@@ -87,7 +87,7 @@ def spans_of_labels(
         ValueError: Labels and times do not belong together.
 
     Source:
-        Spec 4.6, required; the development code draws one bar from a label's first to its last frame.
+        Ours; the development code draws one bar from a label's first to its last frame.
     """
     if labels_T.shape != seconds_T.shape or labels_T.ndim != 1 or len(labels_T) == 0:
         raise ValueError(f"Each label needs a time, got {labels_T.shape} labels and {seconds_T.shape} times.")

@@ -104,7 +104,7 @@ def segment_video(
         ConfigError: It has more frames than can be compared at once.
 
     Source:
-        Spec 4.6; paper Figure 6.
+        Paper Figure 6; rule from the development code.
     """
     # Refused before an hour is read where the file says its length; else while it is read.
     _check_frames(path, int((probe(path).duration_seconds or 0) / config.clip_seconds), config)
