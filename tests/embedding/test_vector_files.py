@@ -184,7 +184,7 @@ REFUSED = {
     "JSON of another kind": ({"made_with": "[1]"}, "JSON object"),
     "a number as a name": ({"name": 3}, "name must be one text"),
     "times of other frames": ({"frame_seconds": np.arange(3.0)}, "times of the 4 frames"),
-    "not a number in JSON": ({"made_with": '{"rate": NaN}'}, "NaN is no number of JSON"),
+    "not a number in JSON": ({"made_with": '{"rate": NaN}'}, "NaN is not a number in JSON"),
     "times that are texts": ({"frame_seconds": np.array(list("abcd"))}, "times of the 4 frames"),
     "times that go back": ({"frame_seconds": np.array([0, 2, 1, 3.0])}, "in order"),
 }

@@ -173,7 +173,7 @@ class TestRefused:
 
     def test_a_folder_of_something_else(self, tmp_path: Path):
         (tmp_path / "config.json").write_text("{}")
-        with pytest.raises(ConfigError, match=r"holds a config\.json that is no export"):
+        with pytest.raises(ConfigError, match=r"holds a config\.json that is not an export"):
             export_onnx(make_model(), tmp_path)
 
     def test_a_file_in_the_place_of_the_folder(self, tmp_path: Path):

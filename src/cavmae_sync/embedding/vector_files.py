@@ -219,7 +219,7 @@ def _made_with(path: Path, content: FileContent, num_frames: int) -> dict[str, A
 
 
 def _refuse_constant(word: str) -> float:
-    raise ValueError(f"{word} is no number of JSON")
+    raise ValueError(f"{word} is not a number in JSON")
 
 
 def _times(path: Path, times: Any, num_frames: int) -> list[float]:

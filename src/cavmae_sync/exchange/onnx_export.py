@@ -286,7 +286,7 @@ def _check_free(folder: Path) -> None:
     if folder.is_file():
         raise ConfigError(f"{folder} is a file. Give a folder for the ONNX files.")
     if (folder / CONFIG_FILE).exists() and not (folder / "audio.onnx").exists():
-        raise ConfigError(f"{folder} holds a {CONFIG_FILE} that is no export. Give an empty folder.")
+        raise ConfigError(f"{folder} holds a {CONFIG_FILE} that is not an export. Give an empty folder.")
 
 
 @contextmanager

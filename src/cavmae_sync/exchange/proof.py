@@ -195,7 +195,7 @@ def read_proof(proof: str) -> dict[str, Any]:
     """Content of a proof: fingerprint, constants, representation and precision, and packed values.
 
     Raises:
-        WeightsError: The text is no proof, or of a later version.
+        WeightsError: The text is not a proof, or of a later version.
     """
     try:
         content = parse_json(proof)

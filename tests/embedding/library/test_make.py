@@ -89,7 +89,7 @@ def test_shares_in_any_order_give_the_same_bytes(
         share = Share(index=index, count=3)
         run = embed_library(embedder, videos, out=tmp_path, config=SMALL, num_workers=0, share=share)
         assert not run.report.is_complete
-        with pytest.raises(DatasetError, match="is no finished library"):
+        with pytest.raises(DatasetError, match="is not a finished library"):
             open_library(tmp_path)
     assert run.report.num_files_rejected == 1
     last = Share(index=1, count=3)

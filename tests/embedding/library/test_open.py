@@ -1,4 +1,4 @@
-"""Reading a library: in order, some clips at a time, or all at once; and what is no library."""
+"""Reading a library: in order, some clips at a time, or all at once; and what is not a library."""
 
 import json
 import shutil

@@ -190,7 +190,7 @@ def test_a_table_is_drawn_with_missing_rows(aggregations: TableResult):
     assert texts == [" not run"]
 
 
-@pytest.mark.parametrize("name", TABLES)
-def test_no_two_columns_have_one_heading(name: str, tmp_path: Path):
-    columns = TableRun(find_table(name), tmp_path, config=TINY, seeds=[0]).result().columns
-    assert len(set(columns)) == len(columns) > 0
+def test_no_two_columns_have_one_heading(tmp_path: Path):
+    for name in TABLES:
+        columns = TableRun(find_table(name), tmp_path, config=TINY, seeds=[0]).result().columns
+        assert len(set(columns)) == len(columns) > 0, name

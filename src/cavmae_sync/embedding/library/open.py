@@ -168,14 +168,14 @@ def open_library(folder: str | os.PathLike[str]) -> Library:
     """Open a library that `embed_library` made.
 
     Raises:
-        DatasetError: The folder is no library or is not finished, its version is later than this program, or
+        DatasetError: The folder is not a library or not finished, its version is later than this program, or
             a part is missing or cut off.
     """
     place = Path(folder)
     path = place / LIBRARY_FILE
     if not path.is_file():
         raise DatasetError(
-            f"{place} is no finished library: it has no {LIBRARY_FILE}. Make it, or finish it, with "
+            f"{place} is not a finished library: it has no {LIBRARY_FILE}. Make it, or finish it, with "
             f"cavmae-sync embed MODEL --videos SOURCE --out {place}."
         )
     record = read_object(path, remedy=_REMEDY)

@@ -66,7 +66,7 @@ def by_frames(folders: Sequence[Path]) -> dict[int, Path]:
 
     Raises:
         ConfigError: Two datasets have equally many.
-        DatasetError: A folder is no prepared dataset.
+        DatasetError: A folder is not a prepared dataset.
     """
     found: dict[int, Path] = {}
     for folder in folders:
