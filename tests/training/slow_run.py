@@ -1,5 +1,6 @@
 """A run that says each step, and after one of them waits for a signal. For test_interrupted.py."""
 
+import signal
 import sys
 import time
 from pathlib import Path
@@ -23,6 +24,8 @@ def main(dataset: Path, folder: Path, num_workers: int, waits_after: int) -> Non
         while report.step == waits_after and not should_stop() and time.monotonic() < deadline:
             time.sleep(0.01)
 
+    # A shell starts what runs in the background deaf to Ctrl-C, tests and their processes included.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     config = tiny_run(loop={"num_workers": num_workers})
     pairs = PairDataset(PreparedDataset.open(dataset), inputs=config.model.inputs, seed=config.seed)
     with open_world("cpu") as world, stop_on_signal() as should_stop:
