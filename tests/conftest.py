@@ -15,12 +15,11 @@ import torch
 from cavmae_sync.atomic import locked
 from cavmae_sync.data import PrepareConfig, PreparedDataset, prepare
 from cavmae_sync.embedding import Embedder
-from cavmae_sync.media import write_video
 from cavmae_sync.model import CAVMAESync
 from cavmae_sync.stage import StageConfig, make_stage
 
 from .small_models import small_model
-from .small_videos import SMALL, make_video
+from .small_videos import SMALL, make_video, noise_dataset
 
 # Tests run side by side (pytest -n auto): threads that wait for each other on shared cores cost far more
 # than they give. Processes that tests start inherit the setting.
@@ -128,20 +127,8 @@ def clips(prepared_videos: Path) -> PreparedDataset:
 @pytest.fixture(scope="session")
 def two_clips(tmp_path_factory: pytest.TempPathFactory) -> PreparedDataset:
     """Two clips of 1 s, with 4 frames of 16 pixels each: tiles that change, and noise."""
-    folder = tmp_path_factory.mktemp("two_clips")
-    (folder / "videos").mkdir()
-    generator = np.random.default_rng(0)
-    for i in range(2):
-        tiles = generator.integers(0, 256, (10, 4, 4, 3), dtype=np.uint8)
-        write_video(
-            folder / "videos" / f"clip{i}.mp4",
-            tiles.repeat(16, axis=1).repeat(16, axis=2),
-            frames_per_second=10,
-            waveform_S=generator.uniform(-0.3, 0.3, 16000).astype(np.float32),
-        )
     config = PrepareConfig(frame_pixels=16, num_frames=4, min_seconds=0.5)
-    prepare(folder / "videos", out=folder / "prepared", config=config, num_workers=0)
-    return PreparedDataset.open(folder / "prepared")
+    return noise_dataset(tmp_path_factory.mktemp("two_clips"), num_clips=2, seconds=1, config=config)
 
 
 @pytest.fixture
@@ -177,7 +164,6 @@ def contents() -> Callable[[Path], dict[str, bytes]]:
 def saved(tmp_path: Path) -> Callable[[Any], list[str]]:
     """Writes a figure to a file, draws nothing into a window, and returns the texts in it."""
     import matplotlib.pyplot as plt
-    import numpy as np
     from PIL import Image
 
     from cavmae_sync.figures import save_figure

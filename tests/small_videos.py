@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cavmae_sync.data import PrepareConfig
+from cavmae_sync.data import PrepareConfig, PreparedDataset, prepare
 from cavmae_sync.media import write_video
 
 #: Four frames of 64 pixels, so that tests are quick.
@@ -29,3 +29,19 @@ def make_video(
     tone_S = (0.4 * np.sin(2 * np.pi * (300 + 50 * seed) * time_S)).astype(np.float32)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_video(path, frames, frames_per_second=10, waveform_S=tone_S if sounds else np.zeros_like(tone_S))
+
+
+def noise_dataset(folder: Path, *, num_clips: int, seconds: int, config: PrepareConfig) -> PreparedDataset:
+    """Prepared clips of noise: tiles that change ten times a second, and white noise."""
+    (folder / "videos").mkdir()
+    generator = np.random.default_rng(0)
+    for i in range(num_clips):
+        tiles = generator.integers(0, 256, (10 * seconds, 4, 4, 3), dtype=np.uint8)
+        write_video(
+            folder / "videos" / f"clip{i}.mp4",
+            tiles.repeat(16, axis=1).repeat(16, axis=2),
+            frames_per_second=10,
+            waveform_S=generator.uniform(-0.3, 0.3, 16_000 * seconds).astype(np.float32),
+        )
+    prepare(folder / "videos", out=folder / "prepared", config=config, num_workers=0)
+    return PreparedDataset.open(folder / "prepared")

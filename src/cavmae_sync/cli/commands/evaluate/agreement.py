@@ -1,16 +1,12 @@
 """`cavmae-sync evaluate agreement`: are planted faults found, and is nothing found where there is none?"""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cavmae_sync.cli.models import open_clips, open_for_score
 from cavmae_sync.cli.options import EncodeOptions, NumClips, ResultOptions, RunOrWeights, Switch, Word
 from cavmae_sync.cli.progress import show_progress
 from cavmae_sync.cli.terminal import Terminal, print_json
 from cavmae_sync.cli.words import configure
-
-if TYPE_CHECKING:
-    pass
 
 
 def agreement(
