@@ -10,6 +10,7 @@ What others call:
     playback.py     a whole file at a constant frame rate, with its sound
     sampling.py     which moments of a clip become frames
     clip.py         the Clip itself
+    cues.py         brightness, colour, motion, loudness: curves for baselines that learn nothing
     write.py        frames and sound to MP4; wav.py: sound to WAV; flac.py: sound to FLAC bytes and back
     clock.py        times as text; suffixes.py: endings of media files
 
