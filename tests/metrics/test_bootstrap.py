@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from cavmae_sync.metrics import bootstrap_metrics, interval
+from cavmae_sync.metrics import bootstrap_means, bootstrap_metrics, interval
 
 
 def seeded(seed=0):
@@ -53,3 +53,15 @@ def test_intervals_refuse_nonsense():
         bootstrap_metrics(torch.zeros(1, 3), num_resamples=0, generator=seeded())
     with pytest.raises(ValueError, match="between 0 and 1, got 95"):
         interval(torch.zeros(3), confidence=95)
+
+
+def test_means_share_the_draws_of_the_metrics():
+    """Whether a query is found is a value of its clip, so its mean is the recall: the same resamples."""
+    ranks = torch.tensor([[0.0, 3.0, 0.5, 9.0, 20.0], [4.0, 4.0, 0.0, 0.0, 11.0]])
+    found = bootstrap_means((ranks < 1).double(), num_resamples=40, generator=seeded(5))
+    assert torch.equal(found, bootstrap_metrics(ranks, num_resamples=40, generator=seeded(5))["recall_at_1"])
+
+
+def test_means_of_nothing_are_refused():
+    with pytest.raises(ValueError, match="at least one resample"):
+        bootstrap_means(torch.ones(2, 0), num_resamples=3, generator=seeded())

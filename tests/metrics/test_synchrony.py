@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from cavmae_sync.metrics.synchrony import has_diagonal, own_frame_is_best, shift_means
+from cavmae_sync.metrics.synchrony import has_diagonal, shift_means
 
 
 def test_shifts_worked_by_hand():
@@ -36,11 +36,3 @@ def test_guessing_finds_one_in_as_many_as_there_are_frames():
 
 def test_one_frame_has_no_other_time():
     assert has_diagonal(torch.ones(2, 1)).tolist() == [False, False]
-
-
-def test_sounds_that_fit_their_own_frame_best_are_counted():
-    """Sounds e0, e1, e2, e2 with frames e0, e1, e2, e0: the second and the third fit their own best."""
-    axes = torch.eye(3)
-    sounds, frames = axes[[0, 1, 2, 2]][None], axes[[0, 1, 2, 0]][None]
-    assert own_frame_is_best(sounds, frames).tolist() == [0.5], "the first frame and the last are equal"
-    assert own_frame_is_best(sounds[:, :3], frames[:, :3]).tolist() == [1.0]

@@ -7,10 +7,11 @@
 - `localization`: average precision and IoU of maps against masks;
 - `temporal`: boundaries and states of divided videos; `runs`: runs of equal values;
 - `detection`: detected faults, their spans and offsets;
-- `synchrony`: whether sound and frames fit best at the same time.
+- `synchrony`: whether sound and frames fit best at the same time; `moments`: which sound of a clip belongs
+  to a frame; `what_when`: vectors without what belongs together, or without when.
 """
 
-from cavmae_sync.metrics.bootstrap import Interval, bootstrap_metrics, interval
+from cavmae_sync.metrics.bootstrap import Interval, bootstrap_means, bootstrap_metrics, interval
 from cavmae_sync.metrics.gallery_size import MOST_TIMES, expected_recall, expected_recall_samples
 from cavmae_sync.metrics.localization import Pixels, PooledScores, UnitCounts, pooled_scores, resampled_pools
 from cavmae_sync.metrics.matches import MatchCounts, PairedMatchCounter
@@ -35,6 +36,7 @@ __all__ = [
     "PooledScores",
     "RetrievalMetrics",
     "UnitCounts",
+    "bootstrap_means",
     "bootstrap_metrics",
     "chance_metrics",
     "count_matches",

@@ -1,6 +1,6 @@
-"""Confidence intervals of retrieval metrics, from resamples of the queries.
+"""Confidence intervals of metrics, from resamples of the queries or clips.
 
-Letters: Q queries, D directions (or models) compared on the same queries, X resamples.
+Letters: Q queries, N clips, D directions (or models) compared on the same queries, X resamples.
 """
 
 from collections.abc import Callable, Iterator
@@ -54,6 +54,27 @@ def bootstrap_metrics(
         for name, statistic in statistics.items():
             blocks[name].append(torch.stack([statistic(ranks_XQ) for ranks_XQ in drawn]))
     return {name: torch.cat(parts, dim=1) for name, parts in blocks.items()}
+
+
+def bootstrap_means(values_DN: Tensor, *, num_resamples: int, generator: torch.Generator) -> Tensor:
+    """Means of resampled clips, with the same draws for every row (and as in `bootstrap_metrics`).
+
+    Args:
+        values_DN: One value for each clip; column i is the same clip in every row.
+        num_resamples: Number of resamples, at least 1.
+        generator: Source of the draws, on the CPU.
+
+    Returns:
+        float64 [D, X].
+    """
+    if values_DN.ndim != 2 or values_DN.shape[1] == 0 or num_resamples < 1:
+        raise ValueError(
+            f"Values [D, N] and at least one resample are needed, "
+            f"got {tuple(values_DN.shape)} and {num_resamples}."
+        )
+    values_DN = values_DN.double().cpu()
+    draws = _draws(values_DN.shape[1], num_resamples, generator)
+    return torch.cat([values_DN[:, draw_XN].mean(dim=2) for draw_XN in draws], dim=1)
 
 
 def _statistics() -> dict[str, Callable[[Tensor], Tensor]]:

@@ -40,18 +40,3 @@ def has_diagonal(shift_means_NT: Tensor) -> Tensor:
     if shift_means_NT.shape[1] < 2:
         return torch.zeros(len(shift_means_NT), dtype=torch.bool, device=shift_means_NT.device)
     return shift_means_NT[:, 0] > shift_means_NT[:, 1:].amax(dim=1)
-
-
-def own_frame_is_best(audio_NTD: Tensor, visual_NTD: Tensor) -> Tensor:
-    """Fraction of each clip's sounds that fit the frame of their own time better than all other frames: [N].
-
-    Chance is 1 / T. An equal frame counts against it.
-
-    >>> axes = torch.eye(2)[None]
-    >>> own_frame_is_best(axes, axes[:, [0, 0]]).tolist()
-    [0.0]
-    """
-    cosines_NTT = audio_NTD @ visual_NTD.transpose(1, 2)
-    own_NT = cosines_NTT.diagonal(dim1=1, dim2=2)
-    is_as_good_NTT = cosines_NTT >= own_NT.unsqueeze(2)
-    return (is_as_good_NTT.sum(dim=2) == 1).float().mean(dim=1)

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from cavmae_sync.metrics import RetrievalMetrics
-from cavmae_sync.metrics.synchrony import has_diagonal, own_frame_is_best, shift_means
+from cavmae_sync.metrics.moments import moment_accuracy, moment_choices, own_moments
+from cavmae_sync.metrics.synchrony import has_diagonal, shift_means
 from cavmae_sync.tasks.retrieval import RetrievalReport
 from cavmae_sync.tasks.retrieval.matches_figure import Direction
 
@@ -62,10 +63,12 @@ def diagonal_text(audio_NTD: Tensor, visual_NTD: Tensor) -> str:
     There is a diagonal if sound and picture fit better unshifted than with any shift, which changes the time
     alone. It is clear to the eye if most rows have their highest cell on it.
     """
-    num_frames = audio_NTD.shape[1]
+    num_clips, num_frames = audio_NTD.shape[:2]
     if num_frames < 2:
         return "With one frame a clip there is no other moment to compare with."
-    means_NT, best_N = shift_means(audio_NTD, visual_NTD), own_frame_is_best(audio_NTD, visual_NTD)
+    means_NT = shift_means(audio_NTD, visual_NTD)
+    choices_NTT = moment_choices(audio_NTD, visual_NTD)
+    best_N = moment_accuracy(choices_NTT, own_moments(num_clips, num_frames))
     own, shifted = float(means_NT[0, 0]), float(means_NT[0, 1:].max())
     rows = f"{round(float(best_N[0]) * num_frames)} of {num_frames} sounds fit their own frame best"
     if not has_diagonal(means_NT)[0]:
