@@ -105,12 +105,15 @@ def read_json(
     return checked(content, kind, path=path, error=error, remedy=remedy)
 
 
-def read_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+def read_rows(
+    path: Path, columns: Sequence[str], *, optional: Sequence[str] = ()
+) -> Iterator[tuple[int, dict[str, str]]]:
     """Rows of a CSV file with a header, each with the line it ends on. Missing cells are empty.
 
     Args:
         path: A text in UTF-8.
         columns: Those that the header must have; others are left out.
+        optional: Columns that are read where the header has them, and empty where it does not.
 
     Raises:
         DatasetError: It is no such file; names the line.
@@ -125,7 +128,7 @@ def read_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[st
                 )
             for row in rows:
                 line = rows.line_num
-                yield line, {name: row[name] or "" for name in columns}
+                yield line, {name: row.get(name) or "" for name in (*columns, *optional)}
     except (csv.Error, UnicodeDecodeError) as error:
         raise DatasetError(f"{path}, after line {line}, is no CSV in UTF-8: {error}.") from error
 

@@ -6,6 +6,8 @@ from PIL import Image, ImageDraw
 
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.stage import FolderPack, StageConfig, StageTruth, make_stage
+from cavmae_sync.stage.pack import objects_by_class
+from cavmae_sync.stage.recordings import shorten_pauses
 
 CLASSES = ("dog", "bell", "drum", "cow", "car", "owl")
 
@@ -146,3 +148,65 @@ def test_silent_sound(pack):
     dog = next(thing for thing in loaded.objects if thing.name == "dog1")
     with pytest.raises(DatasetError, match=r"dog1\.wav is silent"):
         loaded.sound(dog, num_samples=100, generator=np.random.default_rng(0))
+
+
+def test_a_list_with_splits_says_which_objects_training_sees(pack):
+    splits = {"dog": "train", "bell": "train", "drum": "train", "cow": "train", "car": "train"}
+    lines = ["name,class,split"]
+    for class_name in CLASSES:
+        first = splits.get(class_name, "validation")
+        lines += [f"{class_name}{n},{class_name},{s}" for n, s in enumerate((first, "validation", "test"))]
+    (pack / "classes.csv").write_text("\n".join(lines) + "\n")
+    loaded = FolderPack(pack)
+    assert loaded.unknown_classes == {"owl"}
+    test = objects_by_class(loaded, split="test", unknown=False)
+    assert {name: [t.name for t in things] for name, things in test.items()} == {
+        name: [f"{name}2"] for name in sorted(splits)
+    }
+    owls = objects_by_class(loaded, split="test", unknown=True)
+    assert [t.name for t in owls["owl"]] == ["owl2"]
+
+
+def test_a_line_without_a_split_is_refused_where_others_have_one(pack):
+    (pack / "classes.csv").write_text("name,class,split\n" + "".join(f"{c}0,{c},train\n" for c in CLASSES))
+    FolderPack(pack)
+    with (pack / "classes.csv").open("a") as file:
+        file.write("dog1,dog,\n")
+    with pytest.raises(DatasetError, match="gives dog1 the split ''"):
+        FolderPack(pack)
+
+
+def test_further_recordings_are_heard_too(pack):
+    write_sound(pack / "dog0.second.wav", hz=2000)
+    loaded = FolderPack(pack)
+    dog = next(thing for thing in loaded.objects if thing.name == "dog0")
+    pitches = set()
+    for seed in range(12):
+        sound_S = loaded.sound(dog, num_samples=16_000, generator=np.random.default_rng(seed))
+        pitches.add(round(float(np.abs(np.fft.rfft(sound_S)).argmax()), -2))
+    assert pitches == {300, 2000}
+
+
+def test_pauses_of_a_recording_are_shortened():
+    ticks_S = np.zeros(32_000, np.float32)
+    ticks_S[:320] = ticks_S[16_000:16_320] = 0.5
+    heard_S = shorten_pauses(ticks_S)
+    assert len(heard_S) == 2 * (320 + 1600)
+    assert np.flatnonzero(heard_S)[[0, 320]].tolist() == [0, 1920]
+
+
+def test_photographs_of_a_split_stand_behind_its_objects(pack):
+    for split, colour in (("train", "red"), ("validation", "green"), ("test", "blue")):
+        (pack / "backdrops" / split).mkdir(parents=True)
+        Image.new("RGB", (80, 50), colour).save(pack / "backdrops" / split / "wall.png")
+    loaded = FolderPack(pack)
+    assert loaded.fingerprint == FolderPack(pack).fingerprint
+    for split, channel in (("train", 0), ("test", 2)):
+        backdrop = loaded.backdrop(split=split, pixels=24, generator=np.random.default_rng(0))
+        assert backdrop.shape == (24, 24, 3)
+        assert backdrop.mean(axis=(0, 1)).argmax() == channel
+    Image.new("RGB", (80, 50), "cyan").save(pack / "backdrops" / "train" / "wall.png")
+    assert FolderPack(pack).fingerprint != loaded.fingerprint
+    (pack / "backdrops" / "train" / "wall.png").unlink()
+    with pytest.raises(DatasetError, match="has no photograph for train"):
+        FolderPack(pack)

@@ -80,6 +80,11 @@ def test_small_classes_are_dealt_to_every_split_first():
     assert deal(few) == deal(reversed(few))
 
 
+def test_a_split_named_by_the_pack_holds():
+    few = [StageObject(name=f"dog{n}", class_name="dog", size=0.5, split="test") for n in range(4)]
+    assert [split for _, split in deal(few)] == ["test"] * 4
+
+
 def test_a_split_without_objects_is_refused():
     class Lonely:
         fingerprint = "lonely"

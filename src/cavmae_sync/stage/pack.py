@@ -32,6 +32,7 @@ class StageObject:
         size: In [0, 1]; how large it appears. In the procedural pack, larger objects sound lower.
         warmth: In [0, 1] or None; from blue with a dull sound to red with a bright sound.
         texture: In [0, 1] or None; from few stripes and slow modulation to many stripes and fast modulation.
+        split: The only split it appears in, where the pack says so; None leaves it to a hash of its name.
     """
 
     name: str
@@ -39,6 +40,7 @@ class StageObject:
     size: float
     warmth: float | None = None
     texture: float | None = None
+    split: Split | None = None
 
     def __post_init__(self) -> None:
         for name in ("size", "warmth", "texture"):
@@ -75,12 +77,17 @@ class Pack(Protocol):
         """Sound of an object: (S,) float32 at 16 kHz, any scale, loud from its first sample on."""
         ...
 
+    def backdrop(self, *, split: Split, pixels: int, generator: np.random.Generator) -> NDArray[np.uint8]:
+        """Background of a clip: (H, W, 3) uint8, `pixels` high and wide. Splits share no photograph."""
+        ...
+
 
 def objects_by_class(pack: Pack, *, split: Split, unknown: bool) -> dict[str, list[StageObject]]:
     """Objects that may appear in a split, by class.
 
-    Objects are dealt to the splits within each class, in the order of a hash of their names. No seed and no
-    clip number takes part, so the splits of stages with different seeds are disjoint too.
+    Objects whose pack does not name their split are dealt to the splits within each class, in the order of a
+    hash of their names. No seed and no clip number takes part, so the splits of stages with different seeds
+    are disjoint too.
 
     Args:
         pack: Source of the objects.
@@ -109,4 +116,4 @@ def objects_by_class(pack: Pack, *, split: Split, unknown: bool) -> dict[str, li
 def deal(things: Iterable[StageObject]) -> list[tuple[StageObject, Split]]:
     """Objects of one class with the split of each, in the order of a hash of their names."""
     ordered = sorted(things, key=lambda thing: hashlib.sha256(thing.name.encode()).digest())
-    return [(thing, _DEAL[position % len(_DEAL)]) for position, thing in enumerate(ordered)]
+    return [(thing, thing.split or _DEAL[position % len(_DEAL)]) for position, thing in enumerate(ordered)]

@@ -16,7 +16,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from cavmae_sync.choices import Split
 from cavmae_sync.stage import draw_animals, draw_things, voices
+from cavmae_sync.stage.backdrop import draw_backdrop
 from cavmae_sync.stage.canvas import Canvas
 from cavmae_sync.stage.pack import StageObject
 from cavmae_sync.stage.synthesis import coloured, tremolo
@@ -82,6 +84,10 @@ class ProceduralPack:
         if is_held:
             wave_S = tremolo(wave_S, rate_hz=2.5 * 6.0**texture)
         return wave_S.astype(np.float32)
+
+    def backdrop(self, *, split: Split, pixels: int, generator: np.random.Generator) -> NDArray[np.uint8]:  # noqa: ARG002
+        """Background drawn for one clip: (H, W, 3) uint8."""
+        return draw_backdrop(pixels, generator=generator)
 
 
 def _look(thing: StageObject) -> tuple[float, float]:

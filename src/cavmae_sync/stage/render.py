@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from cavmae_sync.stage.backdrop import draw_backdrop
 from cavmae_sync.stage.config import StageConfig
 from cavmae_sync.stage.pack import Pack
 from cavmae_sync.stage.scene import Actor, Scene
@@ -51,7 +50,9 @@ def render(
         loudness_OT: Loudness of each actor at each frame, which the pulse follows.
     """
     pixels, num_frames = config.frame_pixels, config.num_frames
-    backdrop = draw_backdrop(pixels, generator=np.random.default_rng(scene.backdrop_seed))
+    backdrop = pack.backdrop(
+        split=config.split, pixels=pixels, generator=np.random.default_rng(scene.backdrop_seed)
+    )
     frames_THWC = np.repeat(backdrop[None], num_frames, axis=0)
     object_map_THW = np.zeros((num_frames, pixels, pixels), np.uint8)
     seen = [actor for actor in scene.actors if actor.trajectory is not None]
