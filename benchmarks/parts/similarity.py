@@ -9,7 +9,7 @@ from benchmarks.part import Answer, Limit, Part, Setting, Variant, Work
 from benchmarks.textbook import similarity as textbook_similarity
 from cavmae_sync.choices import AggregationName
 from cavmae_sync.embedding import similarity_matrix
-from cavmae_sync.tasks.retrieval.evaluate import find_matches
+from cavmae_sync.tasks.retrieval.matches import find_matches
 
 FRAMES, WIDTH = 16, 768
 #: Clips that the loops compare; their time is extrapolated by the number of pairs.

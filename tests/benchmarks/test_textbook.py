@@ -11,7 +11,7 @@ from cavmae_sync.inputs import InputConfig, cut_segments, log_mel, normalize_fra
 from cavmae_sync.losses import ContrastConfig, LossConfig, gather_nothing
 from cavmae_sync.media import read_clip, write_video
 from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig
-from cavmae_sync.tasks.retrieval.evaluate import find_matches
+from cavmae_sync.tasks.retrieval.matches import find_matches
 from cavmae_sync.training import OptimConfig, PretrainConfig
 from cavmae_sync.training.masks import MaskSampler
 from cavmae_sync.training.optim import Updater

@@ -65,6 +65,18 @@ def test_ends_perfect_and_all_equal():
     assert moment_chance(own_moments(3, 16)).tolist() == [1 / 16] * 3
 
 
+@pytest.mark.parametrize("num_frames", [3, 10, 16])
+def test_equal_candidates_tie_at_every_place_and_width(num_frames: int):
+    """A matrix product of ten rows rounds the last two otherwise."""
+    for width in (3, 100, 768):
+        vectors = random_units(20, num_frames, width)
+        twins = vectors[:, torch.arange(num_frames) % 2]
+        same = (torch.arange(num_frames)[:, None] - torch.arange(num_frames)) % 2 == 0
+        choices = moment_choices(twins, twins)
+        expected = same.double() / same.sum(dim=1, keepdim=True)
+        torch.testing.assert_close(choices, expected.expand_as(choices))
+
+
 def test_guessing_is_at_chance_with_and_without_states():
     sounds, frames = random_units(3000, 16, 8), random_units(3000, 16, 8, seed=1)
     states = torch.randint(0, 4, (3000, 16), generator=torch.Generator().manual_seed(2))

@@ -73,8 +73,14 @@ def bootstrap_means(values_DN: Tensor, *, num_resamples: int, generator: torch.G
             f"got {tuple(values_DN.shape)} and {num_resamples}."
         )
     values_DN = values_DN.double().cpu()
-    draws = _draws(values_DN.shape[1], num_resamples, generator)
-    return torch.cat([values_DN[:, draw_XN].mean(dim=2) for draw_XN in draws], dim=1)
+    num_clips = values_DN.shape[1]
+    blocks: list[Tensor] = []
+    for draw_XN in _draws(num_clips, num_resamples, generator):
+        # How often each clip is drawn: one product then serves any number of rows.
+        times_XN = torch.zeros(draw_XN.shape, dtype=torch.float64)
+        times_XN.scatter_add_(1, draw_XN, torch.ones_like(times_XN))
+        blocks.append(values_DN @ times_XN.T / num_clips)
+    return torch.cat(blocks, dim=1)
 
 
 def _statistics() -> dict[str, Callable[[Tensor], Tensor]]:

@@ -19,7 +19,7 @@ def moment_choices(queries_NTD: Tensor, candidates_NTD: Tensor) -> Tensor:
         candidates_NTD: Vectors of the moments that are asked, of the other modality.
 
     Returns:
-        float32 [N, T, T]: share of query t's answer that goes to candidate s. It is 1 for the only best
+        float64 [N, T, T]: share of query t's answer that goes to candidate s. It is 1 for the only best
         candidate, 1 / k for each of k equally good ones, and 0 for all where no score is a number.
 
     >>> moment_choices(torch.eye(2)[None], torch.eye(2)[None]).tolist()
@@ -30,11 +30,15 @@ def moment_choices(queries_NTD: Tensor, candidates_NTD: Tensor) -> Tensor:
             "Each clip needs as many moments of one modality as of the other, got "
             f"{tuple(queries_NTD.shape)} and {tuple(candidates_NTD.shape)}."
         )
-    scores_NTT = queries_NTD.float() @ candidates_NTD.float().transpose(1, 2)
-    scores_NTT = scores_NTT.nan_to_num(nan=-torch.inf, neginf=-torch.inf)
+    candidates_NTD = candidates_NTD.float()
+    # Sums, not a matrix product: that may round equal candidates otherwise at another place, and ties break.
+    scores = [
+        (queries_NTD[:, t, None].float() * candidates_NTD).sum(dim=2) for t in range(queries_NTD.shape[1])
+    ]
+    scores_NTT = torch.stack(scores, dim=1).nan_to_num(nan=-torch.inf, neginf=-torch.inf)
     best_NT1 = scores_NTT.amax(dim=2, keepdim=True)
     is_best_NTT = (scores_NTT == best_NT1) & (best_NT1 > -torch.inf)
-    return is_best_NTT.float() / is_best_NTT.sum(dim=2, keepdim=True).clamp_min(1)
+    return is_best_NTT.double() / is_best_NTT.sum(dim=2, keepdim=True).clamp_min(1)
 
 
 def moment_accuracy(choices_NTT: Tensor, hits_NTT: Tensor) -> Tensor:
@@ -48,7 +52,7 @@ def moment_accuracy(choices_NTT: Tensor, hits_NTT: Tensor) -> Tensor:
         hits_NTT: bool; candidates that are right for each query: `own_moments`, or `equal_moments` where the
             truth is known.
     """
-    return (choices_NTT.double() * hits_NTT).sum(dim=2).mean(dim=1)
+    return (choices_NTT * hits_NTT).sum(dim=2).mean(dim=1)
 
 
 def moment_chance(hits_NTT: Tensor) -> Tensor:
@@ -102,7 +106,7 @@ def offset_curve(choices_NTT: Tensor, *, queries_are_sounds: bool) -> OffsetCurv
     """
     num_frames = choices_NTT.shape[1]
     # Rows become frames, columns sounds.
-    choices_NTT = choices_NTT.double().transpose(1, 2) if queries_are_sounds else choices_NTT.double()
+    choices_NTT = choices_NTT.transpose(1, 2) if queries_are_sounds else choices_NTT
     offsets_K = torch.arange(1 - num_frames, num_frames)
     shares = [choices_NTT.diagonal(offset, dim1=1, dim2=2).mean() for offset in offsets_K.tolist()]
     return OffsetCurve(offsets_K=offsets_K, shares_K=torch.stack(shares))

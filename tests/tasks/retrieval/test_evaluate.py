@@ -16,7 +16,7 @@ from cavmae_sync.tasks.retrieval import (
     retrieval_report,
     retrieval_shuffled,
 )
-from cavmae_sync.tasks.retrieval.evaluate import find_matches
+from cavmae_sync.tasks.retrieval.matches import find_matches
 
 from .conftest import noisy, unit_rows
 
@@ -26,18 +26,22 @@ DIRECTIONS = ("audio_to_visual", "visual_to_audio")
 def test_both_directions_are_reported_with_intervals_and_chance(random_embeddings):
     report = retrieval_report(random_embeddings, RetrievalConfig(num_bootstrap=50))
     assert list(report.metrics) == [
-        f"{direction}/{metric}"
+        f"{kind}{direction}/{metric}"
+        for kind in ("", "what/", "when/")
         for direction in DIRECTIONS
         for metric in ("recall_at_1", "recall_at_5", "recall_at_10", "median_rank")
-    ]
+    ] + [f"moment/{direction}/accuracy" for direction in DIRECTIONS]
     for name, value in report.metrics.items():
         assert value.low <= value.value <= value.high, name
     assert report.metrics["audio_to_visual/recall_at_5"].chance == 5 / 12
     assert report.metrics["visual_to_audio/median_rank"].chance == 6.5
+    assert report.metrics["what/visual_to_audio/median_rank"].chance == 6.5
+    assert report.metrics["moment/visual_to_audio/accuracy"].chance == 1 / 4
     assert dict(report.counts) == {
         "queries": 12,
         "gallery": 12,
         "broken_vectors": 0,
+        "unchanging_vectors": 0,
         "scores_not_a_number": 0,
         "repeated_sounds": 0,
         "repeated_pictures": 0,

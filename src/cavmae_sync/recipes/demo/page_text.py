@@ -10,7 +10,7 @@ from cavmae_sync.metrics import RetrievalMetrics
 from cavmae_sync.metrics.moments import moment_accuracy, moment_choices, own_moments
 from cavmae_sync.metrics.synchrony import has_diagonal, shift_means
 from cavmae_sync.tasks.retrieval import RetrievalReport
-from cavmae_sync.tasks.retrieval.matches_figure import Direction
+from cavmae_sync.tasks.retrieval.matches import Direction
 
 NAMES: Final[Mapping[Direction, str]] = {
     "audio_to_visual": "sound finds picture",

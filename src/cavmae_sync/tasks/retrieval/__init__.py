@@ -2,7 +2,9 @@
 
 In: a model and a dataset, or vectors from files. Out: a `RetrievalReport`.
 
-- `evaluate`: vectors to a report, with the controls oracle and shuffled pairs;
+- `evaluate`: vectors to a report; `measures`: what is counted (WHAT, WHEN, both, moments), from `matches`;
+  `report_metrics`: its numbers;
+- `controls`: oracle and shuffled pairs;
 - `vector_files`: vectors of other encoders, on one list of clips; `comparison`: differences of several
   models;
 - `gallery_size`: available clips of an official list, and recall expected in a gallery of another size;
@@ -12,14 +14,9 @@ In: a model and a dataset, or vectors from files. Out: a `RetrievalReport`.
 """
 
 from cavmae_sync.tasks.retrieval.comparison import compare_retrieval, in_order_of
-from cavmae_sync.tasks.retrieval.evaluate import (
-    RetrievalConfig,
-    RetrievalReport,
-    evaluate_retrieval,
-    retrieval_oracle,
-    retrieval_report,
-    retrieval_shuffled,
-)
+from cavmae_sync.tasks.retrieval.config import RetrievalConfig
+from cavmae_sync.tasks.retrieval.controls import retrieval_oracle, retrieval_shuffled
+from cavmae_sync.tasks.retrieval.evaluate import RetrievalReport, evaluate_retrieval, retrieval_report
 from cavmae_sync.tasks.retrieval.vector_files import open_embeddings
 
 __all__ = [

@@ -18,7 +18,8 @@ from cavmae_sync.embedding.vector_files import ids_fingerprint
 from cavmae_sync.errors import ConfigError, DatasetError
 from cavmae_sync.metrics import bootstrap_metrics, interval, retrieval_metrics
 from cavmae_sync.tasks.report import Report, Value
-from cavmae_sync.tasks.retrieval.evaluate import DIRECTIONS, RetrievalReport
+from cavmae_sync.tasks.retrieval.evaluate import RetrievalReport
+from cavmae_sync.tasks.retrieval.matches import DIRECTIONS
 
 #: Number of ids named in a message.
 _SHOWN: Final = 3

@@ -22,7 +22,8 @@ from cavmae_sync.metrics import (
     interval,
 )
 from cavmae_sync.tasks.report import Value
-from cavmae_sync.tasks.retrieval.evaluate import DIRECTIONS, RetrievalReport
+from cavmae_sync.tasks.retrieval.evaluate import RetrievalReport
+from cavmae_sync.tasks.retrieval.matches import DIRECTIONS
 
 #: Below this share of available clips, intervals were measured to be too narrow (docs/results.md).
 _LEAST_PART: Final = 0.5

@@ -1,7 +1,7 @@
 """Figure of queries and the clips that a model finds nearest to them."""
 
 from collections.abc import Sequence
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -21,8 +21,7 @@ from cavmae_sync.figures.style import (
 )
 from cavmae_sync.metrics import true_match_ranks
 from cavmae_sync.tasks.retrieval.evaluate import RetrievalReport
-
-Direction = Literal["audio_to_visual", "visual_to_audio"]
+from cavmae_sync.tasks.retrieval.matches import Direction
 
 #: Letters of an id; longer ones lose their middle.
 _ID_LETTERS: Final = 11
