@@ -32,8 +32,10 @@ def picture_cues(frames_THWC: NDArray[np.uint8]) -> dict[str, Curve]:
     Args:
         frames_THWC: RGB frames in order of time.
     """
-    grey_THW = np.stack([frame_HWC.mean(axis=-1, dtype=np.float32) for frame_HWC in frames_THWC])
-    red_T, green_T, blue_T = frames_THWC.mean(axis=(1, 2), dtype=np.float64).T
+    # Sums of whole numbers are exact, and many times faster than means over the last axis.
+    red_THW, green_THW, blue_THW = (frames_THWC[..., colour].astype(np.uint16) for colour in range(3))
+    grey_THW = (red_THW + green_THW + blue_THW).astype(np.float32) / 3
+    red_T, green_T, blue_T = (each.mean(axis=(1, 2)) for each in (red_THW, green_THW, blue_THW))
     steps_SHW = np.abs(np.diff(grey_THW, axis=0))
     change_THW = np.zeros_like(grey_THW)
     if len(steps_SHW):
@@ -67,16 +69,24 @@ def sound_cues(
         window_seconds: Length of the sound around each time. At the ends of the clip the window is moved
             inwards.
     """
-    energy_FM = np.exp(log_mel_FM.astype(np.float64))
+    mean_TM = mean_energies(log_mel_FM, seconds_T, window_seconds=window_seconds)
+    total_T = np.maximum(mean_TM.sum(axis=1), _LEAST_ENERGY)
+    places_M = np.linspace(0.0, 1.0, mean_TM.shape[1])
+    return {"loudness": np.log(total_T), "pitch": mean_TM @ places_M / total_T}
+
+
+def mean_energies(
+    log_mel_FM: NDArray[np.floating], seconds_T: Curve, *, window_seconds: float
+) -> NDArray[np.float64]:
+    """Mean energy of each mel bin in a window around each time: float64 [T, M]. Arguments as `sound_cues`."""
+    energy_FM = np.exp(log_mel_FM.astype(np.float32))  # four times as fast as float64
     length = max(round(window_seconds * 1000 / HOP_MILLISECONDS), 1)
     # Spectrogram frame k covers the time from k hops on; its centre is half a frame later.
     middles_T = (seconds_T * 1000 - WINDOW_MILLISECONDS / 2) / HOP_MILLISECONDS
     last = max(len(energy_FM) - length, 0)
     starts_T = np.clip(np.round(middles_T - length / 2).astype(int), 0, last)
-    mean_TM = np.stack([energy_FM[start : start + length].mean(axis=0) for start in starts_T])
-    total_T = np.maximum(mean_TM.sum(axis=1), _LEAST_ENERGY)
-    places_M = np.linspace(0.0, 1.0, mean_TM.shape[1])
-    return {"loudness": np.log(total_T), "pitch": mean_TM @ places_M / total_T}
+    windows = (energy_FM[start : start + length] for start in starts_T)
+    return np.stack([window_LM.mean(axis=0, dtype=np.float64) for window_LM in windows])
 
 
 def _centres(weight_THW: NDArray[np.float32]) -> tuple[Curve, Curve]:
