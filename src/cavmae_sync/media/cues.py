@@ -34,13 +34,13 @@ def picture_cues(frames_THWC: NDArray[np.uint8]) -> dict[str, Curve]:
     """
     # Sums of whole numbers are exact, and many times faster than means over the last axis.
     red_THW, green_THW, blue_THW = (frames_THWC[..., colour].astype(np.uint16) for colour in range(3))
-    grey_THW = (red_THW + green_THW + blue_THW).astype(np.float32) / 3
+    grey_THW = (red_THW + green_THW + blue_THW).astype(np.float32) / np.float32(3)
     red_T, green_T, blue_T = (each.mean(axis=(1, 2)) for each in (red_THW, green_THW, blue_THW))
     steps_SHW = np.abs(np.diff(grey_THW, axis=0))
     change_THW = np.zeros_like(grey_THW)
     if len(steps_SHW):
         change_THW[:-1], change_THW[-1] = steps_SHW, steps_SHW[-1]
-        change_THW[1:-1] = (steps_SHW[:-1] + steps_SHW[1:]) / 2
+        change_THW[1:-1] = (steps_SHW[:-1] + steps_SHW[1:]) / np.float32(2)
     bright_right_T, bright_down_T = _centres(grey_THW)
     motion_right_T, motion_down_T = _centres(change_THW)
     return {
@@ -89,7 +89,7 @@ def mean_energies(
     return np.stack([window_LM.mean(axis=0, dtype=np.float64) for window_LM in windows])
 
 
-def _centres(weight_THW: NDArray[np.float32]) -> tuple[Curve, Curve]:
+def _centres(weight_THW: NDArray[np.floating]) -> tuple[Curve, Curve]:
     """Centres of weight, from the left and from the top, each [T] in [0, 1]."""
     centres = []
     for axis in (1, 2):  # summed over rows, then over columns
