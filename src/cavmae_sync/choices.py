@@ -27,6 +27,9 @@ Counting = Literal[TieRule, "official"]
 #: Part of the generated objects that may appear.
 Split = Literal["train", "validation", "test"]
 
+#: Recordings that are the sound of an object in the real pack: of the thing, of its spoken name, or both.
+Voice = Literal["effects", "names", "both"]
+
 #: Tokens that give the feature of a frame and of its segment in classification (paper, Table 12).
 TokenKind = Literal["global", "patch_mean", "register_mean"]
 

@@ -7,6 +7,7 @@ In: a `StageConfig` and a pack of objects. Out: a folder of video files (a stage
     config.py        StageConfig: every choice that changes a clip
     pack.py          interface of a pack, split of its objects
     folder.py        a pack in a folder, from the user; its recordings.py and photographs.py
+    packages/        the real pack, a pack in a folder made of pictures and sounds of Debian packages
     procedural.py    the built-in pack; draw_animals.py, draw_things.py on a canvas.py: how it looks;
                      voices.py from synthesis.py: how it sounds
     scene.py         plan of a clip

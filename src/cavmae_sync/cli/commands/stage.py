@@ -3,9 +3,12 @@
 from dataclasses import asdict
 from pathlib import Path
 
+from cavmae_sync.choices import Voice
 from cavmae_sync.cli.options import Count, Json
 from cavmae_sync.cli.progress import show_progress
 from cavmae_sync.cli.terminal import Terminal, print_json
+
+_REAL = Path("real")
 
 
 def stage(
@@ -14,6 +17,8 @@ def stage(
     *words: str,
     num_clips: Count,
     pack: Path | None = None,
+    voice: Voice = "effects",
+    packages: Path = Path("/"),
     num_workers: Count | None = None,
     as_json: Json = False,
 ) -> None:
@@ -33,16 +38,28 @@ def stage(
 
     Example: cavmae-sync stage my-stage --num-clips 20 split=test
 
+    With `--pack real`, objects are real pictures with real sounds, from the Debian packages qabcs-data,
+    tuxpaint-stamps-default and tuxpaint-data; they are copied to OUT/pack, with their licences.
+
     Args:
         out: Folder to write to.
         words: `key=value` words, for example `variant=no_pulse`.
         num_clips: Number of clips.
-        pack: Folder of cut-outs (NAME.png, NAME.ogg|wav|flac, classes.csv) instead of the built-in objects.
+        pack: Folder of cut-outs (NAME.png, NAME.ogg|wav|flac, classes.csv) instead of the built-in objects,
+            or `real`.
+        voice: Sounds of the real pack: recordings of the things (effects), spoken names in several languages
+            (names), or both.
+        packages: Folder that the packages of the real pack are unpacked in.
         num_workers: Processes that make clips; one per core unless given.
     """
     from cavmae_sync.stage import StageConfig, make_stage
 
     config = StageConfig().with_overrides(words)
+    if pack == _REAL:
+        from cavmae_sync.stage.packages import make_real_pack
+
+        with show_progress("examining pictures and sounds") as advance:
+            pack = make_real_pack(out / "pack", voice=voice, root=packages, on_progress=advance)
     with show_progress("making clips") as advance:
         summary = make_stage(
             out,
