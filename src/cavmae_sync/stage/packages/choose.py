@@ -96,9 +96,8 @@ def choose_objects(
 
 def _examine(candidate: Candidate, voice: Voice) -> _Usable | str:
     """What is needed of a candidate, or in words why it cannot be used."""
-    effects = {} if voice == "names" else candidate.effects
-    spoken_names = {} if voice == "effects" else candidate.spoken_names
-    if not (spoken_names if voice == "names" else effects):
+    sounds = candidate.sounds(voice)
+    if not sounds:
         return "no recording of its name" if voice == "names" else "no sound of its own"
     if candidate.picture.suffix != ".png":
         return "only a vector picture"
@@ -108,7 +107,6 @@ def _examine(candidate: Candidate, voice: Voice) -> _Usable | str:
     image = usable_picture(candidate.picture)
     if isinstance(image, str):
         return image
-    sounds = effects | spoken_names
     read = {take: usable_recording(path) for take, path in sounds.items()}
     recordings = {take: waveform_S for take, waveform_S in read.items() if not isinstance(waveform_S, str)}
     if not recordings or ("effect" in sounds and "effect" not in recordings):

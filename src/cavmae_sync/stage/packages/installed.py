@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from cavmae_sync.choices import Voice
 from cavmae_sync.errors import DatasetError
 
 PACKAGES: Final = ("qabcs-data", "tuxpaint-stamps-default", "tuxpaint-data")
@@ -38,6 +39,14 @@ class Candidate:
     picture: Path
     effects: dict[str, Path]
     spoken_names: dict[str, Path]
+
+    def sounds(self, voice: Voice) -> dict[str, Path]:
+        """Recordings that a voice asks for, by take; none where the one that it needs is missing."""
+        if voice == "effects":
+            return self.effects
+        if voice == "names":
+            return self.spoken_names
+        return self.effects | self.spoken_names if self.effects else {}
 
 
 def find_candidates(root: Path) -> list[Candidate]:
