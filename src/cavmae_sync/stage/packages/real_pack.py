@@ -94,10 +94,7 @@ def _fingerprint(candidates: Sequence[Candidate], landscapes: Sequence[Path], vo
     """SHA-256 of all names and files that can take part."""
     digest = hashlib.sha256()
     for candidate in candidates:
-        sounds = ({} if voice == "names" else candidate.effects) | (
-            {} if voice == "effects" else candidate.spoken_names
-        )
-        for path in (candidate.picture, *sounds.values()):
+        for path in (candidate.picture, *candidate.sounds(voice).values()):
             digest.update(f"{candidate.name}\t{path.name}\n".encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     for path in landscapes:
