@@ -18,8 +18,8 @@ Samples = NDArray[np.float32]
 _QUIET: Final = 0.05  # of the loudest sample; quieter ends are cut, as events must begin with sound
 _SHORTEST: Final = SAMPLE_RATE_HZ // 100  # 10 ms
 _BLOCK: Final = SAMPLE_RATE_HZ // 100
-#: Blocks this much quieter than the loudest are a pause (-34 dB).
-_PAUSE_RMS: Final = 0.02
+#: Blocks this much quieter than the loudest are a pause (-26 dB).
+_PAUSE_RMS: Final = 0.05
 #: Pauses inside a recording are shortened to this: an object that sounds is heard at all times.
 _LONGEST_PAUSE_SECONDS: Final = 0.1
 
