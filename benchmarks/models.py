@@ -7,7 +7,7 @@ from benchmarks.part import Setting
 from cavmae_sync.inputs import cut_segments
 from cavmae_sync.losses import ContrastConfig, LossConfig
 from cavmae_sync.model import CAVMAESync, ModelConfig
-from cavmae_sync.paper import NUM_FRAMES, NUM_MELS
+from cavmae_sync.paper import CLIP_SECONDS, NUM_FRAMES, NUM_MELS
 from cavmae_sync.recipes.demo.config import DemoConfig, demo_pretraining
 from cavmae_sync.training import LoopConfig, OptimConfig, PretrainConfig
 
@@ -44,9 +44,8 @@ def clip_inputs(config: ModelConfig, *, num_frames: int = NUM_FRAMES) -> tuple[T
     side = config.inputs.frame_pixels
     frames = torch.randn(num_frames, 3, side, side, generator=generator)
     sound = torch.randn(_SPECTROGRAM_FRAMES, NUM_MELS, generator=generator) * 3 - 5
-    segments = cut_segments(
-        sound, frame_indices=range(num_frames), num_frames=num_frames, config=config.inputs
-    )
+    times = [CLIP_SECONDS * frame / num_frames for frame in range(num_frames)]
+    segments = cut_segments(sound, frame_seconds=times, config=config.inputs)
     return frames, segments
 
 

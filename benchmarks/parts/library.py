@@ -87,7 +87,7 @@ def _model(setting: Setting, size: str) -> tuple[ModelConfig, int]:
     """The model, and how many files it embeds."""
     config = base_model(setting) if size == "base" else small_training(8).model
     # As published, so that the textbook's alignment is the right one.
-    inputs = config.inputs.model_copy(update={"align_length": "padded"})
+    inputs = config.inputs.model_copy(update={"alignment": "padded"})
     return config.model_copy(update={"inputs": inputs}), setting.pick({"base": 6, "small": 16}[size], 1)
 
 

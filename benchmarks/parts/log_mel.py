@@ -39,8 +39,7 @@ def segments(_: Setting) -> Work:
     def compute() -> torch.Tensor:
         return cut_segments(
             log_mel(waveform),
-            frame_indices=range(paper.NUM_FRAMES),
-            num_frames=paper.NUM_FRAMES,
+            frame_seconds=range(paper.NUM_FRAMES),  # "padded" only counts them
             config=CONFIG,
         )
 

@@ -34,7 +34,7 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of 2 x 2 patches and windows of 0.32 s; random, not fresh, since fresh ones get no score."""
     config = ModelConfig(
-        inputs=InputConfig(frame_pixels=32, segment_length=32, align_length="valid"),
+        inputs=InputConfig(frame_pixels=32, segment_length=32, alignment="valid"),
         width=16, depth=1, heads=2, registers=1, decoder=DecoderConfig(width=8, depth=1, heads=2),
     )  # fmt: skip
     generator = torch.Generator().manual_seed(1)

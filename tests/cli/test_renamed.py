@@ -32,6 +32,12 @@ from cavmae_sync.cli.renamed import _OPTIONS, renamed
             "submit --num-jobs 2 -- prepare v min_seconds=2",
             1,
         ),
+        (
+            "pretrain sync_base --data d model.inputs.align_length=valid",
+            "pretrain sync_base --data d model.inputs.alignment=valid",
+            1,
+        ),
+        ("doctor m inputs.align_length=padded", "doctor m inputs.alignment=padded", 1),
     ],
 )
 def test_each_old_name_becomes_the_new_one_with_a_line_of_advice(old: str, new: str, num_advice: int):

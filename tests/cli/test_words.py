@@ -50,10 +50,10 @@ CONFIG_OF = {
 
 
 def test_a_word_belongs_to_the_configuration_that_has_its_field():
-    words = ["smooth_seconds=2", "registers_in_joint=true", "model.inputs.align_length=valid"]
+    words = ["smooth_seconds=2", "registers_in_joint=true", "model.inputs.alignment=valid"]
     config, for_model = configure(AgreementConfig(), words)
     assert config == AgreementConfig(smooth_seconds=2)
-    assert for_model == ["registers_in_joint=true", "inputs.align_length=valid"]
+    assert for_model == ["registers_in_joint=true", "inputs.alignment=valid"]
 
 
 def test_a_prefix_may_stand_in_front_of_own_words():

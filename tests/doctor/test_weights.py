@@ -62,8 +62,8 @@ class TestConstants:
         assert check_constants(published).status == "FAIL"
 
     def test_alignment_is_a_choice(self, weights: Path):
-        found = check_constants(open_examined_model(weights, ["inputs.align_length=padded"], device="cpu"))
-        assert (found.status, "align_length=padded" in found.measured) == ("note", True)
+        found = check_constants(open_examined_model(weights, ["inputs.alignment=padded"], device="cpu"))
+        assert (found.status, "alignment=padded" in found.measured) == ("note", True)
 
 
 class TestWeights:

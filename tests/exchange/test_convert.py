@@ -141,7 +141,7 @@ def assert_same(found: dict, expected: dict) -> None:
 
 def test_what_no_tensor_shows_is_told_unless_it_was_said(tmp_path: Path):
     torch.save(files.sync_file(), tmp_path / "a.pth")
-    words = ["heads=1", "inputs.align_length=valid"]
+    words = ["heads=1", "inputs.alignment=valid"]
     done = conversion.convert(
         tmp_path / "a.pth", tmp_path / "a.safetensors", overrides=[*words, "decoder.heads=1"]
     )

@@ -26,7 +26,8 @@ DISTINCT = {96: 16, 192: 15, 304: 13, 416: 11, 512: 9, 624: 9, 720: 7, 816: 5, 9
 
 
 def spans(length: int, *, rows: int = 998, frames: int = 16, align: str = "padded") -> list[Span]:
-    return segment_spans(rows, num_frames=frames, segment_length=length, align_length=align)
+    config = InputConfig.model_construct(segment_length=length, alignment=align)
+    return segment_spans(rows, frame_seconds=range(frames), config=config)
 
 
 def test_the_windows_of_the_published_model():
@@ -102,11 +103,11 @@ def test_a_window_is_centred_on_its_frame_unless_it_touches_an_end(rows: int, fr
 
 @given(rows=rows_of_clips, frame=st.integers(0, 15), align=alignments, offset=st.integers(-50, 50))
 def test_one_span_is_the_same_as_its_place_in_the_list(rows: int, frame: int, align: str, offset: int):
-    config = InputConfig(align_length=align)
-    one = segment_span(frame, num_spectrogram_frames=rows, num_frames=16, config=config)
+    config = InputConfig(alignment=align)
+    one = segment_span(frame, num_spectrogram_frames=rows, frame_seconds=range(16), config=config)
     assert one == spans(416, rows=rows, align=align)[frame]
     moved = segment_span(
-        frame, num_spectrogram_frames=rows, num_frames=16, config=config, center_offset=offset
+        frame, num_spectrogram_frames=rows, frame_seconds=range(16), config=config, center_offset=offset
     )
     assert moved.length == one.length
     assert abs(moved.start - one.start) <= abs(offset)
@@ -118,7 +119,9 @@ def numbered_rows(rows: int) -> torch.Tensor:
 
 def test_segments_hold_the_rows_of_their_spans_normalised():
     config = InputConfig()
-    segments = cut_segments(numbered_rows(998), frame_indices=[0, 8, 15], num_frames=16, config=config)
+    segments = cut_segments(
+        numbered_rows(998), frame_indices=[0, 8, 15], frame_seconds=range(16), config=config
+    )
     assert segments.shape == (3, 416, 128)
     rows = (segments * config.spectrogram_std + config.spectrogram_mean)[:, :, 0]
     assert rows[0] == pytest.approx(torch.arange(0.0, 416.0), abs=1e-3)
@@ -130,27 +133,27 @@ def test_segments_hold_the_rows_of_their_spans_normalised():
 @given(rows=st.integers(1, 1400), frame=st.integers(0, 15), align=alignments)
 def test_padding_the_whole_spectrogram_first_gives_the_same(rows: int, frame: int, align: str):
     """The published order: force to 1024 rows, cut, normalise. Ours reads only the rows of the span."""
-    config = InputConfig(align_length=align)
+    config = InputConfig(alignment=align)
     total = 1024 if align == "padded" else rows
     whole = torch.zeros(max(total, 416), 128)
     kept = min(rows, total)
     whole[:kept] = numbered_rows(rows)[:kept]
     start = spans(416, rows=rows, align=align)[frame].start
     expected = normalize_spectrogram(whole[start : start + 416], config=config)
-    ours = cut_segments(numbered_rows(rows), frame_indices=[frame], num_frames=16, config=config)
+    ours = cut_segments(numbered_rows(rows), frame_indices=[frame], frame_seconds=range(16), config=config)
     assert torch.equal(ours[0], expected)
 
 
 def test_reading_the_rows_of_one_span_gives_the_same_as_cutting_the_whole_clip():
     config, clip = InputConfig(), numbered_rows(700).to(torch.float16)
-    span = segment_span(9, num_spectrogram_frames=700, num_frames=16, config=config).clipped(700)
-    one = finish_segment(clip[span.start : span.stop], config=config)
-    assert torch.equal(one, cut_segments(clip, frame_indices=[9], num_frames=16, config=config)[0])
+    span = segment_span(9, num_spectrogram_frames=700, frame_seconds=range(16), config=config).clipped(700)
+    one = finish_segment(clip[span.start : span.stop], span=span, config=config)
+    assert torch.equal(one, cut_segments(clip, frame_indices=[9], frame_seconds=range(16), config=config)[0])
 
 
 def test_a_segment_of_nothing_is_all_padding():
     config = InputConfig()
-    segment = finish_segment(torch.zeros(0, 128), config=config)
+    segment = finish_segment(torch.zeros(0, 128), span=Span(start=608, stop=1024), config=config)
     assert segment.shape == (416, 128)
     assert segment == pytest.approx(1.1329, abs=1e-4)
 
@@ -158,12 +161,12 @@ def test_a_segment_of_nothing_is_all_padding():
 def test_bad_arguments_are_refused_with_what_they_were():
     config = InputConfig()
     with pytest.raises(ValueError, match=r"at most 416 rows.*\(417, 128\)"):
-        finish_segment(torch.zeros(417, 128), config=config)
+        finish_segment(torch.zeros(417, 128), span=Span(start=0, stop=417), config=config)
     with pytest.raises(ValueError, match=r"frame_index must be in \[0, 16\), but got 16"):
-        cut_segments(torch.zeros(998, 128), frame_indices=[16], num_frames=16, config=config)
+        cut_segments(torch.zeros(998, 128), frame_indices=[16], frame_seconds=range(16), config=config)
     with pytest.raises(ValueError, match="num_frames=0"):
         spans(416, frames=0)
     with pytest.raises(ValueError, match="start=5, stop=4"):
         Span(start=5, stop=4)
     with pytest.raises(ValueError, match="at least one frame"):
-        cut_segments(torch.zeros(998, 128), frame_indices=[], num_frames=16, config=config)
+        cut_segments(torch.zeros(998, 128), frame_indices=[], frame_seconds=range(16), config=config)

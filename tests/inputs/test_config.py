@@ -12,7 +12,7 @@ def test_the_defaults_are_those_of_the_published_model():
     assert InputConfig().model_dump() == {
         "frame_pixels": 224,
         "segment_length": 416,
-        "align_length": "padded",
+        "alignment": "padded",
         "spectrogram_mean": -5.081,
         "spectrogram_std": 4.4849,
     }
@@ -40,7 +40,7 @@ def test_impossible_inputs_are_refused():
         {"segment_length": 410},
         {"frame_pixels": 225},
         {"spectrogram_std": 0},
-        {"align_length": "real"},
+        {"alignment": "real"},
     ):
         with pytest.raises(ValidationError):
             InputConfig.model_validate(bad)

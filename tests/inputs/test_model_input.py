@@ -41,8 +41,8 @@ def test_eleven_segments_stand_for_sixteen():
 def test_a_short_clip_is_heard_to_its_end_when_aligned_by_its_valid_length():
     clip = make_clip(seconds=5)
     padding = -InputConfig().spectrogram_mean / InputConfig().spectrogram_std
-    padded = model_input(clip, InputConfig(align_length="padded"))
-    valid = model_input(clip, InputConfig(align_length="valid"))
+    padded = model_input(clip, InputConfig(alignment="padded"))
+    valid = model_input(clip, InputConfig(alignment="valid"))
     assert (padded.segments_TLM[15] == pytest.approx(padding)) is True
     assert (valid.segments_TLM[15] != pytest.approx(padding)) is True
     last = normalize_spectrogram(log_mel(clip.waveform_S)[-1], config=InputConfig())

@@ -39,5 +39,12 @@ def test_recipes_keep_their_proportions():
         assert twin.loop.num_epochs == small.loop.num_epochs
 
 
+def test_segments_lie_around_their_frames_unless_they_are_the_whole_clip():
+    """The sound of the whole clip is the same for all frames: there is nothing to align."""
+    for name in PUBLISHED:
+        inputs = stage_twin(find_recipe(name)).model.inputs
+        assert inputs.alignment == ("padded" if inputs.segment_length == 1024 else "centered"), name
+
+
 def test_few_clips_make_a_small_batch():
     assert stage_twin(find_recipe("sync_base"), num_clips=9, num_epochs=1, seed=0).loop.batch_size == 4

@@ -8,7 +8,7 @@ from cavmae_sync.model import DecoderConfig, ModelConfig
 from cavmae_sync.training import LoopConfig, PretrainConfig
 
 TINY_MODEL = ModelConfig(
-    inputs=InputConfig(frame_pixels=32, segment_length=32, align_length="valid"),
+    inputs=InputConfig(frame_pixels=32, segment_length=32, alignment="valid"),
     width=16,
     depth=1,
     heads=2,

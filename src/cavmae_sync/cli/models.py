@@ -21,7 +21,7 @@ def open_embedder(
 
     Args:
         run_or_weights: Folder of a run, a weights file, or organisation/name on a hub.
-        words: `key=value` words for what the weights do not show, such as `inputs.align_length=valid`.
+        words: `key=value` words for what the weights do not show, such as `inputs.alignment=valid`.
         compute: How it computes; as the options' defaults unless given.
         settings: Further arguments of `Embedder`.
     """

@@ -41,7 +41,7 @@ ModelWord = Annotated[
     str,
     Parameter(
         help="`key=value` words for what the weights do not show, for example `registers_in_joint=true` or "
-        "`inputs.align_length=valid`."
+        "`inputs.alignment=valid`."
     ),
 ]
 #: Words of a command whose own ones are listed in its docstring.

@@ -1,4 +1,4 @@
-"""Old names of commands and options: they work as before for one release, and say what they are called now.
+"""Old names of commands, options and fields: they work for one release, and say what they are called now.
 
 The words of a command line are brought up to date before they are parsed, so that no command and no --help
 knows an old name.
@@ -76,6 +76,9 @@ _OPTIONS: Final[dict[str, dict[str, str]]] = {
     "stage": {"--split": "split=", "--seed": "seed="},
 }
 
+#: Old fields of configurations in `key.path=value` words, and what they are called now.
+_FIELDS: Final = {"align_length": "alignment"}
+
 
 def renamed(words: Sequence[str]) -> tuple[list[str], list[str]]:
     """The words of a command line with the names of today, and a line of advice for each old name.
@@ -96,11 +99,29 @@ def renamed(words: Sequence[str]) -> tuple[list[str], list[str]]:
         if tuple(new[: len(old_name)]) == old_name:
             new[: len(old_name)] = new_name
             advice.append(_advice("called", " ".join(old_name), " ".join(new_name)))
+    new, of_fields = _rename_fields(new)
+    advice += of_fields
     name = next((each for each in _OPTIONS if new[: len(each.split())] == each.split()), None)
     if name is None:
         return new, advice
     new, more = _rename_options(new, _OPTIONS[name])
     return new, advice + more
+
+
+def _rename_fields(words: list[str]) -> tuple[list[str], list[str]]:
+    """The same for fields: `model.inputs.align_length=valid` becomes `model.inputs.alignment=valid`."""
+    new: list[str] = []
+    advice: list[str] = []
+    for word in words:
+        path, equals, value = word.partition("=")
+        parent, dot, field = path.rpartition(".")
+        if not equals or field not in _FIELDS:
+            new.append(word)
+            continue
+        name = f"{parent}{dot}{_FIELDS[field]}"
+        new.append(f"{name}={value}")
+        advice.append(_advice("called", path, name))
+    return new, advice
 
 
 def _rename_options(words: list[str], options: dict[str, str]) -> tuple[list[str], list[str]]:

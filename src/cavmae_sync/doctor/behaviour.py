@@ -116,11 +116,12 @@ def _same(
 
 def _padding(examined: ExaminedModel) -> Finding:
     """Check that a segment's vector does not depend on sound that comes after it."""
-    config = examined.model.config.inputs.model_copy(update={"align_length": "padded"})
-    spectrogram_NM = log_mel(read_proof_clip().waveform_S)
+    config = examined.model.config.inputs.model_copy(update={"alignment": "padded"})
+    clip = read_proof_clip()
+    spectrogram_NM = log_mel(clip.waveform_S)
     stop = config.segment_length + _ROWS_KEPT_AFTER
     whole, cut = (
-        cut_segments(rows_NM, frame_indices=[0], num_frames=len(PROOF_FRAMES), config=config)
+        cut_segments(rows_NM, frame_seconds=clip.frame_seconds_T, frame_indices=[0], config=config)
         for rows_NM in (spectrogram_NM, spectrogram_NM[:stop])
     )
     return _same(

@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -158,11 +159,11 @@ class FaultProbe:
             [
                 cut_segments(
                     spectrogram_NM,
+                    frame_seconds=_paired_seconds(self.clips.frame_seconds(i), times, parts),
                     frame_indices=[frame * times],
-                    num_frames=self.num_frames * parts,
                     config=self._inputs,
                 )
-                for spectrogram_NM in self._spectrograms(change)
+                for i, spectrogram_NM in enumerate(self._spectrograms(change))
             ]
         )
         if change.segments is not None:
@@ -200,6 +201,12 @@ class FaultProbe:
         if key not in self._cache:
             self._cache[key] = make()
         return self._cache[key]
+
+
+def _paired_seconds(seconds_T: NDArray[np.float64], times: int, parts: int) -> NDArray[np.float64]:
+    """Times of T * `parts` frames: number i * `times` is at `times` / `parts` of the time of frame i."""
+    places = np.arange(len(seconds_T) * parts) / times
+    return np.interp(places, np.arange(len(seconds_T)), seconds_T) * (times / parts)
 
 
 def fit_rows(spectrogram_NM: Tensor, num_rows: int) -> Tensor:

@@ -173,7 +173,10 @@ def _vectors(embedder: Embedder, clip: Clip, way: _Way, frames: tuple[int, ...])
         frames_FCHW = change.frames(frames_FCHW)
     waveform_S = clip.waveform_S if change.waveform is None else change.waveform(clip.waveform_S)
     segments_FLM = cut_segments(
-        log_mel(waveform_S)[:SPECTROGRAM_LENGTH], frame_indices=frames, num_frames=NUM_FRAMES, config=inputs
+        log_mel(waveform_S)[:SPECTROGRAM_LENGTH],
+        frame_seconds=clip.frame_seconds_T,
+        frame_indices=frames,
+        config=inputs,
     )
     if change.segments is not None:
         segments_FLM = change.segments(segments_FLM, inputs)

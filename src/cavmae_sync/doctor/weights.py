@@ -155,7 +155,7 @@ def _other_words(made: ModelConfig, used: ModelConfig) -> str:
     after = {**used.model_dump(), **used.inputs.model_dump()}
     names = [
         f"{name}={after[name]}"
-        for name in ("align_length", "registers_in_joint", "segment_length", "frame_pixels", "heads")
+        for name in ("alignment", "registers_in_joint", "segment_length", "frame_pixels", "heads")
         if before[name] != after[name]
     ]
     return f"; by your words {', '.join(names)}" if names else ""

@@ -100,9 +100,9 @@ def embed_video(
 def alignment_of(duration_seconds: float, config: InputConfig) -> InputConfig:
     """Alignment of segments with frames for a clip of some length.
 
-    The published alignment spreads frames over ten seconds. A clip of another length, by more than half the
-    distance of two frames, is aligned over its own length.
+    The published alignment spreads frames over ten seconds. With it, a clip of another length, by more than
+    half the distance of two frames, is aligned over its own length. The other rules fit any length.
     """
-    if abs(duration_seconds - CLIP_SECONDS) <= CLIP_SECONDS / NUM_FRAMES / 2:
+    if config.alignment != "padded" or abs(duration_seconds - CLIP_SECONDS) <= CLIP_SECONDS / NUM_FRAMES / 2:
         return config
-    return config.model_copy(update={"align_length": "valid"})
+    return config.model_copy(update={"alignment": "valid"})

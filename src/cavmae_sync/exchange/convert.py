@@ -34,7 +34,7 @@ _UNSEEN: Final = (
     "heads",
     "decoder.heads",
     "registers_in_joint",
-    "inputs.align_length",
+    "inputs.alignment",
     "inputs.spectrogram_mean",
     "inputs.spectrogram_std",
 )

@@ -11,7 +11,8 @@ def random_center_offset(max_offset: int, *, generator: torch.Generator) -> int:
     """Offset of the centre of a span before it is cut: uniform in [-max_offset, max_offset].
 
     It is an argument of `segment_span(center_offset=...)`. A few tens of spectrogram frames (10 ms each) vary
-    the sound and leave it with its frame; spans that touch an end of the clip stay there.
+    the sound and leave it with its frame. Spans that touch an end of the clip stay there, except with
+    `alignment="centered"`, which never moves them inwards.
     """
     return int(torch.randint(-max_offset, max_offset + 1, (), generator=generator, device=generator.device))
 

@@ -1,13 +1,13 @@
 """Configuration of the model's inputs: sizes of frames and segments, their alignment and normalisation."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from cavmae_sync import paper
 from cavmae_sync.config import Config
 
-AlignLength = Literal["padded", "valid"]
+Alignment = Literal["padded", "valid", "centered"]
 
 # Bounds, because these numbers come from headers of weights files too. Positions are computed, so no tensor
 # of such a file shows the sizes, and a bad header could ask for gigabytes. 163 s; 9 times the published side.
@@ -34,10 +34,20 @@ class InputConfig(Config):
     """Spectrogram frames (10 ms) of a segment, a multiple of 16; or a published name: "1s" (96), "2s" (192),
     "3s" (304), "4s" (416, the published model), "5s" (512), "6s" (624), "7s" (720), "8s" (816), "9s" (912),
     "10s" (1024)."""
-    align_length: AlignLength = "padded"
-    """Length over which frames are spread: "padded" = always 1024 spectrogram frames, as published;
-    "valid" = the spectrogram frames the clip really has (right for clips shorter than 10 s)."""
+    alignment: Alignment = "padded"
+    """How a segment is laid around its frame. "centered" = in its middle is the time of the frame; what lies
+    outside of the clip is silence (our own recipes). "padded" = frames are spread over 1024 spectrogram
+    frames, whatever their times, and segments are moved inwards at the ends (published). "valid" = the same
+    over the spectrogram frames that the clip really has."""
     spectrogram_mean: float = paper.SPECTROGRAM_MEAN
     """Mean of log-mel values, subtracted."""
     spectrogram_std: Annotated[float, Field(gt=0)] = paper.SPECTROGRAM_STD
     """Standard deviation of log-mel values, divided by."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_old_name(cls, fields: Any) -> Any:
+        """Fields with today's name of `align_length`: files of version 0.1 have the old one."""
+        if not isinstance(fields, dict) or "align_length" not in fields or "alignment" in fields:
+            return fields
+        return {("alignment" if name == "align_length" else name): value for name, value in fields.items()}

@@ -56,11 +56,10 @@ def model_input(clip: Clip, config: InputConfig) -> ModelInput:
             f"The model needs sound at {paper.SAMPLE_RATE_HZ} Hz, but the clip has {clip.sample_rate_hz} Hz. "
             "Read it with cavmae_sync.media.read_clip, which resamples."
         )
-    num_frames = len(clip.frames_THWC)
     frames_THWC = resize_and_crop(clip.frames_THWC, pixels=config.frame_pixels)
     return ModelInput(
         frames_TCHW=normalize_frames(frames_THWC),
         segments_TLM=cut_segments(
-            log_mel(clip.waveform_S), frame_indices=range(num_frames), num_frames=num_frames, config=config
+            log_mel(clip.waveform_S), frame_seconds=clip.frame_seconds_T, config=config
         ),
     )

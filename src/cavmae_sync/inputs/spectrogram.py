@@ -21,6 +21,8 @@ from cavmae_sync.inputs.config import InputConfig
 HOP_SAMPLES = paper.SAMPLE_RATE_HZ * paper.HOP_MILLISECONDS // 1000
 WINDOW_SAMPLES = paper.SAMPLE_RATE_HZ * paper.WINDOW_MILLISECONDS // 1000
 FFT_SAMPLES = 1 << (WINDOW_SAMPLES - 1).bit_length()
+#: Log-mel of digital silence, in every bin.
+SILENCE = math.log(paper.LOG_FLOOR)
 
 
 def num_spectrogram_frames(num_samples: int) -> int:

@@ -81,5 +81,5 @@ def prepare_config(frame_pixels: int, *, num_frames: int = NUM_FRAMES) -> Prepar
     return PrepareConfig(
         frame_pixels=frame_pixels,
         num_frames=num_frames,
-        sampling="linspace_inclusive" if num_frames == NUM_FRAMES else "uniform_left",
+        sampling="uniform_center" if num_frames == NUM_FRAMES else "uniform_left",
     )

@@ -134,7 +134,7 @@ def debug() -> PretrainConfig:
     return PretrainConfig(
         name="debug",
         model=ModelConfig(
-            inputs=InputConfig(segment_length=96, frame_pixels=64, align_length="valid"),
+            inputs=InputConfig(segment_length=96, frame_pixels=64, alignment="centered"),
             width=32,
             depth=2,
             heads=2,

@@ -8,6 +8,7 @@ originals, for a small model and generated clips; the numbers themselves do not 
 
 from typing import Final
 
+from cavmae_sync import paper
 from cavmae_sync.losses import LossConfig
 from cavmae_sync.model import DecoderConfig, ModelConfig
 from cavmae_sync.training import LoopConfig, OptimConfig, PretrainConfig
@@ -62,8 +63,17 @@ def stage_twin(
 
 
 def _small(model: ModelConfig) -> ModelConfig:
-    """Model with less width, depth and pixels. What tables vary (segments, tokens) stays."""
-    inputs = model.inputs.model_copy(update={"frame_pixels": FRAME_PIXELS})
+    """Model with less width, depth and pixels. What tables vary (segments, tokens) stays.
+
+    Segments are centred on their frames, but for those of the whole clip: they are the same for all frames.
+    """
+    is_whole_clip = model.inputs.segment_length >= paper.SPECTROGRAM_LENGTH
+    inputs = model.inputs.model_copy(
+        update={
+            "frame_pixels": FRAME_PIXELS,
+            "alignment": model.inputs.alignment if is_whole_clip else "centered",
+        }
+    )
     small = {"width": 128, "depth": 4, "heads": 4, "decoder": DecoderConfig(width=64, depth=1, heads=4)}
     return ModelConfig.model_validate({**dict(model), **small, "inputs": inputs})
 

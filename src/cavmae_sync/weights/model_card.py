@@ -93,7 +93,7 @@ def configuration_rows(model: CAVMAESync) -> Sequence[tuple[str, str]]:
     return (
         ("frames", f"{inputs.frame_pixels} x {inputs.frame_pixels} pixels, {side} x {side} patches"),
         ("sound", f"{inputs.segment_length} spectrogram frames of 10 ms, {rows} x {columns} patches"),
-        ("alignment", f"`{inputs.align_length}`"),
+        ("alignment", f"`{inputs.alignment}`"),
         ("spectrogram statistics", f"mean {inputs.spectrogram_mean:g}, deviation {inputs.spectrogram_std:g}"),
         ("encoders", f"{_blocks(config.depth)} each, width {config.width}, {config.heads} heads"),
         ("joint layer", _blocks(config.joint_depth)),

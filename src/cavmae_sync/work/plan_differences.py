@@ -31,13 +31,19 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 def _field_differences(name: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
     if name in _SENTENCES:
         yield _SENTENCES[name](then, now)
-    elif isinstance(then.get(name), Mapping) and isinstance(now[name], Mapping):
-        prefix = "" if name in ("config", "made_with") else f"{name}."
-        for part, value in now[name].items():
-            if then[name].get(part) != value:
-                yield _values(f"{prefix}{part}", then[name].get(part), value)
     else:
-        yield _values(name, then.get(name), now[name])
+        is_group = name in ("config", "made_with") and isinstance(then.get(name), Mapping)
+        yield from _parts("" if is_group else name, then.get(name), now[name])
+
+
+def _parts(name: str, then: object, now: object) -> Iterator[str]:
+    """One sentence for each value that differs, with its full name: `model.inputs.alignment`."""
+    if not isinstance(then, Mapping) or not isinstance(now, Mapping):
+        yield _values(name, then, now)
+        return
+    for part, value in now.items():
+        if then.get(part) != value:
+            yield from _parts(f"{name}.{part}" if name else part, then.get(part), value)
 
 
 def _values(name: str, then: object, now: object) -> str:

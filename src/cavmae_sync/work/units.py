@@ -146,6 +146,7 @@ class Work(Generic[UnitT]):
         folder: Name of the folder for what units make.
         record: Name of the file that `finish` writes last: JSON with the plan under "plan".
         finish: Makes the whole from what units wrote. Called when all of them are done.
+        upgrade: Gives a stored plan the names of today, where an older version wrote others.
     """
 
     name: str
@@ -155,6 +156,7 @@ class Work(Generic[UnitT]):
     folder: str
     record: str
     finish: Callable[[], None]
+    upgrade: Callable[[dict[str, Any]], dict[str, Any]] = dict
 
     def are_units_done(self) -> bool:
         """Whether every unit is done. Records are removed when the work is complete."""
@@ -240,7 +242,7 @@ def find_complete(work: Work[UnitT]) -> bool:
     """
     out = work.out
     if work.has_record():
-        _check_plan(out, read_object(out / work.record, remedy=_REMEDY).get("plan", {}), work.plan)
+        _check_plan(work, read_object(out / work.record, remedy=_REMEDY).get("plan", {}))
         shutil.rmtree(out / WORK_FOLDER, ignore_errors=True)
         # Left by a process that was doing a unit again when another process finished the work.
         for leftover in (out / work.folder).glob(f"*{PART_SUFFIX}"):
@@ -250,7 +252,7 @@ def find_complete(work: Work[UnitT]) -> bool:
     has_other_files = out.exists() and any(path.name != WORK_FOLDER for path in out.iterdir())
     plan_file = out / WORK_FOLDER / PLAN_FILE
     if plan_file.is_file():
-        _check_plan(out, read_object(plan_file, remedy=_REMEDY), work.plan)
+        _check_plan(work, read_object(plan_file, remedy=_REMEDY))
     elif has_other_files:
         raise DatasetError(f"{out} is not empty and was not left by {work.name}. Choose another folder.")
     else:
@@ -300,10 +302,11 @@ def _perform(
             )
 
 
-def _check_plan(out: Path, found: Any, plan: dict[str, Any]) -> None:
-    found_differences = differences(found, plan) if isinstance(found, dict) else ["its plan is damaged"]
+def _check_plan(work: Work[UnitT], found: Any) -> None:
+    is_plan = isinstance(found, dict)
+    found_differences = differences(work.upgrade(found), work.plan) if is_plan else ["its plan is damaged"]
     if found_differences:
         raise DatasetError(
-            f"{out} was begun with other options: {'; '.join(found_differences)}. To go on, give the same "
-            "options as then, or choose another folder."
+            f"{work.out} was begun with other options: {'; '.join(found_differences)}. To go on, give the "
+            "same options as then, or choose another folder."
         )

@@ -24,7 +24,7 @@ def test_a_probe_with_controls(cli, weights: Path, prepared_folder: Path, tmp_pa
     assert (refused.code, refused.out) == (1, "")
     assert "14 of 14 clips of" in refused.err
     words = (*words, "--allow-overlap")
-    ran = cli(*words, "model.inputs.align_length=valid", "--out", out, "--with-controls", "--json")
+    ran = cli(*words, "model.inputs.alignment=valid", "--out", out, "--with-controls", "--json")
     assert ran.code == 0, ran.err
     facts = json.loads(ran.out)
     assert set(facts["held_out_scores"]) == {"0.001", "0.01"}

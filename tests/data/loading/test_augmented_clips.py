@@ -9,7 +9,7 @@ from cavmae_sync.inputs import InputConfig, cut_segments, log_mel
 from cavmae_sync.inputs.augment import AugmentConfig
 from cavmae_sync.inputs.mixup import mix_waveforms
 
-INPUTS = InputConfig(frame_pixels=32, segment_length=32, align_length="valid")
+INPUTS = InputConfig(frame_pixels=32, segment_length=32, alignment="valid")
 PADDING = (0.0 - INPUTS.spectrogram_mean) / INPUTS.spectrogram_std
 
 
@@ -98,8 +98,7 @@ def test_a_mixture_by_hand(prepared: PreparedDataset):
     sounds = [torch.from_numpy(prepared.read_waveform(row)) for row in (5, mixture.partner)]
     segments_PLM = cut_segments(
         log_mel(mix_waveforms(*sounds, weight=mixture.weight)),
-        frame_indices=range(4),
-        num_frames=4,
+        frame_seconds=prepared.frame_seconds(5),
         config=INPUTS,
     )
     whole = ClipDataset(prepared, inputs=INPUTS)

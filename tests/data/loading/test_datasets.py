@@ -45,10 +45,10 @@ def test_a_clip_equals_what_its_file_gives(clips: PreparedDataset, videos: Path)
     assert (found.clip_ids, found.labels) == (("b/dog",), (("bark", "growl"),))
 
 
-@pytest.mark.parametrize("align_length", ["padded", "valid"])
+@pytest.mark.parametrize("alignment", ["padded", "valid", "centered"])
 @pytest.mark.parametrize("clip", [0, 4])
-def test_a_pair_is_one_row_of_its_clip(clips: PreparedDataset, align_length, clip: int) -> None:
-    inputs = INPUTS.model_copy(update={"align_length": align_length})
+def test_a_pair_is_one_row_of_its_clip(clips: PreparedDataset, alignment, clip: int) -> None:
+    inputs = INPUTS.model_copy(update={"alignment": alignment})
     whole = ClipDataset(clips, inputs=inputs)[clip]
     pairs = PairDataset(clips, inputs=inputs)
     seen = set()
@@ -73,7 +73,7 @@ def test_a_short_clip_is_padded_where_its_sound_ends(clips: PreparedDataset) -> 
 
 
 def test_frames_near_the_start_share_a_segment(clips: PreparedDataset) -> None:
-    inputs = InputConfig(frame_pixels=64, segment_length=96, align_length="valid")
+    inputs = InputConfig(frame_pixels=64, segment_length=96, alignment="valid")
     batch = ClipDataset(clips, inputs=inputs)[4]
     assert torch.equal(batch.segments_PLM[0], batch.segments_PLM[1])
     assert not torch.equal(batch.segments_PLM[1], batch.segments_PLM[2])
@@ -188,7 +188,7 @@ def test_a_loader_leaves_the_global_generator_alone(clips: PreparedDataset) -> N
 @pytest.mark.parametrize("pixels", [64, 48])
 def test_a_batch_made_together_is_its_pairs_made_alone(clips: PreparedDataset, augment, pixels: int) -> None:
     """Clip 4 is short: its segment is padded."""
-    inputs = InputConfig(frame_pixels=pixels, segment_length=128, align_length="valid")
+    inputs = InputConfig(frame_pixels=pixels, segment_length=128, alignment="valid")
     pairs = PairDataset(clips, inputs=inputs, seed=3, augment=augment)
     draws = [Draw(2, 4), Draw(2, 0), Draw(3, 4, 1), Draw(0, 7)]
     assert_equal(pairs.__getitems__(draws), concatenate([pairs[draw] for draw in draws]))

@@ -14,6 +14,7 @@ from cavmae_sync.data import PrepareConfig, PreparedDataset, prepare
 from cavmae_sync.embedding import Embedder, VisualEmbedding, embed_video
 from cavmae_sync.embedding.library import Throughput, embed_library, open_library
 from cavmae_sync.errors import DatasetError, TooManyRejectedError, WeightsError
+from cavmae_sync.weights import reconfigured
 from cavmae_sync.work import Share
 
 from .conftest import SMALL, make_video
@@ -217,3 +218,25 @@ def test_a_long_file_goes_on_where_it_was_stopped(
     embed_library(again, videos, **words)
     assert contents(tmp_path / "out") == contents(library)
     assert again.num_frames == num_clips * SMALL.num_frames
+
+
+def test_models_that_differ_in_alignment_do_not_share_a_library(
+    videos: Path, library: Path, embedder: Embedder
+) -> None:
+    config = embedder.model.config
+    inputs = config.inputs.model_copy(update={"alignment": "centered"})
+    other = embedder.replace(reconfigured(embedder.model, config.model_copy(update={"inputs": inputs})))
+    with pytest.raises(DatasetError, match=r"made with model.inputs.alignment=\w+, and now .*=centered is"):
+        embed_library(other, videos, out=library, config=SMALL, num_workers=0)
+
+
+def test_a_library_of_version_01_is_gone_on_with(
+    videos: Path, library: Path, embedder: Embedder, tmp_path: Path
+) -> None:
+    """It calls the field `align_length`."""
+    shutil.copytree(library, tmp_path / "old")
+    record = tmp_path / "old" / "library.json"
+    record.write_text(record.read_text().replace('"alignment"', '"align_length"'))
+    run = embed_library(embedder, videos, out=tmp_path / "old", config=SMALL, num_workers=0)
+    assert run.report.is_complete
+    assert open_library(tmp_path / "old").embeddings().audio_NTD.shape[0] == run.report.num_clips

@@ -23,7 +23,7 @@ from cavmae_sync.training import load_run_or_weights
 from cavmae_sync.weights import load_model, weights_fingerprint
 
 TINY = ModelConfig(
-    inputs=InputConfig(frame_pixels=32, segment_length=32, align_length="valid"),
+    inputs=InputConfig(frame_pixels=32, segment_length=32, alignment="valid"),
     width=16,
     depth=1,
     heads=2,

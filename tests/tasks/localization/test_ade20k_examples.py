@@ -53,7 +53,7 @@ def test_windows_that_ask(prompted: Ade20kFolder, window, frames: list[int]):
     windows_KLM = Ade20kExamples(prompted, window=window).prompt(0, config)
     log_mel_NM = prompted.read_log_mel(0)
     torch.testing.assert_close(
-        windows_KLM, cut_segments(log_mel_NM, frame_indices=frames, num_frames=16, config=config)
+        windows_KLM, cut_segments(log_mel_NM, frame_indices=frames, frame_seconds=range(16), config=config)
     )
     if window == "middle":
         rows = (log_mel_NM[304:720] - config.spectrogram_mean) / config.spectrogram_std

@@ -18,7 +18,7 @@ from cavmae_sync.tasks.temporal.video_states import segment_video
 @pytest.fixture(scope="module")
 def embedder() -> Embedder:
     config = ModelConfig(
-        inputs=InputConfig(frame_pixels=16, segment_length=16, align_length="valid"),
+        inputs=InputConfig(frame_pixels=16, segment_length=16, alignment="valid"),
         width=16,
         depth=1,
         heads=2,

@@ -13,7 +13,7 @@ from cavmae_sync.data.loading.datasets import ClipDataset
 from cavmae_sync.data.loading.mixtures import Mixing, Mixture
 from cavmae_sync.data.storage.prepared_dataset import PreparedDataset
 from cavmae_sync.inputs import InputConfig, log_mel, normalize_frames, resize_and_crop
-from cavmae_sync.inputs.alignment import finish_segment, segment_span
+from cavmae_sync.inputs.alignment import finish_segments, segment_span
 from cavmae_sync.inputs.augment import AugmentConfig
 from cavmae_sync.inputs.augment_frames import random_flip, random_resized_crop
 from cavmae_sync.inputs.augment_segments import (
@@ -63,7 +63,7 @@ class AugmentedClipDataset(ClipDataset):
         return self.pairs(
             draw.clip,
             frames_TCHW=self._frames(draw.clip, mixture, generator),
-            segments_TLM=self._segments(log_mel_NM, generator),
+            segments_TLM=self._segments(draw.clip, log_mel_NM, generator),
         )
 
     def _sound(self, clip: int, mixture: Mixture | None) -> Tensor:
@@ -81,7 +81,7 @@ class AugmentedClipDataset(ClipDataset):
         Masked values get the value of padding.
         """
         config = self.augment
-        if self.inputs.align_length == "padded":
+        if self.inputs.alignment == "padded":
             log_mel_NM = _padded(
                 log_mel_NM
             )  # noise falls on padding too, and padding is rotated with the rest
@@ -104,23 +104,22 @@ class AugmentedClipDataset(ClipDataset):
             log_mel_NM = add_noise(log_mel_NM, amplitude=amplitude, generator=generator)
         return roll_time(log_mel_NM, generator=generator) if config.rolls_time else log_mel_NM
 
-    def _segments(self, log_mel_NM: Tensor, generator: torch.Generator) -> Tensor:
+    def _segments(self, clip: int, log_mel_NM: Tensor, generator: torch.Generator) -> Tensor:
         """Segments as `cut_segments` makes them, all moved by the same random offset."""
         offset = random_center_offset(self.augment.center_jitter, generator=generator)
-        num_frames, length = self.clips.num_frames, len(log_mel_NM)
+        seconds_T, length = self.clips.frame_seconds(clip), len(log_mel_NM)
         spans = [
             segment_span(
                 frame,
+                frame_seconds=seconds_T,
                 num_spectrogram_frames=length,
-                num_frames=num_frames,
                 config=self.inputs,
                 center_offset=offset,
-            ).clipped(length)
-            for frame in range(num_frames)
+            )
+            for frame in range(len(seconds_T))
         ]
-        return torch.stack(
-            [finish_segment(log_mel_NM[span.start : span.stop], config=self.inputs) for span in spans]
-        )
+        rows = [span.clipped(length) for span in spans]
+        return finish_segments([log_mel_NM[r.start : r.stop] for r in rows], spans=spans, config=self.inputs)
 
     def _frames(self, clip: int, mixture: Mixture | None, generator: torch.Generator) -> Tensor:
         frames_TCHW = self._changed_frames(self.read_frames(clip), generator)

@@ -77,11 +77,12 @@ class PairDataset(Dataset[Batch]):
         draws = [index if isinstance(index, Draw) else Draw(0, index) for index in indices]
         frames = self._frames_of(draws)
         generators = [self._generator_of(draw) for draw in draws]
-        stored = [
-            self._read_rows(draw.clip, self._span_of(draw.clip, frame, generator))
+        spans = [
+            self._span_of(draw.clip, frame, generator)
             for draw, frame, generator in zip(draws, frames, generators, strict=True)
         ]
-        segments_PLM = finish_segments(stored, config=self.inputs)
+        stored = [self._read_rows(draw.clip, span) for draw, span in zip(draws, spans, strict=True)]
+        segments_PLM = finish_segments(stored, spans=spans, config=self.inputs)
         clips = [draw.clip for draw in draws]
         frames_PHWC = self.clips.read_frames(list(zip(clips, frames, strict=True)))
         if self.augment is not None:
@@ -127,8 +128,8 @@ class PairDataset(Dataset[Batch]):
             offset = random_center_offset(self.augment.center_jitter, generator=generator)
         return segment_span(
             frame,
+            frame_seconds=self.clips.frame_seconds(clip),
             num_spectrogram_frames=self.clips.num_spectrogram_frames(clip),
-            num_frames=self.clips.num_frames,
             config=self.inputs,
             center_offset=offset,
         )
@@ -156,10 +157,10 @@ class ClipDataset(Dataset[Batch]):
 
     def __getitem__(self, index: int) -> Batch:
         """Batch of all pairs of a clip."""
-        num_frames, length = self.clips.num_frames, self.clips.num_spectrogram_frames(index)
+        length = self.clips.num_spectrogram_frames(index)
         log_mel_NM = torch.from_numpy(self.clips.read_log_mel_rows(index, start=0, stop=length))
         segments_TLM = cut_segments(
-            log_mel_NM, frame_indices=range(num_frames), num_frames=num_frames, config=self.inputs
+            log_mel_NM, frame_seconds=self.clips.frame_seconds(index), config=self.inputs
         )
         frames_TCHW = _finish_frames(self.read_frames(index), self.inputs)
         return self.pairs(index, frames_TCHW=frames_TCHW, segments_TLM=segments_TLM)

@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -39,6 +39,8 @@ from cavmae_sync.paper import NUM_MELS
 
 _LOG_MEL_DTYPE = np.dtype("<f2")
 
+NumberT = TypeVar("NumberT", bound=np.generic)
+
 
 class PreparedDataset:
     """All clips of a prepared dataset, or some of them.
@@ -60,11 +62,12 @@ class PreparedDataset:
         self._table = clips
         self._rows = rows
         self._shards = RangeReader(folder / SHARDS_FOLDER)
-        self._frame_offsets_NT = _matrix(folder, clips, "frame_offsets", config.num_frames)
-        self._frame_lengths_NT = _matrix(folder, clips, "frame_lengths", config.num_frames)
+        self._frame_offsets_NT = _matrix(folder, clips, "frame_offsets", config.num_frames, dtype=np.int64)
+        self._frame_lengths_NT = _matrix(folder, clips, "frame_lengths", config.num_frames, dtype=np.int64)
         self._lengths_N = _numbers(_one_array(clips["num_spectrogram_frames"]))
         self._log_mel_offsets_N = _numbers(_one_array(clips["log_mel_offset"]))
         self._log_mel_lengths_N = _numbers(_one_array(clips["log_mel_length"]))
+        self._frame_seconds_NT = _matrix(folder, clips, "frame_seconds", config.num_frames, dtype=np.float64)
         self._shard_names = _one_array(clips["shard"])
 
     @classmethod
@@ -141,6 +144,10 @@ class PreparedDataset:
     def num_spectrogram_frames(self, index: int) -> int:
         """Length of a clip's log-mel without padding."""
         return int(self._lengths_N[self._row(index)])
+
+    def frame_seconds(self, index: int) -> NDArray[np.float64]:
+        """Times of a clip's frames, seconds from its start, float64 [T]."""
+        return self._frame_seconds_NT[self._row(index)]
 
     def read_frame(self, index: int, frame: int) -> NDArray[np.uint8]:
         """One frame of a clip, uint8 [H, W, C].
@@ -290,11 +297,13 @@ def _numbers(array: pa.Array) -> NDArray[np.int64]:
     return np.asarray(np.from_dlpack(array), dtype=np.int64)
 
 
-def _matrix(folder: Path, clips: pa.Table, name: str, num_frames: int) -> NDArray[np.int64]:
+def _matrix(
+    folder: Path, clips: pa.Table, name: str, num_frames: int, *, dtype: type[NumberT]
+) -> NDArray[NumberT]:
     lists = _one_array(clips[name])
     if not np.array_equal(np.diff(_numbers(lists.offsets)), np.full(len(lists), num_frames)):
         raise DatasetError(
             f"{folder / CLIPS_FILE}, {name}: not every clip has {num_frames} frames, as {DATASET_FILE} says. "
             "Prepare the dataset again."
         )
-    return _numbers(lists.flatten()).reshape(-1, num_frames)
+    return np.asarray(np.from_dlpack(lists.flatten()), dtype=dtype).reshape(-1, num_frames)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
+from pydantic import ValidationError
 
 from cavmae_sync.atomic import PART_SUFFIX, write_text
 from cavmae_sync.compute import Float32Products, parse_float32_products
@@ -43,6 +44,7 @@ from cavmae_sync.embedding.library.schema import (
     SCHEMA_VERSION,
 )
 from cavmae_sync.embedding.library.stream import Throughput, encode_units
+from cavmae_sync.model import ModelConfig
 from cavmae_sync.untrusted import checked, read_json, read_object
 from cavmae_sync.weights import weights_fingerprint
 from cavmae_sync.work import RayCluster, Share
@@ -166,7 +168,17 @@ def library_work(
         finish=lambda: _finish(
             units, listing, out=folder, plan=plan, max_rejected_fraction=max_rejected_fraction
         ),
+        upgrade=_with_names_of_today,
     )
+
+
+def _with_names_of_today(plan: dict[str, Any]) -> dict[str, Any]:
+    """A stored plan with the model's fields as this version writes them."""
+    try:
+        model = ModelConfig.model_validate(plan["made_with"]["model"])
+    except (ValidationError, LookupError, TypeError):
+        return plan  # damaged, or of a later version: the comparison says what differs
+    return plan | {"made_with": plan["made_with"] | {"model": model.model_dump(mode="json")}}
 
 
 def products_of_library(out: Path) -> Float32Products | None:

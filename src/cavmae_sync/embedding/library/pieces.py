@@ -179,8 +179,7 @@ def _segments(piece: DecodedPiece, embedder: Embedder) -> Tensor:
         [
             cut_segments(
                 log_mel_NM,
-                frame_indices=range(len(facts["frame_seconds"])),
-                num_frames=len(facts["frame_seconds"]),
+                frame_seconds=facts["frame_seconds"],
                 config=alignment_of(facts["duration_seconds"], inputs),
             )
             for facts, log_mel_NM in zip(piece.facts, spectrograms, strict=True)

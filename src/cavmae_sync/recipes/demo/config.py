@@ -36,8 +36,8 @@ def demo_pretraining(config: DemoConfig, *, num_steps: int, batch_size: int) -> 
         name="demo",
         seed=config.seed,
         model=ModelConfig(
-            # 96 rows are 1 s: stage clips change within a second. "valid" aligns shorter own clips too.
-            inputs=InputConfig(frame_pixels=config.frame_pixels, segment_length=96, align_length="valid"),
+            # 96 rows are 1 s: stage clips change within a second, so each must lie around its frame.
+            inputs=InputConfig(frame_pixels=config.frame_pixels, segment_length=96, alignment="centered"),
             width=128,
             depth=4,
             heads=4,

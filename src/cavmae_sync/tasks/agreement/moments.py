@@ -1,6 +1,6 @@
 """Video file in, vectors of its moments out: equal steps, each with a frame and the sound exactly around it.
 
-In clips, frames and segments are spread by two rules of the published data, which part by up to half a
+In clips of the published data, frames and segments are spread by two rules, which part by up to half a
 second, and windows at the ends of a clip are moved inwards. That is right for comparing clips as the model
 was trained. Here time itself is measured, so a window lies around its moment, also where two batches meet.
 
@@ -25,7 +25,7 @@ from cavmae_sync.embedding.rows import finite
 from cavmae_sync.embedding.types import check_unit_rows
 from cavmae_sync.errors import ClipTooShortError
 from cavmae_sync.inputs import InputConfig, log_mel, normalize_frames, resize_and_crop
-from cavmae_sync.inputs.alignment import finish_segment, segment_span
+from cavmae_sync.inputs.alignment import Span, finish_segments, segment_span, segment_spans
 from cavmae_sync.media import Clip, iterate_clips
 from cavmae_sync.media.loudness import loudness_dbfs
 from cavmae_sync.paper import HOP_MILLISECONDS, SAMPLE_RATE_HZ
@@ -38,6 +38,8 @@ _HOPS_PER_SECOND: Final = 1000 // HOP_MILLISECONDS
 #: Moments read and encoded together. Their frames, and those of the margins, are in memory at full size.
 _MOMENTS_PER_BATCH: Final = 16
 _MIN_SECONDS: Final = 0.05
+#: The last rows of a sound are 25 ms long, so a spectrogram ends up to 3 rows before its sound.
+_ROWS_MORE: Final = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -166,7 +168,7 @@ def read_moments(
 
     Args:
         path: Video file with sound.
-        config: Sizes and normalisation; its `align_length` does not matter here.
+        config: Sizes, normalisation, and what stands outside of the file; see `sound_windows`.
         frames_per_second: Moments of a second.
 
     Raises:
@@ -176,8 +178,9 @@ def read_moments(
         raise ValueError(f"frames_per_second must lie in (0, {_HOPS_PER_SECOND}], got {frames_per_second}.")
     step = 1 / frames_per_second
     # A clip is read with so many moments more on each side that the windows of a batch lie inside the clip:
-    # else windows at the ends of each batch would be moved inwards.
-    margin = max(math.ceil(config.segment_length / _HOPS_PER_SECOND / 2 / step - 0.5), 0)
+    # else windows at the ends of each batch would be moved inwards, or filled with silence.
+    half_seconds = (config.segment_length / 2 + _ROWS_MORE) / _HOPS_PER_SECOND
+    margin = max(math.ceil(half_seconds / step - 0.5), 0)
     per_clip = _MOMENTS_PER_BATCH + 2 * margin
     clips = iterate_clips(
         path,
@@ -209,29 +212,38 @@ def sound_windows(
     """Segments of the sound around each moment, and their loudness.
 
     Args:
-        waveform_S: Sound at 16 kHz, at least 25 ms. A window that would pass an end is moved inwards.
+        waveform_S: Sound at 16 kHz, at least 25 ms. A window that would pass an end is moved inwards; with
+            `alignment=centered` it stays, and is filled with silence.
         seconds_T: Times from its start.
-        config: Length of a window, and normalisation.
+        config: Length of a window, rule of alignment, normalisation.
 
     Returns:
         float32 [T, L, M], normalised; and float32 [T], decibels of full scale.
     """
     log_mel_NM = log_mel(waveform_S)
-    valid = config.model_copy(update={"align_length": "valid"})
-    segments: list[Tensor] = []
-    loudness: list[float] = []
-    for seconds in seconds_T:
-        window = segment_span(
+    spans = _spans_around(seconds_T, len(log_mel_NM), config)
+    rows = [span.clipped(len(log_mel_NM)) for span in spans]
+    segments_TLM = finish_segments([log_mel_NM[r.start : r.stop] for r in rows], spans=spans, config=config)
+    samples = SAMPLE_RATE_HZ // _HOPS_PER_SECOND
+    loudness = [loudness_dbfs(waveform_S[r.start * samples : r.stop * samples]) for r in rows]
+    return segments_TLM, np.array(loudness, dtype=np.float32)
+
+
+def _spans_around(seconds_T: NDArray[np.float64], num_rows: int, config: InputConfig) -> list[Span]:
+    """Spans around any times. The published rules know no times, so their spans are moved there."""
+    if config.alignment == "centered":
+        return segment_spans(num_rows, frame_seconds=seconds_T, config=config)
+    valid = config.model_copy(update={"alignment": "valid"})
+    return [
+        segment_span(
             0,
-            num_spectrogram_frames=len(log_mel_NM),
-            num_frames=1,
+            frame_seconds=[0.0],
+            num_spectrogram_frames=num_rows,
             config=valid,
             center_offset=round(float(seconds) * _HOPS_PER_SECOND),
         )
-        segments.append(finish_segment(log_mel_NM[window.start : window.stop], config=valid))
-        start, stop = (SAMPLE_RATE_HZ * place // _HOPS_PER_SECOND for place in (window.start, window.stop))
-        loudness.append(loudness_dbfs(waveform_S[start:stop]))
-    return torch.stack(segments), np.array(loudness, dtype=np.float32)
+        for seconds in seconds_T
+    ]
 
 
 def window_seconds(config: InputConfig) -> float:

@@ -15,12 +15,15 @@ from torch import Tensor
 from cavmae_sync.errors import ConfigError
 from cavmae_sync.inputs import InputConfig, cut_segments
 from cavmae_sync.inputs.alignment import segment_spans
-from cavmae_sync.paper import NUM_FRAMES, PATCH_SIZE, PROMPT_SAMPLES, SPECTROGRAM_LENGTH
+from cavmae_sync.paper import NUM_FRAMES, PATCH_SIZE, PROMPT_SAMPLES, SAMPLE_RATE_HZ, SPECTROGRAM_LENGTH
 from cavmae_sync.tasks.localization.ade20k import Ade20kFolder
 from cavmae_sync.tasks.localization.examples import Target
 
 #: A column of patches counts as sound from this share on (DenseAV).
 _LEAST_SOUND: Final = 0.01
+
+#: Times of the 16 windows of a prompt, where the published rule has them: at the start of equal parts.
+_WINDOW_SECONDS: Final = tuple(PROMPT_SAMPLES / SAMPLE_RATE_HZ * k / NUM_FRAMES for k in range(NUM_FRAMES))
 
 #: Windows of a prompt that are compared with the image: the middle one, all of them with their maps averaged,
 #: or one by its number.
@@ -84,26 +87,23 @@ class Ade20kExamples:
     def prompt(self, row: int, config: InputConfig) -> Tensor:
         """Windows of the prompt that are compared."""
         log_mel_NM = self.folder.read_log_mel(row)
-        return cut_segments(log_mel_NM, frame_indices=self._frames, num_frames=NUM_FRAMES, config=config)
+        return cut_segments(
+            log_mel_NM, frame_seconds=_WINDOW_SECONDS, frame_indices=self._frames, config=config
+        )
 
     def heard(self, row: int, config: InputConfig) -> Tensor:
         """Columns of patches that lie on the prompt's own sound, not on its padding.
 
         As in DenseAV, the mask of samples is interpolated at the columns, and a column counts from 0.01 on.
         """
-        spans = segment_spans(
-            SPECTROGRAM_LENGTH,
-            num_frames=NUM_FRAMES,
-            segment_length=config.segment_length,
-            align_length=config.align_length,
-        )
+        spans = segment_spans(SPECTROGRAM_LENGTH, frame_seconds=_WINDOW_SECONDS, config=config)
         samples_per_row = PROMPT_SAMPLES / SPECTROGRAM_LENGTH
         middles_C = np.arange(config.segment_length // PATCH_SIZE) * PATCH_SIZE + PATCH_SIZE / 2
         starts_K = np.array([spans[frame].start for frame in self._frames])
         places_KC = (starts_K[:, None] + middles_C) * samples_per_row - 0.5
         is_sound_S = np.zeros(PROMPT_SAMPLES)
         is_sound_S[: self.folder.read_sound(row).size] = 1
-        weight_KC = np.interp(places_KC, np.arange(PROMPT_SAMPLES), is_sound_S)
+        weight_KC = np.interp(places_KC, np.arange(PROMPT_SAMPLES), is_sound_S, left=0, right=0)
         return torch.from_numpy(weight_KC > _LEAST_SOUND)
 
     def sound(self, row: int) -> tuple[NDArray[np.float32], None]:

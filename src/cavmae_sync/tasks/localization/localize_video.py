@@ -19,7 +19,7 @@ from cavmae_sync.embedding.embedder import OnProgress
 from cavmae_sync.embedding.rows import finite
 from cavmae_sync.errors import MediaError
 from cavmae_sync.inputs import log_mel
-from cavmae_sync.inputs.alignment import finish_segment
+from cavmae_sync.inputs.alignment import cut_segments
 from cavmae_sync.media import read_audio
 from cavmae_sync.media.loudness import SILENT_BELOW_DBFS, loudness_dbfs
 from cavmae_sync.media.playback import Playback
@@ -230,7 +230,12 @@ def recording_vector(embedder: Embedder, path: str | os.PathLike[str]) -> Tensor
         )
     loud = [windows[k] for k in np.flatnonzero(decibels > decibels.max() - _QUIETER_DECIBELS)]
     config = embedder.model.config.inputs
-    segments_KLM = torch.stack([finish_segment(log_mel(window_S), config=config) for window_S in loud])
+    segments_KLM = torch.cat(
+        [
+            cut_segments(log_mel(window_S), frame_seconds=[len(window_S) / SAMPLE_RATE_HZ / 2], config=config)
+            for window_S in loud
+        ]
+    )
     return finite(embedder.embed_segments(segments_KLM), precision=embedder.precision).mean(dim=0)
 
 

@@ -93,17 +93,21 @@ class StageExamples:
         return resize_and_crop(stored_HWC[None], pixels=pixels)[0].numpy()
 
     def _span(self, row: int, config: InputConfig) -> Span:
-        """Rows of the log-mel around the prompt's moment, as far as the clip has them."""
+        """Rows of the log-mel around the prompt's moment."""
         moment = self._examples[row].prompt
-        length = self.clips.num_spectrogram_frames(moment.clip)
         return segment_span(
-            moment.frame, num_spectrogram_frames=length, num_frames=self.clips.num_frames, config=config
-        ).clipped(length)
+            moment.frame,
+            frame_seconds=self.clips.frame_seconds(moment.clip),
+            num_spectrogram_frames=self.clips.num_spectrogram_frames(moment.clip),
+            config=config,
+        )
 
     def heard(self, row: int, config: InputConfig) -> Tensor:
-        """Columns of patches whose centre lies before the end of the clip, bool [1, C]."""
+        """Columns of patches whose centre lies in the clip, bool [1, C]."""
         middles_C = torch.arange(config.segment_length // PATCH_SIZE) * PATCH_SIZE + PATCH_SIZE // 2
-        return (middles_C < self._span(row, config).length)[None]
+        rows_C = self._span(row, config).start + middles_C
+        length = self.clips.num_spectrogram_frames(self._examples[row].prompt.clip)
+        return ((rows_C >= 0) & (rows_C < length))[None]
 
     def sound(self, row: int) -> tuple[NDArray[np.float32], float]:
         """Sound of the prompt's clip, and the moment in it."""
@@ -114,8 +118,9 @@ class StageExamples:
     def prompt(self, row: int, config: InputConfig) -> Tensor:
         """Segment of sound around the prompt's moment, [1, L, M]."""
         moment, span = self._examples[row].prompt, self._span(row, config)
-        rows_RM = self.clips.read_log_mel_rows(moment.clip, start=span.start, stop=span.stop)
-        return finish_segment(torch.from_numpy(rows_RM), config=config)[None]
+        rows = span.clipped(self.clips.num_spectrogram_frames(moment.clip))
+        rows_RM = self.clips.read_log_mel_rows(moment.clip, start=rows.start, stop=rows.stop)
+        return finish_segment(torch.from_numpy(rows_RM), span=span, config=config)[None]
 
     def salient(self, row: int) -> NDArray[np.bool_]:
         """Every object in the frame, sounding or not."""

@@ -130,7 +130,8 @@ def reconstruct_video(
     clip = _clip_around(Path(path), at_seconds)
     config = embedder.model.config.inputs
     # The sound must lie exactly around the frame: published frames are spread over 10.24 s of padded sound.
-    inputs = model_input(clip, config.model_copy(update={"align_length": "valid"}))
+    is_centered = config.alignment == "centered"
+    inputs = model_input(clip, config if is_centered else config.model_copy(update={"alignment": "valid"}))
     wanted = at_seconds if at_seconds is not None else clip.start_seconds + clip.duration_seconds / 2
     index = int(np.abs(clip.start_seconds + clip.frame_seconds_T - wanted).argmin())
     pair = Batch(
@@ -153,7 +154,9 @@ def reconstruct_video(
         seconds=clip.start_seconds + float(clip.frame_seconds_T[index]),
         frame=visual.frame(with_prediction=True),
         segment=audio.segment(config, with_prediction=True),
-        num_sound_rows=min(config.segment_length, num_spectrogram_frames(len(clip.waveform_S))),
+        num_sound_rows=config.segment_length
+        if is_centered  # silence outside of the clip is sound like any other
+        else min(config.segment_length, num_spectrogram_frames(len(clip.waveform_S))),
         errors={"visual": visual.errors(), "audio": audio.errors()},
         normalize_pixels=normalize_pixels,
     )

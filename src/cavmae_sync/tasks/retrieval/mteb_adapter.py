@@ -25,7 +25,7 @@ from cavmae_sync.embedding.video import alignment_of
 from cavmae_sync.errors import ConfigError
 from cavmae_sync.inputs import cut_segments, normalize_frames, resize_and_crop
 from cavmae_sync.inputs.spectrogram import log_mel
-from cavmae_sync.media import SamplingRule
+from cavmae_sync.media import SamplingRule, sample_times
 from cavmae_sync.paper import CLIP_SECONDS, NUM_FRAMES, SAMPLE_RATE_HZ
 from cavmae_sync.tasks.retrieval.mteb_media import frames_of, waveform_of
 from cavmae_sync.weights import weights_fingerprint
@@ -34,6 +34,9 @@ Vectors = NDArray[np.floating[Any]] | Tensor
 
 #: Modalities of the model, by MTEB's names.
 MODALITIES: Final = ("audio", "video")
+
+#: Time between two frames of a video of which only the sound is given: that of 25 frames a second.
+_FRAME_PERIOD_SECONDS: Final = 0.04
 
 
 class MTEBAdapter:
@@ -152,11 +155,20 @@ class MTEBAdapter:
         config = alignment_of(len(waveform_S) / SAMPLE_RATE_HZ, self.embedder.model.config.inputs)
         segments_TLM = cut_segments(
             log_mel(waveform_S),
-            frame_indices=range(self.num_frames),
-            num_frames=self.num_frames,
+            frame_seconds=self._frame_seconds(len(waveform_S) / SAMPLE_RATE_HZ),
             config=config,
         )
         return self._vector(self.embedder.embed_segments(segments_TLM))
+
+    def _frame_seconds(self, duration_seconds: float) -> NDArray[np.float64]:
+        """Times of the frames of the video that a sound is compared with, which is another item."""
+        return sample_times(
+            self.sampling,
+            num_frames=self.num_frames,
+            duration_seconds=duration_seconds,
+            last_frame_seconds=duration_seconds - _FRAME_PERIOD_SECONDS,
+            frame_period_seconds=_FRAME_PERIOD_SECONDS,
+        )
 
     def _video(self, item: Any, name: str) -> Tensor:
         frames_THWC = frames_of(
