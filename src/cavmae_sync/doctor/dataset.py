@@ -18,6 +18,7 @@ from cavmae_sync.doctor.diagnosis import standard_score
 from cavmae_sync.doctor.examined_model import ExaminedModel
 from cavmae_sync.doctor.known_files import PUBLISHED_NUM_FRAMES
 from cavmae_sync.doctor.report import Finding
+from cavmae_sync.inputs.lag import alignment_lag
 from cavmae_sync.inputs.spectrogram import num_spectrogram_frames
 from cavmae_sync.paper import CAVMAE_NUM_FRAMES, SAMPLE_RATE_HZ
 
@@ -250,6 +251,27 @@ def _order(clips: PreparedDataset, small_NTHW: Tensor) -> Finding:
         measured=f"{measured}: the frames seem to be shuffled in time",
         needed="less than 100 % beyond noise",
         advice="Sort the frames by their time, and number them so that they stay sorted",
+    )
+
+
+def check_alignment(examined: ExaminedModel, clips: PreparedDataset) -> Finding:
+    """Check that each frame lies in the sound of its own segment; shows the clip with the largest lag."""
+    inputs = examined.model.config.inputs
+    lags = [
+        alignment_lag(
+            frame_seconds=clips.frame_seconds(i),
+            num_spectrogram_frames=clips.num_spectrogram_frames(i),
+            config=inputs,
+        )
+        for i in range(min(len(clips), _MOST_CLIPS))
+    ]
+    worst = max(lags, key=lambda lag: float(np.abs(lag.lag_seconds_T).max()))
+    is_outside = any(lag.is_outside_T.any() for lag in lags)
+    return Finding(
+        check="alignment",
+        status="note" if is_outside else "ok",
+        measured=f"{inputs.alignment}: {worst.to_text()}",
+        advice="A model trained with inputs.alignment=centered has no lag" if is_outside else "",
     )
 
 

@@ -11,6 +11,7 @@ import torch
 from cavmae_sync.data import ClipDataset, PreparedDataset
 from cavmae_sync.doctor.behaviour import check_behaviour, check_inputs
 from cavmae_sync.doctor.dataset import (
+    check_alignment,
     check_frames,
     check_num_frames,
     check_sound,
@@ -196,6 +197,7 @@ def _checks_of_data(
         lambda: check_sound(examined, clips),
         lambda: check_num_frames(examined, clips),
         lambda: check_times(examined, clips),
+        lambda: check_alignment(examined, clips),
         lambda: check_substitutes(examined, clips),
         lambda: check_frames(examined, clips),
         lambda: check_matched(fault_probe, seed=seed),

@@ -242,8 +242,9 @@ class Embedder:
     def distinct_rows(self, rows: Tensor, encode: Callable[[Tensor], Tensor]) -> Tensor:
         """Results of `encode` for all rows; rows that equal the row before them are computed once.
 
-        Windows of sound at the ends of a clip are clamped to it and come out equal: at the published sizes
-        11 of 16 differ, for plain CAV-MAE, whose window is the whole clip, 1 of 16. Still frames repeat too.
+        By the published alignment, windows of sound at the ends of a clip are moved inwards and come out
+        equal: at the published sizes 11 of 16 differ, for plain CAV-MAE, whose window is the whole clip, 1 of
+        16. Still frames repeat too.
 
         Args:
             rows: Segments or frames, one per row.

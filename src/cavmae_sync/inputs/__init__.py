@@ -6,6 +6,7 @@ In: a `Clip`, or its frames and sound. Out: a `ModelInput`, or normalised frames
     frames.py        frames of any size to square frames; their normalisation
     spectrogram.py   waveform to log-mel spectrogram; its normalisation
     alignment.py     the span of spectrogram that belongs to each frame, and cutting it out
+    lag.py           how far frames lie from the middle of their segments
     model_input.py   all of this for a clip
     augment.py       random changes of a training pair, from augment_frames.py and augment_segments.py
     mixup.py         two clips blended into one
