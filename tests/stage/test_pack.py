@@ -65,10 +65,10 @@ def test_clips_of_different_seeds_still_keep_the_splits_apart():
     assert shown["test"] <= names("test")
 
 
-def test_reserved_classes_appear_in_the_unknown_variant_only():
+def test_reserved_classes_appear_among_unknown_classes_only():
     common = {"split": "test", "frame_pixels": 32, "clip_seconds": 1, "frames_per_second": 1}
-    for variant, reserved in (("standard", False), ("unknown_classes", True)):
-        config = StageConfig(variant=variant, **common)
+    for classes, reserved in (("known", False), ("unknown", True)):
+        config = StageConfig(classes=classes, **common)
         for index in range(6):
             for shown in generate_clip(index, config=config, pack=PACK).truth.objects:
                 assert (shown.class_name in PACK.unknown_classes) == reserved

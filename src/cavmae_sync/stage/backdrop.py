@@ -32,6 +32,20 @@ def draw_backdrop(pixels: int, *, generator: np.random.Generator) -> NDArray[np.
     return np.clip(backdrop_HWC, 0, 255).astype(np.uint8)
 
 
+def draw_post(pixels: int, *, width: float, generator: np.random.Generator) -> NDArray[np.uint8]:
+    """Draw a post that hides what is behind it: (H, W, C) uint8, as high as the frame, of dull stripes.
+
+    Args:
+        pixels: Side of the frame.
+        width: Width of the post as a share of it.
+        generator: Source of its colours.
+    """
+    colours = np.stack([_dull_colour(generator) for _ in range(3)])
+    num_columns = max(round(width * pixels), 1)
+    stripe_W = (np.arange(num_columns) * 7 // num_columns) % len(colours)
+    return np.repeat(colours[stripe_W][None], pixels, axis=0).astype(np.uint8)
+
+
 def _dull_colour(generator: np.random.Generator) -> NDArray[np.float64]:
     hue, saturation, value = generator.uniform((0.0, 0.1, 0.22), (1.0, 0.4, 0.55))
     return 255.0 * np.asarray(colorsys.hsv_to_rgb(hue, saturation, value))

@@ -1,6 +1,6 @@
 """Configuration of a stage: every choice that changes a generated clip, and nothing else."""
 
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -8,9 +8,17 @@ from cavmae_sync.choices import Split
 from cavmae_sync.config import Config
 from cavmae_sync.paper import CLIP_SECONDS, FRAME_PIXELS
 
-Variant = Literal["standard", "no_pulse", "unknown_classes"]
+Variant = Literal["bind", "no_pulse", "easy"]
+ClassSet = Literal["known", "unknown"]
 Control = Literal["none", "swapped_sound", "silent", "both_silent_moving", "flipped", "shifted_sound"]
-Pulse = Literal["loudness", "none"]
+#: Way in which a frame shows what sounds: by the pattern of the object's plate, by its size and brightness,
+#: or not at all.
+Pulse = Literal["plate", "loudness", "none"]
+
+#: Version of the generator. Clips of different versions never mix in one folder, nor in one result.
+STAGE_VERSION: Final = 2
+#: Objects on the stage of `bind` and `no_pulse`.
+NUM_TAKING_TURNS: Final = 4
 
 
 class StageConfig(Config):
@@ -20,10 +28,13 @@ class StageConfig(Config):
     """Another seed gives other clips of the same objects; the split of the objects does not depend on it."""
     split: Split = "train"
     """The objects that may appear. No object of one split appears in another, whatever the seeds."""
-    variant: Variant = "standard"
-    """`standard`: objects pulse with their own loudness. `no_pulse`: they do not, so only knowledge of how
-    classes sound helps. `unknown_classes`: classes that no other variant or split shows, so only synchrony
-    helps."""
+    variant: Variant = "bind"
+    """`bind`: four objects sound in turn, equally loud, and the plate of the sounding one shows it.
+    `no_pulse`: the same, but nothing shows it. `easy`: objects sound when they like, and grow and light up
+    with their loudness."""
+    classes: ClassSet = "known"
+    """`unknown`: only classes that no stage of known classes shows, so that only synchrony helps. Not for
+    training."""
     control: Control = "none"
     """Change made on purpose. The clip is otherwise the clip of the same number without control."""
     clip_seconds: float = Field(default=CLIP_SECONDS, ge=1.0, le=60.0)
@@ -33,18 +44,28 @@ class StageConfig(Config):
     frames_per_second: int = Field(default=12, ge=1, le=60)
     """Frames of a clip in each second."""
     min_objects: int = Field(default=1, ge=1, le=4)
-    """Fewest objects on the stage."""
+    """Fewest objects on the stage, in `easy`; the other variants show four."""
     max_objects: int = Field(default=3, ge=1, le=4)
-    """Most objects on the stage."""
+    """Most objects on the stage, in `easy`."""
     silent_fraction: float = Field(default=0.4, ge=0.0, le=1.0)
-    """Share of the objects on the stage, the first one excepted, that make no sound."""
-    off_stage_fraction: float = Field(default=0.2, ge=0.0, le=1.0)
-    """Share of the clips in which an object is heard that is never seen."""
+    """Share of the objects on the stage, the first one excepted, that make no sound, in `easy`."""
     crossing_fraction: float = Field(default=0.15, ge=0.0, le=1.0)
     """Share of the objects on the stage, the first one excepted, that enter on one side and leave on the
-    other."""
+    other, in `easy`."""
+    off_stage_fraction: float = Field(default=0.0, ge=0.0, le=1.0)
+    """Share of the clips in which an object is heard that is never seen."""
+    overlap_fraction: float = Field(default=0.0, ge=0.0, le=1.0)
+    """Share of the turns in which a second object sounds too; not in `easy`, where sounds overlap anyway."""
+    occlusion_fraction: float = Field(default=0.0, ge=0.0, le=1.0)
+    """Share of the clips in which a wide post passes in front of all objects."""
+    num_cuts: int = Field(default=0, ge=0, le=10)
+    """Scene cuts in each clip: the background and the places of all objects change, the sound goes on."""
+    music_level: float = Field(default=0.0, ge=0.0, le=1.0)
+    """Loudness of music behind, in `bind` 1 is as loud as the objects; 0 is none."""
+    noise_level: float = Field(default=0.0, ge=0.0, le=1.0)
+    """Loudness of changing noise behind, on the same scale; 0 is none."""
     noise_decibels: float = Field(default=-48.0, ge=-90.0, le=-20.0)
-    """Loudness of the background noise, relative to full scale."""
+    """Loudness of the steady background noise that every clip has, relative to full scale."""
 
     @model_validator(mode="after")
     def _check_relations(self) -> Self:
@@ -58,19 +79,24 @@ class StageConfig(Config):
                 f"clip_seconds={self.clip_seconds} at frames_per_second={self.frames_per_second} is no whole "
                 "number of frames. Change one of them."
             )
-        if self.variant == "unknown_classes" and self.split == "train":
+        if self.classes == "unknown" and self.split == "train":
             raise ValueError(
-                'variant="unknown_classes" shows classes that training must not see, but split="train". '
+                'classes="unknown" shows classes that training must not see, but split="train". '
                 'Use split="validation" or split="test".'
             )
         return self
 
     @property
     def pulse(self) -> Pulse:
-        """Kind of pulse: `loudness` when objects pulse with their own loudness."""
+        """Way in which a frame shows what sounds."""
         if self.variant == "no_pulse" or self.control == "both_silent_moving":
             return "none"
-        return "loudness"
+        return "plate" if self.variant == "bind" else "loudness"
+
+    @property
+    def takes_turns(self) -> bool:
+        """Whether four objects stand on plates and sound in turn: all variants but `easy`."""
+        return self.variant != "easy"
 
     @property
     def num_frames(self) -> int:

@@ -30,7 +30,7 @@ from cavmae_sync.untrusted import decode_image, read_rows
 _SOUND_ENDINGS: Final = (".ogg", ".wav", ".flac")
 _MIN_CLASSES: Final = 4
 _LONGEST_SIDE: Final = 320
-#: One class of this many is reserved for the variant `unknown_classes`.
+#: One class of this many is reserved for stages of `classes=unknown`.
 _CLASSES_PER_UNKNOWN: Final = 6
 
 

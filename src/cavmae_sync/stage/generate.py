@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.stage.config import StageConfig
+from cavmae_sync.stage.loudness import loudness
 from cavmae_sync.stage.pack import Pack, StageObject, objects_by_class
+from cavmae_sync.stage.plan import plan_scene
 from cavmae_sync.stage.render import render
-from cavmae_sync.stage.scene import Scene, audible_scene, plan_scene
-from cavmae_sync.stage.sound import audible_tracks, dry_tracks, loudness, mix
+from cavmae_sync.stage.scene import Scene, audible_scene
+from cavmae_sync.stage.sound import audible_tracks, dry_tracks, mix
 from cavmae_sync.stage.truth import ClipTruth, describe_events, describe_objects, encode_object_map
 
 _MAX_DONORS: Final = 64  # scenes tried; the search must end where a pack has few classes
@@ -47,7 +49,7 @@ def generate_clip(index: int, *, config: StageConfig, pack: Pack) -> GeneratedCl
     Raises:
         DatasetError: The pack has no object for the split, or too few classes for `swapped_sound`.
     """
-    cast = objects_by_class(pack, split=config.split, unknown=config.variant == "unknown_classes")
+    cast = objects_by_class(pack, split=config.split, unknown=config.classes == "unknown")
     scene = plan_scene(index, config=config, cast=cast)
     donor = _donor(scene, config, cast) if config.control == "swapped_sound" else None
     audible = audible_scene(scene, config=config, donor=donor)

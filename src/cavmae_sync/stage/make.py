@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,7 +13,7 @@ import pyarrow.parquet as pq
 from cavmae_sync.atomic import PART_SUFFIX, csv_text, write_text
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.media import write_video
-from cavmae_sync.stage.config import StageConfig
+from cavmae_sync.stage.config import STAGE_VERSION, StageConfig
 from cavmae_sync.stage.folder import FolderPack
 from cavmae_sync.stage.generate import generate_clip
 from cavmae_sync.stage.pack import Pack, objects_by_class
@@ -23,7 +22,6 @@ from cavmae_sync.stage.truth_file import StageTruth, to_table, write_truth
 from cavmae_sync.untrusted import read_object
 from cavmae_sync.work.workers import num_cores, run_in_workers
 
-STAGE_VERSION: Final = 1
 OnProgress = Callable[[int, int], None]
 
 
@@ -83,9 +81,7 @@ def make_stage(
         raise ValueError(f"num_clips must be at least 1, got {num_clips}")
     folder = Path(out)
     loaded = load_pack(pack)
-    num_classes = len(
-        objects_by_class(loaded, split=config.split, unknown=config.variant == "unknown_classes")
-    )
+    num_classes = len(objects_by_class(loaded, split=config.split, unknown=config.classes == "unknown"))
     _claim(folder, config, loaded.fingerprint)
     kept = _finished(folder)
     missing = [index for index in range(num_clips) if config.video_id(index) not in kept]
@@ -137,6 +133,12 @@ def _claim(folder: Path, config: StageConfig, fingerprint: str) -> None:
     path = folder / "stage.json"
     if path.is_file():
         found = read_object(path, remedy="Use another folder.")
+        if found.get("version") != STAGE_VERSION:
+            raise DatasetError(
+                f"{folder} is a stage of version {found.get('version')}. It can be read, but clips of "
+                f"version {STAGE_VERSION}, which this program makes, cannot be added to it. "
+                "Use another folder."
+            )
         if found != wanted:
             raise DatasetError(
                 f"{folder} holds clips of another stage: {_differences(found, wanted)}. "

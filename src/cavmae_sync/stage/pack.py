@@ -5,8 +5,9 @@ Shape letters: H W pixels, S samples.
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Protocol
 
 import numpy as np
@@ -64,7 +65,7 @@ class Pack(Protocol):
 
     @property
     def unknown_classes(self) -> frozenset[str]:
-        """Classes reserved for the variant `unknown_classes`."""
+        """Classes reserved for stages of `classes=unknown`."""
         ...
 
     def draw(self, thing: StageObject) -> NDArray[np.uint8]:
@@ -82,7 +83,8 @@ class Pack(Protocol):
         ...
 
 
-def objects_by_class(pack: Pack, *, split: Split, unknown: bool) -> dict[str, list[StageObject]]:
+@lru_cache(maxsize=16)
+def objects_by_class(pack: Pack, *, split: Split, unknown: bool) -> Mapping[str, Sequence[StageObject]]:
     """Objects that may appear in a split, by class.
 
     Objects whose pack does not name their split are dealt to the splits within each class, in the order of a

@@ -25,7 +25,7 @@ from cavmae_sync.stage.synthesis import coloured, tremolo
 
 #: To be increased when any class looks or sounds different, so that old and new clips never mix in one
 #: folder.
-_VERSION: Final = 1
+_VERSION: Final = 2
 _LEVELS: Final = MappingProxyType({"size": 6, "warmth": 6, "texture": 5})
 _DRAWINGS: Final = MappingProxyType(
     {
@@ -77,12 +77,12 @@ class ProceduralPack:
         tone = voices.Tone(
             num_samples=num_samples,
             pitch=2.0 ** (1.5 * (0.5 - thing.size)),
-            rate_hz=1.6 * 4.0**texture,
+            rate_hz=6.0 * 2.0**texture,
             generator=generator,
         )
         wave_S = coloured(voice(tone), warmth=warmth)
         if is_held:
-            wave_S = tremolo(wave_S, rate_hz=2.5 * 6.0**texture)
+            wave_S = tremolo(wave_S, rate_hz=5.0 * 3.0**texture)
         return wave_S.astype(np.float32)
 
     def backdrop(self, *, split: Split, pixels: int, generator: np.random.Generator) -> NDArray[np.uint8]:  # noqa: ARG002

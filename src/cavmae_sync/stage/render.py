@@ -3,24 +3,28 @@
 Shape letters: O actors that are seen, T frames, H W pixels, C channels.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter
 
+from cavmae_sync.stage.backdrop import draw_post
 from cavmae_sync.stage.config import StageConfig
-from cavmae_sync.stage.pack import Pack
-from cavmae_sync.stage.scene import Actor, Scene
+from cavmae_sync.stage.exposure import Exposure
+from cavmae_sync.stage.pack import Pack, StageObject
+from cavmae_sync.stage.plates import cycles
+from cavmae_sync.stage.scene import Actor, Post, Scene, Shot
+from cavmae_sync.stage.sprites import PlateSprites, PulsingSprites, Sprite, make_sprite, paste, scaled
 
-#: Longest side of the smallest and of the largest object at its loudest, as a share of the frame's side.
+#: Longest side of the smallest and of the largest object, as a share of the frame's side: at its loudest in
+#: `easy`, and on a plate.
 SIZE_SHARES: Final = (0.36, 0.64)
-_NUM_LEVELS: Final = 12  # of loudness: a sprite is drawn once for each level, not once for each frame
-_QUIET_SCALE: Final = 0.82
-_QUIET_BRIGHTNESS: Final = 0.62
-_GLOW: Final = 0.8
-_MARGIN: Final = 0.2
+PLATE_SIZE_SHARES: Final = (0.2, 0.32)
+
+Seconds = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,6 +42,15 @@ class RenderedFrames:
     full_area_OT: NDArray[np.int64]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Layer:
+    """Something to paste: its number in the maps, its place in pixels and its sprite in each frame."""
+
+    number: int
+    centers_T2: NDArray[np.float64]
+    sprite_at: Callable[[int], Sprite]
+
+
 def render(
     scene: Scene, *, config: StageConfig, pack: Pack, loudness_OT: NDArray[np.float32]
 ) -> RenderedFrames:
@@ -47,107 +60,105 @@ def render(
         scene: The plan of the clip.
         config: Size and rate of the frames, pulse, and the control `flipped`.
         pack: Source of the drawings.
-        loudness_OT: Loudness of each actor at each frame, which the pulse follows.
+        loudness_OT: Loudness of each actor at each frame, which the pulse of `easy` follows.
     """
     pixels, num_frames = config.frame_pixels, config.num_frames
-    backdrop = pack.backdrop(
-        split=config.split, pixels=pixels, generator=np.random.default_rng(scene.backdrop_seed)
-    )
-    frames_THWC = np.repeat(backdrop[None], num_frames, axis=0)
-    object_map_THW = np.zeros((num_frames, pixels, pixels), np.uint8)
-    seen = [actor for actor in scene.actors if actor.trajectory is not None]
-    full_area_OT = np.zeros((len(seen), num_frames), np.int64)
-    progress_T = np.arange(num_frames) / num_frames
-    for number, actor in enumerate(seen):
-        sprites = _SpriteCache(
-            pack.draw(actor.thing), _share(actor) * pixels, has_pulse=config.pulse == "loudness"
+    seconds_T = np.arange(num_frames) / config.frames_per_second
+    shot_T = np.searchsorted([shot.start_seconds for shot in scene.shots], seconds_T, side="right") - 1
+    seen = [actor for actor in scene.actors if actor.is_seen]
+    layers = [
+        _Layer(
+            number=number,
+            centers_T2=_centers(actor, shot_T) * pixels,
+            sprite_at=_sprites(actor, seconds_T, loudness_OT[number - 1], config=config, pack=pack),
         )
-        centers_T2 = _centers(actor, progress_T) * pixels
-        for index, (center, level) in enumerate(zip(centers_T2, loudness_OT[number], strict=True)):
-            sprite = sprites.at(float(level))
-            full_area_OT[number, index] = sprite.area
-            _paste(sprite, frames_THWC[index], object_map_THW[index], center=center, number=number + 1)
+        for number, actor in enumerate(seen, start=1)
+    ]
+    posts = [] if scene.post is None else [_post_layer(scene.post, pixels, num_frames)]
+    frames_THWC = np.empty((num_frames, pixels, pixels, 3), np.uint8)
+    object_map_THW = np.zeros((num_frames, pixels, pixels), np.uint8)
+    for number, shot in enumerate(scene.shots):
+        exposure = _expose(shot, config, pack)
+        indices = [int(index) for index in np.flatnonzero(shot_T == number)]
+        # The first frame is drawn twice, so that the edges of its objects meet the levelled background.
+        for index in (*indices[:1], *indices):
+            _draw(
+                frames_THWC[index], object_map_THW[index], [*layers, *posts], index=index, exposure=exposure
+            )
+    full_area_OT = np.array(
+        [[layer.sprite_at(index).area for index in range(num_frames)] for layer in layers], np.int64
+    )
     if config.control == "flipped":
         frames_THWC, object_map_THW = frames_THWC[:, :, ::-1].copy(), object_map_THW[:, :, ::-1].copy()
     return RenderedFrames(frames_THWC=frames_THWC, object_map_THW=object_map_THW, full_area_OT=full_area_OT)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Sprite:
-    """An object ready to paste: colour times opacity, share of the background that remains, its mask."""
-
-    colour_HWC: NDArray[np.uint16]
-    remainder_HW1: NDArray[np.uint16]
-    mask_HW: NDArray[np.bool_]
-    area: int
-
-
-class _SpriteCache:
-    """Sprites of one object at every loudness it needs, each drawn when first asked for."""
-
-    def __init__(self, rgba: NDArray[np.uint8], longest_side: float, *, has_pulse: bool) -> None:
-        margin = round(_MARGIN * max(rgba.shape[:2]))
-        self.rgba = np.pad(rgba, ((margin, margin), (margin, margin), (0, 0)))
-        self.longest_side = longest_side * max(self.rgba.shape[:2]) / max(rgba.shape[:2])
-        self.has_pulse = has_pulse
-        self._sprites: dict[int, _Sprite] = {}
-
-    def at(self, loudness: float) -> _Sprite:
-        # The square root makes soft sounds visible and keeps an object lit between two hits.
-        level = round(min(loudness, 1.0) ** 0.5 * _NUM_LEVELS) if self.has_pulse else _NUM_LEVELS
-        if level not in self._sprites:
-            self._sprites[level] = self._draw(level / _NUM_LEVELS)
-        return self._sprites[level]
-
-    def _draw(self, level: float) -> _Sprite:
-        scale = (_QUIET_SCALE + (1 - _QUIET_SCALE) * level) * self.longest_side / max(self.rgba.shape[:2])
-        height, width = (max(1, round(side * scale)) for side in self.rgba.shape[:2])
-        resized = Image.fromarray(self.rgba).resize((width, height), Image.Resampling.BILINEAR)
-        alpha = resized.getchannel("A")
-        opaque_HW1 = np.asarray(alpha, np.float64)[..., None] / 255
-        brightness = _QUIET_BRIGHTNESS + (1 - _QUIET_BRIGHTNESS) * level
-        colour_HWC = np.asarray(resized, np.float64)[..., :3] * opaque_HW1 * brightness
-        glow_HW1 = (1 - opaque_HW1) * (self._glow(alpha) * level * self.has_pulse)[..., None]
-        mask_HW = np.asarray(alpha) > 127
-        return _Sprite(
-            colour_HWC=np.round(colour_HWC + 255 * glow_HW1).astype(np.uint16),
-            remainder_HW1=np.round(256 * (1 - opaque_HW1 - glow_HW1)).astype(np.uint16),
-            mask_HW=mask_HW,
-            area=int(mask_HW.sum()),
-        )
-
-    def _glow(self, alpha: Image.Image) -> NDArray[np.float64]:
-        radius = 0.055 * max(alpha.size)
-        blurred = np.asarray(alpha.filter(ImageFilter.GaussianBlur(radius)), np.float64) / 255
-        return _GLOW * np.clip(blurred * 2.2, 0.0, 1.0)
-
-
-def _share(actor: Actor) -> float:
-    return SIZE_SHARES[0] + (SIZE_SHARES[1] - SIZE_SHARES[0]) * actor.thing.size
-
-
-def _centers(actor: Actor, progress_T: NDArray[np.float64]) -> NDArray[np.float64]:
-    if actor.trajectory is None:
-        raise ValueError(f"{actor.thing.name} is never seen, so it has no trajectory")
-    return actor.trajectory.centers(progress_T)
-
-
-def _paste(
-    sprite: _Sprite,
+def _draw(
     frame_HWC: NDArray[np.uint8],
     object_map_HW: NDArray[np.uint8],
+    layers: list[_Layer],
     *,
-    center: NDArray[np.float64],
-    number: int,
+    index: int,
+    exposure: Exposure,
 ) -> None:
-    """Paste a sprite onto a frame and its number onto the map, in place; parts outside are cut off."""
-    height, width = sprite.mask_HW.shape
-    left, top = round(float(center[0]) - width / 2), round(float(center[1]) - height / 2)
-    rows = slice(max(top, 0), max(min(top + height, frame_HWC.shape[0]), 0))
-    columns = slice(max(left, 0), max(min(left + width, frame_HWC.shape[1]), 0))
-    if rows.start >= rows.stop or columns.start >= columns.stop:
-        return
-    part = (slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left))
-    behind = frame_HWC[rows, columns].astype(np.uint16) * sprite.remainder_HW1[part] >> 8
-    frame_HWC[rows, columns] = np.minimum(behind + sprite.colour_HWC[part], 255)
-    object_map_HW[rows, columns][sprite.mask_HW[part]] = number
+    """Draw a frame and its map, in place."""
+    frame_HWC[:], object_map_HW[:] = exposure.backdrop_HWC, 0
+    is_backdrop_HW = np.ones(object_map_HW.shape, np.bool_)
+    for layer in layers:
+        paste(
+            layer.sprite_at(index),
+            frame_HWC,
+            object_map_HW,
+            is_backdrop_HW,
+            center=layer.centers_T2[index],
+            number=layer.number,
+        )
+    exposure.level(frame_HWC, is_backdrop_HW=is_backdrop_HW)
+
+
+def _expose(shot: Shot, config: StageConfig, pack: Pack) -> Exposure:
+    generator = np.random.default_rng(shot.backdrop_seed)
+    backdrop_HWC = pack.backdrop(split=config.split, pixels=config.frame_pixels, generator=generator)
+    return Exposure(backdrop_HWC, generator=generator, is_levelled=config.takes_turns)
+
+
+def _centers(actor: Actor, shot_T: NDArray[np.int64]) -> NDArray[np.float64]:
+    progress_T = np.arange(len(shot_T)) / len(shot_T)
+    centers_ST2 = np.stack([trajectory.centers(progress_T) for trajectory in actor.trajectories])
+    return centers_ST2[shot_T, np.arange(len(shot_T))]
+
+
+def _sprites(
+    actor: Actor, seconds_T: Seconds, loudness_T: NDArray[np.float32], *, config: StageConfig, pack: Pack
+) -> Callable[[int], Sprite]:
+    """Sprite of an actor in each frame."""
+    smallest, largest = PLATE_SIZE_SHARES if config.takes_turns else SIZE_SHARES
+    longest_side = (smallest + (largest - smallest) * actor.thing.size) * config.frame_pixels
+    if actor.rhythm is None:
+        pulsing = PulsingSprites(pack.draw(actor.thing), longest_side, has_pulse=config.pulse == "loudness")
+        return lambda index: pulsing.at(float(loudness_T[index]))
+    rgba = _small_image(pack, actor.thing, longest_side)
+    on_plate = PlateSprites(rgba, frame_pixels=config.frame_pixels)
+    cycles_T = cycles(actor.rhythm, len(seconds_T))
+    shows_T = _sounds(actor, seconds_T) & (config.pulse == "plate")
+    return lambda index: on_plate.at(float(cycles_T[index]), is_sounding=bool(shows_T[index]))
+
+
+@lru_cache(maxsize=4096)
+def _small_image(pack: Pack, thing: StageObject, longest_side: float) -> NDArray[np.uint8]:
+    """Image of an object at its size in the frame; drawing it takes longer than anything else."""
+    return scaled(pack.draw(thing), longest_side)
+
+
+def _sounds(actor: Actor, seconds_T: Seconds) -> NDArray[np.bool_]:
+    """Frames in which an actor sounds."""
+    spans = [(seconds_T >= event.start_seconds) & (seconds_T < event.stop_seconds) for event in actor.events]
+    return np.any(spans, axis=0) if spans else np.zeros(len(seconds_T), np.bool_)
+
+
+def _post_layer(post: Post, pixels: int, num_frames: int) -> _Layer:
+    post_HWC = draw_post(pixels, width=post.width, generator=np.random.default_rng(post.seed))
+    shape = post_HWC.shape[:2]
+    sprite = make_sprite(post_HWC.astype(np.float64), np.zeros(shape), np.ones(shape, np.bool_))
+    centers_T2 = post.trajectory.centers(np.arange(num_frames) / num_frames) * pixels
+    return _Layer(number=0, centers_T2=centers_T2, sprite_at=lambda _: sprite)

@@ -80,7 +80,7 @@ class ClipTruth:
     Attributes:
         video_id: Name of the file in `clips/`, without ending.
         split: The objects that may appear.
-        variant: `standard`, `no_pulse` or `unknown_classes`.
+        variant: `bind`, `no_pulse` or `easy`; `standard` or `unknown_classes` in stages of version 1.
         control: Change made on purpose, or `none`.
         labels: Classes both on the stage and heard in the clip without control, sorted.
         duration_seconds: Length of the clip.
@@ -179,7 +179,7 @@ def _describe(
 ) -> ObjectTruth:
     mask_THW = rendered.object_map_THW == number
     area_T = mask_THW.sum(axis=(1, 2))
-    is_on_stage = actor.trajectory is not None
+    is_on_stage = actor.is_seen
     full_T = rendered.full_area_OT[number - 1] if is_on_stage else np.ones_like(area_T)
     return ObjectTruth(
         number=number,

@@ -43,6 +43,11 @@ def _samples(seconds: float) -> int:
     return round(16_000 * seconds)
 
 
+def _hit_samples(t: Tone, seconds: float) -> int:
+    """Samples of a hit that must end before the next one begins."""
+    return _samples(min(seconds, 0.9 / t.rate_hz))
+
+
 def _glide(low_hz: float, high_hz: float, num_samples: int) -> Wave:
     return np.geomspace(low_hz, high_hz, num_samples)
 
@@ -179,7 +184,7 @@ def frog(t: Tone) -> Wave:
 
 def dog(t: Tone) -> Wave:
     """Barks: rough tones that fall."""
-    length = _samples(0.14)
+    length = _hit_samples(t, 0.14)
     voice = tone(
         _glide(430 * t.pitch, 270 * t.pitch, length), length, partials=(0.5, 1.0, 1.0, 0.7, 0.5, 0.3)
     )
@@ -190,7 +195,7 @@ def dog(t: Tone) -> Wave:
 
 def owl(t: Tone) -> Wave:
     """Soft, nearly pure hoots."""
-    length = _samples(0.2)
+    length = _hit_samples(t, 0.2)
     hoot = tone(_glide(400 * t.pitch, 340 * t.pitch, length), length, partials=(1.0, 0.12)) * arch(length)
     return repeated(lambda _: hoot, num_samples=t.num_samples, rate_hz=t.rate_hz)
 
@@ -203,7 +208,7 @@ def fish(t: Tone) -> Wave:
         low = 420 * t.pitch * float(t.generator.uniform(0.8, 1.25))
         return tone(_glide(low, 3.2 * low, length), length) * fading(length, decay_seconds=0.03)
 
-    return repeated(bubble, num_samples=t.num_samples, rate_hz=2 * t.rate_hz)
+    return repeated(bubble, num_samples=t.num_samples, rate_hz=t.rate_hz)
 
 
 def clock(t: Tone) -> Wave:
@@ -225,7 +230,7 @@ def train(t: Tone) -> Wave:
 
 def robot(t: Tone) -> Wave:
     """Beeps of square waves at random steps of a scale."""
-    length = _samples(0.11)
+    length = _hit_samples(t, 0.11)
 
     def beep(_: int) -> Wave:
         pitch = 520 * t.pitch * _SCALE[int(t.generator.integers(len(_SCALE)))]
@@ -257,7 +262,7 @@ def xylophone(t: Tone) -> Wave:
 
 def saw(t: Tone) -> Wave:
     """Strokes of rough noise, forth and back."""
-    length = _samples(min(0.9 / t.rate_hz, 0.3))
+    length = _hit_samples(t, 0.3)
 
     def stroke(number: int) -> Wave:
         low = 1300 * t.pitch * (1.0 if number % 2 else 1.35)

@@ -22,7 +22,7 @@ def stage(
     num_workers: Count | None = None,
     as_json: Json = False,
 ) -> None:
-    """Make 10-second clips in which objects move and sound, and write down the truth.
+    """Make 10-second clips in which objects move and sound, and write down the truth (stage version 2).
 
     They are a controlled experiment, not a substitute for real video. OUT gets clips/*.mp4, labels.csv and
     truth.parquet. Stop it and run it again: finished clips stay.
@@ -31,19 +31,21 @@ def stage(
 
     - `split=train`: objects that may appear; no object is in two of train, validation and test.
     - `seed=0`: another seed gives other clips of the same objects.
-    - `variant=standard`: `no_pulse` (objects do not pulse with their loudness) or `unknown_classes`.
+    - `variant=bind`: four objects sound in turn, equally loud, and the plate of the sounding one shows it.
+      `no_pulse`: nothing shows it. `easy`: objects grow and light up with their loudness.
+    - `classes=known`: `unknown` shows classes that no other stage shows; not for training.
     - `control=none`: a change made on purpose: swapped_sound, silent, both_silent_moving, flipped or
       shifted_sound.
     - `frame_pixels=224`: width and height of a frame.
 
-    Example: cavmae-sync stage my-stage --num-clips 20 split=test
+    Example: cavmae-sync stage my-stage --num-clips 20 variant=bind split=test
 
     With `--pack real`, objects are real pictures with real sounds, from the Debian packages qabcs-data,
     tuxpaint-stamps-default and tuxpaint-data; they are copied to OUT/pack, with their licences.
 
     Args:
         out: Folder to write to.
-        words: `key=value` words, for example `variant=no_pulse`.
+        words: `key=value` words, for example `variant=easy`.
         num_clips: Number of clips.
         pack: Folder of cut-outs (NAME.png, NAME.ogg|wav|flac, classes.csv) instead of the built-in objects,
             or `real`.
