@@ -101,7 +101,7 @@ def reasons(folder):
 
 def test_candidates_have_the_recordings_that_lie_beside_them(packages):
     by_name = {one.name: one for one in find_candidates(packages)}
-    owl = by_name["tuxpaint-birds-owl"]
+    owl = by_name["tuxpaint-animals-birds-owl"]
     assert owl.folder == "animals-birds"
     assert {take: path.name for take, path in owl.effects.items()} == {"effect": "owl.ogg"}
     assert sorted(owl.spoken_names) == ["en", "fr"]
@@ -132,7 +132,7 @@ def test_what_is_the_same_thing_is_in_one_split(packages, tmp_path):
         splits[row["class"], row["thing"]].add(row["split"])
     assert all(len(found) == 1 for found in splits.values())
     listed = {row["name"]: row for row in rows(folder / "classes.csv")}
-    assert listed["qabcs-crow"]["split"] == listed["tuxpaint-birds-crow"]["split"]
+    assert listed["qabcs-crow"]["split"] == listed["tuxpaint-animals-birds-crow"]["split"]
     assert listed["qabcs-cow"]["thing"] == listed["qabcs-calf"]["thing"]
 
 
@@ -148,7 +148,7 @@ def test_copies_are_left_out_whether_equal_mirrored_or_cut(packages, tmp_path):
         >= {
             "qabcs-bird": "same recording file as qabcs-albatross",
             "qabcs-zebra": "nearly the same recording as qabcs-crow",
-            "tuxpaint-birds-lark": "nearly the same picture as qabcs-horse",
+            "tuxpaint-animals-birds-lark": "nearly the same picture as qabcs-horse",
         }.items()
     )
 
@@ -186,12 +186,12 @@ def test_unsuitable_pictures_and_sounds_are_left_out_with_a_reason(packages, tmp
 def test_spoken_names_are_a_voice_of_their_own(packages, tmp_path):
     folder = make_real_pack(tmp_path / "names", root=packages, voice="names")
     listed = {row["name"]: row for row in rows(folder / "classes.csv")}
-    assert listed["tuxpaint-auto-sedan"]["class"] == "vehicles"
-    assert listed["tuxpaint-auto-sedan"]["takes"] == "en;fr"
-    assert listed["tuxpaint-auto-sedan"]["split"] == listed["tuxpaint-auto-sedan_mirror"]["split"]
+    assert listed["tuxpaint-vehicles-auto-sedan"]["class"] == "vehicles"
+    assert listed["tuxpaint-vehicles-auto-sedan"]["takes"] == "en;fr"
+    assert listed["tuxpaint-vehicles-auto-sedan"]["split"] == listed["tuxpaint-vehicles-auto-sedan_mirror"]["split"]
     folder = make_real_pack(tmp_path / "both", root=packages, voice="both")
     takes = {row["name"]: row["takes"] for row in rows(folder / "classes.csv")}
-    assert takes["tuxpaint-birds-owl"] == "effect;en;fr"
+    assert takes["tuxpaint-animals-birds-owl"] == "effect;en;fr"
     assert takes["qabcs-cow"] == "effect"
 
 

@@ -110,7 +110,7 @@ def _from_stamps(root: Path) -> Iterator[Candidate]:
         effects, spoken_names = _recordings(folder)
         for picture in _pictures(folder):
             yield Candidate(
-                name="-".join(("tuxpaint", *below[1:], picture.stem)).lower(),
+                name="-".join(("tuxpaint", *below, picture.stem)).lower(),
                 stem=picture.stem,
                 folder="-".join(below[: 2 if below[0] == "animals" else 1]),
                 picture=picture,
