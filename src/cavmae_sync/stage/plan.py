@@ -1,6 +1,7 @@
 """Planner of clips: from a number to a scene. All that is random in a clip is drawn or seeded here."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -40,7 +41,7 @@ def plan_scene(index: int, *, config: StageConfig, cast: Cast) -> Scene:
     # Options draw from generators of their own, so that they do not change the rest of the clip.
     return Scene(
         index=index,
-        actors=tuple(actors),
+        actors=_after_cuts(actors, config.num_cuts, np.random.default_rng([backdrop_seed, 3])),
         shots=_shots(config, backdrop_seed, np.random.default_rng([backdrop_seed, 1])),
         post=_post(config, np.random.default_rng([backdrop_seed, 2])),
         noise_seed=noise_seed,
@@ -58,11 +59,10 @@ def _taking_turns(config: StageConfig, cast: Cast, generator: np.random.Generato
         overlap_fraction=config.overlap_fraction,
         generator=generator,
     )
-    anchors_SK2 = [generator.permutation(_ANCHORS[NUM_TAKING_TURNS]) for _ in range(1 + config.num_cuts)]
+    anchors_K2 = generator.permutation(_ANCHORS[NUM_TAKING_TURNS])
     actors = []
     for number, thing in enumerate(things):
-        seen_anchors = [anchors_K2[number] for anchors_K2 in anchors_SK2 if number < NUM_TAKING_TURNS]
-        ways = tuple(_small_swing(anchor, generator) for anchor in seen_anchors)
+        ways = (_small_swing(anchors_K2[number], generator),) if number < NUM_TAKING_TURNS else ()
         rhythm = Rhythm(phase=float(generator.random()), seed=int(generator.integers(_SEEDS)))
         actors.append(Actor(thing=thing, trajectories=ways, events=events[number], rhythm=rhythm))
     # The order of the objects is that of the quartet; who stands in front must not depend on the class.
@@ -74,18 +74,27 @@ def _at_will(config: StageConfig, cast: Cast, generator: np.random.Generator) ->
     num_visible = min(int(generator.integers(config.min_objects, config.max_objects + 1)), len(cast))
     has_hidden = bool(generator.random() < config.off_stage_fraction) and num_visible < len(cast)
     things = _choose(cast, num_visible + has_hidden, generator)
-    anchors_SK2 = [generator.permutation(_ANCHORS[num_visible]) for _ in range(1 + config.num_cuts)]
+    anchors_K2 = generator.permutation(_ANCHORS[num_visible])
     actors = []
     for number, thing in enumerate(things):
         is_first, is_hidden = number == 0, number >= num_visible
         is_silent = not is_first and not is_hidden and bool(generator.random() < config.silent_fraction)
         crosses = not is_first and bool(generator.random() < config.crossing_fraction)
-        seen_anchors = [anchors_K2[number] for anchors_K2 in anchors_SK2 if not is_hidden]
-        ways = tuple(_large_swing(anchor, generator, crosses=crosses) for anchor in seen_anchors)
+        ways = () if is_hidden else (_large_swing(anchors_K2[number], generator, crosses=crosses),)
         events = () if is_silent else _events(config.clip_seconds, 0.5 if is_hidden else 1.0, generator)
         actors.append(Actor(thing=thing, trajectories=ways, events=events))
     # Small objects stand in front, so that large ones do not hide them.
     return sorted(actors, key=lambda actor: (not actor.is_seen, -actor.thing.size))
+
+
+def _after_cuts(actors: Sequence[Actor], num_cuts: int, generator: np.random.Generator) -> tuple[Actor, ...]:
+    """Actors with a trajectory for each shot: a cut deals the trajectories to the actors anew."""
+    num_seen = sum(actor.is_seen for actor in actors)
+    shots = [[actor.trajectories[0] for actor in actors[:num_seen]]]
+    for _ in range(num_cuts):
+        shots.append([shots[-1][number] for number in generator.permutation(num_seen)])
+    ways = list(zip(*shots, strict=True)) + [()] * (len(actors) - num_seen)
+    return tuple(replace(actor, trajectories=own) for actor, own in zip(actors, ways, strict=True))
 
 
 def _choose(cast: Cast, count: int, generator: np.random.Generator) -> list[StageObject]:

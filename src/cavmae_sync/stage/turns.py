@@ -38,8 +38,8 @@ def plan_turns(
             has_other = bool(generator.random() < overlap_fraction)
             if start < clip_seconds and stop > 0:
                 loudness = 0.5**0.5 if has_other else 1.0
-                for heard in (number, other) if has_other else (number,):
-                    seed = int(generator.integers(_SEEDS))
+                seeds = [int(seed) for seed in generator.integers(_SEEDS, size=2)]
+                for heard, seed in list(zip((number, other), seeds, strict=True))[: 1 + has_other]:
                     events[heard].append(_event(start, stop, clip_seconds, loudness, seed))
             start = stop
     return [tuple(own) for own in events]
