@@ -6,7 +6,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from cavmae_sync.compute import float32_products_in
 from cavmae_sync.inputs import InputConfig
-from cavmae_sync.model import CAVMAESync, DecoderConfig, Mask, ModelConfig
+from cavmae_sync.model import CAVMAESync, DecoderConfig, Mask, ModelConfig, RequestedOutputs
 from cavmae_sync.model.flops import block_flops, embedding_flops, pretraining_flops
 
 TOY = ModelConfig(
@@ -67,8 +67,9 @@ def test_a_pretraining_pass_is_what_torch_counts(counter):
         for name, count in (("audio", 16), ("visual", 4))
     }
     with torch.no_grad():
-        model(torch.zeros(1, 32, 128), torch.zeros(1, 3, 32, 32), **masks)
-    forward = pretraining_flops(TOY, mask_ratio=0.75, only_wanted=False) / 3
+        wanted = RequestedOutputs(predicted="hidden", patch_tokens=False)
+        model(torch.zeros(1, 32, 128), torch.zeros(1, 3, 32, 32), **masks, outputs=wanted)
+    forward = pretraining_flops(TOY, mask_ratio=0.75) / 3
     assert forward == counter.get_total_flops()
 
 

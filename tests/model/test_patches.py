@@ -50,3 +50,11 @@ def test_patch_embedding_is_a_linear_map_of_patchify():
     weight = embedding.proj.weight.permute(0, 2, 3, 1).reshape(8, -1)
     with torch.no_grad():
         torch.testing.assert_close(embedding(pictures), patchify(pictures) @ weight.T + embedding.proj.bias)
+
+
+def test_some_patches_get_the_tokens_of_all():
+    embedding = PatchEmbedding(channels=3, width=8).double()
+    pictures = torch.rand(2, 3, 32, 48, dtype=torch.float64)
+    for layout in (torch.contiguous_format, torch.channels_last):
+        patches = patchify(pictures.to(memory_format=layout))
+        torch.testing.assert_close(embedding.of_patches(patches[:, 1:4]), embedding(pictures)[:, 1:4])

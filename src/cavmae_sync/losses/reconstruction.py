@@ -3,17 +3,22 @@
 P (clip, frame) pairs, N patches, M hidden ones of a pair, X values of a patch.
 """
 
+import math
+
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from cavmae_sync.paper import PIXEL_NORM_EPSILON
 
 
 def normalize_patches(patches_PNX: Tensor) -> Tensor:
     """Standardise each patch by its own mean and deviation (unbiased variance + 1e-6), as published."""
-    mean = patches_PNX.mean(dim=-1, keepdim=True)
-    variance = patches_PNX.var(dim=-1, keepdim=True)
-    return (patches_PNX - mean) / (variance + PIXEL_NORM_EPSILON).sqrt()
+    # A layer norm divides by the biased variance, which is `share` of the unbiased one.
+    num_values = patches_PNX.shape[-1]
+    share = (num_values - 1) / num_values
+    scale_X = patches_PNX.new_full((num_values,), math.sqrt(share))
+    return F.layer_norm(patches_PNX, (num_values,), weight=scale_X, eps=PIXEL_NORM_EPSILON * share)
 
 
 def reconstruction_loss(prediction_PMX: Tensor, target_PMX: Tensor, *, normalize_pixels: bool) -> Tensor:
@@ -36,4 +41,4 @@ def reconstruction_loss(prediction_PMX: Tensor, target_PMX: Tensor, *, normalize
     target_PMX = target_PMX.to(wide)
     if normalize_pixels:
         target_PMX = normalize_patches(target_PMX)
-    return (prediction_PMX.to(wide) - target_PMX).square().mean()
+    return F.mse_loss(prediction_PMX.to(wide), target_PMX)

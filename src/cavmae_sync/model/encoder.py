@@ -2,11 +2,12 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from cavmae_sync.model.block import Block, Modality, initialize_linear, run_blocks
 from cavmae_sync.model.config import ModelConfig
 from cavmae_sync.model.masking import Mask
-from cavmae_sync.model.patches import PatchEmbedding
+from cavmae_sync.model.patches import PatchEmbedding, patchify
 from cavmae_sync.model.positions import add_positions
 from cavmae_sync.model.tokens import Encoded
 from cavmae_sync.paper import REGISTER_STD, TOKEN_STD
@@ -50,10 +51,12 @@ class ModalityEncoder(nn.Module):
             images_PCHW: Frames, or segments as `segment_image` gives them.
             mask: Patches to hide; None shows all.
         """
-        patches_PND = self.patch_embed(images_PCHW) + self.positions_ND + self.modality
-        # Positions are added before patches are dropped: afterwards nothing says where a patch was.
-        if mask is not None:
-            patches_PND = mask.take(patches_PND)
+        if mask is None:
+            patches_PND = self.patch_embed(images_PCHW) + self.positions_ND
+        else:  # pixels of the others are not read
+            kept_PND = self.patch_embed.of_patches(mask.take(patchify(images_PCHW)))
+            patches_PND = kept_PND + F.embedding(mask.keep_PK, self.positions_ND)
+        patches_PND = patches_PND + self.modality
         count = patches_PND.shape[0]  # not len(), which fixes the number in an exported graph
         tokens = Encoded(
             patch_tokens_PND=patches_PND,

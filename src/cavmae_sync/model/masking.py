@@ -22,7 +22,11 @@ MaskMode = Literal["unstructured", "time", "freq", "tf"]
 
 def take_tokens(tokens_PND: Tensor, index_PM: Tensor) -> Tensor:
     """Tokens at given places, `[P, M, D]`, by an int64 index `[P, M]`."""
-    return tokens_PND.gather(1, index_PM.unsqueeze(-1).expand(-1, -1, tokens_PND.shape[-1]))
+    num_pairs, num_tokens, width = tokens_PND.shape
+    # Whole rows of one table are copied. `gather` looks up each number: 20 times as long on the CPU.
+    first_P1 = torch.arange(num_pairs, device=index_PM.device).unsqueeze(1) * num_tokens
+    rows = tokens_PND.flatten(0, 1).index_select(0, (index_PM + first_P1).flatten())
+    return rows.view(num_pairs, index_PM.shape[1], width)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,6 +8,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from cavmae_sync.paper import PATCH_SIZE
 
@@ -52,6 +53,11 @@ class PatchEmbedding(nn.Module):
     def forward(self, images_PCHW: Tensor) -> Tensor:
         """Tokens `[P, N, D]` of the patches, row by row."""
         return self.proj(images_PCHW).flatten(2).transpose(1, 2)
+
+    def of_patches(self, patches_PKX: Tensor) -> Tensor:
+        """Tokens `[P, K, D]` of some of the patches that `patchify` cut."""
+        filters_DX = self.proj.weight.permute(0, 2, 3, 1).flatten(1)  # values in the order of `patchify`
+        return F.linear(patches_PKX, filters_DX, self.proj.bias)
 
     @torch.no_grad()
     def initialize(self, *, generator: torch.Generator | None) -> None:
