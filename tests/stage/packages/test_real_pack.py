@@ -188,7 +188,8 @@ def test_spoken_names_are_a_voice_of_their_own(packages, tmp_path):
     listed = {row["name"]: row for row in rows(folder / "classes.csv")}
     assert listed["tuxpaint-vehicles-auto-sedan"]["class"] == "vehicles"
     assert listed["tuxpaint-vehicles-auto-sedan"]["takes"] == "en;fr"
-    assert listed["tuxpaint-vehicles-auto-sedan"]["split"] == listed["tuxpaint-vehicles-auto-sedan_mirror"]["split"]
+    mirrored = listed["tuxpaint-vehicles-auto-sedan_mirror"]
+    assert listed["tuxpaint-vehicles-auto-sedan"]["split"] == mirrored["split"]
     folder = make_real_pack(tmp_path / "both", root=packages, voice="both")
     takes = {row["name"]: row["takes"] for row in rows(folder / "classes.csv")}
     assert takes["tuxpaint-animals-birds-owl"] == "effect;en;fr"
