@@ -1,11 +1,14 @@
 """Packs from users: read as they are, or refused with a message that says what is missing."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.stage import FolderPack, StageConfig, StageTruth, make_stage
+from cavmae_sync.stage.casting import choose_quartet
 from cavmae_sync.stage.pack import objects_by_class
 from cavmae_sync.stage.recordings import shorten_pauses
 
@@ -210,3 +213,14 @@ def test_photographs_of_a_split_stand_behind_its_objects(pack):
     (pack / "backdrops" / "train" / "wall.png").unlink()
     with pytest.raises(DatasetError, match="has no photograph for train"):
         FolderPack(pack)
+
+
+def test_every_object_of_a_pack_is_chosen_about_equally_often(tmp_path):
+    pack = FolderPack(write_pack(tmp_path, per_class=8))
+    cast = objects_by_class(pack, split="train", unknown=False)
+    times = Counter(
+        thing.name for seed in range(600) for thing in choose_quartet(cast, np.random.default_rng(seed))
+    )
+    for things in cast.values():
+        numbers = [times[thing.name] for thing in things]
+        assert min(numbers) > 0.4 * max(numbers)

@@ -89,5 +89,7 @@ def _nearest(
 
 
 def _quarter(thing: StageObject, name: str) -> int | None:
-    value: float | None = getattr(thing, name)
+    # Packs in folders know no warmth. The size that they give an object is not heard, so it tells nothing,
+    # and choosing by it would show a few objects of a small class again and again.
+    value: float | None = None if thing.warmth is None else getattr(thing, name)
     return None if value is None else min(int(value * NUM_TAKING_TURNS), NUM_TAKING_TURNS - 1)
