@@ -57,7 +57,8 @@ StagePrompt = Literal["own", "other"]
 #: Rule that makes a map of a sound and a frame. "cosine" (the paper): cosine of the sound's vector with every
 #: patch. "denseav" (what DenseAV did with CAV-MAE): dot products, not divided by lengths, of every patch of
 #: the sound with every patch of the frame, averaged over frequency and over the time that has sound.
-MapRule = Literal["cosine", "denseav"]
+#: "masking": what showing the patch adds to the cosine of sound and frame; see `maps/vectors.py`.
+MapRule = Literal["cosine", "denseav", "masking"]
 
 #: Names that the tensors of a weights file have: ours, the authors' (Sync, plain CAV-MAE, a fine-tuned
 #: classifier), or those of an ImageNet MAE (the published one, timm's, Hugging Face's).

@@ -13,6 +13,7 @@ from cavmae_sync.cli.commands.evaluate.agreement import agreement as evaluate_ag
 from cavmae_sync.cli.commands.evaluate.localize import localize as evaluate_localize
 from cavmae_sync.cli.commands.evaluate.retrieval import retrieval
 from cavmae_sync.cli.commands.evaluate.segment import segment as evaluate_segment
+from cavmae_sync.cli.commands.localize import localize
 from cavmae_sync.cli.commands.prepare import prepare
 from cavmae_sync.cli.commands.reconstruct import reconstruct
 from cavmae_sync.cli.commands.reproduce import reproduce
@@ -22,6 +23,7 @@ from cavmae_sync.cli.words import configure, model_words, words_without_model
 from cavmae_sync.data import PrepareConfig
 from cavmae_sync.embedding.library import LibraryConfig
 from cavmae_sync.errors import ConfigError, SeveralError
+from cavmae_sync.maps import MapConfig
 from cavmae_sync.model import ModelConfig
 from cavmae_sync.recipes.demo.config import DemoConfig
 from cavmae_sync.recipes.tables.reproduce import ReproduceConfig
@@ -40,6 +42,7 @@ CONFIG_OF = {
     evaluate_agreement: PlantedConfig(),
     evaluate_localize: LocalizationConfig(),
     evaluate_segment: TemporalTask(),
+    localize: MapConfig(),
     prepare: PrepareConfig(),
     reconstruct: HidingConfig(),
     reproduce: ReproduceConfig(),

@@ -20,6 +20,7 @@ from cavmae_sync.exchange.proof import check_proof, make_proof
 from cavmae_sync.inputs import log_mel, normalize_frames
 from cavmae_sync.inputs.frames import denormalize_frames
 from cavmae_sync.losses import ContrastConfig, LossConfig, contrastive_loss
+from cavmae_sync.maps import localization_maps, resized_maps
 from cavmae_sync.media.playback import playback
 from cavmae_sync.metrics.retrieval import recall_at_k, true_match_ranks
 from cavmae_sync.model import CAVMAESync, MaskingConfig
@@ -32,7 +33,6 @@ from cavmae_sync.tasks.classification.features import FeatureConfig, embed_featu
 from cavmae_sync.tasks.classification.probe_model import probe_model
 from cavmae_sync.tasks.localization.evaluate import LocalizationConfig, evaluate_localization
 from cavmae_sync.tasks.localization.localize_video import localize
-from cavmae_sync.tasks.localization.maps import localization_maps, resized_maps
 from cavmae_sync.tasks.localization.stage_examples import StageExamples
 from cavmae_sync.tasks.reconstruction.video_reconstruction import reconstruct_video
 from cavmae_sync.tasks.retrieval import RetrievalConfig, evaluate_retrieval

@@ -30,6 +30,7 @@ LAYERS = (
     "losses",
     "training",
     "embedding",
+    "maps",
     "tasks",
     "search",
     "exchange",

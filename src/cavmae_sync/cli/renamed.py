@@ -37,7 +37,7 @@ _OPTIONS: Final[dict[str, dict[str, str]]] = {
         "--clips-per-video": "clips_per_video=",
         "--seed": "seed=",
     },
-    "evaluate localize": _FIGURE,
+    "evaluate localize": {**_FIGURE, "--rule": "map="},
     "evaluate retrieval": {
         **_FIGURE,
         "--aggregation all": "--all-aggregations",

@@ -1,9 +1,10 @@
 """The embedder: frames, sounds, clips or datasets of clips in; unit vectors out.
 
 Letters: P (clip, frame) pairs, C channels, H W pixels, L spectrogram frames per segment, M mel bins,
-N patches, D width, T frames per clip.
+N patches, D width, T frames per clip, V views with K patches each.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self, TypedDict, Unpack
@@ -19,7 +20,7 @@ from cavmae_sync.embedding.rows import differs_from_previous, finite, unit_rows
 from cavmae_sync.embedding.types import ClipEmbedding, DatasetEmbeddings
 from cavmae_sync.inputs.model_input import ModelInput, model_input
 from cavmae_sync.media import Clip
-from cavmae_sync.model import CAVMAESync, Encoded
+from cavmae_sync.model import CAVMAESync, Encoded, Modality
 from cavmae_sync.weights import weights_fingerprint
 
 #: Called with how much is done and how much there is.
@@ -200,6 +201,30 @@ class Embedder:
         )
         return VisualEmbedding(visual_PD=both_PND[:, 0].contiguous(), patches_PND=both_PND[:, 1:])
 
+    def embed_views(self, inputs: Tensor, shown_VK: Tensor, *, modality: Modality) -> Tensor:
+        """Vectors of several views of each segment or frame; a view shows some of the patches.
+
+        Args:
+            inputs: Normalised segments [P, L, 128] or frames [P, C, H, W].
+            shown_VK: int64, indices of the K patches that each of V views shows.
+            modality: Which of the two the inputs are.
+
+        Returns:
+            float32 [P, V, D] on the CPU, unit rows; NaN where the model gives a zero vector.
+        """
+        config, reads_patches = self.model.config, self.representation == "patch_mean"
+        shown_VK = shown_VK.to(self.device)
+
+        def encode(rows: Tensor) -> Tensor:
+            views = self.model.encode_views(rows, shown_VK, modality, with_patches=reads_patches)
+            return self._vectors(views).unflatten(0, (len(rows), -1))
+
+        num_patches = math.prod(config.audio_grid if modality == "audio" else config.visual_grid)
+        # As many patches in one pass as without views.
+        return self.distinct_rows(
+            inputs, encode, batch_size=max(1, self.batch_size * num_patches // shown_VK.numel())
+        )
+
     def embed_dataset(
         self, clips: PreparedDataset, *, num_workers: int = 0, on_progress: OnProgress | None = None
     ) -> DatasetEmbeddings:
@@ -239,7 +264,9 @@ class Embedder:
             made_with=self.made_with(),
         )
 
-    def distinct_rows(self, rows: Tensor, encode: Callable[[Tensor], Tensor]) -> Tensor:
+    def distinct_rows(
+        self, rows: Tensor, encode: Callable[[Tensor], Tensor], *, batch_size: int | None = None
+    ) -> Tensor:
         """Results of `encode` for all rows; rows that equal the row before them are computed once.
 
         By the published alignment, windows of sound at the ends of a clip are moved inwards and come out
@@ -249,6 +276,7 @@ class Embedder:
         Args:
             rows: Segments or frames, one per row.
             encode: Gets some rows on the model's device and gives one row for each; called without gradients.
+            batch_size: Most rows of one call; None is the embedder's own.
 
         Returns:
             One row on the CPU for each of `rows`.
@@ -256,7 +284,9 @@ class Embedder:
         is_new_P = differs_from_previous(rows)
         distinct = rows[is_new_P]
         with inference(self.model, self.arithmetic):
-            parts = [encode(part.to(self.device)).cpu() for part in distinct.split(self.batch_size)]
+            parts = [
+                encode(part.to(self.device)).cpu() for part in distinct.split(batch_size or self.batch_size)
+            ]
         # Indexing outside of inference mode makes a copy that callers may compute gradients with.
         return torch.cat(parts)[is_new_P.cumsum(0).cpu() - 1]
 

@@ -1,7 +1,7 @@
 """The whole model: segments and frames in; tokens and reconstructions out.
 
 P (clip, frame) pairs, L spectrogram frames per segment, M mel bins, C H W a frame, N patches (or those that
-are predicted), X values of a patch.
+are predicted), X values of a patch, V views with K patches each.
 
     segments_PLM ─> audio encoder ──┬─> joint layer, alone ───> aligned audio
                                     ├─> joint layer, together ─> decoder ─> both reconstructions
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from cavmae_sync.errors import WeightsError
-from cavmae_sync.model.block import Block
+from cavmae_sync.model.block import Block, Modality
 from cavmae_sync.model.config import ModelConfig
 from cavmae_sync.model.decoder import Decoder
 from cavmae_sync.model.encoder import ModalityEncoder
@@ -109,6 +109,30 @@ class CAVMAESync(nn.Module):
         """
         tokens = self.visual(self._checked_frames(frames_PCHW), mask)
         return self.joint.align(tokens, "visual", with_patches=with_patches)
+
+    def encode_views(
+        self, inputs: Tensor, shown_VK: Tensor, modality: Modality, *, with_patches: bool = True
+    ) -> Encoded:
+        """Aligned tokens of several views of each input; a view shows some of the patches.
+
+        The patches of an input are embedded once, and hidden ones cost nothing.
+
+        Args:
+            inputs: Normalised segments `[P, L, 128]` or frames `[P, 3, H, W]`.
+            shown_VK: int64, indices of the K patches that each of V views shows; the same for all inputs.
+            modality: Which of the two the inputs are.
+            with_patches: False gives the global token only, and no patches, where the model has one.
+
+        Returns:
+            P * V rows: all views of the first input, then those of the second.
+        """
+        is_audio = modality == "audio"
+        encoder = self.audio if is_audio else self.visual
+        images = self._segment_images(inputs) if is_audio else self._checked_frames(inputs)
+        shown_PVKD = encoder.embed_patches(images)[:, shown_VK]
+        return self.joint.align(
+            encoder.encode_patches(shown_PVKD.flatten(0, 1)), modality, with_patches=with_patches
+        )
 
     def encode(self, segments_PLM: Tensor, frames_PCHW: Tensor) -> EncodedPair:
         """Aligned tokens of both modalities, nothing hidden."""

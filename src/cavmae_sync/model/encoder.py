@@ -52,11 +52,17 @@ class ModalityEncoder(nn.Module):
             mask: Patches to hide; None shows all.
         """
         if mask is None:
-            patches_PND = self.patch_embed(images_PCHW) + self.positions_ND
-        else:  # pixels of the others are not read
-            kept_PND = self.patch_embed.of_patches(mask.take(patchify(images_PCHW)))
-            patches_PND = kept_PND + F.embedding(mask.keep_PK, self.positions_ND)
-        patches_PND = patches_PND + self.modality
+            return self.encode_patches(self.embed_patches(images_PCHW))
+        # Pixels of the others are not read.
+        kept_PKD = self.patch_embed.of_patches(mask.take(patchify(images_PCHW)))
+        return self.encode_patches(kept_PKD + F.embedding(mask.keep_PK, self.positions_ND) + self.modality)
+
+    def embed_patches(self, images_PCHW: Tensor) -> Tensor:
+        """All patches as tokens `[P, N, D]` with their positions, before any block."""
+        return self.patch_embed(images_PCHW) + self.positions_ND + self.modality
+
+    def encode_patches(self, patches_PND: Tensor) -> Encoded:
+        """Tokens before the joint layer, of all patches of `embed_patches` or of some of them."""
         count = patches_PND.shape[0]  # not len(), which fixes the number in an exported graph
         tokens = Encoded(
             patch_tokens_PND=patches_PND,

@@ -46,7 +46,7 @@ def test_maps_of_any_model_and_the_rule_of_denseav(
     some = json.loads(cli(*of_file, "--num-clips", 5, "--json").out)
     assert some["counts"]["maps_of_other_questions"] > 0
     for odd, says in (
-        (("--rule", "denseav"), "cannot be used with --maps"),
+        (("map=denseav",), "cannot be used with --maps"),
         (("--device", "cpu"), "cannot be used with --maps"),
         ((weights,), "Name either a run or weights, or --maps"),
     ):
@@ -55,7 +55,7 @@ def test_maps_of_any_model_and_the_rule_of_denseav(
         assert says in " ".join(refused.err.split())
     assert "or --maps FILE" in cli(*words).err
 
-    ruled = cli("evaluate", "localize", weights, *words[2:], "--rule", "denseav", "--json")
+    ruled = cli("evaluate", "localize", weights, *words[2:], "map=denseav", "--json")
     assert ruled.code == 0, ruled.err
     assert json.loads(ruled.out)["config"]["rule"] == "denseav"
     usual = json.loads(cli("evaluate", "localize", weights, *words[2:], "--json").out)
@@ -97,7 +97,7 @@ def test_localize(cli, weights, stage_folder, tmp_path: Path):
     assert info.video is not None
     assert len(info.audio) == 1
     shown = cli("localize", weights, video, "--out", out, "--device", "cpu", "--overwrite")
-    assert "colours from cosine" in shown.out
+    assert "cosine of sound and patch" in " ".join(shown.out.split())
 
 
 def test_localize_refuses_to_write_over_its_video(cli, weights, stage_folder):

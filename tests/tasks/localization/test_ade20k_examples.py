@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.errors import ConfigError
 from cavmae_sync.inputs import InputConfig, cut_segments, normalize_frames
+from cavmae_sync.maps import MapConfig
 from cavmae_sync.tasks.localization.ade20k import TABLE_FILE, Ade20kFolder
 from cavmae_sync.tasks.localization.ade20k_examples import Ade20kExamples
 from cavmae_sync.tasks.localization.controls import localization_controls, oracle_maps
@@ -21,6 +22,8 @@ from cavmae_sync.tasks.localization.evaluate import (
     localization_report,
 )
 from cavmae_sync.tasks.localization.maps import prompt_vectors
+
+DENSEAV = MapConfig(map="denseav")
 
 
 @pytest.fixture
@@ -77,7 +80,7 @@ def test_a_model_and_its_controls(prompted: Ade20kFolder, embedder: Embedder):
     assert [score.name for score in report.classes] == ["1", "2"]
     assert report.made_with["prompt_window"] == "mean"
     assert report.clip_list == prompted.fingerprint
-    named = [maps.name for maps in localization_controls(embedder, examples, report.maps)]
+    named = [maps.name for maps in localization_controls(embedder, examples, report.maps, MapConfig())]
     assert "every_object" not in named  # nobody knows what could sound
     perfect = localization_report(oracle_maps(examples.targets), examples)
     assert {value.value for value in perfect.metrics.values()} == {1.0}
@@ -113,9 +116,7 @@ class TestDenseavRule:
     @pytest.mark.parametrize("window", ["middle", "mean"])
     def test_it_equals_every_product_averaged(self, prompted: Ade20kFolder, embedder: Embedder, window):
         examples = Ade20kExamples(prompted, window=window)
-        report = evaluate_localization(
-            embedder, examples, LocalizationConfig(num_bootstrap=0), rule="denseav"
-        )
+        report = evaluate_localization(embedder, examples, LocalizationConfig(map="denseav", num_bootstrap=0))
         assert report.made_with["rule"] == "denseav"
         model, inputs = embedder.model, embedder.model.config.inputs
         with torch.no_grad():
@@ -140,7 +141,7 @@ class TestDenseavRule:
             file.writeframes(noise.tobytes())
         examples = Ade20kExamples(prompted, window=0)
         inputs = embedder.model.config.inputs
-        vector_D = prompt_vectors(embedder, examples, rule="denseav")[0]
+        vector_D = prompt_vectors(embedder, examples, DENSEAV)[0]
         heard_C = examples.heard(0, inputs)[0]
         with torch.no_grad():
             tokens_ND = embedder.model.encode_audio(examples.prompt(0, inputs)).patch_tokens_PND[0]
@@ -153,15 +154,13 @@ class TestDenseavRule:
             file.setsampwidth(2)
             file.setframerate(16000)
             file.writeframes(bytes(200))
-        assert prompt_vectors(embedder, Ade20kExamples(prompted), rule="denseav").isfinite().all()
+        assert prompt_vectors(embedder, Ade20kExamples(prompted), DENSEAV).isfinite().all()
 
     def test_controls_are_made_by_the_same_rule(self, prompted: Ade20kFolder, embedder: Embedder):
         examples = Ade20kExamples(prompted)
-        report = evaluate_localization(
-            embedder, examples, LocalizationConfig(num_bootstrap=0), rule="denseav"
-        )
+        report = evaluate_localization(embedder, examples, LocalizationConfig(map="denseav", num_bootstrap=0))
         controls = {
-            maps.name: maps for maps in localization_controls(embedder, examples, report.maps, rule="denseav")
+            maps.name: maps for maps in localization_controls(embedder, examples, report.maps, DENSEAV)
         }
         for name in ("untrained", "swapped_sound", "mirrored_map", "mirrored_picture"):
-            assert controls[name].made_with == {"rule": "denseav"}
+            assert controls[name].made_with == {"rule": "denseav", "contrast": False}

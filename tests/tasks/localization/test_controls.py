@@ -3,6 +3,7 @@
 import torch
 
 from cavmae_sync.embedding import Embedder
+from cavmae_sync.maps import MapConfig
 from cavmae_sync.tasks.localization.controls import (
     centre_maps,
     localization_controls,
@@ -38,7 +39,7 @@ def test_swapped_rows_are_of_another_class(painted: Painted):
 
 def test_controls_of_a_model(embedder: Embedder, painted: Painted):
     report = evaluate_localization(embedder, painted, LocalizationConfig(num_bootstrap=20))
-    controls = {m.name: m for m in localization_controls(embedder, painted, report.maps)}
+    controls = {m.name: m for m in localization_controls(embedder, painted, report.maps, MapConfig())}
     assert set(controls) == {
         "oracle", "untrained", "swapped_sound", "mirrored_map", "mirrored_picture", "every_object",
         "unlike_background", "centre", "constant",

@@ -12,12 +12,14 @@ import torch
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.errors import MediaError
 from cavmae_sync.inputs import InputConfig
+from cavmae_sync.maps import MapConfig
 from cavmae_sync.media import probe, write_video
 from cavmae_sync.media.playback import playback
 from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig
 from cavmae_sync.tasks.localization.figures import moment_figure
-from cavmae_sync.tasks.localization.localize_video import Localization, localize, recording_vector
+from cavmae_sync.tasks.localization.localize_video import Localization, localize
 from cavmae_sync.tasks.localization.overlay import overlaid, overlay_frames, write_overlay
+from cavmae_sync.tasks.localization.prompts import recording_vector
 
 ODD = Path(__file__).parents[2] / "media" / "odd"
 
@@ -58,6 +60,7 @@ def made(maps_MHW: torch.Tensor, *, strength=None, silent=None, scale=(0.0, 1.0)
         scale=scale,
         asked_by="own sound",
         whole_seconds=(0.0, float(num)),
+        made_by=MapConfig(),
     )
 
 

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cavmae_sync.choices import MapRule
 from cavmae_sync.embedding import Embedder
+from cavmae_sync.maps import MapConfig
 from cavmae_sync.tasks.controls import untrained
 from cavmae_sync.tasks.localization.examples import Examples, Target
 from cavmae_sync.tasks.localization.maps import ScoreMaps, model_maps, prompt_vectors
@@ -22,7 +22,7 @@ _BLOB_WIDTH = 0.25
 
 
 def localization_controls(
-    embedder: Embedder, examples: Examples, maps: ScoreMaps, *, rule: MapRule = "cosine"
+    embedder: Embedder, examples: Examples, maps: ScoreMaps, config: MapConfig
 ) -> Iterator[ScoreMaps]:
     """Maps of every control, one control after the other.
 
@@ -42,18 +42,18 @@ def localization_controls(
         embedder: The model.
         examples: The examples.
         maps: The model's own maps.
-        rule: Rule by which they were made.
+        config: How they were made; the controls are made in the same way.
     """
     targets = examples.targets
     yield oracle_maps(targets)
     fresh = untrained(embedder)
-    fresh_RD = prompt_vectors(fresh, examples, rule=rule)
-    yield model_maps(fresh, examples, fresh_RD, rule=rule, name="untrained")
-    vectors_RD = prompt_vectors(embedder, examples, rule=rule)
+    fresh_RD = prompt_vectors(fresh, examples, config)
+    yield model_maps(fresh, examples, fresh_RD, config, name="untrained")
+    vectors_RD = prompt_vectors(embedder, examples, config)
     swapped_RD = vectors_RD[torch.from_numpy(rows_of_other_classes(targets))]
-    yield model_maps(embedder, examples, swapped_RD, rule=rule, name="swapped_sound")
+    yield model_maps(embedder, examples, swapped_RD, config, name="swapped_sound")
     yield _mirrored_map(maps)
-    yield model_maps(embedder, examples, vectors_RD, rule=rule, name="mirrored_picture", is_flipped=True)
+    yield model_maps(embedder, examples, vectors_RD, config, name="mirrored_picture", is_flipped=True)
     yield from _maps_without_sound(examples)
 
 

@@ -13,21 +13,21 @@ from numpy.typing import NDArray
 from rich.table import Table
 from torch import Tensor
 
-from cavmae_sync.choices import MapRule
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.embedding.embedder import OnProgress
+from cavmae_sync.maps import MapConfig, resized_maps
 from cavmae_sync.metrics import Pixels, PooledScores, interval, pooled_scores, resampled_pools
 from cavmae_sync.safe_text import cell_text
 from cavmae_sync.tasks.localization.examples import Examples, Target
-from cavmae_sync.tasks.localization.maps import ScoreMaps, model_maps, prompt_vectors, resized_maps
+from cavmae_sync.tasks.localization.maps import ScoreMaps, model_maps, prompt_vectors
 from cavmae_sync.tasks.report import BootstrapConfig, Report, Value
 
 #: Name of the group of all rows; its metrics have no prefix.
 _EVERY: Final = ""
 
 
-class LocalizationConfig(BootstrapConfig):
-    """Choices of a measurement of localisation."""
+class LocalizationConfig(MapConfig, BootstrapConfig):
+    """Choices of a measurement of localisation: how maps are made, and resamples."""
 
 
 _DEFAULT: Final = LocalizationConfig()
@@ -59,14 +59,14 @@ class LocalizationReport(Report):
     """Report of localisation, and what it was computed from: enough for figures.
 
     Attributes:
-        config: Choices of the measurement.
+        config: Resamples; how the maps were made stands in `made_with`.
         classes: Scores of each class over all rows, by name.
         excluded_classes: Classes without a pixel in any image; no score is defined for them.
         maps: The maps.
         targets: The masks to be found.
     """
 
-    config: LocalizationConfig
+    config: BootstrapConfig
     classes: tuple[ClassScore, ...]
     excluded_classes: tuple[str, ...]
     maps: ScoreMaps
@@ -96,7 +96,6 @@ def evaluate_localization(
     examples: Examples,
     config: LocalizationConfig = _DEFAULT,
     *,
-    rule: MapRule = "cosine",
     on_progress: OnProgress | None = None,
 ) -> LocalizationReport:
     """Report of how well a model's maps find the mask of what is heard.
@@ -104,8 +103,7 @@ def evaluate_localization(
     Args:
         embedder: The model and how it computes.
         examples: The examples.
-        config: Resamples.
-        rule: How a map is made; see `choices.MapRule`.
+        config: How maps are made, and resamples.
         on_progress: Called with rows done and rows in all.
 
     Raises:
@@ -114,15 +112,15 @@ def evaluate_localization(
     Source:
         Paper Table 3; DenseAV's protocol.
     """
-    vectors_RD = prompt_vectors(embedder, examples, rule=rule)
-    maps = model_maps(embedder, examples, vectors_RD, rule=rule, on_progress=on_progress)
+    vectors_RD = prompt_vectors(embedder, examples, config)
+    maps = model_maps(embedder, examples, vectors_RD, config, on_progress=on_progress)
     return localization_report(maps, examples, config)
 
 
 def localization_report(
-    maps: ScoreMaps, examples: Examples, config: LocalizationConfig = _DEFAULT
+    maps: ScoreMaps, examples: Examples, config: BootstrapConfig = _DEFAULT
 ) -> LocalizationReport:
-    """Report of `evaluate_localization`, from maps already made."""
+    """Report of `evaluate_localization`, from maps already made: of `config`, only the resamples are read."""
     targets = examples.targets
     if len(maps.maps) != len(targets):
         raise ValueError(f"Every example needs a map, got {len(maps.maps)} maps for {len(targets)} examples.")
@@ -144,7 +142,7 @@ def localization_report(
         name=f"sound-prompted segmentation, {maps.name}",
         metrics=metrics,
         counts={**_counts(examples, groups, num_excluded=len(excluded)), **maps.counts},
-        config=config,
+        config=BootstrapConfig(num_bootstrap=config.num_bootstrap, seed=config.seed),
         made_with={**examples.config, **maps.made_with, "said_by": maps.name},
         weights=maps.weights,
         clip_list=examples.clip_list,
@@ -193,7 +191,7 @@ def _by_class(
     }
 
 
-def _values(scores: Sequence[PooledScores], config: LocalizationConfig) -> dict[str, Value]:
+def _values(scores: Sequence[PooledScores], config: BootstrapConfig) -> dict[str, Value]:
     guessed = float(np.mean([score.positive_share for score in scores]))
     means = {
         "mean_average_precision": float(np.mean([score.average_precision for score in scores])),

@@ -67,7 +67,7 @@ def localization_figure(report: LocalizationReport, examples: Examples, *, num_e
         _draw(left, right, image_HWC, maps[place], target.mask(), scale)
         left.set_title(target.class_name, fontsize=NORMAL, loc="left")
     bar = figure.colorbar(ScalarMappable(scale, ENERGIES), ax=axes, shrink=0.6)
-    bar.set_label("cosine of sound and patch", fontsize=NORMAL)
+    bar.set_label(report.maps.unit_text, fontsize=NORMAL)
     bar.ax.tick_params(labelsize=SMALL)
     return figure
 
@@ -132,7 +132,7 @@ def moment_figure(found: Localization, moment: int, frame: OverlayFrame) -> Figu
         axes.set_title(title, fontsize=NORMAL, loc="left")
     colours = ListedColormap((heat_colours() / 255).tolist())
     bar = figure.colorbar(ScalarMappable(Normalize(*found.scale), colours), ax=figure.axes, shrink=0.8)
-    bar.set_label("cosine of sound and patch", fontsize=NORMAL)
+    bar.set_label(found.made_by.unit_text, fontsize=NORMAL)
     bar.ax.tick_params(labelsize=SMALL)
     curve = figure.add_subplot(grid[1, :])
     times, strength, _ = found.curve()

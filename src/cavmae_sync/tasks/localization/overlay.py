@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from cavmae_sync.embedding.embedder import OnProgress
+from cavmae_sync.maps import resized_maps
 from cavmae_sync.media import write_video
 from cavmae_sync.media.playback import Playback
 from cavmae_sync.tasks.localization.localize_video import Localization
-from cavmae_sync.tasks.localization.maps import resized_maps
 
 #: Opacity of the strongest colour of the map.
 _OPACITY: Final = 0.7

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 from cyclopts import Parameter
 from rich.table import Table
 
-from cavmae_sync.choices import MapRule, StagePrompt
+from cavmae_sync.choices import StagePrompt
 from cavmae_sync.cli.models import open_clips, open_for_score
 from cavmae_sync.cli.options import (
     EncodeOptions,
@@ -91,34 +91,39 @@ def localize(
     maps: Path | None = None,
     examples: ExampleOptions = ExampleOptions(),
     with_controls: Switch = False,
-    rule: MapRule = "cosine",
     compute: EncodeOptions = _NOT_GIVEN,
     results: ResultOptions = ResultOptions(),
 ) -> None:
     """Measure whether the map of a sound over a frame shows the object that sounds.
 
-    This is sound-prompted segmentation. The sound is compared with every patch of the frame. The
-    map is measured against the true mask, pixel by pixel, class by class: average precision, and IoU at each
-    class's best threshold. Give either a generated stage with its truth (--data and --stage), or ADE20K with
-    prompts of VGGSound (--ade20k). With --maps the maps are those that any other model made, and no model is
-    named. The figure shows some frames with their maps and masks. `cavmae-sync localize` shows the maps of
-    any video.
+    This is sound-prompted segmentation. The map is measured against the true mask, pixel by pixel, class by
+    class: average precision, and IoU at each class's best threshold. Give either a generated stage with its
+    truth (--data and --stage), or ADE20K with prompts of VGGSound (--ade20k). With --maps the maps are those
+    that any other model made, and no model is named. The figure shows some frames with their maps and masks.
+    `cavmae-sync localize` shows the maps of any video.
 
     Words, with their defaults:
 
+    - `map=cosine`: cosine of the sound with each patch (the paper); `denseav`: products of all patches, as
+      DenseAV made maps of CAV-MAE; `masking`: what showing a patch adds to the cosine of sound and frame.
+    - `contrast=false`: true takes the mean of all sounds off, so that what is striking for every sound fades.
+    - `num_masks=36`, `mask_ratio=0.9`: by masking, masks of a frame, and the share of patches each hides.
+    - `block_patches=none`: side of the blocks hidden together; none leaves at least six on a side.
+    - `ridge=1`, `mask_seed=0`: penalty of the regression, and seed of the masks.
     - `num_bootstrap=1000`: resamples behind the 95 % intervals; 0 gives none.
     - `seed=0`: seed of the resamples.
 
     Example: cavmae-sync evaluate localize my-run --data my-dataset --stage my-stage --with-controls
+
+    Example: cavmae-sync evaluate localize my-run map=masking contrast=true --data my-dataset --stage my-stage
 
     Example: cavmae-sync evaluate localize --maps denseav.npz --ade20k ADE20KSoundPrompted
 
     Args:
         maps: Instead of a model: .npz or Parquet file of maps that any model made.
         with_controls: Also measure the truth itself, an untrained model, wrong prompts and simple maps.
-        rule: How a map is made: cosine of the sound with each patch, or as DenseAV made maps of CAV-MAE (dot
-            products of all patches, averaged over frequency and over the time that has sound).
     """
+    from cavmae_sync.maps import MapConfig
     from cavmae_sync.tasks.localization.evaluate import LocalizationConfig
     from cavmae_sync.tasks.localization.figures import localization_figure
 
@@ -127,16 +132,16 @@ def localize(
     run_or_weights, given = words_without_model(run_or_weights, words)
     config, for_model = configure(LocalizationConfig(), given)
     if run_or_weights is None and maps is not None:
-        if for_model or rule != "cosine" or compute is not _NOT_GIVEN:
+        if for_model or compute is not _NOT_GIVEN or config.settings() != MapConfig().settings():
             raise ConfigError(
-                "--rule, --representation, --precision, --device and words for a model cannot be used with "
-                "--maps: the maps are made already. Leave them out."
+                "--representation, --precision, --device and words for a model or its maps cannot be used "
+                "with --maps: the maps are made already. Leave them out."
             )
         report, controls = _measure_maps(maps, opened, config, with_controls=with_controls)
     elif run_or_weights is not None and maps is None:
         clips = None if examples.data is None else open_clips(examples.data, num_clips=examples.num_clips)
         embedder = open_for_score(run_or_weights, for_model, compute, clips=clips)
-        report, controls = _measure_model(embedder, opened, config, rule=rule, with_controls=with_controls)
+        report, controls = _measure_model(embedder, opened, config, with_controls=with_controls)
     else:
         raise ConfigError("Name either a run or weights, or --maps FILE, an .npz or Parquet file of maps.")
     results.save_figure(lambda: localization_figure(report, opened))
@@ -148,15 +153,14 @@ def _measure_model(
     examples: "Examples",
     config: "LocalizationConfig",
     *,
-    rule: MapRule,
     with_controls: bool,
 ) -> "tuple[LocalizationReport, list[LocalizationReport]]":
     from cavmae_sync.tasks.localization.controls import localization_controls
     from cavmae_sync.tasks.localization.evaluate import evaluate_localization
 
     with show_progress("maps") as advance:
-        report = evaluate_localization(embedder, examples, config, rule=rule, on_progress=advance)
-    controls = localization_controls(embedder, examples, report.maps, rule=rule)
+        report = evaluate_localization(embedder, examples, config, on_progress=advance)
+    controls = localization_controls(embedder, examples, report.maps, config)
     return report, _measure_controls(controls, examples) if with_controls else []
 
 
