@@ -137,6 +137,10 @@ def continue_pretraining(
                 environment["validation_clips"],
                 option="--validation",
             )
+        prepared = _with_memory(prepared, config)
+        held_out = held_out and _with_memory(held_out, config)
+        if world.is_main:
+            run.add_to_environment({"frames_in_memory": _share_in_memory(prepared, config)})
         model = CAVMAESync(config.model, generator=torch.Generator().manual_seed(config.seed))
         if world.is_main and environment["init"] is not None and not run.checkpoints():
             fresh = start_from(model, Path(environment["init"]))
@@ -180,6 +184,21 @@ def _open_same(folder: Path | str, list_sha256: str, *, option: str) -> Prepared
             f"{prepared.folder} holds other clips than the run began with. Give the right one with {option}."
         )
     return prepared
+
+
+def _with_memory(clips: PreparedDataset, config: PretrainConfig) -> PreparedDataset:
+    """Clips whose decoded frames are kept. Workers would each keep frames of their own."""
+    if config.loop.num_workers:
+        return clips
+    return clips.keeping_frames(max_bytes=config.loop.frame_memory_mib * 2**20)
+
+
+def _share_in_memory(clips: PreparedDataset, config: PretrainConfig) -> float:
+    """Share of the frames for which there is memory, in [0, 1]."""
+    if config.loop.num_workers or not len(clips):
+        return 0.0
+    num_bytes = len(clips) * clips.num_frames * 3 * clips.config.frame_pixels**2
+    return round(min(1.0, config.loop.frame_memory_mib * 2**20 / num_bytes), 3)
 
 
 def _weights_file_fact(config: PretrainConfig) -> dict[str, str]:

@@ -100,6 +100,10 @@ class LoopConfig(Config):
     pass: less memory, a third more arithmetic, the same gradients."""
     num_workers: int = Field(2, ge=0)
     """Processes that read clips, per training process; 0 reads in the training process itself."""
+    frame_memory_mib: int = Field(1024, ge=0)
+    """Memory in MiB for decoded frames, once for the training and once for the validation clips. It is used
+    where the training process reads clips itself (num_workers=0): a frame within it is decoded once, others
+    each time."""
     weights_file: str | None = None
     """Draw clips with replacement by these weights: one number a line, in the order of the training dataset
     (`cavmae-sync list DATASET --write-weights FILE`); None takes each clip once per epoch, as published."""

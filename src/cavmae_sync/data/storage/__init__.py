@@ -6,6 +6,7 @@ mapped_table      `clips.arrow`: the table of clips again, mapped into memory in
 record            `dataset.json`: version, configuration, counts and checksums
 shards            tar shards in WebDataset layout, written
 byte_ranges       byte ranges of shards, read
+frame_memory      decoded frames that stay in memory
 clip_files        the files of one clip: JPEG frames, FLAC sound, log-mel rows
 check             comparison of a whole dataset with its record
 """

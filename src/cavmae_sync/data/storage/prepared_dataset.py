@@ -21,6 +21,7 @@ from cavmae_sync.data.config import PrepareConfig
 from cavmae_sync.data.storage.byte_ranges import RangeReader
 from cavmae_sync.data.storage.check import find_problems
 from cavmae_sync.data.storage.clip_files import decode_jpeg
+from cavmae_sync.data.storage.frame_memory import FrameMemory
 from cavmae_sync.data.storage.mapped_table import open_table
 from cavmae_sync.data.storage.record import REMEDY, check_shards, config_of, read_record
 from cavmae_sync.data.storage.tables import (
@@ -54,11 +55,18 @@ class PreparedDataset:
     """
 
     def __init__(
-        self, folder: Path, *, config: PrepareConfig, clips: pa.Table, rows: NDArray[np.int64] | None = None
+        self,
+        folder: Path,
+        *,
+        config: PrepareConfig,
+        clips: pa.Table,
+        rows: NDArray[np.int64] | None = None,
+        memory: FrameMemory | None = None,
     ) -> None:
         """Use `open` instead. `clips` is the table of all clips; `rows` those of this dataset, None = all."""
         self.folder = folder
         self.config = config
+        self._memory = memory
         self._table = clips
         self._rows = rows
         self._shards = RangeReader(folder / SHARDS_FOLDER)
@@ -158,13 +166,23 @@ class PreparedDataset:
         """
         if not 0 <= frame < self.num_frames:
             raise IndexError(f"frame {frame} of clip {index}: a clip has frames 0 to {self.num_frames - 1}")
-        row = self._row(index)
+        kept_HWC, row = None, self._row(index)
+        if self._memory is not None:
+            kept_HWC = self._memory.get((row, frame))
+        if kept_HWC is not None:
+            return kept_HWC.copy()
+        return self._decode_frame(row, frame)
+
+    def _decode_frame(self, row: int, frame: int) -> NDArray[np.uint8]:
         offset, length = int(self._frame_offsets_NT[row, frame]), int(self._frame_lengths_NT[row, frame])
         content = self._read(row, offset, length)
         try:
-            return decode_jpeg(content)
+            frame_HWC = decode_jpeg(content)
         except ValueError as error:
             raise DatasetError(f"{self._place(row)}, frame {frame}: {error}. {REMEDY}") from error
+        if self._memory is not None:
+            self._memory.keep((row, frame), frame_HWC)
+        return frame_HWC
 
     def read_frames(self, places: Sequence[tuple[int, int]]) -> Tensor:
         """Several frames of one size: a tensor, uint8 [P, H, W, C].
@@ -225,7 +243,18 @@ class PreparedDataset:
         for index in rows[(rows < 0) | (rows >= len(self))]:
             self._row(int(index))  # raises
         rows = rows if self._rows is None else self._rows[rows]
-        return type(self)(self.folder, config=self.config, clips=self._table, rows=rows)
+        return self._with(rows, self._memory)
+
+    def keeping_frames(self, *, max_bytes: int) -> Self:
+        """The same dataset, which keeps decoded frames in memory.
+
+        A frame is decoded when it is first read. Subsets share the memory; a pickled copy, as workers get it,
+        keeps nothing.
+
+        Args:
+            max_bytes: Limit of the pixels that are kept; frames beyond it are decoded at each reading.
+        """
+        return self._with(self._rows, FrameMemory(max_bytes))
 
     def head(self, num_clips: int) -> Self:
         """Dataset of the first `num_clips` clips; of all if there are fewer."""
@@ -255,6 +284,9 @@ class PreparedDataset:
     def __exit__(self, *_: object) -> None:
         """Close the shards."""
         self.close()
+
+    def _with(self, rows: NDArray[np.int64] | None, memory: FrameMemory | None) -> Self:
+        return type(self)(self.folder, config=self.config, clips=self._table, rows=rows, memory=memory)
 
     def _read(self, row: int, offset: int, length: int) -> bytes:
         return self._shards.read(self._shard_names[row].as_py(), offset=offset, length=length)
