@@ -36,6 +36,7 @@ def test_sound_cues_read_the_energy_around_each_time() -> None:
     quiet, loud, after = cues["loudness"]
     assert quiet == after == pytest.approx(np.log(8) - 10.0)
     assert loud == pytest.approx(3.0, abs=1e-4)
+    np.testing.assert_allclose(cues["amplitude"], np.exp(cues["loudness"] / 2))
     assert cues["pitch"] == pytest.approx([0.5, 2 / 7, 0.5], abs=1e-4)
 
 

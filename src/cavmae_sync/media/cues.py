@@ -60,7 +60,7 @@ def sound_cues(
 ) -> dict[str, Curve]:
     """Cues of the sound around each time, by name: every curve is float64 [T].
 
-    - `loudness`: logarithm of the mean energy.
+    - `loudness`: logarithm of the mean energy; `amplitude`: its square root, which the loudest moments rule.
     - `pitch`: centre of the energy over the mel bins, in [0, 1] from low to high.
 
     Args:
@@ -72,7 +72,11 @@ def sound_cues(
     mean_TM = mean_energies(log_mel_FM, seconds_T, window_seconds=window_seconds)
     total_T = np.maximum(mean_TM.sum(axis=1), _LEAST_ENERGY)
     places_M = np.linspace(0.0, 1.0, mean_TM.shape[1])
-    return {"loudness": np.log(total_T), "pitch": mean_TM @ places_M / total_T}
+    return {
+        "loudness": np.log(total_T),
+        "amplitude": np.sqrt(total_T),
+        "pitch": mean_TM @ places_M / total_T,
+    }
 
 
 def mean_energies(

@@ -7,7 +7,7 @@ from pathlib import Path
 from cavmae_sync.cli.interrupt import stop_on_signal
 from cavmae_sync.cli.options import Json
 from cavmae_sync.cli.progress import show_stages
-from cavmae_sync.cli.terminal import Terminal, print_lines
+from cavmae_sync.cli.terminal import Terminal, print_line, print_lines
 
 
 def demo(
@@ -41,6 +41,7 @@ def demo(
     from cavmae_sync.recipes.demo.config import DemoConfig
     from cavmae_sync.recipes.demo.run import run_demo
     from cavmae_sync.recipes.reporter import Reporter
+    from cavmae_sync.tasks.retrieval.verdict import verdicts
 
     config = DemoConfig(videos=None if videos is None else str(videos.absolute())).with_overrides(words)
     with stop_on_signal() as should_stop, show_stages(should_stop) as on_progress:
@@ -57,4 +58,7 @@ def demo(
         return
     console = Terminal()
     console.print(result.retrieval.to_table())
+    if result.measured.known is not None:
+        for verdict in verdicts(result.measured.known):
+            print_line(verdict.line())
     console.print(f"Look at {result.page}; the model is {result.weights}", soft_wrap=True)

@@ -6,10 +6,9 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from cavmae_sync.metrics import RetrievalMetrics
 from cavmae_sync.metrics.moments import moment_accuracy, moment_choices, own_moments
 from cavmae_sync.metrics.synchrony import has_diagonal, shift_means
-from cavmae_sync.tasks.retrieval import RetrievalReport
+from cavmae_sync.tasks.retrieval.knowledge import Knowledge, Row
 from cavmae_sync.tasks.retrieval.matches import Direction
 
 NAMES: Final[Mapping[Direction, str]] = {
@@ -25,36 +24,42 @@ def percents(fractions: Sequence[float]) -> str:
     return " and ".join(f"{fraction:.0%}".replace("%", " %") for fraction in fractions)
 
 
-def result_text(
-    report: RetrievalReport,
-    rule: Mapping[str, RetrievalMetrics],
-    *,
-    num_train: int,
-    num_test: int,
-) -> str:
-    """Text about the recall of the model, beside guessing and a rule that learns nothing.
+#: What the measures are, for a reader who meets them here.
+MEASURES_TEXT: Final = (
+    "Both: the first answer among all clips. WHAT: the same with the frames of each clip in another order, "
+    "so that only what is seen and heard can tell. WHEN: the same without the mean of each clip, so that "
+    "only the time of changes can tell. Moment: which sound of one clip belongs to a frame of it. All "
+    "numbers are means of both directions, and only those above every rule that learns nothing speak for "
+    "the model."
+)
+
+
+def result_text(known: Knowledge, *, num_train: int, num_test: int) -> str:
+    """Text about the recall of the model, beside guessing and the best rule that learns nothing.
 
     Args:
-        report: Retrieval of the model.
-        rule: Retrieval of the same clips by `loudness_against_brightness`.
+        known: Numbers of the model and of what stands beside it.
         num_train: Clips that the model learned from.
         num_test: Clips of the gallery.
     """
-    model = [report.metrics[f"{direction}/recall_at_1"].value for direction in NAMES]
-    guess = [rule[direction].recall_at[1] for direction in NAMES]
-    is_beaten = sum(guess) >= sum(model)
-    return (
+    model, rule = known.model, known.best("both", "baseline")
+    first = (
         f"The model learned from {num_train} clips without any label. Then it looked for the picture of a "
         f"sound among {num_test} other clips, and for the sound of a picture. Its first answer is right in "
-        f"{percents(model)} of the cases; guessing is right in {100 / num_test:.1f} %. A rule that has "
-        f"learned nothing (the picture that gets brighter when the sound gets louder) is right in "
-        f"{percents(guess)}. "
-        + (
-            "So the first number does not show that the model knows what belongs together."
-            if is_beaten
-            else "What the model has above both, it learned."
-        )
+        f"{percents(_both(model))} of the cases; guessing is right in {100 / num_test:.1f} %."
     )
+    if rule is None:
+        return first
+    is_beaten = rule.means["both"].value >= model.means["both"].value
+    return f"{first} A rule that has learned nothing ({rule.name}) is right in {percents(_both(rule))}. " + (
+        "So the first number does not show that the model knows what belongs together."
+        if is_beaten
+        else "What the model has above both, it learned."
+    )
+
+
+def _both(row: Row) -> list[float]:
+    return [row.values[f"both/{direction}"].value for direction in NAMES]
 
 
 def diagonal_text(audio_NTD: Tensor, visual_NTD: Tensor) -> str:

@@ -1,6 +1,6 @@
 """Page at the end of a demo: numbers, curves, matches and figures."""
 
-from collections.abc import Mapping
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,22 +13,28 @@ from cavmae_sync.data import PreparedDataset
 from cavmae_sync.embedding import ClipEmbedding, Embedder
 from cavmae_sync.figures import curve_figure
 from cavmae_sync.figures.page import Section, write_page
-from cavmae_sync.metrics import RetrievalMetrics
+from cavmae_sync.metrics import retrieval_metrics
 from cavmae_sync.model import CAVMAESync
 from cavmae_sync.recipes.demo.config import DemoConfig
 from cavmae_sync.recipes.demo.page_text import (
+    MEASURES_TEXT,
     NAMES,
     diagonal_text,
     gallery_text,
     percents,
     result_text,
 )
-from cavmae_sync.tasks import untrained
+from cavmae_sync.stage import StageTruth
 from cavmae_sync.tasks.reconstruction import clip_reconstruction_figure
-from cavmae_sync.tasks.retrieval import RetrievalReport, evaluate_retrieval
-from cavmae_sync.tasks.retrieval.loudness_baseline import loudness_against_brightness
+from cavmae_sync.tasks.retrieval import RetrievalConfig, RetrievalReport
+from cavmae_sync.tasks.retrieval.knowledge import Knowledge, Row
+from cavmae_sync.tasks.retrieval.knowledge_figure import knowledge_figure
+from cavmae_sync.tasks.retrieval.knowledge_table import HEADINGS, cell, knowledge_dict
 from cavmae_sync.tasks.retrieval.matches_figure import matches_figure
+from cavmae_sync.tasks.retrieval.measured import Beside, Measured, measure_model
 from cavmae_sync.tasks.retrieval.similarity_figure import clip_figure, gallery_figures
+from cavmae_sync.tasks.retrieval.stage_ceiling import read_moments
+from cavmae_sync.tasks.retrieval.verdict import verdicts
 from cavmae_sync.training import PretrainConfig, RunFolder, read_metrics
 from cavmae_sync.weights import load_model
 
@@ -44,31 +50,58 @@ _CURVES = {
     "audio_reconstruction": "Error of hidden sound",
     "visual_reconstruction": "Error of hidden pictures",
 }
+#: Clips on which linear baselines are fitted: more cost minutes and change little.
+_FITTED_CLIPS = 400
 #: Rows of the test set whose matches are shown: chosen before any result was seen.
 _QUERIES = (0, 1, 2)
 
 
 def write_report(
-    path: Path, *, run: RunFolder, config: DemoConfig, train: PreparedDataset, test: PreparedDataset
-) -> RetrievalReport:
-    """Write the page, after measuring the trained and an untrained model on the test clips.
+    path: Path,
+    *,
+    run: RunFolder,
+    config: DemoConfig,
+    train: PreparedDataset,
+    test: PreparedDataset,
+    stage: Path | None,
+) -> Measured:
+    """Write the page, after measuring the trained model and all that stands beside it on the test clips.
+
+    Args:
+        path: HTML file.
+        run: Run of the model.
+        config: Configuration of the demo.
+        train: Clips that it learned from.
+        test: Clips to measure with.
+        stage: Stage of the test clips, whose truth is known; None for own videos.
 
     Returns:
-        Retrieval of the trained model.
+        Retrieval of the trained model, with its controls.
     """
     recipe = run.config()
     model = load_model(run.weights)
-    embedder = Embedder(model)
-    report = evaluate_retrieval(embedder, test)
-    fresh = evaluate_retrieval(untrained(embedder, seed=recipe.seed), test)
-    rule = loudness_against_brightness(test)
-    write_text(path.with_name("retrieval.json"), report.to_json())
+    measured = measure_model(
+        Embedder(model),
+        test,
+        RetrievalConfig(),
+        beside=Beside(
+            moments=None if stage is None else read_moments(test, StageTruth(stage)),
+            train_clips=train.head(_FITTED_CLIPS),
+            seed=recipe.seed,
+        ),
+    )
+    report, known = measured.report, measured.known
+    if known is None:
+        raise ValueError("The page needs the controls of its numbers.")
+    content = report.to_dict() | {"knowledge": knowledge_dict(known)}
+    write_text(path.with_name("retrieval.json"), json.dumps(content, indent=2, allow_nan=False) + "\n")
     write_page(
         path,
         title="What the model learned about sound and picture",
-        lead=result_text(report, rule, num_train=len(train), num_test=len(test)),
+        lead=result_text(known, num_train=len(train), num_test=len(test)),
         sections=[
-            _numbers(report, fresh, rule, config=config, is_held_out=train.list_sha256 != test.list_sha256),
+            _knowledge(known),
+            _numbers(measured, known, is_held_out=train.list_sha256 != test.list_sha256),
             _curves(run),
             _matches(report, test),
             _one_clip(report, test),
@@ -77,17 +110,33 @@ def write_report(
         ],
         footer=_footer(run, recipe, config, report),
     )
-    return report
+    return measured
 
 
-def _numbers(
-    report: RetrievalReport,
-    fresh: RetrievalReport,
-    rule: Mapping[str, RetrievalMetrics],
-    *,
-    config: DemoConfig,
-    is_held_out: bool,
-) -> Section:
+def _knowledge(known: Knowledge) -> Section:
+    rows = [["chance", *(known.model.means[measure].chance_text() for measure in known.measures)]]
+    rows += [[_row_name(row), *(f"{cell(row, m)} %" for m in known.measures)] for row in known.shown()]
+    return Section(
+        title="What it knows, and what only looks like it",
+        paragraphs=[MEASURES_TEXT, *(verdict.line() for verdict in verdicts(known))],
+        header=["", *(HEADINGS[measure] for measure in known.measures)],
+        rows=rows,
+        figures=[(knowledge_figure(known), "The model beside what knows nothing, and the truth")],
+    )
+
+
+def _row_name(row: Row) -> str:
+    kinds = {"baseline": "no learning: ", "ceiling": "the truth: "}
+    return f"{kinds.get(row.group, '')}{row.name}"
+
+
+def _numbers(measured: Measured, known: Knowledge, *, is_held_out: bool) -> Section:
+    report, controls, best = measured.report, measured.controls, known.best("both", "baseline")
+    if controls is None or best is None:
+        raise ValueError("The page needs the controls of its numbers.")
+    fresh = controls.reports["untrained"]
+    ranks = controls.baselines[best.name].matches["both"].ranks(report.config.ties)
+    rule = {name: retrieval_metrics(ranks_N, num_gallery=len(ranks_N)) for name, ranks_N in ranks.items()}
     rows = [
         [
             f"{NAMES[direction]}, {words}",
@@ -108,17 +157,14 @@ def _numbers(
         "so the numbers say how well it remembers, not how well it generalises."
     )
     why = (
-        "The last column has no model: it compares how loudness and brightness go up and down. It is strong "
-        "here because everything in generated clips shines as brightly as it sounds. A model may use the "
-        "same short cut, so only numbers above that column speak for it."
-        if config.videos is None
-        else "The last column has no model: it compares how loudness and brightness go up and down. Only "
-        "numbers above it, and above guessing, speak for the model."
+        f"The last column has no model: it compares how two curves go up and down, {best.name}, the best of "
+        f"{len(known.of('baseline'))} such rules. A model may use the same short cut, so only numbers above "
+        "that column, and above guessing, speak for it."
     )
     return Section(
         title="Numbers beside guessing",
         paragraphs=[honest, why],
-        header=["", "this model", "95 % interval", "guessing", "untrained model", "louder is brighter"],
+        header=["", "this model", "95 % interval", "guessing", "untrained model", best.name],
         rows=rows,
     )
 

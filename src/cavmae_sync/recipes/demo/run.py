@@ -31,6 +31,7 @@ from cavmae_sync.recipes.generated_clips import StageSplit, generate_split, prep
 from cavmae_sync.recipes.reporter import OnNamedProgress, Reporter
 from cavmae_sync.recipes.run import continue_pretraining, run_pretraining
 from cavmae_sync.tasks.retrieval import RetrievalReport
+from cavmae_sync.tasks.retrieval.measured import Measured
 from cavmae_sync.training import (
     Callbacks,
     PretrainConfig,
@@ -57,11 +58,16 @@ FEWEST_CLIPS = 32
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DemoResult:
-    """Result of a demo: the page, the weights, and retrieval on the test clips."""
+    """Result of a demo: the page, the weights, and retrieval on the test clips with its controls."""
 
     page: Path
     weights: Path
-    retrieval: RetrievalReport
+    measured: Measured
+
+    @property
+    def retrieval(self) -> RetrievalReport:
+        """Retrieval of the model."""
+        return self.measured.report
 
 
 def run_demo(
@@ -94,9 +100,10 @@ def run_demo(
     if run is None:
         return None
     reporter.on_progress("measuring", 0, 1)
-    retrieval = write_report(out / "report.html", run=run, config=config, test=test, train=train)
+    stage = out / "stage-test" if config.videos is None else None
+    measured = write_report(out / "report.html", run=run, config=config, test=test, train=train, stage=stage)
     reporter.on_progress("measuring", 1, 1)
-    return DemoResult(page=out / "report.html", weights=run.weights, retrieval=retrieval)
+    return DemoResult(page=out / "report.html", weights=run.weights, measured=measured)
 
 
 def _claim(out: Path, config: DemoConfig) -> None:

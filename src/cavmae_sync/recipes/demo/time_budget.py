@@ -37,8 +37,8 @@ _TOLERANCE_STEPS: Final = 4
 #: its vectors by the trained and the untrained model at the end. Measured values, rounded up.
 _PAIRS_PER_VALIDATED_CLIP: Final = 0.5
 _PAIRS_PER_MEASURED_CLIP: Final = 12.0
-#: Cost of drawing the page, in steps.
-_STEPS_OF_DRAWING: Final = 8
+#: Cost of drawing the page and of rules without a model, in steps.
+_STEPS_OF_DRAWING: Final = 24
 #: Share of the minutes that is kept in reserve.
 _MARGIN: Final = 0.02
 #: Most seconds that a kill may lose from the count of time spent.

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cavmae_sync.data import PreparedDataset
+from cavmae_sync.data.spellings import Spellings
 from cavmae_sync.embedding import DatasetEmbeddings, first_clips, read_embeddings
 from cavmae_sync.embedding.vector_files import ids_fingerprint
 from cavmae_sync.errors import ConfigError
@@ -45,6 +46,18 @@ def open_embeddings(
         clip_list = clips.head(num_clips).list_sha256
         found = [replace(each, clip_list=clip_list) for each in found]
     return dict(zip(_names(found, paths), found, strict=True))
+
+
+def clips_of(embeddings: DatasetEmbeddings, clips: PreparedDataset) -> PreparedDataset:
+    """Clips of a dataset that the vectors are of, in the order of the vectors.
+
+    Args:
+        embeddings: Vectors of clips of the dataset, with the ids of the dataset, as `open_embeddings` gives.
+        clips: Dataset.
+    """
+    place = {clip_id: row for row, clip_id in enumerate(clips.clip_ids)}
+    spellings = Spellings(tuple(place))
+    return clips.subset([place[spellings.find(clip_id) or clip_id] for clip_id in embeddings.clip_ids])
 
 
 def _first_clips_of(clips: PreparedDataset, num_vectors: int, num_clips: int | None) -> PreparedDataset:

@@ -55,12 +55,14 @@ def test_controls_and_picture_of_a_file(cli, ours, tmp_path: Path):
     picture = tmp_path / "x.png"
     ran = cli("evaluate", "retrieval", "--embeddings", ours, "--with-controls", "--figure", picture, "--json")
     found = json.loads(ran.out)
-    assert list(found) == ["model", "shuffled", "oracle"]
+    assert list(found) == ["model", "shuffled", "oracle", "knowledge"]
     assert found["oracle"]["metrics"]["audio_to_visual/recall_at_1"]["value"] == 1
     assert found["oracle"]["counts"]["sounds_equal_to_their_picture"] == 14
     assert picture.stat().st_size > 1000
     table = cli("evaluate", "retrieval", "--embeddings", ours, "--with-controls").out
-    assert "retrieval: ours.npz, shuffled" in table
+    assert "what it knows: ours.npz" in table
+    assert "frames of another clip" in table
+    assert "WHEN:" in table, "and says it in words"
 
 
 def test_several_files_are_compared_on_one_list(cli, ours, prepared):
@@ -75,7 +77,7 @@ def test_several_files_are_compared_on_one_list(cli, ours, prepared):
     assert "points" in cli(*words).out
     with_all = json.loads(cli(*words, "--all-aggregations", "--with-controls", "--json").out)
     assert list(with_all["comparison"]) == ["diagonal_mean", "diagonal_max", "block_mean", "block_max"]
-    assert list(with_all["theirs"]) == ["model", "shuffled", "oracle"]
+    assert list(with_all["theirs"]) == ["model", "shuffled", "oracle", "knowledge"]
 
 
 def test_a_list_chooses_and_orders_the_clips_of_a_file_as_those_of_a_dataset(
@@ -126,3 +128,46 @@ def test_other_refusals(cli, ours, weights, prepared_folder, tmp_path: Path):
     out = ("--out", tmp_path / "x.npy")
     assert "must be a .npz or .parquet file" in says("embed", weights, "--data", prepared_folder, *out)
     assert not out[1].exists()
+
+
+def test_a_model_stands_beside_all_that_could_explain_it(
+    cli, weights, prepared_folder: Path, stage_folder: Path, tmp_path: Path
+):
+    figure = tmp_path / "measures.png"
+    options = ("--with-controls", "--stage", stage_folder, "--train-data", prepared_folder)
+    words = ("evaluate", "retrieval", weights, "--data", prepared_folder, *options)
+    ran = cli(*words, "--measures-figure", figure, "--json")
+    assert ran.code == 0, ran.err
+    found = json.loads(ran.out)
+    assert list(found) == ["model", "untrained", "shuffled", "oracle", "knowledge"]
+    assert figure.stat().st_size > 1000
+    groups = [row["group"] for row in found["knowledge"]["rows"]]
+    assert {name: groups.count(name) for name in dict.fromkeys(groups)} == {
+        "model": 1,
+        "control": 3,
+        "baseline": 6 * 8,
+        "fitted": 3,
+        "ceiling": 4,
+    }
+    measures = [verdict["measure"] for verdict in found["knowledge"]["verdicts"]]
+    assert measures == ["both", "what", "when", "moment", "state"]
+    assert "moment/audio_to_visual/state_accuracy" in found["model"]["metrics"]
+    curve = found["model"]["moment_over_offset"]
+    assert curve["offset_frames"] == [-3, -2, -1, 0, 1, 2, 3]
+    table = cli(*words).out
+    assert "the truth:" in table
+    assert "more rules that learn nothing" in table
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--train-data", "x"), "Give --with-controls and --data as well"),
+        (("--stage", "x"), "Give --data as well"),
+        (("--stage", "x", "--data", "x", "--frame", "1"), "Leave one out"),
+    ],
+)
+def test_options_without_effect_are_refused(cli, ours: Path, options, says: str):
+    ran = cli("evaluate", "retrieval", "--embeddings", ours, *options)
+    assert ran.code != 0
+    assert says in ran.err

@@ -20,8 +20,9 @@ from cavmae_sync.cli.options import (
     Switch,
     Word,
 )
+from cavmae_sync.cli.outputs import check_output
 from cavmae_sync.cli.progress import show_progress
-from cavmae_sync.cli.terminal import Terminal, print_json
+from cavmae_sync.cli.terminal import Terminal, print_json, print_line
 from cavmae_sync.cli.words import configure, words_without_model
 from cavmae_sync.errors import ConfigError
 
@@ -33,9 +34,7 @@ if TYPE_CHECKING:
     from cavmae_sync.tasks import Report
     from cavmae_sync.tasks.retrieval import RetrievalConfig, RetrievalReport
     from cavmae_sync.tasks.retrieval.gallery_size import Gallery
-
-    #: Reports by what was measured: the model itself, or a control.
-    Reports = dict[str, RetrievalReport]
+    from cavmae_sync.tasks.retrieval.measured import Beside, Measured
 
 
 @Parameter(name="*")
@@ -68,6 +67,48 @@ class GalleryOptions:
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ControlOptions:
+    """What a model's numbers are put beside.
+
+    Attributes:
+        with_controls: Also measure an untrained model, frames of other clips, an oracle and rules that learn
+            nothing (those need --data), and say in words what the model knows.
+        stage: Folder of the generated stage that the dataset was made from: moments of the same true state
+            count as equal, and the truth itself is measured.
+        train_data: Prepared dataset of training clips, on which linear baselines are fitted.
+    """
+
+    with_controls: Switch = False
+    stage: Annotated[Path | None, Parameter(help="Folder of the generated stage of the clips.")] = None
+    train_data: Path | None = None
+
+    def check(self, clips: GalleryOptions) -> None:
+        """Refuse options that would have no effect."""
+        if self.train_data is not None and not (self.with_controls and clips.data is not None):
+            raise ConfigError("--train-data is for controls. Give --with-controls and --data as well.")
+        if self.stage is not None and clips.data is None:
+            raise ConfigError("--stage says what happens in the clips of --data. Give --data as well.")
+        if self.stage is not None and clips.frame is not None:
+            raise ConfigError("--stage compares moments of a clip, and --frame leaves one. Leave one out.")
+
+    def beside(self, clips: "PreparedDataset | None") -> "Beside":
+        """What the numbers are put beside."""
+        from cavmae_sync.stage import StageTruth
+        from cavmae_sync.tasks.retrieval.measured import Beside
+        from cavmae_sync.tasks.retrieval.stage_ceiling import read_moments
+
+        moments = None
+        if self.stage is not None and clips is not None:
+            moments = read_moments(clips, StageTruth(self.stage))
+        return Beside(
+            controls=self.with_controls,
+            moments=moments,
+            train_clips=None if self.train_data is None else open_clips(self.train_data, num_clips=None),
+        )
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ReadAndEncodeOptions(EncodeOptions):
     """Device, precision, representation and readers with which clips of a dataset become vectors."""
 
@@ -84,16 +125,18 @@ def retrieval(
     embeddings: Annotated[list[Path] | None, Parameter(negative="")] = None,
     clips: GalleryOptions = GalleryOptions(),
     all_aggregations: Switch = False,
-    with_controls: Switch = False,
+    controls: ControlOptions = ControlOptions(),
+    measures_figure: Path | None = None,
     compute: ReadAndEncodeOptions = _NOT_GIVEN,
     results: ResultOptions = ResultOptions(),
 ) -> None:
     """Measure retrieval between sound and picture: of a model on a prepared dataset, or of vectors in a file.
 
-    Each clip's sound looks for its picture among all clips, and the other way round. Recall at 1, 5 and 10
-    and median rank come with 95 % intervals and with the values by chance. Several files of vectors of the
-    same clips are also compared: each minus the first, with the intervals of the differences. The figure
-    shows the similarities of all pairs of clips.
+    Each clip's sound looks for its picture among all clips, and the other way round: recall at 1, 5 and 10
+    and median rank with 95 % intervals and chance. The same with the frames of each clip in another order
+    (WHAT) and with the mean of each clip removed (WHEN), and which sound of a clip belongs to each frame
+    (moment). --with-controls says in words which of these the model has. Several files of vectors are also
+    compared: each minus the first, with intervals of the differences.
 
     With --list, the clips are those of an official list in its order. Where some are missing, the recall that
     is expected with all of them is given as well, as if they were missing at random.
@@ -104,9 +147,9 @@ def retrieval(
       diagonal_mean, diagonal_max, block_mean or block_max.
     - `ties=mean`: place of a query's own clip among equal scores: mean, optimistic, pessimistic or official.
     - `num_bootstrap=1000`: resamples behind the 95 % intervals; 0 gives none.
-    - `seed=0`: seed of the resamples.
+    - `seed=0`: seed of the resamples, and of the other orders of frames.
 
-    Example: cavmae-sync evaluate retrieval my-run --data my-dataset --figure similarity.png
+    Example: cavmae-sync evaluate retrieval my-run --data my-dataset --with-controls
 
     Example: cavmae-sync evaluate retrieval my-run --data my-dataset --list vggsound.csv --split test
 
@@ -116,31 +159,48 @@ def retrieval(
         embeddings: Instead of a model: .npz or Parquet file of vectors that any encoder made, or a folder
             that `embed --videos` made. Repeat it to compare several.
         all_aggregations: Measure with all four aggregations.
-        with_controls: Also measure an oracle and an untrained model, or, for files, shuffled pairs.
+        measures_figure: PNG file for a figure of WHAT, WHEN and moments beside what --with-controls measures;
+            --figure draws the similarities of all pairs of clips.
     """
     from cavmae_sync.tasks.retrieval import RetrievalConfig
-    from cavmae_sync.tasks.retrieval.similarity_figure import gallery_figure
 
     results.check()
+    check_output(measures_figure, option="--measures-figure", suffix=".png")
+    controls.check(clips)
     run_or_weights, given = words_without_model(run_or_weights, words)
     config, for_model = configure(RetrievalConfig(), given)
     wanted = clips.wanted()
     if embeddings:
         model = [*([] if run_or_weights is None else [str(run_or_weights)]), *for_model]
-        _refuse_with_files(embeddings, model, compute, figure=results.figure)
-        reports, gallery = _measure_files(embeddings, clips, wanted, config, with_controls=with_controls)
+        figure = results.figure or measures_figure
+        _refuse_with_files(embeddings, model, compute, figure=figure)
+        measured, gallery = _measure_files(embeddings, clips, wanted, config, controls=controls)
     elif run_or_weights is None or clips.data is None:
         raise ConfigError("Name a run or weights, and --data; or give --embeddings, a file of vectors.")
     else:
         dataset, gallery = _dataset(clips.data, clips, wanted, config)
         embedder = open_for_score(run_or_weights, for_model, compute, clips=dataset)
-        how = {"frame": clips.frame, "num_workers": compute.num_workers, "with_controls": with_controls}
-        reports = {"model": _measure_model(embedder, dataset, config, **how)}
-    first = next(iter(reports.values()))["model"]
-    ids = first.embeddings.clip_ids if first.embeddings.has_ids else None
-    results.save_figure(lambda: gallery_figure(first.similarity_QG, clip_ids=ids))
+        how = {"frame": clips.frame, "num_workers": compute.num_workers}
+        measured = {"model": _measure_model(embedder, dataset, config, controls=controls, **how)}
+    _draw(next(iter(measured.values())), results, measures_figure)
     names = get_args(AggregationName) if all_aggregations else (config.aggregation,)
-    _print(reports, names, replace(gallery, size=clips.gallery_size), as_json=results.as_json)
+    _print(measured, names, replace(gallery, size=clips.gallery_size), as_json=results.as_json)
+
+
+def _draw(first: "Measured", results: ResultOptions, measures_figure: Path | None) -> None:
+    """Write the figures that are asked for."""
+    from cavmae_sync.figures import save_figure
+    from cavmae_sync.tasks.retrieval.controls import Controls
+    from cavmae_sync.tasks.retrieval.knowledge import knowledge
+    from cavmae_sync.tasks.retrieval.knowledge_figure import knowledge_figure
+    from cavmae_sync.tasks.retrieval.similarity_figure import gallery_figure
+
+    report = first.report
+    ids = report.embeddings.clip_ids if report.embeddings.has_ids else None
+    results.save_figure(lambda: gallery_figure(report.similarity_QG, clip_ids=ids))
+    if measures_figure is not None:
+        known = first.known or knowledge(report, Controls())
+        save_figure(knowledge_figure(known), measures_figure)
 
 
 def _refuse_with_files(
@@ -181,22 +241,22 @@ def _measure_model(
     clips: "PreparedDataset",
     config: "RetrievalConfig",
     *,
+    controls: ControlOptions,
     frame: int | None,
     num_workers: int,
-    with_controls: bool,
-) -> "Reports":
-    from cavmae_sync.tasks import untrained
-    from cavmae_sync.tasks.retrieval import evaluate_retrieval, retrieval_oracle
+) -> "Measured":
+    from cavmae_sync.tasks.retrieval.measured import measure_model
 
-    settings = {"frame": frame, "num_workers": num_workers}
-    with show_progress("embedding clips") as advance:
-        reports = {"model": evaluate_retrieval(embedder, clips, config, on_progress=advance, **settings)}
-        if with_controls:
-            reports["untrained"] = evaluate_retrieval(
-                untrained(embedder), clips, config, on_progress=advance, **settings
-            )
-            reports["oracle"] = retrieval_oracle(reports["model"])
-    return reports
+    with show_progress("measuring clips") as advance:
+        return measure_model(
+            embedder,
+            clips,
+            config,
+            beside=controls.beside(clips),
+            frame=frame,
+            num_workers=num_workers,
+            on_progress=advance,
+        )
 
 
 def _measure_files(
@@ -205,21 +265,18 @@ def _measure_files(
     wanted: "ClipList | None",
     config: "RetrievalConfig",
     *,
-    with_controls: bool,
-) -> "tuple[dict[str, Reports], Gallery]":
-    """Reports by the name of the encoder, and the gallery to compare with."""
+    controls: ControlOptions,
+) -> "tuple[dict[str, Measured], Gallery]":
+    """What was measured by the name of the encoder, and the gallery to compare with."""
     from cavmae_sync.embedding import first_clips
-    from cavmae_sync.tasks.retrieval import (
-        open_embeddings,
-        retrieval_oracle,
-        retrieval_report,
-        retrieval_shuffled,
-    )
+    from cavmae_sync.tasks.retrieval import open_embeddings
     from cavmae_sync.tasks.retrieval.gallery_size import Gallery, on_list
+    from cavmae_sync.tasks.retrieval.measured import measure_file
+    from cavmae_sync.tasks.retrieval.vector_files import clips_of
 
     gallery, num_clips = Gallery(), options.num_clips
     clips = None if options.data is None else open_clips(options.data, num_clips=None)
-    reports: dict[str, Reports] = {}
+    measured: dict[str, Measured] = {}
     with show_progress("measuring files") as advance:
         # With a list, the first clips are those of the list, and are taken after its order is known.
         found = open_embeddings(files, clips=clips, num_clips=num_clips if wanted is None else None)
@@ -229,16 +286,14 @@ def _measure_files(
                 vectors = first_clips(vectors, num_clips)
             gallery = Gallery(wanted=wanted, missing=missing)
             chosen = vectors if options.frame is None else vectors.at_frame(options.frame)
-            report = retrieval_report(chosen, config)
-            reports[name] = {"model": report}
-            if with_controls:
-                reports[name] |= {"shuffled": retrieval_shuffled(report), "oracle": retrieval_oracle(report)}
+            same = None if clips is None else clips_of(chosen, clips)
+            measured[name] = measure_file(chosen, config, clips=same, beside=controls.beside(same))
             advance(number, len(found), name)
-    return reports, gallery
+    return measured, gallery
 
 
 def _print(
-    reports: "dict[str, dict[str, RetrievalReport]]",
+    measured: "Mapping[str, Measured]",
     names: Sequence[AggregationName],
     gallery: "Gallery",
     *,
@@ -252,9 +307,9 @@ def _print(
     found = {
         source: {
             control: {name: with_gallery(report.aggregated(name), gallery) for name in names}
-            for control, report in of_source.items()
+            for control, report in each.reports().items()
         }
-        for source, of_source in reports.items()
+        for source, each in measured.items()
     }
     compared: dict[AggregationName, Report] = {}
     if len(found) > 1:
@@ -263,23 +318,48 @@ def _print(
             for name in names
         }
     if as_json:
-        content: dict[str, Any] = {
-            source: _only({control: _only(_dicts(by_name)) for control, by_name in of_source.items()})
-            for source, of_source in found.items()
-        }
-        if compared:
-            content["comparison"] = _only(_dicts(compared))
-        print_json(_only(content))
+        _print_as_json(found, measured, compared)
         return
     for source, of_source in found.items():
-        for control, by_name in of_source.items():
-            for report in by_name.values():
-                title = [each for each in (source, control) if each != "model"]
-                Terminal().print(_titled(report, title))
+        for report in of_source["model"].values():
+            Terminal().print(_titled(report, [source] if source != "model" else []))
+        _print_known(source, measured[source])
     for report in compared.values():
         Terminal().print(report.to_table())
     if gallery.missing:
         Terminal().print(f"missing: {first_names(gallery.missing, most=10)}", soft_wrap=True)
+
+
+def _print_as_json(
+    found: "Mapping[str, Mapping[str, Mapping[AggregationName, RetrievalReport]]]",
+    measured: "Mapping[str, Measured]",
+    compared: "Mapping[AggregationName, Report]",
+) -> None:
+    from cavmae_sync.tasks.retrieval.knowledge_table import knowledge_dict
+
+    content: dict[str, Any] = {}
+    for source, of_source in found.items():
+        parts: dict[str, Any] = {control: _only(_dicts(by_name)) for control, by_name in of_source.items()}
+        known = measured[source].known
+        if known is not None:
+            parts["knowledge"] = knowledge_dict(known)
+        content[source] = _only(parts)
+    if compared:
+        content["comparison"] = _only(_dicts(compared))
+    print_json(_only(content))
+
+
+def _print_known(source: str, measured: "Measured") -> None:
+    """Print the table of what the model knows, and the same in words."""
+    from cavmae_sync.tasks.retrieval.knowledge_table import knowledge_table
+    from cavmae_sync.tasks.retrieval.verdict import verdicts
+
+    if measured.known is None:
+        return
+    title = "what it knows" if source == "model" else f"what it knows: {source}"
+    Terminal().print(knowledge_table(measured.known, title=title))
+    for verdict in verdicts(measured.known):
+        print_line(verdict.line())
 
 
 def _dicts(reports: "Mapping[AggregationName, Report]") -> dict[str, Any]:
