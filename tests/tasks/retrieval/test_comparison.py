@@ -22,7 +22,7 @@ DIRECTIONS = ("audio_to_visual", "visual_to_audio")
 def test_a_difference_is_that_of_the_two_reports_and_its_interval_is_paired(good, bad):
     reports = {"good": retrieval_report(good), "bad": retrieval_report(bad)}
     found = compare_retrieval(reports, num_bootstrap=400, seed=3)
-    assert len(found.metrics) == 8
+    assert len(found.metrics) == 3 * 8 + 2, "plain recall, WHAT and WHEN, and two moment accuracies"
     for direction in DIRECTIONS:
         for metric in ("recall_at_1", "recall_at_10", "median_rank"):
             value = found.metrics[f"bad minus good/{direction}/{metric}"]
@@ -36,6 +36,20 @@ def test_a_difference_is_that_of_the_two_reports_and_its_interval_is_paired(good
     differences = hits[1][draws].mean(axis=1) - hits[0][draws].mean(axis=1)
     value = found.metrics["bad minus good/audio_to_visual/recall_at_1"]
     np.testing.assert_allclose((value.low, value.high), np.quantile(differences, [0.025, 0.975]))
+
+
+def test_what_when_and_moments_are_compared_as_well(good, bad):
+    reports = {"good": retrieval_report(good), "bad": retrieval_report(bad)}
+    found = compare_retrieval(reports, num_bootstrap=400, seed=3)
+    for metric in ("what/visual_to_audio/recall_at_1", "when/audio_to_visual/median_rank"):
+        values = [reports[name].metrics[metric].value for name in ("bad", "good")]
+        assert found.metrics[f"bad minus good/{metric}"].value == pytest.approx(values[0] - values[1])
+    value = found.metrics["bad minus good/moment/audio_to_visual/accuracy"]
+    right = [reports[name].measures.moments.accuracy("audio_to_visual").numpy() for name in ("good", "bad")]
+    draws = torch.randint(80, (400, 80), generator=torch.Generator().manual_seed(3)).numpy()
+    differences = (right[1] - right[0])[draws].mean(axis=1)
+    assert value.value == pytest.approx((right[1] - right[0]).mean())
+    np.testing.assert_allclose((value.low, value.high), np.quantile(differences, [0.025, 0.975]), atol=1e-9)
 
 
 def test_pairing_makes_the_interval_of_near_twins_narrow(good):

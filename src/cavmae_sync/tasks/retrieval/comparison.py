@@ -1,6 +1,6 @@
 """Comparison of several models on the same clips, with intervals of their differences.
 
-Letters: N clips, D directions, M models, X resamples.
+Letters: N clips, X resamples.
 """
 
 from collections.abc import Mapping
@@ -16,10 +16,11 @@ from cavmae_sync.data.spellings import Spellings
 from cavmae_sync.embedding import DatasetEmbeddings
 from cavmae_sync.embedding.vector_files import ids_fingerprint
 from cavmae_sync.errors import ConfigError, DatasetError
-from cavmae_sync.metrics import bootstrap_metrics, interval, retrieval_metrics
+from cavmae_sync.metrics import bootstrap_means, bootstrap_metrics, interval
 from cavmae_sync.tasks.report import Report, Value
 from cavmae_sync.tasks.retrieval.evaluate import RetrievalReport
 from cavmae_sync.tasks.retrieval.matches import DIRECTIONS
+from cavmae_sync.tasks.retrieval.report_metrics import moment_values
 
 #: Number of ids named in a message.
 _SHOWN: Final = 3
@@ -90,8 +91,9 @@ def compare_retrieval(
         seed: Seed of the resamples.
 
     Returns:
-        Metrics `<name> minus <first name>/<direction>/<metric>`; recall in [-1, 1], larger is better for
-        the model named first; a negative difference of median ranks is better for it.
+        Metrics `<name> minus <first name>/<metric of the reports>`, of plain recall, WHAT, WHEN and moments;
+        differences of recall and accuracy in [-1, 1], larger is better for the model named first; a negative
+        difference of median ranks is better for it.
 
     Raises:
         DatasetError: The clips differ.
@@ -101,28 +103,20 @@ def compare_retrieval(
     first, *others = reports
     _check_comparable(reports)
     reference = reports[first]
-    ranks = {name: _ranks(report) for name, report in reports.items()}
-    samples = bootstrap_metrics(
-        torch.cat(list(ranks.values())),
-        num_resamples=num_bootstrap,
-        generator=torch.Generator().manual_seed(seed),
-    )
-    num_clips = reference.counts["queries"]
+    tables = {
+        name: _samples(report, num_bootstrap=num_bootstrap, seed=seed) for name, report in reports.items()
+    }
     metrics: dict[str, Value] = {}
-    for m, name in enumerate(others, start=1):
-        for d, direction in enumerate(DIRECTIONS):
-            own, base = (
-                retrieval_metrics(ranks[which][d], num_gallery=num_clips).named() for which in (name, first)
+    for name in others:
+        for metric, samples_X in tables[name].items():
+            ends = interval(samples_X - tables[first][metric])
+            metrics[f"{name} minus {first}/{metric}"] = Value(
+                value=reports[name].metrics[metric].value - reference.metrics[metric].value,
+                low=ends.low,
+                high=ends.high,
+                unit="rank" if metric.endswith("median_rank") else "points",
             )
-            for metric, value in own.items():
-                row_of_model = samples[metric][m * len(DIRECTIONS) + d]
-                ends = interval(row_of_model - samples[metric][d])
-                metrics[f"{name} minus {first}/{direction}/{metric}"] = Value(
-                    value=value - base[metric],
-                    low=ends.low,
-                    high=ends.high,
-                    unit="rank" if metric == "median_rank" else "points",
-                )
+    num_clips = reference.counts["queries"]
     return Report(
         name="comparison on the same clips",
         metrics=metrics,
@@ -134,15 +128,40 @@ def compare_retrieval(
     )
 
 
-def _ranks(report: RetrievalReport) -> Tensor:
-    by_direction = report.ranks()
-    return torch.stack([by_direction[direction] for direction in DIRECTIONS])
+def _samples(report: RetrievalReport, *, num_bootstrap: int, seed: int) -> dict[str, Tensor]:
+    """Resamples of all metrics of a report, by name; the same draws of clips for every report."""
+    samples: dict[str, Tensor] = {}
+
+    def generator() -> torch.Generator:
+        return torch.Generator().manual_seed(seed)
+
+    for kind, matches in report.measures.matches.items():
+        ranks = matches.ranks(report.config.ties)
+        drawn = bootstrap_metrics(
+            torch.stack([ranks[direction] for direction in DIRECTIONS]),
+            num_resamples=num_bootstrap,
+            generator=generator(),
+        )
+        prefix = "" if kind == "both" else f"{kind}/"
+        for d, direction in enumerate(DIRECTIONS):
+            samples |= {f"{prefix}{direction}/{metric}": drawn[metric][d] for metric in drawn}
+    for name, values_N in moment_values(report.measures).items():
+        samples[name] = bootstrap_means(values_N[None], num_resamples=num_bootstrap, generator=generator())[0]
+    return samples
 
 
 def _choices(report: RetrievalReport) -> dict[str, Any]:
     """Choices that must agree, or differences would be those of the choices."""
     frame = {name: value for name, value in report.made_with.items() if name == "frame"}
-    return {"aggregation": report.config.aggregation, "ties": report.config.ties, **frame}
+    has_truth = {} if report.hits_NTT is None else {"true_states": True}
+    orders = {"seed": report.config.seed}  # of the other orders of frames
+    return {
+        "aggregation": report.config.aggregation,
+        "ties": report.config.ties,
+        **orders,
+        **frame,
+        **has_truth,
+    }
 
 
 def _check_comparable(reports: Mapping[str, RetrievalReport]) -> None:

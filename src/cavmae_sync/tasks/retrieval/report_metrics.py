@@ -5,6 +5,7 @@ Letters: N clips, D rows that share their draws, X resamples.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Final
 
 import torch
 from torch import Tensor
@@ -20,6 +21,9 @@ from cavmae_sync.tasks.report import Value
 from cavmae_sync.tasks.retrieval.config import RetrievalConfig
 from cavmae_sync.tasks.retrieval.matches import DIRECTIONS, Direction
 from cavmae_sync.tasks.retrieval.measures import Measures
+
+#: Names of the moment accuracies: by the own time, and by equal true states.
+_MOMENT_METRICS: Final = {"moment": "accuracy", "state": "state_accuracy"}
 
 
 def report_metrics(measures: Measures, config: RetrievalConfig) -> dict[str, Value]:
@@ -73,26 +77,27 @@ def _with_intervals(
     return found
 
 
-def _moments(measures: Measures, config: RetrievalConfig) -> dict[str, Value]:
-    if measures.moments is None:
-        return {}
-    chances = measures.chances()
-    names = {"moment": "accuracy", "state": "state_accuracy"}
-    clip_values = {
-        name: values_N for name, values_N in measures.clip_values().items() if name.partition("/")[0] in names
+def moment_values(measures: Measures) -> dict[str, Tensor]:
+    """Values of clips by the names of the moment accuracies in a report; none for clips of one moment."""
+    clip_values = measures.clip_values()
+    return {
+        f"moment/{direction}/{metric}": clip_values[f"{measure}/{direction}"]
+        for direction in DIRECTIONS
+        for measure, metric in _MOMENT_METRICS.items()
+        if f"{measure}/{direction}" in clip_values
     }
-    metrics: dict[str, Value] = {}
-    for direction in DIRECTIONS:
-        for measure, metric in names.items():
-            if f"{measure}/{direction}" in clip_values:
-                values_N = clip_values[f"{measure}/{direction}"]
-                metrics[f"moment/{direction}/{metric}"] = mean_value(
-                    values_N, chance=chances[measure], config=config
-                )
-    return metrics
 
 
-def mean_value(values_N: Tensor, *, chance: float, config: RetrievalConfig) -> Value:
+def _moments(measures: Measures, config: RetrievalConfig) -> dict[str, Value]:
+    chances = measures.chances()
+    chance_of = {metric: chances.get(measure) for measure, metric in _MOMENT_METRICS.items()}
+    return {
+        name: _mean_value(values_N, chance=chance_of[name.rpartition("/")[2]], config=config)
+        for name, values_N in moment_values(measures).items()
+    }
+
+
+def _mean_value(values_N: Tensor, *, chance: float | None, config: RetrievalConfig) -> Value:
     """Mean over clips of one value for each, with its interval."""
     value = Value(value=min(float(values_N.mean()), 1.0), chance=chance)
     if not _has_intervals(config):
