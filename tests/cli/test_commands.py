@@ -135,6 +135,10 @@ def test_a_run_is_never_overwritten(cli, prepared_folder: Path, tmp_path: Path):
         (("probe", "w.pth", "--train", ".", "--test", ".", "--out", "a-file"), "must be a folder, but"),
         (("reproduce", "table7", "--out", "a-file"), "must be a folder, but"),
         (("stage", "out", "--num-clips", "1", "frame_pixel=64"), 'Did you mean "frame_pixels"?'),
+        (
+            ("stage", "out", "--num-clips", "1", "--pack", "real", "--packages", "."),
+            "apt install qabcs-data tuxpaint-stamps-default tuxpaint-data",
+        ),
     ],
 )
 def test_errors_say_what_to_do_and_exit_with_1(cli, tmp_path, monkeypatch, words, message):

@@ -217,13 +217,15 @@ def test_missing_packages_are_named_with_the_way_to_install_them(packages, tmp_p
         make_real_pack(tmp_path / "pack", root=root)
 
 
-def test_clips_are_made_of_it(packages, tmp_path):
+@pytest.mark.parametrize("variant", ["bind", "no_pulse", "easy"])
+def test_clips_of_each_variant_are_made_of_it(packages, tmp_path, variant):
     folder = make_real_pack(tmp_path / "pack", root=packages)
-    config = StageConfig(frame_pixels=64, clip_seconds=2, frames_per_second=4, split="test")
+    config = StageConfig(variant=variant, frame_pixels=64, clip_seconds=2, frames_per_second=4, split="test")
     make_stage(tmp_path / "out", config=config, num_clips=2, pack=folder, num_workers=1)
     allowed = objects_by_class(FolderPack(folder), split="test", unknown=False)
     truth = StageTruth(tmp_path / "out")
     for video_id in truth:
+        assert truth[video_id].variant == variant
         for thing in truth[video_id].objects:
             assert thing.name in {t.name for t in allowed[thing.class_name]}
 
