@@ -1,8 +1,8 @@
 """How far kinds of the real pack carry over to objects never met: python -m benchmarks.real_pack_kinds PACK.
 
-PACK is the folder `pack` of a stage made with `--pack real`. Ridge regression, fit on the training objects, names
-the kind of a recording by its mean spectrum, and of a picture by 8 x 8 pixels. What it can do without any
-time and with few numbers is what a model of clips should do better.
+PACK is the folder `pack` of a stage made with `--pack real`. Ridge regression, fit on the training objects,
+names the kind of a recording by its mean spectrum, and of a picture by 8 x 8 pixels. What it can do without
+any time and with few numbers is what a model of clips should do better.
 """
 
 import argparse
@@ -90,7 +90,7 @@ def scores(features_ND: np.ndarray, kind_N: np.ndarray, split_N: np.ndarray) -> 
 def who_sounds(
     sound_NK: np.ndarray, picture_NK: np.ndarray, kind_N: np.ndarray, is_test_N: np.ndarray, kinds: list[str]
 ) -> tuple[float, float]:
-    """Share of test quartets in which the sounding object is found, with the kinds known and with them seen."""
+    """Share of test quartets in which the sounding object is found, with kinds known and with kinds seen."""
     generator = np.random.default_rng(0)
     groups = quartets(kinds)
     sound_NK, picture_NK = soft(sound_NK), soft(picture_NK)
