@@ -16,6 +16,7 @@ from cavmae_sync.media import write_video
 from cavmae_sync.stage.config import STAGE_VERSION, StageConfig
 from cavmae_sync.stage.folder import FolderPack
 from cavmae_sync.stage.generate import generate_clip
+from cavmae_sync.stage.identity import plans_sha256, stage_name
 from cavmae_sync.stage.pack import Pack, objects_by_class
 from cavmae_sync.stage.procedural import ProceduralPack
 from cavmae_sync.stage.truth_file import StageTruth, to_table, write_truth
@@ -82,7 +83,7 @@ def make_stage(
     folder = Path(out)
     loaded = load_pack(pack)
     num_classes = len(objects_by_class(loaded, split=config.split, unknown=config.classes == "unknown"))
-    _claim(folder, config, loaded.fingerprint)
+    _claim(folder, config, loaded)
     kept = _finished(folder)
     missing = [index for index in range(num_clips) if config.video_id(index) not in kept]
     make = partial(_make_clip, folder=folder, config=config, pack=pack)
@@ -123,11 +124,13 @@ def _parts(folder: Path) -> Path:
     return folder / "parts"
 
 
-def _claim(folder: Path, config: StageConfig, fingerprint: str) -> None:
+def _claim(folder: Path, config: StageConfig, pack: Pack) -> None:
     """Write `stage.json`, or check that the one there says the same; remove leftovers of a killed call."""
     wanted: dict[str, object] = {
         "version": STAGE_VERSION,
-        "pack": fingerprint,
+        "name": stage_name(config, pack_fingerprint=pack.fingerprint),
+        "pack": pack.fingerprint,
+        "plans_sha256": plans_sha256(config, pack),
         "config": config.model_dump(mode="json"),
     }
     path = folder / "stage.json"
@@ -161,6 +164,8 @@ def _differences(found: dict[str, object], wanted: dict[str, object]) -> str:
 
     old, new = flat(found), flat(wanted)
     differing = [key for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)]
+    # Name and plans follow from the rest: alone they say that another program planned the clips.
+    differing = [key for key in differing if key not in {"name", "plans_sha256"}] or differing
     return ", ".join(f"{key} is {old.get(key)!r}, not {new.get(key)!r}" for key in differing)
 
 

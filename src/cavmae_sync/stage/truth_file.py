@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from cavmae_sync.atomic import written_whole
 from cavmae_sync.data.storage.tables import ClipRow
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.stage.truth import ClipTruth, EventTruth, ObjectTruth
+from cavmae_sync.untrusted import read_object
 
 _OBJECT: Final = pa.struct(
     [
@@ -107,6 +109,24 @@ class StageTruth(Mapping[str, ClipTruth]):
                 "Give the stage that the dataset was prepared from."
             )
         return self[video_id]
+
+    @cached_property
+    def name(self) -> str:
+        """Name of the stage, for reports: `stage2-bind-test`, or of version 1 `stage1-standard-test`.
+
+        Raises:
+            DatasetError: The stage has no `stage.json`, or it is damaged.
+        """
+        path = self._folder / "stage.json"
+        if not path.is_file():
+            raise DatasetError(
+                f"{self._folder} has no stage.json, so it is not a whole stage. Make it again."
+            )
+        described = read_object(path, remedy="Make the stage again.")
+        config = described.get("config")
+        config = config if isinstance(config, dict) else {}
+        old_name = f"stage{described.get('version')}-{config.get('variant')}-{config.get('split')}"
+        return str(described.get("name", old_name))
 
     def labels(self) -> dict[str, tuple[str, ...]]:
         """Labels of all clips, without reading the rest."""

@@ -67,7 +67,12 @@ class StageExamples:
     ) -> None:
         self.clips = clips
         self.clip_list = clips.list_sha256
-        self.config: Mapping[str, Any] = {"source": "stage", "prompt": prompt, "prompt_seed": seed}
+        self.config: Mapping[str, Any] = {
+            "source": "stage",
+            "stage": truth.name,
+            "prompt": prompt,
+            "prompt_seed": seed,
+        }
         found, alone, counts = _examples(clips, truth, prompt)
         if prompt == "other":
             num_frames = len(found)

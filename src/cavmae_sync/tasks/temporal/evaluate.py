@@ -123,7 +123,7 @@ def measure_temporal(
             predictions |= temporal_baselines(clips, true, num_spans=num_spans)
         reports.append(
             {
-                name: temporal_report(found, true, clips, task=task, name=name)
+                name: temporal_report(found, true, clips, task=task, name=name, stage=truth.name)
                 for name, found in predictions.items()
             }
         )
@@ -137,8 +137,12 @@ def temporal_report(
     *,
     task: TemporalTask,
     name: str = "model",
+    stage: str | None = None,
 ) -> TemporalReport:
-    """Compare predicted with true states of the same clips, whatever they were predicted from."""
+    """Compare predicted with true states of the same clips, whatever they were predicted from.
+
+    `name` is what predicted, `stage` the name of the stage that is written into the report.
+    """
     pairs = list(zip(predictions.states, true, strict=True))
     matches = {
         tolerance: [_matches(found, spans, tolerance) for found, spans in pairs]
@@ -162,7 +166,7 @@ def temporal_report(
             **predictions.counts,
         },
         config=task,
-        made_with=predictions.made_with,
+        made_with={**predictions.made_with, **({} if stage is None else {"stage": stage})},
         weights=predictions.weights,
         clip_list=clips.list_sha256,
         predicted=predictions.states,
