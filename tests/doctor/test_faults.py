@@ -13,7 +13,7 @@ from cavmae_sync.data import PreparedDataset
 from cavmae_sync.doctor import FAULTS, ExaminedModel, ExamineOptions, Finding, check_ready, examine
 from cavmae_sync.doctor.dataset import check_frames, check_substitutes
 from cavmae_sync.doctor.diagnosis import num_encodings
-from cavmae_sync.doctor.fault_probe import FaultProbe, checked_frames
+from cavmae_sync.doctor.fault_probe import FaultProbe, _paired_seconds, checked_frames
 from cavmae_sync.doctor.pairs import check_faults, check_matched, check_shuffled, check_within
 from cavmae_sync.doctor.weights import check_trained
 from cavmae_sync.embedding import Embedder
@@ -201,6 +201,17 @@ def test_as_many_clips_are_read_as_were_asked_for(
 ):
     options = ExamineOptions(clips=healthy_clips.head(available), num_clips=num_clips, seed=1)
     assert examine(examined, options).num_clips == min(available, num_clips)
+
+
+@pytest.mark.parametrize(("times", "parts"), [(1, 1), (2, 1), (16, 10), (1, 2)])
+def test_times_of_frames_that_are_paired_with_the_sound_elsewhere(times: int, parts: int):
+    """Frame i is paired with the sound at times / parts of its own time."""
+    seconds_T = np.array([0.0, 0.5, 2.0, 3.0])
+    paired = _paired_seconds(seconds_T, times, parts)
+    assert len(paired) == 4 * parts
+    for frame in range(4):
+        if frame * times < len(paired):
+            assert paired[frame * times] == pytest.approx(seconds_T[frame] * times / parts)
 
 
 @pytest.mark.parametrize("num_frames", [1, 2, 3, 4, 5, 8, 10, 16])

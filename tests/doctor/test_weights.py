@@ -9,6 +9,7 @@ import torch
 from cavmae_sync.data import PreparedDataset
 from cavmae_sync.doctor import ExaminedModel, ExamineOptions, check_ready, examine, open_examined_model
 from cavmae_sync.doctor.behaviour import check_behaviour
+from cavmae_sync.doctor.dataset import check_alignment
 from cavmae_sync.doctor.faults import swap_norms
 from cavmae_sync.doctor.installation import check_known_vectors
 from cavmae_sync.doctor.weights import check_constants, check_finite, check_layout, check_trained
@@ -64,6 +65,20 @@ class TestConstants:
     def test_alignment_is_a_choice(self, weights: Path):
         found = check_constants(open_examined_model(weights, ["inputs.alignment=padded"], device="cpu"))
         assert (found.status, "alignment=padded" in found.measured) == ("note", True)
+
+
+class TestAlignment:
+    def test_the_lag_of_the_rule_is_told(self, examined: ExaminedModel, healthy_clips: PreparedDataset):
+        found = check_alignment(examined, healthy_clips)
+        rule = examined.model.config.inputs.alignment
+        assert found.measured.startswith(f"{rule}: frames lie -")
+        assert (found.status == "note") == (" 0 of " not in found.measured)
+
+    def test_a_centred_model_has_none(self, weights: Path, healthy_clips: PreparedDataset):
+        centered = open_examined_model(weights, ["inputs.alignment=centered"], device="cpu")
+        found = check_alignment(centered, healthy_clips)
+        assert found.status == "ok"
+        assert "centered: frames lie -0.0" in found.measured
 
 
 class TestWeights:

@@ -3,8 +3,9 @@ import pytest
 import torch
 
 from cavmae_sync.embedding import Embedder, embed_video
+from cavmae_sync.embedding.video import alignment_of, video_inputs
 from cavmae_sync.errors import ClipTooShortError
-from cavmae_sync.inputs import InputConfig
+from cavmae_sync.inputs import InputConfig, model_input
 from cavmae_sync.media import write_video
 from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig
 
@@ -46,6 +47,16 @@ def test_sound_of_a_short_clip_is_spread_over_the_clip_and_not_over_ten_seconds(
     write_noise(tmp_path / "v.mp4", seconds=2)
     (part,) = embed_video(embedder, tmp_path / "v.mp4", num_frames=4)
     assert part.inputs.segments_TLM[-1].std() > 0.1
+
+
+def test_a_centred_model_keeps_its_alignment_whatever_the_length(tmp_path):
+    config = InputConfig(frame_pixels=16, segment_length=16, alignment="centered")
+    for seconds in (1.0, 9.0, 10.0, 30.0):
+        assert alignment_of(seconds, config) is config
+    assert alignment_of(2.0, config.model_copy(update={"alignment": "padded"})).alignment == "valid"
+    write_noise(tmp_path / "v.mp4", seconds=2)
+    ((clip, inputs),) = video_inputs(config, tmp_path / "v.mp4", num_frames=4)
+    assert torch.equal(inputs.segments_TLM, model_input(clip, config).segments_TLM)
 
 
 def test_vectors_are_those_of_the_embedder(tmp_path, embedder):

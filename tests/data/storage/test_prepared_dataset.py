@@ -42,6 +42,12 @@ def test_frames_are_those_of_the_video(clips: PreparedDataset, original: Clip) -
         assert min(others) > 2 * error.mean()
 
 
+def test_times_of_the_frames_are_those_of_the_video(clips: PreparedDataset, original: Clip) -> None:
+    assert np.array_equal(clips.frame_seconds(1), original.frame_seconds_T)
+    reordered = clips.subset([3, 1])
+    assert reordered.frame_seconds(1).tolist() == list(reordered.row(1).frame_seconds)
+
+
 def test_log_mel_is_that_of_the_sound_within_float16(clips: PreparedDataset, original: Clip) -> None:
     """Values lie within 16, where float16 is good to 2**-8."""
     expected_NM = log_mel(original.waveform_S).numpy()

@@ -32,10 +32,12 @@ def test_moments_follow_in_equal_steps_whatever_the_length(tmp_path, seconds):
     np.testing.assert_allclose(seconds_T, expected, atol=1e-6)
 
 
-def test_a_moment_is_the_same_wherever_batches_meet(tmp_path):
+@pytest.mark.parametrize("alignment", ["padded", "centered"])
+def test_a_moment_is_the_same_wherever_batches_meet(tmp_path, alignment):
     """Frames show their time, and windows are those of the whole sound, also at 8 s where a batch ends."""
     write_clock(tmp_path / "v.mp4", seconds=20)
-    batchs = list(read_moments(tmp_path / "v.mp4", config=CONFIG, frames_per_second=2))
+    config = CONFIG.model_copy(update={"alignment": alignment})
+    batchs = list(read_moments(tmp_path / "v.mp4", config=config, frames_per_second=2))
     assert len(batchs) == 3
     shown = np.concatenate([batch.frames_THWC.mean(axis=(1, 2, 3)) for batch in batchs])
     np.testing.assert_allclose(shown, (np.arange(40) + 0.5) * 5, atol=4)
@@ -43,6 +45,24 @@ def test_a_moment_is_the_same_wherever_batches_meet(tmp_path):
     # 10 ms after a click, hence the same place in every window: a moment is 0.25 or 0.75 s after a second.
     assert energies[::2].argmax(dim=1).unique().numel() <= 2
     assert energies[1::2].argmax(dim=1).unique().numel() <= 2
+
+
+def test_batches_of_a_centred_model_have_silence_only_at_the_ends_of_the_file(tmp_path):
+    """Windows of 1 s: the first and the last moment lie 0.25 s from an end, all others farther than 0.5 s."""
+    generator = np.random.default_rng(0)
+    write_video(
+        tmp_path / "v.mp4",
+        np.zeros((200, 16, 16, 3), np.uint8),
+        frames_per_second=10,
+        waveform_S=generator.uniform(-0.3, 0.3, 320_000).astype(np.float32),
+    )
+    config = CONFIG.model_copy(update={"alignment": "centered"})
+    batchs = list(read_moments(tmp_path / "v.mp4", config=config, frames_per_second=2))
+    segments_TLM = torch.cat([batch.segments_TLM for batch in batchs])
+    num_silent = (segments_TLM.amax(dim=2) < -2).sum(dim=1)
+    assert num_silent.tolist() == [24, *[0] * 38, 24]
+    loudness_T = np.concatenate([batch.loudness_T for batch in batchs])
+    assert np.ptp(loudness_T) < 1
 
 
 def test_loudness_is_that_of_the_window():

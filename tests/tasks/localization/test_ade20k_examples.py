@@ -105,6 +105,17 @@ def test_columns_with_sound_are_those_of_denseav(prompted: Ade20kFolder, num_sam
         assert torch.equal(heard_C, heard_KC[0][start // 16 : start // 16 + 26])
 
 
+def test_centred_windows_hear_nothing_before_and_after_the_prompt(prompted: Ade20kFolder):
+    """The prompt lasts 10 s. Window 0 lies around its start, window 15 around 9.62 s."""
+    config = InputConfig(segment_length=416, alignment="centered")
+    examples = Ade20kExamples(prompted, window="mean")
+    heard_KC = examples.heard(0, config)
+    assert heard_KC[[0, 8, 15]].sum(dim=1).tolist() == [13, 26, 15]
+    assert not heard_KC[0, :13].any()
+    assert heard_KC[15, :15].all()
+    assert torch.equal(Ade20kExamples(prompted).prompt(0, config)[0], examples.prompt(0, config)[8])
+
+
 def test_the_sound_for_other_encoders(prompted: Ade20kFolder):
     sound_S, seconds = Ade20kExamples(prompted).sound(1)
     assert (sound_S.shape, seconds) == ((160_000,), None)

@@ -11,7 +11,8 @@ import torch
 
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.errors import MediaError
-from cavmae_sync.inputs import InputConfig
+from cavmae_sync.inputs import InputConfig, log_mel, normalize_spectrogram
+from cavmae_sync.inputs.spectrogram import SILENCE
 from cavmae_sync.maps import MapConfig
 from cavmae_sync.media import probe, write_video
 from cavmae_sync.media.playback import playback
@@ -20,6 +21,7 @@ from cavmae_sync.tasks.localization.figures import moment_figure
 from cavmae_sync.tasks.localization.localize_video import Localization, localize
 from cavmae_sync.tasks.localization.overlay import overlaid, overlay_frames, write_overlay
 from cavmae_sync.tasks.localization.prompts import recording_vector
+from cavmae_sync.weights import reconfigured
 
 ODD = Path(__file__).parents[2] / "media" / "odd"
 
@@ -126,6 +128,20 @@ class TestRecording:
     def test_shorter_than_a_window(self, looker: Embedder, tmp_path: Path):
         short = self.write(tmp_path / "a.wav", np.random.default_rng(0).uniform(-0.5, 0.5, 800))
         assert recording_vector(looker, short).shape == (16,)
+
+    def test_a_centred_model_hears_a_short_recording_in_the_middle(self, looker: Embedder, tmp_path: Path):
+        config = looker.model.config
+        inputs = config.inputs.model_copy(update={"alignment": "centered"})
+        centered = looker.replace(reconfigured(looker.model, config.model_copy(update={"inputs": inputs})))
+        bark_S = (np.random.default_rng(0).uniform(-0.5, 0.5, 1600) * 32767).astype(np.int16) / 32768
+        found_D = recording_vector(centered, self.write(tmp_path / "a.wav", bark_S * 32768 / 32767))
+        length, rows_NM = inputs.segment_length, log_mel(bark_S.astype(np.float32))
+        segment_LM = torch.full((length, 128), SILENCE)
+        first = (length - len(rows_NM)) // 2
+        segment_LM[first : first + len(rows_NM)] = rows_NM
+        expected = centered.embed_segments(normalize_spectrogram(segment_LM, config=inputs)[None])[0]
+        assert float(found_D @ expected) > 0.9999
+        assert float(found_D @ recording_vector(looker, tmp_path / "a.wav")) < 0.9999
 
     @pytest.mark.parametrize(("length", "saying"), [(16000, "is silent"), (100, "at least 400")])
     def test_what_asks_for_nothing_is_refused(self, looker, tmp_path: Path, length: int, saying: str):

@@ -49,6 +49,19 @@ def test_own_sound_is_the_segment_of_the_frame(prepared: PreparedDataset, stage_
     torch.testing.assert_close(examples.prompt(0, config)[0], batch.segments_PLM[int(frame)])
 
 
+def test_columns_before_and_after_the_clip_are_not_heard(prepared: PreparedDataset, stage_folder):
+    """Clips of 98 rows. A segment of 160 centred on a frame passes both ends; its columns have 16 rows."""
+    examples = StageExamples(prepared, StageTruth(stage_folder))
+    config = InputConfig(frame_pixels=32, segment_length=160, alignment="centered")
+    frame = int(examples.targets[0].name.partition(", frame ")[2])
+    columns = torch.arange(10) * 16 + 8 + round(100 * prepared.frame_seconds(0)[frame] - 0.75) - 80
+    assert torch.equal(examples.heard(0, config)[0], (columns >= 0) & (columns < 98))
+    values = examples.prompt(0, config)[0].amax(dim=1)
+    assert values[~examples.heard(0, config)[0].repeat_interleave(16)].min() == values.min()
+    batch = ClipDataset(prepared, inputs=config)[0]
+    torch.testing.assert_close(examples.prompt(0, config)[0], batch.segments_PLM[frame])
+
+
 def test_other_sounds_come_from_other_clips_and_ask_for_one_class(prepared, stage_folder):
     own = StageExamples(prepared, StageTruth(stage_folder))
     other = StageExamples(prepared, StageTruth(stage_folder), prompt="other")
