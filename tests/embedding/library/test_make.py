@@ -226,6 +226,9 @@ def test_models_that_differ_in_alignment_do_not_share_a_library(
     config = embedder.model.config
     inputs = config.inputs.model_copy(update={"alignment": "centered"})
     other = embedder.replace(reconfigured(embedder.model, config.model_copy(update={"inputs": inputs})))
+    opened = open_library(library)
+    assert opened.was_made_by(embedder.model)
+    assert not opened.was_made_by(other.model)
     with pytest.raises(DatasetError, match=r"made with model.inputs.alignment=\w+, and now .*=centered is"):
         embed_library(other, videos, out=library, config=SMALL, num_workers=0)
 
@@ -239,4 +242,5 @@ def test_a_library_of_version_01_is_gone_on_with(
     record.write_text(record.read_text().replace('"alignment"', '"align_length"'))
     run = embed_library(embedder, videos, out=tmp_path / "old", config=SMALL, num_workers=0)
     assert run.report.is_complete
+    assert open_library(tmp_path / "old").was_made_by(embedder.model)
     assert open_library(tmp_path / "old").embeddings().audio_NTD.shape[0] == run.report.num_clips

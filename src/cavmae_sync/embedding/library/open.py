@@ -12,7 +12,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 from torch import Tensor
 
 from cavmae_sync.data.storage.tables import REJECTED_SCHEMA, read_table
@@ -32,7 +32,9 @@ from cavmae_sync.embedding.rows import unit_rows
 from cavmae_sync.embedding.types import DatasetEmbeddings
 from cavmae_sync.embedding.vector_formats import check_fits
 from cavmae_sync.errors import DatasetError
+from cavmae_sync.model import CAVMAESync, ModelConfig
 from cavmae_sync.untrusted import check_subfolder, checked, read_object, size_inside
+from cavmae_sync.weights import weights_fingerprint
 
 _REMEDY: Final = "Copy the library again, or embed it again."
 
@@ -94,6 +96,15 @@ class Library:
     def part_paths(self) -> tuple[Path, ...]:
         """Parquet files, in the order of clips."""
         return tuple(self.folder / PARTS_FOLDER / part["name"] for part in self.record["parts"])
+
+    def was_made_by(self, model: CAVMAESync) -> bool:
+        """Whether a model made it: the same weights, with the same inputs (their alignment, for one)."""
+        plan = self.record["plan"]
+        try:
+            made_with = ModelConfig.model_validate(plan["made_with"]["model"])
+        except ValidationError:  # of a later version
+            return False
+        return made_with.inputs == model.config.inputs and plan["weights"] == weights_fingerprint(model)
 
     def clips(self) -> pa.Table:
         """Table of the clips, without their vectors."""

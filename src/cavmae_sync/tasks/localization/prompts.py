@@ -20,7 +20,6 @@ from cavmae_sync.maps import MapConfig, sound_vectors
 from cavmae_sync.media import read_audio
 from cavmae_sync.media.loudness import SILENT_BELOW_DBFS, loudness_dbfs
 from cavmae_sync.paper import HOP_MILLISECONDS, SAMPLE_RATE_HZ, WINDOW_MILLISECONDS
-from cavmae_sync.weights import weights_fingerprint
 
 #: Windows of a recording that are quieter than its loudest one by more than this are left out.
 _QUIETER_DECIBELS: Final = 20.0
@@ -82,7 +81,7 @@ def other_sounds(embedder: Embedder, library: str | os.PathLike[str]) -> Tensor:
         DatasetError: The folder is not a finished library, is empty, or another model made it.
     """
     opened = open_library(library)
-    if opened.record["plan"]["weights"] != weights_fingerprint(embedder.model):
+    if not opened.was_made_by(embedder.model):
         raise DatasetError(
             f"{library} was made by another model. Make a library with this one: cavmae-sync embed MODEL "
             "--videos SOURCE --out LIBRARY."

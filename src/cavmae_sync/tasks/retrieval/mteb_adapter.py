@@ -102,6 +102,7 @@ class MTEBAdapter:
                 "num_frames": self.num_frames,
                 "clip_seconds": self.clip_seconds,
                 "sampling": self.sampling,
+                "alignment": self.embedder.model.config.inputs.alignment,
                 "representation": self.embedder.representation,
                 "precision": self.embedder.precision,
             },
