@@ -8,9 +8,11 @@ Measured (`evaluate localize`):
   (`ade20k_examples`, which reads a folder with `ade20k`; `ade20k_audit` checks such a folder);
 - `maps`: localisation maps of a model; `map_files`: those of another model, from a file;
 - `controls`: maps that need no model, or of a model with one fault;
-- `evaluate`: maps and examples to a report.
+- `evaluate`: maps and examples to a report;
+- `sound_parts`: the other way round, which part of the sound belongs to a frame, measured on a stage.
 
-Shown (`localize`): `localize_video` computes the maps of a video, `overlay` draws them into it.
+Shown (`localize`): `localize_video` computes the maps of a video, `overlay` draws them into it; `prompts`:
+sounds from elsewhere that ask. How a map is made is in the room `maps`.
 
 `figures`: examples with their maps, and one moment of a video.
 """

@@ -24,10 +24,12 @@ from cavmae_sync.cli.words import configure, words_without_model
 from cavmae_sync.errors import ConfigError
 
 if TYPE_CHECKING:
+    from cavmae_sync.data import PreparedDataset
     from cavmae_sync.embedding import Embedder
     from cavmae_sync.tasks.localization.evaluate import LocalizationConfig, LocalizationReport
     from cavmae_sync.tasks.localization.examples import Examples
     from cavmae_sync.tasks.localization.maps import ScoreMaps
+    from cavmae_sync.tasks.report import Report
 
 
 @Parameter(name="*")
@@ -91,6 +93,7 @@ def localize(
     maps: Path | None = None,
     examples: ExampleOptions = ExampleOptions(),
     with_controls: Switch = False,
+    sound_parts: Switch = False,
     compute: EncodeOptions = _NOT_GIVEN,
     results: ResultOptions = ResultOptions(),
 ) -> None:
@@ -122,6 +125,8 @@ def localize(
     Args:
         maps: Instead of a model: .npz or Parquet file of maps that any model made.
         with_controls: Also measure the truth itself, an untrained model, wrong prompts and simple maps.
+        sound_parts: Also measure, on a stage, which part of the sound belongs to a frame, by hiding parts of
+            the sound, with its controls.
     """
     from cavmae_sync.maps import MapConfig
     from cavmae_sync.tasks.localization.evaluate import LocalizationConfig
@@ -131,6 +136,7 @@ def localize(
     opened = examples.open()
     run_or_weights, given = words_without_model(run_or_weights, words)
     config, for_model = configure(LocalizationConfig(), given)
+    parts: Report | None = None
     if run_or_weights is None and maps is not None:
         if for_model or compute is not _NOT_GIVEN or config.settings() != MapConfig().settings():
             raise ConfigError(
@@ -142,10 +148,26 @@ def localize(
         clips = None if examples.data is None else open_clips(examples.data, num_clips=examples.num_clips)
         embedder = open_for_score(run_or_weights, for_model, compute, clips=clips)
         report, controls = _measure_model(embedder, opened, config, with_controls=with_controls)
+        parts = _measure_sound_parts(embedder, clips, examples, config) if sound_parts else None
     else:
         raise ConfigError("Name either a run or weights, or --maps FILE, an .npz or Parquet file of maps.")
     results.save_figure(lambda: localization_figure(report, opened))
-    _print(report, controls, as_json=results.as_json)
+    _print(report, controls, parts, as_json=results.as_json)
+
+
+def _measure_sound_parts(
+    embedder: "Embedder",
+    clips: "PreparedDataset | None",
+    examples: ExampleOptions,
+    config: "LocalizationConfig",
+) -> "Report":
+    from cavmae_sync.stage import StageTruth
+    from cavmae_sync.tasks.localization.sound_parts import evaluate_sound_parts
+
+    if clips is None or examples.stage is None:
+        raise ConfigError("--sound-parts needs a stage, whose truth says when each object sounds.")
+    with show_progress("parts of the sound") as advance:
+        return evaluate_sound_parts(embedder, clips, StageTruth(examples.stage), config, on_progress=advance)
 
 
 def _measure_model(
@@ -187,17 +209,25 @@ def _measure_controls(controls: "Iterable[ScoreMaps]", examples: "Examples") -> 
     return reports
 
 
-def _print(report: "LocalizationReport", controls: "list[LocalizationReport]", *, as_json: bool) -> None:
+def _print(
+    report: "LocalizationReport",
+    controls: "list[LocalizationReport]",
+    parts: "Report | None",
+    *,
+    as_json: bool,
+) -> None:
     if as_json:
         of_controls = {control.maps.name: control.to_dict() for control in controls}
-        whole = {**report.to_dict(), **({"controls": of_controls} if controls else {})}
-        print_json(whole)
+        of_parts = {} if parts is None else {"sound_parts": parts.to_dict()}
+        print_json({**report.to_dict(), **({"controls": of_controls} if controls else {}), **of_parts})
         return
     console = Terminal()
     console.print(report.to_table())
     console.print(report.to_class_table())
     if controls:
         console.print(_comparison([report, *controls]))
+    if parts is not None:
+        console.print(parts.to_table())
 
 
 def _comparison(reports: "Iterable[LocalizationReport]") -> Table:
