@@ -118,6 +118,11 @@ def test_own_clips_at_the_second_place_are_a_trace(make_embeddings):
     assert what.answer == "trace"
     assert what.line().startswith("WHAT: a trace. 0.0 %")
     assert "in the median the own clip is at place 2 and 2 (chance 30.5)" in what.text
+    perfect = {"linear fit of clip means": retrieval_report(make_embeddings(frames, frames), CONFIG).measures}
+    known = knowledge(known.report, Controls(fitted=perfect))
+    what = next(each for each in verdicts(known) if each.measure == "what")
+    assert what.answer == "explained"
+    assert what.text.endswith("But a linear fit of clip means reaches place 1.")
 
 
 def test_differences_are_paired_and_equal_a_second_implementation(when_report, make_embeddings):

@@ -10,7 +10,8 @@ from typing import Any, Final, Literal
 import torch
 from torch import Tensor
 
-from cavmae_sync.metrics import bootstrap_means, interval
+from cavmae_sync.choices import TieRule
+from cavmae_sync.metrics import bootstrap_means, interval, median_rank
 from cavmae_sync.tasks.report import Value
 from cavmae_sync.tasks.retrieval.config import RetrievalConfig
 from cavmae_sync.tasks.retrieval.controls import Controls
@@ -41,6 +42,7 @@ class Row:
         values: By measure and direction, for example `what/audio_to_visual`.
         means: By measure: mean of both directions, from which words are made.
         minus: By measure: the model's mean minus this one, with a paired interval; none for the model itself.
+        places: Median place of the own clip, 1 = first, by `both`, `what`, `when`: mean of both directions.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Row:
     values: Mapping[str, Value]
     means: Mapping[str, Value]
     minus: Mapping[str, Value]
+    places: Mapping[str, float]
 
     def to_dict(self) -> dict[str, Any]:
         """Row as JSON values."""
@@ -55,6 +58,7 @@ class Row:
         return {
             "name": self.name,
             "group": self.group,
+            "median_ranks": dict(self.places),
             **{part: {key: asdict(value) for key, value in of.items()} for part, of in parts.items()},
         }
 
@@ -124,15 +128,36 @@ def knowledge(report: RetrievalReport, controls: Controls) -> Knowledge:
     return Knowledge(
         report=report,
         rows=tuple(
-            _row(name, group, table, drawn, model=(tables[0], samples[0]), chances=chances)
-            for (name, group, _), table, drawn in zip(named, tables, samples, strict=True)
+            _row(
+                name,
+                group,
+                table,
+                drawn,
+                model=(tables[0], samples[0]),
+                chances=chances,
+                places=_places(measures, report.config),
+            )
+            for (name, group, measures), table, drawn in zip(named, tables, samples, strict=True)
         ),
     )
 
 
+def _places(measures: Measures, config: RetrievalConfig) -> dict[str, float]:
+    """Median place of the own clip by kind, the mean of both directions."""
+    ties = _ties(config)
+    return {
+        kind: sum(median_rank(ranks_N) for ranks_N in matches.ranks(ties).values()) / len(DIRECTIONS)
+        for kind, matches in measures.matches.items()
+    }
+
+
+def _ties(config: RetrievalConfig) -> TieRule:
+    return "mean" if config.ties == "official" else config.ties
+
+
 def _clip_table(measures: Measures, config: RetrievalConfig) -> dict[str, Tensor]:
     """Values of clips by measure and direction, and by measure alone: the mean of both directions."""
-    by_direction = measures.clip_values("mean" if config.ties == "official" else config.ties)
+    by_direction = measures.clip_values(_ties(config))
     names = dict.fromkeys(name.partition("/")[0] for name in by_direction)
     means = {
         name: torch.stack([by_direction[f"{name}/{direction}"] for direction in DIRECTIONS]).mean(dim=0)
@@ -160,6 +185,7 @@ def _row(
     *,
     model: tuple[Mapping[str, Tensor], Mapping[str, Tensor] | None],
     chances: Mapping[str, float],
+    places: Mapping[str, float],
 ) -> Row:
     def value(key: str) -> Value:
         samples_X = None if drawn is None else drawn[key].clamp(0.0, 1.0)
@@ -178,6 +204,7 @@ def _row(
         group=group,
         values={key: value(key) for key in table if "/" in key},
         means={key: value(key) for key in measures},
+        places=places,
         minus={} if group == "model" else {key: difference(key) for key in measures if key in model[0]},
     )
 

@@ -94,11 +94,16 @@ def _without(known: Knowledge, measure: str, numbers: str) -> Verdict:
     prefix = "" if measure == "both" else f"{measure}/"
     ranks = [metrics.get(f"{prefix}{direction}/median_rank") for direction in DIRECTIONS]
     medians = [value for value in ranks if value is not None]
-    if medians and all(_is_below(value, value.chance) for value in medians):
-        places = " and ".join(value.text() for value in medians)
-        text = f"{numbers}: first answers are at chance, but in the median the own clip is at place {places}"
-        return Verdict(measure=measure, answer="trace", text=f"{text} (chance {medians[0].chance_text()}).")
-    return Verdict(measure=measure, answer="no", text=f"{numbers}: not above chance.")
+    if not medians or not all(_is_below(value, value.chance) for value in medians):
+        return Verdict(measure=measure, answer="no", text=f"{numbers}: not above chance.")
+    places = " and ".join(value.text() for value in medians)
+    text = f"{numbers}: first answers are at chance, but in the median the own clip is at place {places}"
+    text = f"{text} (chance {medians[0].chance_text()})."
+    others = sorted(_rows_against(known, measure), key=lambda row: row.places[measure])
+    if others and others[0].places[measure] <= known.model.places[measure]:
+        better = f"{_kind(others[0])} reaches place {others[0].places[measure]:g}."
+        return Verdict(measure=measure, answer="explained", text=f"{text} But {better}")
+    return Verdict(measure=measure, answer="trace", text=text)
 
 
 def _rows_against(known: Knowledge, measure: str) -> list[Row]:
@@ -126,9 +131,13 @@ def _reason(row: Row, measure: str) -> str:
     value = row.means[measure].text()
     if row.name in kinds:
         return f"{kinds[row.name]} ({value})"
-    if row.group == "fitted":
-        return f"a {row.name} reaches {value}"
-    return f"{row.name}, which learns nothing, reaches {value}"
+    return f"{_kind(row)} reaches {value}"
+
+
+def _kind(row: Row) -> str:
+    """Name of a row in a sentence."""
+    names = {"fitted": f"a {row.name}", "baseline": f"{row.name}, which learns nothing,"}
+    return names.get(row.group, row.name)
 
 
 def _warning(measure: str, row: Row) -> str:
