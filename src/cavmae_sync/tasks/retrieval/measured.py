@@ -1,6 +1,6 @@
 """A model or a file of vectors, measured with its controls in one call."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cavmae_sync.data import PreparedDataset
 from cavmae_sync.embedding import DatasetEmbeddings, Embedder
@@ -74,6 +74,7 @@ def measure_model(
         num_workers=num_workers,
         on_progress=on_progress,
     )
+    report = _naming_stage(report, beside)
     if not beside.controls:
         return Measured(report=report)
     fresh = untrained_report(
@@ -109,10 +110,17 @@ def measure_file(
         beside: What the numbers are put beside.
     """
     hits_NTT = None if beside.moments is None else beside.moments.hits()
-    report = retrieval_report(vectors, config, hits_NTT=hits_NTT)
+    report = _naming_stage(retrieval_report(vectors, config, hits_NTT=hits_NTT), beside)
     if not beside.controls:
         return Measured(report=report)
     controls = measure_controls(
         report, {}, clips=clips, train_clips=beside.train_clips, moments=beside.moments
     )
     return Measured(report=report, controls=controls, known=knowledge(report, controls))
+
+
+def _naming_stage(report: RetrievalReport, beside: Beside) -> RetrievalReport:
+    """Report that says which stage the clips are of, so that results of two stages do not mix."""
+    if beside.moments is None:
+        return report
+    return replace(report, made_with={**report.made_with, "stage": beside.moments.stage})

@@ -28,10 +28,12 @@ class StageMoments:
     Attributes:
         heard: Objects that are heard, by clip and frame, visible or not.
         visible: Objects that are visible, sounding or not.
+        stage: Name of the stage, for reports.
     """
 
     heard: Sequence[Sequence[Objects]]
     visible: Sequence[Sequence[Objects]]
+    stage: str = ""
 
     def shown(self) -> list[list[Objects]]:
         """Objects that are heard and visible: the state of each moment."""
@@ -71,7 +73,7 @@ def read_moments(clips: PreparedDataset, truth: StageTruth) -> StageMoments:
                 for frame in frames
             ]
         )
-    return StageMoments(heard=heard, visible=visible)
+    return StageMoments(heard=heard, visible=visible, stage=truth.name)
 
 
 def stage_ceilings(moments: StageMoments, *, hits_NTT: Tensor | None = None) -> dict[str, Measures]:

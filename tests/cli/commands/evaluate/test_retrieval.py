@@ -152,6 +152,7 @@ def test_a_model_stands_beside_all_that_could_explain_it(
     measures = [verdict["measure"] for verdict in found["knowledge"]["verdicts"]]
     assert measures == ["both", "what", "when", "moment", "state"]
     assert "moment/audio_to_visual/state_accuracy" in found["model"]["metrics"]
+    assert found["model"]["config"]["stage"].startswith("stage2-")
     curve = found["model"]["moment_over_offset"]
     assert curve["offset_frames"] == [-3, -2, -1, 0, 1, 2, 3]
     table = cli(*words).out
