@@ -24,7 +24,9 @@ NOISES = {
 STAMPS = {
     "animals/birds": "crow owl lark",
     "animals/mammals": "goat ram",
-    "vehicles/auto": "sedan sedan_mirror",
+    "vehicles/auto": "sedan sedan_mirror truck van",
+    "vehicles/ship": "tug",
+    "space": "moon",
 }
 ARE_INSTALLED = Path("/usr/share/qabcs/abcs/all").is_dir() and Path("/usr/share/tuxpaint/templates").is_dir()
 
@@ -188,6 +190,7 @@ def test_spoken_names_are_a_voice_of_their_own(packages, tmp_path):
     listed = {row["name"]: row for row in rows(folder / "classes.csv")}
     assert listed["tuxpaint-vehicles-auto-sedan"]["class"] == "vehicles"
     assert listed["tuxpaint-vehicles-auto-sedan"]["takes"] == "en;fr"
+    assert reasons(folder)["tuxpaint-space-moon"] == "too few things for all splits: class space"
     mirrored = listed["tuxpaint-vehicles-auto-sedan_mirror"]
     assert listed["tuxpaint-vehicles-auto-sedan"]["split"] == mirrored["split"]
     folder = make_real_pack(tmp_path / "both", root=packages, voice="both")

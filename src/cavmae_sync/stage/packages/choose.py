@@ -80,6 +80,9 @@ def choose_objects(
     copies = _copies(usable)
     left_out |= copies
     kept = [one for one in usable if one.candidate.name not in copies]
+    small = _in_small_classes(kept)
+    left_out |= small
+    kept = [one for one in kept if one.candidate.name not in small]
     split_of = _deal(kept)
     return [
         Chosen(
@@ -158,17 +161,43 @@ def _same_effects(usable: Sequence[_Usable]) -> list[tuple[int, int]]:
     return [(numbers[first], numbers[second]) for first, second in pairs]
 
 
-def _deal(usable: Sequence[_Usable]) -> dict[tuple[str, str], Split]:
-    """Split of each thing of each class, dealt in the order of a hash of its name."""
+def _things(usable: Sequence[_Usable]) -> dict[str, set[str]]:
+    """Names of the things of each class."""
     things: dict[str, set[str]] = defaultdict(set)
     for one in usable:
         things[one.class_name].add(one.thing)
+    return things
+
+
+def _rule(class_name: str) -> tuple[Split, ...]:
+    return _DEAL_HELD_BACK if class_name in HELD_BACK else _DEAL
+
+
+def _in_small_classes(usable: Sequence[_Usable]) -> dict[str, str]:
+    """Reason for each object of a class that has too few things for all its splits, by name.
+
+    Without them every split has the same classes, so that the same ones appear together in all.
+    """
+    too_small = {
+        class_name
+        for class_name, names in _things(usable).items()
+        if set(_rule(class_name)[: len(names)]) != set(_rule(class_name))
+    }
+    return {
+        one.candidate.name: f"too few things for all splits: class {one.class_name}"
+        for one in usable
+        if one.class_name in too_small
+    }
+
+
+def _deal(usable: Sequence[_Usable]) -> dict[tuple[str, str], Split]:
+    """Split of each thing of each class, dealt in the order of a hash of its name."""
     return {
         (class_name, thing): split
-        for class_name, names in things.items()
+        for class_name, names in _things(usable).items()
         for thing, split in zip(
             sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest()),
-            cycle(_DEAL_HELD_BACK if class_name in HELD_BACK else _DEAL),
+            cycle(_rule(class_name)),
             strict=False,
         )
     }
