@@ -3,6 +3,7 @@
 - `pretraining`: the recipes of pretraining, one function each: `sync_base`, its ablations, CAV-MAE, `debug`.
 - `run`: `run_pretraining` and `continue_pretraining`, which turn a recipe and datasets into a run.
 - `probing`: the recipes of probing and fine-tuning.
+- `proven_stage`: the proof that no rule of a few lines solves a stage.
 - `stage_twin`: the small twin of a recipe, for two cores and generated clips.
 - `tables/`: the paper's tables, trained and measured row by row.
 - `demo/`: everything once and small, in minutes: clips, training, measures and a page.

@@ -25,7 +25,8 @@ def stage(
     """Make 10-second clips in which objects move and sound, and write down the truth (stage version 2).
 
     They are a controlled experiment, not a substitute for real video. OUT gets clips/*.mp4, labels.csv and
-    truth.parquet. Stop it and run it again: finished clips stay.
+    truth.parquet. Stop it and run it again: finished clips stay. From 100 clips on, rules that learn nothing
+    are tried on them, and OUT/proof.json says how far they come.
 
     Words, with their defaults:
 
@@ -54,6 +55,7 @@ def stage(
         packages: Folder that the packages of the real pack are unpacked in.
         num_workers: Processes that make clips; one per core unless given.
     """
+    from cavmae_sync.recipes.proven_stage import prove_made_stage
     from cavmae_sync.stage import StageConfig, make_stage
 
     config = StageConfig().with_overrides(words)
@@ -71,11 +73,19 @@ def stage(
             num_workers=num_workers,
             on_progress=advance,
         )
+    with show_progress("trying rules that learn nothing") as advance:
+        proof = prove_made_stage(
+            out,
+            config=config,
+            num_workers=num_workers,
+            on_progress=lambda what, done, total: advance(done, total, what),
+        )
+    verdict = None if proof is None else proof.verdict
     if as_json:
-        print_json(asdict(summary) | {"folder": str(summary.folder)}, indent=None)
+        print_json(asdict(summary) | {"folder": str(summary.folder), "verdict": verdict}, indent=None)
         return
     Terminal().print(
         f"{summary.num_clips} clips of {summary.num_classes} classes in {summary.folder} "
-        f"({summary.num_made} made now)",
+        f"({summary.num_made} made now). {verdict or ''}",
         soft_wrap=True,
     )
