@@ -1,10 +1,15 @@
-"""Plates: the round pattern behind an object, which shows in every single frame whether it sounds.
+"""Plates: the round disc behind an object, which shows in every single frame whether it sounds.
 
-A silent object stands on blades, like a fan's; a sounding one on rings, like waves around it. Both are grey
-patterns of the same mean and the same contrast over what is visible of the plate, and both tremble all the
-time. So neither brightness nor colour nor the amount of motion tells what sounds.
+The disc of a sounding object is warm above and cool below, as if lit from above; that of a silent one is
+cool above and warm below. The mean colour of what is visible of a disc is grey in both, and exactly one is
+turned at any time, so neither brightness nor colour tells the moment. All discs tremble alike: their blades
+turn, and warm and cool lean to one side or the other at random. So the amount of motion tells little too.
 
-Shape letters: H W pixels, T frames.
+A first version had rings for sounding and blades for silent objects, both grey. The same mean and motion, but
+a small model learned it at a twentieth of the speed: a patch sees warm above at once, and must first learn
+what a ring is.
+
+Shape letters: H W pixels, C colours, T frames.
 """
 
 from typing import Final
@@ -17,13 +22,17 @@ from cavmae_sync.stage.scene import Rhythm
 #: Radius of a plate as a share of the frame's side. It is the same for all objects.
 PLATE_RADIUS: Final = 0.225
 _NUM_BLADES: Final = 5
-#: Distance from ring to ring, as a share of the radius.
-_RING_DISTANCE: Final = 0.42
-#: Steps of a cycle: a pattern is drawn once for each of them, not once for each frame.
+#: Steps of a cycle of the blades: a disc is drawn once for each of them, not once for each frame.
 _NUM_PHASES: Final = 24
 _MEAN: Final = 132.0
-_CONTRAST: Final = 66.0
+#: Standard deviation of the grey of the blades.
+_CONTRAST: Final = 36.0
 _SHARPNESS: Final = 2.5
+#: Red minus mean, or mean minus blue, where the disc is warm above and below, and to its sides.
+_WARMTH: Final = 65.0
+_LEAN: Final = 32.0
+#: Width of the change from warm to cool, as a share of the radius.
+_SOFTNESS: Final = 0.12
 
 
 class Plate:
@@ -45,9 +54,11 @@ class Plate:
         rows, columns = (max(side, _odd_like(side, 2 * radius + 2)) for side in opacity_HW.shape)
         down_HW, right_HW = np.mgrid[:rows, :columns]
         down_HW, right_HW = down_HW - (rows - 1) / 2, right_HW - (columns - 1) / 2
-        self._distance_HW = np.hypot(down_HW, right_HW) / radius
         self._angle_HW = np.arctan2(down_HW, right_HW) / (2 * np.pi)
-        self.alpha_HW = np.clip((1.0 - self._distance_HW) * radius + 0.5, 0.0, 1.0)
+        self._above_HW, self._aside_HW = (
+            np.clip(place_HW / (_SOFTNESS * radius), -1.0, 1.0) for place_HW in (-down_HW, right_HW)
+        )
+        self.alpha_HW = np.clip(radius - np.hypot(down_HW, right_HW) + 0.5, 0.0, 1.0)
         hidden_HW = np.zeros((rows, columns))
         top, left = (rows - opacity_HW.shape[0]) // 2, (columns - opacity_HW.shape[1]) // 2
         hidden_HW[top : top + opacity_HW.shape[0], left : left + opacity_HW.shape[1]] = opacity_HW
@@ -58,29 +69,38 @@ class Plate:
         """Number of the pattern that is drawn when the motion is at `cycles`."""
         return round(cycles * _NUM_PHASES) % _NUM_PHASES
 
-    def pattern(self, phase_index: int, *, is_sounding: bool) -> NDArray[np.float64]:
-        """Grey values of the plate: (H, W) float64 in [0, 255].
+    def disc(self, phase_index: int, lean: int, *, is_sounding: bool) -> NDArray[np.float64]:
+        """Colours of the disc: (H, W, C) float64 in [0, 255].
 
         Args:
-            phase_index: Where the motion of the pattern is.
-            is_sounding: Rings if True, blades if False.
+            phase_index: Where the motion of the blades is.
+            lean: Side to which warm and cool lean, -1 or 1.
+            is_sounding: Warm above if True, cool above if False.
         """
-        place_HW = self._distance_HW / _RING_DISTANCE if is_sounding else self._angle_HW * _NUM_BLADES
-        wave_HW = np.tanh(_SHARPNESS * np.cos(2 * np.pi * (place_HW - phase_index / _NUM_PHASES)))
-        total = max(self._weight_HW.sum(), 1e-9)
-        centred_HW = wave_HW - (wave_HW * self._weight_HW).sum() / total
-        deviation = np.sqrt((centred_HW**2 * self._weight_HW).sum() / total)
-        return np.clip(_MEAN + _CONTRAST * centred_HW / max(deviation, 0.5), 0.0, 255.0)
+        wave_HW = np.tanh(
+            _SHARPNESS * np.cos(2 * np.pi * (self._angle_HW * _NUM_BLADES - phase_index / _NUM_PHASES))
+        )
+        grey_HW = self._centred(wave_HW)
+        deviation = np.sqrt((grey_HW**2 * self._weight_HW).sum() / max(self._weight_HW.sum(), 1e-9))
+        grey_HW = _MEAN + _CONTRAST * grey_HW / max(deviation, 0.5)
+        state = 1.0 if is_sounding else -1.0
+        warmth_HW = self._centred(_WARMTH * state * self._above_HW + _LEAN * lean * self._aside_HW)
+        return np.clip(np.stack([grey_HW + warmth_HW, grey_HW, grey_HW - warmth_HW], axis=-1), 0.0, 255.0)
+
+    def _centred(self, values_HW: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Values less their mean over what is visible of the disc."""
+        return values_HW - (values_HW * self._weight_HW).sum() / max(self._weight_HW.sum(), 1e-9)
 
 
-def cycles(rhythm: Rhythm, num_frames: int) -> NDArray[np.float64]:
-    """Where the motion of a pattern is in each frame, in cycles: (T,) float64.
+def motion(rhythm: Rhythm, num_frames: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Motion of a disc: where its blades are in each frame, in cycles, and the side it leans to, -1 or 1.
 
-    From frame to frame it moves by a quarter of a cycle, forth or back at random. So two frames of one
-    pattern differ on average as much as a frame of blades and a frame of rings do, near or far in time.
+    From frame to frame blades move by a quarter of a cycle, forth or back at random, and the side is drawn
+    anew. So frames near in time differ as much as frames far apart.
     """
-    steps_T = np.random.default_rng(rhythm.seed).choice((-0.25, 0.25), num_frames)
-    return rhythm.phase + np.cumsum(steps_T)
+    generator = np.random.default_rng(rhythm.seed)
+    steps_T = generator.choice((-0.25, 0.25), num_frames)
+    return rhythm.phase + np.cumsum(steps_T), generator.choice((-1, 1), num_frames)
 
 
 def _odd_like(side: int, least: float) -> int:

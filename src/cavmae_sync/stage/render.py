@@ -15,14 +15,14 @@ from cavmae_sync.stage.backdrop import draw_post
 from cavmae_sync.stage.config import StageConfig
 from cavmae_sync.stage.exposure import Exposure
 from cavmae_sync.stage.pack import Pack, StageObject
-from cavmae_sync.stage.plates import cycles
+from cavmae_sync.stage.plates import motion
 from cavmae_sync.stage.scene import Actor, Post, Scene, Shot
 from cavmae_sync.stage.sprites import PlateSprites, PulsingSprites, Sprite, make_sprite, paste, scaled
 
 #: Longest side of the smallest and of the largest object, as a share of the frame's side: at its loudest in
 #: `easy`, and on a plate.
 SIZE_SHARES: Final = (0.36, 0.64)
-PLATE_SIZE_SHARES: Final = (0.2, 0.32)
+PLATE_SIZE_SHARES: Final = (0.26, 0.4)
 
 Seconds = NDArray[np.float64]
 
@@ -139,9 +139,11 @@ def _sprites(
         return lambda index: pulsing.at(float(loudness_T[index]))
     rgba = _small_image(pack, actor.thing, longest_side)
     on_plate = PlateSprites(rgba, frame_pixels=config.frame_pixels)
-    cycles_T = cycles(actor.rhythm, len(seconds_T))
+    cycles_T, lean_T = motion(actor.rhythm, len(seconds_T))
     shows_T = _sounds(actor, seconds_T) & (config.pulse == "plate")
-    return lambda index: on_plate.at(float(cycles_T[index]), is_sounding=bool(shows_T[index]))
+    return lambda index: on_plate.at(
+        float(cycles_T[index]), int(lean_T[index]), is_sounding=bool(shows_T[index])
+    )
 
 
 @lru_cache(maxsize=4096)

@@ -130,16 +130,16 @@ class PlateSprites:
         self._see_through_HW = 1.0 - np.pad(opacity_HW, edges)
         self._remainder_HW = self._see_through_HW * (1.0 - self._plate.alpha_HW)
         self._mask_HW = self._remainder_HW < 0.5
-        self._sprites: dict[tuple[bool, int], Sprite] = {}
+        self._sprites: dict[tuple[bool, int, int], Sprite] = {}
 
-    def at(self, cycles: float, *, is_sounding: bool) -> Sprite:
-        """Sprite when the motion of its pattern is at `cycles`, with the pattern that shows what sounds."""
-        key = is_sounding, self._plate.phase_index(cycles)
+    def at(self, cycles: float, lean: int, *, is_sounding: bool) -> Sprite:
+        """Sprite when the motion of its disc is at `cycles` and `lean`; the disc shows what sounds."""
+        key = is_sounding, self._plate.phase_index(cycles), lean
         if key not in self._sprites:
-            grey_HW = self._plate.pattern(key[1], is_sounding=is_sounding)
-            behind_HW = grey_HW * self._plate.alpha_HW * self._see_through_HW
+            disc_HWC = self._plate.disc(key[1], lean, is_sounding=is_sounding)
+            seen_HW = self._plate.alpha_HW * self._see_through_HW
             self._sprites[key] = make_sprite(
-                self._colour_HWC + behind_HW[..., None], self._remainder_HW, self._mask_HW
+                self._colour_HWC + disc_HWC * seen_HW[..., None], self._remainder_HW, self._mask_HW
             )
         return self._sprites[key]
 
