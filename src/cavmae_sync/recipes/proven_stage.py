@@ -1,4 +1,4 @@
-"""Proof of a stage that was just made: its clips are prepared for a model, and every rule is tried on them."""
+"""Proof of a stage that was just made: its clips are prepared, and every rule is tried on them."""
 
 import shutil
 from pathlib import Path
