@@ -21,8 +21,9 @@ _NUM_TRIES: Final = 20
 def quartets(class_names: Sequence[str]) -> list[tuple[str, ...]]:
     """Groups of four classes that appear together, always the same ones.
 
-    Clips share few groups, so which classes a clip has does not say which clip it is. Where the number of
-    classes is no multiple of four, the last group is filled up with the first classes.
+    Clips share few groups, so which classes a clip has does not say which clip it is. Each class is in two
+    groups and no two classes are in the same two, so labels of clips still tell classes apart: a probe can
+    learn them. Where the number of classes is no multiple of four, groups are filled up with the first ones.
 
     Raises:
         DatasetError: There are fewer than four classes.
@@ -33,10 +34,10 @@ def quartets(class_names: Sequence[str]) -> list[tuple[str, ...]]:
             f"{', '.join(sorted(class_names))}. Use a pack with more classes, or variant=easy."
         )
     ordered = sorted(class_names, key=lambda name: hashlib.sha256(f"{_SALT} {name}".encode()).digest())
-    return [
-        tuple((ordered + ordered)[first : first + NUM_TAKING_TURNS])
-        for first in range(0, len(ordered), NUM_TAKING_TURNS)
-    ]
+    num_groups = -(-len(ordered) // NUM_TAKING_TURNS)
+    places = np.arange(num_groups * NUM_TAKING_TURNS) % len(ordered)
+    neighbours, apart = places.reshape(-1, NUM_TAKING_TURNS), places.reshape(NUM_TAKING_TURNS, -1).T
+    return [tuple(ordered[place] for place in group) for group in (*neighbours, *apart)]
 
 
 def choose_quartet(cast: Cast, generator: np.random.Generator) -> list[StageObject]:
