@@ -74,8 +74,9 @@ def prepare_split(
 
 
 def prepare_config(frame_pixels: int, *, num_frames: int = NUM_FRAMES) -> PrepareConfig:
-    """Configuration that generated clips are prepared by.
+    """Configuration that clips of the demo and of tables are prepared by.
 
+    Frames are in the middle of equal parts: at the very ends, half of a centred segment would be silence.
     Other numbers of frames than 16 are CAV-MAE's, and are sampled as it samples them.
     """
     return PrepareConfig(

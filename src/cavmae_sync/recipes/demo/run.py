@@ -20,14 +20,14 @@ from pathlib import Path
 from types import MappingProxyType
 
 from cavmae_sync.atomic import write_text
-from cavmae_sync.data import PairDataset, PrepareConfig, PreparedDataset, prepare
+from cavmae_sync.data import PairDataset, PreparedDataset, prepare
 from cavmae_sync.data.preparing.sources import list_sources
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.model import CAVMAESync
 from cavmae_sync.recipes.demo.config import DemoConfig, demo_pretraining
 from cavmae_sync.recipes.demo.report import write_report
 from cavmae_sync.recipes.demo.time_budget import DemoClock, TrainingPlan, planned
-from cavmae_sync.recipes.generated_clips import StageSplit, generate_split, prepare_split
+from cavmae_sync.recipes.generated_clips import StageSplit, generate_split, prepare_config, prepare_split
 from cavmae_sync.recipes.reporter import OnNamedProgress, Reporter
 from cavmae_sync.recipes.run import continue_pretraining, run_pretraining
 from cavmae_sync.tasks.retrieval import RetrievalReport
@@ -202,7 +202,7 @@ def _prepare_files(names: Path, out: Path, config: DemoConfig, reporter: Reporte
     prepare(
         names,
         out=out,
-        config=PrepareConfig(frame_pixels=config.frame_pixels),
+        config=prepare_config(config.frame_pixels),
         num_workers=0 if num_bytes < SMALL_BYTES else None,
         on_progress=lambda progress: reporter.on_progress(
             f"preparing {out.name}", progress.num_done, progress.num_files
