@@ -8,6 +8,7 @@ from PIL import Image
 
 from cavmae_sync.stage import StageConfig, StageTruth, make_stage
 from cavmae_sync.stage.figure import stage_clip_figure
+from cavmae_sync.stage.key_figure import stage_key_figure
 
 SMALL = {"frame_pixels": 64, "clip_seconds": 2, "frames_per_second": 4, "split": "test"}
 
@@ -25,3 +26,12 @@ def test_a_sheet_has_a_column_for_each_frame_and_a_row_for_each_object(tmp_path,
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=50)
     assert np.asarray(Image.open(file)).std() > 10
+
+
+def test_a_key_shows_clips_below_each_other(tmp_path):
+    config = StageConfig(split="test", frame_pixels=32, clip_seconds=2, frames_per_second=4)
+    make_stage(tmp_path, config=config, num_clips=2, num_workers=1)
+    figure = stage_key_figure(tmp_path, ["test-0-000000", "test-0-000001"])
+    assert len(figure.axes) == 2 * (4 + 2)
+    names = [label.get_text() for label in figure.axes[5].get_yticklabels()]
+    assert names == [thing.class_name for thing in StageTruth(tmp_path)["test-0-000000"].objects]

@@ -16,7 +16,7 @@ In: a `StageConfig` and a pack of objects. Out: a folder of video files (a stage
     generate.py      generate_clip: one clip in memory
     truth.py         ClipTruth: objects, events and masks; truth_file.py: StageTruth, the file of them
     make.py          make_stage: the folder
-    figure.py        figure of a clip with its truth
+    figure.py        figure of a clip with its truth; key_figure.py: key to several clips
 """
 
 from cavmae_sync.stage.config import Control, StageConfig, Variant

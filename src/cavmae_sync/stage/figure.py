@@ -17,7 +17,7 @@ from cavmae_sync.stage.truth import ClipTruth
 from cavmae_sync.stage.truth_file import StageTruth
 
 _COLOURS: Final = ("#ffb000", "#40c4ff", "#ff5c8a", "#7ee081", "#c792ea", "#f5f5f5")
-_PAPER: Final = "#15171c"
+PAPER: Final = "#15171c"
 _INK: Final = "#e6e8ec"
 
 
@@ -70,14 +70,14 @@ def contact_sheet_figure(
     """
     num_frames = len(frames_THWC)
     height = 4.4 + 0.42 * len(truth.objects)
-    figure = Figure(figsize=(1.75 * num_frames, height), facecolor=_PAPER)
+    figure = Figure(figsize=(1.75 * num_frames, height), facecolor=PAPER)
     figure.suptitle(_title(truth), color=_INK, fontsize=11, x=0.01, y=1 - 0.04 / height, ha="left", va="top")
     rows = figure.add_gridspec(3, 1, height_ratios=(1.75, 1.7, 0.25 + 0.42 * len(truth.objects)), hspace=0.06)
     frame_axes = rows[0].subgridspec(1, num_frames, wspace=0.04).subplots(squeeze=False)[0]
     for axes, frame_HWC, seconds in zip(frame_axes, frames_THWC, frame_seconds_T, strict=True):
-        _draw_frame(axes, truth, frame_HWC, float(seconds))
+        draw_frame(axes, truth, frame_HWC, float(seconds))
     spectrogram, events = figure.add_subplot(rows[1]), figure.add_subplot(rows[2])
-    _draw_spectrogram(spectrogram, waveform_S, truth.duration_seconds)
+    draw_spectrogram(spectrogram, waveform_S, truth.duration_seconds)
     _draw_events(events, truth)
     figure.subplots_adjust(left=0.105, right=0.995, top=1 - 0.38 / height, bottom=0.46 / height)
     return figure
@@ -88,7 +88,8 @@ def _title(truth: ClipTruth) -> str:
     return f"{truth.video_id} ({truth.variant}{control}): {', '.join(truth.labels)}"
 
 
-def _draw_frame(axes: Axes, truth: ClipTruth, frame_HWC: NDArray[np.uint8], seconds: float) -> None:
+def draw_frame(axes: Axes, truth: ClipTruth, frame_HWC: NDArray[np.uint8], seconds: float) -> None:
+    """Draw a frame with its objects outlined, thickly those that are heard."""
     axes.imshow(frame_HWC)
     sounding = truth.sounding(seconds)
     object_map_HW = truth.object_map(truth.frame_index(seconds))
@@ -96,12 +97,13 @@ def _draw_frame(axes: Axes, truth: ClipTruth, frame_HWC: NDArray[np.uint8], seco
         mask_HW = object_map_HW == thing.number
         if mask_HW.any():
             width = 2.6 if thing.number in sounding else 0.7
-            axes.contour(mask_HW, levels=[0.5], colors=[_colour(thing.number)], linewidths=[width])
+            axes.contour(mask_HW, levels=[0.5], colors=[colour_of(thing.number)], linewidths=[width])
     axes.set_axis_off()
     axes.set_title(f"{seconds:.2f} s", color=_INK, fontsize=8, pad=2)
 
 
-def _draw_spectrogram(axes: Axes, waveform_S: NDArray[np.float32], duration_seconds: float) -> None:
+def draw_spectrogram(axes: Axes, waveform_S: NDArray[np.float32], duration_seconds: float) -> None:
+    """Draw the spectrogram of a clip."""
     # A pseudo-random floor of -100 dB: digital silence would be minus infinity.
     floored_S = waveform_S + 1e-5 * np.sign(np.sin(np.arange(len(waveform_S)) ** 2))
     axes.specgram(floored_S, NFFT=512, Fs=SAMPLE_RATE_HZ, noverlap=352, cmap="magma", vmin=-110, vmax=-35)
@@ -111,13 +113,13 @@ def _draw_spectrogram(axes: Axes, waveform_S: NDArray[np.float32], duration_seco
     axes.set_ylabel("Hz", fontsize=8)
     axes.set_xlim(0, duration_seconds)
     axes.tick_params(labelbottom=False)
-    _style(axes)
+    style(axes)
 
 
 def _draw_events(axes: Axes, truth: ClipTruth) -> None:
     names = []
     for row, thing in enumerate(truth.objects):
-        colour = _colour(thing.number)
+        colour = colour_of(thing.number)
         for event in truth.events:
             if event.object_number == thing.number:
                 alpha = 0.45 if event.is_on_screen else 0.2
@@ -130,10 +132,11 @@ def _draw_events(axes: Axes, truth: ClipTruth) -> None:
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_xlim(0, truth.duration_seconds)
     axes.set_xlabel("seconds", fontsize=8)
-    _style(axes)
+    style(axes)
 
 
-def _style(axes: Axes) -> None:
+def style(axes: Axes) -> None:
+    """Give axes the colours of these figures."""
     axes.set_facecolor("#0c0d10")
     axes.tick_params(colors=_INK, labelsize=8)
     axes.yaxis.label.set_color(_INK)
@@ -142,5 +145,6 @@ def _style(axes: Axes) -> None:
         spine.set_visible(False)
 
 
-def _colour(number: int) -> str:
+def colour_of(number: int) -> str:
+    """Colour of an object of this number."""
     return _COLOURS[(number - 1) % len(_COLOURS)]

@@ -152,7 +152,7 @@ def _shots(config: StageConfig, first_seed: int, generator: np.random.Generator)
 def _post(config: StageConfig, generator: np.random.Generator) -> Post | None:
     if generator.random() >= config.occlusion_fraction:
         return None
-    width = float(generator.uniform(0.16, 0.28))
+    width = float(generator.uniform(0.3, 0.45))
     # Far enough outside at both ends that it is in the picture for about two thirds of the clip.
     ends = (-0.3, 1.3) if generator.random() < 0.5 else (1.3, -0.3)
     return Post(
