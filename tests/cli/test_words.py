@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cavmae_sync.cli.commands.agreement import agreement
+from cavmae_sync.cli.commands.classify import classify
 from cavmae_sync.cli.commands.demo import demo
 from cavmae_sync.cli.commands.embed import embed
 from cavmae_sync.cli.commands.evaluate.agreement import agreement as evaluate_agreement
@@ -37,6 +38,7 @@ from cavmae_sync.tasks.temporal.config import SegmentingConfig, TemporalTask
 
 CONFIG_OF = {
     agreement: AgreementConfig(),
+    classify: MapConfig(map="masking"),
     demo: DemoConfig(),
     embed: LibraryConfig(),
     evaluate_agreement: PlantedConfig(),

@@ -14,11 +14,12 @@ mean of sounds is the mean of their maps, and another sound costs nothing but a 
 """
 
 from cavmae_sync.maps.config import MapConfig
-from cavmae_sync.maps.products import localization_maps, resized_maps
+from cavmae_sync.maps.products import colour_scale, localization_maps, resized_maps
 from cavmae_sync.maps.vectors import masked_vectors, patch_vectors, sound_vectors
 
 __all__ = [
     "MapConfig",
+    "colour_scale",
     "localization_maps",
     "masked_vectors",
     "patch_vectors",

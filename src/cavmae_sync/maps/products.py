@@ -3,8 +3,19 @@
 P pairs of a sound and a frame, H W patches or pixels, D width, N patches in reading order.
 """
 
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
 from torch import Tensor
 from torch.nn import functional as F
+
+from cavmae_sync.choices import MapRule
+
+#: Least range of values that colours cover, so that the noise of a constant map gets no colours.
+_LEAST_SPAN: Final[Mapping[MapRule, float]] = {"cosine": 0.2, "denseav": 0.2, "masking": 0.02}
+#: Quantile of the last colour: what one value in 500 exceeds.
+_LAST_COLOUR: Final = 0.998
 
 
 def localization_maps(audio_PD: Tensor, patches_PND: Tensor, *, grid: tuple[int, int]) -> Tensor:
@@ -44,3 +55,13 @@ def resized_maps(maps_PHW: Tensor, *, height: int, width: int) -> Tensor:
     if maps_PHW.shape[1:] == (height, width):
         return maps_PHW
     return F.interpolate(maps_PHW[:, None], size=(height, width), mode="bilinear", align_corners=False)[:, 0]
+
+
+def colour_scale(maps_PHW: Tensor, rule: MapRule) -> tuple[float, float]:
+    """Values of the first and the last colour of several maps: the median, and what one value in 500 exceeds.
+
+    The last is at least 0.2 above the first (0.02 by masking, whose values are smaller).
+    """
+    values = maps_PHW.flatten().float()
+    low = float(np.median(values.numpy()))
+    return low, max(float(np.quantile(values.numpy(), _LAST_COLOUR)), low + _LEAST_SPAN[rule])

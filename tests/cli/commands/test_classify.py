@@ -90,6 +90,16 @@ def test_json_picture_and_csv(cli, video, probe, tmp_path):
     assert len(list(csv.reader(table.read_text("utf-8").splitlines()))) == 1 + 1 + 16
 
 
+def test_the_figure_shows_where_the_sound_is(cli, video, probe, tmp_path):
+    plain, mapped = tmp_path / "plain.png", tmp_path / "mapped.png"
+    assert cli("classify", video, "--probe", probe, "--figure", plain).code == 0
+    ran = cli("classify", video, "map=cosine", "--probe", probe, "--figure", mapped, "--maps")
+    assert ran.code == 0, ran.err
+    assert mapped.stat().st_size > plain.stat().st_size
+    refused = cli("classify", video, "contrast=true", "--probe", probe)
+    assert (refused.code, "needs other sounds" in refused.err) == (1, True)
+
+
 def test_another_model_or_none_is_refused(cli, video, probe, weights, tmp_path):
     save_model(tiny_model(seed=1), tmp_path / "other.safetensors")
     other = cli("classify", video, "--probe", probe, "--model", tmp_path / "other.safetensors")

@@ -1,6 +1,7 @@
 """Classification of video files through a model and a head."""
 
 import wave
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -10,12 +11,15 @@ import torch
 
 from cavmae_sync.embedding import Embedder, embed_video
 from cavmae_sync.errors import ClipTooShortError, NoAudioStreamError, NoVideoStreamError, WeightsError
+from cavmae_sync.maps import MapConfig, localization_maps, patch_vectors
 from cavmae_sync.media import write_video
 from cavmae_sync.model.heads import HeadConfig, make_head
 from cavmae_sync.tasks.classification.classify_video import classify_video
 from cavmae_sync.tasks.classification.features import FeatureConfig, features_of_inputs
 from cavmae_sync.tasks.classification.probe import Probe
 from cavmae_sync.weights import weights_fingerprint
+
+from ...small_models import small_model
 
 CLASSES = ("drum", "flute", "dog")
 
@@ -153,3 +157,19 @@ def test_what_is_too_short_or_asks_for_nonsense_is_refused(embedder, make_probe,
         classify_video(embedder, make_probe(), short)
     with pytest.raises(ValueError, match="must be positive, got 0"):
         classify_video(embedder, make_probe(), short, window_seconds=0)
+
+
+def test_maps_are_those_of_the_sound_around_each_kept_frame(make_probe, video):
+    embedder = Embedder(small_model(frame_pixels=32), device="cpu")
+    probe = replace(make_probe(), weights=weights_fingerprint(embedder.model))
+    config = MapConfig(map="masking", num_masks=6, mask_ratio=0.5)
+    found = classify_video(embedder, probe, video, maps=config)
+    assert found.maps_THW is not None
+    assert found.maps_THW.shape == (len(found.frames_THWC), 2, 2)
+    (clip,) = embed_video(embedder, video)
+    patches_TND = patch_vectors(embedder, clip.inputs.frames_TCHW, config)
+    expected = localization_maps(clip.embedding.audio_TD, patches_TND, grid=(2, 2))
+    np.testing.assert_allclose(found.maps_THW, expected.numpy(), atol=1e-5)
+    assert classify_video(embedder, probe, video).maps_THW is None
+    with pytest.raises(ValueError, match="need other sounds"):
+        classify_video(embedder, probe, video, maps=MapConfig(contrast=True))

@@ -1,10 +1,13 @@
 """Pictures of classification: what is drawn, in which order, and what is said about what is not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from cavmae_sync.figures.style import drawable
+from cavmae_sync.maps import MapConfig
 from cavmae_sync.tasks.classification.evaluate import ClassificationConfig, classification_report
 from cavmae_sync.tasks.classification.figures import (
     class_scores_figure,
@@ -104,6 +107,16 @@ def test_classes_over_time_are_ten_rows_with_clock_times_and_frames(saved):
     texts = saved(figure)
     assert {"class 3", "0:10", "1:00"} <= set(texts)
     assert "each moment by its ten seconds and a window of 2 s around it" in texts
+
+
+def test_maps_lie_over_the_same_frames_and_colours_mean_the_same_in_all(saved):
+    found = video_classes(90)
+    maps_THW = np.random.default_rng(0).uniform(-1, 1, (20, 2, 2)).astype(np.float32)
+    figure = classes_over_time_figure(replace(found, maps_THW=maps_THW, maps_by=MapConfig(map="masking")))
+    plain, mapped = (axes.child_axes for axes in figure.axes[1:3])
+    assert [len(inset.images) for inset in (*plain, *mapped)] == [1] * 12 + [2] * 12
+    assert len({(inset.images[1].norm.vmin, inset.images[1].norm.vmax) for inset in mapped}) == 1
+    assert any("what showing the patch adds" in text for text in saved(figure))
 
 
 def test_a_short_event_is_not_lost_in_a_long_video(saved):

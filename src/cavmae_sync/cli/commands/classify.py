@@ -8,9 +8,10 @@ from cyclopts.validators import Number
 from rich.table import Table
 
 from cavmae_sync.cli.models import open_embedder
-from cavmae_sync.cli.options import ComputeOptions, Count, ModelWord, Positive, Video, VideoResultOptions
+from cavmae_sync.cli.options import ComputeOptions, Count, Positive, Switch, Video, VideoResultOptions, Word
 from cavmae_sync.cli.progress import show_progress
 from cavmae_sync.cli.terminal import Terminal, print_json
+from cavmae_sync.cli.words import configure
 from cavmae_sync.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,12 +23,13 @@ _Fraction = Annotated[float, Parameter(validator=Number(gt=0, lt=1))]
 def classify(
     video: Video,
     /,
-    *words: ModelWord,
+    *words: Word,
     probe: Path,
     model: Path | None = None,
     top: Count = 5,
     window_seconds: Positive = 2.0,
     threshold: _Fraction = 0.3,
+    maps: Switch = False,
     compute: ComputeOptions = ComputeOptions(),
     results: VideoResultOptions = VideoResultOptions(),
 ) -> None:
@@ -37,6 +39,15 @@ def classify(
     trained on ten seconds), and the times at which a class is present. The ten seconds say which class it is,
     a short window that slides over them says when. The figure shows the classes over time; the CSV file has
     the probabilities of all classes. `cavmae-sync probe` trains and measures what this command shows.
+
+    Words, for the maps of the figure, with their defaults:
+
+    - `map=masking`: what showing a patch adds to the cosine of sound and frame; `cosine`: cosine of the sound
+      with each patch; `denseav`: products of all patches.
+    - `contrast=false`: true is not possible here, because it needs other sounds.
+    - `num_masks=36`, `mask_ratio=0.9`: by masking, masks of a frame, and the share of patches each hides.
+    - `block_patches=none`: side of the blocks hidden together; none leaves at least six on a side.
+    - `ridge=1`, `mask_seed=0`: penalty of the regression, and seed of the masks.
 
     Example: cavmae-sync classify party.mp4 --probe my-probe --figure classes.png
 
@@ -48,17 +59,29 @@ def classify(
             trained on all frames of ten seconds.
         threshold: Least probability of a class that counts as present. For a probe with exactly one class per
             clip, the class with the highest probability is present instead.
+        maps: Also show in the figure where in its frames the sound is.
     """
+    from cavmae_sync.maps import MapConfig
     from cavmae_sync.tasks.classification.classify_video import classify_video
     from cavmae_sync.tasks.classification.figures import classes_over_time_figure
     from cavmae_sync.tasks.classification.probe import Probe
 
     results.check()
+    config, for_model = configure(MapConfig(map="masking"), words)
+    if config.contrast:
+        raise ConfigError("contrast=true needs other sounds: use cavmae-sync localize with --others LIBRARY.")
     opened = Probe.load(probe)
-    embedder = open_embedder(_backbone(probe, opened.model_path, model), words, compute)
+    embedder = open_embedder(_backbone(probe, opened.model_path, model), for_model, compute)
     opened.head.to(embedder.device)
     with show_progress("seconds of video") as advance:
-        found = classify_video(embedder, opened, video, window_seconds=window_seconds, on_progress=advance)
+        found = classify_video(
+            embedder,
+            opened,
+            video,
+            window_seconds=window_seconds,
+            maps=config if maps and results.figure is not None else None,
+            on_progress=advance,
+        )
     results.save_figure(lambda: classes_over_time_figure(found))
     results.save_csv(found.to_csv)
     if results.as_json:

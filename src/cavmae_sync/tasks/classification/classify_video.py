@@ -16,6 +16,8 @@ from torch import Tensor
 from cavmae_sync.embedding import Embedder, video_inputs
 from cavmae_sync.errors import NoAudioStreamError, NoVideoStreamError
 from cavmae_sync.inputs import resize_and_crop
+from cavmae_sync.inputs.model_input import ModelInput
+from cavmae_sync.maps import MapConfig, localization_maps, patch_vectors, sound_vectors
 from cavmae_sync.media import Clip
 from cavmae_sync.media import probe as probe_file
 from cavmae_sync.paper import CLIP_SECONDS, NUM_FRAMES
@@ -39,6 +41,7 @@ def classify_video(
     window_seconds: float = WINDOW_SECONDS,
     clip_seconds: float = CLIP_SECONDS,
     num_frames: int = NUM_FRAMES,
+    maps: MapConfig | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> VideoClasses:
     """Classes of a video file of any length, as a whole and over time.
@@ -54,15 +57,19 @@ def classify_video(
         window_seconds: Length of the window around a moment, within its clip.
         clip_seconds: Length of a clip; the last one may be shorter.
         num_frames: Frames of a clip.
+        maps: How maps of the sound over the frames of the figure are made; None makes none.
         on_progress: Called after each clip with seconds done and seconds in all.
 
     Raises:
         WeightsError: The probe was trained on another backbone, or a feature is not finite.
         MediaError: The file cannot be read, or has no video or no sound.
-        ValueError: `window_seconds` is not positive.
+        ValueError: `window_seconds` is not positive, or maps with `contrast` are asked for, which needs other
+            sounds.
     """
     if not window_seconds > 0:
         raise ValueError(f"window_seconds must be positive, got {window_seconds}.")
+    if maps is not None and maps.contrast:
+        raise ValueError("Maps with contrast need other sounds, and there are none here.")
     weights = weights_fingerprint(embedder.model)
     probe.check_weights(weights)
     found = _Found(probe, window_seconds=window_seconds)
@@ -70,7 +77,8 @@ def classify_video(
     try:
         config = embedder.model.config.inputs
         for clip, inputs in video_inputs(config, path, clip_seconds=clip_seconds, num_frames=num_frames):
-            found.add(clip, features_of_inputs(embedder, inputs, probe.features))
+            maps_THW = None if maps is None else _maps(embedder, inputs, maps)
+            found.add(clip, features_of_inputs(embedder, inputs, probe.features), maps_THW)
             if on_progress is not None:
                 stop = clip.start_seconds + clip.duration_seconds
                 on_progress(round(stop), max(round(total), round(stop)))
@@ -79,7 +87,14 @@ def classify_video(
     end = round(found.clips.stops[-1])
     if on_progress is not None and end < round(total):  # the rest of less than a second
         on_progress(end, end)
-    return found.video_classes(weights)
+    return found.video_classes(weights, maps)
+
+
+def _maps(embedder: Embedder, inputs: ModelInput, config: MapConfig) -> Tensor:
+    """Map of the sound around each frame of a clip, [T, H, W]."""
+    sounds_TD = sound_vectors(embedder, inputs.segments_TLM.split(1), config)
+    patches_TND = patch_vectors(embedder, inputs.frames_TCHW, config)
+    return localization_maps(sounds_TD, patches_TND, grid=embedder.model.config.visual_grid)
 
 
 class _Found:
@@ -89,7 +104,7 @@ class _Found:
         self.probe, self.window_seconds = probe, window_seconds
         self.clips, self.moments, self.strip = _SpanRows(), _SpanRows(), _FrameStrip()
 
-    def add(self, clip: Clip, features_TD: Tensor) -> None:
+    def add(self, clip: Clip, features_TD: Tensor, maps_THW: Tensor | None) -> None:
         """Add a clip, and a moment around each of its frames: up to half-way to the neighbours."""
         start, seconds_T = clip.start_seconds, clip.frame_seconds_T
         stop = start + clip.duration_seconds
@@ -100,9 +115,9 @@ class _Found:
             self.probe, features_TD, clip_C, seconds_T=seconds_T, window_seconds=self.window_seconds
         )
         self.moments.add(edges[:-1], edges[1:], near_TC)
-        self.strip.add(clip)
+        self.strip.add(clip, maps_THW)
 
-    def video_classes(self, weights: str) -> VideoClasses:
+    def video_classes(self, weights: str, maps: MapConfig | None) -> VideoClasses:
         return VideoClasses(
             classes=self.probe.classes,
             loss=self.probe.loss,
@@ -112,6 +127,8 @@ class _Found:
             frame_seconds_T=np.array(self.strip.seconds),
             frames_THWC=np.stack(self.strip.frames),
             weights=weights,
+            maps_THW=None if maps is None else np.stack(self.strip.maps),
+            maps_by=maps,
         )
 
 
@@ -189,16 +206,19 @@ class _FrameStrip:
 
     seconds: list[float] = field(default_factory=list)
     frames: list[NDArray[np.uint8]] = field(default_factory=list)
+    maps: list[NDArray[np.float32]] = field(default_factory=list)
     every: int = 1
     num_seen: int = 0
 
-    def add(self, clip: Clip) -> None:
-        for frame_HWC, seconds in zip(clip.frames_THWC, clip.frame_seconds_T, strict=True):
+    def add(self, clip: Clip, maps_THW: Tensor | None) -> None:
+        for t, (frame_HWC, seconds) in enumerate(zip(clip.frames_THWC, clip.frame_seconds_T, strict=True)):
             if self.num_seen % self.every == 0:
                 small_THWC = resize_and_crop(frame_HWC[None], pixels=_FRAME_PIXELS)
                 self.frames.append(small_THWC[0].numpy())
                 self.seconds.append(clip.start_seconds + float(seconds))
+                if maps_THW is not None:
+                    self.maps.append(maps_THW[t].numpy())
             self.num_seen += 1
             if len(self.frames) > _MAX_FRAMES:
-                self.frames, self.seconds = self.frames[::2], self.seconds[::2]
+                self.frames, self.seconds, self.maps = self.frames[::2], self.seconds[::2], self.maps[::2]
                 self.every *= 2

@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
+import torch
 from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from cavmae_sync.figures.style import (
     BLUE,
+    ENERGIES,
     GREY,
     LARGE,
     MISSING,
@@ -27,6 +30,7 @@ from cavmae_sync.figures.style import (
     without_ticks,
 )
 from cavmae_sync.figures.training import training_curves
+from cavmae_sync.maps import colour_scale
 from cavmae_sync.media.clock import clock
 from cavmae_sync.metrics.classification import chance_average_precision, confusion_matrix
 from cavmae_sync.tasks.classification.evaluate import ClassificationReport, ClassScore
@@ -174,7 +178,8 @@ def classes_over_time_figure(found: VideoClasses, *, title: str = "Classes over 
     """Figure of the most probable classes (rows) over time (columns), with frames of the video below.
 
     Rows are the ten classes with the highest probability in any clip. Where there are more moments than
-    columns, a column shows the maximum of several.
+    columns, a column shows the maximum of several. With maps, the frames follow once more, paled, each with
+    the map of the sound around it.
 
     Args:
         found: Classes of the video.
@@ -182,9 +187,10 @@ def classes_over_time_figure(found: VideoClasses, *, title: str = "Classes over 
     """
     peaks_C = found.clips.probabilities_NC.max(axis=0)
     rows = np.argsort(-peaks_C, kind="stable")[:_NUM_ROWS]
-    figure = new_figure(width_inches=11, height_inches=2.9 + 0.34 * len(rows))
+    heights = [0.34 * len(rows), 1.05, *([] if found.maps_THW is None else [1.05])]
+    figure = new_figure(width_inches=11, height_inches=1.85 + sum(heights))
     figure.suptitle(title, fontsize=LARGE, x=0.01, ha="left")
-    upper, lower = figure.subplots(2, 1, height_ratios=(0.34 * len(rows), 1.05))
+    upper, lower, *more = np.atleast_1d(figure.subplots(len(heights), 1, height_ratios=heights))
     num_merged = _draw_heat(upper, found, rows)
     merged = "" if num_merged == 1 else f"; a column is the maximum of {num_merged} moments"
     label(
@@ -192,6 +198,8 @@ def classes_over_time_figure(found: VideoClasses, *, title: str = "Classes over 
         title=f"each moment by its ten seconds and a window of {found.window_seconds:g} s around it{merged}",
     )
     _draw_strip(lower, found)
+    for axes in more:
+        _draw_strip(axes, found, with_maps=True)
     return figure
 
 
@@ -220,19 +228,40 @@ def _draw_heat(axes: Axes, found: VideoClasses, rows: NDArray[np.intp]) -> int:
     return num_merged
 
 
-def _draw_strip(axes: Axes, found: VideoClasses) -> None:
-    """Draw frames side by side, with their times."""
+def _draw_strip(axes: Axes, found: VideoClasses, *, with_maps: bool = False) -> None:
+    """Draw frames side by side, with their times, or paled with their maps."""
     chosen = np.unique(np.linspace(0, len(found.frames_THWC) - 1, _NUM_FRAMES).round().astype(int))
     width = 1 / max(len(chosen), 8)
     for place, frame in enumerate(chosen.tolist()):
         left = (place + 0.5) / len(chosen) - width / 2
         inset = axes.inset_axes((left + 0.02 * width, 0, 0.96 * width, 0.85))
-        inset.imshow(found.frames_THWC[frame], interpolation="antialiased")
-        inset.set_title(clock(found.frame_seconds_T[frame], with_tenths=True), fontsize=SMALL, pad=2)
+        inset.imshow(found.frames_THWC[frame], interpolation="antialiased", alpha=0.4 if with_maps else 1.0)
+        if with_maps:
+            _draw_map(inset, found, frame)
+        else:
+            inset.set_title(clock(found.frame_seconds_T[frame], with_tenths=True), fontsize=SMALL, pad=2)
         inset.axis("off")
+    if with_maps and found.maps_by is not None:
+        label(axes, title=f"where the sound is (bright): {found.maps_by.unit_text}")
     axes.set_frame_on(False)
     without_ticks(axes)
     axes.set_facecolor(MISSING)
+
+
+def _draw_map(axes: Axes, found: VideoClasses, frame: int) -> None:
+    """Draw the map of a frame over it; a colour means the same in all frames."""
+    assert found.maps_THW is not None
+    assert found.maps_by is not None
+    low, high = colour_scale(torch.from_numpy(found.maps_THW), found.maps_by.map)
+    height, width = found.frames_THWC.shape[1:3]
+    axes.imshow(
+        found.maps_THW[frame],
+        cmap=ENERGIES,
+        norm=Normalize(low, high),
+        alpha=np.clip((found.maps_THW[frame] - low) / (high - low), 0, 0.75),
+        extent=(-0.5, width - 0.5, height - 0.5, -0.5),
+        interpolation="bilinear",
+    )
 
 
 def _short(name: str) -> str:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from cavmae_sync.atomic import csv_text
 from cavmae_sync.choices import ClassLoss
+from cavmae_sync.maps import MapConfig
 from cavmae_sync.metrics.runs import run_edges
 
 #: Least probability of a present class, where each class is decided by itself. It is low because label
@@ -81,6 +82,8 @@ class VideoClasses:
         frame_seconds_T: Times of the frames.
         frames_THWC: uint8, some frames of the file as the model sees them, evenly over its length.
         weights: Fingerprint of the backbone.
+        maps_THW: float32, map of the sound around each of these frames; None unless asked for.
+        maps_by: How the maps were made.
     """
 
     classes: tuple[str, ...]
@@ -91,6 +94,8 @@ class VideoClasses:
     frame_seconds_T: NDArray[np.float64]
     frames_THWC: NDArray[np.uint8]
     weights: str
+    maps_THW: NDArray[np.float32] | None = None
+    maps_by: MapConfig | None = None
 
     def whole(self) -> NDArray[np.float64]:
         """Probability of each class in the file [C]: the mean over its clips, each as much as it is long."""

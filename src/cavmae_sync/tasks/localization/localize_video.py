@@ -4,7 +4,6 @@ Letters: M moments, T of them in a clip, H W patches, D width, S samples.
 """
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -14,10 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cavmae_sync.choices import MapRule
 from cavmae_sync.embedding import EmbeddedClip, Embedder, embed_video
 from cavmae_sync.embedding.embedder import OnProgress
-from cavmae_sync.maps import MapConfig, localization_maps, patch_vectors, sound_vectors
+from cavmae_sync.maps import MapConfig, colour_scale, localization_maps, patch_vectors, sound_vectors
 from cavmae_sync.media.loudness import SILENT_BELOW_DBFS, loudness_dbfs
 from cavmae_sync.media.playback import Playback
 from cavmae_sync.paper import CLIP_SECONDS, HOP_MILLISECONDS, NUM_FRAMES, SAMPLE_RATE_HZ
@@ -25,8 +23,6 @@ from cavmae_sync.tasks.localization.prompts import recording_vector
 
 _HOP_SAMPLES: Final = SAMPLE_RATE_HZ * HOP_MILLISECONDS // 1000
 _COSINE: Final = MapConfig()
-#: Least range of values that the colours cover, so that the noise of a constant map gets no colours.
-_LEAST_SPAN: Final[Mapping[MapRule, float]] = {"cosine": 0.2, "denseav": 0.2, "masking": 0.02}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -39,8 +35,7 @@ class Localization:
             frame, in the unit of `made_by`.
         strength_M: float32: cosine of the sound with the whole frame.
         is_silent_M: bool: whether the segment of sound around the moment is silent.
-        scale: Values of the first and last colour, for the whole video: the median over all maps, and what
-            one value in 500 exceeds, but at least 0.2 more (0.02 by masking).
+        scale: Values of the first and last colour, for the whole video (`colour_scale`).
         asked_by: Prompt: "own sound", or the name of the recording.
         whole_seconds: Start and end of the video; moments begin at its start and end one step before its end.
         made_by: How the maps were made.
@@ -177,7 +172,7 @@ def localize(
         maps_MHW=maps_MHW,
         strength_M=torch.cat([each.strength_T for each in found]).numpy(),
         is_silent_M=np.concatenate([each.is_silent_T for each in found]),
-        scale=_scale(maps_MHW, least_span=_LEAST_SPAN[config.map]),
+        scale=colour_scale(maps_MHW, config.map),
         asked_by="own sound" if sound is None else Path(sound).name,
         whole_seconds=(video.start_seconds, video.start_seconds + video.duration_seconds),
         made_by=config,
@@ -257,9 +252,3 @@ def _silent(sound_S: NDArray[np.float32], times_T: NDArray[np.float64], half: in
     middles = np.round(times_T * SAMPLE_RATE_HZ).astype(int)
     levels = [loudness_dbfs(sound_S[max(middle - half, 0) : middle + half]) for middle in middles]
     return np.array(levels) < SILENT_BELOW_DBFS
-
-
-def _scale(maps_MHW: Tensor, *, least_span: float) -> tuple[float, float]:
-    values = maps_MHW.flatten().numpy()
-    low = float(np.median(values))
-    return low, max(float(np.quantile(values, 0.998)), low + least_span)
