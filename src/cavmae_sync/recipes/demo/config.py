@@ -7,6 +7,7 @@ from cavmae_sync.inputs import InputConfig
 from cavmae_sync.losses import ContrastConfig, LossConfig
 from cavmae_sync.model import DecoderConfig, MaskingConfig, ModelConfig
 from cavmae_sync.recipes.demo.time_budget import NUM_VALIDATIONS
+from cavmae_sync.stage import Variant
 from cavmae_sync.training import LoopConfig, OptimConfig, PretrainConfig
 
 
@@ -21,6 +22,8 @@ class DemoConfig(Config):
     """Generated clips to learn from; fewer if there is no time for them (see `plan.json`)."""
     num_test_clips: int = Field(500, gt=0)
     """Generated clips to measure with, which show other objects; fewer as above."""
+    variant: Variant = "bind"
+    """Variant of the generated clips; `bind` is the one that no rule without learning solves."""
     frame_pixels: int = Field(96, ge=32, multiple_of=16)
     """Side of a frame."""
     videos: str | None = None

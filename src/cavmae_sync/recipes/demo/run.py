@@ -141,6 +141,7 @@ def _make_dataset(
             num_clips=num_clips,
             frame_pixels=config.frame_pixels,
             seed=config.seed,
+            variant=config.variant,
             on_progress=on_progress,
         )
 
