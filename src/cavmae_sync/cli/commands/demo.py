@@ -25,7 +25,7 @@ def demo(
     - `minutes=10`: time that it may take altogether.
     - `seed=0`: seed of the clips and of training.
     - `num_train_clips=800`, `num_test_clips=500`: generated clips, fewer where there is no time for them.
-    - `variant=bind`: kind of generated clips; also easy (loudness shines) and no_pulse (nothing shows what sounds).
+    - `variant=bind`: variant of the generated clips: bind, no_pulse or easy.
     - `frame_pixels=96`: width and height of a frame.
 
     Example: cavmae-sync demo minutes=10
