@@ -232,9 +232,9 @@ def test_in_bind_the_mean_colour_is_the_same_in_every_frame():
         assert np.ptp(colour_T3, axis=0).max() < 0.05
 
 
-def test_in_bind_the_disc_of_the_sounding_object_is_warm_above():
+def test_in_bind_the_rim_of_the_sounding_object_is_warm_above():
     def warmth_above(clip, frame, number):
-        """Red minus blue of the upper edge of a disc, less that of its lower edge."""
+        """Red minus blue of the upper edge of a rim, less that of its lower edge."""
         left, top, right, bottom = clip.truth.objects[number - 1].boxes_T4[frame]
         middle = slice((2 * left + right) // 3, (left + 2 * right) // 3)
         frame_HWC = clip.frames_THWC[frame].astype(int)

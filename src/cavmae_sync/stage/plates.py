@@ -1,13 +1,15 @@
-"""Plates: the round disc behind an object, which shows in every single frame whether it sounds.
+"""Plates: a disc behind each object and a rim in front of it, which shows in every frame whether it sounds.
 
-The disc of a sounding object is warm above and cool below, as if lit from above; that of a silent one is
-cool above and warm below. The mean colour of what is visible of a disc is grey in both, and exactly one is
-turned at any time, so neither brightness nor colour tells the moment. All discs tremble alike: their blades
-turn, and warm and cool lean to one side or the other at random. So the amount of motion tells little too.
+The rim of a sounding object is warm above and cool below, as if lit from above; that of a silent one is cool
+above and warm below. Its mean colour is grey in both, and exactly one is turned at any time, so neither
+brightness nor colour tells the moment. All plates tremble alike: the grey blades of their discs turn, and
+warm and cool lean to one side or the other at random. So the amount of motion tells little too.
 
-A first version had rings for sounding and blades for silent objects, both grey. The same mean and motion, but
-a small model learned it at a twentieth of the speed: a patch sees warm above at once, and must first learn
-what a ring is.
+Two earlier looks failed. Grey rings for sounding and grey blades for silent objects give nothing away, but a
+small model learned them at a twentieth of the speed: a patch sees warm above at once, and must first learn
+what a ring is. Discs that were warm above behind the objects gave the size away: a large object hides more of
+its disc, so how much is warm above told how large the sounding object is, which is heard as its pitch. A
+linear fit found 14 of 100 clips by that. A rim in front is the same for all objects.
 
 Shape letters: H W pixels, C colours, T frames.
 """
@@ -28,9 +30,11 @@ _MEAN: Final = 132.0
 #: Standard deviation of the grey of the blades.
 _CONTRAST: Final = 36.0
 _SHARPNESS: Final = 2.5
-#: Red minus mean, or mean minus blue, where the disc is warm above and below, and to its sides.
-_WARMTH: Final = 65.0
-_LEAN: Final = 32.0
+#: Inner radius of the rim, as a share of the outer one.
+_RIM: Final = 0.76
+#: Red minus mean, or mean minus blue, where the rim is warm above and below, and to its sides.
+_WARMTH: Final = 82.0
+_LEAN: Final = 30.0
 #: Width of the change from warm to cool, as a share of the radius.
 _SOFTNESS: Final = 0.12
 
@@ -40,6 +44,7 @@ class Plate:
 
     Attributes:
         alpha_HW: float64 in [0, 1]; opacity of the plate, whose middle is the middle of the array.
+        rim_HW: float64 in [0, 1]; opacity of the rim, which is in front of the object.
     """
 
     def __init__(self, opacity_HW: NDArray[np.float64], pixels: int) -> None:
@@ -47,7 +52,7 @@ class Plate:
 
         Args:
             opacity_HW: Opacity of the object, whose middle is that of the plate. It hides a part of the
-                plate, which must not count in its mean.
+                disc, which must not count in its mean.
             pixels: Side of the frame.
         """
         radius = PLATE_RADIUS * pixels
@@ -58,38 +63,41 @@ class Plate:
         self._above_HW, self._aside_HW = (
             np.clip(place_HW / (_SOFTNESS * radius), -1.0, 1.0) for place_HW in (-down_HW, right_HW)
         )
-        self.alpha_HW = np.clip(radius - np.hypot(down_HW, right_HW) + 0.5, 0.0, 1.0)
+        distance_HW = np.hypot(down_HW, right_HW)
+        self.alpha_HW = np.clip(radius - distance_HW + 0.5, 0.0, 1.0)
+        self.rim_HW = np.minimum(self.alpha_HW, np.clip(distance_HW - _RIM * radius + 0.5, 0.0, 1.0))
         hidden_HW = np.zeros((rows, columns))
         top, left = (rows - opacity_HW.shape[0]) // 2, (columns - opacity_HW.shape[1]) // 2
         hidden_HW[top : top + opacity_HW.shape[0], left : left + opacity_HW.shape[1]] = opacity_HW
-        self._weight_HW = self.alpha_HW * (1.0 - hidden_HW)
+        self._weight_HW = (self.alpha_HW - self.rim_HW) * (1.0 - hidden_HW)
 
     @staticmethod
     def phase_index(cycles: float) -> int:
         """Number of the pattern that is drawn when the motion is at `cycles`."""
         return round(cycles * _NUM_PHASES) % _NUM_PHASES
 
-    def disc(self, phase_index: int, lean: int, *, is_sounding: bool) -> NDArray[np.float64]:
-        """Colours of the disc: (H, W, C) float64 in [0, 255].
+    def grey(self, phase_index: int) -> NDArray[np.float64]:
+        """Grey of the disc and of the rim: (H, W) float64 in [0, 255].
 
         Args:
             phase_index: Where the motion of the blades is.
+        """
+        place_HW = self._angle_HW * _NUM_BLADES - phase_index / _NUM_PHASES
+        wave_HW = np.tanh(_SHARPNESS * np.cos(2 * np.pi * place_HW))
+        wave_HW = wave_HW - (wave_HW * self._weight_HW).sum() / max(self._weight_HW.sum(), 1e-9)
+        deviation = np.sqrt((wave_HW**2 * self._weight_HW).sum() / max(self._weight_HW.sum(), 1e-9))
+        return np.clip(_MEAN + _CONTRAST * wave_HW / max(deviation, 0.5) * (1.0 - self.rim_HW), 0.0, 255.0)
+
+    def tint(self, lean: int, *, is_sounding: bool) -> NDArray[np.float64]:
+        """Colour to add to the grey of the rim: (H, W, C) float64, the same for all objects.
+
+        Args:
             lean: Side to which warm and cool lean, -1 or 1.
             is_sounding: Warm above if True, cool above if False.
         """
-        wave_HW = np.tanh(
-            _SHARPNESS * np.cos(2 * np.pi * (self._angle_HW * _NUM_BLADES - phase_index / _NUM_PHASES))
-        )
-        grey_HW = self._centred(wave_HW)
-        deviation = np.sqrt((grey_HW**2 * self._weight_HW).sum() / max(self._weight_HW.sum(), 1e-9))
-        grey_HW = _MEAN + _CONTRAST * grey_HW / max(deviation, 0.5)
         state = 1.0 if is_sounding else -1.0
-        warmth_HW = self._centred(_WARMTH * state * self._above_HW + _LEAN * lean * self._aside_HW)
-        return np.clip(np.stack([grey_HW + warmth_HW, grey_HW, grey_HW - warmth_HW], axis=-1), 0.0, 255.0)
-
-    def _centred(self, values_HW: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Values less their mean over what is visible of the disc."""
-        return values_HW - (values_HW * self._weight_HW).sum() / max(self._weight_HW.sum(), 1e-9)
+        warmth_HW = (_WARMTH * state * self._above_HW + _LEAN * lean * self._aside_HW) * self.rim_HW
+        return np.stack([warmth_HW, np.zeros_like(warmth_HW), -warmth_HW], axis=-1)
 
 
 def motion(rhythm: Rhythm, num_frames: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

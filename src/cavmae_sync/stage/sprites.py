@@ -126,8 +126,9 @@ class PlateSprites:
         rows, columns = self._plate.alpha_HW.shape
         top, left = (rows - straight.shape[0]) // 2, (columns - straight.shape[1]) // 2
         edges = ((top, rows - straight.shape[0] - top), (left, columns - straight.shape[1] - left))
-        self._colour_HWC = np.pad(straight[..., :3] * opacity_HW[..., None], (*edges, (0, 0)))
-        self._see_through_HW = 1.0 - np.pad(opacity_HW, edges)
+        opacity_HW = np.pad(opacity_HW, edges) * (1.0 - self._plate.rim_HW)
+        self._colour_HWC = np.pad(straight[..., :3], (*edges, (0, 0))) * opacity_HW[..., None]
+        self._see_through_HW = 1.0 - opacity_HW
         self._remainder_HW = self._see_through_HW * (1.0 - self._plate.alpha_HW)
         self._mask_HW = self._remainder_HW < 0.5
         self._sprites: dict[tuple[bool, int, int], Sprite] = {}
@@ -136,11 +137,10 @@ class PlateSprites:
         """Sprite when the motion of its disc is at `cycles` and `lean`; the disc shows what sounds."""
         key = is_sounding, self._plate.phase_index(cycles), lean
         if key not in self._sprites:
-            disc_HWC = self._plate.disc(key[1], lean, is_sounding=is_sounding)
             seen_HW = self._plate.alpha_HW * self._see_through_HW
-            self._sprites[key] = make_sprite(
-                self._colour_HWC + disc_HWC * seen_HW[..., None], self._remainder_HW, self._mask_HW
-            )
+            grey_HWC = self._colour_HWC + (self._plate.grey(key[1]) * seen_HW)[..., None]
+            colour_HWC = np.clip(grey_HWC + self._plate.tint(lean, is_sounding=is_sounding), 0.0, 255.0)
+            self._sprites[key] = make_sprite(colour_HWC, self._remainder_HW, self._mask_HW)
         return self._sprites[key]
 
 
