@@ -18,7 +18,7 @@ from cavmae_sync.stage.truth_file import StageTruth
 
 _COLOURS: Final = ("#ffb000", "#40c4ff", "#ff5c8a", "#7ee081", "#c792ea", "#f5f5f5")
 PAPER: Final = "#15171c"
-_INK: Final = "#e6e8ec"
+INK: Final = "#e6e8ec"
 
 
 def stage_clip_figure(folder: Path, video_id: str, *, num_frames: int = 8) -> Figure:
@@ -71,7 +71,7 @@ def contact_sheet_figure(
     num_frames = len(frames_THWC)
     height = 4.4 + 0.42 * len(truth.objects)
     figure = Figure(figsize=(1.75 * num_frames, height), facecolor=PAPER)
-    figure.suptitle(_title(truth), color=_INK, fontsize=11, x=0.01, y=1 - 0.04 / height, ha="left", va="top")
+    figure.suptitle(_title(truth), color=INK, fontsize=11, x=0.01, y=1 - 0.04 / height, ha="left", va="top")
     rows = figure.add_gridspec(3, 1, height_ratios=(1.75, 1.7, 0.25 + 0.42 * len(truth.objects)), hspace=0.06)
     frame_axes = rows[0].subgridspec(1, num_frames, wspace=0.04).subplots(squeeze=False)[0]
     for axes, frame_HWC, seconds in zip(frame_axes, frames_THWC, frame_seconds_T, strict=True):
@@ -99,7 +99,7 @@ def draw_frame(axes: Axes, truth: ClipTruth, frame_HWC: NDArray[np.uint8], secon
             width = 2.6 if thing.number in sounding else 0.7
             axes.contour(mask_HW, levels=[0.5], colors=[colour_of(thing.number)], linewidths=[width])
     axes.set_axis_off()
-    axes.set_title(f"{seconds:.2f} s", color=_INK, fontsize=8, pad=2)
+    axes.set_title(f"{seconds:.2f} s", color=INK, fontsize=8, pad=2)
 
 
 def draw_spectrogram(axes: Axes, waveform_S: NDArray[np.float32], duration_seconds: float) -> None:
@@ -138,9 +138,9 @@ def _draw_events(axes: Axes, truth: ClipTruth) -> None:
 def style(axes: Axes) -> None:
     """Give axes the colours of these figures."""
     axes.set_facecolor("#0c0d10")
-    axes.tick_params(colors=_INK, labelsize=8)
-    axes.yaxis.label.set_color(_INK)
-    axes.xaxis.label.set_color(_INK)
+    axes.tick_params(colors=INK, labelsize=8)
+    axes.yaxis.label.set_color(INK)
+    axes.xaxis.label.set_color(INK)
     for spine in axes.spines.values():
         spine.set_visible(False)
 

@@ -11,10 +11,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
+from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from cavmae_sync.media import read_clip
-from cavmae_sync.stage.figure import PAPER, colour_of, draw_frame, draw_spectrogram, style
+from cavmae_sync.stage.figure import INK, PAPER, colour_of, draw_spectrogram, style
 from cavmae_sync.stage.truth import ClipTruth
 from cavmae_sync.stage.truth_file import StageTruth
 
@@ -25,7 +26,7 @@ _ROW_INCHES: Final = 1.75
 def stage_key_figure(folder: Path, video_ids: Sequence[str]) -> Figure:
     """Draw clips of a stage, one below the other: some frames, the sound, and who sounds when.
 
-    Objects have the colour of their name. Lines in the spectrogram are the times of the frames.
+    A box surrounds the object that sounds. Lines in the spectrogram are the times of the frames.
 
     Args:
         folder: The stage.
@@ -55,7 +56,7 @@ def _draw_clip(figure: Figure, place: SubplotSpec, folder: Path, truth: ClipTrut
     left, right = place.subgridspec(1, 2, width_ratios=(_NUM_FRAMES * 1.02, 5.6), wspace=0.2)
     frame_axes = left.subgridspec(1, _NUM_FRAMES, wspace=0.04).subplots(squeeze=False)[0]
     for axes, frame_HWC, seconds in zip(frame_axes, clip.frames_THWC, clip.frame_seconds_T, strict=True):
-        draw_frame(axes, truth, frame_HWC, float(seconds))
+        _draw_frame(axes, truth, frame_HWC, float(seconds))
     sound, turns = right.subgridspec(2, 1, height_ratios=(1.0, 1.0), hspace=0.04)
     spectrogram, key = figure.add_subplot(sound), figure.add_subplot(turns)
     draw_spectrogram(spectrogram, clip.waveform_S, truth.duration_seconds)
@@ -65,6 +66,18 @@ def _draw_clip(figure: Figure, place: SubplotSpec, folder: Path, truth: ClipTrut
     _draw_key(key, truth, clip.frame_seconds_T)
     for seconds in clip.frame_seconds_T:
         spectrogram.axvline(seconds, color="white", lw=0.8, alpha=0.8)
+
+
+def _draw_frame(axes: Axes, truth: ClipTruth, frame_HWC: NDArray[np.uint8], seconds: float) -> None:
+    """Draw a frame with a box around what sounded when it appeared."""
+    axes.imshow(frame_HWC)
+    index = truth.frame_index(seconds)
+    for number in truth.sounding(float(truth.frame_seconds_T[index])):
+        left, top, right, bottom = (float(edge) for edge in truth.objects[number - 1].boxes_T4[index])
+        box = Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor="white", lw=1.5)
+        axes.add_patch(box)
+    axes.set_axis_off()
+    axes.set_title(f"{seconds:.2f} s", color=INK, fontsize=8, pad=2)
 
 
 def _draw_key(axes: Axes, truth: ClipTruth, frame_seconds_T: NDArray[np.float64]) -> None:
