@@ -108,6 +108,18 @@ def test_a_run_is_never_overwritten(cli, prepared_folder: Path, tmp_path: Path):
     assert f"--resume {tmp_path / 'run'}" in " ".join(again.err.split())
 
 
+def test_a_run_for_each_seed(cli, prepared_folder: Path, tmp_path: Path):
+    out = tmp_path / "runs"
+    words = ("pretrain", "debug", *TINY_RUN, "--data", prepared_folder, "--out", out, "--seeds", "3,5")
+    ran = cli(*words, "--jobs", 2, "--json")
+    assert ran.code == 0, ran.err
+    assert json.loads(ran.out)["runs"] == [
+        {"run": str(out / f"seed-{seed}"), "steps": 4, "is_complete": True} for seed in (3, 5)
+    ]
+    assert json.loads((out / "seed-5" / "config.json").read_text())["seed"] == 5
+    assert "seed-3" in ran.err and "GiB each" in ran.err  # noqa: PT018 -- one line
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -115,6 +127,7 @@ def test_a_run_is_never_overwritten(cli, prepared_folder: Path, tmp_path: Path):
         (("pretrain", "debug", "model.registrs=4"), 'Did you mean "model.registers"?'),
         (("pretrain", "debug"), "--data DATASET and --out RUN"),
         (("pretrain",), "Name a recipe"),
+        (("reproduce", "table7", "--jobs", "0"), "--jobs '0' must be \"auto\" or a number"),
         (("pretrain", "--resume", "nowhere"), "holds no run"),
         (
             ("evaluate", "retrieval", "w.pth", "--data", "nowhere"),

@@ -70,7 +70,41 @@ MaxRejectedPercent = Annotated[
 ]
 Overwrite = Annotated[Switch, Parameter(help="Replace the files that are there already.")]
 Json = Annotated[Switch, Parameter(name="--json", help="Print the result as one JSON object.")]
+Jobs = Annotated[
+    str,
+    Parameter(
+        help='Trainings side by side, each on one thread in a process of its own: a number, or "auto" for as '
+        "many as there are cores and memory for."
+    ),
+]
 Device = Annotated[str | None, Parameter(help="cpu, cuda or mps; the best one of this machine unless given.")]
+
+
+def num_jobs(jobs: str) -> int | None:
+    """Number of --jobs; None for "auto".
+
+    Raises:
+        ConfigError: It is neither "auto" nor a number of at least 1.
+    """
+    if jobs == "auto":
+        return None
+    if not jobs.isdecimal() or int(jobs) == 0:
+        raise ConfigError(f'--jobs {jobs!r} must be "auto" or a number of at least 1.')
+    return int(jobs)
+
+
+def seed_numbers(words: str) -> list[int]:
+    """Numbers of --seeds.
+
+    Raises:
+        ConfigError: They are not whole numbers separated by commas.
+    """
+    try:
+        return [int(word) for word in words.split(",")]
+    except ValueError as error:
+        raise ConfigError(
+            f"--seeds {words!r} must be whole numbers separated by commas, like 0,1,2."
+        ) from error
 
 
 @Parameter(name="*")

@@ -1,7 +1,6 @@
 """Worker processes: spawned, one thread each, gone as soon as their parent stops, however it stops."""
 
 import multiprocessing
-import multiprocessing.process
 import os
 import signal
 import sys
@@ -98,7 +97,7 @@ def _run_in_pool(
             min(num_workers, len(items)), mp_context=context, initializer=_start_worker, initargs=(stop,)
         )
         try:
-            with _interrupts_blocked():  # the workers start on the first submit
+            with interrupts_blocked():  # the workers start on the first submit
                 futures = [pool.submit(function, item) for item in items]
             for future in as_completed(futures):
                 yield future.result()
@@ -128,18 +127,19 @@ def follow_parent() -> None:
     """
     # Ctrl-C reaches every process of a terminal. Only the main process decides whether to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=end_with_parent, daemon=True).start()
+
+
+def end_with_parent() -> None:
+    """Wait until the process that started this one is gone, then end at once. For a thread of its own."""
     parent = multiprocessing.parent_process()
     if parent is not None:
-        threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
-
-
-def _end_after(parent: multiprocessing.process.BaseProcess) -> None:
-    parent.join()
-    os._exit(1)
+        parent.join()
+        os._exit(1)
 
 
 @contextmanager
-def _interrupts_blocked() -> Iterator[None]:
+def interrupts_blocked() -> Iterator[None]:
     """Block SIGINT until the end of the block. Processes that are started inside never receive it.
 
     Ctrl-C reaches every process of a terminal, also workers that are still importing: a handler set by the

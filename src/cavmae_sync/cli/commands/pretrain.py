@@ -1,13 +1,15 @@
 """`cavmae-sync pretrain`: a dataset to a model."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cavmae_sync.cli.interrupt import stop_on_signal
-from cavmae_sync.cli.options import Device, Json, Switch
+from cavmae_sync.cli.options import Device, Jobs, Json, Switch, num_jobs, seed_numbers
+from cavmae_sync.cli.outputs import check_folder
 from cavmae_sync.cli.progress import Advance, show_progress
 from cavmae_sync.cli.terminal import Terminal, print_json, print_lines
 from cavmae_sync.errors import ConfigError
@@ -17,7 +19,9 @@ _MAX_WAITING = 0.05
 
 if TYPE_CHECKING:
     from cavmae_sync.recipes import RunResult
+    from cavmae_sync.recipes.many_runs import PlannedRun
     from cavmae_sync.training import Callbacks, StepReport
+    from cavmae_sync.work.side_by_side import JobState
 
 
 def pretrain(
@@ -29,6 +33,8 @@ def pretrain(
     validation: Path | None = None,
     init: Path | None = None,
     resume: Path | None = None,
+    seeds: str | None = None,
+    jobs: Jobs = "auto",
     device: Device = None,
     show_config: Switch = False,
     as_json: Json = False,
@@ -54,43 +60,107 @@ def pretrain(
         init: Weights to start from: .safetensors of ours, .pth of the authors or of an MAE ViT, or their name
             on a hub.
         resume: Folder of a run to go on with; its configuration is used.
+        seeds: Train once for each of these seeds, separated by commas; OUT gets a run seed-N for each.
+            The same command goes on with what was stopped.
         show_config: Print the complete configuration and stop.
     """
-    from cavmae_sync.recipes import continue_pretraining, find_recipe, run_pretraining
+    from cavmae_sync.recipes import find_recipe
+    from cavmae_sync.recipes.many_runs import PlannedRun
     from cavmae_sync.training import RunFolder
 
     if resume is not None:
-        if recipe is not None or out is not None or init is not None:
+        if recipe is not None or out is not None or init is not None or seeds is not None:
             raise ConfigError(
-                "--resume RUN uses the run's own configuration, folder and start: leave them out."
+                "--resume RUN uses the run's own configuration, folder, seed and start: leave them out."
             )
         if show_config:
             print_lines(RunFolder.open(resume).config().model_dump_json(indent=2))
             return
-        with _watched() as callbacks:
-            result = continue_pretraining(
-                resume, data=data, validation=validation, device=device, callbacks=callbacks
-            )
+        _resume(resume, data=data, validation=validation, device=device, as_json=as_json)
+        return
+    if recipe is None:
+        raise ConfigError("Name a recipe (cavmae-sync pretrain --help lists them), or --resume RUN.")
+    config = find_recipe(recipe).with_overrides(words)
+    if show_config:
+        print_lines(config.model_dump_json(indent=2))
+        return
+    if data is None or out is None:
+        raise ConfigError("A new run needs --data DATASET and --out RUN.")
+    run = PlannedRun(config=config, data=data, out=out, validation=validation, init=init, device=device)
+    if seeds is None:
+        _begin(run, as_json=as_json)
     else:
-        if recipe is None:
-            raise ConfigError("Name a recipe (cavmae-sync pretrain --help lists them), or --resume RUN.")
-        config = find_recipe(recipe).with_overrides(words)
-        if show_config:
-            print_lines(config.model_dump_json(indent=2))
-            return
-        if data is None or out is None:
-            raise ConfigError("A new run needs --data DATASET and --out RUN.")
-        with _watched() as callbacks:
-            result = run_pretraining(
-                config,
-                data=data,
-                out=out,
-                validation=validation,
-                init=init,
-                device=device,
-                callbacks=callbacks,
-            )
+        _train_seeds(run, seed_numbers(seeds), num_processes=num_jobs(jobs), as_json=as_json)
+
+
+def _begin(planned: "PlannedRun", *, as_json: bool) -> None:
+    from cavmae_sync.recipes import run_pretraining
+
+    with _watched() as callbacks:
+        result = run_pretraining(
+            planned.config,
+            data=planned.data,
+            out=planned.out,
+            validation=planned.validation,
+            init=planned.init,
+            device=planned.device,
+            callbacks=callbacks,
+        )
     _print_result(result, as_json=as_json)
+
+
+def _resume(
+    run: Path, *, data: Path | None, validation: Path | None, device: str | None, as_json: bool
+) -> None:
+    from cavmae_sync.recipes import continue_pretraining
+
+    with _watched() as callbacks:
+        result = continue_pretraining(
+            run, data=data, validation=validation, device=device, callbacks=callbacks
+        )
+    _print_result(result, as_json=as_json)
+
+
+def _train_seeds(
+    planned: "PlannedRun", seeds: Sequence[int], *, num_processes: int | None, as_json: bool
+) -> None:
+    """Train one model for each seed, side by side."""
+    from cavmae_sync.recipes.many_runs import progress, run_many
+
+    check_folder(planned.out, option="--out")
+    runs = [
+        replace(
+            planned,
+            config=planned.config.model_copy(update={"seed": seed}),
+            out=planned.out / f"seed-{seed}",
+        )
+        for seed in dict.fromkeys(seeds)
+    ]
+    with stop_on_signal() as should_stop, show_progress("pretraining") as advance:
+        finished = run_many(
+            runs,
+            num_processes=num_processes,
+            on_states=lambda states: advance(*progress(states), _note(states)),
+            should_stop=should_stop,
+        )
+    facts = [
+        {"run": str(run.out), "steps": run.num_steps, "is_complete": run.is_complete} for run in finished
+    ]
+    if as_json:
+        print_json({"runs": facts}, indent=None)
+    else:
+        for run in finished:
+            Terminal().print(f"{run.num_steps} steps in {run.out}", soft_wrap=True)
+    if not all(run.is_complete for run in finished) or len(finished) < len(runs):
+        raise KeyboardInterrupt("stopped and saved. Run the same command again to go on.")
+
+
+def _note(states: "Sequence[JobState]") -> str:
+    """Steps and memory of the runs that have begun."""
+    begun = [state for state in states if state.total]
+    steps = ", ".join(f"{Path(state.name).name} {state.done}/{state.total} {state.note}" for state in begun)
+    peak = max((state.peak_bytes for state in begun), default=0)
+    return f"{steps}; at most {peak / 2**30:.1f} GiB each"
 
 
 def _print_result(result: "RunResult", *, as_json: bool) -> None:

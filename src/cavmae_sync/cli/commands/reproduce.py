@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from cavmae_sync.cli.interrupt import stop_on_signal
-from cavmae_sync.cli.options import Json, Switch
+from cavmae_sync.cli.options import Jobs, Json, Switch, num_jobs, seed_numbers
 from cavmae_sync.cli.outputs import check_folder
 from cavmae_sync.cli.progress import show_stages
 from cavmae_sync.cli.terminal import Terminal, print_line, print_lines
@@ -53,6 +53,7 @@ def reproduce(
     out: Path = Path("reproduce"),
     seeds: str = "0,1,2",
     row: Words = None,
+    jobs: Jobs = "1",
     datasets: DatasetOptions = DatasetOptions(),
     show: Switch = False,
     plan: Switch = False,
@@ -97,9 +98,10 @@ def reproduce(
             find_table(table, rows=row or []),
             out,
             config=config,
-            seeds=_seeds(seeds),
+            seeds=seed_numbers(seeds),
             given=_given_datasets(datasets) if config.scale == "full" else None,
             reporter=Reporter(on_progress=on_progress, should_stop=should_stop),
+            num_processes=num_jobs(jobs),
         )
         if plan:
             _print_plan(table_run, table, words)
@@ -109,15 +111,6 @@ def reproduce(
     _write(result, out, as_json=as_json)
     if is_stopped:
         raise KeyboardInterrupt("stopped; what was finished is kept. Run the same command again to go on.")
-
-
-def _seeds(words: str) -> list[int]:
-    try:
-        return [int(word) for word in words.split(",")]
-    except ValueError as error:
-        raise ConfigError(
-            f"--seeds {words!r} must be whole numbers separated by commas, like 0,1,2."
-        ) from error
 
 
 def _given_datasets(options: DatasetOptions) -> "TableDatasets":

@@ -21,10 +21,10 @@ from cavmae_sync.atomic import write_text
 from cavmae_sync.choices import Scale
 from cavmae_sync.config import Config
 from cavmae_sync.embedding import Embedder
-from cavmae_sync.errors import ConfigError, TrainingError
+from cavmae_sync.errors import ConfigError
+from cavmae_sync.recipes.many_runs import PlannedRun, begin_or_continue, progress, run_many
 from cavmae_sync.recipes.pretraining import find_recipe
 from cavmae_sync.recipes.reporter import Reporter
-from cavmae_sync.recipes.run import continue_pretraining, run_pretraining
 from cavmae_sync.recipes.stage_twin import FRAME_PIXELS, NUM_CLIPS, NUM_EPOCHS, stage_twin
 from cavmae_sync.recipes.tables.cells import MeasuredModel, headings, lacking, measure, stored_cells
 from cavmae_sync.recipes.tables.datasets import (
@@ -33,7 +33,7 @@ from cavmae_sync.recipes.tables.datasets import (
     stage_datasets,
 )
 from cavmae_sync.recipes.tables.paper_tables import Row, TableSpec, Task, Training
-from cavmae_sync.training import Callbacks, PretrainConfig, RunFolder, is_resolved_from
+from cavmae_sync.training import Callbacks, PretrainConfig
 from cavmae_sync.untrusted import read_json
 from cavmae_sync.weights import load_model
 
@@ -98,6 +98,8 @@ class TableRun:
         seeds: Seeds of training; each row is trained once for each.
         given: Datasets of scale "full"; None for "stage", which makes its own.
         reporter: Callbacks.
+        num_processes: Trainings side by side, each on one thread in a process of its own; 1 trains one after
+            the other in this process, None takes as many as there are cores and memory for.
 
     Raises:
         ConfigError: `out` was made with other settings, or datasets are missing or given without need.
@@ -112,13 +114,14 @@ class TableRun:
         seeds: Sequence[int],
         given: TableDatasets | None = None,
         reporter: Reporter | None = None,
+        num_processes: int | None = 1,
     ) -> None:
         if (given is None) != (config.scale == "stage"):
             raise ConfigError(
                 'Scale "full" needs datasets (--train, --gallery, ...); scale "stage" makes its own.'
             )
         self.table, self.out, self.config, self.seeds = table, out, config, tuple(seeds)
-        self.reporter = reporter or Reporter()
+        self.reporter, self.num_processes = reporter or Reporter(), num_processes
         self.datasets = given or stage_datasets(out / "materials", frame_counts=_frame_counts(table))
         self.makes_clips = given is None
         self._trained: dict[tuple[Training, int], Path] = {}
@@ -141,6 +144,8 @@ class TableRun:
                 frame_pixels=FRAME_PIXELS,
                 on_progress=self.reporter.on_progress,
             )
+        if self.num_processes != 1:
+            self._train_side_by_side()
         for seed in self.seeds:  # one seed of all rows first: a whole table early
             for row in self.table.rows:
                 if not self._fill(row, seed):
@@ -180,8 +185,8 @@ class TableRun:
 
     def _fill(self, row: Row, seed: int) -> bool:
         """Train and measure one row; returns False if asked to stop."""
-        tasks = [task for task in self.table.tasks if lacking(task, row.measurement, self.datasets) is None]
-        if not tasks or row.training.num_frames not in self.datasets.train:
+        tasks = self._tasks(row)
+        if not tasks:
             return True
         weights = self._weights(row.training, seed)
         if weights is None:
@@ -202,22 +207,41 @@ class TableRun:
         """Weights of a training, which begins, goes on, or is complete; None if asked to stop."""
         if (training, seed) in self._trained:  # rows that share a model: opening a run takes seconds
             return self._trained[training, seed]
-        folder, recipe = self.run_folder(training, seed), self.recipe(training, seed)
         title = f"pretraining {training.name}, seed {seed}"
         callbacks = Callbacks(
             on_step=lambda report: self.reporter.on_progress(title, report.step, report.num_steps),
             should_stop=self.reporter.should_stop,
         )
-        data, init = self.datasets.train[training.num_frames], self.datasets.init
-        if (folder / "config.json").exists():
-            _check_same(RunFolder.open(folder), recipe, init=init)
-            result = continue_pretraining(folder, data=data, callbacks=callbacks)
-        else:
-            result = run_pretraining(recipe, data=data, out=folder, init=init, callbacks=callbacks)
+        result = begin_or_continue(self._planned(training, seed), callbacks=callbacks)
         if not result.is_complete:
             return None
         self._trained[training, seed] = result.run.weights
         return result.run.weights
+
+    def _planned(self, training: Training, seed: int) -> PlannedRun:
+        return PlannedRun(
+            config=self.recipe(training, seed),
+            data=self.datasets.train[training.num_frames],
+            out=self.run_folder(training, seed),
+            init=self.datasets.init,
+        )
+
+    def _train_side_by_side(self) -> None:
+        """Train all models that are missing; `_weights` then finds them complete."""
+        trainings = dict.fromkeys(row.training for row in self.table.rows if self._tasks(row))
+        planned = [self._planned(training, seed) for seed in self.seeds for training in trainings]
+        run_many(
+            planned,
+            num_processes=self.num_processes,
+            on_states=lambda states: self.reporter.on_progress("pretraining side by side", *progress(states)),
+            should_stop=self.reporter.should_stop,
+        )
+
+    def _tasks(self, row: Row) -> list[Task]:
+        """Tasks that a row can be measured in, once it is trained; none where it cannot be trained."""
+        if row.training.num_frames not in self.datasets.train:
+            return []
+        return [task for task in self.table.tasks if lacking(task, row.measurement, self.datasets) is None]
 
     def _cell(self, row: Row, task: Task, heading: str) -> Cell:
         found: dict[int, float] = {}
@@ -237,21 +261,6 @@ class TableRun:
 def _frame_counts(table: TableSpec) -> list[int]:
     counts = {row.training.num_frames for row in table.rows}
     return sorted(counts | {row.measurement.num_frames for row in table.rows})
-
-
-def _check_same(run: RunFolder, recipe: PretrainConfig, *, init: Path | None) -> None:
-    """Raise if a run began in another way. Weights are compared by file name, since folders may move."""
-    began_with = run.environment()["init"]
-    names = [path and Path(path).name for path in (began_with, init)]
-    is_same = is_resolved_from(run.config(), recipe)
-    if is_same and names[0] == names[1]:
-        return
-    what = (
-        f"began with the weights {began_with}, not {init}"
-        if is_same
-        else f"has another configuration than {recipe.name} has now"
-    )
-    raise TrainingError(f"{run.path} holds a run that {what}. Move it away, or use another --out.")
 
 
 def _claim(out: Path, config: ReproduceConfig) -> None:
