@@ -5,6 +5,7 @@ mathematics, and the time of the others is compared with it. Every variant runs 
 that settings of a process (threads, allocator, kernels) and peak memory belong to it alone.
 """
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,12 +29,14 @@ class Setting:
         device: Device of models: cpu, cuda, mps.
         threads: Threads of the processes that compute.
         quick: Whether repetitions are few and small: to see that everything works, not to measure.
+        clock: Clock of repetitions, in seconds.
     """
 
     folder: Path
     device: str
     threads: int
     quick: bool
+    clock: Callable[[], float] = time.perf_counter
 
     def pick(self, full: _Any, quick: _Any) -> _Any:
         """One of two values: the first for a full run, the second for a quick one."""
@@ -122,6 +125,8 @@ class Part:
         products: Precisions whose product rate is measured in turn with the variants.
         limits: Numbers with an aim besides the ratio.
         tolerance: Largest accepted 1 - cosine to the textbook's answer; more is a failure, not a ratio.
+        is_one_thread: Whether variants have one thread each, timed by the processor seconds of their process:
+            what counts where independent runs share the cores.
         note: Note for the reader.
     """
 
@@ -135,4 +140,5 @@ class Part:
     products: tuple[str, ...] = ()
     limits: tuple[Limit, ...] = field(default=())
     tolerance: float = 1e-3
+    is_one_thread: bool = False
     note: str = ""

@@ -6,7 +6,6 @@ text.
 """
 
 import multiprocessing
-import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -118,7 +117,7 @@ def _live(pipe: Connection, variant: Variant, setting: Setting, answer: Path) ->
             ("ready", {"units": work.units, "operations": work.operations, "precision": work.precision})
         )
         while (question := pipe.recv()) == "repeat":
-            pipe.send(("sample", _timed(work, repeats, device=setting.device)))
+            pipe.send(("sample", _timed(work, repeats, setting)))
         pipe.send(("ending", _ending(work, setting, answer if question == "answer" else None)))
     except EOFError:
         pass  # the run has ended
@@ -145,17 +144,17 @@ def _ready(variant: Variant, setting: Setting) -> tuple[Work, int]:
     (work.warm_up or work.repeat)()
     if work.warm_up is not None:
         return work, 1
-    seconds, _ = _timed(work, 1, device=setting.device)
+    seconds, _ = _timed(work, 1, setting)
     return work, max(1, round(_SHORTEST_SAMPLE_SECONDS / max(seconds, 1e-6))) if seconds < 0.1 else 1
 
 
-def _timed(work: Work, repeats: int, *, device: str) -> tuple[float, dict[str, float]]:
-    synchronize(device)
-    began = time.perf_counter()
+def _timed(work: Work, repeats: int, setting: Setting) -> tuple[float, dict[str, float]]:
+    synchronize(setting.device)
+    began = setting.clock()
     for _ in range(repeats):
         numbers = work.repeat()
-    synchronize(device)
-    return (time.perf_counter() - began) / repeats, dict(numbers or {})
+    synchronize(setting.device)
+    return (setting.clock() - began) / repeats, dict(numbers or {})
 
 
 def _ending(work: Work, setting: Setting, answer: Path | None) -> Ending:

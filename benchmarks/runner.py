@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,8 @@ def run_part(part: Part, setting: Setting, *, rates: Mapping[str, float], tell: 
         tell: Called with what is being done.
     """
     began = time.perf_counter()
+    if part.is_one_thread:
+        setting = replace(setting, threads=1, clock=time.process_time)
     if part.prepare is not None:
         tell(f"{part.name}: preparing")
         _prepare(part.prepare, setting)

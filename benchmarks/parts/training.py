@@ -164,7 +164,18 @@ BASE = tuple(
     )
     for size, rounds in ((8, 3), (32, 1))
 )
-SMALL = tuple(
-    _part(f"training-small-{size}", f"training step, the demo's model, batch {size}", small_training, size)
-    for size in (8, 32)
+SMALL = (
+    *(
+        _part(
+            f"training-small-{size}", f"training step, the demo's model, batch {size}", small_training, size
+        )
+        for size in (8, 32)
+    ),
+    _part(
+        "training-small-64",
+        "training step, the demo's model, batch 64, seconds of one thread",
+        small_training,
+        64,
+        is_one_thread=True,
+    ),
 )
