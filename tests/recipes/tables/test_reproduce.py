@@ -54,6 +54,25 @@ def test_cells_are_what_retrieval_gives_by_itself(aggregations: TableResult, emb
             assert aggregations.cells[row.name, f"stage R@{k}"].by_seed == {0: expected}
 
 
+def test_trainings_side_by_side_fill_the_same_table(aggregations: TableResult, out: Path, tmp_path: Path):
+    """Tests compute on one thread too, so the trainings are the same bit for bit."""
+    shutil.copytree(out / "materials", tmp_path / "materials")
+    titles: set[str] = set()
+    result = TableRun(
+        find_table("table11"),
+        tmp_path,
+        config=TINY,
+        seeds=[0, 1],
+        reporter=Reporter(on_progress=lambda title, *_: titles.add(title)),
+        num_processes=2,
+    ).run()
+    assert "pretraining side by side" in titles
+    assert "pretraining sync_base-16-frames, seed 0" not in titles  # it was complete
+    for place, cell in aggregations.cells.items():
+        assert result.cells[place].by_seed[0] == cell.by_seed[0]
+        assert set(result.cells[place].by_seed) == {0, 1}
+
+
 def test_what_is_complete_is_not_run_again(aggregations: TableResult, out: Path):
     seen: list[str] = []
     reporter = Reporter(on_progress=lambda title, *_: seen.append(title))
