@@ -39,10 +39,11 @@ def demo_pretraining(config: DemoConfig, *, num_steps: int, batch_size: int) -> 
         name="demo",
         seed=config.seed,
         model=ModelConfig(
-            # 96 rows are 1 s: stage clips change within a second, so each must lie around its frame.
-            inputs=InputConfig(frame_pixels=config.frame_pixels, segment_length=96, alignment="centered"),
-            width=128,
-            depth=4,
+            # 48 rows are 0.5 s: on the stage another object sounds every 0.5 to 0.9 s.
+            inputs=InputConfig(frame_pixels=config.frame_pixels, segment_length=48, alignment="centered"),
+            # Half as wide is twice as many steps, and steps are what a demo lacks.
+            width=64,
+            depth=3,
             heads=4,
             registers=4,
             decoder=DecoderConfig(width=64, depth=1, heads=4),
