@@ -14,12 +14,12 @@ def test_a_white_square_that_moves_by_one_pixel() -> None:
     cues = picture_cues(frames_THWC)
     assert cues["brightness"] == pytest.approx([255 / 16] * 3)
     assert cues["warmth"] == pytest.approx([0.0] * 3)
-    assert cues["bright_right"] == pytest.approx([0.125, 0.375, 0.375])
-    assert cues["bright_down"] == pytest.approx([0.875] * 3)
+    assert cues["brightness_from_left"] == pytest.approx([0.125, 0.375, 0.375])
+    assert cues["brightness_from_top"] == pytest.approx([0.875] * 3)
     # Two pixels of 16 change in the first step, none in the second.
     assert cues["motion"] == pytest.approx([2 * 255 / 16, 255 / 16, 0.0])
-    assert cues["motion_right"] == pytest.approx([0.25, 0.25, 0.5])
-    assert cues["motion_down"] == pytest.approx([0.875, 0.875, 0.5])
+    assert cues["motion_from_left"] == pytest.approx([0.25, 0.25, 0.5])
+    assert cues["motion_from_top"] == pytest.approx([0.875, 0.875, 0.5])
 
 
 def test_mean_colour_has_two_cues_beside_brightness() -> None:

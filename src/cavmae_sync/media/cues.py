@@ -25,9 +25,9 @@ def picture_cues(frames_THWC: NDArray[np.uint8]) -> dict[str, Curve]:
 
     - `brightness`: mean over pixels and colours, in [0, 255].
     - `warmth`: mean of red minus blue, in [-255, 255]; `greenness`: mean of green minus the other two's mean.
-    - `bright_right`, `bright_down`: centre of the brightness, in [0, 1] from the left and from the top.
+    - `brightness_from_left`, `brightness_from_top`: centre of the brightness, in [0, 1].
     - `motion`: mean absolute difference to the frames before and after, in [0, 255]; 0 for a single frame.
-    - `motion_right`, `motion_down`: centre of that difference, in [0, 1]; 0.5 where nothing moves.
+    - `motion_from_left`, `motion_from_top`: centre of that difference, in [0, 1]; 0.5 where nothing moves.
 
     Args:
         frames_THWC: RGB frames in order of time.
@@ -41,17 +41,17 @@ def picture_cues(frames_THWC: NDArray[np.uint8]) -> dict[str, Curve]:
     if len(steps_SHW):
         change_THW[:-1], change_THW[-1] = steps_SHW, steps_SHW[-1]
         change_THW[1:-1] = (steps_SHW[:-1] + steps_SHW[1:]) / np.float32(2)
-    bright_right_T, bright_down_T = _centres(grey_THW)
-    motion_right_T, motion_down_T = _centres(change_THW)
+    brightness_from_left_T, brightness_from_top_T = _centres(grey_THW)
+    motion_from_left_T, motion_from_top_T = _centres(change_THW)
     return {
         "brightness": grey_THW.mean(axis=(1, 2), dtype=np.float64),
         "warmth": red_T - blue_T,
         "greenness": green_T - (red_T + blue_T) / 2,
-        "bright_right": bright_right_T,
-        "bright_down": bright_down_T,
+        "brightness_from_left": brightness_from_left_T,
+        "brightness_from_top": brightness_from_top_T,
         "motion": change_THW.mean(axis=(1, 2), dtype=np.float64),
-        "motion_right": motion_right_T,
-        "motion_down": motion_down_T,
+        "motion_from_left": motion_from_left_T,
+        "motion_from_top": motion_from_top_T,
     }
 
 

@@ -24,7 +24,9 @@ def cue_baselines(cues: ClipCues, *, hits_NTT: Tensor | None = None) -> dict[str
         By name, for example "loudness against brightness".
     """
     return {
-        f"{sound} against {picture}": compare_curves(sound_NLT, picture_NT, hits_NTT=hits_NTT)
+        f"{sound} against {picture}".replace("_", " "): compare_curves(
+            sound_NLT, picture_NT, hits_NTT=hits_NTT
+        )
         for sound, sound_NLT in cues.sounds.items()
         for picture, picture_NT in cues.pictures.items()
     }
