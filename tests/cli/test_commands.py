@@ -76,10 +76,13 @@ def test_the_whole_path(cli, tmp_path: Path):
     assert measured.code == 0
     assert report["counts"]["queries"] == 6
     assert report["counts"]["substitutions"] == 0
+    ranks = ("recall_at_1", "recall_at_5", "recall_at_10", "median_rank")
+    measures = {"": ranks, "what/": ranks, "when/": ranks, "moment/": ("accuracy",)}
     assert set(report["metrics"]) == {
-        f"{direction}/{metric}"
+        f"{measure}{direction}/{metric}"
+        for measure, metrics in measures.items()
         for direction in ("audio_to_visual", "visual_to_audio")
-        for metric in ("recall_at_1", "recall_at_5", "recall_at_10", "median_rank")
+        for metric in metrics
     }
     assert picture.stat().st_size > 1000
     assert "6 of 6 clips were learned from in this run's pretraining" in " ".join(measured.err.split())
