@@ -12,7 +12,7 @@ from cavmae_sync.stage.pack import StageObject
 
 Cast = Mapping[str, Sequence[StageObject]]
 
-#: Chosen so that the built-in classes of a quartet differ in look, pitch and kind of sound.
+#: Chosen so that the built-in classes of the first six quartets differ in look, pitch and kind of sound.
 _SALT: Final = "quartet 18504"
 _ATTRIBUTES: Final = ("size", "warmth", "texture")
 _NUM_TRIES: Final = 20

@@ -6,10 +6,10 @@ brightness nor colour tells the moment. All plates tremble alike: the grey blade
 warm and cool lean to one side or the other at random. So the amount of motion tells little too.
 
 Two earlier looks failed. Grey rings for sounding and grey blades for silent objects give nothing away, but a
-small model learned them at a twentieth of the speed: a patch sees warm above at once, and must first learn
-what a ring is. Discs that were warm above behind the objects gave the size away: a large object hides more of
-its disc, so how much is warm above told how large the sounding object is, which is heard as its pitch. A
-linear fit found 14 of 100 clips by that. A rim in front is the same for all objects.
+small model hardly learned them in 760 steps. Discs that were warm above behind the objects gave the size
+away: a large object hides more of its disc, so how much is warm above told how large the sounding object is,
+which is heard as its pitch. A linear fit found 14 of 100 clips by that. A rim in front is the same for all
+objects.
 
 Shape letters: H W pixels, C colours, T frames.
 """

@@ -1,7 +1,7 @@
 """Long jobs side by side, each in a process of its own with one thread.
 
-A small model leaves a second thread waiting most of the time. Two runs on one thread each do 1.4 times the
-work of one run on two threads after the other.
+A small model leaves a second thread waiting most of the time. Two runs side by side on one thread each do
+more than the same runs one after the other on two threads (docs/results-speed.md).
 """
 
 import copy

@@ -9,8 +9,8 @@ Letters: N clips, T frames per clip, D numbers of a spectrum or of a picture.
 from typing import Final, Literal
 
 from torch import Tensor
+from torch.nn import functional as F
 
-from cavmae_sync.embedding.rows import unit_rows
 from cavmae_sync.metrics.canonical import canonical_directions
 from cavmae_sync.tasks.retrieval.clip_cues import ClipCues
 from cavmae_sync.tasks.retrieval.measures import Measures, Pair, measure_vectors
@@ -53,10 +53,11 @@ def fitted_vectors(train: ClipCues, test: ClipCues, *, fit: Fit) -> Pair:
     spectra_NTD, pictures_NTD = test.spectra_NTM.double(), test.pictures_NTG.double()
     if fit == "changes":
         spectra_NTD, pictures_NTD = _changes(spectra_NTD), _changes(pictures_NTD)
-    # A clip that never changes has no direction: zero fits nothing better than anything else.
+    # A clip that never changes has no direction, and its zero stays zero: it fits nothing better than
+    # anything else. Numbers that are not finite stay so.
     return Pair(
-        audio_NTD=unit_rows(found.project_first(spectra_NTD)).nan_to_num(nan=0.0),
-        visual_NTD=unit_rows(found.project_second(pictures_NTD)).nan_to_num(nan=0.0),
+        audio_NTD=F.normalize(found.project_first(spectra_NTD).float(), dim=-1),
+        visual_NTD=F.normalize(found.project_second(pictures_NTD).float(), dim=-1),
     )
 
 
