@@ -58,7 +58,8 @@ StagePrompt = Literal["own", "other"]
 #: patch. "denseav" (what DenseAV did with CAV-MAE): dot products, not divided by lengths, of every patch of
 #: the sound with every patch of the frame, averaged over frequency and over the time that has sound.
 #: "masking": what showing the patch adds to the cosine of sound and frame; see `maps/vectors.py`.
-MapRule = Literal["cosine", "denseav", "masking"]
+#: "attention": what attention carries from the patch to the vector of the frame; see `maps/attention.py`.
+MapRule = Literal["cosine", "denseav", "masking", "attention"]
 
 #: Names that the tensors of a weights file have: ours, the authors' (Sync, plain CAV-MAE, a fine-tuned
 #: classifier), or those of an ImageNet MAE (the published one, timm's, Hugging Face's).

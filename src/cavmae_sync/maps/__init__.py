@@ -2,9 +2,10 @@
 
 In: an embedder, frames and vectors of sounds. Out: maps of small grids. Several tasks show or measure them.
 
-- `config`: `MapConfig`, how a map is made: by cosine (the paper), as DenseAV did, or by masking.
+- `config`: `MapConfig`, how a map is made: by cosine (the paper), as DenseAV did, by masking or attention.
 - `views`: which patches each masked view of an input shows.
 - `regression`: values of views to coefficients of patches.
+- `attention`: what attention carries from each patch to the vector of a frame.
 - `vectors`: vectors of patches and of sounds, whose products are the map.
 - `products`: the map itself, and its size.
 - `sound_parts`: how much each moment of a sound belongs to a frame.

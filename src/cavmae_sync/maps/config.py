@@ -16,7 +16,7 @@ class MapConfig(Config):
     """How the map of a sound over a frame is made; the last five fields are read by "masking" alone."""
 
     map: MapRule = "cosine"
-    """Rule of the map: cosine (the paper), denseav, or masking."""
+    """Rule of the map: cosine (the paper), denseav, masking, or attention."""
     contrast: bool = False
     """Whether the mean of the other sounds is taken off: what looks striking whatever is heard goes away."""
     num_masks: int = Field(36, gt=1)
@@ -59,5 +59,6 @@ class MapConfig(Config):
             "cosine": "cosine of sound and patch",
             "denseav": "product of sound and patch",
             "masking": "what showing the patch adds to the cosine of sound and frame",
+            "attention": "what attention adds from the patch to the cosine of sound and frame",
         }
         return texts[self.map] + (", minus that of the mean sound" if self.contrast else "")

@@ -13,7 +13,12 @@ from torch.nn import functional as F
 from cavmae_sync.choices import MapRule
 
 #: Least range of values that colours cover, so that the noise of a constant map gets no colours.
-_LEAST_SPAN: Final[Mapping[MapRule, float]] = {"cosine": 0.2, "denseav": 0.2, "masking": 0.02}
+_LEAST_SPAN: Final[Mapping[MapRule, float]] = {
+    "cosine": 0.2,
+    "denseav": 0.2,
+    "masking": 0.02,
+    "attention": 0.02,
+}
 #: Quantile of the last colour: what one value in 500 exceeds.
 _LAST_COLOUR: Final = 0.998
 
@@ -60,7 +65,7 @@ def resized_maps(maps_PHW: Tensor, *, height: int, width: int) -> Tensor:
 def colour_scale(maps_PHW: Tensor, rule: MapRule) -> tuple[float, float]:
     """Values of the first and the last colour of several maps: the median, and what one value in 500 exceeds.
 
-    The last is at least 0.2 above the first (0.02 by masking, whose values are smaller).
+    The last is at least 0.2 above the first (0.02 by masking and attention, whose values are smaller).
     """
     values = maps_PHW.flatten().float()
     low = float(np.median(values.numpy()))

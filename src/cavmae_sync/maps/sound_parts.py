@@ -6,17 +6,39 @@ L spectrogram frames of the clip, D width.
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from cavmae_sync.embedding import Embedder
+from cavmae_sync.embedding import EmbeddedClip, Embedder
 from cavmae_sync.embedding.rows import finite
-from cavmae_sync.inputs.alignment import Span
+from cavmae_sync.inputs.alignment import Span, segment_spans
+from cavmae_sync.inputs.spectrogram import num_spectrogram_frames
 from cavmae_sync.maps.config import MapConfig
 from cavmae_sync.maps.regression import ridge_weights
 from cavmae_sync.maps.views import draw_views
-from cavmae_sync.paper import PATCH_SIZE
+from cavmae_sync.paper import HOP_MILLISECONDS, PATCH_SIZE, WINDOW_MILLISECONDS
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class SoundPart:
+    """Part of the sound of a clip that belongs to one of its frames.
+
+    Attributes:
+        seconds_L: float64, rising: middles of the clip's spectrogram frames on the file's timeline.
+        weight_L: float32: what hearing the sound at that time adds to its cosine with the frame.
+    """
+
+    seconds_L: NDArray[np.float64]
+    weight_L: NDArray[np.float32]
+
+    @property
+    def peak_seconds(self) -> float:
+        """Middle of the stretch of the greatest weight."""
+        return float(self.seconds_L[np.flatnonzero(self.weight_L == self.weight_L.max())].mean())
 
 
 def column_vectors(embedder: Embedder, segments_PLM: Tensor, config: MapConfig) -> Tensor:
@@ -71,3 +93,26 @@ def sound_part_curves(
         sums_TL[:, inside.start : inside.stop] += values_TR[:, part]
         num_L[inside.start : inside.stop] += 1
     return sums_TL / num_L.clamp(min=1)
+
+
+def clip_sound_parts(embedder: Embedder, part: EmbeddedClip, config: MapConfig) -> list[SoundPart]:
+    """Parts of the sound of a clip that belong to each of its frames.
+
+    Args:
+        embedder: The model and how it computes.
+        part: The clip, with its inputs and vectors.
+        config: Masks of a segment, as `column_vectors` reads them.
+
+    Raises:
+        WeightsError: The model gives vectors that are not finite.
+    """
+    clip, length = part.clip, num_spectrogram_frames(len(part.clip.waveform_S))
+    weights_TL = sound_part_curves(
+        part.embedding.visual_TD,
+        column_vectors(embedder, part.inputs.segments_TLM, config),
+        segment_spans(length, frame_seconds=clip.frame_seconds_T, config=embedder.model.config.inputs),
+        num_spectrogram_frames=length,
+    )
+    middles_L = (np.arange(length) * HOP_MILLISECONDS + WINDOW_MILLISECONDS / 2) / 1000
+    seconds_L = clip.start_seconds + middles_L
+    return [SoundPart(seconds_L=seconds_L, weight_L=weight_L) for weight_L in weights_TL.numpy()]

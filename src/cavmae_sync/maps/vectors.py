@@ -11,6 +11,7 @@ from torch import Tensor
 
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.embedding.rows import finite
+from cavmae_sync.maps.attention import attention_vectors
 from cavmae_sync.maps.config import MapConfig
 from cavmae_sync.maps.regression import ridge_weights
 from cavmae_sync.maps.views import Views, draw_views
@@ -23,6 +24,7 @@ def patch_vectors(embedder: Embedder, frames_PCHW: Tensor, config: MapConfig) ->
     - "cosine": the aligned patch tokens, divided by their lengths.
     - "denseav": the same, not divided.
     - "masking": what showing the patch adds to the vector of the frame (`masked_vectors`).
+    - "attention": what attention carries from the patch to the vector of the frame (`attention_vectors`).
 
     Args:
         embedder: The model and how it computes.
@@ -31,8 +33,11 @@ def patch_vectors(embedder: Embedder, frames_PCHW: Tensor, config: MapConfig) ->
 
     Raises:
         WeightsError: The model gives vectors that are not finite.
-        ConfigError: Blocks of the chosen size do not fill a frame.
+        ConfigError: Blocks of the chosen size do not fill a frame, or the rule needs a global token that the
+            model has not.
     """
+    if config.map == "attention":
+        return finite(attention_vectors(embedder, frames_PCHW), precision=embedder.precision)
     if config.map == "masking":
         return masked_vectors(embedder, frames_PCHW, frame_views(embedder, config), config, modality="visual")
     if config.map == "denseav":
@@ -55,7 +60,7 @@ def sound_vectors(
 ) -> Tensor:
     """Vector of each prompt, float32 [R, D] on the CPU: the mean over its windows.
 
-    By "cosine" and "masking" it is the mean of the unit vectors of the windows. By "denseav" it is the mean
+    By all rules but "denseav" it is the mean of the unit vectors of the windows. By "denseav" it is the mean
     of their patch vectors, not divided by their lengths, over frequency and over the columns that have sound.
 
     Args:

@@ -59,6 +59,13 @@ class Attention(nn.Module):
         mixed = attend(query, key, value).transpose(1, 2)
         return self.proj(mixed.flatten(2))
 
+    def parts_of_first(self, tokens_BND: Tensor) -> Tensor:
+        """What each token adds to the result of the first one, `[B, N, D]`: with the bias, they sum to it."""
+        query, key, value = self._by_head(self.qkv(tokens_BND), 3)
+        logits_BH1N = query[:, :, :1] @ key.transpose(-1, -2) * key.shape[-1] ** -0.5
+        mixed_BHND = logits_BH1N.softmax(dim=-1).transpose(-1, -2) * value
+        return F.linear(mixed_BHND.transpose(1, 2).flatten(2), self.proj.weight)
+
     def _by_head(self, rows_BND: Tensor, num: int) -> tuple[Tensor, ...]:
         batch, num_tokens, width = rows_BND.shape
         parts = rows_BND.view(batch, num_tokens, num, self.heads, width // num // self.heads)

@@ -100,6 +100,17 @@ def test_localize(cli, weights, stage_folder, tmp_path: Path):
     assert "cosine of sound and patch" in " ".join(shown.out.split())
 
 
+def test_parts_of_the_sound_and_the_map_by_attention(cli, weights, stage_folder, tmp_path: Path):
+    video = min((stage_folder / "clips").glob("*.mp4"))
+    words = ("localize", weights, video, "--out", tmp_path / "out.mp4", "map=attention", "--sound-parts")
+    found = json.loads(cli(*words, "--device", "cpu", "--json").out)
+    assert found["made_by"] == {"rule": "attention", "contrast": False}
+    assert all(0 <= moment["sound_peak_seconds"] <= 10 for moment in found["moments"])
+    for wrong, saying in ((("--sound", video), "Leave out --sound"), ((), "Add --figures")):
+        ran = cli(*words, *wrong, "--device", "cpu", "--overwrite")
+        assert (ran.code, saying in ran.err) == (1, True)
+
+
 def test_localize_refuses_to_write_over_its_video(cli, weights, stage_folder):
     video = min((stage_folder / "clips").glob("*.mp4"))
     ran = cli("localize", weights, video, "--out", video, "--device", "cpu")

@@ -14,6 +14,7 @@ from cavmae_sync.errors import MediaError
 from cavmae_sync.inputs import InputConfig, log_mel, normalize_spectrogram
 from cavmae_sync.inputs.spectrogram import SILENCE
 from cavmae_sync.maps import MapConfig
+from cavmae_sync.maps.sound_parts import SoundPart
 from cavmae_sync.media import probe, write_video
 from cavmae_sync.media.playback import playback
 from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig
@@ -95,6 +96,22 @@ class TestMaps:
     def test_colours_span_at_least_a_fifth_of_cosine(self, looker: Embedder, tmp_path: Path):
         low, high = localize(looker, playback(film(tmp_path / "a.mp4"))).scale
         assert high - low >= 0.2 - 1e-6
+
+    def test_parts_of_the_sound_lie_on_the_time_of_the_file(self, looker: Embedder, tmp_path: Path):
+        video = playback(film(tmp_path / "a.mp4", seconds=24, loud=(0, 24)))
+        found = localize(looker, video, sound_parts=True)
+        first, last = found.sound_parts[0], found.sound_parts[-1]
+        assert len(found.sound_parts) == len(found.seconds_M)
+        assert 0 < first.seconds_L[0] < 0.02
+        assert 23.9 < last.seconds_L[-1] < 24.01
+        assert last.seconds_L[0] == pytest.approx(12, abs=0.03)
+        assert first.weight_L.shape == first.seconds_L.shape
+        assert not np.array_equal(found.sound_parts[1].weight_L, first.weight_L)
+        moment_figure(found, 3, next(overlay_frames(found, video)))
+
+    def test_the_peak_of_a_part_is_the_middle_of_its_greatest_stretch(self):
+        part = SoundPart(seconds_L=np.arange(5) / 2, weight_L=np.array([0, 1, 3, 3, 2], np.float32))
+        assert part.peak_seconds == 1.25
 
     @pytest.mark.parametrize("number", ["08_vfr", "09_rot90_meta", "27_audio_starts_1p5s_late", "13_16x16"])
     def test_difficult_files(self, looker: Embedder, number: str):

@@ -43,7 +43,8 @@ def classify(
     Words, for the maps of the figure, with their defaults:
 
     - `map=masking`: what showing a patch adds to the cosine of sound and frame; `cosine`: cosine of the sound
-      with each patch; `denseav`: products of all patches.
+      with each patch; `denseav`: products of all patches; `attention`: what attention adds to the cosine of
+      sound and frame from the patch.
     - `contrast=false`: true is not possible here, because it needs other sounds.
     - `num_masks=36`, `mask_ratio=0.9`: by masking, masks of a frame, and the share of patches each hides.
     - `block_patches=none`: side of the blocks hidden together; none leaves at least six on a side.

@@ -11,6 +11,7 @@ from cavmae_sync.cli.options import (
     Overwrite,
     Positive,
     RunOrWeights,
+    Switch,
     Video,
     Word,
 )
@@ -37,6 +38,7 @@ def localize(
     num_figures: Count = 4,
     maps_per_second: Positive = 1.6,
     others: Path | None = None,
+    sound_parts: Switch = False,
     compute: EncodeOptions = EncodeOptions(),
     overwrite: Overwrite = False,
     as_json: Json = False,
@@ -51,15 +53,14 @@ def localize(
     Words, with their defaults:
 
     - `map=cosine`: cosine of the sound with each patch (the paper); `denseav`: products of all patches;
-      `masking`: what showing a patch adds to the cosine of sound and frame.
+      `masking`: what showing a patch adds to the cosine of sound and frame; `attention`: what attention adds
+      to it from the patch.
     - `contrast=false`: true takes the mean sound of --others off.
     - `num_masks=36`, `mask_ratio=0.9`: by masking, masks of a frame, and the share of patches each hides.
     - `block_patches=none`: side of the blocks hidden together; none leaves at least six on a side.
     - `ridge=1`, `mask_seed=0`: penalty of the regression, and seed of the masks.
 
-    Example: cavmae-sync localize my-run street.mp4 --out overlay.mp4 --figures moments
-
-    Example: cavmae-sync localize my-run street.mp4 map=masking --out overlay.mp4
+    Example: cavmae-sync localize my-run street.mp4 map=masking --out overlay.mp4 --figures moments
 
     Args:
         out: MP4 file to write.
@@ -69,6 +70,7 @@ def localize(
         num_figures: Number of these figures.
         maps_per_second: Maps computed in each second; frames between them are interpolated.
         others: Library of the same model, made by `cavmae-sync embed`: the other sounds of contrast=true.
+        sound_parts: Also draw in the figures which part of the sound belongs to the frame: by hiding parts.
     """
     from cavmae_sync.maps import MapConfig
     from cavmae_sync.media.playback import playback
@@ -83,6 +85,7 @@ def localize(
     check_folder(figures, option="--figures")
     config, for_model = configure(MapConfig(), words)
     _check_others(config, others)
+    _check_sound_parts(asked=sound_parts, sound=sound, is_shown=figures is not None or as_json)
     embedder = open_embedder(run_or_weights, for_model, compute)
     plays = playback(video)
     with show_progress("computing maps") as advance:
@@ -93,6 +96,7 @@ def localize(
             maps_per_second=maps_per_second,
             config=config,
             others_D=None if others is None else other_sounds(embedder, others),
+            sound_parts=sound_parts,
             on_progress=advance,
         )
     moments = [] if figures is None else found.strongest(num_figures)
@@ -108,9 +112,16 @@ def localize(
 def _check_others(config: "MapConfig", others: Path | None) -> None:
     if config.contrast != (others is not None) or (config.contrast and config.map == "denseav"):
         raise ConfigError(
-            "contrast=true and --others LIBRARY go together, by map=cosine or map=masking: the library holds "
+            "contrast=true and --others LIBRARY go together, by any map but denseav: the library holds "
             "the other sounds whose mean is taken off. Make one with cavmae-sync embed."
         )
+
+
+def _check_sound_parts(*, asked: bool, sound: Path | None, is_shown: bool) -> None:
+    if asked and sound is not None:
+        raise ConfigError("--sound-parts shows parts of the video's own sound. Leave out --sound.")
+    if asked and not is_shown:
+        raise ConfigError("--sound-parts is drawn in figures. Add --figures FOLDER, or --json.")
 
 
 def _save(found: "Localization", kept: "list[OverlayFrame]", moments: list[int], folder: Path) -> list[str]:

@@ -23,6 +23,7 @@ from cavmae_sync.figures.style import (
     new_figure,
     without_ticks,
 )
+from cavmae_sync.maps.sound_parts import SoundPart
 from cavmae_sync.tasks.localization.evaluate import LocalizationReport, scores_at
 from cavmae_sync.tasks.localization.examples import Examples
 from cavmae_sync.tasks.localization.localize_video import Localization
@@ -110,19 +111,23 @@ def _draw(
 def moment_figure(found: Localization, moment: int, frame: OverlayFrame) -> Figure:
     """Figure of one moment: its frame, the frame with its map, and the strength over the whole video.
 
+    Below them, where it was asked for: which part of the sound of its clip belongs to the frame.
+
     Args:
         found: Maps of the video.
         moment: Number of the moment.
         frame: Frame of the moment, from `write_overlay`.
     """
     height, width = frame.frame_HWC.shape[:2]
-    figure = new_figure(width_inches=10, height_inches=1.9 + min(max(4.6 * height / width, 2.0), 8.0))
+    frame_inches = min(max(4.6 * height / width, 2.0), 8.0)
+    curve_inches = [1.4] * (2 if found.sound_parts else 1)
+    figure = new_figure(width_inches=10, height_inches=0.5 + frame_inches + sum(curve_inches))
     seconds = float(found.seconds_M[moment])
     figure.suptitle(
         f"{seconds:.2f} s, {found.asked_by}: similarity of sound and frame {found.strength_M[moment]:.2f}",
         fontsize=LARGE,
     )
-    grid = figure.add_gridspec(2, 2, height_ratios=(3.2, 1))
+    grid = figure.add_gridspec(1 + len(curve_inches), 2, height_ratios=[frame_inches, *curve_inches])
     for place, (pixels_HWC, title) in enumerate(
         ((frame.frame_HWC, "frame"), (frame.overlay_HWC, "where the model sees what is heard"))
     ):
@@ -141,4 +146,13 @@ def moment_figure(found: Localization, moment: int, frame: OverlayFrame) -> Figu
     curve.axvline(seconds, color=VERMILION, linestyle="--")
     curve.set_ylim(min(0.0, float(found.strength_M.min())), 1)
     label(curve, x="seconds", y="cosine of sound\nand whole frame")
+    if found.sound_parts:
+        _draw_sound_part(figure.add_subplot(grid[2, :]), found.sound_parts[moment], seconds)
     return figure
+
+
+def _draw_sound_part(axes: Axes, part: SoundPart, seconds: float) -> None:
+    axes.fill_between(part.seconds_L, 0, part.weight_L, step="mid", color=BLUE, linewidth=0)
+    axes.axvline(seconds, color=VERMILION, linestyle="--")
+    axes.set_xlim(part.seconds_L[0], part.seconds_L[-1])
+    label(axes, x="seconds of this clip", y="what hearing it\nadds to the cosine")

@@ -4,6 +4,7 @@ Letters: M moments, T of them in a clip, H W patches, D width, S samples.
 """
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -16,6 +17,7 @@ from torch import Tensor
 from cavmae_sync.embedding import EmbeddedClip, Embedder, embed_video
 from cavmae_sync.embedding.embedder import OnProgress
 from cavmae_sync.maps import MapConfig, colour_scale, localization_maps, patch_vectors, sound_vectors
+from cavmae_sync.maps.sound_parts import SoundPart, clip_sound_parts
 from cavmae_sync.media.loudness import SILENT_BELOW_DBFS, loudness_dbfs
 from cavmae_sync.media.playback import Playback
 from cavmae_sync.paper import CLIP_SECONDS, HOP_MILLISECONDS, NUM_FRAMES, SAMPLE_RATE_HZ
@@ -39,6 +41,7 @@ class Localization:
         asked_by: Prompt: "own sound", or the name of the recording.
         whole_seconds: Start and end of the video; moments begin at its start and end one step before its end.
         made_by: How the maps were made.
+        sound_parts: For each moment, which part of the sound belongs to its frame; empty unless asked for.
     """
 
     seconds_M: NDArray[np.float64]
@@ -49,6 +52,7 @@ class Localization:
     asked_by: str
     whole_seconds: tuple[float, float]
     made_by: MapConfig
+    sound_parts: Sequence[SoundPart] = ()
 
     def curve(self) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.bool_]]:
         """Strength over the whole video, from its start to its end.
@@ -100,6 +104,7 @@ class Localization:
                 "peak_in_square": self.peak(moment),
                 "peak_value": float(self.maps_MHW[moment].max()),
                 **({"peak_cosine": float(self.maps_MHW[moment].max())} if is_cosine else {}),
+                **({"sound_peak_seconds": self.sound_parts[moment].peak_seconds} if self.sound_parts else {}),
             }
             for moment in range(len(self.seconds_M))
         ]
@@ -128,6 +133,7 @@ def localize(
     maps_per_second: float = NUM_FRAMES / CLIP_SECONDS,
     config: MapConfig = _COSINE,
     others_D: Tensor | None = None,
+    sound_parts: bool = False,
     on_progress: OnProgress | None = None,
 ) -> Localization:
     """Maps of a whole video, in one pass; memory grows by one small map per moment.
@@ -141,6 +147,7 @@ def localize(
         maps_per_second: Moments per second; the published data have 1.6 frames per second.
         config: How a map is made.
         others_D: Mean vector of other sounds (`other_sounds`), which `contrast` takes off.
+        sound_parts: Whether to also find which part of the video's own sound belongs to each frame.
         on_progress: Called with clips done and clips in all.
 
     Raises:
@@ -162,8 +169,10 @@ def localize(
         with_patches=config.map == "cosine",
     )
     found: list[_ClipMaps] = []
+    parts: list[SoundPart] = []
     for clip in clips:
         found.append(_clip_maps(embedder, clip, asking))
+        parts += clip_sound_parts(embedder, clip, config) if sound_parts else []
         if on_progress is not None:
             on_progress(len(found), num_clips)
     maps_MHW = torch.cat([each.maps_THW for each in found])
@@ -176,6 +185,7 @@ def localize(
         asked_by="own sound" if sound is None else Path(sound).name,
         whole_seconds=(video.start_seconds, video.start_seconds + video.duration_seconds),
         made_by=config,
+        sound_parts=parts,
     )
 
 

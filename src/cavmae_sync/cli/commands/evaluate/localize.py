@@ -1,5 +1,6 @@
 """`cavmae-sync evaluate localize`: does the model know where in the picture a sound comes from?"""
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,7 +109,8 @@ def localize(
     Words, with their defaults:
 
     - `map=cosine`: cosine of the sound with each patch (the paper); `denseav`: products of all patches, as
-      DenseAV made maps of CAV-MAE; `masking`: what showing a patch adds to the cosine of sound and frame.
+      DenseAV made maps of CAV-MAE; `masking`: what showing a patch adds to the cosine of sound and frame;
+      `attention`: what attention adds to it from the patch.
     - `contrast=false`: true takes the mean of all sounds off, so that what is striking for every sound fades.
     - `num_masks=36`, `mask_ratio=0.9`: by masking, masks of a frame, and the share of patches each hides.
     - `block_patches=none`: side of the blocks hidden together; none leaves at least six on a side.
@@ -147,7 +149,9 @@ def localize(
     elif run_or_weights is not None and maps is None:
         clips = None if examples.data is None else open_clips(examples.data, num_clips=examples.num_clips)
         embedder = open_for_score(run_or_weights, for_model, compute, clips=clips)
-        report, controls = _measure_model(embedder, opened, config, with_controls=with_controls)
+        report, controls = _measure_model(
+            embedder, opened, config, with_controls=with_controls, as_json=results.as_json
+        )
         parts = _measure_sound_parts(embedder, clips, examples, config) if sound_parts else None
     else:
         raise ConfigError("Name either a run or weights, or --maps FILE, an .npz or Parquet file of maps.")
@@ -176,12 +180,17 @@ def _measure_model(
     config: "LocalizationConfig",
     *,
     with_controls: bool,
+    as_json: bool,
 ) -> "tuple[LocalizationReport, list[LocalizationReport]]":
     from cavmae_sync.tasks.localization.controls import localization_controls
     from cavmae_sync.tasks.localization.evaluate import evaluate_localization
 
+    started = time.perf_counter()
     with show_progress("maps") as advance:
         report = evaluate_localization(embedder, examples, config, on_progress=advance)
+    if not as_json:
+        milliseconds = 1000 * (time.perf_counter() - started) / len(examples.targets)
+        Terminal().print(f"{milliseconds:.1f} ms a map, of which the measurement is a part")
     controls = localization_controls(embedder, examples, report.maps, config)
     return report, _measure_controls(controls, examples) if with_controls else []
 
