@@ -59,6 +59,6 @@ class MapConfig(Config):
             "cosine": "cosine of sound and patch",
             "denseav": "product of sound and patch",
             "masking": "what showing the patch adds to the cosine of sound and frame",
-            "attention": "what attention adds from the patch to the cosine of sound and frame",
+            "attention": "what attention to the patch adds to the cosine of sound and frame",
         }
         return texts[self.map] + (", minus that of the mean sound" if self.contrast else "")
