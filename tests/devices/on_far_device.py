@@ -26,7 +26,7 @@ from cavmae_sync.metrics.retrieval import recall_at_k, true_match_ranks
 from cavmae_sync.model import CAVMAESync, MaskingConfig
 from cavmae_sync.model.masking import Mask, structured_noise
 from cavmae_sync.recipes.probing import find_probe_recipe
-from cavmae_sync.recipes.run import _with_retrieval
+from cavmae_sync.recipes.run_retrieval import with_retrieval
 from cavmae_sync.stage import StageTruth
 from cavmae_sync.tasks import untrained
 from cavmae_sync.tasks.classification.features import FeatureConfig, embed_features
@@ -77,7 +77,7 @@ class Exercises:
             validation=PairDataset(self.clips, inputs=config.model.inputs, frame="middle"),
             world=World(rank=0, num_processes=1, device=self.device),
             run=run,
-            callbacks=_with_retrieval(
+            callbacks=with_retrieval(
                 Callbacks(should_stop=lambda: training.step == stop), self.clips, config
             ),
         )

@@ -17,9 +17,11 @@ import torch
 
 from cavmae_sync.data import Draw, PairDataset, PreparedDataset
 from cavmae_sync.data.draws import Purpose
+from cavmae_sync.embedding import Embedder
 from cavmae_sync.errors import TrainingError
 from cavmae_sync.losses import ContrastConfig, LossConfig
 from cavmae_sync.model import CAVMAESync, MaskingConfig
+from cavmae_sync.recipes.run_retrieval import embed_together
 from cavmae_sync.training import (
     Callbacks,
     MaskSampler,
@@ -139,6 +141,13 @@ def validation_losses(dataset: Path, world: World) -> dict[str, float]:
     )
 
 
+def vectors_of(dataset: Path, world: World) -> list[torch.Tensor]:
+    """Of fourteen clips of four frames, two clips a pass: seven passes for any number of processes."""
+    model = CAVMAESync(TINY_MODEL, generator=torch.Generator().manual_seed(0))
+    found = embed_together(Embedder(model, device="cpu", batch_size=8), PreparedDataset.open(dataset), world)
+    return [found.audio_NTD, found.visual_NTD]
+
+
 def message_of(call: Callable[[], object]) -> str | None:
     """What an error says."""
     try:
@@ -161,6 +170,7 @@ def compute(dataset: Path, out: Path) -> None:
             for name, (losses, num_parts) in SETTINGS.items()
         }
         results["validation"] = validation_losses(dataset, world)
+        results["vectors"] = vectors_of(dataset, world)
         results["any"] = [world.any(world.rank == 1), world.any(False)]
         state = {
             "rows": [torch.arange(3) * (world.rank + 1)],

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from cavmae_sync.data import ClipOrder, ClipSampler, PairDataset, PreparedDataset, make_loader
+from cavmae_sync.embedding import Embedder
 from cavmae_sync.errors import ConfigError, TrainingError
 from cavmae_sync.model import CAVMAESync
 from cavmae_sync.training import open_world, read_metrics
@@ -67,6 +68,14 @@ def test_parameters_without_part_in_the_loss_get_no_gradient():
 def test_validation_shared_out_gives_the_same_bits(ranks, prepared_folder: Path):
     expected = validation_losses(prepared_folder, CPU)
     assert [rank["validation"] for rank in ranks] == [expected] * len(ranks)
+
+
+def test_vectors_shared_out_are_those_of_one_process(ranks, prepared_folder: Path):
+    whole = Embedder(CAVMAESync(TINY_MODEL, generator=torch.Generator().manual_seed(0)), batch_size=8)
+    found = whole.embed_dataset(PreparedDataset.open(prepared_folder))
+    for rank in ranks:
+        assert torch.equal(rank["vectors"][0], found.audio_NTD)
+        assert torch.equal(rank["vectors"][1], found.visual_NTD)
 
 
 @pytest.fixture(scope="module")

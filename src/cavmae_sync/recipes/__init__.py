@@ -2,6 +2,7 @@
 
 - `pretraining`: the recipes of pretraining, one function each: `sync_base`, its ablations, CAV-MAE, `debug`.
 - `run`: `run_pretraining` and `continue_pretraining`, which turn a recipe and datasets into a run.
+- `run_retrieval`: retrieval among held-out clips while a run trains, shared out over its processes.
 - `many_runs`: several runs side by side, one process and one thread each.
 - `probing`: the recipes of probing and fine-tuning.
 - `proven_stage`: the proof that no rule of a few lines solves a stage.

@@ -6,7 +6,7 @@ Data, training and evaluation meet here.
 import hashlib
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,16 +14,11 @@ from typing import Any
 import torch
 
 from cavmae_sync.audit.overlap import shared_clips
-from cavmae_sync.choices import Representation
 from cavmae_sync.compute import float32_products_in, keep_freed_memory
 from cavmae_sync.data import PairDataset, PreparedDataset
-from cavmae_sync.embedding import Embedder
-from cavmae_sync.embedding.inference import device_of
 from cavmae_sync.errors import TrainingError
-from cavmae_sync.figures import figure_pixels
 from cavmae_sync.model import CAVMAESync
-from cavmae_sync.tasks.reconstruction import clip_reconstruction_figure
-from cavmae_sync.tasks.retrieval import RetrievalConfig, evaluate_retrieval
+from cavmae_sync.recipes.run_retrieval import with_retrieval
 from cavmae_sync.training import (
     Callbacks,
     PretrainConfig,
@@ -152,7 +147,7 @@ def continue_pretraining(
             validation=None if held_out is None else _pairs(held_out, config, is_training=False),
             world=world,
             run=run,
-            callbacks=_with_retrieval(callbacks or Callbacks(), held_out, config),
+            callbacks=with_retrieval(callbacks or Callbacks(), held_out, config),
         )
         is_complete = pretraining.run()
     return RunResult(run=run, num_steps=pretraining.step, is_complete=is_complete)
@@ -226,39 +221,4 @@ def _pairs(prepared: PreparedDataset, config: PretrainConfig, *, is_training: bo
         seed=config.seed,
         augment=config.augment if is_training else None,
         frame="random" if is_training else "middle",
-    )
-
-
-def _with_retrieval(
-    callbacks: Callbacks, held_out: PreparedDataset | None, config: PretrainConfig
-) -> Callbacks:
-    """Callbacks that also measure retrieval and draw reconstructions on held-out clips."""
-    if held_out is None:
-        return callbacks
-    gallery = held_out.head(config.loop.num_retrieval_clips)
-    # Compare the tokens that training compares: others have not learned to agree.
-    compared: Representation = (
-        "patch_mean" if config.losses.contrast.representation == "patch_mean" else "global"
-    )
-
-    def retrieval(model: CAVMAESync) -> Mapping[str, float]:
-        embedder = Embedder(model, device=device_of(model), representation=compared)
-        report = evaluate_retrieval(embedder, gallery, RetrievalConfig(num_bootstrap=0))
-        return {name: value.value for name, value in report.metrics.items()}
-
-    return replace(
-        callbacks,
-        evaluators=({"retrieval": retrieval} if len(gallery) else {}) | dict(callbacks.evaluators),
-        figures={
-            "reconstruction": lambda model: figure_pixels(
-                clip_reconstruction_figure(
-                    model,
-                    held_out,
-                    row=0,
-                    masking=config.masking,
-                    normalize_pixels=config.losses.normalize_pixels,
-                )
-            ),
-            **callbacks.figures,
-        },
     )

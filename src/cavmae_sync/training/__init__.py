@@ -18,7 +18,7 @@ distributed     several processes as one
 """
 
 from cavmae_sync.training.auto_values import check_can_compile, is_resolved_from, resolve_auto
-from cavmae_sync.training.callbacks import Callbacks, Evaluator, FigureMaker, StepReport
+from cavmae_sync.training.callbacks import Callbacks, Evaluator, FigureMaker, SharedEvaluator, StepReport
 from cavmae_sync.training.config import LearningRateRamp, LoopConfig, OptimConfig, PretrainConfig
 from cavmae_sync.training.distributed import World, open_world
 from cavmae_sync.training.masks import MaskSampler, StepMasks
@@ -46,6 +46,7 @@ __all__ = [
     "PretrainStep",
     "Pretraining",
     "RunFolder",
+    "SharedEvaluator",
     "StepMasks",
     "StepReport",
     "World",

@@ -7,9 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cavmae_sync.model import CAVMAESync
+from cavmae_sync.training.distributed import World
 
 #: Measures a model: numbers by name, for example retrieval on held-out clips.
 Evaluator = Callable[[CAVMAESync], Mapping[str, float]]
+#: Measures a model by all processes together: called in each with its place among them. The numbers of the
+#: main process are logged; the others may give none.
+SharedEvaluator = Callable[[CAVMAESync, World], Mapping[str, float]]
 #: Draws what a model does: a uint8 HWC image, for example a panel of reconstructions.
 FigureMaker = Callable[[CAVMAESync], NDArray[np.uint8]]
 
@@ -41,12 +45,14 @@ class Callbacks:
 
     Attributes:
         evaluators: Called at each validation, in the main process; the name becomes the kind of the log row.
+        shared_evaluators: The same, called in every process at the same time.
         figures: Called at each validation, in the main process; drawn for TensorBoard.
         on_step: Called after each step, in the main process.
         should_stop: Called after each step, in every process; True saves a checkpoint and ends the run early.
     """
 
     evaluators: Mapping[str, Evaluator] = field(default_factory=dict)
+    shared_evaluators: Mapping[str, SharedEvaluator] = field(default_factory=dict)
     figures: Mapping[str, FigureMaker] = field(default_factory=dict)
     on_step: Callable[[StepReport], None] = lambda _: None
     should_stop: Callable[[], bool] = lambda: False

@@ -24,7 +24,7 @@ from cavmae_sync.losses import Gathered
 
 T = TypeVar("T")
 
-#: Longest wait of the others while the main process measures retrieval or saves.
+#: Longest wait of the others while the main process evaluates, draws or saves.
 _LONGEST_WAIT = timedelta(hours=6)
 #: Longest wait for each other within a step. After it, a process that hangs ends the run.
 _LONGEST_STEP = timedelta(minutes=30)

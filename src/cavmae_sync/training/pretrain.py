@@ -7,7 +7,7 @@ K accumulated parts of a step, L losses.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -258,21 +258,30 @@ class Pretraining:
     # ---- validation --------------------------------------------------------------------------------------
 
     def _validate(self, log: RunLog | None) -> None:
-        """Losses under fixed masks, shared out; in the main process the evaluators and figures too."""
+        """Losses under fixed masks and shared evaluators, in all processes; the rest in the main one."""
         values = None if self.validation is None else self._validation_losses(self.validation)
-        if log is None:
-            return
+        self.model.eval()
+        shared = {
+            name: evaluator(self.model, self.world)
+            for name, evaluator in self.callbacks.shared_evaluators.items()
+        }
+        if log is not None:
+            self._log_validation(log, values, shared)
+        self.model.train()
+
+    def _log_validation(
+        self, log: RunLog, values: dict[str, float] | None, shared: Mapping[str, Mapping[str, float]]
+    ) -> None:
         if values is not None:
             log.write("validation", step=self.step, values=values)
             if values["total"] < self.best_loss:
                 self.best_loss = values["total"]
                 self._save_weights(self.run_folder.best_weights)
-        self.model.eval()
-        for name, evaluator in self.callbacks.evaluators.items():
-            log.write(name, step=self.step, values=evaluator(self.model))
+        of_main = {name: evaluator(self.model) for name, evaluator in self.callbacks.evaluators.items()}
+        for name, numbers in {**shared, **of_main}.items():
+            log.write(name, step=self.step, values=numbers)
         for name, make_figure in self.callbacks.figures.items():
             log.figure(name, make_figure(self.model), step=self.step)
-        self.model.train()
 
     def _validation_losses(self, dataset: PairDataset) -> dict[str, float]:
         # One softmax compares a shard, as in training, whatever the number of processes.
@@ -286,6 +295,7 @@ class Pretraining:
                 self.config.model, self.config.masking, seed=self.config.seed, purpose=Purpose.VALIDATION_MASK
             ),
             world=self.world,
+            num_workers=self.config.loop.num_workers,
         )
 
     def _step_module(self, contrast: ContrastConfig) -> PretrainStep:

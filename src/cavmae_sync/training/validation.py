@@ -15,13 +15,19 @@ LOSS_NAMES = tuple(field.name for field in fields(PretrainLosses))
 
 @torch.no_grad()
 def validate(
-    step: PretrainStep, dataset: PairDataset, *, batch_size: int, masks: MaskSampler, world: World
+    step: PretrainStep,
+    dataset: PairDataset,
+    *,
+    batch_size: int,
+    masks: MaskSampler,
+    world: World,
+    num_workers: int = 0,
 ) -> dict[str, float]:
     """Mean losses over all clips, each counted once. Every process takes its share and gets the result.
 
     The mask of a clip follows from its row alone, so curves move only because the model does; the published
     validation draws new masks each time. A softmax compares the clips of one batch. Batches are the same each
-    time and for any number of processes; the last may be smaller.
+    time and for any number of processes and of readers (`num_workers`); the last may be smaller.
 
     Returns:
         The fields of `PretrainLosses`, equal for any number of processes, bit for bit where a batch's are.
@@ -32,9 +38,8 @@ def validate(
     was_training = step.training
     step.eval()
     sums = torch.zeros(len(batches), len(LOSS_NAMES), dtype=torch.float64)
-    for number, batch in zip(
-        mine, make_loader(dataset, sampler=[batches[k] for k in mine], num_workers=0), strict=True
-    ):
+    loader = make_loader(dataset, sampler=[batches[k] for k in mine], num_workers=min(num_workers, len(mine)))
+    for number, batch in zip(mine, loader, strict=True):
         drawn, moved = masks.draw(batches[number]), batch.to(world.device)
         losses = step(moved.segments_PLM, moved.frames_PCHW, drawn.to(world.device))
         sums[number] = len(batch) * losses.as_row().cpu().double()
