@@ -5,6 +5,8 @@ import json
 import os
 import pickle
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,6 +47,44 @@ def test_what_is_saved_is_loaded(tmp_path: Path, changes: dict[str, object]):
     assert not loaded.training
     for name, value in model.state_dict().items():
         assert torch.equal(loaded.state_dict()[name], value)
+
+
+def test_a_loaded_model_has_its_positions_and_learns(tmp_path: Path):
+    """Fixed position tables are in no file, and weights that are read are as good as fresh ones."""
+    model = make_model()
+    save_model(model, tmp_path / "model.safetensors")
+    loaded = load_model(tmp_path / "model.safetensors")
+    tables = dict(model.named_buffers())
+    assert tables
+    assert tables.keys() == dict(loaded.named_buffers()).keys()
+    for name, table in loaded.named_buffers():
+        assert torch.equal(table, tables[name])
+    gradients = {name: value.requires_grad for name, value in loaded.named_parameters()}
+    assert gradients == {name: value.requires_grad for name, value in model.named_parameters()}
+
+
+def test_loaded_weights_are_copies_of_the_file(tmp_path: Path):
+    """safetensors maps a file into memory; a file that is written over must not change a model."""
+    path = tmp_path / "model.safetensors"
+    save_model(make_model(), path)
+    loaded = load_model(path)
+    before = {name: value.clone() for name, value in loaded.state_dict().items()}
+    with path.open("r+b") as file:
+        file.write(bytes(path.stat().st_size))
+    for name, value in loaded.state_dict().items():
+        assert torch.equal(value, before[name])
+
+
+def test_loading_draws_no_fresh_weights(tmp_path: Path):
+    """Drawing them took longer than reading, and torch's symbolic shapes 1.3 s to import."""
+    path = tmp_path / "model.safetensors"
+    save_model(make_model(), path)
+    script = (
+        "import sys, torch, cavmae_sync as cs; before = torch.random.get_rng_state(); "
+        f"cs.load_model({str(path)!r}); assert torch.equal(before, torch.random.get_rng_state()); "
+        "assert 'sympy' not in sys.modules and 'torch._dynamo' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def test_saving_leaves_one_readable_file(tmp_path: Path):

@@ -8,8 +8,9 @@ are predicted), X values of a patch, V views with K patches each.
     frames_PCHW ──> visual encoder ─┴─> joint layer, alone ───> aligned vision
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,7 @@ from cavmae_sync.model.encoder import ModalityEncoder
 from cavmae_sync.model.joint import JointLayer
 from cavmae_sync.model.masking import Mask, MaskPair
 from cavmae_sync.model.patches import segment_image
+from cavmae_sync.model.positions import has_shapes_only
 from cavmae_sync.model.tokens import Encoded, EncodedPair
 from cavmae_sync.paper import NUM_MELS
 
@@ -81,8 +83,27 @@ class CAVMAESync(nn.Module):
         self.joint = JointLayer(config)
         self.decoder = None if config.decoder is None else Decoder(config, config.decoder)
         for part in (self.audio, self.visual, self.joint, self.decoder):
-            if part is not None:
+            if part is not None and not has_shapes_only():
                 part.initialize(generator=generator)
+
+    @classmethod
+    def with_weights(cls, config: ModelConfig, state: Mapping[str, Tensor]) -> Self:
+        """Model on the CPU with copies of given weights; no fresh ones are drawn before.
+
+        Args:
+            config: Shape of the model.
+            state: All tensors of its `state_dict`, of any floating-point type. Fixed position tables, which
+                are not among them, are computed.
+        """
+        with torch.device("meta"):
+            model = cls(config)
+        # Copies, because tensors of a mapped file change with it. Not `to_empty`: it imports 480 modules.
+        copies = {name: torch.empty(value.shape, device="cpu").copy_(value) for name, value in state.items()}
+        model.load_state_dict(copies, assign=True)
+        for part in (model.audio, model.visual, model.decoder):
+            if part is not None:
+                part.compute_positions()
+        return model
 
     def encode_audio(
         self, segments_PLM: Tensor, mask: Mask | None = None, *, with_patches: bool = True

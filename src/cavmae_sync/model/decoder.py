@@ -10,7 +10,7 @@ from cavmae_sync.model.block import Block, initialize_linear, layer_norm, run_bl
 from cavmae_sync.model.config import DecoderConfig, ModelConfig
 from cavmae_sync.model.encoder import CHANNELS
 from cavmae_sync.model.masking import Mask
-from cavmae_sync.model.positions import add_positions
+from cavmae_sync.model.positions import add_positions, compute_positions
 from cavmae_sync.paper import PATCH_SIZE, TOKEN_STD
 
 
@@ -35,10 +35,9 @@ class Decoder(nn.Module):
         self.mask_token = nn.Parameter(torch.zeros(width))
         self.modality_a = nn.Parameter(torch.zeros(width))
         self.modality_v = nn.Parameter(torch.zeros(width))
-        for name, grid in (("a", config.audio_grid), ("v", config.visual_grid)):
-            add_positions(
-                self, f"positions_{name}_ND", width=width, grid=grid, learned=config.learned_positions
-            )
+        self.grids = {"positions_a_ND": config.audio_grid, "positions_v_ND": config.visual_grid}
+        for name, grid in self.grids.items():
+            add_positions(self, name, width=width, grid=grid, learned=config.learned_positions)
         self.blocks = nn.ModuleList(
             Block(width, heads=shape.heads, mlp_ratio=config.mlp_ratio) for _ in range(shape.depth)
         )
@@ -76,6 +75,11 @@ class Decoder(nn.Module):
             split, query_index = hidden[0].shape[1], torch.cat(hidden, dim=1)
         decoded = self.norm(run_blocks(self.blocks, sequence, query_index_BM=query_index))
         return self.predict_a(decoded[:, :split]), self.predict_v(decoded[:, split:])
+
+    def compute_positions(self) -> None:
+        """Compute the fixed position tables, for a decoder that was built on the meta device."""
+        for name, grid in self.grids.items():
+            compute_positions(self, name, grid=grid)
 
     @torch.no_grad()
     def initialize(self, *, generator: torch.Generator | None) -> None:

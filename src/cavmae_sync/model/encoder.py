@@ -8,7 +8,7 @@ from cavmae_sync.model.block import Block, Modality, initialize_linear, run_bloc
 from cavmae_sync.model.config import ModelConfig
 from cavmae_sync.model.masking import Mask
 from cavmae_sync.model.patches import PatchEmbedding, patchify
-from cavmae_sync.model.positions import add_positions
+from cavmae_sync.model.positions import add_positions, compute_positions
 from cavmae_sync.model.tokens import Encoded
 from cavmae_sync.paper import REGISTER_STD, TOKEN_STD
 
@@ -32,9 +32,11 @@ class ModalityEncoder(nn.Module):
 
     def __init__(self, config: ModelConfig, *, modality: Modality) -> None:
         super().__init__()
-        grid = config.audio_grid if modality == "audio" else config.visual_grid
+        self.grid = config.audio_grid if modality == "audio" else config.visual_grid
         self.patch_embed = PatchEmbedding(channels=CHANNELS[modality], width=config.width)
-        add_positions(self, "positions_ND", width=config.width, grid=grid, learned=config.learned_positions)
+        add_positions(
+            self, "positions_ND", width=config.width, grid=self.grid, learned=config.learned_positions
+        )
         self.modality = nn.Parameter(torch.zeros(config.width))
         self.global_token = nn.Parameter(torch.zeros(config.width)) if config.global_token else None
         self.registers = (
@@ -70,6 +72,10 @@ class ModalityEncoder(nn.Module):
             register_tokens_PRD=None if self.registers is None else self.registers.expand(count, -1, -1),
         )
         return tokens.from_sequence(run_blocks(self.blocks, tokens.to_sequence()))
+
+    def compute_positions(self) -> None:
+        """Compute the fixed position table, for an encoder that was built on the meta device."""
+        compute_positions(self, "positions_ND", grid=self.grid)
 
     @torch.no_grad()
     def initialize(self, *, generator: torch.Generator | None) -> None:

@@ -1,5 +1,7 @@
 """Fixed 2-D sine-cosine positions of a grid of patches."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -32,6 +34,15 @@ def sine_cosine_positions(width: int, grid: tuple[int, int]) -> Tensor:
     ).float()
 
 
+def has_shapes_only() -> bool:
+    """Whether modules that are built now get shapes and no numbers, because torch's meta device is set.
+
+    Nothing is computed or drawn then: `arange` and `normal_` on that device would import 800 modules of
+    torch, which takes more than a second.
+    """
+    return torch.get_default_device().type == "meta"
+
+
 def add_positions(module: nn.Module, name: str, *, width: int, grid: tuple[int, int], learned: bool) -> None:
     """Give a module a position table.
 
@@ -43,8 +54,22 @@ def add_positions(module: nn.Module, name: str, *, width: int, grid: tuple[int, 
         learned: Whether the table is a weight. Else it is a buffer and not saved: it follows from the shape
             of the model, so weights of another segment length fit.
     """
-    table_ND = sine_cosine_positions(width, grid)
+    table_ND = (
+        torch.empty(math.prod(grid), width) if has_shapes_only() else sine_cosine_positions(width, grid)
+    )
     if learned:
         module.register_parameter(name, nn.Parameter(table_ND))
     else:
         module.register_buffer(name, table_ND, persistent=False)
+
+
+def compute_positions(module: nn.Module, name: str, *, grid: tuple[int, int]) -> None:
+    """Give numbers to a fixed position table that was built on the meta device; a learned one is a weight.
+
+    Args:
+        module: A module that `add_positions` gave the table.
+        name: Of the table.
+        grid: (rows, columns).
+    """
+    if (table_ND := dict(module.named_buffers(recurse=False)).get(name)) is not None:
+        module.register_buffer(name, sine_cosine_positions(table_ND.shape[1], grid), persistent=False)

@@ -100,11 +100,13 @@ def load_weights(
             "repository on the hub: organisation/name."
         )
     read = read_weights(path, config=config, overrides=overrides)
-    check_fits(read.config, read.state, source=str(path), may_be_fresh=may_be_fresh(read))
-    model = CAVMAESync(read.config, generator=torch.Generator().manual_seed(seed))
-    own = model.state_dict()
-    model.load_state_dict(own | read.state)
-    return LoadedWeights(model=model.eval(), read=read, fresh=tuple(sorted(own.keys() - read.state.keys())))
+    fresh = check_fits(read.config, read.state, source=str(path), may_be_fresh=may_be_fresh(read))
+    if fresh:
+        model = CAVMAESync(read.config, generator=torch.Generator().manual_seed(seed))
+        model.load_state_dict(model.state_dict() | read.state)
+    else:
+        model = CAVMAESync.with_weights(read.config, read.state)
+    return LoadedWeights(model=model.eval(), read=read, fresh=fresh)
 
 
 def may_be_fresh(read: ReadWeights) -> re.Pattern[str]:
@@ -121,9 +123,9 @@ def reconfigured(model: CAVMAESync, config: ModelConfig) -> CAVMAESync:
     Raises:
         WeightsError: The configuration asks for other tensors.
     """
-    other = CAVMAESync(config)
-    load_exactly(other, model.state_dict(), source="the weights")
-    return other.eval()
+    state = {name: value.cpu() for name, value in model.state_dict().items()}
+    check_fits(config, state, source="the weights")
+    return CAVMAESync.with_weights(config, state).eval()
 
 
 def load_exactly(model: CAVMAESync, state: Mapping[str, Tensor], *, source: str) -> None:
@@ -142,8 +144,11 @@ def check_fits(
     *,
     source: str,
     may_be_fresh: re.Pattern[str] = _NOTHING,
-) -> None:
+) -> tuple[str, ...]:
     """Refuse tensors that are not those of a model of this shape, before the model takes memory.
+
+    Returns:
+        Names of the tensors that are missing and may be fresh.
 
     Raises:
         WeightsError: Keys are missing or unknown, or shapes differ. They are listed.
@@ -168,6 +173,7 @@ def check_fits(
         name: shape for name, shape in shapes.items() if name in state or not may_be_fresh.fullmatch(name)
     }
     _check(needed, state, source=source)
+    return tuple(sorted(shapes.keys() - state.keys()))
 
 
 def _check(shapes: Mapping[str, torch.Size], state: Mapping[str, Tensor], *, source: str) -> None:
