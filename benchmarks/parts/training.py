@@ -34,7 +34,7 @@ _FEW = slice(2)
 def textbook(setting: Setting, *, make_config: MakeConfig, batch_size: int) -> Work:
     """Eager float32, plain Adam, everything predicted, the allocator as it is."""
     config = _config(setting, make_config, batch_size)
-    segments, frames, masks = _batch(config, setting)
+    segments, frames, masks = noise_batch(config, torch.device(setting.device))
     keep = {"audio_keep": masks.audio.keep_PK, "visual_keep": masks.visual.keep_PK}
     model = TextbookModel.like(fresh(config.model, setting)).to(setting.device)
     optimizer = textbook_training.plain_adam(model, config)
@@ -54,7 +54,7 @@ def textbook(setting: Setting, *, make_config: MakeConfig, batch_size: int) -> W
         few_losses(model).backward()
         optimizer.step()
 
-    return Work(repeat=repeat, answer=answer, operations=_needed(config), warm_up=warm_up)
+    return Work(repeat=repeat, answer=answer, operations=needed_operations(config), warm_up=warm_up)
 
 
 def package(
@@ -67,7 +67,7 @@ def package(
 ) -> Work:
     """The step of `cavmae-sync pretrain`."""
     config = _config(setting, make_config, batch_size)
-    segments, frames, masks = _batch(config, setting)
+    segments, frames, masks = noise_batch(config, torch.device(setting.device))
 
     def losses(model: nn.Module, pairs: slice) -> Tensor:
         step = PretrainStep(model, config.losses, precision=precision, gather=gather_nothing)
@@ -91,7 +91,7 @@ def package(
     return Work(
         repeat=repeat,
         answer=answer,
-        operations=_needed(config),
+        operations=needed_operations(config),
         precision=precision,
         warm_up=repeat,
     )
@@ -101,7 +101,7 @@ def _config(setting: Setting, make_config: MakeConfig, batch_size: int) -> Pretr
     return setting.pick(make_config, small_training)(batch_size)
 
 
-def _batch(config: PretrainConfig, setting: Setting) -> tuple[Tensor, Tensor, StepMasks]:
+def noise_batch(config: PretrainConfig, device: torch.device) -> tuple[Tensor, Tensor, StepMasks]:
     """Segments and frames of noise, and the masks of the first step."""
     count, inputs = config.loop.batch_size, config.model.inputs
     generator = torch.Generator().manual_seed(1)
@@ -109,11 +109,10 @@ def _batch(config: PretrainConfig, setting: Setting) -> tuple[Tensor, Tensor, St
     frames = torch.randn(count, 3, inputs.frame_pixels, inputs.frame_pixels, generator=generator)
     source = MaskSampler(config.model, config.masking, seed=0, purpose=Purpose.MASK)
     masks = source.draw([Draw(0, index) for index in range(count)])
-    device = torch.device(setting.device)
     return segments.to(device), frames.to(device), masks.to(device)
 
 
-def _needed(config: PretrainConfig) -> float:
+def needed_operations(config: PretrainConfig) -> float:
     return config.loop.batch_size * pretraining_flops(config.model, mask_ratio=config.masking.ratio)
 
 
