@@ -142,9 +142,7 @@ def test_a_prepared_dataset_has_the_same_states_and_overlaps_with_its_videos(
     faulty_videos, inventory, tmp_path
 ):
     prepare(faulty_videos, out=tmp_path / "prepared", config=CONFIG, num_workers=0)
-    stored = take_inventory(
-        tmp_path / "prepared", facts=tmp_path / "facts.jsonl", config=CONFIG, num_workers=0
-    )
+    stored = take_inventory(tmp_path / "prepared", facts=tmp_path / "facts.jsonl", config=CONFIG)
     audit = audit_clips(stored, find_duplicates(clips_of(stored)), wanted=None)
     # No list says that the short one should be longer.
     assert {clip.id: clip.state for clip in audit.expected} == {

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cavmae_sync.errors import DatasetError
-from cavmae_sync.work.workers import run_in_workers
+from cavmae_sync.work.workers import num_cores, num_worth_starting, run_in_workers
 
 LONG = """
 import os, signal, sys, time
@@ -26,6 +26,12 @@ if __name__ == "__main__":
     print("begun", flush=True)
     list(run_in_workers(work, sys.argv[1:], num_workers=2))
 """
+
+
+def test_workers_are_started_where_they_are_worth_their_start() -> None:
+    several = num_cores() if num_cores() > 1 else 0
+    found = [num_worth_starting(num_items, items_each=4) for num_items in (0, 1, 7, 1000)]
+    assert found == [0, 0, 0, several]
 
 
 @pytest.mark.parametrize(

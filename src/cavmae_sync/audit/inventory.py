@@ -26,12 +26,16 @@ from cavmae_sync.data.storage.tables import (
 )
 from cavmae_sync.untrusted import parse_json
 from cavmae_sync.work.source_file import SourceFile
-from cavmae_sync.work.workers import run_in_workers
+from cavmae_sync.work.workers import num_worth_starting, run_in_workers
 
 #: Version of facts and fingerprints. When it rises, everything is read again.
 FACTS_VERSION: Final = 1
 #: Clips of a dataset that one call of a worker reads.
 _CLIPS_AT_ONCE: Final = 16
+
+#: Clips of a dataset, and files, that take a worker about as long as its start.
+_CLIPS_PER_WORKER: Final = 256
+_FILES_PER_WORKER: Final = 4
 
 #: Called with the number of items that are done, and of all items.
 OnProgress = Callable[[int, int], None]
@@ -82,7 +86,7 @@ def take_inventory(
         source: Folder of videos, list of files, one file, or a prepared dataset.
         facts: File of the facts: written, or extended. Kill the process at any time and run it again.
         config: How clips are cut from files, and thresholds of the flags; a dataset has its own.
-        num_workers: Worker processes; None = one per core, 0 = in this process.
+        num_workers: Worker processes; None = one per core, fewer for few clips; 0 = in this process.
         on_progress: Called with the numbers of items that are done and of all items.
 
     Raises:
@@ -98,7 +102,8 @@ def take_inventory(
         num_all = sum(len(task.keys) for task in plan.tasks)
         num_known = num_all - sum(len(task.keys) for task in waiting)
         with facts.open("a", encoding="utf-8") as file:
-            for items in run_in_workers(_work, waiting, num_workers=num_workers):
+            chosen = _num_workers(waiting) if num_workers is None else num_workers
+            for items in run_in_workers(_work, waiting, num_workers=chosen):
                 known.update({item.key: item for item in items})
                 file.writelines(json.dumps(item.to_json(), ensure_ascii=False) + "\n" for item in items)
                 file.flush()
@@ -156,6 +161,16 @@ def _plan(source: Path, config: PrepareConfig) -> _Plan:
         header=_header(config),
         is_dataset=False,
     )
+
+
+def _num_workers(tasks: list[_Task]) -> int:
+    """Number of workers for some files, or for some clips of a dataset."""
+    num_files = sum(task.source is not None for task in tasks)
+    if num_files:
+        # At least one: a decoder that crashes on a stranger's file must not take this process with it.
+        return max(num_worth_starting(num_files, items_each=_FILES_PER_WORKER), 1)
+    num_clips = sum(len(task.indices) for task in tasks)
+    return num_worth_starting(num_clips, items_each=_CLIPS_PER_WORKER)
 
 
 def _header(config: PrepareConfig) -> dict[str, Any]:

@@ -184,7 +184,7 @@ def audit_videos(
         config: How clips are cut from files, and thresholds; a prepared dataset has its own.
         against: A prepared dataset, or videos, in which the same clips are looked for.
         keep: Clips with only these problems count as available.
-        num_workers: Worker processes; None = one per core, 0 = in this process.
+        num_workers: Worker processes; None = one per core, fewer for few clips; 0 = in this process.
         on_progress: Called with the numbers of items that are done and of all items.
     """
     config = config or PrepareConfig()
