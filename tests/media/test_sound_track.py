@@ -36,6 +36,28 @@ def test_late_video_begins_the_clip(odd: Callable[[str], Path]):
     np.testing.assert_allclose(late.waveform_S[:20_000], base.waveform_S[24_000:44_000], atol=1e-6)
 
 
+@pytest.mark.parametrize("rate_hz", [8_000, 44_100])
+def test_silence_after_the_end_changes_nothing_before_it(rate_hz: int, tmp_path: Path):
+    """Only what a file holds is resampled: the same sound with 20 s of zeros behind it is the same."""
+    sound_S = noise(3.0, rate_hz=rate_hz)
+    longer_S = np.concatenate([sound_S, np.zeros(20 * rate_hz, np.float32)])
+    short, long = (
+        read_audio(
+            write_wav(
+                tmp_path / f"{samples_S.size}.wav",
+                samples_S[None],
+                rate_hz=rate_hz,
+                layout="mono",
+                codec="pcm_f32le",
+                sample_format="flt",
+            ),
+            duration_seconds=3.0,
+        )
+        for samples_S in (sound_S, longer_S)
+    )
+    np.testing.assert_array_equal(short, long)
+
+
 def test_sound_that_ends_early_is_followed_by_silence(odd: Callable[[str], Path]):
     waveform_S = read_clip(odd("29")).waveform_S
     assert np.abs(waveform_S[:16_000]).max() > 0.01

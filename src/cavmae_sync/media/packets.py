@@ -105,6 +105,10 @@ class Packets:
         ticks = known[1] if known[0] is None else known[0]
         return None if ticks is None else ticks * self._numerator / self._denominator - self._shift
 
+    def length_of(self, packet: AnyPacket) -> float:
+        """Length of a packet in seconds by its header; 0 without one."""
+        return (packet.duration or 0) * self._numerator / self._denominator
+
     def seconds_of_frame(self, frame: Frame) -> float | None:
         """Time stamp of a decoded frame, on the file's timeline.
 

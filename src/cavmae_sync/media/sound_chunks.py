@@ -56,7 +56,7 @@ def sound_packets(path: Path, *, from_seconds: float) -> Generator[TimedPacket]:
             # The last packet of Windows Media audio has no stamp.
             seconds = stop if known is None else known
             # Without a length, that of the packet before.
-            length = float(packet.duration * packet.time_base) if packet.duration else seconds - before
+            length = packets.length_of(packet) or seconds - before
             stop = seconds + max(length, 0.0)
             last = max(last, stop)
             yield TimedPacket(seconds=seconds, stop_seconds=stop, packet=packet)
@@ -90,6 +90,8 @@ def decode_sound(path: Path, packets: Iterable[TimedPacket], *, channel: Channel
 
 
 def _one_channel(frame: AudioFrame, channel: Channel) -> NDArray[np.float32]:
+    if channel == "first" and frame.format.name == "fltp":  # most codecs; others are not copied for nothing
+        return np.frombuffer(bytes(frame.planes[0]), np.float32, count=frame.samples)
     stored = frame.to_ndarray()
     samples_CS = stored if frame.format.is_planar else stored.reshape(frame.samples, -1).T
     samples_S = samples_CS[0] if channel == "first" else samples_CS.mean(axis=0, dtype=np.float64)

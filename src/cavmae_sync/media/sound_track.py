@@ -177,7 +177,8 @@ def _laid(
     """Lay runs at their times and resample them to 16 kHz, on a grid that begins at time 0.
 
     The grid is made of cells, the shortest span that holds whole samples of both rates, so that every block
-    resamples the same way.
+    resamples the same way. What comes more than a margin after the last sample is silence and is not
+    resampled: ten seconds of sound end long before their block.
     """
     first_out = round(start_seconds * SAMPLE_RATE_HZ)
     num_out = round(stop_seconds * SAMPLE_RATE_HZ) - first_out
@@ -186,22 +187,31 @@ def _laid(
     up, down = SAMPLE_RATE_HZ // divisor, rate_hz // divisor
     first_cell, stop_cell = (first_out - margin) // up, -(-(first_out + num_out + margin) // up)
     source_S = np.zeros((stop_cell - first_cell) * down, np.float32)
-    drifting_S = np.zeros(num_out, np.float32)
+    filled = 0  # samples of the source up to the last that was laid
+    laid_S = np.zeros(num_out, np.float32)
     for run, after in zip_longest(runs, runs[1:]):
         samples_S = np.concatenate([chunk.samples_S for chunk in chunks[run.first : run.stop]])
         if after is not None:  # two runs overlap: the later one wins
             begins = run.counts_of(np.array([after.seconds_of(0.0)]))[0]
             samples_S = samples_S[: max(round(min(begins * rate_hz, samples_S.size)), 0)]
         if run.is_steady:
-            _lay(samples_S, round(run.seconds_of(0.0) * rate_hz) - first_cell * down, source_S)
+            at = round(run.seconds_of(0.0) * rate_hz) - first_cell * down
+            filled = max(filled, _lay(samples_S, at, source_S))
         else:
             counts_S = run.counts_of((first_out + np.arange(num_out)) / SAMPLE_RATE_HZ)
-            drifting_S += interpolate(resample(samples_S, rate_hz=rate_hz), counts_S * SAMPLE_RATE_HZ)
-    offset = first_out - first_cell * up
-    return resample(source_S, rate_hz=rate_hz)[offset : offset + num_out] + drifting_S
+            laid_S += interpolate(resample(samples_S, rate_hz=rate_hz), counts_S * SAMPLE_RATE_HZ)
+    if filled:
+        used = -(-(filled + round(_MARGIN_SECONDS * rate_hz)) // down) * down
+        offset = first_out - first_cell * up
+        steady_S = resample(source_S[:used], rate_hz=rate_hz)[offset : offset + num_out]
+        laid_S[: steady_S.size] += steady_S
+    return laid_S
 
 
-def _lay(samples_S: NDArray[np.float32], at: int, source_S: NDArray[np.float32]) -> None:
+def _lay(samples_S: NDArray[np.float32], at: int, source_S: NDArray[np.float32]) -> int:
+    """Copy samples into the source, as far as they are inside it, and tell where they end there."""
     low, high = max(at, 0), min(at + samples_S.size, source_S.size)
-    if low < high:
-        source_S[low:high] = samples_S[low - at : high - at]
+    if low >= high:
+        return 0
+    source_S[low:high] = samples_S[low - at : high - at]
+    return high

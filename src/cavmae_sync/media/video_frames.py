@@ -66,7 +66,7 @@ def frame_times(path: Path, *, from_seconds: float) -> Generator[FrameTime]:
             if packet.is_discard:
                 continue
             seconds = _require_time(packets.seconds_of(packet), path)
-            held = float((packet.duration or 0) * packet.time_base)
+            held = packets.length_of(packet)
             stop = max(stop, seconds + (held if 0 < held < LEAP_SECONDS else period))
             yield FrameTime(seconds=seconds, stop_seconds=stop)
         packets.check_complete("video", stop_seconds=stop)
