@@ -59,12 +59,20 @@ def open_for_score(
     examined = open_examined_model(run_or_weights, model_words(words), **compute.settings())
     check_ready(examined, clips)
     if clips is not None:
-        _note_shared_clips(run_or_weights, clips)
+        note_shared_clips(run_or_weights, clips)
     return examined.embedder
 
 
-def _note_shared_clips(run: Path, clips: "PreparedDataset") -> None:
-    """Say which clips a run has learned from, where that is known and its dataset is still there."""
+def note_shared_clips(
+    run: Path, clips: "PreparedDataset", *, so: str = "A score on them says nothing of other clips."
+) -> None:
+    """Say which clips a run has learned from, where that is known and its dataset is still there.
+
+    Args:
+        run: Folder of a run, or weights.
+        clips: The clips that are used.
+        so: What follows, as a sentence.
+    """
     from cavmae_sync.audit.overlap import shared_clips
     from cavmae_sync.checks import first_names
     from cavmae_sync.data import PreparedDataset
@@ -78,7 +86,7 @@ def _note_shared_clips(run: Path, clips: "PreparedDataset") -> None:
     if shared:
         Terminal(stderr=True).print(
             f"note: {len(shared)} of {len(clips)} clips were learned from in this run's pretraining "
-            f"({first_names(map(str, shared))}). A score on them says nothing of other clips.",
+            f"({first_names(map(str, shared))}). {so}",
             soft_wrap=True,
         )
 

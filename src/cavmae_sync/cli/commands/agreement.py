@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from cavmae_sync.cli.models import open_embedder
+from cavmae_sync.cli.models import note_shared_clips, open_embedder
 from cavmae_sync.cli.options import (
     Count,
     EncodeOptions,
@@ -71,6 +71,8 @@ def agreement(
     results.check()
     config, for_model = configure(AgreementConfig(), words)
     chosen = _choose_reference(reference, reference_clips, video)
+    if chosen is not None:
+        note_shared_clips(run_or_weights, chosen.clips, so="New sounds that belong look low beside them.")
     embedder = open_embedder(run_or_weights, for_model, compute)
     storyboard = Storyboard()
     moments = _embed(embedder, video, frames_per_second, storyboard)
