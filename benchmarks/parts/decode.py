@@ -55,7 +55,8 @@ def _part(size: str) -> Part:
             Variant(name="textbook, seeking", make=partial(textbook, size=size)),
             Variant(name="one pass", make=partial(one_pass, size=size)),
         ),
-        note="A key frame every 48 frames, two seconds; the rarer they are, the slower is seeking.",
+        note=f"A key frame every {footage.KEY_FRAMES_EVERY} frames, five seconds; the rarer they are, the "
+        "slower is seeking.",
     )
 
 

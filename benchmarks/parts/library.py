@@ -64,7 +64,7 @@ def library(setting: Setting, *, size: str, precision: Precision) -> Work:
 
     def repeat() -> dict[str, float]:
         shutil.rmtree(out, ignore_errors=True)
-        pace = embed_library(embedder, listed, out=out, num_workers=1).pace
+        pace = embed_library(embedder, listed, out=out, num_workers=1).throughput
         return {"waiting fraction": pace.waiting_fraction, "clips per second": pace.clips_per_second}
 
     def answer() -> Answer:

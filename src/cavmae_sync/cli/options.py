@@ -74,7 +74,8 @@ Jobs = Annotated[
     str,
     Parameter(
         help='Trainings side by side, each on one thread in a process of its own: a number, or "auto" for as '
-        "many as there are cores and memory for."
+        "many as there are cores and memory for. Small models get more done this way than one after another "
+        "on all threads."
     ),
 ]
 Device = Annotated[str | None, Parameter(help="cpu, cuda or mps; the best one of this machine unless given.")]

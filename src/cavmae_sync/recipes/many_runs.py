@@ -74,15 +74,20 @@ def run_many(
         raise ValueError("each run needs a folder of its own")
     if not runs:
         return []
-    frames = max(run.config.loop.frame_memory_mib for run in runs) * 2**20
     finished = run_side_by_side(
         _train,
         list(zip(names, runs, strict=True)),
-        num_processes=num_processes or num_fitting(bytes_each=frames + _BYTES_BESIDE_FRAMES, most=len(runs)),
+        num_processes=num_processes or num_runs_fitting(runs),
         on_states=on_states,
         should_stop=should_stop,
     )
     return [finished[name] for name in names if name in finished]
+
+
+def num_runs_fitting(runs: Sequence[PlannedRun]) -> int:
+    """Number of these runs for which there are cores and memory now, at least one."""
+    frames = max((run.config.loop.frame_memory_mib for run in runs), default=0) * 2**20
+    return num_fitting(bytes_each=frames + _BYTES_BESIDE_FRAMES, most=len(runs))
 
 
 def progress(states: Sequence[JobState]) -> tuple[int, int]:

@@ -22,7 +22,13 @@ from cavmae_sync.choices import Scale
 from cavmae_sync.config import Config
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.errors import ConfigError
-from cavmae_sync.recipes.many_runs import PlannedRun, begin_or_continue, progress, run_many
+from cavmae_sync.recipes.many_runs import (
+    PlannedRun,
+    begin_or_continue,
+    num_runs_fitting,
+    progress,
+    run_many,
+)
 from cavmae_sync.recipes.pretraining import find_recipe
 from cavmae_sync.recipes.reporter import Reporter
 from cavmae_sync.recipes.stage_twin import FRAME_PIXELS, NUM_CLIPS, NUM_EPOCHS, stage_twin
@@ -230,10 +236,12 @@ class TableRun:
         """Train all models that are missing; `_weights` then finds them complete."""
         trainings = dict.fromkeys(row.training for row in self.table.rows if self._tasks(row))
         planned = [self._planned(training, seed) for seed in self.seeds for training in trainings]
+        count = self.num_processes or num_runs_fitting(planned)
+        title = f"pretraining, {count} at a time on one thread each"
         run_many(
             planned,
-            num_processes=self.num_processes,
-            on_states=lambda states: self.reporter.on_progress("pretraining side by side", *progress(states)),
+            num_processes=count,
+            on_states=lambda states: self.reporter.on_progress(title, *progress(states)),
             should_stop=self.reporter.should_stop,
         )
 
