@@ -114,7 +114,7 @@ def items(setting: Setting) -> Work:
     def answer() -> Answer:
         pair = dataset[0]
         return {
-            "frame": pair.frames_PCHW.reshape(1, -1).numpy(),
+            "frame": pair.normalized_frames().reshape(1, -1).numpy(),
             "segment": pair.segments_PLM.reshape(1, -1).numpy(),
         }
 
@@ -140,7 +140,7 @@ def waiting(setting: Setting, *, num_workers: int) -> Work:
         waited = time.perf_counter() - began
         batch = batch.to(device)
         drawn = masks.draw([Draw(0, index) for index in range(len(batch))]).to(device)
-        updater.backward(step(batch.segments_PLM, batch.frames_PCHW, drawn).total)
+        updater.backward(step(batch.segments_PLM, batch.normalized_frames(), drawn).total)
         updater.update(learning_rate=config.optim.learning_rate)
         return waited
 

@@ -118,7 +118,7 @@ def test_dataset_embeddings_are_those_of_its_clips(model, clips):
     whole = ClipDataset(clips, inputs=model.config.inputs)
     for i in range(3):
         audio_TD = embedder.embed_segments(whole[i].segments_PLM)
-        visual_TD = embedder.embed_frames(whole[i].frames_PCHW).visual_PD
+        visual_TD = embedder.embed_frames(whole[i].normalized_frames()).visual_PD
         torch.testing.assert_close(found.audio_NTD[i], audio_TD, atol=1e-6, rtol=0)
         torch.testing.assert_close(found.visual_NTD[i], visual_TD, atol=1e-6, rtol=0)
 

@@ -15,6 +15,7 @@ from cavmae_sync.data.draws import Draw
 from cavmae_sync.data.lists import ClipList, Selection, balanced_weights, read_clip_list, read_weights, select
 from cavmae_sync.data.loading import (
     Batch,
+    BatchDraws,
     ClipDataset,
     ClipOrder,
     ClipSampler,
@@ -27,6 +28,7 @@ from cavmae_sync.data.storage import ClipRow, PreparedDataset, Rejected
 
 __all__ = [
     "Batch",
+    "BatchDraws",
     "ClipDataset",
     "ClipList",
     "ClipOrder",

@@ -133,10 +133,10 @@ def _first_inputs(examined: ExaminedModel, clips: PreparedDataset) -> ModelInput
     dataset = ClipDataset(clips, inputs=examined.model.config.inputs)
     first = dataset[0]
     if len(clips) == 1:
-        return ModelInput(frames_TCHW=first.frames_PCHW[:2], segments_TLM=first.segments_PLM[:2])
+        return ModelInput(frames_TCHW=first.normalized_frames()[:2], segments_TLM=first.segments_PLM[:2])
     both = [first, dataset[len(clips) - 1]]
     return ModelInput(
-        frames_TCHW=torch.cat([batch.frames_PCHW[:1] for batch in both]),
+        frames_TCHW=torch.cat([batch.normalized_frames()[:1] for batch in both]),
         segments_TLM=torch.cat([batch.segments_PLM[:1] for batch in both]),
     )
 

@@ -244,13 +244,14 @@ class Embedder:
             ClipDataset(clips, inputs=self.model.config.inputs),
             batch_size=max(1, self.batch_size // clips.num_frames),
             num_workers=num_workers,
+            device=self.device,
         )
         audio: list[Tensor] = []
         visual: list[Tensor] = []
         num_done = 0
         for batch in loader:
             audio.append(self.embed_segments(batch.segments_PLM))
-            visual.append(self.embed_frames(batch.frames_PCHW).visual_PD)
+            visual.append(self.embed_frames(batch.normalized_frames()).visual_PD)
             num_done += batch.num_clips
             if on_progress is not None:
                 on_progress(num_done, len(clips))

@@ -8,7 +8,7 @@ P (clip, frame) pairs, N patches, K kept and M hidden patches, A rows and column
 """
 
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import torch
 from pydantic import Field, model_validator
@@ -48,6 +48,11 @@ class Mask:
                 f"a mask needs keep [P, K] and hidden [P, N] of the same P, got {tuple(self.keep_PK.shape)} "
                 f"and {tuple(self.hidden_PN.shape)}"
             )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle as arrays: a tensor costs the process that receives it a connection."""
+        parts = (self.keep_PK, self.hidden_PN)
+        return _unpickled, tuple(part.numpy() if part.device.type == "cpu" else part for part in parts)
 
     @classmethod
     def from_noise(cls, noise_PN: Tensor, *, ratio: float) -> Self:
@@ -112,6 +117,11 @@ class MaskingConfig(Config):
         if self.ratio_range is not None and not 0 <= self.ratio_range[0] < self.ratio_range[1] < 1:
             raise ValueError(f"ratio_range={self.ratio_range} must be increasing and inside [0, 1).")
         return self
+
+
+def _unpickled(*parts: Any) -> Mask:
+    keep_PK, hidden_PN = (torch.as_tensor(part) for part in parts)
+    return Mask(keep_PK=keep_PK, hidden_PN=hidden_PN)
 
 
 def structured_noise(

@@ -7,6 +7,7 @@ run_log         rows of metrics.jsonl, and TensorBoard
 pretrain        the loop: steps, log, validation, checkpoints
 step            what one step computes, as one module
 masks           patches hidden in a step, by seed and number
+device_batches  batches on the device, the next one copied ahead
 gradient_cache  a whole batch compared in the memory of one part
 optim           the optimiser and one update
 schedule        the learning rate at every step
@@ -21,7 +22,7 @@ from cavmae_sync.training.auto_values import check_can_compile, is_resolved_from
 from cavmae_sync.training.callbacks import Callbacks, Evaluator, FigureMaker, SharedEvaluator, StepReport
 from cavmae_sync.training.config import LearningRateRamp, LoopConfig, OptimConfig, PretrainConfig
 from cavmae_sync.training.distributed import World, open_world
-from cavmae_sync.training.masks import MaskSampler, StepMasks
+from cavmae_sync.training.masks import MaskedBatch, MaskedPairs, MaskSampler, StepMasks
 from cavmae_sync.training.pretrain import Pretraining
 from cavmae_sync.training.run_folder import (
     RunFolder,
@@ -41,6 +42,8 @@ __all__ = [
     "LearningRateRamp",
     "LoopConfig",
     "MaskSampler",
+    "MaskedBatch",
+    "MaskedPairs",
     "OptimConfig",
     "PretrainConfig",
     "PretrainStep",

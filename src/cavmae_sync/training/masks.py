@@ -1,5 +1,7 @@
 """Masks that follow from the seed and the number of a pair, not from the process that draws them.
 
+Processes that read clips draw them too (`MaskedPairs`), so that the training process need not.
+
 P pairs of this process, N patches.
 """
 
@@ -9,7 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import Dataset
 
+from cavmae_sync.data import Batch, BatchDraws, PairDataset
 from cavmae_sync.data.draws import Draw, Purpose, random_words
 from cavmae_sync.model import Mask, MaskingConfig, MaskPair, ModelConfig, structured_noise
 
@@ -24,15 +28,18 @@ class StepMasks:
 
     def to(self, device: torch.device) -> "StepMasks":
         """Masks on a device."""
-        return self._each(
-            lambda mask: Mask(keep_PK=mask.keep_PK.to(device), hidden_PN=mask.hidden_PN.to(device))
-        )
+        return self.each(lambda tensor: tensor.to(device))
 
     def part(self, span: slice) -> "StepMasks":
         """Masks of some of the pairs."""
-        return self._each(lambda mask: Mask(keep_PK=mask.keep_PK[span], hidden_PN=mask.hidden_PN[span]))
+        return self.each(lambda tensor: tensor[span])
 
-    def _each(self, change: Callable[[Mask], Mask]) -> "StepMasks":
+    def each(self, change_tensor: Callable[[Tensor], Tensor]) -> "StepMasks":
+        """Masks whose every tensor is changed by a function."""
+
+        def change(mask: Mask) -> Mask:
+            return Mask(keep_PK=change_tensor(mask.keep_PK), hidden_PN=change_tensor(mask.hidden_PN))
+
         pair = self.contrastive
         return StepMasks(
             audio=change(self.audio),
@@ -98,3 +105,49 @@ class MaskSampler:
         return MaskPair(
             audio=Mask.from_noise(audio_PN, ratio=ratio), visual=Mask.from_noise(visual_PN, ratio=ratio)
         )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MaskedBatch:
+    """Pairs of one step and their masks."""
+
+    pairs: Batch
+    masks: StepMasks
+
+    def __len__(self) -> int:
+        """Number of pairs."""
+        return len(self.pairs)
+
+    def to(self, device: torch.device) -> "MaskedBatch":
+        """Copy on a device; asynchronous when it is in pinned memory."""
+        return self.each(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def pin_memory(self) -> "MaskedBatch":
+        """Copy in pinned memory. `DataLoader` calls this."""
+        return self.each(Tensor.pin_memory)
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> "MaskedBatch":
+        """Copy whose every tensor is changed by a function."""
+        return MaskedBatch(pairs=self.pairs.each(change), masks=self.masks.each(change))
+
+
+class MaskedPairs(Dataset[MaskedBatch]):
+    """Pairs with masks, read and drawn together: by the loader's processes, where there are any.
+
+    Args:
+        pairs: The pairs.
+        masks: Draws the masks of a pair by the number of its batch and its place in that.
+    """
+
+    def __init__(self, pairs: PairDataset, masks: MaskSampler) -> None:
+        self.pairs, self.masks = pairs, masks
+
+    def __len__(self) -> int:
+        """Number of clips."""
+        return len(self.pairs)
+
+    def __getitems__(self, draws: BatchDraws) -> MaskedBatch:
+        """Pairs and masks of this process's share of a batch; `DataLoader` calls this."""
+        places = range(draws.first_place, draws.first_place + len(draws))
+        masks = self.masks.draw([Draw(draws.batch, place) for place in places], step=draws.batch)
+        return MaskedBatch(pairs=self.pairs.__getitems__(draws), masks=masks)

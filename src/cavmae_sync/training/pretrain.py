@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cavmae_sync.data import Batch, ClipOrder, ClipSampler, Draw, PairDataset, make_loader, read_weights
+from cavmae_sync.data import Batch, ClipOrder, ClipSampler, PairDataset, make_loader, read_weights
 from cavmae_sync.data.draws import Purpose
 from cavmae_sync.errors import NonFiniteLossError
 from cavmae_sync.losses import ContrastConfig
@@ -23,10 +23,11 @@ from cavmae_sync.model import CAVMAESync
 from cavmae_sync.model.block import compile_blocks
 from cavmae_sync.training.callbacks import Callbacks, StepReport
 from cavmae_sync.training.config import PretrainConfig
+from cavmae_sync.training.device_batches import on_device
 from cavmae_sync.training.distributed import World
 from cavmae_sync.training.gradient_cache import PartContrast, compare_parts
 from cavmae_sync.training.log_interval import LogInterval
-from cavmae_sync.training.masks import MaskSampler, StepMasks
+from cavmae_sync.training.masks import MaskedBatch, MaskedPairs, MaskSampler, StepMasks
 from cavmae_sync.training.optim import Updater
 from cavmae_sync.training.run_checks import check_resumes, check_sizes
 from cavmae_sync.training.run_folder import RunFolder
@@ -112,7 +113,7 @@ class Pretraining:
                     return self.step == self.num_steps
         return True
 
-    def _batches(self) -> Iterator[Batch]:
+    def _batches(self) -> Iterator[MaskedBatch]:
         sampler = ClipSampler(
             self.order,
             batch_size=self.config.loop.batch_size,
@@ -121,18 +122,23 @@ class Pretraining:
             rank=self.world.rank,
             num_processes=self.world.num_processes,
         )
-        yield from make_loader(self.train, sampler=sampler, num_workers=self.config.loop.num_workers)
+        loader = make_loader(
+            MaskedPairs(self.train, self.masks),
+            sampler=sampler,
+            num_workers=self.config.loop.num_workers,
+            device=self.world.device,
+        )
+        yield from on_device(loader, self.world.device)
 
     # ---- one step ----------------------------------------------------------------------------------------
 
-    def _train_step(self, batch: Batch) -> Tensor:
+    def _train_step(self, batch: MaskedBatch) -> Tensor:
         """Make one update.
 
         Returns:
             float64 on the CPU, a row of `_ROW_NAMES`: losses of this process, learning rate, gradient norm.
         """
-        masks = self._draw_masks(len(batch)).to(self.world.device)
-        losses_KL = self._accumulate_gradients(batch.to(self.world.device), masks)
+        losses_KL = self._accumulate_gradients(batch.pairs, batch.masks)
         learning_rate = learning_rate_at(
             self.step,
             config=self.config.optim,
@@ -144,14 +150,9 @@ class Pretraining:
         # updated nothing, so it is early enough to check them after it.
         on_cpu = torch.cat([losses_KL.flatten(), norm.view(1).to(losses_KL.dtype)]).cpu().double()
         losses_L, norm = on_cpu[:-1].view(losses_KL.shape).mean(dim=0), on_cpu[-1]
-        self._check_finite(losses_L[_TOTAL], norm, batch)
+        self._check_finite(losses_L[_TOTAL], norm, batch.pairs)
         self.step += 1
         return torch.cat([losses_L, torch.tensor([learning_rate, norm.item()], dtype=torch.float64)])
-
-    def _draw_masks(self, num_pairs: int) -> StepMasks:
-        """Masks of this process's share; a pair's number counts through the batch of all processes."""
-        first = self.world.rank * num_pairs
-        return self.masks.draw([Draw(self.step, first + k) for k in range(num_pairs)], step=self.step)
 
     def _accumulate_gradients(self, batch: Batch, masks: StepMasks) -> Tensor:
         """Forward and backward passes of all parts. Gives their losses `[K, L]`, on the device."""
@@ -163,7 +164,7 @@ class Pretraining:
             is_last = part is parts[-1]
             with nullcontext() if is_last else self.world.without_sync(self.parallel):
                 losses = self.parallel(
-                    batch.segments_PLM[part], batch.frames_PCHW[part], masks.part(part), compare
+                    batch.segments_PLM[part], batch.normalized_frames(part), masks.part(part), compare
                 )
                 self.updater.backward(losses.total / len(parts))
             rows.append(losses.as_row())
@@ -183,7 +184,7 @@ class Pretraining:
             return [None] * len(parts)
         return compare_parts(
             lambda part: self.module.embed(
-                batch.segments_PLM[part], batch.frames_PCHW[part], masks.part(part)
+                batch.segments_PLM[part], batch.normalized_frames(part), masks.part(part)
             ),
             self.module.compare,
             parts,

@@ -41,7 +41,7 @@ def validate(
     loader = make_loader(dataset, sampler=[batches[k] for k in mine], num_workers=min(num_workers, len(mine)))
     for number, batch in zip(mine, loader, strict=True):
         drawn, moved = masks.draw(batches[number]), batch.to(world.device)
-        losses = step(moved.segments_PLM, moved.frames_PCHW, drawn.to(world.device))
+        losses = step(moved.segments_PLM, moved.normalized_frames(), drawn.to(world.device))
         sums[number] = len(batch) * losses.as_row().cpu().double()
     step.train(was_training)
     # Rows of other processes are 0 here, so adding over processes rounds nothing.

@@ -25,7 +25,7 @@ def plain(prepared: PreparedDataset) -> Batch:
 def test_all_off_is_the_clip_as_it_is(prepared: PreparedDataset, plain: Batch):
     batch = changed(prepared)[Draw(4, 2)]
     assert torch.equal(batch.segments_PLM, plain.segments_PLM)
-    assert torch.equal(batch.frames_PCHW, plain.frames_PCHW)
+    assert torch.equal(batch.frames_PHWC, plain.frames_PHWC)
 
 
 @pytest.mark.parametrize(
@@ -47,9 +47,9 @@ def test_each_switch_acts_and_only_where_it_should(
 ):
     batch = changed(prepared, seed=1, **switched_on)[Draw(0, 2)]
     assert torch.equal(batch.segments_PLM, plain.segments_PLM) != changes_sound
-    assert torch.equal(batch.frames_PCHW, plain.frames_PCHW) != changes_picture
+    assert torch.equal(batch.normalized_frames(), plain.normalized_frames()) != changes_picture
     assert batch.segments_PLM.isfinite().all()
-    assert batch.frames_PCHW.isfinite().all()
+    assert batch.normalized_frames().isfinite().all()
 
 
 def test_a_mask_hides_the_same_bins_in_every_segment(prepared: PreparedDataset):
@@ -86,7 +86,7 @@ def test_a_padded_clip_is_changed_with_its_padding(prepared: PreparedDataset):
 
 def test_a_mirrored_clip_by_hand(prepared: PreparedDataset, plain: Batch):
     batch = changed(prepared, flip_probability=1.0)[Draw(0, 2)]
-    assert torch.equal(batch.frames_PCHW, plain.frames_PCHW.flip(3))
+    assert torch.equal(batch.frames_PHWC, plain.frames_PHWC.flip(2))
 
 
 def test_a_mixture_by_hand(prepared: PreparedDataset):
@@ -102,11 +102,11 @@ def test_a_mixture_by_hand(prepared: PreparedDataset):
         config=INPUTS,
     )
     whole = ClipDataset(prepared, inputs=INPUTS)
-    frames = [whole[row].frames_PCHW for row in (5, mixture.partner)]
+    frames = [whole[row].normalized_frames() for row in (5, mixture.partner)]
     batch = dataset[draw]
     torch.testing.assert_close(batch.segments_PLM, segments_PLM)
     expected = mixture.weight * frames[0] + (1 - mixture.weight) * frames[1]
-    torch.testing.assert_close(batch.frames_PCHW, expected)
+    torch.testing.assert_close(batch.normalized_frames(), expected)
 
 
 def test_the_draw_decides(prepared: PreparedDataset):

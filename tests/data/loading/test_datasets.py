@@ -1,6 +1,7 @@
 """Items and batches: the right frame with the right segment, the same for any number of workers."""
 
 import pickle
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -20,12 +21,12 @@ from cavmae_sync.data import (
     make_loader,
 )
 from cavmae_sync.errors import ConfigError
-from cavmae_sync.inputs import InputConfig, model_input
+from cavmae_sync.inputs import InputConfig, model_input, normalize_frames
 from cavmae_sync.inputs.augment import AugmentConfig
 from cavmae_sync.media import read_clip
 
 INPUTS = InputConfig(frame_pixels=64, segment_length=96)
-TENSORS = ("frames_PCHW", "segments_PLM", "clip_index_P", "frame_index_P", "row_B")
+TENSORS = ("frames_PHWC", "segments_PLM", "clip_index_P", "frame_index_P", "row_B")
 
 
 def assert_equal(left: Batch, right: Batch) -> None:
@@ -40,7 +41,7 @@ def test_a_clip_equals_what_its_file_gives(clips: PreparedDataset, videos: Path)
     expected = model_input(clip, INPUTS)
     found = ClipDataset(clips, inputs=INPUTS)[1]
     assert (found.segments_PLM - expected.segments_TLM).abs().max() < 0.001
-    assert (found.frames_PCHW - expected.frames_TCHW).abs().mean() < 0.05
+    assert (found.normalized_frames() - expected.frames_TCHW).abs().mean() < 0.05
     assert found.frame_index_P.tolist() == [0, 1, 2, 3]
     assert (found.clip_ids, found.labels) == (("b/dog",), (("bark", "growl"),))
 
@@ -56,7 +57,7 @@ def test_a_pair_is_one_row_of_its_clip(clips: PreparedDataset, alignment, clip: 
         pair = pairs[Draw(epoch, clip)]
         t = int(pair.frame_index_P)
         seen.add(t)
-        assert torch.equal(pair.frames_PCHW[0], whole.frames_PCHW[t])
+        assert torch.equal(pair.frames_PHWC[0], whole.frames_PHWC[t])
         assert torch.equal(pair.segments_PLM[0], whole.segments_PLM[t])
     assert seen == {0, 1, 2, 3}
 
@@ -100,7 +101,7 @@ def test_augmentation_follows_from_the_draw(clips: PreparedDataset) -> None:
     plain = PairDataset(clips, inputs=INPUTS, seed=5)
     assert_equal(pairs[Draw(0, 1)], pairs[Draw(0, 1)])
     assert not torch.equal(pairs[Draw(0, 1)].segments_PLM, plain[Draw(0, 1)].segments_PLM)
-    assert not torch.equal(pairs[Draw(0, 1)].frames_PCHW, plain[Draw(0, 1)].frames_PCHW)
+    assert not torch.equal(pairs[Draw(0, 1)].frames_PHWC, plain[Draw(0, 1)].frames_PHWC)
     assert pairs[Draw(0, 1)].frame_index_P == plain[Draw(0, 1)].frame_index_P
 
 
@@ -120,7 +121,7 @@ def test_what_cannot_be_done_is_refused(clips: PreparedDataset) -> None:
 
 def test_smaller_frames_are_resized(clips: PreparedDataset) -> None:
     batch = PairDataset(clips, inputs=InputConfig(frame_pixels=32, segment_length=96))[0]
-    assert batch.frames_PCHW.shape == (1, 3, 32, 32)
+    assert batch.normalized_frames().shape == (1, 3, 32, 32)
 
 
 def test_batches_join_in_order(clips: PreparedDataset) -> None:
@@ -131,7 +132,17 @@ def test_batches_join_in_order(clips: PreparedDataset) -> None:
     assert batch.frame_index_P.tolist() == [0, 1, 2, 3] * 2
     assert (batch.clip_ids, batch.row_B.tolist()) == (("quiet", "b/dog"), [5, 1])
     assert_equal(concatenate([batch]), batch)
-    assert torch.equal(batch.to("cpu").frames_PCHW, batch.frames_PCHW)
+    assert torch.equal(batch.to("cpu").frames_PHWC, batch.frames_PHWC)
+
+
+def test_frames_travel_as_bytes_and_are_normalised_later(clips: PreparedDataset) -> None:
+    batch = ClipDataset(clips, inputs=INPUTS)[3]
+    expected = normalize_frames(batch.frames_PHWC)
+    assert batch.frames_PHWC.dtype == torch.uint8
+    assert torch.equal(batch.normalized_frames(), expected)
+    assert torch.equal(batch.normalized_frames(slice(1, 3)), expected[1:3])
+    mixed = replace(batch, frames_PHWC=expected.permute(0, 2, 3, 1))  # already on the model's scale
+    assert torch.equal(mixed.normalized_frames(), expected)
 
 
 def test_a_batch_arrives_whole_in_another_process(clips: PreparedDataset) -> None:

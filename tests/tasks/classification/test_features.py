@@ -95,10 +95,10 @@ def test_a_dataset_a_clip_and_a_batch_give_the_same(model: CAVMAESync, prepared:
     stored = embed_features(embedder, prepared, FeatureConfig())
     assert (stored.dtype, stored.shape) == (torch.float16, (14, 4, 2 * WIDTH))
     batch = ClipDataset(prepared, inputs=inputs)[3]
-    clip = ModelInput(frames_TCHW=batch.frames_PCHW, segments_TLM=batch.segments_PLM)
+    clip = ModelInput(frames_TCHW=batch.normalized_frames(), segments_TLM=batch.segments_PLM)
     alone = features_of_inputs(embedder, clip, FeatureConfig())
     with torch.no_grad():
-        together = features_of(model, batch.segments_PLM, batch.frames_PCHW, FeatureConfig())
+        together = features_of(model, batch.segments_PLM, batch.normalized_frames(), FeatureConfig())
     torch.testing.assert_close(alone, together, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(stored[3].float(), alone, atol=1e-3, rtol=1e-3)  # float16
 

@@ -13,6 +13,15 @@ split            some files held out
 from cavmae_sync.data.loading.batch import Batch, concatenate
 from cavmae_sync.data.loading.datasets import ClipDataset, PairDataset
 from cavmae_sync.data.loading.loader import make_loader
-from cavmae_sync.data.loading.sampler import ClipOrder, ClipSampler
+from cavmae_sync.data.loading.sampler import BatchDraws, ClipOrder, ClipSampler
 
-__all__ = ["Batch", "ClipDataset", "ClipOrder", "ClipSampler", "PairDataset", "concatenate", "make_loader"]
+__all__ = [
+    "Batch",
+    "BatchDraws",
+    "ClipDataset",
+    "ClipOrder",
+    "ClipSampler",
+    "PairDataset",
+    "concatenate",
+    "make_loader",
+]

@@ -62,7 +62,7 @@ class AugmentedClipDataset(ClipDataset):
         log_mel_NM = self._changed_sound(self._sound(draw.clip, mixture), generator)
         return self.pairs(
             draw.clip,
-            frames_TCHW=self._frames(draw.clip, mixture, generator),
+            frames_THWC=self._frames(draw.clip, mixture, generator),
             segments_TLM=self._segments(draw.clip, log_mel_NM, generator),
         )
 
@@ -122,11 +122,15 @@ class AugmentedClipDataset(ClipDataset):
         return finish_segments([log_mel_NM[r.start : r.stop] for r in rows], spans=spans, config=self.inputs)
 
     def _frames(self, clip: int, mixture: Mixture | None, generator: torch.Generator) -> Tensor:
-        frames_TCHW = self._changed_frames(self.read_frames(clip), generator)
-        if mixture is None:
-            return frames_TCHW
-        other_TCHW = self._changed_frames(self.read_frames(mixture.partner), generator)
-        return mix_frames(frames_TCHW, other_TCHW, weight=mixture.weight)
+        frames_THWC = self._changed_frames(self.read_frames(clip), generator)
+        if mixture is None and not self.mixing.probability:
+            return frames_THWC
+        # Frames of one batch have one dtype, so those that are not mixed are normalised here too.
+        mixed_TCHW = normalize_frames(frames_THWC)
+        if mixture is not None:
+            other_THWC = self._changed_frames(self.read_frames(mixture.partner), generator)
+            mixed_TCHW = mix_frames(mixed_TCHW, normalize_frames(other_THWC), weight=mixture.weight)
+        return mixed_TCHW.permute(0, 2, 3, 1)
 
     def _changed_frames(self, frames_THWC: Tensor, generator: torch.Generator) -> Tensor:
         """Frames, each with a crop of its own; either all frames of a clip are mirrored, or none."""
@@ -140,7 +144,7 @@ class AugmentedClipDataset(ClipDataset):
             frames_THWC = torch.stack(
                 [random_resized_crop(frame, pixels=pixels, generator=generator) for frame in frames_THWC]
             )
-        return normalize_frames(resize_and_crop(frames_THWC, pixels=pixels))
+        return resize_and_crop(frames_THWC, pixels=pixels)
 
 
 def _padded(log_mel_NM: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 Shapes: B clips, P (clip, frame) pairs, C channels, H W pixels, L spectrogram frames per segment, M mel bins.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
@@ -11,13 +11,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cavmae_sync.inputs import normalize_frames
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Batch:
     """Frames and segments of one or several clips. An item of a dataset is a batch of one clip.
 
     Attributes:
-        frames_PCHW: Normalised frames, float32.
+        frames_PHWC: Frames, uint8: a quarter of the bytes that the model is given. Mixed frames are float32
+            and already normalised.
         segments_PLM: Normalised log-mel, float32.
         clip_index_P: Place in `clip_ids` of the clip of each pair, int64.
         frame_index_P: Number of the frame in its clip, int64.
@@ -29,7 +32,7 @@ class Batch:
         ValueError: The fields do not fit together.
     """
 
-    frames_PCHW: Tensor
+    frames_PHWC: Tensor
     segments_PLM: Tensor
     clip_index_P: Tensor
     frame_index_P: Tensor
@@ -38,15 +41,15 @@ class Batch:
     labels: tuple[tuple[str, ...], ...]
 
     def __post_init__(self) -> None:
-        if self.frames_PCHW.ndim != 4 or self.segments_PLM.ndim != 3:
+        if self.frames_PHWC.ndim != 4 or self.segments_PLM.ndim != 3:
             raise ValueError(
-                "frames_PCHW needs 4 axes and segments_PLM 3, got shapes "
-                f"{tuple(self.frames_PCHW.shape)} and {tuple(self.segments_PLM.shape)}"
+                "frames_PHWC needs 4 axes and segments_PLM 3, got shapes "
+                f"{tuple(self.frames_PHWC.shape)} and {tuple(self.segments_PLM.shape)}"
             )
         for name in ("segments_PLM", "clip_index_P", "frame_index_P"):
-            if len(getattr(self, name)) != len(self.frames_PCHW):
+            if len(getattr(self, name)) != len(self.frames_PHWC):
                 raise ValueError(
-                    f"{name} has {len(getattr(self, name))} rows, but there are {len(self.frames_PCHW)} pairs"
+                    f"{name} has {len(getattr(self, name))} rows, but there are {len(self.frames_PHWC)} pairs"
                 )
         if not len(self.clip_ids) == len(self.labels) == len(self.row_B):
             raise ValueError(
@@ -61,15 +64,33 @@ class Batch:
 
     def __len__(self) -> int:
         """Number of pairs."""
-        return len(self.frames_PCHW)
+        return len(self.frames_PHWC)
+
+    def normalized_frames(self, span: slice = slice(None)) -> Tensor:
+        """Frames as the model is given them, float32 `[P, C, H, W]`, computed on their device.
+
+        Args:
+            span: The pairs that are wanted.
+        """
+        frames_PHWC = self.frames_PHWC[span]
+        if frames_PHWC.dtype == torch.uint8:
+            return normalize_frames(frames_PHWC)
+        return frames_PHWC.permute(0, 3, 1, 2)
 
     def to(self, device: torch.device | str) -> Self:
         """Copy with its tensors on `device`; asynchronous when they are in pinned memory."""
-        return replace(self, **{name: value.to(device, non_blocking=True) for name, value in self._tensors()})
+        return self.each(lambda tensor: tensor.to(device, non_blocking=True))
 
     def pin_memory(self) -> Self:
         """Copy with its tensors in pinned memory. `DataLoader` calls this."""
-        return replace(self, **{name: value.pin_memory() for name, value in self._tensors()})
+        return self.each(Tensor.pin_memory)
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> Self:
+        """Copy whose every tensor is changed by a function."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(
+            self, **{name: change(value) for name, value in values.items() if isinstance(value, Tensor)}
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle with integer tensors as arrays: each tensor costs the receiver a connection."""
@@ -80,10 +101,6 @@ class Batch:
             if isinstance(value, Tensor) and value.dtype == torch.int64 and value.device.type == "cpu"
         }
         return _unpickled, (values | numbers,)
-
-    def _tensors(self) -> list[tuple[str, Tensor]]:
-        values = [(field.name, getattr(self, field.name)) for field in fields(self)]
-        return [(name, value) for name, value in values if isinstance(value, Tensor)]
 
 
 def _unpickled(values: dict[str, Any]) -> Batch:
@@ -108,7 +125,7 @@ def concatenate(batches: Sequence[Batch]) -> Batch:
         shifted.append(batch.clip_index_P + first_clip)
         first_clip += batch.num_clips
     return Batch(
-        frames_PCHW=torch.cat([batch.frames_PCHW for batch in batches]),
+        frames_PHWC=torch.cat([batch.frames_PHWC for batch in batches]),
         segments_PLM=torch.cat([batch.segments_PLM for batch in batches]),
         clip_index_P=torch.cat(shifted),
         frame_index_P=torch.cat([batch.frame_index_P for batch in batches]),

@@ -18,7 +18,7 @@ from cavmae_sync.data.draws import Draw, Purpose, first_random_words, random_wor
 from cavmae_sync.data.loading.batch import Batch
 from cavmae_sync.data.storage.prepared_dataset import PreparedDataset
 from cavmae_sync.errors import ConfigError
-from cavmae_sync.inputs import InputConfig, Span, cut_segments, normalize_frames, resize_and_crop
+from cavmae_sync.inputs import InputConfig, Span, cut_segments, resize_and_crop
 from cavmae_sync.inputs.alignment import finish_segments, segment_span
 from cavmae_sync.inputs.augment import AugmentConfig, augment
 from cavmae_sync.inputs.augment_segments import random_center_offset
@@ -90,7 +90,7 @@ class PairDataset(Dataset[Batch]):
         return _batch(
             self.clips,
             clips,
-            frames_PCHW=_finish_frames(frames_PHWC, self.inputs),
+            frames_PHWC=resize_and_crop(frames_PHWC, pixels=self.inputs.frame_pixels),
             segments_PLM=segments_PLM,
             frames=frames,
         )
@@ -162,19 +162,19 @@ class ClipDataset(Dataset[Batch]):
         segments_TLM = cut_segments(
             log_mel_NM, frame_seconds=self.clips.frame_seconds(index), config=self.inputs
         )
-        frames_TCHW = _finish_frames(self.read_frames(index), self.inputs)
-        return self.pairs(index, frames_TCHW=frames_TCHW, segments_TLM=segments_TLM)
+        frames_THWC = resize_and_crop(self.read_frames(index), pixels=self.inputs.frame_pixels)
+        return self.pairs(index, frames_THWC=frames_THWC, segments_TLM=segments_TLM)
 
     def read_frames(self, index: int) -> Tensor:
         """All frames of a clip as they are stored, uint8 `[T, H, W, C]`."""
         return self.clips.read_frames([(index, frame) for frame in range(self.clips.num_frames)])
 
-    def pairs(self, index: int, *, frames_TCHW: Tensor, segments_TLM: Tensor) -> Batch:
-        """Batch of all pairs of a clip, from its normalised frames and segments."""
+    def pairs(self, index: int, *, frames_THWC: Tensor, segments_TLM: Tensor) -> Batch:
+        """Batch of all pairs of a clip, from its frames (see `Batch`) and normalised segments."""
         return _batch(
             self.clips,
             [index],
-            frames_PCHW=frames_TCHW,
+            frames_PHWC=frames_THWC,
             segments_PLM=segments_TLM,
             frames=list(range(self.clips.num_frames)),
         )
@@ -184,14 +184,14 @@ def _batch(
     clips: PreparedDataset,
     rows: list[int],
     *,
-    frames_PCHW: Tensor,
+    frames_PHWC: Tensor,
     segments_PLM: Tensor,
     frames: list[int],
 ) -> Batch:
     """Batch of some clips, each with the same number of pairs."""
     clip_ids, labels = clips.ids_and_labels(rows)
     return Batch(
-        frames_PCHW=frames_PCHW,
+        frames_PHWC=frames_PHWC,
         segments_PLM=segments_PLM,
         clip_index_P=torch.arange(len(rows)).repeat_interleave(len(frames) // len(rows)),
         frame_index_P=torch.tensor(frames),
@@ -199,10 +199,6 @@ def _batch(
         clip_ids=clip_ids,
         labels=labels,
     )
-
-
-def _finish_frames(frames_THWC: Tensor, inputs: InputConfig) -> Tensor:
-    return normalize_frames(resize_and_crop(frames_THWC, pixels=inputs.frame_pixels))
 
 
 def _check_pixels(clips: PreparedDataset, inputs: InputConfig) -> None:

@@ -6,7 +6,7 @@ can share it, any number of workers can load it, and a run can resume at any b.
 Shapes: N clips of the dataset.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +59,19 @@ class ClipOrder:
         counts = np.empty_like(clips_N)
         counts[by_clip] = np.arange(len(clips_N)) - first
         return counts
+
+
+class BatchDraws(list[Draw]):
+    """Draws of this process in one batch.
+
+    Attributes:
+        batch: Number of the batch in the run, from 0.
+        first_place: Place of the first draw in the batch of all processes.
+    """
+
+    def __init__(self, draws: Iterable[Draw], *, batch: int, first_place: int) -> None:
+        super().__init__(draws)
+        self.batch, self.first_place = batch, first_place
 
 
 class ClipSampler:
@@ -124,7 +137,7 @@ class ClipSampler:
             raise TypeError("a ClipSampler without stop_batch never ends and has no length")
         return self.stop_batch - self.first_batch
 
-    def __iter__(self) -> Iterator[list[Draw]]:
+    def __iter__(self) -> Iterator[BatchDraws]:
         """Yield batches `first_batch`, `first_batch + 1`, ..."""
         batch = self.first_batch
         while self.stop_batch is None or batch < self.stop_batch:
@@ -135,15 +148,17 @@ class ClipSampler:
             yield from self._epoch(epoch, range(within, stop))
             batch += stop - within
 
-    def _epoch(self, epoch: int, batches: range) -> Iterator[list[Draw]]:
+    def _epoch(self, epoch: int, batches: range) -> Iterator[BatchDraws]:
         clips_N = self.order.clips(epoch)
         occurrences_N = self.order.occurrences(clips_N)
         for batch in batches:
             mine = np.arange(batch * self.batch_size, (batch + 1) * self.batch_size)[self._share]
-            yield [
-                Draw(epoch, clip, occurrence)
-                for clip, occurrence in zip(clips_N[mine].tolist(), occurrences_N[mine].tolist(), strict=True)
-            ]
+            draws = zip(clips_N[mine].tolist(), occurrences_N[mine].tolist(), strict=True)
+            yield BatchDraws(
+                (Draw(epoch, clip, occurrence) for clip, occurrence in draws),
+                batch=epoch * self.batches_per_epoch + batch,
+                first_place=self._share.start,
+            )
 
 
 def _check_weights(weights_N: NDArray[np.float64], num_clips: int) -> None:

@@ -105,7 +105,9 @@ class ComputedSource:
     def batches(self, draws: Iterable[list[Draw]]) -> Iterator[LabelledFeatures]:
         """Features and targets of each list of draws, in order."""
         for_inputs, for_targets = tee(draws)
-        loader = make_loader(self.dataset, sampler=for_inputs, num_workers=self.num_workers)
+        loader = make_loader(
+            self.dataset, sampler=for_inputs, num_workers=self.num_workers, device=self.embedder.device
+        )
         for batch, some in zip(loader, for_targets, strict=False):  # the loader draws ahead of the targets
             targets_BC = self.dataset.mixing.targets(some, self.is_true_NC, smoothing=self.smoothing)
             yield LabelledFeatures(
@@ -115,8 +117,10 @@ class ComputedSource:
 
     def _features(self, batch: Batch) -> Tensor:
         if not self.with_gradients:
-            parts = feature_parts(self.embedder, batch.segments_PLM, batch.frames_PCHW, self.config)
+            parts = feature_parts(self.embedder, batch.segments_PLM, batch.normalized_frames(), self.config)
             return torch.cat([parts[part] for part in self.config.parts], dim=1).to(self.embedder.device)
         moved = batch.to(self.embedder.device)
         with matrix_products_in(training_precision(self.embedder.precision), self.embedder.device):
-            return features_of(self.embedder.model, moved.segments_PLM, moved.frames_PCHW, self.config)
+            return features_of(
+                self.embedder.model, moved.segments_PLM, moved.normalized_frames(), self.config
+            )

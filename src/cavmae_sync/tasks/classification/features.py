@@ -146,9 +146,10 @@ def iterate_features(
         ClipDataset(clips, inputs=embedder.model.config.inputs),
         batch_size=max(1, embedder.batch_size // clips.num_frames),
         num_workers=num_workers,
+        device=embedder.device,
     )
     for batch in loader:
-        parts = feature_parts(embedder, batch.segments_PLM, batch.frames_PCHW, config)
+        parts = feature_parts(embedder, batch.segments_PLM, batch.normalized_frames(), config)
         yield {part: _half(vectors).unflatten(0, (batch.num_clips, -1)) for part, vectors in parts.items()}
 
 

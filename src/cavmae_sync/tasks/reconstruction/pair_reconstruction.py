@@ -144,13 +144,13 @@ def predict_hidden(
     with inference(model, Arithmetic(device, precision=precision)):
         output = model(
             moved.segments_PLM,
-            moved.frames_PCHW,
+            moved.normalized_frames(),
             audio_mask=moved_masks.audio,
             visual_mask=moved_masks.visual,
         )
     visual = _prediction(
         output.visual_reconstruction_PNX,
-        pair.frames_PCHW,
+        pair.normalized_frames(),
         masks.visual,
         model.config.visual_grid,
         normalize_pixels=normalize_pixels,

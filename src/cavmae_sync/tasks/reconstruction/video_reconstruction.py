@@ -135,7 +135,7 @@ def reconstruct_video(
     wanted = at_seconds if at_seconds is not None else clip.start_seconds + clip.duration_seconds / 2
     index = int(np.abs(clip.start_seconds + clip.frame_seconds_T - wanted).argmin())
     pair = Batch(
-        frames_PCHW=inputs.frames_TCHW[[index]],
+        frames_PHWC=inputs.frames_TCHW[[index]].permute(0, 2, 3, 1),
         segments_PLM=inputs.segments_TLM[[index]],
         clip_index_P=torch.zeros(1, dtype=torch.int64),
         frame_index_P=torch.tensor([index]),
