@@ -10,6 +10,7 @@ from benchmarks.parts import (
     log_mel,
     preparation,
     products,
+    readers,
     similarity,
     training,
 )
@@ -25,6 +26,7 @@ PARTS: tuple[Part, ...] = (
     preparation.PREPARE,
     preparation.ITEMS,
     preparation.WAITING,
+    readers.READERS,
     *library.PARTS,
     *similarity.PARTS,
     *cost.PARTS,

@@ -23,6 +23,7 @@ class Purpose(IntEnum):
     MASK_RATIO = 4
     VALIDATION_MASK = 5
     MIXUP = 6
+    BUFFER = 7
 
 
 class Draw(NamedTuple):

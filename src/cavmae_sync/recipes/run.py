@@ -28,6 +28,7 @@ from cavmae_sync.training import (
     open_world,
     resolve_auto,
 )
+from cavmae_sync.training.readers import resolve_readers, share_in_memory, with_memory
 from cavmae_sync.weights import find_weights, start_from
 
 
@@ -132,10 +133,12 @@ def continue_pretraining(
                 environment["validation_clips"],
                 option="--validation",
             )
-        prepared = _with_memory(prepared, config)
-        held_out = held_out and _with_memory(held_out, config)
+        config, readers = resolve_readers(config, prepared, world.device)
+        prepared = with_memory(prepared, config)
+        held_out = held_out and with_memory(held_out, config)
         if world.is_main:
-            run.add_to_environment({"frames_in_memory": _share_in_memory(prepared, config)})
+            decided: dict[str, object] = {} if readers is None else {"num_workers": readers}
+            run.add_to_environment(decided | {"frames_in_memory": share_in_memory(prepared, config)})
         model = CAVMAESync(config.model, generator=torch.Generator().manual_seed(config.seed))
         if world.is_main and environment["init"] is not None and not run.checkpoints():
             fresh = start_from(model, Path(environment["init"]))
@@ -179,21 +182,6 @@ def _open_same(folder: Path | str, list_sha256: str, *, option: str) -> Prepared
             f"{prepared.folder} holds other clips than the run began with. Give the right one with {option}."
         )
     return prepared
-
-
-def _with_memory(clips: PreparedDataset, config: PretrainConfig) -> PreparedDataset:
-    """Clips whose decoded frames are kept. Workers would each keep frames of their own."""
-    if config.loop.num_workers:
-        return clips
-    return clips.keeping_frames(max_bytes=config.loop.frame_memory_mib * 2**20)
-
-
-def _share_in_memory(clips: PreparedDataset, config: PretrainConfig) -> float:
-    """Share of the frames for which there is memory, in [0, 1]."""
-    if config.loop.num_workers or not len(clips):
-        return 0.0
-    num_bytes = len(clips) * clips.num_frames * 3 * clips.config.frame_pixels**2
-    return round(min(1.0, config.loop.frame_memory_mib * 2**20 / num_bytes), 3)
 
 
 def _weights_file_fact(config: PretrainConfig) -> dict[str, str]:

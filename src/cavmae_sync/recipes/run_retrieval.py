@@ -42,7 +42,7 @@ def with_retrieval(
         embedder = Embedder(
             model, device=device_of(model), representation=compared, precision=config.loop.precision
         )
-        found = embed_together(embedder, gallery, world, num_workers=config.loop.num_workers)
+        found = embed_together(embedder, gallery, world, num_workers=config.loop.num_readers)
         if not world.is_main:
             return {}
         report = retrieval_report(found, RetrievalConfig(num_bootstrap=0))

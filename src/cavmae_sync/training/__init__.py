@@ -5,6 +5,7 @@ auto_values     what "auto" in it means on this machine
 run_folder      files of a run
 run_log         rows of metrics.jsonl, and TensorBoard
 pretrain        the loop: steps, log, validation, checkpoints
+readers         processes that read clips, and frames in memory
 step            what one step computes, as one module
 masks           patches hidden in a step, by seed and number
 device_batches  batches on the device, the next one copied ahead

@@ -98,12 +98,22 @@ class LoopConfig(Config):
     checkpoint_activations: bool = False
     """Drop the activations inside each block after the forward pass and compute them again for the backward
     pass: less memory, a third more arithmetic, the same gradients."""
-    num_workers: int = Field(2, ge=0)
-    """Processes that read clips, per training process; 0 reads in the training process itself."""
+    num_workers: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
+    """Processes that read clips, per training process; 0 reads in the training process itself. "auto" decides
+    at each start of the run and says so in environment.json: beside an accelerator the cores of this process
+    but one, at most 16; on the CPU 0 where all frames fit into `frame_memory_mib`, else at most 2."""
     frame_memory_mib: int = Field(1024, ge=0)
     """Memory in MiB for decoded frames, once for the training and once for the validation clips. It is used
     where the training process reads clips itself (num_workers=0): a frame within it is decoded once, others
     each time."""
+    read_order: Literal["random", "blocks"] = "random"
+    """Order of the clips of an epoch. "blocks" reads blocks of neighbours from end to end, for disks where a
+    request costs more than its bytes; clips are then mixed within a buffer only, see docs/scale.md."""
+    read_block_clips: int = Field(32, gt=0)
+    """Clips of a block; used by read_order=blocks. A clip takes about 0.75 MB as published."""
+    read_buffer_clips: int = Field(4096, gt=0)
+    """Clips among which the next ones are chosen, over all processes; used by read_order=blocks. They must
+    fit into the file cache of the machines."""
     weights_file: str | None = None
     """Draw clips with replacement by these weights: one number a line, in the order of the training dataset
     (`cavmae-sync list DATASET --write-weights FILE`); None takes each clip once per epoch, as published."""
@@ -117,6 +127,11 @@ class LoopConfig(Config):
     """Steps between checkpoints; None writes one after each validation."""
     keep_checkpoints: int = Field(2, gt=0)
     """Checkpoints kept; older ones are deleted."""
+
+    @property
+    def num_readers(self) -> int:
+        """`num_workers`, or 0 as long as nothing has decided it."""
+        return 0 if self.num_workers == "auto" else self.num_workers
 
 
 class PretrainConfig(Config):
@@ -145,6 +160,11 @@ class PretrainConfig(Config):
         self._check_compile()
         self._check_losses()
         self._check_masks()
+        if self.loop.read_order == "blocks" and self.loop.weights_file is not None:
+            raise ValueError(
+                "loop.read_order=blocks takes each clip once an epoch, and loop.weights_file draws clips by "
+                "weight. Leave out one of them."
+            )
         return self
 
     def _check_batch(self) -> None:

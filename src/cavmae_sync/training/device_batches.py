@@ -56,7 +56,9 @@ class _CudaCopies(_Copies):
 
     def start(self, batch: MaskedBatch) -> _Started:
         with torch.cuda.stream(self.stream):
-            return batch.to(self.device), self.stream.record_event()
+            moved, arrived = batch.to(self.device), torch.cuda.Event()
+            arrived.record(self.stream)
+            return moved, arrived
 
     def finish(self, started: _Started) -> MaskedBatch:
         batch, arrived = started

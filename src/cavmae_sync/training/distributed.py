@@ -210,6 +210,11 @@ def _with_tensors(value: Any, tensors: Iterator[Tensor], world: World) -> Any:
     return value
 
 
+def num_local_processes() -> int:
+    """Processes that `torchrun` started on this machine."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+
+
 @contextmanager
 def open_world(device: str | None = None) -> Iterator[World]:
     """Join the processes that `torchrun` started, or be the only one.

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from cavmae_sync.data import Batch, ClipOrder, ClipSampler, PairDataset, make_loader, read_weights
 from cavmae_sync.data.draws import Purpose
+from cavmae_sync.data.loading.blocks import BlockOrder
 from cavmae_sync.errors import NonFiniteLossError
 from cavmae_sync.losses import ContrastConfig
 from cavmae_sync.model import CAVMAESync
@@ -125,7 +126,7 @@ class Pretraining:
         loader = make_loader(
             MaskedPairs(self.train, self.masks),
             sampler=sampler,
-            num_workers=self.config.loop.num_workers,
+            num_workers=self.config.loop.num_readers,
             device=self.world.device,
         )
         yield from on_device(loader, self.world.device)
@@ -296,7 +297,7 @@ class Pretraining:
                 self.config.model, self.config.masking, seed=self.config.seed, purpose=Purpose.VALIDATION_MASK
             ),
             world=self.world,
-            num_workers=self.config.loop.num_workers,
+            num_workers=self.config.loop.num_readers,
         )
 
     def _step_module(self, contrast: ContrastConfig) -> PretrainStep:
@@ -345,6 +346,14 @@ class Pretraining:
 
 
 def _clip_order(config: PretrainConfig, *, num_clips: int) -> ClipOrder:
-    file = config.loop.weights_file
-    weights_N = None if file is None else read_weights(file, num_clips=num_clips)
+    loop = config.loop
+    if loop.read_order == "blocks":
+        return BlockOrder(
+            num_clips,
+            seed=config.seed,
+            batch_size=loop.batch_size,
+            block_clips=loop.read_block_clips,
+            buffer_clips=loop.read_buffer_clips,
+        )
+    weights_N = None if loop.weights_file is None else read_weights(loop.weights_file, num_clips=num_clips)
     return ClipOrder(num_clips, seed=config.seed, weights_N=weights_N)

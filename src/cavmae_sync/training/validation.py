@@ -38,7 +38,12 @@ def validate(
     was_training = step.training
     step.eval()
     sums = torch.zeros(len(batches), len(LOSS_NAMES), dtype=torch.float64)
-    loader = make_loader(dataset, sampler=[batches[k] for k in mine], num_workers=min(num_workers, len(mine)))
+    loader = make_loader(
+        dataset,
+        sampler=[batches[k] for k in mine],
+        num_workers=min(num_workers, len(mine)),
+        device=world.device,
+    )
     for number, batch in zip(mine, loader, strict=True):
         drawn, moved = masks.draw(batches[number]), batch.to(world.device)
         losses = step(moved.segments_PLM, moved.normalized_frames(), drawn.to(world.device))

@@ -22,8 +22,10 @@ Result = TypeVar("Result")
 
 
 def num_cores() -> int:
-    """Number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Number of cores that this process may use, by its affinity and by the limit of its container."""
+    from joblib import cpu_count  # late: few commands need it
+
+    return cpu_count()
 
 
 def num_worth_starting(num_items: int, *, items_each: int) -> int:

@@ -4,6 +4,7 @@ datasets         `PairDataset`: one frame and its segment per clip; `ClipDataset
 augmented_clips  `AugmentedClipDataset`: all pairs of a clip with random changes, for a classifier
 mixtures         which clips are mixed with which (mixup), for inputs and targets alike
 sampler          `ClipSampler`: which clips come when; its whole state is one integer
+blocks           `BlockOrder`: clips in blocks of neighbours, for disks where a request is dear
 loader           `make_loader`: batches, with any number of workers
 batch            `Batch`: what a model is fed
 targets          labels as vectors of classes

@@ -16,6 +16,7 @@ from torch.utils.data import Dataset
 
 from cavmae_sync.data.draws import Draw, Purpose, first_random_words, random_words
 from cavmae_sync.data.loading.batch import Batch
+from cavmae_sync.data.loading.sampler import BatchDraws
 from cavmae_sync.data.storage.prepared_dataset import PreparedDataset
 from cavmae_sync.errors import ConfigError
 from cavmae_sync.inputs import InputConfig, Span, cut_segments, resize_and_crop
@@ -74,6 +75,8 @@ class PairDataset(Dataset[Batch]):
 
     def __getitems__(self, indices: Sequence[int | Draw]) -> Batch:
         """Batch of one pair of each of several clips; `DataLoader` calls this."""
+        if isinstance(indices, BatchDraws) and indices.ahead:
+            self.clips.read_ahead_clips(indices.ahead)
         draws = [index if isinstance(index, Draw) else Draw(0, index) for index in indices]
         frames = self._frames_of(draws)
         generators = [self._generator_of(draw) for draw in draws]
@@ -81,10 +84,17 @@ class PairDataset(Dataset[Batch]):
             self._span_of(draw.clip, frame, generator)
             for draw, frame, generator in zip(draws, frames, generators, strict=True)
         ]
-        stored = [self._read_rows(draw.clip, span) for draw, span in zip(draws, spans, strict=True)]
-        segments_PLM = finish_segments(stored, spans=spans, config=self.inputs)
         clips = [draw.clip for draw in draws]
-        frames_PHWC = self.clips.read_frames(list(zip(clips, frames, strict=True)))
+        places = list(zip(clips, frames, strict=True))
+        rows = [
+            span.clipped(self.clips.num_spectrogram_frames(clip))
+            for clip, span in zip(clips, spans, strict=True)
+        ]
+        if len(places) > 1:
+            self.clips.read_ahead_pairs(places, rows)
+        stored = [self._read_rows(clip, span) for clip, span in zip(clips, rows, strict=True)]
+        segments_PLM = finish_segments(stored, spans=spans, config=self.inputs)
+        frames_PHWC = self.clips.read_frames(places)
         if self.augment is not None:
             segments_PLM, frames_PHWC = self._augmented(segments_PLM, frames_PHWC, generators)
         return _batch(
@@ -95,8 +105,7 @@ class PairDataset(Dataset[Batch]):
             frames=frames,
         )
 
-    def _read_rows(self, clip: int, span: Span) -> Tensor:
-        rows = span.clipped(self.clips.num_spectrogram_frames(clip))
+    def _read_rows(self, clip: int, rows: Span) -> Tensor:
         return torch.from_numpy(self.clips.read_log_mel_rows(clip, start=rows.start, stop=rows.stop))
 
     def _augmented(

@@ -6,7 +6,7 @@ can share it, any number of workers can load it, and a run can resume at any b.
 Shapes: N clips of the dataset.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,10 @@ class ClipOrder:
         uniform = (words >> np.uint64(11)) * 2.0**-53
         return np.searchsorted(self._cumulative_N, uniform, side="right").astype(np.int64)
 
+    def stretches(self) -> NDArray[np.int64] | None:
+        """Number of the stretch of each place of an epoch, where clips are read in stretches."""
+        return None
+
     def occurrences(self, clips_N: NDArray[np.int64]) -> NDArray[np.int64]:
         """Number of earlier draws of the same clip in the epoch, for each draw."""
         if self._cumulative_N is None:
@@ -67,11 +71,15 @@ class BatchDraws(list[Draw]):
     Attributes:
         batch: Number of the batch in the run, from 0.
         first_place: Place of the first draw in the batch of all processes.
+        ahead: Clips whose files are worth reading from end to end now, because this batch and the next ones
+            need them.
     """
 
-    def __init__(self, draws: Iterable[Draw], *, batch: int, first_place: int) -> None:
+    def __init__(
+        self, draws: Iterable[Draw], *, batch: int, first_place: int, ahead: Sequence[int] = ()
+    ) -> None:
         super().__init__(draws)
-        self.batch, self.first_place = batch, first_place
+        self.batch, self.first_place, self.ahead = batch, first_place, ahead
 
 
 class ClipSampler:
@@ -151,6 +159,7 @@ class ClipSampler:
     def _epoch(self, epoch: int, batches: range) -> Iterator[BatchDraws]:
         clips_N = self.order.clips(epoch)
         occurrences_N = self.order.occurrences(clips_N)
+        stretches = _Stretches(self.order.stretches(), clips_N)
         for batch in batches:
             mine = np.arange(batch * self.batch_size, (batch + 1) * self.batch_size)[self._share]
             draws = zip(clips_N[mine].tolist(), occurrences_N[mine].tolist(), strict=True)
@@ -158,7 +167,30 @@ class ClipSampler:
                 (Draw(epoch, clip, occurrence) for clip, occurrence in draws),
                 batch=epoch * self.batches_per_epoch + batch,
                 first_place=self._share.start,
+                ahead=stretches.begun_by(mine),
             )
+
+
+class _Stretches:
+    """Clips of the stretches that a batch is the first to need, of one epoch."""
+
+    def __init__(self, stretches_Q: NDArray[np.int64] | None, clips_N: NDArray[np.int64]) -> None:
+        self._stretches_Q, self._begun = stretches_Q, set[int]()
+        if stretches_Q is not None:
+            self._by_stretch_Q = np.argsort(stretches_Q, kind="stable")
+            self._sorted_Q, self._clips_N = stretches_Q[self._by_stretch_Q], clips_N
+
+    def begun_by(self, places: NDArray[np.int64]) -> list[int]:
+        """Clips in ascending order, so that neighbours in a file are read as one."""
+        if self._stretches_Q is None:
+            return []
+        new = set(self._stretches_Q[places].tolist()) - self._begun
+        self._begun |= new
+        found: list[int] = []
+        for stretch in new:
+            first, stop = np.searchsorted(self._sorted_Q, [stretch, stretch + 1])
+            found += self._clips_N[self._by_stretch_Q[first:stop]].tolist()
+        return sorted(found)
 
 
 def _check_weights(weights_N: NDArray[np.float64], num_clips: int) -> None:

@@ -35,10 +35,13 @@ from cavmae_sync.data.storage.tables import (
     read_table,
 )
 from cavmae_sync.errors import DatasetError, DecodeError
+from cavmae_sync.inputs import Span
 from cavmae_sync.media.flac import FLAC_MD5, decode_flac
 from cavmae_sync.paper import NUM_MELS
 
 _LOG_MEL_DTYPE = np.dtype("<f2")
+#: Longest gap between two clips that are read ahead as one: the rest of one, and a header.
+_GAP_BYTES = 1 << 16
 
 NumberT = TypeVar("NumberT", bound=np.generic)
 
@@ -209,12 +212,41 @@ class PreparedDataset:
         length = int(self._lengths_N[row])
         if not 0 <= start <= stop <= length:
             raise IndexError(f"rows [{start}, {stop}) of clip {index}, whose log-mel has {length} rows")
-        # The rows are the end of the npy file, after its header: no need to read the header to find them.
-        row_bytes = NUM_MELS * _LOG_MEL_DTYPE.itemsize
-        log_mel_stop = int(self._log_mel_offsets_N[row] + self._log_mel_lengths_N[row])
-        offset = log_mel_stop - (length - start) * row_bytes
-        content = bytearray(self._read(row, offset, (stop - start) * row_bytes))
+        content = bytearray(self._read(row, *self._log_mel_range(row, start, stop)))
         return np.frombuffer(content, dtype=_LOG_MEL_DTYPE).reshape(stop - start, NUM_MELS)
+
+    def read_ahead_pairs(self, places: Sequence[tuple[int, int]], spans: Sequence[Span]) -> None:
+        """Ask the system to read frames and rows into its cache: all at once, not one after the other.
+
+        Args:
+            places: Clip and frame of each pair.
+            spans: Rows of the clip's log-mel, each inside of it.
+        """
+        for (index, frame), span in zip(places, spans, strict=True):
+            row = self._row(index)
+            shard = self._shard_names[row].as_py()
+            offset, length = self._log_mel_range(row, span.start, span.stop)
+            self._shards.read_ahead(shard, offset=offset, length=length)
+            if self._memory is None or self._memory.get((row, frame)) is None:
+                offset, length = self._frame_offsets_NT[row, frame], self._frame_lengths_NT[row, frame]
+                self._shards.read_ahead(shard, offset=int(offset), length=int(length))
+
+    def read_ahead_clips(self, indices: Sequence[int]) -> None:
+        """Ask the system to read whole clips but for their description, neighbours as one range.
+
+        Args:
+            indices: Clips, in the order of their files.
+        """
+        runs: list[tuple[str, int, int]] = []
+        for row in map(self._row, indices):
+            name, start = self._shard_names[row].as_py(), int(self._frame_offsets_NT[row, 0])
+            stop = int(self._log_mel_offsets_N[row] + self._log_mel_lengths_N[row])
+            if runs and runs[-1][0] == name and 0 <= start - runs[-1][2] <= _GAP_BYTES:
+                runs[-1] = (name, runs[-1][1], stop)
+            else:
+                runs.append((name, start, stop))
+        for name, start, stop in runs:
+            self._shards.read_ahead(name, offset=start, length=stop - start)
 
     def read_waveform(self, index: int) -> NDArray[np.float32]:
         """The sound of a clip, float32 [S] in [-1, 1], 16 kHz."""
@@ -290,6 +322,13 @@ class PreparedDataset:
 
     def _read(self, row: int, offset: int, length: int) -> bytes:
         return self._shards.read(self._shard_names[row].as_py(), offset=offset, length=length)
+
+    def _log_mel_range(self, row: int, start: int, stop: int) -> tuple[int, int]:
+        """Offset and length in bytes of rows of a log-mel."""
+        # The rows are the end of the npy file, after its header: no need to read the header to find them.
+        row_bytes = NUM_MELS * _LOG_MEL_DTYPE.itemsize
+        log_mel_stop = int(self._log_mel_offsets_N[row] + self._log_mel_lengths_N[row])
+        return log_mel_stop - (int(self._lengths_N[row]) - start) * row_bytes, (stop - start) * row_bytes
 
     def _place(self, row: int) -> str:
         """Shard and id of a clip, for messages."""
