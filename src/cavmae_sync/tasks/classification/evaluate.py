@@ -186,6 +186,8 @@ def classification_report(
             "clips": len(scores_NC),
             "classes": len(names),
             "classes_excluded": len(metrics.without_positives),
+            # Where these are few, a classifier tells sets apart and need not know one class.
+            "different_label_sets": len(is_true_NC.unique(dim=0)),
         },
         config=config,
         made_with=made_with,
