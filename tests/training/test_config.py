@@ -34,6 +34,10 @@ PIECE = (LearningRateRamp(after_step=0, until_step=5, factor=1),)
             ),
             "representation=both compares global tokens too",
         ),
+        (
+            lambda: tiny_run(loop={"read_order": "blocks", "weights_file": "weights.txt"}),
+            r"read_order=blocks takes each clip once an epoch, .* Leave out one",
+        ),
         (lambda: tiny_run(masking=MaskingConfig(ratio=0.8)), r"a mask ratio of 0\.8 hides all of 4 patches"),
         (lambda: tiny_run(masking=MaskingConfig(ratio_range=(0.1, 0.9))), r"ratio of 0\.9 hides all of 4"),
         (lambda: tiny_run(masking=MaskingConfig(contrastive_mask_ratio=0.9)), r"ratio of 0\.9 hides all"),

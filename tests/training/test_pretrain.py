@@ -170,6 +170,16 @@ class TestTheSameRun:
         bench.begin(tiny_run(loop={"num_workers": 2}), name="workers").run()
         assert self.result(bench.folder / "workers") == straight
 
+    def test_in_blocks_comes_out_with_workers_and_after_a_stop(self, bench: Bench, straight):
+        loop = {"read_order": "blocks", "read_block_clips": 3, "read_buffer_clips": 24}
+        config, with_workers = tiny_run(loop=loop), tiny_run(loop=loop | {"num_workers": 2})
+        bench.begin(config, name="blocks").run()
+        bench.begin(with_workers, name="stopped", callbacks=stop_after(4)).run()
+        bench.begin(with_workers, name="stopped").run()
+        found = self.result(bench.folder / "blocks")
+        assert self.result(bench.folder / "stopped") == found
+        assert found[0] != straight[0]  # another order
+
     def test_is_another_with_another_seed(self, bench: Bench, straight):
         bench.begin(tiny_run(seed=1), name="other").run()
         assert self.result(bench.folder / "other")[0] != straight[0]

@@ -87,8 +87,9 @@ def checked_frames(frames_THWC: NDArray[np.uint8] | Tensor) -> Tensor:
 
 
 def _statistics(like: Tensor) -> tuple[Tensor, Tensor]:
+    # Filled on the device: with `torch.tensor` the numbers would be copied there, and the copy waited for.
     mean, std = (
-        torch.tensor(values, dtype=torch.float32, device=like.device).view(3, 1, 1)
+        torch.cat([torch.full((1, 1, 1), value, dtype=torch.float32, device=like.device) for value in values])
         for values in (paper.RGB_MEAN, paper.RGB_STD)
     )
     return mean, std
