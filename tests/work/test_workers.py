@@ -83,6 +83,19 @@ def test_an_exception_comes_through_and_ends_the_rest(tmp_path: Path) -> None:
     assert "ValueError: invalid literal for int() with base 10: 'no'" in done.stderr
 
 
+def server_of(_item: int) -> int:
+    return os.getppid()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a fork may not have torch")
+def test_torch_is_imported_once_for_all_workers() -> None:
+    """By the server that they are forks of, and that lives as long as this process: it is found again."""
+    servers = [server for _ in range(2) for server in run_in_workers(server_of, [1, 2], num_workers=2)]
+    assert len(set(servers)) == 1
+    assert servers[0] != os.getpid()
+    assert "libtorch" in Path(f"/proc/{servers[0]}/maps").read_text()
+
+
 def die(_item: int) -> None:
     os._exit(9)
 

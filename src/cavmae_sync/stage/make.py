@@ -64,7 +64,7 @@ def make_stage(
     """Make the missing ones of clips 0 to `num_clips` - 1.
 
     It may be stopped at any time and called again: finished clips stay. Clips do not depend on the number of
-    workers. Workers are new processes ("spawn"), so a script that calls this needs
+    workers. Workers are new processes, which import the script that calls this: it needs
     `if __name__ == "__main__":` around the call.
 
     Args:

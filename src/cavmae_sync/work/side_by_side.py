@@ -5,7 +5,6 @@ more than the same runs one after the other on two threads (docs/results-speed.m
 """
 
 import copy
-import multiprocessing
 import multiprocessing.connection
 import signal
 import sys
@@ -16,13 +15,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import torch
 
-from cavmae_sync.work.workers import end_with_parent, interrupts_blocked, num_cores, worker_died
+from cavmae_sync.work.workers import (
+    end_with_parent,
+    interrupts_blocked,
+    num_cores,
+    worker_context,
+    worker_died,
+)
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -128,7 +133,7 @@ def num_fitting(*, bytes_each: int, most: int | None = None) -> int:
 @dataclass(slots=True)
 class _Running:
     name: str
-    process: SpawnProcess
+    process: ForkServerProcess
     is_asked: bool = False
 
 
@@ -151,7 +156,7 @@ class _Board(Generic[Item, Result]):
 
     def begin(self, num_processes: int) -> bool:
         """Start waiting jobs while fewer than `num_processes` run; tells whether any runs."""
-        context = multiprocessing.get_context("spawn")
+        context = worker_context()
         while self.waiting and len(self.running) < num_processes:
             name, item = self.waiting.popleft()
             ours, theirs = context.Pipe()
@@ -227,7 +232,7 @@ def _portable(error: Exception) -> Exception:
     return error
 
 
-def _end(pipe: Connection, process: SpawnProcess) -> None:
+def _end(pipe: Connection, process: ForkServerProcess) -> None:
     pipe.close()
     process.join(_PATIENCE_SECONDS)
     if process.is_alive():

@@ -1,6 +1,8 @@
-"""Worker processes: spawned, one thread each, gone as soon as their parent stops, however it stops."""
+"""Worker processes: one thread each, gone as soon as their parent stops, however it stops."""
 
 import multiprocessing
+import multiprocessing.forkserver
+import multiprocessing.resource_tracker
 import os
 import signal
 import sys
@@ -10,6 +12,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,6 +22,9 @@ from cavmae_sync.errors import DatasetError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+#: What every worker needs and is slow to import. No pyarrow: its import starts a thread, which a fork lacks.
+_PRELOADED = ("torch", "pydantic", "av")
 
 
 def num_cores() -> int:
@@ -104,8 +110,7 @@ def _advice_for_scripts() -> str:
 def _run_in_pool(
     function: Callable[[Item], Result], items: Sequence[Item], *, num_workers: int
 ) -> Iterator[Result]:
-    # Spawned, not forked: a fork copies locks that other threads (torch, pyarrow) may hold.
-    context = multiprocessing.get_context("spawn")
+    context = worker_context()
     stop, stop_all = context.Pipe(duplex=False)
     with stop, stop_all:
         pool = ProcessPoolExecutor(
@@ -121,6 +126,23 @@ def _run_in_pool(
             raise
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def worker_context() -> ForkServerContext:
+    """Context of `multiprocessing` whose processes start fast: forks of a server that has imported torch.
+
+    The server is one small process for all workers of this one; it ends with them. Workers share its memory:
+    one copy of torch, where every process would import one of its own. They are not forks of this process,
+    which would copy locks that threads of torch and pyarrow may hold. Ctrl-C reaches none of them.
+    """
+    # Libraries of Apple do not survive a fork; there, workers import everything themselves.
+    if sys.platform == "linux":
+        multiprocessing.set_forkserver_preload(list(_PRELOADED))
+    # First, because the start of Python's tracker unblocks SIGINT.
+    multiprocessing.resource_tracker.ensure_running()
+    with interrupts_blocked():  # while it imports, Ctrl-C would end the server
+        multiprocessing.forkserver.ensure_running()
+    return multiprocessing.get_context("forkserver")
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, Dataset
 from cavmae_sync.compute import keep_freed_memory
 from cavmae_sync.data.draws import Draw
 from cavmae_sync.data.loading.batch import concatenate
-from cavmae_sync.work.workers import follow_parent
+from cavmae_sync.work.workers import follow_parent, worker_context
 
 BatchT = TypeVar("BatchT")
 
@@ -40,9 +40,8 @@ def make_loader(
         raise ValueError("give either batch_size (in order) or sampler (as drawn), not both or none")
     options: dict[str, Any] = {"batch_size": batch_size} if sampler is None else {"batch_sampler": sampler}
     if num_workers:
-        # Not forked from this process: a fork copies locks that threads of torch and pyarrow may hold.
         options |= {
-            "multiprocessing_context": "forkserver",
+            "multiprocessing_context": worker_context(),
             "persistent_workers": True,
             "prefetch_factor": 2,
             "worker_init_fn": _start_worker,

@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import torch
-from torch import multiprocessing
 from torch.utils.data import DataLoader, IterableDataset
 
 from cavmae_sync.data.storage.tables import count_rejected
@@ -28,7 +27,7 @@ from cavmae_sync.embedding.library.pieces import (
     encode_piece,
 )
 from cavmae_sync.work.units import UnitResult, unfinished
-from cavmae_sync.work.workers import follow_parent, single_threaded, worker_died
+from cavmae_sync.work.workers import follow_parent, single_threaded, worker_context, worker_died
 
 #: Decoded pieces that each worker may have waiting for the encoder.
 _PIECES_AHEAD: Final = 2
@@ -182,8 +181,7 @@ def _decoded_here(units: Sequence[LibraryUnit]) -> Generator[DecodedPiece]:
 
 
 def _decoded_by_workers(units: Sequence[LibraryUnit], num_workers: int) -> Generator[DecodedPiece]:
-    # Not a fork of this process: it would copy locks that threads of torch and pyarrow may hold.
-    context = multiprocessing.get_context("forkserver")
+    context = worker_context()
     loader = DataLoader(
         _Units(units, context.Value("q", 0)),
         batch_size=None,
