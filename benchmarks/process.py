@@ -5,7 +5,6 @@ process replies with its peak memory; for "answer" it writes its answer to a fil
 text.
 """
 
-import multiprocessing
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import numpy as np
 from benchmarks.machine import Load, device_memory_bytes, peak_memory_bytes, synchronize
 from benchmarks.part import Setting, Variant, Work
 from cavmae_sync.errors import ConfigError
+from cavmae_sync.work.workers import worker_context
 
 _SHORTEST_SAMPLE_SECONDS = 0.2
 _PATIENCE_SECONDS = 10
@@ -58,7 +58,7 @@ class VariantProcess:
     """A variant, prepared in a process of its own."""
 
     def __init__(self, variant: Variant, setting: Setting, *, answer: Path) -> None:
-        context = multiprocessing.get_context("spawn")
+        context = worker_context()
         self._pipe, theirs = context.Pipe()
         # Not a daemon: variants have workers of their own.
         self._process = context.Process(target=_live, args=(theirs, variant, setting, answer))

@@ -1,12 +1,11 @@
 """Processes that are killed, and what they leave: for tests of work that is resumed.
 
-`kill_at_changes` forks, so it runs in a process of its own (`run_script`): a fork of pytest would lack its
+`kill_at_changes` forks, so it runs in a process of its own (`run_apart`): a fork of pytest would lack its
 threads.
 """
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -14,17 +13,19 @@ from pathlib import Path
 
 import pytest
 
+from cavmae_sync.work.workers import worker_context
+
 CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "shutil.rmtree"}
 
 
-def run_script(script: str, *words: object) -> None:
-    """Run a Python script that may import this module as `kills`."""
-    paths = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
-    subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", script, *map(str, words)],
-        check=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)},
-    )
+def run_apart(function: Callable[..., object], *arguments: object, seconds: float = 600) -> None:
+    """Call a function of a module in a process of its own, which has torch already and may fork."""
+    process = worker_context().Process(target=function, args=arguments)
+    process.start()
+    process.join(seconds)
+    process.kill()
+    process.join()
+    assert process.exitcode == 0
 
 
 def kill_at_changes(

@@ -1,11 +1,10 @@
-"""What a user does, on the CPU and on a far device. test_far_device.py starts it as a script.
+"""What a user does, on the CPU and on a far device. test_far_device.py calls it in a process of its own.
 
 Each exercise takes a device and gives numbers; they must agree.
 """
 
 import json
 import math
-import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator
@@ -40,12 +39,8 @@ from cavmae_sync.tasks.temporal import SegmentingConfig, TemporalTask, evaluate_
 from cavmae_sync.training import Callbacks, PretrainConfig, Pretraining, RunFolder, World, read_metrics
 from cavmae_sync.weights import load_model, save_model, weights_fingerprint
 
-if __name__ == "__main__":
-    sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "training")]
-    from far_device import FarDevice, register
-    from tiny import TINY_MODEL, tiny_run
-else:
-    from ..training.tiny import TINY_MODEL, tiny_run
+from ..training.tiny import TINY_MODEL, tiny_run
+from .far_device import FarDevice, register
 
 FAR = "far:0"
 Numbers = list[float]
@@ -247,5 +242,5 @@ def results(stage: Path, dataset: Path) -> Iterator[tuple[str, str | None]]:
     del libraries
 
 
-if __name__ == "__main__":
-    Path(sys.argv[3]).write_text(json.dumps(dict(results(Path(sys.argv[1]), Path(sys.argv[2])))))
+def write_results(stage: Path, dataset: Path, out: Path) -> None:
+    out.write_text(json.dumps(dict(results(stage, dataset))))

@@ -1,15 +1,13 @@
 """What runs on the CPU runs on an accelerator: no tensor is in the wrong place, none is float64."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from . import on_far_device
-from .on_far_device import names
+from ..kills import run_apart
+from .on_far_device import names, write_results
 
 
 @pytest.fixture(scope="module")
@@ -19,8 +17,7 @@ def results(
     """Errors of each exercise, or None. In a process of its own: a device cannot be taken away again."""
 
     def make(folder: Path) -> None:
-        words = [prepared_folder.parent / "stage", prepared_folder, folder / "results.json"]
-        subprocess.run([sys.executable, on_far_device.__file__, *words], check=True, timeout=300)
+        run_apart(write_results, prepared_folder.parent / "stage", prepared_folder, folder / "results.json")
 
     return json.loads((made_once("far_device", make) / "results.json").read_text())
 

@@ -1,12 +1,11 @@
-"""What one process of several computes. test_distributed.py starts it as a script, and imports it for one.
+"""What one process of several computes. test_distributed.py calls `main` in a process of its own.
 
-The script imports once and forks worlds of 2 and of 4 processes, one after the other. RANK, WORLD_SIZE,
+It forks worlds of 2 and of 4 processes, one after the other. RANK, WORLD_SIZE,
 MASTER_ADDR and MASTER_PORT say who each is, as under torchrun.
 """
 
 import os
 import socket
-import sys
 import traceback
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -37,11 +36,7 @@ from cavmae_sync.training.gradient_cache import compare_parts
 from cavmae_sync.training.optim import Updater
 from cavmae_sync.training.validation import validate
 
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parent))
-    from tiny import TINY_MODEL, tiny_run
-else:
-    from .tiny import TINY_MODEL, tiny_run
+from .tiny import TINY_MODEL, tiny_run
 
 NUM_PAIRS = 8
 WORLDS = (2, 4)
@@ -233,7 +228,3 @@ def main(dataset: Path, out: Path) -> None:
     ends += [fork_world(1, lambda: train(accumulating_run(), dataset, moved, alone))]
     assert ends == [[0], [0] * 2, [0] * 4, [0]], ends
     assert fork_world(3, die_early) == [1, 1, 3]
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))

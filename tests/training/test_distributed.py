@@ -1,7 +1,5 @@
 """Two and four processes equal one: every loss, gradient and weight, and runs that move between them."""
 
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import chain
@@ -18,9 +16,9 @@ from cavmae_sync.model import CAVMAESync
 from cavmae_sync.training import open_world, read_metrics
 from cavmae_sync.weights import load_model
 
-from . import processes
+from ..kills import run_apart
 from .conftest import CPU
-from .processes import SETTINGS, WORLDS, accumulating_run, one_update, train, validation_losses
+from .processes import SETTINGS, WORLDS, accumulating_run, main, one_update, train, validation_losses
 from .tiny import TINY_MODEL
 
 
@@ -29,8 +27,7 @@ def out(prepared_folder: Path, made_once: Callable[[str, Callable[[Path], None]]
     """Folder of the results of worlds of two and of four processes."""
 
     def make(folder: Path) -> None:
-        words = [sys.executable, processes.__file__, str(prepared_folder), str(folder)]
-        subprocess.run(words, timeout=200, check=True)
+        run_apart(main, prepared_folder, folder, seconds=200)
 
     return made_once("worlds", make)
 

@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,19 +13,10 @@ from cavmae_sync.data import PrepareConfig, prepare
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.work import Share, ShareProgress
 from cavmae_sync.work.units import UnitResult, Work, in_processes, run_units, unit_file
+from cavmae_sync.work.workers import worker_context
 
 Contents = Callable[[Path], dict[str, bytes]]
 SMALL = PrepareConfig(num_frames=4, frame_pixels=64, clip_seconds=2.0, files_per_shard=1)
-ONE_SHARE = """
-import sys
-from cavmae_sync.data import PrepareConfig, prepare
-from cavmae_sync.work import Share
-
-if __name__ == "__main__":
-    config = PrepareConfig.model_validate_json(sys.argv[3])
-    share = Share(index=int(sys.argv[4]), count=int(sys.argv[5]))
-    prepare(sys.argv[1], out=sys.argv[2], config=config, num_workers=int(sys.argv[6]), share=share)
-"""
 
 
 @dataclass(frozen=True)
@@ -153,19 +142,25 @@ def test_machines_without_a_shared_folder(videos: Path, tmp_path: Path, contents
     assert contents(tmp_path / "merged") == contents(tmp_path / "whole")
 
 
+def prepare_share(videos: Path, out: Path, share: Share) -> None:
+    prepare(videos, out=out, config=SMALL, num_workers=0, share=share)
+
+
 def test_shares_at_once_and_twice_and_killed(videos: Path, tmp_path: Path, contents: Contents) -> None:
     """Two overlapping divisions of the work run at the same time, one process is killed in the middle."""
     prepare(videos, out=tmp_path / "whole", config=SMALL, num_workers=0)
     out = tmp_path / "shared"
 
-    def start(index: int, count: int, num_workers: int) -> subprocess.Popen[bytes]:
-        words = [videos, out, SMALL.model_dump_json(), index, count, num_workers]
-        return subprocess.Popen([sys.executable, "-c", ONE_SHARE, *map(str, words)])
-
-    running = [start(1, 2, 0), start(0, 1, 0), start(0, 2, 0)]
-    running[0].wait()
+    running = [
+        worker_context().Process(target=prepare_share, args=(videos, out, Share(index=index, count=count)))
+        for index, count in ((1, 2), (0, 1), (0, 2))
+    ]
+    for process in running:
+        process.start()
+    running[0].join()
     running[2].kill()
-    assert [process.wait() for process in running[:2]] == [0, 0]
-    running[2].wait()
+    for process in running:
+        process.join()
+    assert [process.exitcode for process in running[:2]] == [0, 0]
     prepare(videos, out=out, config=SMALL, num_workers=0)
     assert contents(out) == contents(tmp_path / "whole")

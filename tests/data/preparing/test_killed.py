@@ -6,22 +6,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from cavmae_sync.data import prepare
+from cavmae_sync.data import PrepareConfig, prepare
 
-from ...kills import check_all_alike, descendants, run_script, wait_until_gone
+from ...kills import check_all_alike, descendants, kill_at_changes, run_apart, wait_until_gone
 from ...small_videos import SMALL
 
 Contents = Callable[[Path], dict[str, bytes]]
-
-KILLED_AT_EVERY_CHANGE = """
-import sys
-from pathlib import Path
-from cavmae_sync.data import PrepareConfig, prepare
-from kills import kill_at_changes
-
-source, folder, config = Path(sys.argv[1]), Path(sys.argv[2]), PrepareConfig.model_validate_json(sys.argv[3])
-kill_at_changes(lambda out: prepare(source, out=out, config=config, num_workers=0), folder)
-"""
 
 WITH_WORKERS = """
 import sys
@@ -34,11 +24,15 @@ if __name__ == "__main__":
 """
 
 
+def killed_at_every_change(source: Path, folder: Path, config: PrepareConfig) -> None:
+    kill_at_changes(lambda out: prepare(source, out=out, config=config, num_workers=0), folder)
+
+
 def test_killed_at_every_change_to_the_disk(videos: Path, tmp_path: Path, contents: Contents) -> None:
     source = tmp_path / "few.txt"
     source.write_text("".join(f"{videos}/{name}\n" for name in ("quiet.mp4", "empty.mp4")))
     config = SMALL.model_copy(update={"files_per_shard": 1})
-    run_script(KILLED_AT_EVERY_CHANGE, source, tmp_path, config.model_dump_json())
+    run_apart(killed_at_every_change, source, tmp_path, config)
     check_all_alike(tmp_path, contents, at_least=16)
 
 

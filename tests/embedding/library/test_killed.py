@@ -10,28 +10,12 @@ import pytest
 
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.embedding.library import embed_library
-from cavmae_sync.weights import save_model
+from cavmae_sync.weights import load_model, save_model
 
-from ...kills import check_all_alike, descendants, run_script, wait_until_gone
+from ...kills import check_all_alike, descendants, kill_at_changes, run_apart, wait_until_gone
 from .conftest import SMALL
 
 Contents = Callable[[Path], dict[str, bytes]]
-
-# Of the changes to the file system every fourth.
-KILLED_AT_CHANGES = """
-import sys
-from pathlib import Path
-from cavmae_sync.embedding import Embedder
-from cavmae_sync.embedding.library import LibraryConfig, embed_library
-from cavmae_sync.weights import load_model
-from kills import kill_at_changes
-
-source, folder, weights = map(Path, sys.argv[1:4])
-config, embedder = LibraryConfig.model_validate_json(sys.argv[4]), Embedder(load_model(weights), device="cpu")
-kill_at_changes(
-    lambda out: embed_library(embedder, source, out=out, config=config, num_workers=0), folder, step=4
-)
-"""
 
 WITH_WORKERS = """
 import sys
@@ -54,12 +38,20 @@ def weights(embedder: Embedder, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return path
 
 
+def killed_at_changes(source: Path, folder: Path, weights: Path) -> None:
+    """Of the changes to the file system every fourth."""
+    embedder = Embedder(load_model(weights), device="cpu")
+    kill_at_changes(
+        lambda out: embed_library(embedder, source, out=out, config=SMALL, num_workers=0), folder, step=4
+    )
+
+
 def test_killed_at_changes_to_the_disk(
     videos: Path, weights: Path, tmp_path: Path, contents: Contents
 ) -> None:
     source = tmp_path / "few.txt"
     source.write_text("".join(f"{videos}/{name}\n" for name in ("c.mp4", "z_copy.mp4", "empty.mp4")))
-    run_script(KILLED_AT_CHANGES, source, tmp_path, weights, SMALL.model_dump_json())
+    run_apart(killed_at_changes, source, tmp_path, weights)
     check_all_alike(tmp_path, contents, at_least=6)
 
 

@@ -6,28 +6,23 @@ import numpy as np
 import pytest
 import torch
 
+from cavmae_sync.cli import run
 from cavmae_sync.data import PreparedDataset
 from cavmae_sync.model import CAVMAESync
 from cavmae_sync.weights import save_model
 
-from ...kills import check_all_alike, run_script
+from ...kills import check_all_alike, kill_at_changes, run_apart
 from .test_probe_model import ONE_RATE, TINY, WORDS
 
-# Of the changes to the file system every twelfth.
-KILLED_AT_CHANGES = """
-import sys
-from pathlib import Path
-import torch.utils.tensorboard
-from cavmae_sync.cli import run
-from kills import kill_at_changes
 
-folder, last_file, words = Path(sys.argv[1]), sys.argv[2], sys.argv[3:]
+def killed_at_changes(folder: Path, last_file: str, words: list[str]) -> None:
+    """Of the changes to the file system every twelfth."""
+    import torch.utils.tensorboard  # noqa: F401 -- once for all forks
 
-def probe(out):
-    assert run([*words, "--out", str(out)]) == 0
+    def probe(out: Path) -> None:
+        assert run([*words, "--out", str(out)]) == 0
 
-kill_at_changes(probe, folder, step=12, is_whole=lambda out: (out / last_file).exists())
-"""
+    kill_at_changes(probe, folder, step=12, is_whole=lambda out: (out / last_file).exists())
 
 
 @pytest.fixture(scope="module")
@@ -63,5 +58,5 @@ def test_killed_at_changes_to_the_disk(
     }[kind]
     lists = ["--train", prepared_folder, "--test", prepared_folder, "--allow-overlap"]
     words = ["probe", *what, *WORDS, *ONE_RATE, *lists, "--with-controls", "--json"]
-    run_script(KILLED_AT_CHANGES, tmp_path, last_file, *words)
+    run_apart(killed_at_changes, tmp_path, last_file, [str(word) for word in words])
     check_all_alike(tmp_path, contents, at_least=3)
