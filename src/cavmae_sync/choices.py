@@ -12,6 +12,9 @@ TrainingPrecision = Literal["float32", "bfloat16", "float16"]
 #: linear layers to 8 bits; see `compute/int8.py`.
 Precision = Literal[TrainingPrecision, "int8"]
 
+#: Type in which gradients travel between processes. They are summed in it, and kept in float32.
+GradientSync = Literal["float32", "bfloat16"]
+
 #: Vector that stands for a segment or a frame in a comparison.
 Representation = Literal["global", "patch_mean"]
 

@@ -15,6 +15,9 @@ from torch.utils.backend_registration import _setup_privateuseone_for_python_bac
 #: As on CUDA: these take tensors of both places.
 _CROSSES = ("aten::_to_copy", "aten::copy_", "aten::index", "aten::index_put", "aten::index_put_")
 
+#: Operations that brought numbers to the CPU: each time the device was waited for.
+READINGS: list[str] = []
+
 
 class _Backend:
     """What torch asks of the module of a device."""
@@ -105,10 +108,19 @@ def _compute(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     if kwargs.get("device") is not None:
         near_kwargs["device"] = torch.device("cpu")
     found = func(*tree_map(_near, args), **tree_map(_near, near_kwargs))
+    if far and _is_reading(name, args, found, goes_far=goes_far):
+        READINGS.append(name)
     if not goes_far or (name == "aten::copy_" and not isinstance(args[0], FarTensor)):
         return found
     known = {id(value.near): value for value in far}  # what was changed in place stays the tensor it was
     return tree_map(lambda value: known[id(value)] if id(value) in known else _far(value), found)
+
+
+def _is_reading(name: str, args: Any, found: Any, *, goes_far: bool) -> bool:
+    if not goes_far or (name == "aten::copy_" and not isinstance(args[0], FarTensor)):
+        return True
+    numbers = [value for value in tree_leaves(found) if value is not None]
+    return bool(numbers) and not any(isinstance(value, torch.Tensor) for value in numbers)
 
 
 def _far(value: Any) -> Any:

@@ -36,11 +36,21 @@ from cavmae_sync.tasks.localization.stage_examples import StageExamples
 from cavmae_sync.tasks.reconstruction.video_reconstruction import reconstruct_video
 from cavmae_sync.tasks.retrieval import RetrievalConfig, evaluate_retrieval
 from cavmae_sync.tasks.temporal import SegmentingConfig, TemporalTask, evaluate_temporal, segment_video
-from cavmae_sync.training import Callbacks, PretrainConfig, Pretraining, RunFolder, World, read_metrics
+from cavmae_sync.training import (
+    Callbacks,
+    OptimConfig,
+    PretrainConfig,
+    Pretraining,
+    RunFolder,
+    StepReport,
+    World,
+    read_metrics,
+    resolve_by_device,
+)
 from cavmae_sync.weights import load_model, save_model, weights_fingerprint
 
 from ..training.tiny import TINY_MODEL, tiny_run
-from .far_device import FarDevice, register
+from .far_device import READINGS, FarDevice, register
 
 FAR = "far:0"
 Numbers = list[float]
@@ -65,6 +75,7 @@ class Exercises:
         return torch.randn(*shape, generator=torch.Generator().manual_seed(seed)).to(self.device)
 
     def _train(self, config: PretrainConfig, run: RunFolder, stop: int) -> None:
+        config, _ = resolve_by_device(config, self.device)
         training = Pretraining(
             config,
             model=self.model(),
@@ -95,6 +106,29 @@ class Exercises:
         """Both directions and representations, global negatives, structured masks, clipped gradients."""
         contrast = ContrastConfig(negatives="global", direction="both", representation="both")
         return self.pretraining(losses=LossConfig(contrast=contrast), masking=MaskingConfig(audio_mode="tf"))
+
+    def readings_of_steps(self) -> Numbers:
+        """How often each step waits for its device: once where losses are read, every third time here."""
+        if self.device.type == "cpu":
+            return [0, 1, 0, 0, 1, 1]
+        loop = {"read_every_steps": 3, "log_every_steps": 7, "validate_every_steps": 7, "accumulation": 2}
+        config = tiny_run(loop=loop, optim=OptimConfig(clip_gradient_norm=1.0))
+        counts: list[float] = []
+
+        def count(_: StepReport) -> None:
+            counts.append(len(READINGS))
+            READINGS.clear()
+
+        Pretraining(
+            config,
+            model=self.model(),
+            train=PairDataset(self.clips, inputs=config.model.inputs, seed=0),
+            validation=None,
+            world=World(rank=0, num_processes=1, device=self.device),
+            run=RunFolder.create(Path(tempfile.mkdtemp()) / "run", config, {}),
+            callbacks=Callbacks(on_step=count),
+        ).run()
+        return counts[1:]
 
     def embedding_and_retrieval(self) -> Numbers:
         report = evaluate_retrieval(self.embedder(), self.clips, RetrievalConfig(num_bootstrap=0))

@@ -55,7 +55,8 @@ ON_CPU = {
     "model/positions.py": "a table in float64, registered as a buffer",
     "weights/layouts/mae.py": "weights of a file",
     "weights/torch_file.py": "weights of a file",
-    "training/pretrain.py": "a row of the log in float64",
+    "training/checkpoints.py": "a copy in the memory of the host",
+    "training/step_rows.py": "a row of the log in float64",
     "training/validation.py": "rows of the log in float64",
 }
 

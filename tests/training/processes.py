@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from cavmae_sync.choices import GradientSync
 from cavmae_sync.data import Draw, PairDataset, PreparedDataset
 from cavmae_sync.data.draws import Purpose
 from cavmae_sync.embedding import Embedder
@@ -34,7 +35,7 @@ from cavmae_sync.training import (
 )
 from cavmae_sync.training.gradient_cache import compare_parts
 from cavmae_sync.training.optim import Updater
-from cavmae_sync.training.validation import validate
+from cavmae_sync.training.validation import LOSS_NAMES, validate
 
 from .tiny import TINY_MODEL, tiny_run
 
@@ -63,11 +64,21 @@ SETTINGS: dict[str, tuple[LossConfig, int]] = {
 }
 
 
-def one_update(losses: LossConfig, world: World, *, num_parts: int = 1) -> dict[str, torch.Tensor]:
-    """Losses (mean over processes), gradients, and weights after an update, of eight made-up pairs."""
+def one_update(
+    losses: LossConfig, world: World, *, num_parts: int = 1, gradient_sync: GradientSync = "float32"
+) -> dict[str, torch.Tensor]:
+    """Losses (mean over processes), gradients, and weights after an update, of eight made-up pairs.
+
+    Gradients of two passes: torch treats the first one apart, and the second finds what it left unfinished.
+    """
     model = CAVMAESync(TINY_MODEL, generator=torch.Generator().manual_seed(0)).double()
     step = PretrainStep(model, losses, precision="float32", gather=world.gather)
-    parallel = world.wrap(step, has_unused_parameters=losses.reconstruction_weight == 0)
+    parallel = world.wrap(
+        step,
+        has_unused_parameters=losses.reconstruction_weight == 0,
+        is_accumulated=num_parts > 1,
+        gradient_sync=gradient_sync,
+    )
     masks = MaskSampler(TINY_MODEL, MaskingConfig(ratio=0.5), seed=0, purpose=Purpose.MASK)
     generator = torch.Generator().manual_seed(1)
     size = NUM_PAIRS // world.num_processes
@@ -77,7 +88,8 @@ def one_update(losses: LossConfig, world: World, *, num_parts: int = 1) -> dict[
     drawn = masks.draw([Draw(0, k) for k in range(share.start, share.stop)])
     parts = [slice(k * size // num_parts, (k + 1) * size // num_parts) for k in range(num_parts)]
     updater = Updater(model.parameters(), OptimConfig(), precision="float32")
-    for _ in range(2):  # the second pass finds what the first left unfinished
+    gradients = {}
+    for number in range(2):
         model.zero_grad()
         comparisons: list[Any] = [None]
         if num_parts > 1:
@@ -88,12 +100,14 @@ def one_update(losses: LossConfig, world: World, *, num_parts: int = 1) -> dict[
             with nullcontext() if part == parts[-1] else world.without_sync(parallel):
                 found = parallel(segments[part], frames[part], drawn.part(part), compare)
                 updater.backward(found.total / num_parts)
-    gradients = {
-        f"gradient {name}": p.grad.clone() for name, p in model.named_parameters() if p.grad is not None
-    }
+        gradients |= {
+            f"gradient {name}, pass {number}": p.grad.clone()
+            for name, p in model.named_parameters()
+            if p.grad is not None
+        }
     updater.update(learning_rate=1e-4)
     weights = {f"weight {name}": value.clone() for name, value in model.state_dict().items()}
-    totals = {"contrastive loss": world.mean(found.contrastive.detach())}
+    totals = {"contrastive loss": world.mean(found.row_L[LOSS_NAMES.index("contrastive")])}
     return totals | gradients | weights
 
 
@@ -120,7 +134,7 @@ def train(
 
 def accumulating_run() -> PretrainConfig:
     """Two parts a step, compared with all processes' parts. Moved runs move between rows of the log."""
-    loop = {"batch_size": 8, "accumulation": 2, "num_steps": 8, "log_every_steps": 4}
+    loop = {"batch_size": 8, "accumulation": 2, "num_steps": 8, "log_every_steps": 4, "read_every_steps": 3}
     return tiny_run(negatives="global", loop=loop)
 
 
@@ -164,6 +178,7 @@ def compute(dataset: Path, out: Path) -> None:
             name: one_update(losses, world, num_parts=num_parts)
             for name, (losses, num_parts) in SETTINGS.items()
         }
+        results["bfloat16 gradients"] = one_update(_contrast("global"), world, gradient_sync="bfloat16")
         results["validation"] = validation_losses(dataset, world)
         results["vectors"] = vectors_of(dataset, world)
         results["any"] = [world.any(world.rank == 1), world.any(False)]

@@ -1,19 +1,29 @@
 """What a run decides once by measuring stands in its configuration, and compiling changes no result."""
 
 import copy
+import json
 from pathlib import Path
 
 import pytest
 import torch
 from pydantic import ValidationError
 
-from cavmae_sync.compute import choose_device
+from cavmae_sync.compute import choose_device, computes_bfloat16, current_float32_products
 from cavmae_sync.data import PreparedDataset
 from cavmae_sync.errors import ConfigError, TrainingError
 from cavmae_sync.model import MaskingConfig
 from cavmae_sync.model.block import Block, compile_blocks
 from cavmae_sync.recipes import continue_pretraining, run_pretraining
-from cavmae_sync.training import RunFolder, is_resolved_from, resolve_auto
+from cavmae_sync.training import (
+    Callbacks,
+    PretrainConfig,
+    RunFolder,
+    describe_arithmetic,
+    is_resolved_from,
+    resolve_auto,
+    resolve_by_device,
+    training_products_in,
+)
 
 from .tiny import tiny_run
 
@@ -24,12 +34,68 @@ CPU = torch.device("cpu")
 
 
 def test_what_is_decided_is_never_auto_and_the_rest_stays():
-    config = tiny_run(loop={"float32_products": "auto"})
+    autos = dict.fromkeys(("precision", "float32_products", "compile", "read_every_steps"), "auto")
+    config = tiny_run(loop=autos)
     resolved, facts = resolve_auto(config, choose_device("cpu"))
-    assert resolved.loop.float32_products in ("highest", "medium")
-    assert resolved.loop.model_copy(update={"float32_products": "auto"}) == config.loop
-    assert facts == {}
+    loop = resolved.loop
+    assert loop.float32_products in ("highest", "medium")
+    assert (loop.precision, loop.compile, loop.read_every_steps) == ("float32", "off", 1)
+    assert loop.model_copy(update=autos) == config.loop
+    assert facts.keys() == autos.keys()
     assert resolve_auto(resolved, CPU) == (resolved, {})
+    assert PretrainConfig.model_validate_json(resolved.model_dump_json()) == resolved
+
+
+def test_a_cuda_device_computes_in_tf32_compiled_and_is_read_now_and_then():
+    cuda = torch.device("cuda")
+    config = tiny_run(loop={"float32_products": "auto", "precision": "bfloat16"})
+    resolved, _ = resolve_by_device(config, cuda)
+    loop = resolved.loop
+    assert (loop.float32_products, loop.compile, loop.read_every_steps) == ("high", "measure", 10)
+    assert [computes_bfloat16(kind) for kind in ((7, 5), (8, 0), (9, 0))] == [False, True, True]
+    assert describe_arithmetic(resolved, cuda) == (
+        "cuda: precision bfloat16, float32 products high, not compiled, losses read every 10 steps. "
+        "Plain float32: loop.precision=float32 loop.float32_products=highest"
+    )
+
+
+def test_words_give_plain_float32_back():
+    words = ["loop.precision=float32", "loop.float32_products=highest", "loop.read_every_steps=1"]
+    asked = PretrainConfig().with_overrides([*words, "loop.compile=off"])
+    for device in (CPU, torch.device("cuda")):
+        assert resolve_auto(asked, device) == (asked, {})
+        assert "Plain float32:" not in describe_arithmetic(asked, device)
+
+
+def test_tf32_is_permission_to_round_which_only_cuda_has():
+    with training_products_in("high", CPU):
+        assert torch.get_float32_matmul_precision() == "highest"
+    with training_products_in("high", torch.device("cuda")):
+        assert torch.get_float32_matmul_precision() == "high"
+        assert current_float32_products() == "highest", "what is embedded meanwhile is float32"
+
+
+def test_a_run_of_an_older_version_keeps_its_values():
+    config = tiny_run(loop={"precision": "float16", "compile": "off"})
+    stored = json.loads(config.model_dump_json())
+    del stored["loop"]["read_every_steps"], stored["loop"]["gradient_sync"]
+    read = PretrainConfig.model_validate(stored)
+    resolved, _ = resolve_by_device(read, torch.device("cuda"))
+    assert (resolved.loop.precision, resolved.loop.compile) == ("float16", "off")
+    assert (resolved.loop.float32_products, resolved.loop.gradient_sync) == ("highest", "float32")
+
+
+def test_a_run_says_how_it_computes_before_its_first_step(prepared: PreparedDataset, tmp_path: Path):
+    said: list[object] = []
+    callbacks = Callbacks(on_start=said.append, on_step=lambda report: said.append(report.step))
+    config = tiny_run(loop={"num_steps": 2})
+    run = run_pretraining(
+        config, data=prepared.folder, out=tmp_path / "run", device="cpu", callbacks=callbacks
+    ).run
+    line = "cpu: precision float32, float32 products highest, not compiled, losses read each step"
+    assert said == [line, 1, 2]
+    assert run.config().loop.precision == "float32"
+    assert run.environment()["precision"] == "on cpu, half precision is on request only"
 
 
 def test_what_was_decided_agrees_with_auto_and_with_nothing_else():
@@ -67,9 +133,9 @@ def test_a_run_goes_on_with_the_weights_of_clips_that_it_began_with(
 def test_without_a_compiler_a_run_does_without(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.warns(UserWarning, match=r"no C\+\+ compiler.* set loop\.compile=off"):
-        resolved, facts = resolve_auto(tiny_run(loop={"compile": "auto"}), CPU)
+        resolved, facts = resolve_auto(tiny_run(loop={"compile": "measure"}), CPU)
     assert resolved.loop.compile == "off"
-    assert facts == {"compile": "there is no C++ compiler"}
+    assert facts["compile"] == "there is no C++ compiler"
 
 
 def test_without_a_compiler_a_run_that_must_be_compiled_is_refused(
@@ -91,14 +157,14 @@ def test_a_compiler_that_fails_is_named_and_not_used(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))
     torch.compiler.reset()
     with pytest.warns(UserWarning, match=r"torch\.compile fails here"):
-        resolved, facts = resolve_auto(tiny_run(loop={"compile": "auto"}), CPU)
+        resolved, facts = resolve_auto(tiny_run(loop={"compile": "measure"}), CPU)
     assert resolved.loop.compile == "off"
     assert "torch.compile failed" in str(facts["compile"])
 
 
 def test_masks_of_changing_size_are_not_compiled():
     masking = MaskingConfig(ratio_range=(0.2, 0.6))
-    resolved, _ = resolve_auto(tiny_run(masking=masking, loop={"compile": "auto"}), CPU)
+    resolved, _ = resolve_auto(tiny_run(masking=masking, loop={"compile": "measure"}), CPU)
     assert resolved.loop.compile == "off"
     with pytest.raises(ValidationError, match=r"Set loop\.compile=off"):
         tiny_run(masking=masking, loop={"compile": "on"})
@@ -129,8 +195,6 @@ def test_compiled_blocks_give_the_results_and_gradients_of_plain_ones():
 @pytest.mark.slow
 @compiles
 def test_a_compiled_run_resumes_bit_for_bit(prepared: PreparedDataset, tmp_path: Path):
-    from cavmae_sync.training import Callbacks
-
     torch.compiler.reset()
     config = tiny_run(loop={"compile": "on", "num_steps": 4, "checkpoint_activations": True})
     data = prepared.folder

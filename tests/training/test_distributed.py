@@ -27,7 +27,7 @@ def out(prepared_folder: Path, made_once: Callable[[str, Callable[[Path], None]]
     """Folder of the results of worlds of two and of four processes."""
 
     def make(folder: Path) -> None:
-        run_apart(main, prepared_folder, folder, seconds=200)
+        run_apart(main, prepared_folder, folder, seconds=600)
 
     return made_once("worlds", make)
 
@@ -55,6 +55,25 @@ def test_losses_and_every_gradient_equal_those_of_one_process(ranks, name: str):
             # Adam divides by the size of a gradient, of one that is 0 but for rounding too.
             atol = 1e-10 if key.startswith("weight") else 1e-12
             torch.testing.assert_close(rank[name][key], value, atol=atol, rtol=1e-9, msg=f"{name}: {key}")
+
+
+def test_gradients_sent_in_bfloat16_are_rounded_to_it_and_no_further(ranks):
+    """8 bits of mantissa: up to 1/256 off, once before and once after the sum; and not equal by mistake."""
+    exact = one_update(SETTINGS["global"][0], CPU)
+    for rank in ranks:
+        found = rank["bfloat16 gradients"]
+        assert found.keys() == exact.keys()
+        torch.testing.assert_close(
+            found["contrastive loss"], exact["contrastive loss"], rtol=1e-9, atol=1e-12
+        )
+        names = [key for key in exact if key.startswith("gradient") and exact[key].norm() > 1e-8]
+        for name in names:
+            off = (found[name] - exact[name]).norm() / exact[name].norm()
+            assert 1e-6 < off < 0.02, name
+    assert all(
+        torch.equal(ranks[0]["bfloat16 gradients"][name], ranks[-1]["bfloat16 gradients"][name])
+        for name in names
+    )
 
 
 def test_parameters_without_part_in_the_loss_get_no_gradient():
@@ -115,7 +134,8 @@ def test_negatives_that_depend_on_the_number_of_processes_keep_it(bench, negativ
     run = bench.begin(config)
     run.world = replace(CPU, num_processes=2)  # as its checkpoint will say
     run.step = 1
-    run._save()
+    with run.checkpoints:
+        run._save()
     with pytest.raises(TrainingError, match=r"This run had 2, now there are 1\. Start 2"):
         bench.begin(config)
 

@@ -55,7 +55,7 @@ def backward(step: PretrainStep, batch, parts: list[slice], updater: Updater | N
         losses = step(segments[part], frames[part], masks.part(part), compare)
         total = losses.total / len(parts)
         total.backward() if updater is None else updater.backward(total)
-        rows.append(losses.as_row())
+        rows.append(losses.row_L)
     gradients = {name: p.grad for name, p in step.model.named_parameters() if p.grad is not None}
     return torch.stack(rows).mean(dim=0), gradients
 

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,9 +13,10 @@ import pytest
 import torch
 
 from cavmae_sync.data import make_loader
-from cavmae_sync.training import read_metrics
+from cavmae_sync.training import RunFolder, read_metrics
 
-from . import tiny
+from ..kills import run_apart
+from . import killed_run, tiny
 from .conftest import Bench
 from .tiny import tiny_run
 
@@ -94,9 +96,35 @@ def test_readers_of_clips_do_not_hear_ctrl_c(bench: Bench):
 
 
 def test_a_kill_loses_nothing_but_time(bench: Bench, prepared_folder: Path):
-    """Checkpoints are written after steps 3 and 6; the kill comes after step 5."""
+    """A checkpoint is taken after step 3; the kill comes after step 5, as soon as it is whole."""
+    checkpoint = bench.folder / "interrupted" / "checkpoints" / "step_00000003.pt"
     with slow_run(prepared_folder, bench.folder / "interrupted", num_workers=0, waits_after=5) as process:
         read_until(process, "step 5")
+        deadline = time.monotonic() + 60
+        while not checkpoint.exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
         os.killpg(process.pid, signal.SIGKILL)
         assert process.wait(timeout=60) == -signal.SIGKILL
     check_goes_on(bench, first_step=3)
+
+
+@pytest.mark.parametrize("num_kills", [3, pytest.param(10, marks=pytest.mark.slow)])
+def test_kills_at_random_moments_lose_nothing_but_time(prepared_folder: Path, tmp_path: Path, num_kills: int):
+    """Every other one comes while weights or a checkpoint are being written, by a thread beside the steps."""
+    run_apart(killed_run.main, prepared_folder, tmp_path, num_kills)
+    kills = (tmp_path / "kills.txt").read_text().splitlines()
+    assert len(kills) == num_kills
+    assert sum(".part" in line for line in kills) >= num_kills // 3, "no kill came while a file was written"
+    straight, killed = tmp_path / "straight", tmp_path / "killed"
+    assert (straight / "weights.safetensors").read_bytes() == (killed / "weights.safetensors").read_bytes()
+    assert (straight / "best.safetensors").read_bytes() == (killed / "best.safetensors").read_bytes()
+    newest = [torch.load(RunFolder(run).checkpoints()[-1]) for run in (straight, killed)]
+    for state in newest:
+        state.pop("random_state")  # torch draws from it whenever clips begin to be read; training never does
+    for ours, theirs in zip(*(torch.utils._pytree.tree_leaves(state) for state in newest), strict=True):
+        assert torch.equal(ours, theirs) if isinstance(ours, torch.Tensor) else ours == theirs
+    rows = [read_metrics(run / "metrics.jsonl") for run in (straight, killed)]
+    for one, other in zip(*rows, strict=True):
+        for row in (one, other):
+            row.pop("clips_per_second", None), row.pop("waiting_fraction", None)
+        assert one == other

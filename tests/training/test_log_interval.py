@@ -32,17 +32,19 @@ def test_time_in_which_batches_are_used_is_not():
 def test_a_new_row_begins_anew():
     interval = LogInterval()
     interval.waited_seconds = 5.0
-    interval.add(torch.tensor([1.0, 2.0]), clips=4)
-    interval.add(torch.tensor([3.0, 4.0]), clips=4)
+    for row in ([1.0, 2.0], [3.0, 4.0]):
+        interval.count(clips=4)
+        interval.add(torch.tensor(row))
     assert interval.mean().tolist() == [2, 3]
     assert interval.last.tolist() == [3, 4]
     interval.clear()
     assert (interval.rows, interval.clips, interval.waited_seconds) == ([], 0, 0)
+    assert interval.last.tolist() == [3, 4], "the newest stays known"
 
 
 def test_pauses_do_not_count():
     interval = LogInterval()
-    interval.add(torch.zeros(1), clips=10)
+    interval.count(clips=10)
     before = interval.clips_per_second
     interval.pause(-9.0)
     assert interval.clips_per_second < before

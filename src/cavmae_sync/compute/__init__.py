@@ -31,6 +31,7 @@ from cavmae_sync.compute.float32 import (
 from cavmae_sync.compute.int8 import Int8Products, int8_problem
 from cavmae_sync.compute.precision import (
     check_precision_on,
+    computes_bfloat16,
     loss_scaler,
     matrix_products_in,
     training_precision,
@@ -50,6 +51,7 @@ __all__ = [
     "choose_attention",
     "choose_device",
     "choose_float32_products",
+    "computes_bfloat16",
     "current_float32_products",
     "float32_error",
     "float32_products_in",

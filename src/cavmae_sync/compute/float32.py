@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, get_args
 
 import torch
 
-#: Values of `torch.set_float32_matmul_precision`. "high" is left out: it is TF32, on CUDA only.
+#: Values of `torch.set_float32_matmul_precision`. "high" is left out: it is TF32, on CUDA only, for training.
 Float32Products = Literal["highest", "medium"]
 
 #: What a caller may ask for; "auto" decides by the processor.
@@ -70,7 +70,7 @@ def current_float32_products() -> Float32Products:
 
 
 @contextmanager
-def float32_products_in(products: Float32Products) -> Generator[None]:
+def float32_products_in(products: Float32Products | Literal["high"]) -> Generator[None]:
     """Compute float32 products of the whole process so inside the block; put the setting back after."""
     with float32_setting_kept():
         torch.set_float32_matmul_precision(products)

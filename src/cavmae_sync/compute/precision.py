@@ -60,7 +60,7 @@ def check_precision_on(precision: TrainingPrecision, device: torch.device) -> No
         raise ConfigError(f"precision={precision} does not exist on {device.type}. Use float32.")
     if dtype is torch.bfloat16 and device.type == "cuda":
         major, minor = torch.cuda.get_device_capability(device)
-        if major < _FIRST_WITH_BFLOAT16:
+        if not computes_bfloat16((major, minor)):
             raise ConfigError(
                 f"{torch.cuda.get_device_name(device)} (compute capability {major}.{minor}) has no bfloat16 "
                 f"products; {_FIRST_WITH_BFLOAT16}.0 is needed. Use precision=float16."
@@ -72,6 +72,11 @@ def check_precision_on(precision: TrainingPrecision, device: torch.device) -> No
             raise ConfigError(
                 f"this version of macOS or torch has no {precision} on MPS ({error}). Use float32."
             ) from error
+
+
+def computes_bfloat16(capability: tuple[int, int]) -> bool:
+    """Whether a CUDA device of this compute capability has bfloat16 products, and need not emulate them."""
+    return capability[0] >= _FIRST_WITH_BFLOAT16
 
 
 def loss_scaler(precision: TrainingPrecision, device: torch.device) -> torch.amp.GradScaler:

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from cavmae_sync.audit.overlap import shared_clips
-from cavmae_sync.compute import float32_products_in, keep_freed_memory
+from cavmae_sync.compute import keep_freed_memory
 from cavmae_sync.data import PairDataset, PreparedDataset
 from cavmae_sync.errors import TrainingError
 from cavmae_sync.model import CAVMAESync
@@ -25,8 +25,11 @@ from cavmae_sync.training import (
     Pretraining,
     RunFolder,
     check_can_compile,
+    describe_arithmetic,
     open_world,
     resolve_auto,
+    resolve_by_device,
+    training_products_in,
 )
 from cavmae_sync.training.readers import resolve_readers, share_in_memory, with_memory
 from cavmae_sync.weights import find_weights, start_from
@@ -116,12 +119,15 @@ def continue_pretraining(
         ConfigError: Its blocks are compiled, and this machine has no compiler.
     """
     keep_freed_memory()
+    callbacks = callbacks or Callbacks()
     with open_world(device) as world, ExitStack() as settings:
         run = RunFolder(out)
         config, environment = world.from_main(lambda: _config_and_environment(out))
         check_can_compile(config, world.device)
-        if config.loop.float32_products != "auto":  # an older run has not recorded it
-            settings.enter_context(float32_products_in(config.loop.float32_products))
+        settings.enter_context(training_products_in(config.loop.float32_products, world.device))
+        config, _ = resolve_by_device(config, world.device)  # fields that a run of an old version has not
+        if world.is_main:
+            callbacks.on_start(describe_arithmetic(config, world.device))
         versions = {f"{name} version": version(name) for name in ("cavmae-sync", "torch")}
         world.check_same(versions | _weights_file_fact(config))
         _check_weights_file(config, environment)
@@ -150,7 +156,7 @@ def continue_pretraining(
             validation=None if held_out is None else _pairs(held_out, config, is_training=False),
             world=world,
             run=run,
-            callbacks=with_retrieval(callbacks or Callbacks(), held_out, config),
+            callbacks=with_retrieval(callbacks, held_out, config),
         )
         is_complete = pretraining.run()
     return RunResult(run=run, num_steps=pretraining.step, is_complete=is_complete)

@@ -40,7 +40,7 @@ def with_retrieval(
 
     def retrieval(model: CAVMAESync, world: World) -> Mapping[str, float]:
         embedder = Embedder(
-            model, device=device_of(model), representation=compared, precision=config.loop.precision
+            model, device=device_of(model), representation=compared, precision=config.loop.decided_precision
         )
         found = embed_together(embedder, gallery, world, num_workers=config.loop.num_readers)
         if not world.is_main:

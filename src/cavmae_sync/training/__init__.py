@@ -4,8 +4,10 @@ config          everything that decides a run, as one value
 auto_values     what "auto" in it means on this machine
 run_folder      files of a run
 run_log         rows of metrics.jsonl, and TensorBoard
+checkpoints     checkpoints and weights, written while the run goes on
 pretrain        the loop: steps, log, validation, checkpoints
 readers         processes that read clips, and frames in memory
+step_rows       losses of steps, left on the device until they are read together
 step            what one step computes, as one module
 masks           patches hidden in a step, by seed and number
 device_batches  batches on the device, the next one copied ahead
@@ -19,7 +21,14 @@ run_checks      checks before the first step
 distributed     several processes as one
 """
 
-from cavmae_sync.training.auto_values import check_can_compile, is_resolved_from, resolve_auto
+from cavmae_sync.training.auto_values import (
+    check_can_compile,
+    describe_arithmetic,
+    is_resolved_from,
+    resolve_auto,
+    resolve_by_device,
+    training_products_in,
+)
 from cavmae_sync.training.callbacks import Callbacks, Evaluator, FigureMaker, SharedEvaluator, StepReport
 from cavmae_sync.training.config import LearningRateRamp, LoopConfig, OptimConfig, PretrainConfig
 from cavmae_sync.training.distributed import World, open_world
@@ -55,6 +64,7 @@ __all__ = [
     "StepReport",
     "World",
     "check_can_compile",
+    "describe_arithmetic",
     "is_resolved_from",
     "learning_rate_at",
     "load_run_or_weights",
@@ -62,6 +72,8 @@ __all__ = [
     "read_config",
     "read_metrics",
     "resolve_auto",
+    "resolve_by_device",
     "training_data",
+    "training_products_in",
     "weights_of",
 ]

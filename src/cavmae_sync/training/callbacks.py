@@ -26,7 +26,7 @@ class StepReport:
         step: Updates made.
         num_steps: Updates of the whole run.
         epoch: Passes over the clips that are complete.
-        total_loss: Weighted sum of the losses in this step.
+        total_loss: Weighted sum of the losses in the newest step that was read (`loop.read_every_steps`).
         clips_per_second: Speed since the last row of the log.
         waiting_fraction: Part of that time, in [0, 1], in which training waited for clips.
     """
@@ -47,12 +47,15 @@ class Callbacks:
         evaluators: Called at each validation, in the main process; the name becomes the kind of the log row.
         shared_evaluators: The same, called in every process at the same time.
         figures: Called at each validation, in the main process; drawn for TensorBoard.
+        on_start: Called before the first step, in the main process, with a line that says how it computes.
         on_step: Called after each step, in the main process.
-        should_stop: Called after each step, in every process; True saves a checkpoint and ends the run early.
+        should_stop: Called after each step, in every process; True saves a checkpoint and ends the run early,
+            after the next step that is read.
     """
 
     evaluators: Mapping[str, Evaluator] = field(default_factory=dict)
     shared_evaluators: Mapping[str, SharedEvaluator] = field(default_factory=dict)
     figures: Mapping[str, FigureMaker] = field(default_factory=dict)
+    on_start: Callable[[str], None] = lambda _: None
     on_step: Callable[[StepReport], None] = lambda _: None
     should_stop: Callable[[], bool] = lambda: False

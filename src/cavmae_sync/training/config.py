@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from cavmae_sync import paper
-from cavmae_sync.choices import TrainingPrecision
+from cavmae_sync.choices import GradientSync, TrainingPrecision
 from cavmae_sync.compute import Float32Choice
 from cavmae_sync.config import Config
 from cavmae_sync.inputs.augment import AugmentConfig
@@ -87,17 +87,26 @@ class LoopConfig(Config):
     """Passes over the training clips."""
     num_steps: int | None = Field(None, gt=0)
     """Length of the run in steps instead of epochs."""
-    precision: TrainingPrecision = "float32"
-    """Precision of the forward pass; similarities and losses are float32 in all three."""
-    float32_products: Float32Choice = "auto"
-    """How float32 products are computed (`torch.set_float32_matmul_precision`). "auto" takes "medium"
-    on processors where that is known to be faster and rounds no more, and writes it into config.json."""
-    compile: Literal["auto", "on", "off"] = "off"
-    """Whether blocks are compiled by `torch.compile`. "auto" compiles one when the run starts, and all where
-    that is a gain; where there is no compiler, or it fails, nothing is. config.json says "on" or "off"."""
+    precision: TrainingPrecision | Literal["auto"] = "auto"
+    """Precision of the forward pass; similarities and losses are float32 in all three. "auto" takes bfloat16
+    on CUDA devices of compute capability 8.0 or more, else float32, and writes it into config.json."""
+    float32_products: Float32Choice | Literal["high"] = "auto"
+    """How float32 products are computed (`torch.set_float32_matmul_precision`). "auto" takes "high", which is
+    TF32, on CUDA. On processors it takes "medium" where that is known to be faster and rounds no more."""
+    compile: Literal["auto", "measure", "on", "off"] = "auto"
+    """Whether blocks are compiled by `torch.compile`. "measure" compiles one when the run starts, and all
+    where that is a gain; where there is no compiler, or it fails, nothing is. "auto" does that on CUDA, and
+    compiles nothing elsewhere. config.json says "on" or "off"."""
+    read_every_steps: Literal["auto"] | Annotated[int, Field(gt=0)] = "auto"
+    """Steps between readings of losses, of whether they are finite, and of the wish to stop: for each, the
+    device is waited for. "auto" is 10 on CUDA, else 1. Before a row of the log, a validation and a checkpoint
+    is always read."""
     checkpoint_activations: bool = False
     """Drop the activations inside each block after the forward pass and compute them again for the backward
     pass: less memory, a third more arithmetic, the same gradients."""
+    gradient_sync: GradientSync = "float32"
+    """Type in which gradients travel between processes. "bfloat16" halves what is sent, and rounds
+    each gradient to 8 bits before it is summed. One process sends nothing."""
     num_workers: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
     """Processes that read clips, per training process; 0 reads in the training process itself. "auto" decides
     at each start of the run and says so in environment.json: beside an accelerator the cores of this process
@@ -132,6 +141,28 @@ class LoopConfig(Config):
     def num_readers(self) -> int:
         """`num_workers`, or 0 as long as nothing has decided it."""
         return 0 if self.num_workers == "auto" else self.num_workers
+
+    @property
+    def decided_precision(self) -> TrainingPrecision:
+        """`precision` of a run that has started.
+
+        Raises:
+            ValueError: It is still "auto".
+        """
+        if self.precision == "auto":
+            raise ValueError("loop.precision=auto: call training.resolve_by_device first")
+        return self.precision
+
+    @property
+    def decided_reading(self) -> int:
+        """`read_every_steps` of a run that has started.
+
+        Raises:
+            ValueError: It is still "auto".
+        """
+        if self.read_every_steps == "auto":
+            raise ValueError("loop.read_every_steps=auto: call training.resolve_by_device first")
+        return self.read_every_steps
 
 
 class PretrainConfig(Config):

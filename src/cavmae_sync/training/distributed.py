@@ -6,6 +6,7 @@ folder need not be shared between machines; a dataset must lie under the same pa
 P rows of this process, G rows of all, D width.
 """
 
+import inspect
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -16,8 +17,10 @@ from typing import Any, TypeVar, cast
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import bf16_compress_hook
 from torch.nn.parallel import DistributedDataParallel
 
+from cavmae_sync.choices import GradientSync
 from cavmae_sync.compute import choose_device
 from cavmae_sync.errors import CavMaeSyncError, TrainingError
 from cavmae_sync.losses import Gathered
@@ -32,6 +35,9 @@ _LONGEST_STEP = timedelta(minutes=30)
 # torch 2.13 renamed these and warns of the old names; 2.9 has only those.
 _all_gather = getattr(dist, "all_gather_single", None) or dist.all_gather_into_tensor
 _reduce_scatter = getattr(dist, "reduce_scatter_single", None) or dist.reduce_scatter_tensor
+# So is the word for "send no buffers": those of the model are constants.
+_is_renamed = "forward_sync_buffers" in inspect.signature(DistributedDataParallel).parameters
+_KEEPS_BUFFERS: dict[str, Any] = {"forward_sync_buffers" if _is_renamed else "broadcast_buffers": False}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,18 +68,36 @@ class World:
         rows_GD = cast("Tensor", _GatherRows.apply(rows_PD))
         return Gathered(rows_GD=rows_GD, offset=self.rank * len(rows_PD))
 
-    def wrap(self, module: nn.Module, *, has_unused_parameters: bool = False) -> nn.Module:
+    def wrap(
+        self,
+        module: nn.Module,
+        *,
+        has_unused_parameters: bool = False,
+        is_accumulated: bool = False,
+        gradient_sync: GradientSync = "float32",
+    ) -> nn.Module:
         """Wrap a module: it takes the main process's weights, and gradients are averaged over all processes.
 
         Args:
-            module: Module that every process runs.
+            module: Module that every process runs. Its outputs are tensors, or tuples of them: in a dataclass
+                torch finds none, and would leave the first step's gradients apart without a word.
             has_unused_parameters: Whether some parameters take no part in the loss.
+            is_accumulated: Whether several backward passes make a step (`without_sync`).
+            gradient_sync: Type in which gradients are sent and summed.
         """
         if self.num_processes == 1:
             return module
-        return DistributedDataParallel(
-            module, find_unused_parameters=has_unused_parameters, gradient_as_bucket_view=True
+        parallel = DistributedDataParallel(
+            module,
+            find_unused_parameters=has_unused_parameters,
+            gradient_as_bucket_view=True,
+            # torch learns the order of gradients from the first backward pass, which must be a whole step.
+            static_graph=not has_unused_parameters and not is_accumulated,
+            **_KEEPS_BUFFERS,
         )
+        if gradient_sync == "bfloat16":
+            parallel.register_comm_hook(None, _sum_in_bfloat16)
+        return parallel
 
     def without_sync(self, module: nn.Module) -> AbstractContextManager[None]:
         """Gradients of a wrapped module stay in this process inside the block, and are summed there."""
@@ -93,6 +117,8 @@ class World:
 
     def any(self, fact: bool) -> bool:  # noqa: FBT001 (a fact, not a mode)
         """Whether the fact holds in any process."""
+        if self.num_processes == 1:
+            return fact
         return bool(self.sum(torch.tensor(int(fact), device=self.device)))
 
     def from_main(self, make: Callable[[], T]) -> T:
@@ -151,6 +177,11 @@ class World:
         if place == self.num_processes - 1:
             self.store.set(f"all came {turn}", "yes")
         self.store.wait([f"all came {turn}"], _LONGEST_WAIT)
+
+
+def _sum_in_bfloat16(state: Any, bucket: dist.GradBucket) -> torch.futures.Future[Tensor]:
+    """Hook of torch under a name of ours: by its own name torch refuses it on the CPU, where it works."""
+    return bf16_compress_hook(state, bucket)
 
 
 class _GatherRows(torch.autograd.Function):

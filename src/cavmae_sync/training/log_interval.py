@@ -13,6 +13,9 @@ Item = TypeVar("Item")
 class LogInterval:
     """Steps since the last row of the log. The clock stands still while a run validates or saves."""
 
+    #: The newest row that was added; before the first there is none.
+    last: Tensor
+
     def __init__(self) -> None:
         self.clear()
 
@@ -41,19 +44,18 @@ class LogInterval:
         """Do not count seconds in which nothing was trained."""
         self.began += seconds
 
-    def add(self, row: Tensor, *, clips: int) -> None:
-        """Count a step: its row of numbers, and its clips."""
-        self.rows.append(row)
+    def count(self, *, clips: int) -> None:
+        """Count the clips of a step."""
         self.clips += clips
+
+    def add(self, row: Tensor) -> None:
+        """Add the numbers of a step, which may be known some steps later."""
+        self.rows.append(row)
+        self.last = row
 
     def mean(self) -> Tensor:
         """Mean of the rows."""
         return torch.stack(self.rows).mean(dim=0)
-
-    @property
-    def last(self) -> Tensor:
-        """The newest row."""
-        return self.rows[-1]
 
     @property
     def clips_per_second(self) -> float:

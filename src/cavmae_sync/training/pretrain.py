@@ -8,8 +8,7 @@ K accumulated parts of a step, L losses.
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
+from contextlib import ExitStack, nullcontext
 from typing import Any
 
 import torch
@@ -18,11 +17,12 @@ from torch import Tensor
 from cavmae_sync.data import Batch, ClipOrder, ClipSampler, PairDataset, make_loader, read_weights
 from cavmae_sync.data.draws import Purpose
 from cavmae_sync.data.loading.blocks import BlockOrder
-from cavmae_sync.errors import NonFiniteLossError
 from cavmae_sync.losses import ContrastConfig
 from cavmae_sync.model import CAVMAESync
 from cavmae_sync.model.block import compile_blocks
+from cavmae_sync.training.auto_values import resolve_by_device
 from cavmae_sync.training.callbacks import Callbacks, StepReport
+from cavmae_sync.training.checkpoints import Checkpoints
 from cavmae_sync.training.config import PretrainConfig
 from cavmae_sync.training.device_batches import on_device
 from cavmae_sync.training.distributed import World
@@ -35,12 +35,8 @@ from cavmae_sync.training.run_folder import RunFolder
 from cavmae_sync.training.run_log import RunLog
 from cavmae_sync.training.schedule import learning_rate_at
 from cavmae_sync.training.step import PretrainStep
-from cavmae_sync.training.validation import LOSS_NAMES, validate
-from cavmae_sync.weights import Provenance, save_model
-
-#: Columns of a row of the training log; the losses are first.
-_ROW_NAMES = (*LOSS_NAMES, "learning_rate", "gradient_norm")
-_TOTAL = LOSS_NAMES.index("total")
+from cavmae_sync.training.step_rows import ROW_NAMES, TOTAL, StepRows, UnreadStep
+from cavmae_sync.training.validation import validate
 
 
 class Pretraining:
@@ -70,6 +66,7 @@ class Pretraining:
         run: RunFolder,
         callbacks: Callbacks | None = None,
     ) -> None:
+        config, _ = resolve_by_device(config, world.device)
         check_sizes(config, num_clips=len(train), num_processes=world.num_processes)
         self.config, self.train, self.validation = config, train, validation
         self.world, self.run_folder, self.callbacks = world, run, callbacks or Callbacks()
@@ -79,15 +76,24 @@ class Pretraining:
             compile_blocks(self.model)
         self.module = self._step_module(config.losses.contrast)
         self.parallel = world.wrap(
-            self.module, has_unused_parameters=config.losses.reconstruction_weight == 0
+            self.module,
+            has_unused_parameters=config.losses.reconstruction_weight == 0,
+            is_accumulated=config.loop.accumulation > 1,
+            gradient_sync=config.loop.gradient_sync,
         )
-        self.updater = Updater(model.parameters(), config.optim, precision=config.loop.precision)
+        self.updater = Updater(model.parameters(), config.optim, precision=config.loop.decided_precision)
         self.masks = MaskSampler(config.model, config.masking, seed=config.seed, purpose=Purpose.MASK)
         self.order = _clip_order(config, num_clips=len(train))
         self.steps_per_epoch = len(train) // config.loop.batch_size
         self.num_steps = config.loop.num_steps or config.loop.num_epochs * self.steps_per_epoch
         self.step, self.saved_step, self.best_loss = 0, 0, float("inf")
-        self.interval = LogInterval()
+        self.interval, self.rows = LogInterval(), StepRows(rank=world.rank)
+        self.checkpoints = Checkpoints(
+            run,
+            config=config.model,
+            num_frames=train.clips.num_frames,
+            keep=config.loop.keep_checkpoints,
+        )
         self._restore()
 
     def run(self) -> bool:
@@ -99,20 +105,31 @@ class Pretraining:
         Raises:
             NonFiniteLossError: The loss or its gradients became NaN or infinite.
         """
-        log: AbstractContextManager[RunLog | None] = (
-            RunLog(self.run_folder, first_step=self.step) if self.world.is_main else nullcontext()
-        )
-        with log as opened:
-            self.interval.restart_clock()
-            for batch in self.interval.timed(self._batches()):
-                self.interval.add(self._train_step(batch), clips=self.config.loop.batch_size)
-                self._after_step(opened)
-                # A signal may reach one process only; all must stop after the same step.
-                if self.world.any(self.callbacks.should_stop()):
-                    if self.saved_step != self.step:
-                        self._save()
-                    return self.step == self.num_steps
-        return True
+        with ExitStack() as files:
+            log: RunLog | None = None
+            if self.world.is_main:
+                log = files.enter_context(RunLog(self.run_folder, first_step=self.step))
+                files.enter_context(self.checkpoints)
+            self._train(log)
+        self.world.wait()  # for the main process and its files
+        return self.step >= self.num_steps
+
+    def _train(self, log: RunLog | None) -> None:
+        self.interval.restart_clock()
+        first_step, stops = self.step + 1, False
+        for batch in self.interval.timed(self._batches()):
+            self._train_step(batch)
+            # The first step is read at once: what is wrong from the start need not wait.
+            is_read = self._is_read() or self.step == first_step
+            if is_read:
+                self._read_steps()
+            self._after_step(log)
+            stops = self.callbacks.should_stop() or stops
+            # A signal may reach one process only; all must stop after the same step.
+            if is_read and self.world.any(stops):
+                if self.saved_step != self.step:
+                    self._save()
+                return
 
     def _batches(self) -> Iterator[MaskedBatch]:
         sampler = ClipSampler(
@@ -133,12 +150,8 @@ class Pretraining:
 
     # ---- one step ----------------------------------------------------------------------------------------
 
-    def _train_step(self, batch: MaskedBatch) -> Tensor:
-        """Make one update.
-
-        Returns:
-            float64 on the CPU, a row of `_ROW_NAMES`: losses of this process, learning rate, gradient norm.
-        """
+    def _train_step(self, batch: MaskedBatch) -> None:
+        """Make one update. Its numbers stay on the device: a step waits for nothing."""
         losses_KL = self._accumulate_gradients(batch.pairs, batch.masks)
         learning_rate = learning_rate_at(
             self.step,
@@ -147,13 +160,17 @@ class Pretraining:
             steps_per_epoch=self.steps_per_epoch,
         )
         norm = self.updater.update(learning_rate=learning_rate)
-        # One transfer, the only time that a step waits for its device. Gradients that are not finite have
-        # updated nothing, so it is early enough to check them after it.
-        on_cpu = torch.cat([losses_KL.flatten(), norm.view(1).to(losses_KL.dtype)]).cpu().double()
-        losses_L, norm = on_cpu[:-1].view(losses_KL.shape).mean(dim=0), on_cpu[-1]
-        self._check_finite(losses_L[_TOTAL], norm, batch.pairs)
         self.step += 1
-        return torch.cat([losses_L, torch.tensor([learning_rate, norm.item()], dtype=torch.float64)])
+        self.interval.count(clips=self.config.loop.batch_size)
+        self.rows.add(
+            UnreadStep(
+                step=self.step,
+                losses_KL=losses_KL,
+                norm=norm,
+                learning_rate=learning_rate,
+                clip_ids=batch.pairs.clip_ids,
+            )
+        )
 
     def _accumulate_gradients(self, batch: Batch, masks: StepMasks) -> Tensor:
         """Forward and backward passes of all parts. Gives their losses `[K, L]`, on the device."""
@@ -168,7 +185,7 @@ class Pretraining:
                     batch.segments_PLM[part], batch.normalized_frames(part), masks.part(part), compare
                 )
                 self.updater.backward(losses.total / len(parts))
-            rows.append(losses.as_row())
+            rows.append(losses.row_L)
         return torch.stack(rows)
 
     def _parts(self, num_pairs: int) -> list[slice]:
@@ -191,44 +208,45 @@ class Pretraining:
             parts,
         )
 
-    def _check_finite(self, loss: Tensor, norm: Tensor, batch: Batch) -> None:
-        self._refuse_unless_finite("loss", loss, batch)
-        if self.updater.loss_scale is None:
-            self._refuse_unless_finite("norm of the gradients", norm, batch)
-        # In float16 an overflow is expected now and then: it skips a step and halves the scale.
-        elif self.updater.loss_scale < 1:
-            raise NonFiniteLossError(
-                f"gradients overflow in float16 whatever the loss scale (step {self.step + 1}). Use "
-                "loop.precision=bfloat16 or float32, or lower optim.learning_rate."
-            )
-
-    def _refuse_unless_finite(self, name: str, value: Tensor, batch: Batch) -> None:
-        if not value.isfinite():
-            some = ", ".join(batch.clip_ids[:8])
-            raise NonFiniteLossError(
-                f"the {name} is {value.item()} in step {self.step + 1} (process {self.world.rank}), in a "
-                f"batch with clips {some}{' ...' if len(batch.clip_ids) > 8 else ''}. Lower "
-                "optim.learning_rate, set optim.clip_gradient_norm=1, or use loop.precision=float32."
-            )
-
     # ---- after a step ------------------------------------------------------------------------------------
+
+    def _is_read(self) -> bool:
+        """Whether the numbers of the steps are read: now and then, and before anything is written."""
+        return (
+            self._is_due(self.config.loop.decided_reading)
+            or self._logs()
+            or self._validates()
+            or self._saves()
+        )
+
+    def _read_steps(self) -> None:
+        for row in self.rows.read(loss_scale=self.updater.loss_scale):
+            self.interval.add(row)
+        self.checkpoints.check()
 
     def _after_step(self, log: RunLog | None) -> None:
         """Report, log, validate and save, each when it is due."""
-        loop = self.config.loop
         if self.world.is_main:
             self.callbacks.on_step(self._step_report())
-        if self._is_due(loop.log_every_steps):
+        if self._logs():
             self._log_interval(log)
         began = time.perf_counter()
-        validates = self._is_due(loop.validate_every_steps or self.steps_per_epoch)
-        if validates:
+        if self._validates():
             self._validate(log)
             self.world.wait()
-        every = loop.checkpoint_every_steps
-        if validates if every is None else self._is_due(every):
+        if self._saves():
             self._save()
         self.interval.pause(time.perf_counter() - began)
+
+    def _logs(self) -> bool:
+        return self._is_due(self.config.loop.log_every_steps)
+
+    def _validates(self) -> bool:
+        return self._is_due(self.config.loop.validate_every_steps or self.steps_per_epoch)
+
+    def _saves(self) -> bool:
+        every = self.config.loop.checkpoint_every_steps
+        return self._validates() if every is None else self._is_due(every)
 
     def _is_due(self, every_steps: int) -> bool:
         return self.step % every_steps == 0 or self.step == self.num_steps
@@ -238,7 +256,7 @@ class Pretraining:
             step=self.step,
             num_steps=self.num_steps,
             epoch=self.step // self.steps_per_epoch,
-            total_loss=float(self.interval.last[_TOTAL]),
+            total_loss=float(self.interval.last[TOTAL]),
             clips_per_second=self.interval.clips_per_second,
             waiting_fraction=self.interval.waiting_fraction,
         )
@@ -246,7 +264,7 @@ class Pretraining:
     def _log_interval(self, log: RunLog | None) -> None:
         """Write the mean of the steps since the last row, over all processes, and begin anew."""
         row = self.world.mean(self.interval.mean())
-        values = dict(zip(_ROW_NAMES, row.tolist(), strict=True)) | {
+        values = dict(zip(ROW_NAMES, row.tolist(), strict=True)) | {
             "epoch": self.step / self.steps_per_epoch,
             "clips_per_second": self.interval.clips_per_second,
             "waiting_fraction": self.interval.waiting_fraction,
@@ -278,7 +296,7 @@ class Pretraining:
             log.write("validation", step=self.step, values=values)
             if values["total"] < self.best_loss:
                 self.best_loss = values["total"]
-                self._save_weights(self.run_folder.best_weights)
+                self.checkpoints.save_best(self.model.state_dict())
         of_main = {name: evaluator(self.model) for name, evaluator in self.callbacks.evaluators.items()}
         for name, numbers in {**shared, **of_main}.items():
             log.write(name, step=self.step, values=numbers)
@@ -304,21 +322,17 @@ class Pretraining:
         return PretrainStep(
             self.model,
             self.config.losses.model_copy(update={"contrast": contrast}),
-            precision=self.config.loop.precision,
+            precision=self.config.loop.decided_precision,
             gather=self.world.gather,
         )
 
     # ---- checkpoints -------------------------------------------------------------------------------------
 
-    def _save_weights(self, path: Path) -> None:
-        save_model(self.model, path, provenance=Provenance(num_frames=self.train.clips.num_frames))
-
     def _save(self) -> None:
         # The mean over all processes: another number of them may go on, and log the mean of these rows.
         rows = list(self.world.mean(torch.stack(self.interval.rows))) if self.interval.rows else []
         if self.world.is_main:
-            self._save_weights(self.run_folder.weights)
-            self.run_folder.save_checkpoint(
+            self.checkpoints.save(
                 {
                     "model": self.model.state_dict(),
                     "updater": self.updater.state_dict(),
@@ -328,10 +342,8 @@ class Pretraining:
                     "num_processes": self.world.num_processes,
                 },
                 step=self.step,
-                keep=self.config.loop.keep_checkpoints,
             )
         self.saved_step = self.step
-        self.world.wait()
 
     def _restore(self) -> None:
         state: dict[str, Any] | None = self.world.from_main(self.run_folder.load_checkpoint)

@@ -139,14 +139,17 @@ class RunFolder:
     def save_checkpoint(self, state: dict[str, Any], *, step: int, keep: int) -> Path:
         """Write a checkpoint, whole or not at all, then delete all but the newest `keep`."""
         path = self.path / "checkpoints" / f"step_{step:08d}.pt"
-        for folder in (self.path, path.parent):  # left by a kill, perhaps on another machine
-            for left in folder.glob(f"*{PART_SUFFIX}"):
-                left.unlink(missing_ok=True)
         with written_whole(path) as part:
             torch.save(state | {"version": CHECKPOINT_VERSION, "step": step}, part)
         for old in self.checkpoints()[:-keep]:
             old.unlink()
         return path
+
+    def remove_unfinished(self) -> None:
+        """Remove files that a kill left unfinished, on another machine too. Nobody may write just then."""
+        for folder in (self.path, self.path / "checkpoints"):
+            for left in folder.glob(f"*{PART_SUFFIX}"):
+                left.unlink(missing_ok=True)
 
     def load_checkpoint(self) -> dict[str, Any] | None:
         """The newest checkpoint, or None where the run was stopped before its first.

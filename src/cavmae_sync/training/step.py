@@ -5,6 +5,7 @@ S the two modalities, D width.
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from torch import Tensor, nn
 
@@ -14,7 +15,6 @@ from cavmae_sync.losses import (
     Contrast,
     Gather,
     LossConfig,
-    PretrainLosses,
     combine_losses,
     compare_embeddings,
     compared_embeddings,
@@ -22,6 +22,18 @@ from cavmae_sync.losses import (
 from cavmae_sync.model import CAVMAESync, PretrainOutput, RequestedOutputs
 from cavmae_sync.model.cavmae_sync import Predicted
 from cavmae_sync.training.masks import StepMasks
+
+
+class StepLosses(NamedTuple):
+    """Losses of one pass, in a form in which torch finds the tensors when several processes share a step.
+
+    Attributes:
+        total: Loss that is minimised, a scalar with gradients.
+        row_L: All losses in the order of the fields of `PretrainLosses`, without gradients.
+    """
+
+    total: Tensor
+    row_L: Tensor
 
 
 class PretrainStep(nn.Module):
@@ -47,7 +59,7 @@ class PretrainStep(nn.Module):
         frames_PCHW: Tensor,
         masks: StepMasks,
         compare: Callable[[Tensor], Contrast] | None = None,
-    ) -> PretrainLosses:
+    ) -> StepLosses:
         """Losses of one pass.
 
         Args:
@@ -58,7 +70,7 @@ class PretrainStep(nn.Module):
         """
         predicted: Predicted = "none" if self.losses.reconstruction_weight == 0 else "hidden"
         output = self._pass(segments_PLM, frames_PCHW, masks, predicted)
-        return combine_losses(
+        losses = combine_losses(
             (compare or self.compare)(compared_embeddings(output, self.losses.contrast)),
             output,
             segments_PLM,
@@ -67,6 +79,7 @@ class PretrainStep(nn.Module):
             reconstruction_weight=self.losses.reconstruction_weight,
             normalize_pixels=self.losses.normalize_pixels,
         )
+        return StepLosses(losses.total, losses.as_row())
 
     def embed(self, segments_PLM: Tensor, frames_PCHW: Tensor, masks: StepMasks) -> Tensor:
         """Embeddings that are compared, `[R, S, P, D]`, without a pass through the decoder."""

@@ -47,7 +47,7 @@ def validate(
     for number, batch in zip(mine, loader, strict=True):
         drawn, moved = masks.draw(batches[number]), batch.to(world.device)
         losses = step(moved.segments_PLM, moved.normalized_frames(), drawn.to(world.device))
-        sums[number] = len(batch) * losses.as_row().cpu().double()
+        sums[number] = len(batch) * losses.row_L.cpu().double()
     step.train(was_training)
     # Rows of other processes are 0 here, so adding over processes rounds nothing.
     total = world.sum(sums).sum(dim=0)

@@ -33,7 +33,7 @@ from cavmae_sync.weights.load import (
 )
 from cavmae_sync.weights.provenance import Provenance, read_provenance
 from cavmae_sync.weights.publish import push_to_hub, save_pretrained
-from cavmae_sync.weights.save import save_model
+from cavmae_sync.weights.save import save_model, save_tensors
 from cavmae_sync.weights.start_from import start_from
 from cavmae_sync.weights.weights_file import read_plain, read_pth
 
@@ -53,6 +53,7 @@ __all__ = [
     "reconfigured",
     "save_model",
     "save_pretrained",
+    "save_tensors",
     "start_from",
     "to_official",
     "weights_fingerprint",

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from cavmae_sync.atomic import written_whole
 from cavmae_sync.model.cavmae_sync import CAVMAESync
+from cavmae_sync.model.config import ModelConfig
 from cavmae_sync.untrusted import parse_json
 from cavmae_sync.weights.layouts.official import to_official
 from cavmae_sync.weights.layouts.original import KEPT, ORIGINAL_KEY, Original
@@ -42,13 +43,34 @@ def save_model(
             torch.save(to_official(model), part)
         return
     tensors = {name: value.detach().cpu() for name, value in model.state_dict().items()}
-    metadata = {"format": FORMAT, "config": model.config.model_dump_json()}
+    save_tensors(tensors, path, config=model.config, provenance=provenance, original=original)
+
+
+def save_tensors(
+    tensors: Mapping[str, Tensor],
+    path: Path,
+    *,
+    config: ModelConfig,
+    provenance: Provenance | None = None,
+    original: Original | None = None,
+) -> None:
+    """Write the weights of a model that is not at hand to a `.safetensors`, whole or not at all.
+
+    Args:
+        tensors: Its `state_dict`, on the CPU.
+        path: The file.
+        config: Shape of the model.
+        provenance: As in `save_model`.
+        original: As in `save_model`.
+    """
+    metadata = {"format": FORMAT, "config": config.model_dump_json()}
+    kept: dict[str, Tensor] = {}
     if provenance is not None:
         metadata[PROVENANCE_KEY] = provenance.model_dump_json(exclude_none=True)
     if original is not None:
         metadata[ORIGINAL_KEY] = original.to_header()
-        tensors |= {KEPT + name: value for name, value in original.kept.items()}
-    write_safetensors(path, tensors, metadata=metadata)
+        kept = {KEPT + name: value for name, value in original.kept.items()}
+    write_safetensors(path, dict(tensors) | kept, metadata=metadata)
 
 
 def write_safetensors(path: Path, tensors: Mapping[str, Tensor], *, metadata: Mapping[str, str]) -> None:

@@ -189,7 +189,11 @@ def _watched() -> Iterator["Callbacks"]:
     from cavmae_sync.training import Callbacks
 
     with stop_on_signal() as should_stop, show_progress("pretraining") as advance:
-        yield Callbacks(on_step=lambda report: _show(advance, report), should_stop=should_stop)
+        yield Callbacks(
+            on_start=lambda line: Terminal(stderr=True).print(line, soft_wrap=True),
+            on_step=lambda report: _show(advance, report),
+            should_stop=should_stop,
+        )
 
 
 def _show(advance: Advance, report: "StepReport") -> None:
