@@ -15,6 +15,9 @@ Precision = Literal[TrainingPrecision, "int8"]
 #: Type in which gradients travel between processes. They are summed in it, and kept in float32.
 GradientSync = Literal["float32", "bfloat16"]
 
+#: What each of several processes keeps: all parameters ("ddp"), or a part of them ("fsdp").
+Parallel = Literal["ddp", "fsdp"]
+
 #: Vector that stands for a segment or a frame in a comparison.
 Representation = Literal["global", "patch_mean"]
 

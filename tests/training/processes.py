@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from cavmae_sync.choices import GradientSync
+from cavmae_sync.choices import GradientSync, Parallel
 from cavmae_sync.data import Draw, PairDataset, PreparedDataset
 from cavmae_sync.data.draws import Purpose
 from cavmae_sync.embedding import Embedder
@@ -65,7 +65,12 @@ SETTINGS: dict[str, tuple[LossConfig, int]] = {
 
 
 def one_update(
-    losses: LossConfig, world: World, *, num_parts: int = 1, gradient_sync: GradientSync = "float32"
+    losses: LossConfig,
+    world: World,
+    *,
+    num_parts: int = 1,
+    gradient_sync: GradientSync = "float32",
+    parallel_by: Parallel = "ddp",
 ) -> dict[str, torch.Tensor]:
     """Losses (mean over processes), gradients, and weights after an update, of eight made-up pairs.
 
@@ -78,6 +83,7 @@ def one_update(
         has_unused_parameters=losses.reconstruction_weight == 0,
         is_accumulated=num_parts > 1,
         gradient_sync=gradient_sync,
+        parallel=parallel_by,
     )
     masks = MaskSampler(TINY_MODEL, MaskingConfig(ratio=0.5), seed=0, purpose=Purpose.MASK)
     generator = torch.Generator().manual_seed(1)
@@ -101,12 +107,12 @@ def one_update(
                 found = parallel(segments[part], frames[part], drawn.part(part), compare)
                 updater.backward(found.total / num_parts)
         gradients |= {
-            f"gradient {name}, pass {number}": p.grad.clone()
+            f"gradient {name}, pass {number}": world.whole(p.grad).clone()
             for name, p in model.named_parameters()
             if p.grad is not None
         }
     updater.update(learning_rate=1e-4)
-    weights = {f"weight {name}": value.clone() for name, value in model.state_dict().items()}
+    weights = {f"weight {name}": world.whole(value).clone() for name, value in model.state_dict().items()}
     totals = {"contrastive loss": world.mean(found.row_L[LOSS_NAMES.index("contrastive")])}
     return totals | gradients | weights
 
@@ -132,9 +138,16 @@ def train(
     assert world.is_main or not mine.exists()
 
 
-def accumulating_run() -> PretrainConfig:
+def accumulating_run(parallel: Parallel = "ddp") -> PretrainConfig:
     """Two parts a step, compared with all processes' parts. Moved runs move between rows of the log."""
-    loop = {"batch_size": 8, "accumulation": 2, "num_steps": 8, "log_every_steps": 4, "read_every_steps": 3}
+    loop = {
+        "parallel": parallel,
+        "batch_size": 8,
+        "accumulation": 2,
+        "num_steps": 8,
+        "log_every_steps": 4,
+        "read_every_steps": 3,
+    }
     return tiny_run(negatives="global", loop=loop)
 
 
@@ -178,6 +191,10 @@ def compute(dataset: Path, out: Path) -> None:
             name: one_update(losses, world, num_parts=num_parts)
             for name, (losses, num_parts) in SETTINGS.items()
         }
+        for name, (losses, num_parts) in SETTINGS.items():
+            results[f"{name}, shared out"] = one_update(
+                losses, world, num_parts=num_parts, parallel_by="fsdp"
+            )
         results["bfloat16 gradients"] = one_update(_contrast("global"), world, gradient_sync="bfloat16")
         results["validation"] = validation_losses(dataset, world)
         results["vectors"] = vectors_of(dataset, world)
@@ -194,8 +211,9 @@ def compute(dataset: Path, out: Path) -> None:
         for _ in range(3):
             world.wait()
     with open_world("cpu") as world:
-        train(accumulating_run(), dataset, out / f"run{world.num_processes}", world)
-        train(accumulating_run(), dataset, out / "moved", world, stop=2 + world.num_processes)
+        config = accumulating_run("ddp" if world.num_processes == 2 else "fsdp")
+        train(config, dataset, out / f"run{world.num_processes}", world)
+        train(config, dataset, out / "moved", world, stop=2 + world.num_processes)
         torch.save(results, out / f"world{world.num_processes}_rank{world.rank}.pt")
 
 

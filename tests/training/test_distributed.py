@@ -41,8 +41,10 @@ def ranks(request: pytest.FixtureRequest, out: Path) -> list[dict[str, Any]]:
     ]
 
 
+@pytest.mark.parametrize("kept", ["", ", shared out"])
 @pytest.mark.parametrize("name", SETTINGS)
-def test_losses_and_every_gradient_equal_those_of_one_process(ranks, name: str):
+def test_losses_and_every_gradient_equal_those_of_one_process(ranks, name: str, kept: str):
+    """Also where each process keeps a part of the parameters."""
     losses, num_parts = SETTINGS[name]
     if name == "local":  # the candidates of a process are a shard of the batch
         contrast = losses.contrast.model_copy(update={"negatives": f"shard:{8 // len(ranks)}"})
@@ -50,11 +52,13 @@ def test_losses_and_every_gradient_equal_those_of_one_process(ranks, name: str):
     expected = one_update(losses, CPU)
     assert num_parts == 1 or name == "global, accumulated"
     for rank in ranks:
-        assert rank[name].keys() == expected.keys()
+        assert rank[name + kept].keys() == expected.keys()
         for key, value in expected.items():
             # Adam divides by the size of a gradient, of one that is 0 but for rounding too.
             atol = 1e-10 if key.startswith("weight") else 1e-12
-            torch.testing.assert_close(rank[name][key], value, atol=atol, rtol=1e-9, msg=f"{name}: {key}")
+            torch.testing.assert_close(
+                rank[name + kept][key], value, atol=atol, rtol=1e-9, msg=f"{name}: {key}"
+            )
 
 
 def test_gradients_sent_in_bfloat16_are_rounded_to_it_and_no_further(ranks):
@@ -104,7 +108,7 @@ def alone(prepared_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 @pytest.mark.parametrize("name", ["run2", "run4", "moved"])
 def test_a_run_of_two_processes_is_that_of_one(out: Path, alone: Path, name: str):
-    """Of four too; `moved` went on from one process with two, four and one, each reading the last state.
+    """Of four too, which share out the parameters; `moved` went on from one process with two, four and one.
 
     In a second world of the same processes, with two parts a step; only the main process has the folder, and
     the others' fresh weights and states come from it.

@@ -199,13 +199,15 @@ class TestTheSameRun:
 class TestValidation:
     def test_masks_are_fixed(self, bench: Bench):
         run = bench.begin(tiny_run())
-        assert run._validation_losses(run.validation) == run._validation_losses(run.validation)
+        assert run._validation_losses(run.model, run.validation) == run._validation_losses(
+            run.model, run.validation
+        )
 
     def test_every_clip_counts_once_whatever_the_batch(self, bench: Bench):
         """14 clips in batches of 4: reconstruction equals that in one batch of 14."""
         small = bench.begin(tiny_run(), name="small")
         large = bench.begin(tiny_run(loop={"batch_size": 14}), name="large")
-        one, other = (run._validation_losses(run.validation) for run in (small, large))
+        one, other = (run._validation_losses(run.model, run.validation) for run in (small, large))
         assert one["visual_reconstruction"] == pytest.approx(other["visual_reconstruction"], rel=1e-5)
         assert one["audio_reconstruction"] == pytest.approx(other["audio_reconstruction"], rel=1e-5)
 
@@ -222,7 +224,7 @@ class TestValidation:
         best.load_state_dict(load_model(run.run_folder.best_weights).state_dict())
         again = bench.begin(config, name="third")
         again.model.load_state_dict(best.state_dict())
-        assert again._validation_losses(again.validation)["total"] == pytest.approx(min(totals))
+        assert again._validation_losses(again.model, again.validation)["total"] == pytest.approx(min(totals))
 
     def test_validation_masks_are_not_training_masks(self):
         assert Purpose.MASK != Purpose.VALIDATION_MASK

@@ -19,6 +19,7 @@ log_interval    means and speed between two rows of the log
 callbacks       functions that a caller gives to a run
 run_checks      checks before the first step
 distributed     several processes as one
+sharding        parameters shared out over processes
 """
 
 from cavmae_sync.training.auto_values import (

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from cavmae_sync import paper
-from cavmae_sync.choices import GradientSync, TrainingPrecision
+from cavmae_sync.choices import GradientSync, Parallel, TrainingPrecision
 from cavmae_sync.compute import Float32Choice
 from cavmae_sync.config import Config
 from cavmae_sync.inputs.augment import AugmentConfig
@@ -107,6 +107,9 @@ class LoopConfig(Config):
     gradient_sync: GradientSync = "float32"
     """Type in which gradients travel between processes. "bfloat16" halves what is sent, and rounds
     each gradient to 8 bits before it is summed. One process sends nothing."""
+    parallel: Parallel = "ddp"
+    """What each of several processes keeps: "ddp" all parameters, gradients and states of the optimiser;
+    "fsdp" a part of them, for models that do not fit. Results are equal; checkpoints move between both."""
     num_workers: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
     """Processes that read clips, per training process; 0 reads in the training process itself. "auto" decides
     at each start of the run and says so in environment.json: beside an accelerator the cores of this process

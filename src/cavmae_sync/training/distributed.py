@@ -1,4 +1,4 @@
-"""Several processes as one: the only file that imports `torch.distributed`.
+"""Several processes as one: with `sharding`, the only file that imports `torch.distributed`.
 
 The main process alone reads and writes the folder of a run, and sends the others what they need of it. So the
 folder need not be shared between machines; a dataset must lie under the same path on each.
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import bf16_compress_hook
 from torch.nn.parallel import DistributedDataParallel
 
-from cavmae_sync.choices import GradientSync
+from cavmae_sync.choices import GradientSync, Parallel
 from cavmae_sync.compute import choose_device
 from cavmae_sync.errors import CavMaeSyncError, TrainingError
 from cavmae_sync.losses import Gathered
@@ -75,6 +75,7 @@ class World:
         has_unused_parameters: bool = False,
         is_accumulated: bool = False,
         gradient_sync: GradientSync = "float32",
+        parallel: Parallel = "ddp",
     ) -> nn.Module:
         """Wrap a module: it takes the main process's weights, and gradients are averaged over all processes.
 
@@ -84,10 +85,17 @@ class World:
             has_unused_parameters: Whether some parameters take no part in the loss.
             is_accumulated: Whether several backward passes make a step (`without_sync`).
             gradient_sync: Type in which gradients are sent and summed.
+            parallel: Whether every process has all parameters, or a part of them.
         """
         if self.num_processes == 1:
             return module
-        parallel = DistributedDataParallel(
+        if parallel == "fsdp":
+            from cavmae_sync.training.sharding import share_out
+
+            return share_out(
+                module, device=self.device, num_processes=self.num_processes, gradient_sync=gradient_sync
+            )
+        wrapped = DistributedDataParallel(
             module,
             find_unused_parameters=has_unused_parameters,
             gradient_as_bucket_view=True,
@@ -96,12 +104,32 @@ class World:
             **_KEEPS_BUFFERS,
         )
         if gradient_sync == "bfloat16":
-            parallel.register_comm_hook(None, _sum_in_bfloat16)
-        return parallel
+            wrapped.register_comm_hook(None, _sum_in_bfloat16)
+        return wrapped
 
     def without_sync(self, module: nn.Module) -> AbstractContextManager[None]:
         """Gradients of a wrapped module stay in this process inside the block, and are summed there."""
+        if hasattr(module, "set_requires_gradient_sync"):
+            from cavmae_sync.training.sharding import gradients_kept
+
+            return gradients_kept(module)
         return module.no_sync() if isinstance(module, DistributedDataParallel) else nullcontext()
+
+    def whole(self, values: T) -> T:
+        """Nested values with whole tensors where they are shared out; all processes call it together."""
+        if self.num_processes == 1:
+            return values
+        from cavmae_sync.training.sharding import whole_tensors
+
+        return whole_tensors(values)
+
+    def parts(self, whole: Mapping[str, Tensor], like: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Whole tensors, which every process has, shared out as those of the same names are."""
+        if not any(hasattr(tensor, "full_tensor") for tensor in like.values()):
+            return dict(whole)
+        from cavmae_sync.training.sharding import shared_out
+
+        return shared_out(whole, like)
 
     def sum(self, values: Tensor) -> Tensor:
         """Sum of `values` over all processes, on the device where they are."""

@@ -1,6 +1,7 @@
 """The optimiser and one update with it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -81,6 +82,8 @@ class Updater:
         )
         if self.clip_gradient_norm is not None:
             torch.nn.utils.clip_grads_with_norm_(self.parameters, self.clip_gradient_norm, norm, foreach=True)
+        if hasattr(norm, "full_tensor"):  # gradients that are shared out over processes
+            norm = norm.full_tensor()
         self._step_if_finite(norm)
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
@@ -108,7 +111,29 @@ class Updater:
         """State of the optimiser and of the loss scale."""
         return {"optimizer": self.optimizer.state_dict(), "scaler": self.scaler.state_dict()}
 
-    def load_state_dict(self, state: dict[str, dict[str, object]]) -> None:
-        """Restore what `state_dict` gave."""
-        self.optimizer.load_state_dict(state["optimizer"])
+    def load_state_dict(
+        self,
+        state: dict[str, Any],
+        *,
+        parts: Callable[[dict[str, Tensor], dict[str, Tensor]], dict[str, Tensor]] = lambda whole, _: whole,
+    ) -> None:
+        """Restore what `state_dict` gave.
+
+        Args:
+            state: The state, with whole tensors.
+            parts: Shares out tensors as others of the same names are, where parameters are shared out.
+        """
+        optimizer = state["optimizer"]
+        parameters = [each for group in self.optimizer.param_groups for each in group["params"]]
+        moments = {
+            number: of_one | parts(*_like_parameter(of_one, parameters[number]))
+            for number, of_one in optimizer["state"].items()
+        }
+        self.optimizer.load_state_dict({**optimizer, "state": moments})
         self.scaler.load_state_dict(state["scaler"])
+
+
+def _like_parameter(state: dict[str, Any], parameter: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Tensors of an optimiser's state that have the shape of the parameter, and the parameter for each."""
+    found = {name: value for name, value in state.items() if value.shape == parameter.shape}
+    return found, dict.fromkeys(found, parameter)

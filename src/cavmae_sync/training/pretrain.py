@@ -74,12 +74,13 @@ class Pretraining:
         self.model.recompute_blocks(recompute=config.loop.checkpoint_activations)
         if config.loop.compile == "on":
             compile_blocks(self.model)
-        self.module = self._step_module(config.losses.contrast)
+        self.module = self._step_module(self.model, config.losses.contrast)
         self.parallel = world.wrap(
             self.module,
             has_unused_parameters=config.losses.reconstruction_weight == 0,
             is_accumulated=config.loop.accumulation > 1,
             gradient_sync=config.loop.gradient_sync,
+            parallel=config.loop.parallel,
         )
         self.updater = Updater(model.parameters(), config.optim, precision=config.loop.decided_precision)
         self.masks = MaskSampler(config.model, config.masking, seed=config.seed, purpose=Purpose.MASK)
@@ -279,36 +280,47 @@ class Pretraining:
 
     def _validate(self, log: RunLog | None) -> None:
         """Losses under fixed masks and shared evaluators, in all processes; the rest in the main one."""
-        values = None if self.validation is None else self._validation_losses(self.validation)
-        self.model.eval()
+        model = self._whole_model()
+        values = None if self.validation is None else self._validation_losses(model, self.validation)
+        model.eval()
         shared = {
-            name: evaluator(self.model, self.world)
-            for name, evaluator in self.callbacks.shared_evaluators.items()
+            name: evaluator(model, self.world) for name, evaluator in self.callbacks.shared_evaluators.items()
         }
         if log is not None:
-            self._log_validation(log, values, shared)
-        self.model.train()
+            self._log_validation(log, model, values, shared)
+        model.train()
+
+    def _whole_model(self) -> CAVMAESync:
+        """The model, or a copy of it where its parameters are shared out; all processes call it together."""
+        if self.config.loop.parallel == "ddp" or self.world.num_processes == 1:
+            return self.model
+        state = self.world.whole(self.model.state_dict())
+        return CAVMAESync.with_weights(self.config.model, state).to(self.world.device)
 
     def _log_validation(
-        self, log: RunLog, values: dict[str, float] | None, shared: Mapping[str, Mapping[str, float]]
+        self,
+        log: RunLog,
+        model: CAVMAESync,
+        values: dict[str, float] | None,
+        shared: Mapping[str, Mapping[str, float]],
     ) -> None:
         if values is not None:
             log.write("validation", step=self.step, values=values)
             if values["total"] < self.best_loss:
                 self.best_loss = values["total"]
-                self.checkpoints.save_best(self.model.state_dict())
-        of_main = {name: evaluator(self.model) for name, evaluator in self.callbacks.evaluators.items()}
+                self.checkpoints.save_best(model.state_dict())
+        of_main = {name: evaluator(model) for name, evaluator in self.callbacks.evaluators.items()}
         for name, numbers in {**shared, **of_main}.items():
             log.write(name, step=self.step, values=numbers)
         for name, make_figure in self.callbacks.figures.items():
-            log.figure(name, make_figure(self.model), step=self.step)
+            log.figure(name, make_figure(model), step=self.step)
 
-    def _validation_losses(self, dataset: PairDataset) -> dict[str, float]:
+    def _validation_losses(self, model: CAVMAESync, dataset: PairDataset) -> dict[str, float]:
         # One softmax compares a shard, as in training, whatever the number of processes.
         batch_size = self.config.losses.contrast.shard_size or self.config.loop.batch_size
         contrast = self.config.losses.contrast.model_copy(update={"negatives": "local"})
         return validate(
-            self._step_module(contrast),
+            self._step_module(model, contrast),
             dataset,
             batch_size=batch_size,
             masks=MaskSampler(
@@ -318,9 +330,9 @@ class Pretraining:
             num_workers=self.config.loop.num_readers,
         )
 
-    def _step_module(self, contrast: ContrastConfig) -> PretrainStep:
+    def _step_module(self, model: CAVMAESync, contrast: ContrastConfig) -> PretrainStep:
         return PretrainStep(
-            self.model,
+            model,
             self.config.losses.model_copy(update={"contrast": contrast}),
             precision=self.config.loop.decided_precision,
             gather=self.world.gather,
@@ -331,11 +343,11 @@ class Pretraining:
     def _save(self) -> None:
         # The mean over all processes: another number of them may go on, and log the mean of these rows.
         rows = list(self.world.mean(torch.stack(self.interval.rows))) if self.interval.rows else []
+        whole = self.world.whole({"model": self.model.state_dict(), "updater": self.updater.state_dict()})
         if self.world.is_main:
             self.checkpoints.save(
                 {
-                    "model": self.model.state_dict(),
-                    "updater": self.updater.state_dict(),
+                    **whole,
                     "best_loss": self.best_loss,
                     "rows_since_log": rows,
                     "random_state": torch.get_rng_state(),
@@ -350,8 +362,8 @@ class Pretraining:
         if state is None:
             return
         check_resumes(self.config, before=state["num_processes"], now=self.world.num_processes)
-        self.model.load_state_dict(state["model"])
-        self.updater.load_state_dict(state["updater"])
+        self.model.load_state_dict(self.world.parts(state["model"], like=self.model.state_dict()))
+        self.updater.load_state_dict(state["updater"], parts=self.world.parts)
         self.step, self.best_loss = state["step"], state["best_loss"]
         self.interval.rows = state["rows_since_log"]
         torch.set_rng_state(state["random_state"])
