@@ -12,6 +12,7 @@ from benchmarks.parts import (
     products,
     readers,
     similarity,
+    step_path,
     training,
 )
 
@@ -26,6 +27,7 @@ PARTS: tuple[Part, ...] = (
     preparation.PREPARE,
     preparation.ITEMS,
     preparation.WAITING,
+    step_path.PART,
     readers.READERS,
     *library.PARTS,
     *similarity.PARTS,

@@ -24,6 +24,7 @@ from cavmae_sync.training import (
     resolve_by_device,
     training_products_in,
 )
+from cavmae_sync.training.compiling import compiled_step
 
 from .tiny import tiny_run
 
@@ -190,6 +191,20 @@ def test_compiled_blocks_give_the_results_and_gradients_of_plain_ones():
                 torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
     with torch.no_grad():
         assert torch.equal(plain(tokens), compiled(tokens)), "without gradients nothing is compiled"
+
+
+@pytest.mark.slow
+@compiles
+def test_a_compiled_step_of_noise_has_the_losses_of_a_plain_one():
+    torch.compiler.reset()
+    config = tiny_run(loop={"precision": "float32"})
+    torch.manual_seed(0)
+    compiled = compiled_step(config, CPU, num_pairs=4)
+    torch.manual_seed(0)
+    with torch.compiler.set_stance("force_eager"):
+        plain = compiled_step(config, CPU, num_pairs=4)
+    assert compiled.isfinite().all()
+    torch.testing.assert_close(compiled, plain, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.slow

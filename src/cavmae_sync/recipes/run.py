@@ -90,7 +90,7 @@ def run_pretraining(
                 "device": str(world.device),
                 "num_processes": world.num_processes,
             }
-            resolved, reasons = resolve_auto(config, world.device)
+            resolved, reasons = resolve_auto(config, world.device, num_processes=world.num_processes)
             RunFolder.create(out, resolved, environment | facts | reasons)
 
         world.from_main(begin)

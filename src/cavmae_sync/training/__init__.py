@@ -1,6 +1,7 @@
 """Pretraining: batches of clips in, weights, checkpoints and a log out.
 
 config          everything that decides a run, as one value
+compiling       whether blocks are compiled
 auto_values     what "auto" in it means on this machine
 run_folder      files of a run
 run_log         rows of metrics.jsonl, and TensorBoard
@@ -23,7 +24,6 @@ sharding        parameters shared out over processes
 """
 
 from cavmae_sync.training.auto_values import (
-    check_can_compile,
     describe_arithmetic,
     is_resolved_from,
     resolve_auto,
@@ -31,6 +31,7 @@ from cavmae_sync.training.auto_values import (
     training_products_in,
 )
 from cavmae_sync.training.callbacks import Callbacks, Evaluator, FigureMaker, SharedEvaluator, StepReport
+from cavmae_sync.training.compiling import check_can_compile
 from cavmae_sync.training.config import LearningRateRamp, LoopConfig, OptimConfig, PretrainConfig
 from cavmae_sync.training.distributed import World, open_world
 from cavmae_sync.training.masks import MaskedBatch, MaskedPairs, MaskSampler, StepMasks

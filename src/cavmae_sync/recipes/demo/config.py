@@ -60,6 +60,7 @@ def demo_pretraining(config: DemoConfig, *, num_steps: int, batch_size: int) -> 
             batch_size=batch_size,
             num_steps=num_steps,
             num_workers=0,
+            read_every_steps=1,  # its plan follows the time of each step
             validate_every_steps=max(1, num_steps // NUM_VALIDATIONS),
             num_retrieval_clips=0,  # costs as much as training; the page measures at the end
         ),
