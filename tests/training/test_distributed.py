@@ -18,7 +18,16 @@ from cavmae_sync.weights import load_model
 
 from ..kills import run_apart
 from .conftest import CPU
-from .processes import SETTINGS, WORLDS, accumulating_run, main, one_update, train, validation_losses
+from .processes import (
+    SETTINGS,
+    SHARED_OUT,
+    WORLDS,
+    accumulating_run,
+    main,
+    one_update,
+    train,
+    validation_losses,
+)
 from .tiny import TINY_MODEL
 
 
@@ -41,8 +50,9 @@ def ranks(request: pytest.FixtureRequest, out: Path) -> list[dict[str, Any]]:
     ]
 
 
-@pytest.mark.parametrize("kept", ["", ", shared out"])
-@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize(
+    ("name", "kept"), [*((name, "") for name in SETTINGS), *((name, ", shared out") for name in SHARED_OUT)]
+)
 def test_losses_and_every_gradient_equal_those_of_one_process(ranks, name: str, kept: str):
     """Also where each process keeps a part of the parameters."""
     losses, num_parts = SETTINGS[name]
