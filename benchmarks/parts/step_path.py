@@ -13,8 +13,8 @@ from torch import Tensor
 from benchmarks import footage
 from benchmarks.models import fresh, small_training
 from benchmarks.part import Limit, Part, Setting, Variant, Work
-from cavmae_sync.data import Batch, PairDataset
-from cavmae_sync.training import Callbacks, Pretraining, RunFolder, StepMasks, World
+from cavmae_sync.data import PairDataset
+from cavmae_sync.training import Callbacks, Pretraining, RunFolder, World
 from cavmae_sync.training.masks import MaskedBatch
 
 _WARM_UP_STEPS = 3
@@ -34,9 +34,6 @@ class _TimedRun(Pretraining):
             if batch is None:
                 return
             yield batch
-
-    def _accumulate_gradients(self, batch: Batch, masks: StepMasks) -> Tensor:
-        return self.timed(super()._accumulate_gradients)(batch, masks)
 
     def timed(self, call: Callable[..., Tensor]) -> Callable[..., Tensor]:
         """The function, whose seconds count as the model's."""
@@ -75,6 +72,7 @@ def steps(setting: Setting, *, num_workers: int) -> Work:
                     )
                 ),
             )
+            training.passes.gradients = training.timed(training.passes.gradients)
             training.updater.update = training.timed(training.updater.update)
             training.run()
         first, last = moments[_WARM_UP_STEPS - 1], moments[-1]

@@ -9,6 +9,7 @@ checkpoints     checkpoints and weights, written while the run goes on
 pretrain        the loop: steps, log, validation, checkpoints
 readers         processes that read clips, and frames in memory
 step_rows       losses of steps, left on the device until they are read together
+passes          forward and backward passes of a step, part by part
 step            what one step computes, as one module
 masks           patches hidden in a step, by seed and number
 device_batches  batches on the device, the next one copied ahead

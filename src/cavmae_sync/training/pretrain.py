@@ -7,14 +7,13 @@ K accumulated parts of a step, L losses.
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from cavmae_sync.data import Batch, ClipOrder, ClipSampler, PairDataset, make_loader, read_weights
+from cavmae_sync.data import ClipOrder, ClipSampler, PairDataset, make_loader, read_weights
 from cavmae_sync.data.draws import Purpose
 from cavmae_sync.data.loading.blocks import BlockOrder
 from cavmae_sync.losses import ContrastConfig
@@ -26,10 +25,10 @@ from cavmae_sync.training.checkpoints import Checkpoints
 from cavmae_sync.training.config import PretrainConfig
 from cavmae_sync.training.device_batches import on_device
 from cavmae_sync.training.distributed import World
-from cavmae_sync.training.gradient_cache import PartContrast, compare_parts
 from cavmae_sync.training.log_interval import LogInterval
-from cavmae_sync.training.masks import MaskedBatch, MaskedPairs, MaskSampler, StepMasks
+from cavmae_sync.training.masks import MaskedBatch, MaskedPairs, MaskSampler
 from cavmae_sync.training.optim import Updater
+from cavmae_sync.training.passes import Passes
 from cavmae_sync.training.run_checks import check_resumes, check_sizes
 from cavmae_sync.training.run_folder import RunFolder
 from cavmae_sync.training.run_log import RunLog
@@ -74,14 +73,7 @@ class Pretraining:
         self.model.recompute_blocks(recompute=config.loop.checkpoint_activations)
         if config.loop.compile == "on":
             compile_blocks(self.model)
-        self.module = self._step_module(self.model, config.losses.contrast)
-        self.parallel = world.wrap(
-            self.module,
-            has_unused_parameters=config.losses.reconstruction_weight == 0,
-            is_accumulated=config.loop.accumulation > 1,
-            gradient_sync=config.loop.gradient_sync,
-            parallel=config.loop.parallel,
-        )
+        self.passes = Passes(self._step_module(self.model, config.losses.contrast), config, world=world)
         self.updater = Updater(model.parameters(), config.optim, precision=config.loop.decided_precision)
         self.masks = MaskSampler(config.model, config.masking, seed=config.seed, purpose=Purpose.MASK)
         self.order = _clip_order(config, num_clips=len(train))
@@ -153,7 +145,7 @@ class Pretraining:
 
     def _train_step(self, batch: MaskedBatch) -> None:
         """Make one update. Its numbers stay on the device: a step waits for nothing."""
-        losses_KL = self._accumulate_gradients(batch.pairs, batch.masks)
+        losses_KL = self.passes.gradients(batch.pairs, batch.masks, backward=self.updater.backward)
         learning_rate = learning_rate_at(
             self.step,
             config=self.config.optim,
@@ -171,42 +163,6 @@ class Pretraining:
                 learning_rate=learning_rate,
                 clip_ids=batch.pairs.clip_ids,
             )
-        )
-
-    def _accumulate_gradients(self, batch: Batch, masks: StepMasks) -> Tensor:
-        """Forward and backward passes of all parts. Gives their losses `[K, L]`, on the device."""
-        parts = self._parts(len(batch))
-        comparisons = self._comparisons(batch, masks, parts)
-        rows: list[Tensor] = []
-        for part, compare in zip(parts, comparisons, strict=True):
-            # Gradients are summed here first: only the last part need send them to other processes.
-            is_last = part is parts[-1]
-            with nullcontext() if is_last else self.world.without_sync(self.parallel):
-                losses = self.parallel(
-                    batch.segments_PLM[part], batch.normalized_frames(part), masks.part(part), compare
-                )
-                self.updater.backward(losses.total / len(parts))
-            rows.append(losses.row_L)
-        return torch.stack(rows)
-
-    def _parts(self, num_pairs: int) -> list[slice]:
-        size = num_pairs // self.config.loop.accumulation
-        return [slice(start, start + size) for start in range(0, num_pairs, size)]
-
-    def _comparisons(
-        self, batch: Batch, masks: StepMasks, parts: list[slice]
-    ) -> Sequence[PartContrast | None]:
-        """For each part its comparison with all others, or None where it compares its own pairs alone."""
-        shard = self.config.losses.contrast.shard_size
-        fits = shard is not None and (parts[0].stop - parts[0].start) % shard == 0
-        if len(parts) == 1 or fits or self.config.loop.contrast_over == "part":
-            return [None] * len(parts)
-        return compare_parts(
-            lambda part: self.module.embed(
-                batch.segments_PLM[part], batch.normalized_frames(part), masks.part(part)
-            ),
-            self.module.compare,
-            parts,
         )
 
     # ---- after a step ------------------------------------------------------------------------------------
