@@ -4,6 +4,7 @@ It forks worlds of 2 and of 4 processes, one after the other. RANK, WORLD_SIZE,
 MASTER_ADDR and MASTER_PORT say who each is, as under torchrun.
 """
 
+import importlib
 import os
 import socket
 import traceback
@@ -260,7 +261,9 @@ def main(dataset: Path, out: Path) -> None:
     """A run that moves from 1 process to 2, to 4 and back to 1, and all else in worlds of 2 and 4."""
     moved = out / "moved"
     alone = World(rank=0, num_processes=1, device=torch.device("cpu"))
-    one_update(SETTINGS["global"][0], alone)  # imports what torch imports late, once instead of in each fork
+    # What torch imports late is imported once, instead of in each fork.
+    importlib.import_module("cavmae_sync.training.sharding")
+    one_update(SETTINGS["global"][0], alone)
     ends = [fork_world(1, lambda: train(accumulating_run(), dataset, moved, alone, stop=2))]
     ends += [fork_world(number, lambda: compute(dataset, out)) for number in WORLDS]
     ends += [fork_world(1, lambda: train(accumulating_run(), dataset, moved, alone))]
