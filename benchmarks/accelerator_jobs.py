@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -20,6 +21,7 @@ from cavmae_sync.choices import Precision, TrainingPrecision
 from cavmae_sync.compute import float32_products_in
 from cavmae_sync.compute.product_rate import product_rate
 from cavmae_sync.data import ClipOrder, ClipSampler, PairDataset, PrepareConfig, PreparedDataset, prepare
+from cavmae_sync.data.draws import Purpose
 from cavmae_sync.data.loading import make_loader
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.losses import gather_nothing
@@ -30,14 +32,14 @@ from cavmae_sync.paper import CLIP_SECONDS, NUM_FRAMES
 from cavmae_sync.recipes import run_pretraining
 from cavmae_sync.stage import StageConfig, make_stage
 from cavmae_sync.tasks.retrieval.matches import find_matches
-from cavmae_sync.training import PretrainConfig, read_metrics
+from cavmae_sync.training import MaskedPairs, MaskSampler, PretrainConfig, read_metrics
 from cavmae_sync.training.optim import Updater
 from cavmae_sync.training.step import PretrainStep
 
 Numbers = Mapping[str, float]
 
 #: Way of float32 products that a row names: exactly, or by TF32 (on CUDA).
-_FLOAT32 = {"float32": "highest", "TF32": "medium"}
+_FLOAT32: Mapping[str, Literal["highest", "high"]] = {"float32": "highest", "TF32": "high"}
 _SECONDS, _BLOCKS = 3.0, 5
 #: Rows, inner and outer width of a product that fills a large device: fc1 of 512 frames.
 _LARGE_PRODUCT = (512 * 196, 768, 3072)
@@ -236,7 +238,10 @@ def _readers(place: Place, *, num_workers: int) -> Numbers:
     clips, config = _dataset(place), place.config(64)
     size = min(config.loop.batch_size, len(clips))
     loader = make_loader(
-        PairDataset(clips, inputs=config.model.inputs),
+        MaskedPairs(
+            PairDataset(clips, inputs=config.model.inputs),
+            MaskSampler(config.model, config.masking, seed=0, purpose=Purpose.MASK),
+        ),
         sampler=ClipSampler(ClipOrder(len(clips), seed=0), batch_size=size),
         num_workers=num_workers,
     )
@@ -245,7 +250,7 @@ def _readers(place: Place, *, num_workers: int) -> Numbers:
         next(batches)
     began, count = time.perf_counter(), 0
     while time.perf_counter() - began < (0.2 if place.small else 2 * _SECONDS):
-        count += len(next(batches))
+        count += len(next(batches).pairs)
     rate = count / (time.perf_counter() - began)
     return {"items per second": rate, "per reader": rate / num_workers}
 
