@@ -3,6 +3,7 @@
 Letters: H W pixels, C colours.
 """
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -32,6 +33,8 @@ from cavmae_sync.tasks.localization.overlay import OverlayFrame, heat_colours
 _ROWS_PER_CLASS = 1
 _EXAMPLES_ACROSS = 4
 _INCHES = 1.75
+#: Letters of a line of the scale's label, which stands on its side beside a frame.
+_LABEL_LETTERS = 36
 
 
 def localization_figure(report: LocalizationReport, examples: Examples, *, num_examples: int = 16) -> Figure:
@@ -137,7 +140,7 @@ def moment_figure(found: Localization, moment: int, frame: OverlayFrame) -> Figu
         axes.set_title(title, fontsize=NORMAL, loc="left")
     colours = ListedColormap((heat_colours() / 255).tolist())
     bar = figure.colorbar(ScalarMappable(Normalize(*found.scale), colours), ax=figure.axes, shrink=0.8)
-    bar.set_label(found.made_by.unit_text, fontsize=NORMAL)
+    bar.set_label(textwrap.fill(found.made_by.unit_text, _LABEL_LETTERS), fontsize=NORMAL)
     bar.ax.tick_params(labelsize=SMALL)
     curve = figure.add_subplot(grid[1, :])
     times, strength, _ = found.curve()
