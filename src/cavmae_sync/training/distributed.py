@@ -19,6 +19,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import bf16_compress_hook
 from torch.nn.parallel import DistributedDataParallel
+from torch.utils._pytree import tree_leaves
 
 from cavmae_sync.choices import GradientSync, Parallel
 from cavmae_sync.compute import choose_device
@@ -116,8 +117,8 @@ class World:
         return module.no_sync() if isinstance(module, DistributedDataParallel) else nullcontext()
 
     def whole(self, values: T) -> T:
-        """Nested values with whole tensors where they are shared out; all processes call it together."""
-        if self.num_processes == 1:
+        """Nested values with whole tensors, on the CPU, where they are shared out; all call it together."""
+        if not any(hasattr(leaf, "full_tensor") for leaf in tree_leaves(values)):
             return values
         from cavmae_sync.training.sharding import whole_tensors
 

@@ -60,7 +60,10 @@ def gradients_kept(module: nn.Module) -> Iterator[None]:
 
 
 def whole_tensors(values: Any) -> Any:
-    """Nested values with whole tensors where they are shared out; called by all processes together."""
+    """Nested values with whole tensors on the CPU where they are shared out; all processes call it together.
+
+    A device holds one whole tensor at a time: a model that is shared out may not fit on it.
+    """
     return tree_map(_whole, values)
 
 
@@ -70,7 +73,7 @@ def shared_out(values: Mapping[str, Tensor], like: Mapping[str, Tensor]) -> dict
 
 
 def _whole(value: Any) -> Any:
-    return value.full_tensor() if isinstance(value, DTensor) else value
+    return value.full_tensor().cpu() if isinstance(value, DTensor) else value
 
 
 def _as(value: Tensor, like: Tensor) -> Tensor:
