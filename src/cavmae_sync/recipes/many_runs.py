@@ -107,6 +107,15 @@ def begin_or_continue(run: PlannedRun, *, callbacks: Callbacks | None = None) ->
         return continue_pretraining(
             run.out, data=run.data, validation=run.validation, device=run.device, callbacks=callbacks
         )
+    return begin(run, callbacks=callbacks)
+
+
+def begin(run: PlannedRun, *, callbacks: Callbacks | None = None) -> RunResult:
+    """Train to the end, from the start.
+
+    Raises:
+        TrainingError: The folder holds a run.
+    """
     return run_pretraining(
         run.config,
         data=run.data,

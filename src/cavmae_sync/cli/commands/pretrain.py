@@ -94,18 +94,10 @@ def pretrain(
 
 
 def _begin(planned: "PlannedRun", *, as_json: bool) -> None:
-    from cavmae_sync.recipes import run_pretraining
+    from cavmae_sync.recipes.many_runs import begin
 
     with _watched() as callbacks:
-        result = run_pretraining(
-            planned.config,
-            data=planned.data,
-            out=planned.out,
-            validation=planned.validation,
-            init=planned.init,
-            device=planned.device,
-            callbacks=callbacks,
-        )
+        result = begin(planned, callbacks=callbacks)
     _print_result(result, as_json=as_json)
 
 
