@@ -27,7 +27,7 @@ from cavmae_sync.errors import ConfigError, SeveralError
 from cavmae_sync.maps import MapConfig
 from cavmae_sync.model import ModelConfig
 from cavmae_sync.recipes.demo.config import DemoConfig
-from cavmae_sync.recipes.tables.reproduce import ReproduceConfig
+from cavmae_sync.recipes.tables.table_result import ReproduceConfig
 from cavmae_sync.stage import StageConfig
 from cavmae_sync.tasks.agreement.config import AgreementConfig, PlantedConfig
 from cavmae_sync.tasks.classification.config import ProbeConfig

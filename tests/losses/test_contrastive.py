@@ -186,3 +186,91 @@ class TestInBlocks:
         config = ContrastConfig(negatives="global", direction="both")
         contrastive_loss(rows(seed=1), rows(seed=2), config=config, gather=gather)
         assert calls == [(6, 2, 5)]
+
+
+def cross_entropies(scores: np.ndarray, allowed: np.ndarray) -> np.ndarray:
+    """For each row minus the log-softmax at the diagonal, over the columns that are allowed."""
+    terms = np.where(allowed, np.exp(scores), 0)
+    return np.log(terms.sum(axis=1)) - np.diag(scores)
+
+
+class TestMomentsOfAClip:
+    """Pairs 0 and 1 are moments of one clip, 2 and 3 of another, 4 and 5 of a third."""
+
+    MOMENTS = 2
+
+    def scores(self) -> np.ndarray:
+        """Frames in rows, sounds in columns."""
+        audio, visual = (torch.nn.functional.normalize(rows(seed=k), dim=1).numpy() for k in (1, 2))
+        return visual @ audio.T / 0.05
+
+    def loss(self, **config) -> float:
+        settings = ContrastConfig(negatives="local", **config)
+        audio, visual = rows(seed=1), rows(seed=2)
+        return contrastive_loss(audio, visual, config=settings, moments_per_clip=self.MOMENTS).loss.item()
+
+    def test_are_candidates_like_all_others_unless_left_out(self):
+        assert self.loss() == contrastive_loss(rows(seed=1), rows(seed=2), config=LOCAL).loss.item()
+
+    def test_left_out_are_no_candidates(self):
+        clip = np.arange(6) // self.MOMENTS
+        allowed = (clip[:, None] != clip) | np.eye(6, dtype=bool)
+        expected = cross_entropies(self.scores(), allowed).mean()
+        assert self.loss(same_clip="left_out") == pytest.approx(expected, rel=1e-9)
+        back = cross_entropies(self.scores().T, allowed).mean()
+        found = self.loss(same_clip="left_out", direction="both")
+        assert found == pytest.approx((expected + back) / 2, rel=1e-9)
+
+    def test_within_a_clip_its_moments_alone_are_candidates(self):
+        clip = np.arange(6) // self.MOMENTS
+        within = cross_entropies(self.scores(), clip[:, None] == clip).mean()
+        assert self.loss(within_clip_weight=0.5) - self.loss() == pytest.approx(0.5 * within, rel=1e-9)
+        back = cross_entropies(self.scores().T, clip[:, None] == clip).mean()
+        both = self.loss(within_clip_weight=2, direction="both") - self.loss(direction="both")
+        assert both == pytest.approx(within + back, rel=1e-9)
+
+    def test_worked_by_hand(self):
+        """One clip of two moments, unit vectors at right angles, temperature 1: log(1 + 1 / e) = 0.3133."""
+        config = ContrastConfig(negatives="local", temperature=1, same_clip="left_out", within_clip_weight=1)
+        found = contrastive_loss(torch.eye(2), torch.eye(2), config=config, moments_per_clip=2)
+        # Nothing but the own sound is left among clips, which costs nothing.
+        assert found.loss.item() == pytest.approx(math.log(1 + math.exp(-1)))
+
+    def test_are_left_out_in_blocks_of_candidates_too(self, monkeypatch: pytest.MonkeyPatch):
+        whole = self.loss(same_clip="left_out", direction="both")
+        monkeypatch.setattr(contrastive, "_MAX_SIMILARITIES", 24)  # four candidates at once
+        assert self.loss(same_clip="left_out", direction="both") == pytest.approx(whole, rel=1e-12)
+
+    def test_of_other_processes_are_others(self):
+        """Place 2 of a process that comes third is pair 6 of all: a clip of its own."""
+        others = torch.nn.functional.normalize(rows(4, seed=3), dim=1)
+
+        def gather(own: torch.Tensor) -> Gathered:
+            return Gathered(rows_GD=torch.cat([others, own]), offset=4)
+
+        config = ContrastConfig(negatives="global", same_clip="left_out")
+        found = contrastive_loss(
+            rows(2, seed=1), rows(2, seed=2), config=config, gather=gather, moments_per_clip=2
+        )
+        sounds = torch.cat([others, torch.nn.functional.normalize(rows(2, seed=1), dim=1)]).numpy()
+        frames = torch.nn.functional.normalize(rows(2, seed=2), dim=1).numpy()
+        scores = frames @ sounds.T / 0.05
+        kept = np.array([[1, 1, 1, 1, 1, 0], [1, 1, 1, 1, 0, 1]], dtype=bool)
+        terms = np.where(kept, np.exp(scores), 0).sum(axis=1)
+        expected = np.mean(np.log(terms) - scores[[0, 1], [4, 5]])
+        assert found.loss.item() == pytest.approx(expected, rel=1e-9)
+
+    def test_must_be_whole(self):
+        with pytest.raises(ValueError, match="5 pairs are no clips of 2 moments"):
+            contrastive_loss(rows(5), rows(5), config=LOCAL, moments_per_clip=2)
+
+
+def test_a_learned_temperature_takes_the_place_of_the_fixed_one_and_has_a_gradient():
+    temperature = torch.tensor([0.2], dtype=torch.float64, requires_grad=True)
+    found = contrastive_loss(rows(seed=1), rows(seed=2), config=LOCAL, temperature=temperature).loss
+    assert found.item() == pytest.approx(slow_loss(rows(seed=1).numpy(), rows(seed=2).numpy(), 0.2))
+    found.backward()
+    step = 1e-6
+    up, down = (slow_loss(rows(seed=1).numpy(), rows(seed=2).numpy(), 0.2 + k * step) for k in (1, -1))
+    assert temperature.grad is not None
+    assert temperature.grad.item() == pytest.approx((up - down) / (2 * step), rel=1e-5)

@@ -63,7 +63,7 @@ def test_every_recipe_has_a_small_twin():
     for name in RECIPES:
         twin = find_recipe(f"stage_{name}")
         assert twin.name == f"stage_{name}"
-        assert twin.model.width == 128, name
+        assert twin.model.width == 64, name
 
 
 def test_the_configuration_of_a_run_is_a_recipe(tmp_path: Path):

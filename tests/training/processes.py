@@ -54,6 +54,15 @@ SETTINGS: dict[str, tuple[LossConfig, int]] = {
     "global, both directions": (_contrast("global", direction="both"), 1),
     "global, both representations": (_contrast("global", representation="both"), 1),
     "global, accumulated": (_contrast("global", direction="both"), 2),
+    "global, moments": (
+        LossConfig(
+            contrast=ContrastConfig(
+                negatives="global", same_clip="left_out", within_clip_weight=0.5, learns_temperature=True
+            ),
+            reconstruct_every=2,
+        ),
+        1,
+    ),
     "local": (_contrast("local"), 1),
     "shards": (_contrast("shard:2"), 1),
     "no reconstruction": (
@@ -66,7 +75,7 @@ SETTINGS: dict[str, tuple[LossConfig, int]] = {
 
 
 #: Those that are also computed with parameters shared out: in parts, and with some that no loss reads.
-SHARED_OUT = ("global, accumulated", "no reconstruction")
+SHARED_OUT = ("global, accumulated", "global, moments", "no reconstruction")
 
 
 def one_update(
@@ -82,7 +91,10 @@ def one_update(
     Gradients of two passes: torch treats the first one apart, and the second finds what it left unfinished.
     """
     model = CAVMAESync(TINY_MODEL, generator=torch.Generator().manual_seed(0)).double()
-    step = PretrainStep(model, losses, precision="float32", gather=world.gather)
+    moments = 2 if losses.contrast.within_clip_weight else 1
+    step = PretrainStep(
+        model, losses, precision="float32", gather=world.gather, moments_per_clip=moments
+    ).double()
     parallel = world.wrap(
         step,
         has_unused_parameters=losses.reconstruction_weight == 0,
@@ -98,10 +110,10 @@ def one_update(
     frames = torch.randn(NUM_PAIRS, 3, 32, 32, generator=generator, dtype=torch.float64)[share]
     drawn = masks.draw([Draw(0, k) for k in range(share.start, share.stop)])
     parts = [slice(k * size // num_parts, (k + 1) * size // num_parts) for k in range(num_parts)]
-    updater = Updater(model.parameters(), OptimConfig(), precision="float32")
+    updater = Updater(step.parameters(), OptimConfig(), precision="float32")
     gradients = {}
     for number in range(2):
-        model.zero_grad()
+        step.zero_grad()
         comparisons: list[Any] = [None]
         if num_parts > 1:
             comparisons = compare_parts(
@@ -113,7 +125,7 @@ def one_update(
                 updater.backward(found.total / num_parts)
         gradients |= {
             f"gradient {name}, pass {number}": world.whole(p.grad).clone()
-            for name, p in model.named_parameters()
+            for name, p in step.named_parameters()
             if p.grad is not None
         }
     updater.update(learning_rate=1e-4)

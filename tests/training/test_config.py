@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from cavmae_sync.inputs.augment import AugmentConfig
-from cavmae_sync.losses import LossConfig
+from cavmae_sync.losses import ContrastConfig, LossConfig
 from cavmae_sync.model import MaskingConfig
 from cavmae_sync.training import LearningRateRamp, LoopConfig, OptimConfig, PretrainConfig
 
@@ -41,6 +41,30 @@ PIECE = (LearningRateRamp(after_step=0, until_step=5, factor=1),)
         (lambda: tiny_run(masking=MaskingConfig(ratio=0.8)), r"a mask ratio of 0\.8 hides all of 4 patches"),
         (lambda: tiny_run(masking=MaskingConfig(ratio_range=(0.1, 0.9))), r"ratio of 0\.9 hides all of 4"),
         (lambda: tiny_run(masking=MaskingConfig(contrastive_mask_ratio=0.9)), r"ratio of 0\.9 hides all"),
+        (lambda: tiny_run(loop={"moments_per_clip": 3}), "batch_size=4 must be a multiple of .*moments_per"),
+        (
+            lambda: tiny_run(loop={"moments_per_clip": 2, "batch_size": 6}, negatives="shard:3"),
+            "shard:3 would cut clips of loop.moments_per_clip=2",
+        ),
+        (
+            lambda: tiny_run(
+                losses=LossConfig(contrast=ContrastConfig(negatives="local", within_clip_weight=1))
+            ),
+            "compares the moments of a clip. Set loop.moments_per_clip=2",
+        ),
+        (
+            lambda: tiny_run(
+                losses=LossConfig(contrast=ContrastConfig(negatives="local"), reconstruct_every=3)
+            ),
+            "batch_size=4 must be a multiple of losses.reconstruct_every=3",
+        ),
+        (
+            lambda: tiny_run(
+                loop={"accumulation": 2},
+                losses=LossConfig(contrast=ContrastConfig(negatives="local", learns_temperature=True)),
+            ),
+            "learns_temperature=true does not work with loop.accumulation",
+        ),
         (lambda: tiny_run(loop={"num_steps": 0}), "num_steps"),
         (lambda: tiny_run(masking=MaskingConfig(ratio=0)), "nothing to reconstruct"),
         (

@@ -67,6 +67,20 @@ def test_a_mask_follows_from_the_step_and_the_place(masked: MaskedPairs) -> None
         assert torch.equal(batch.masks.visual.hidden_PN, expected.visual.hidden_PN)
 
 
+def test_every_moment_of_a_clip_has_a_mask_of_its_own(prepared: PreparedDataset) -> None:
+    masks = MaskSampler(TINY_MODEL, MaskingConfig(), seed=3, purpose=Purpose.MASK)
+    pairs = PairDataset(prepared, inputs=TINY_MODEL.inputs, seed=3, moments_per_clip=2)
+    several = MaskedPairs(pairs, masks)
+    for step, batch in enumerate(batches(several), start=2):
+        assert len(batch) == 8
+        expected = masks.draw([Draw(step, place) for place in range(8)], step=step)
+        assert torch.equal(batch.masks.audio.keep_PK, expected.audio.keep_PK)
+    shares = [batches(several, rank=rank, num_processes=2) for rank in range(2)]
+    for whole, *parts in zip(batches(several), *shares, strict=True):
+        for one, of_parts in zip(tensors(whole), zip(*map(tensors, parts), strict=True), strict=True):
+            assert torch.equal(one, torch.cat(of_parts))
+
+
 def test_processes_that_read_change_nothing(masked: MaskedPairs) -> None:
     for left, right in zip(batches(masked), batches(masked, 2), strict=True):
         assert_equal(left, right)

@@ -37,10 +37,12 @@ class RequestedOutputs:
 
     Attributes:
         predicted: Patches that are predicted.
+        predict_every: One of so many pairs is predicted, from the first on.
         patch_tokens: Whether aligned patch tokens are given, or global tokens alone.
     """
 
     predicted: Predicted = "all"
+    predict_every: int = 1
     patch_tokens: bool = True
 
 
@@ -51,10 +53,11 @@ class PretrainOutput:
     Attributes:
         audio: Aligned audio tokens of the kept patches.
         visual: Aligned visual tokens of the kept patches.
-        audio_reconstruction_PNX: Predicted patch values of the segments, `[P, N, 256]`.
-        visual_reconstruction_PNX: Predicted patch values of the frames, `[P, N, 768]`.
-        audio_mask: Patches hidden of the segments.
-        visual_mask: Patches hidden of the frames.
+        audio_reconstruction_PNX: Predicted patch values of the segments, `[P, N, 256]`; where fewer pairs
+            are requested, of those alone.
+        visual_reconstruction_PNX: Predicted patch values of the frames, `[P, N, 768]`, of as many pairs.
+        audio_mask: Patches hidden of those segments.
+        visual_mask: Patches hidden of those frames.
         predicted: Patches that the reconstructions are of; "hidden" in the order of `Mask.hidden_index`.
     """
 
@@ -194,24 +197,35 @@ class CAVMAESync(nn.Module):
             Code: Sync, `CAVMAESync.forward`.
         """
         outputs = outputs or RequestedOutputs()
+        if self.decoder is None and outputs.predicted != "none":
+            raise WeightsError(
+                "These weights have no decoder (decoder=None in their configuration): they encode, but can "
+                "neither be pretrained nor reconstruct. Use the pretraining weights they were made from."
+            )
         masks = MaskPair(audio=audio_mask, visual=visual_mask)
-        predicts = outputs.predicted != "none"
-        # Where nothing is predicted, the pass of the second masks is the only one that is read.
-        tokens = self.trunk(segments_PLM, frames_PCHW, masks if predicts else contrastive_masks or masks)
-        audio_PNX, visual_PNX = (
-            self._decode(tokens, masks, only_hidden=outputs.predicted == "hidden")
-            if predicts
-            else (segments_PLM.new_zeros(len(segments_PLM), 0, 1) for _ in range(2))
-        )
-        if predicts and contrastive_masks is not None:
-            tokens = self.trunk(segments_PLM, frames_PCHW, contrastive_masks)
+        # Pairs that are predicted, and their masks.
+        some = slice(0) if outputs.predicted == "none" else slice(None, None, outputs.predict_every)
+        masks_of_some = MaskPair(audio=audio_mask.part(some), visual=visual_mask.part(some))
+        # One pass serves both losses, unless the contrast has masks of its own.
+        tokens = self.trunk(segments_PLM, frames_PCHW, contrastive_masks or masks)
+        if outputs.predicted == "none":
+            audio_PNX = visual_PNX = segments_PLM.new_zeros(0, 0, 1)
+        else:
+            to_predict = (
+                tokens.part(some)
+                if contrastive_masks is None
+                else self.trunk(segments_PLM[some], frames_PCHW[some], masks_of_some)
+            )
+            audio_PNX, visual_PNX = self._decode(
+                to_predict, masks_of_some, only_hidden=outputs.predicted == "hidden"
+            )
         return PretrainOutput(
             audio=self.joint.align(tokens.audio, "audio", with_patches=outputs.patch_tokens),
             visual=self.joint.align(tokens.visual, "visual", with_patches=outputs.patch_tokens),
             audio_reconstruction_PNX=audio_PNX,
             visual_reconstruction_PNX=visual_PNX,
-            audio_mask=audio_mask,
-            visual_mask=visual_mask,
+            audio_mask=audio_mask.part(some),
+            visual_mask=visual_mask.part(some),
             predicted=outputs.predicted,
         )
 
@@ -222,11 +236,7 @@ class CAVMAESync(nn.Module):
                 module.recomputes = recompute
 
     def _decode(self, tokens: EncodedPair, masks: MaskPair, *, only_hidden: bool) -> tuple[Tensor, Tensor]:
-        if self.decoder is None:
-            raise WeightsError(
-                "These weights have no decoder (decoder=None in their configuration): they encode, but can "
-                "neither be pretrained nor reconstruct. Use the pretraining weights they were made from."
-            )
+        assert self.decoder is not None
         assert masks.audio is not None
         assert masks.visual is not None
         return self.decoder(

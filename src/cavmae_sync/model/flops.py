@@ -47,40 +47,65 @@ def embedding_flops(
     )
 
 
-def pretraining_flops(config: ModelConfig, *, mask_ratio: float, only_wanted: bool = True) -> int:
+def pretraining_flops(
+    config: ModelConfig,
+    *,
+    mask_ratio: float,
+    contrastive_mask_ratio: float | None = None,
+    reconstruct_every: int = 1,
+    only_wanted: bool = True,
+) -> int:
     """Operations of one pretraining step for one (frame, segment) pair, forwards and backwards.
 
     Args:
         config: Shape of a model with a decoder.
         mask_ratio: Fraction hidden in both modalities.
+        contrastive_mask_ratio: Fraction hidden in a second pass for the contrast; None without one.
+        reconstruct_every: One of so many pairs is reconstructed; the result is a mean over pairs.
         only_wanted: Leave out what no loss reads: hidden patches before the encoder, predictions of visible
             ones, aligned patch tokens where there are global tokens. False counts the published code.
 
     Raises:
         ValueError: The model has no decoder.
     """
-    decoder = config.decoder
-    if decoder is None:
+    if config.decoder is None:
         raise ValueError("a model without a decoder cannot be pretrained.")
     all_patches = {name: _num_patches(config, name) for name in CHANNELS}
     kept = {name: int(count * (1 - mask_ratio)) for name, count in all_patches.items()}
-    hidden = {name: all_patches[name] - kept[name] if only_wanted else all_patches[name] for name in CHANNELS}
-    forward = sum(
-        _embed(config, name, kept[name] if only_wanted else all_patches[name])
-        + _trunk(config, kept[name])
-        + _align(config, kept[name], with_patches=not (only_wanted and config.global_token))
+    encoded = sum(
+        _embed(config, name, kept[name] if only_wanted else all_patches[name]) + _trunk(config, kept[name])
         for name in CHANNELS
     )
+    compared = kept
+    if contrastive_mask_ratio is not None:
+        compared = {name: int(count * (1 - contrastive_mask_ratio)) for name, count in all_patches.items()}
+        encoded = encoded / reconstruct_every + sum(
+            _embed(config, name, compared[name]) + _trunk(config, compared[name]) for name in CHANNELS
+        )
+    with_patches = not (only_wanted and config.global_token)
+    aligned = sum(_align(config, compared[name], with_patches=with_patches) for name in CHANNELS)
+    decoded = _reconstruct(config, all_patches, kept, only_wanted=only_wanted)
+    return _PASSES_PER_STEP * round(encoded + aligned + decoded / reconstruct_every)
+
+
+def _reconstruct(
+    config: ModelConfig, all_patches: dict[Modality, int], kept: dict[Modality, int], *, only_wanted: bool
+) -> int:
+    """Operations of the joint layer and the decoder, forwards."""
+    decoder = config.decoder
+    assert decoder is not None
+    hidden = {name: all_patches[name] - kept[name] if only_wanted else all_patches[name] for name in CHANNELS}
     in_joint = config.registers if config.registers_in_joint else 0
     num_fused = sum(kept.values()) + 2 * in_joint
-    forward += config.joint_depth * block_flops(num_fused, width=config.width, mlp_ratio=config.mlp_ratio)
+    forward = config.joint_depth * block_flops(num_fused, width=config.width, mlp_ratio=config.mlp_ratio)
     forward += 2 * sum(kept.values()) * config.width * decoder.width
     shape = {"width": decoder.width, "mlp_ratio": config.mlp_ratio}
     num_all = sum(all_patches.values())
     forward += (decoder.depth - 1) * block_flops(num_all, **shape)
     forward += block_flops(num_all, num_queries=sum(hidden.values()), **shape)
-    forward += sum(2 * hidden[name] * decoder.width * PATCH_SIZE**2 * CHANNELS[name] for name in CHANNELS)
-    return _PASSES_PER_STEP * forward
+    return forward + sum(
+        2 * hidden[name] * decoder.width * PATCH_SIZE**2 * CHANNELS[name] for name in CHANNELS
+    )
 
 
 def _alone(config: ModelConfig, modality: Modality, *, with_patches: bool) -> int:

@@ -75,6 +75,10 @@ class Mask:
         hidden_PN = torch.ones_like(noise_PN, dtype=torch.bool).scatter(1, keep_PK, value=False)
         return cls(keep_PK=keep_PK, hidden_PN=hidden_PN)
 
+    def part(self, span: slice) -> Self:
+        """Mask of some of the pairs."""
+        return type(self)(keep_PK=self.keep_PK[span], hidden_PN=self.hidden_PN[span])
+
     def take(self, tokens_PND: Tensor) -> Tensor:
         """The kept tokens, `[P, K, D]`."""
         return take_tokens(tokens_PND, self.keep_PK)

@@ -46,6 +46,14 @@ class Encoded:
             register_tokens_PRD=None if self.register_tokens_PRD is None else sequence_PND[:, last:],
         )
 
+    def part(self, span: slice) -> "Encoded":
+        """Tokens of some of the inputs."""
+        return Encoded(
+            patch_tokens_PND=self.patch_tokens_PND[span],
+            global_token_PD=None if self.global_token_PD is None else self.global_token_PD[span],
+            register_tokens_PRD=None if self.register_tokens_PRD is None else self.register_tokens_PRD[span],
+        )
+
     def without_registers(self) -> "Encoded":
         """Tokens without the registers."""
         return Encoded(patch_tokens_PND=self.patch_tokens_PND, global_token_PD=self.global_token_PD)
@@ -71,3 +79,7 @@ class EncodedPair:
 
     audio: Encoded
     visual: Encoded
+
+    def part(self, span: slice) -> "EncodedPair":
+        """Tokens of some of the pairs."""
+        return EncodedPair(audio=self.audio.part(span), visual=self.visual.part(span))

@@ -18,7 +18,9 @@ from cavmae_sync.inputs import InputConfig
 from cavmae_sync.inputs.augment import AugmentConfig
 from cavmae_sync.losses import ContrastConfig, LossConfig
 from cavmae_sync.model import DecoderConfig, MaskingConfig, ModelConfig
+from cavmae_sync.recipes import sync_plus
 from cavmae_sync.recipes.stage_twin import TWIN_PREFIX, stage_twin
+from cavmae_sync.recipes.sync_plus import SYNC_PLUS_PARTS, sync_base_with
 from cavmae_sync.training import LoopConfig, OptimConfig, PretrainConfig, read_config
 
 
@@ -78,6 +80,25 @@ def sync_base_of_length(length: str) -> PretrainConfig:
     return _vary(
         sync_base(), f"sync_base_{length}", model=ModelConfig(inputs=InputConfig(segment_length=length))
     )
+
+
+def sync_base_with_part(part: str) -> PretrainConfig:
+    """`sync_base` with one part of `sync_plus_base` (docs/results-sync-plus.md).
+
+    Args:
+        part: A name of `SYNC_PLUS_PARTS`.
+    """
+    return sync_base_with(part, sync_base())
+
+
+def sync_plus_base() -> PretrainConfig:
+    """`sync_base` with the parts that did better here; nothing of this size was run."""
+    return sync_plus.sync_plus_base(sync_base())
+
+
+def tg_dp_base() -> PretrainConfig:
+    """TG-DP as far as its code says it, without its teacher; nothing of this size was run."""
+    return sync_plus.tg_dp_base(sync_base())
 
 
 def cavmae_base() -> PretrainConfig:
@@ -193,6 +214,7 @@ _LENGTHS = tuple(length for length, frames in paper.SEGMENT_LENGTHS.items() if f
 
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {f"sync_base_{length}": partial(sync_base_of_length, length) for length in _LENGTHS}
+    | {f"sync_base_with_{part}": partial(sync_base_with_part, part) for part in SYNC_PLUS_PARTS}
     | {
         recipe.__name__: recipe
         for recipe in (
@@ -209,6 +231,8 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
             sync_base_no_registers,
             sync_base_registers_16,
             sync_base_registers_4,
+            sync_plus_base,
+            tg_dp_base,
         )
     }
 )

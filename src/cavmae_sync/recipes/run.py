@@ -4,6 +4,7 @@ Data, training and evaluation meet here.
 """
 
 import hashlib
+import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -119,7 +120,7 @@ def continue_pretraining(
         ConfigError: Its blocks are compiled, and this machine has no compiler.
     """
     keep_freed_memory()
-    callbacks = callbacks or Callbacks()
+    callbacks, began = callbacks or Callbacks(), time.process_time()
     with open_world(device) as world, ExitStack() as settings:
         run = RunFolder(out)
         config, environment = world.from_main(lambda: _config_and_environment(out))
@@ -159,6 +160,9 @@ def continue_pretraining(
             callbacks=with_retrieval(callbacks, held_out, config),
         )
         is_complete = pretraining.run()
+        if world.is_main:
+            spent = environment.get("processor_seconds", 0.0) + time.process_time() - began
+            run.add_to_environment({"processor_seconds": round(spent, 1)})
     return RunResult(run=run, num_steps=pretraining.step, is_complete=is_complete)
 
 
@@ -215,4 +219,5 @@ def _pairs(prepared: PreparedDataset, config: PretrainConfig, *, is_training: bo
         seed=config.seed,
         augment=config.augment if is_training else None,
         frame="random" if is_training else "middle",
+        moments_per_clip=config.loop.moments_per_clip if is_training else 1,
     )

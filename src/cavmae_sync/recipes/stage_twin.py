@@ -1,11 +1,12 @@
 """Stage twins: an experiment of the paper at a size for two cores and generated clips.
 
-A twin keeps all that the paper's tables vary (length of the sound, registers, global token, mask
-ratio, loss weights and batch sizes relative to each other, schedule) and divides the rest by fixed factors,
-the same for every recipe. So differences between twins have the same meaning as differences between the
-originals, for a small model and generated clips; the numbers themselves do not compare with the paper's.
+A twin keeps all that the paper's tables vary (registers, global token, mask ratio, loss weights, batch sizes
+and lengths of sound relative to each other, schedule) and divides the rest by fixed factors, the same for
+every recipe. So differences between twins have the same meaning as differences between the originals, for a
+small model and generated clips; the numbers themselves do not compare with the paper's.
 """
 
+import math
 from typing import Final
 
 from cavmae_sync import paper
@@ -15,13 +16,16 @@ from cavmae_sync.training import LoopConfig, OptimConfig, PretrainConfig
 
 #: Prefix of the name of a twin.
 TWIN_PREFIX: Final = "stage_"
-#: Default number of generated clips to learn from, and of passes over them.
-NUM_CLIPS: Final = 800
-NUM_EPOCHS: Final = 30
+#: Default number of generated clips to learn from, and of passes over them: 1,800 steps of `stage_sync_base`.
+NUM_CLIPS: Final = 1000
+NUM_EPOCHS: Final = 120
 #: Side of a frame in pixels.
-FRAME_PIXELS: Final = 160
+FRAME_PIXELS: Final = 96
 #: Divisor of batch sizes.
 BATCH_DIVISOR: Final = 8
+#: Divisor of lengths of sound, unless it is that of the whole clip. On the stage something else sounds every
+#: 0.5 to 0.9 s, so 4 s of the world are 0.5 s there.
+LENGTH_DIVISOR: Final = 8
 #: Factor of learning rates: smaller models and batches take larger steps.
 LEARNING_RATE_FACTOR: Final = 5
 #: Factor of contrastive weights: hundreds of steps must do what took a hundred thousand.
@@ -38,10 +42,13 @@ def stage_twin(
     Args:
         recipe: A recipe of the published size.
         num_clips: Clips of the training set; a batch is not larger than half of them.
-        num_epochs: Passes over the generated clips, the same for all twins of a table.
+        num_epochs: Passes over the generated clips, the same for all twins of a table. With several moments
+            of a clip in a step they are fewer, so that each twin sees as many pairs.
         seed: Seed of the run.
     """
-    batch_size = max(2, min(recipe.loop.batch_size // BATCH_DIVISOR, num_clips // 2))
+    moments = recipe.loop.moments_per_clip
+    whole = math.lcm(moments, recipe.losses.reconstruct_every)
+    batch_size = max(2, whole, min(recipe.loop.batch_size // BATCH_DIVISOR, num_clips // 2) // whole * whole)
     return PretrainConfig(
         name=f"{TWIN_PREFIX}{recipe.name}",
         seed=seed,
@@ -52,7 +59,8 @@ def stage_twin(
         optim=_faster(recipe.optim, stretched_epochs=num_epochs / recipe.loop.num_epochs),
         loop=LoopConfig(
             batch_size=batch_size,
-            num_epochs=num_epochs,
+            moments_per_clip=moments,
+            num_epochs=max(1, round(num_epochs / moments)),
             num_workers=0,
             # Nothing is measured on the way: tables measure at the end.
             num_retrieval_clips=0,
@@ -68,14 +76,19 @@ def _small(model: ModelConfig) -> ModelConfig:
     Segments are centred on their frames, but for those of the whole clip: they are the same for all frames.
     """
     is_whole_clip = model.inputs.segment_length >= paper.SPECTROGRAM_LENGTH
-    inputs = model.inputs.model_copy(
-        update={
-            "frame_pixels": FRAME_PIXELS,
-            "alignment": model.inputs.alignment if is_whole_clip else "centered",
-        }
+    sound = (
+        {}
+        if is_whole_clip
+        else {"alignment": "centered", "segment_length": twin_length(model.inputs.segment_length)}
     )
-    small = {"width": 128, "depth": 4, "heads": 4, "decoder": DecoderConfig(width=64, depth=1, heads=4)}
+    inputs = model.inputs.model_copy(update={"frame_pixels": FRAME_PIXELS, **sound})
+    small = {"width": 64, "depth": 3, "heads": 4, "decoder": DecoderConfig(width=64, depth=1, heads=4)}
     return ModelConfig.model_validate({**dict(model), **small, "inputs": inputs})
+
+
+def twin_length(length: int) -> int:
+    """Length of sound of a twin, in spectrogram frames: a multiple of the size of a patch, at least one."""
+    return max(1, round(length / LENGTH_DIVISOR / paper.PATCH_SIZE)) * paper.PATCH_SIZE
 
 
 def _rebalanced(losses: LossConfig) -> LossConfig:
@@ -86,6 +99,7 @@ def _rebalanced(losses: LossConfig) -> LossConfig:
     return losses.model_copy(
         update={
             "contrastive_weight": losses.contrastive_weight * CONTRASTIVE_FACTOR,
+            "patch_contrastive_weight": losses.patch_contrastive_weight * CONTRASTIVE_FACTOR,
             "contrast": losses.contrast.model_copy(update={"negatives": "local"}),
         }
     )

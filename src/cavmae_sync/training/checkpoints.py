@@ -47,13 +47,15 @@ class Checkpoints:
         """Write the newest weights, and a checkpoint that a run goes on from.
 
         Args:
-            state: What a run needs to go on; `model` holds its weights.
+            state: What a run needs to go on; `model` holds its weights, `average` their average if it is
+                kept.
             step: Updates made.
         """
 
         def write(copy: dict[str, Any]) -> None:
             with _says_what_failed(self.run.path):
-                self._write_weights(copy["model"], self.run.weights)
+                # A run that keeps an average of its weights gives that away.
+                self._write_weights({**copy["model"], **copy.get("average", {})}, self.run.weights)
                 self.run.save_checkpoint(copy, step=step, keep=self.keep)
 
         self._write_later(write, state)

@@ -62,6 +62,10 @@ class OptimConfig(Config):
     """Epochs between its later steps."""
     multistep_factor: float = Field(paper.MULTISTEP_FACTOR, gt=0, lt=1)
     """Factor of the rate at each step of "multistep"."""
+    ema_decay: float | None = Field(None, gt=0, lt=1)
+    """Decay of an average of the weights over steps. The average is what is validated and written as
+    weights.safetensors; training goes on from the newest weights. It is shorter in the first steps. None
+    keeps none, as published."""
 
     @model_validator(mode="after")
     def _check_pieces(self) -> Self:
@@ -77,7 +81,11 @@ class LoopConfig(Config):
     """Length of a run, its batches, and when what is written."""
 
     batch_size: int = Field(paper.BATCH_SIZE, gt=0)
-    """Clips of one step, over all processes and accumulated parts."""
+    """(frame, segment) pairs of one step, over all processes and accumulated parts; as many clips, unless
+    `moments_per_clip` is more than 1."""
+    moments_per_clip: int = Field(1, gt=0)
+    """Moments of a clip in one step: different frames, each with its segment. A step takes
+    batch_size / moments_per_clip clips."""
     accumulation: int = Field(1, gt=0)
     """Parts into which each process splits its share of a step, to save memory."""
     contrast_over: Literal["batch", "part"] = "batch"
@@ -141,6 +149,11 @@ class LoopConfig(Config):
     """Checkpoints kept; older ones are deleted."""
 
     @property
+    def clips_per_step(self) -> int:
+        """Clips of one step, over all processes and accumulated parts."""
+        return self.batch_size // self.moments_per_clip
+
+    @property
     def num_readers(self) -> int:
         """`num_workers`, or 0 as long as nothing has decided it."""
         return 0 if self.num_workers == "auto" else self.num_workers
@@ -191,6 +204,7 @@ class PretrainConfig(Config):
     @model_validator(mode="after")
     def _check(self) -> Self:
         self._check_batch()
+        self._check_moments()
         self._check_compile()
         self._check_losses()
         self._check_masks()
@@ -215,6 +229,36 @@ class PretrainConfig(Config):
             raise ValueError(
                 f"losses.contrast.negatives=shard:{shard} must divide {what} = {compared}. Use "
                 "losses.contrast.negatives=local, or another batch size."
+            )
+
+    def _check_moments(self) -> None:
+        loop, contrast, every = self.loop, self.losses.contrast, self.losses.reconstruct_every
+        moments, shard = loop.moments_per_clip, contrast.shard_size
+        if loop.batch_size % (moments * loop.accumulation):
+            raise ValueError(
+                f"loop.batch_size={loop.batch_size} must be a multiple of loop.moments_per_clip={moments}"
+                + (f" times loop.accumulation={loop.accumulation}." if loop.accumulation > 1 else ".")
+            )
+        if loop.batch_size % (every * loop.accumulation):
+            raise ValueError(
+                f"loop.batch_size={loop.batch_size} must be a multiple of losses.reconstruct_every={every}"
+                + (f" times loop.accumulation={loop.accumulation}." if loop.accumulation > 1 else ".")
+            )
+        if shard is not None and shard % moments:
+            raise ValueError(
+                f"losses.contrast.negatives=shard:{shard} would cut clips of loop.moments_per_clip={moments} "
+                "pairs. Use a multiple, or losses.contrast.negatives=local."
+            )
+        if contrast.within_clip_weight and moments == 1:
+            raise ValueError(
+                "losses.contrast.within_clip_weight compares the moments of a clip. Set "
+                "loop.moments_per_clip=2 or more."
+            )
+        if contrast.learns_temperature and loop.accumulation > 1 and loop.contrast_over == "batch":
+            raise ValueError(
+                "losses.contrast.learns_temperature=true does not work with loop.accumulation > 1, because "
+                "the batch is compared before its parts are passed. Set loop.contrast_over=part or "
+                "loop.accumulation=1."
             )
 
     def _check_compile(self) -> None:

@@ -148,6 +148,7 @@ class MaskedPairs(Dataset[MaskedBatch]):
 
     def __getitems__(self, draws: BatchDraws) -> MaskedBatch:
         """Pairs and masks of this process's share of a batch; `DataLoader` calls this."""
-        places = range(draws.first_place, draws.first_place + len(draws))
+        moments = self.pairs.moments_per_clip
+        places = range(draws.first_place * moments, (draws.first_place + len(draws)) * moments)
         masks = self.masks.draw([Draw(draws.batch, place) for place in places], step=draws.batch)
         return MaskedBatch(pairs=self.pairs.__getitems__(draws), masks=masks)

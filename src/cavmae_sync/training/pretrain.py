@@ -36,6 +36,7 @@ from cavmae_sync.training.schedule import learning_rate_at
 from cavmae_sync.training.step import PretrainStep
 from cavmae_sync.training.step_rows import ROW_NAMES, TOTAL, StepRows, UnreadStep
 from cavmae_sync.training.validation import validate
+from cavmae_sync.training.weight_average import WeightAverage
 
 
 class Pretraining:
@@ -73,11 +74,14 @@ class Pretraining:
         self.model.recompute_blocks(recompute=config.loop.checkpoint_activations)
         if config.loop.compile == "on":
             compile_blocks(self.model)
-        self.passes = Passes(self._step_module(self.model, config.losses.contrast), config, world=world)
-        self.updater = Updater(model.parameters(), config.optim, precision=config.loop.decided_precision)
+        moments = config.loop.moments_per_clip
+        module = self._step_module(self.model, config.losses.contrast, moments_per_clip=moments)
+        self.passes = Passes(module, config, world=world)
+        self.updater = Updater(module.parameters(), config.optim, precision=config.loop.decided_precision)
+        self.average = WeightAverage(self.model, decay=config.optim.ema_decay)
         self.masks = MaskSampler(config.model, config.masking, seed=config.seed, purpose=Purpose.MASK)
         self.order = _clip_order(config, num_clips=len(train))
-        self.steps_per_epoch = len(train) // config.loop.batch_size
+        self.steps_per_epoch = len(train) // config.loop.clips_per_step
         self.num_steps = config.loop.num_steps or config.loop.num_epochs * self.steps_per_epoch
         self.step, self.saved_step, self.best_loss = 0, 0, float("inf")
         self.interval, self.rows = LogInterval(), StepRows(rank=world.rank)
@@ -127,7 +131,7 @@ class Pretraining:
     def _batches(self) -> Iterator[MaskedBatch]:
         sampler = ClipSampler(
             self.order,
-            batch_size=self.config.loop.batch_size,
+            batch_size=self.config.loop.clips_per_step,
             first_batch=self.step,
             stop_batch=self.num_steps,
             rank=self.world.rank,
@@ -154,7 +158,8 @@ class Pretraining:
         )
         norm = self.updater.update(learning_rate=learning_rate)
         self.step += 1
-        self.interval.count(clips=self.config.loop.batch_size)
+        self.average.add(self.model, step=self.step)
+        self.interval.count(clips=self.config.loop.clips_per_step)
         self.rows.add(
             UnreadStep(
                 step=self.step,
@@ -247,10 +252,14 @@ class Pretraining:
         model.train()
 
     def _whole_model(self) -> CAVMAESync:
-        """The model, or a copy of it where its parameters are shared out; all processes call it together."""
-        if self.config.loop.parallel == "ddp" or self.world.num_processes == 1:
+        """The model that is measured and written, which all processes ask for together.
+
+        That is the model itself, or a copy where its parameters are shared out or an average is kept.
+        """
+        is_shared_out = self.config.loop.parallel == "fsdp" and self.world.num_processes > 1
+        if not is_shared_out and not self.average.is_kept:
             return self.model
-        state = self.world.whole(self.model.state_dict())
+        state = self.world.whole(self.average.state_of(self.model))
         return CAVMAESync.with_weights(self.config.model, state).to(self.world.device)
 
     def _log_validation(
@@ -286,12 +295,15 @@ class Pretraining:
             num_workers=self.config.loop.num_readers,
         )
 
-    def _step_module(self, model: CAVMAESync, contrast: ContrastConfig) -> PretrainStep:
+    def _step_module(
+        self, model: CAVMAESync, contrast: ContrastConfig, *, moments_per_clip: int = 1
+    ) -> PretrainStep:
         return PretrainStep(
             model,
             self.config.losses.model_copy(update={"contrast": contrast}),
             precision=self.config.loop.decided_precision,
             gather=self.world.gather,
+            moments_per_clip=moments_per_clip,
         )
 
     # ---- checkpoints -------------------------------------------------------------------------------------
@@ -299,7 +311,14 @@ class Pretraining:
     def _save(self) -> None:
         # The mean over all processes: another number of them may go on, and log the mean of these rows.
         rows = list(self.world.mean(torch.stack(self.interval.rows))) if self.interval.rows else []
-        whole = self.world.whole({"model": self.model.state_dict(), "updater": self.updater.state_dict()})
+        whole = self.world.whole(
+            {
+                "model": self.model.state_dict(),
+                "updater": self.updater.state_dict(),
+                "average": self.average.state_dict(),
+                "own": self.passes.module.own_parameters(),
+            }
+        )
         if self.world.is_main:
             self.checkpoints.save(
                 {
@@ -320,6 +339,11 @@ class Pretraining:
         check_resumes(self.config, before=state["num_processes"], now=self.world.num_processes)
         self.model.load_state_dict(self.world.parts(state["model"], like=self.model.state_dict()))
         self.updater.load_state_dict(state["updater"], parts=self.world.parts)
+        self.average.load_state_dict(self.world.parts(state.get("average", {}), like=self.model.state_dict()))
+        own = self.passes.module.own_parameters()
+        with torch.no_grad():
+            for name, value in self.world.parts(state.get("own", {}), like=own).items():
+                own[name].copy_(value)
         self.step, self.best_loss = state["step"], state["best_loss"]
         self.interval.rows = state["rows_since_log"]
         torch.set_rng_state(state["random_state"])
@@ -331,7 +355,7 @@ def _clip_order(config: PretrainConfig, *, num_clips: int) -> ClipOrder:
         return BlockOrder(
             num_clips,
             seed=config.seed,
-            batch_size=loop.batch_size,
+            batch_size=loop.clips_per_step,
             block_clips=loop.read_block_clips,
             buffer_clips=loop.read_buffer_clips,
         )

@@ -4,9 +4,11 @@ P (clip, frame) pairs, L spectrogram frames per segment, M mel bins, C H W a fra
 S the two modalities, D width.
 """
 
+import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from cavmae_sync.choices import TrainingPrecision
@@ -22,6 +24,10 @@ from cavmae_sync.losses import (
 from cavmae_sync.model import CAVMAESync, PretrainOutput, RequestedOutputs
 from cavmae_sync.model.cavmae_sync import Predicted
 from cavmae_sync.training.masks import StepMasks
+
+#: Least learned temperature. Source: Radford et al., "Learning Transferable Visual Models From Natural
+#: Language Supervision" (CLIP, 2021): logits are scaled by 100 at most.
+LEAST_TEMPERATURE: Final = 0.01
 
 
 class StepLosses(NamedTuple):
@@ -44,14 +50,26 @@ class PretrainStep(nn.Module):
         losses: Loss that is minimised.
         precision: Precision of the forward pass.
         gather: Brings rows of all processes together.
+        moments_per_clip: Pairs of each clip, which stand one behind the other.
     """
 
     def __init__(
-        self, model: CAVMAESync, losses: LossConfig, *, precision: TrainingPrecision, gather: Gather
+        self,
+        model: CAVMAESync,
+        losses: LossConfig,
+        *,
+        precision: TrainingPrecision,
+        gather: Gather,
+        moments_per_clip: int = 1,
     ) -> None:
         super().__init__()
         self.model = model
         self.losses, self.precision, self.gather = losses, precision, gather
+        self.moments_per_clip = moments_per_clip
+        # One value in a vector, because parameters that are shared out over processes need an axis.
+        device = next(model.parameters()).device
+        start = torch.full((1,), math.log(losses.contrast.temperature), device=device)
+        self.log_temperature = nn.Parameter(start) if losses.contrast.learns_temperature else None
 
     def forward(
         self,
@@ -75,9 +93,7 @@ class PretrainStep(nn.Module):
             output,
             segments_PLM,
             frames_PCHW,
-            contrastive_weight=self.losses.contrastive_weight,
-            reconstruction_weight=self.losses.reconstruction_weight,
-            normalize_pixels=self.losses.normalize_pixels,
+            self.losses,
         )
         return StepLosses(losses.total, losses.as_row())
 
@@ -87,7 +103,20 @@ class PretrainStep(nn.Module):
 
     def compare(self, rows_RSPD: Tensor) -> Contrast:
         """Contrastive loss of embeddings `[R, S, P, D]`."""
-        return compare_embeddings(rows_RSPD, self.losses.contrast, self.gather)
+        temperature = None
+        if self.log_temperature is not None:
+            temperature = self.log_temperature.exp().clamp(min=LEAST_TEMPERATURE)
+        return compare_embeddings(
+            rows_RSPD,
+            self.losses.contrast,
+            self.gather,
+            moments_per_clip=self.moments_per_clip,
+            temperature=temperature,
+        )
+
+    def own_parameters(self) -> dict[str, nn.Parameter]:
+        """Parameters that are trained and do not belong to the model."""
+        return {name: value for name, value in self.named_parameters() if not name.startswith("model.")}
 
     def _pass(
         self, segments_PLM: Tensor, frames_PCHW: Tensor, masks: StepMasks, predicted: Predicted
@@ -100,6 +129,8 @@ class PretrainStep(nn.Module):
                 visual_mask=masks.visual,
                 contrastive_masks=masks.contrastive,
                 outputs=RequestedOutputs(
-                    predicted=predicted, patch_tokens=self.losses.contrast.representation != "global"
+                    predicted=predicted,
+                    predict_every=self.losses.reconstruct_every,
+                    patch_tokens=self.losses.reads_patch_tokens,
                 ),
             )

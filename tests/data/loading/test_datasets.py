@@ -62,6 +62,40 @@ def test_a_pair_is_one_row_of_its_clip(clips: PreparedDataset, alignment, clip: 
     assert seen == {0, 1, 2, 3}
 
 
+def test_several_moments_are_different_rows_of_a_clip(clips: PreparedDataset) -> None:
+    """They stand one behind the other, and the first is the one that would be taken alone."""
+    one = PairDataset(clips, inputs=INPUTS, seed=5)
+    several = PairDataset(clips, inputs=INPUTS, seed=5, moments_per_clip=3)
+    draws = [Draw(epoch, clip) for epoch in range(6) for clip in (0, 4)]
+    batch, alone = several.__getitems__(draws), one.__getitems__(draws)
+    assert batch.clip_index_P.tolist() == [number for number in range(12) for _ in range(3)]
+    assert batch.row_B.tolist() == [0, 4] * 6
+    frames = batch.frame_index_P.view(12, 3)
+    assert torch.equal(frames[:, 0], alone.frame_index_P)
+    assert all(len(set(each.tolist())) == 3 for each in frames)
+    assert set(frames.flatten().tolist()) == {0, 1, 2, 3}
+    for number, draw in enumerate(draws):
+        whole = ClipDataset(clips, inputs=INPUTS)[draw.clip]
+        rows = slice(3 * number, 3 * number + 3)
+        assert torch.equal(batch.frames_PHWC[rows], whole.frames_PHWC[frames[number]])
+        assert torch.equal(batch.segments_PLM[rows], whole.segments_PLM[frames[number]])
+
+
+def test_changes_of_several_moments_are_drawn_for_each(clips: PreparedDataset) -> None:
+    changes = AugmentConfig(noise_amplitude=0.1)
+    one = PairDataset(clips, inputs=INPUTS, augment=changes)[Draw(1, 2)]
+    several = PairDataset(clips, inputs=INPUTS, augment=changes, moments_per_clip=4)[Draw(1, 2)]
+    assert torch.equal(several.segments_PLM[0], one.segments_PLM[0])
+    plain = PairDataset(clips, inputs=INPUTS, moments_per_clip=4)[Draw(1, 2)]
+    noise = several.segments_PLM - plain.segments_PLM
+    assert not torch.equal(noise[0], noise[1])
+
+
+def test_more_moments_than_frames_are_refused(clips: PreparedDataset) -> None:
+    with pytest.raises(ConfigError, match=r"moments_per_clip=5, but clips have 4 frames\. Set it to 1 to 4"):
+        PairDataset(clips, inputs=INPUTS, moments_per_clip=5)
+
+
 def test_a_short_clip_is_padded_where_its_sound_ends(clips: PreparedDataset) -> None:
     """A clip of 98 spectrogram frames; "padded" spreads 4 frames over 1024, so only the first has sound."""
     batch = ClipDataset(clips, inputs=InputConfig(frame_pixels=64, segment_length=416))[4]

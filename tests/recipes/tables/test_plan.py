@@ -11,7 +11,8 @@ from cavmae_sync.recipes.stage_twin import FRAME_PIXELS, stage_twin
 from cavmae_sync.recipes.tables.datasets import TableDatasets
 from cavmae_sync.recipes.tables.paper_tables import TABLES, find_table
 from cavmae_sync.recipes.tables.plan import plan
-from cavmae_sync.recipes.tables.reproduce import ReproduceConfig, TableRun
+from cavmae_sync.recipes.tables.reproduce import TableRun
+from cavmae_sync.recipes.tables.table_result import ReproduceConfig
 from cavmae_sync.stage import StageConfig
 
 
@@ -33,7 +34,9 @@ def test_every_training_has_a_command_that_is_this_training(tmp_path: Path):
         config = ReproduceConfig(num_epochs=2, num_train_clips=20, num_test_clips=10)
         table_run = TableRun(find_table(table), tmp_path / "a folder", config=config, seeds=[3])
         trainings = [words for words in commands(table_run) if words[1] == "pretrain"]
-        for training in dict.fromkeys(row.training for row in table_run.table.rows):
+        for training in dict.fromkeys(
+            row.training for row in table_run.table.rows if not row.training.is_untrained
+        ):
             words = trainings.pop(0)
             overrides = [word for word in words[3:] if "=" in word and not word.startswith("-")]
             assert find_recipe(words[2]).with_overrides(overrides) == table_run.recipe(training, 3)
@@ -46,17 +49,22 @@ def test_clips_come_first_and_are_those_that_reproduce_makes(tmp_path: Path):
         find_table("table7"), tmp_path, config=ReproduceConfig(num_train_clips=20), seeds=[0]
     )
     made = commands(table_run)
-    assert [words[1] for words in made] == ["stage", "prepare", "stage", "prepare", "pretrain", "pretrain"]
+    two_lists = ["stage", "prepare", "stage", "prepare"]  # and two more for a probe
+    assert [words[1] for words in made] == [*two_lists, *two_lists, "pretrain", "pretrain"]
     stage, prepare = made[:2]
     assert stage[2:5] == [str(tmp_path / "materials" / "stage-train"), "--num-clips", "20"]
-    assert StageConfig().with_overrides(stage[5:]) == stage_config("train", frame_pixels=FRAME_PIXELS)
+    of_training = stage_config("train", frame_pixels=FRAME_PIXELS, variant="bind")
+    assert StageConfig().with_overrides(stage[5:]) == of_training
+    of_probe = stage_config("train", frame_pixels=FRAME_PIXELS, seed=1, variant="easy")
+    assert StageConfig().with_overrides(made[4][5:]) == of_probe
     overrides = [word for word in prepare[3:] if "=" in word]
     assert PrepareConfig().with_overrides(overrides) == prepare_config(FRAME_PIXELS)
 
 
 def test_what_is_there_is_told_and_not_done_again(tmp_path: Path):
     table_run = TableRun(find_table("table7"), tmp_path, config=ReproduceConfig(), seeds=[0])
-    first, second = dict.fromkeys(row.training for row in table_run.table.rows)
+    first, second, control = dict.fromkeys(row.training for row in table_run.table.rows)
+    assert control.is_untrained  # and needs no command
     for training, file in ((first, "weights.safetensors"), (second, "config.json")):
         folder = table_run.run_folder(training, 0)
         folder.mkdir(parents=True)

@@ -14,7 +14,8 @@ from cavmae_sync.recipes.reporter import Reporter
 from cavmae_sync.recipes.tables.cells import Cells, MeasuredModel, measure
 from cavmae_sync.recipes.tables.datasets import ProbingLists, TableDatasets
 from cavmae_sync.recipes.tables.paper_tables import TABLES, Measurement, find_table
-from cavmae_sync.recipes.tables.reproduce import Cell, ReproduceConfig, TableResult, TableRun
+from cavmae_sync.recipes.tables.reproduce import TableRun
+from cavmae_sync.recipes.tables.table_result import Cell, ReproduceConfig, TableResult
 from cavmae_sync.recipes.tables.text import to_dict, to_figure, to_markdown
 from cavmae_sync.tasks.retrieval import RetrievalConfig, evaluate_retrieval, retrieval_report
 from cavmae_sync.weights import load_model
@@ -186,10 +187,10 @@ def with_values(result: TableResult, **rows: dict[int, float]) -> TableResult:
 
 
 def test_means_and_deviations_by_hand(aggregations: TableResult):
-    """10, 20 and 30 %: mean 20, sample deviation 10."""
+    """10, 20 and 30 %: mean 20, sample deviation 10; Student's t makes 4.303 * 10 / sqrt(3) = 24.8."""
     result = with_values(aggregations, **{"with": {0: 0.1, 1: 0.2, 2: 0.3}})
     text = to_markdown(result)
-    assert "| with | 20.0 ± 10.0 | 35.2 | 58.3 |" in text
+    assert "| with | 20.0 ± 24.8 | 35.2 | 58.3 |" in text
     assert "| without | not run | · |" in text
     found = to_dict(result)
     json.dumps(found, allow_nan=False)

@@ -18,7 +18,8 @@ from cavmae_sync.errors import ConfigError
 
 if TYPE_CHECKING:
     from cavmae_sync.recipes.tables.datasets import TableDatasets
-    from cavmae_sync.recipes.tables.reproduce import TableResult, TableRun
+    from cavmae_sync.recipes.tables.reproduce import TableRun
+    from cavmae_sync.recipes.tables.table_result import TableResult
 
 Paths = Annotated[list[Path] | None, Parameter(negative="")]
 Words = Annotated[list[str] | None, Parameter(negative="")]
@@ -62,18 +63,21 @@ def reproduce(
     """Run the trainings and measurements of one of the paper's tables, and print it in the paper's form.
 
     With `scale=stage` it makes its own clips and trains a small twin of every row on two cores (minutes
-    each). With `scale=full` it trains the published sizes on the datasets of --train, --gallery, --probing
-    and --ade20k. What is complete is used again: Ctrl-C stops, the same command goes on, other tables in the
-    same OUT share trainings, and seeds may run on several machines. OUT gets TABLE.json, TABLE.md and
-    TABLE.png.
+    each), and measures the untrained model beside them. With `scale=full` it trains the published sizes on
+    the datasets of --train, --gallery, --probing and --ade20k. What is complete is used again: Ctrl-C stops,
+    the same command goes on, other tables in the same OUT share trainings, and seeds may run on several
+    machines. OUT gets TABLE.json, TABLE.md and TABLE.png.
 
-    Tables: table1 to table8, table10, table11, table12, figure4.
+    Tables: table1 to table8, table10, table11, table12, figure4; and of our own sync_plus and tg_dp.
 
     Words, with their defaults:
 
     - `scale=stage`: stage or full.
-    - `num_train_clips=800`, `num_test_clips=300`: generated clips of scale stage.
-    - `num_epochs=30`: passes over the generated clips in each training of scale stage.
+    - `num_train_clips=1000`, `num_test_clips=1000`: generated clips of scale stage.
+    - `variant=bind`: variant of the generated clips.
+    - `num_epochs=120`: passes over the generated clips in each training of scale stage.
+    - `budget=epochs`: or compute, so that no row costs more than sync_base.
+    - `precision=auto`: of training; bfloat16 is faster on processors that have it.
 
     Example: cavmae-sync reproduce table7 --seeds 0 num_epochs=2 num_train_clips=100 num_test_clips=20
 
@@ -89,7 +93,8 @@ def reproduce(
     """
     from cavmae_sync.recipes.reporter import Reporter
     from cavmae_sync.recipes.tables.paper_tables import find_table
-    from cavmae_sync.recipes.tables.reproduce import ReproduceConfig, TableRun
+    from cavmae_sync.recipes.tables.reproduce import TableRun
+    from cavmae_sync.recipes.tables.table_result import ReproduceConfig
 
     check_folder(out, option="--out")
     config = ReproduceConfig().with_overrides(words)

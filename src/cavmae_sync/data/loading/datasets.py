@@ -26,7 +26,7 @@ from cavmae_sync.inputs.augment_segments import random_center_offset
 
 
 class PairDataset(Dataset[Batch]):
-    """One frame of a clip and its segment, as a batch of one pair.
+    """One frame of a clip and its segment, or several of a clip, as a batch of as many pairs.
 
     With `frame="random"` the frame (and every augmentation) depends on (seed, epoch, clip) alone, so it is
     the same for any number of workers and after resuming. With "middle" it is frame T // 2, and nothing is
@@ -36,12 +36,14 @@ class PairDataset(Dataset[Batch]):
         clips: The prepared clips.
         inputs: Sizes, alignment and normalisation.
         frame: The frame of the clip that is taken.
+        moments_per_clip: Pairs of a clip, which stand one behind the other: different frames, drawn at
+            random. The first is the frame that would be taken alone.
         seed: Seed of the run.
         augment: Random changes in training; None = no changes.
 
     Raises:
-        ConfigError: The stored frames are smaller than the inputs of the model, or the augmentation cannot be
-            applied to pairs.
+        ConfigError: The stored frames are smaller than the inputs of the model, the augmentation cannot be
+            applied to pairs, or clips have fewer frames than moments are wanted.
     """
 
     def __init__(
@@ -50,12 +52,15 @@ class PairDataset(Dataset[Batch]):
         *,
         inputs: InputConfig,
         frame: Literal["random", "middle"] = "random",
+        moments_per_clip: int = 1,
         seed: int = 0,
         augment: AugmentConfig | None = None,
     ) -> None:
         _check_pixels(clips, inputs)
         _check_augment(augment, frame)
+        _check_moments(moments_per_clip, num_frames=clips.num_frames)
         self.clips = clips
+        self.moments_per_clip = moments_per_clip
         self.inputs = inputs
         self.frame = frame
         self.seed = seed
@@ -66,7 +71,7 @@ class PairDataset(Dataset[Batch]):
         return len(self.clips)
 
     def __getitem__(self, index: int | Draw) -> Batch:
-        """Batch of one pair of a clip.
+        """Batch of the pairs of a clip.
 
         Args:
             index: A draw of the sampler; a row number counts as drawn in epoch 0.
@@ -74,12 +79,13 @@ class PairDataset(Dataset[Batch]):
         return self.__getitems__([index])
 
     def __getitems__(self, indices: Sequence[int | Draw]) -> Batch:
-        """Batch of one pair of each of several clips; `DataLoader` calls this."""
+        """Batch of the pairs of several clips; `DataLoader` calls this."""
         if isinstance(indices, BatchDraws) and indices.ahead:
             self.clips.read_ahead_clips(indices.ahead)
-        draws = [index if isinstance(index, Draw) else Draw(0, index) for index in indices]
-        frames = self._frames_of(draws)
-        generators = [self._generator_of(draw) for draw in draws]
+        of_clips = [index if isinstance(index, Draw) else Draw(0, index) for index in indices]
+        frames = self._frames_of(of_clips)
+        draws = [draw for draw in of_clips for _ in range(self.moments_per_clip)]
+        generators = self._generators_of(of_clips)
         spans = [
             self._span_of(draw.clip, frame, generator)
             for draw, frame, generator in zip(draws, frames, generators, strict=True)
@@ -99,7 +105,7 @@ class PairDataset(Dataset[Batch]):
             segments_PLM, frames_PHWC = self._augmented(segments_PLM, frames_PHWC, generators)
         return _batch(
             self.clips,
-            clips,
+            [draw.clip for draw in of_clips],
             frames_PHWC=resize_and_crop(frames_PHWC, pixels=self.inputs.frame_pixels),
             segments_PLM=segments_PLM,
             frames=frames,
@@ -122,14 +128,23 @@ class PairDataset(Dataset[Batch]):
     def _frames_of(self, draws: Sequence[Draw]) -> list[int]:
         if self.frame == "middle":
             return [self.clips.num_frames // 2] * len(draws)
+        if self.moments_per_clip > 1:
+            return [frame for draw in draws for frame in self._different_frames(draw)]
         words = first_random_words(self.seed, Purpose.FRAME, draws)
         return (words % np.uint64(self.clips.num_frames)).tolist()
 
-    def _generator_of(self, draw: Draw) -> torch.Generator | None:
+    def _different_frames(self, draw: Draw) -> list[int]:
+        """Frames of a clip, drawn without replacement: each word chooses among those that are left."""
+        left = list(range(self.clips.num_frames))
+        words = random_words(self.seed, Purpose.FRAME, draw, num=self.moments_per_clip)
+        return [left.pop(int(word % np.uint64(len(left)))) for word in words]
+
+    def _generators_of(self, draws: Sequence[Draw]) -> list[torch.Generator | None]:
+        """Generator of each pair; the moments of a clip take theirs one after the other."""
         if self.augment is None:
-            return None
-        word = int(random_words(self.seed, Purpose.AUGMENT, draw)[0])
-        return torch.Generator().manual_seed(word >> 1)
+            return [None] * (len(draws) * self.moments_per_clip)
+        words = [random_words(self.seed, Purpose.AUGMENT, draw, num=self.moments_per_clip) for draw in draws]
+        return [torch.Generator().manual_seed(int(word) >> 1) for each in words for word in each]
 
     def _span_of(self, clip: int, frame: int, generator: torch.Generator | None) -> Span:
         offset = 0
@@ -217,6 +232,14 @@ def _check_pixels(clips: PreparedDataset, inputs: InputConfig) -> None:
             f"{clips.folder} stores frames of {stored} pixels, fewer than "
             f"inputs.frame_pixels={inputs.frame_pixels}. Prepare it again with frame_pixels="
             f"{inputs.frame_pixels}, or set inputs.frame_pixels={stored} or less."
+        )
+
+
+def _check_moments(moments_per_clip: int, *, num_frames: int) -> None:
+    if not 1 <= moments_per_clip <= num_frames:
+        raise ConfigError(
+            f"loop.moments_per_clip={moments_per_clip}, but clips have {num_frames} frames. Set it to 1 to "
+            f"{num_frames}."
         )
 
 

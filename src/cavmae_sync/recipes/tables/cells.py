@@ -4,7 +4,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -12,12 +12,20 @@ from typing import Any, Final
 
 from cavmae_sync.atomic import write_text
 from cavmae_sync.data import PreparedDataset
-from cavmae_sync.embedding import Embedder
+from cavmae_sync.embedding import DatasetEmbeddings, Embedder
 from cavmae_sync.paper import RECALL_AT
 from cavmae_sync.recipes.probing import find_probe_recipe
 from cavmae_sync.recipes.reporter import OnNamedProgress
 from cavmae_sync.recipes.tables.datasets import ByFrames, TableDatasets
-from cavmae_sync.recipes.tables.paper_tables import Measurement, Task
+from cavmae_sync.recipes.tables.stage_cells import (
+    KNOWLEDGE_HEADINGS,
+    MAP_HEADINGS,
+    STATE_HEADINGS,
+    knowledge_cells,
+    map_cells,
+    state_cells,
+)
+from cavmae_sync.recipes.tables.table_spec import Measurement, Task
 from cavmae_sync.stage import StageTruth
 from cavmae_sync.tasks.classification.features import FeatureConfig
 from cavmae_sync.tasks.classification.probe_model import probe_model
@@ -25,8 +33,6 @@ from cavmae_sync.tasks.classification.probe_training import Advance
 from cavmae_sync.tasks.localization.ade20k import Ade20kFolder
 from cavmae_sync.tasks.localization.ade20k_examples import Ade20kExamples
 from cavmae_sync.tasks.localization.evaluate import LocalizationConfig, evaluate_localization
-from cavmae_sync.tasks.localization.examples import Examples
-from cavmae_sync.tasks.localization.stage_examples import StageExamples
 from cavmae_sync.tasks.retrieval import RetrievalConfig, retrieval_report
 from cavmae_sync.untrusted import read_json
 from cavmae_sync.weights import weights_fingerprint
@@ -49,12 +55,25 @@ class Cells:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MeasuredModel:
-    """A model to measure, the folder of its results, and the datasets to measure with."""
+    """A model to measure, the folder of its results, and the datasets to measure with.
+
+    Rows that differ in how a model is measured share it, and the vectors of its galleries.
+    """
 
     embedder: Embedder
     folder: Path
     datasets: TableDatasets
     on_progress: OnNamedProgress
+    _vectors: dict[Path, DatasetEmbeddings] = field(default_factory=dict)
+
+    def vectors(self, gallery: Path) -> DatasetEmbeddings:
+        """Vectors of all clips of a prepared dataset, computed once."""
+        if gallery not in self._vectors:
+            self._vectors[gallery] = self.embedder.embed_dataset(
+                PreparedDataset.open(gallery),
+                on_progress=lambda done, total: self.on_progress("embedding clips", done, total),
+            )
+        return self._vectors[gallery]
 
 
 def measure(task: Task, measurement: Measurement, model: MeasuredModel) -> Cells:
@@ -87,10 +106,15 @@ def stored_cells(folder: Path, task: Task, measurement: Measurement) -> Cells | 
 
 def headings(task: Task, datasets: TableDatasets) -> list[str]:
     """Headings of the columns of a task with these datasets."""
+    has_truth = datasets.stage is not None
     if task == "retrieval":
-        return [f"{gallery} R@{k}" for gallery in datasets.galleries for k in RECALL_AT]
+        found = [f"{gallery} R@{k}" for gallery in datasets.galleries for k in RECALL_AT]
+        return [*found, *(KNOWLEDGE_HEADINGS if has_truth else ())]
     if task == "segmentation":
-        return [f"{name} {metric}" for name in _segmented(datasets) for metric in ("mAP", "mIoU")]
+        found = [] if datasets.ade20k is None else ["ADE20K mAP", "ADE20K mIoU"]
+        return [*(MAP_HEADINGS if has_truth else ()), *found]
+    if task == "states":
+        return list(STATE_HEADINGS) if has_truth else []
     return [_probing_heading(name) for name in datasets.probing]
 
 
@@ -104,6 +128,8 @@ def lacking(task: Task, measurement: Measurement, datasets: TableDatasets) -> st
             needed |= {f"training list {name}": lists.train, f"test list {name}": lists.test}
     elif datasets.stage is not None:
         needed = {"gallery stage": datasets.galleries["stage"]}
+    elif task == "states":
+        return "no clips whose states are known"
     for what, folders in needed.items():
         if measurement.num_frames not in folders:
             return f"no {what} with {measurement.num_frames} frames a clip"
@@ -130,11 +156,6 @@ def _clip_lists(
     return lists
 
 
-def _segmented(datasets: TableDatasets) -> list[str]:
-    folders = {"stage": datasets.stage, "ADE20K": datasets.ade20k}
-    return [name for name, folder in folders.items() if folder is not None]
-
-
 Measured = tuple[dict[str, float], dict[str, Any]]
 
 
@@ -142,10 +163,7 @@ def _retrieval(measurement: Measurement, model: MeasuredModel) -> Measured:
     values: dict[str, float] = {}
     reports: dict[str, Any] = {}
     for name, folders in model.datasets.galleries.items():
-        embeddings = model.embedder.embed_dataset(
-            PreparedDataset.open(folders[measurement.num_frames]),
-            on_progress=lambda done, total: model.on_progress("embedding clips", done, total),
-        )
+        embeddings = model.vectors(folders[measurement.num_frames])
         if measurement.only_frame is not None:
             embeddings = embeddings.at_frame(measurement.only_frame)
         config = RetrievalConfig(aggregation=measurement.aggregation, num_bootstrap=0)
@@ -154,31 +172,45 @@ def _retrieval(measurement: Measurement, model: MeasuredModel) -> Measured:
         reports[name] = report.to_dict()
         for k in RECALL_AT:
             values[f"{name} R@{k}"] = report.metrics[f"visual_to_audio/recall_at_{k}"].value
+        if name == "stage":
+            values |= knowledge_cells(report.metrics)
     return values, reports
 
 
 def _segmentation(measurement: Measurement, model: MeasuredModel) -> Measured:
     values: dict[str, float] = {}
     reports: dict[str, Any] = {}
-    for name in _segmented(model.datasets):
+    if model.datasets.stage is not None:
+        clips = _stage_clips(measurement, model.datasets)
+        of_stage, maps = map_cells(
+            model.embedder, clips, StageTruth(model.datasets.stage), on_progress=model.on_progress
+        )
+        values |= of_stage
+        reports["stage"] = {"clip_list": clips.list_sha256, "maps": maps}
+    if model.datasets.ade20k is not None:
         report = evaluate_localization(
             model.embedder,
-            _examples(name, measurement, model.datasets),
+            Ade20kExamples(Ade20kFolder(model.datasets.ade20k)),
             LocalizationConfig(num_bootstrap=0),
             on_progress=lambda done, total: model.on_progress("segmenting frames", done, total),
         )
-        reports[name] = report.to_dict()
-        values[f"{name} mAP"] = report.metrics["mean_average_precision"].value
-        values[f"{name} mIoU"] = report.metrics["mean_iou"].value
+        reports["ADE20K"] = report.to_dict()
+        values["ADE20K mAP"] = report.metrics["mean_average_precision"].value
+        values["ADE20K mIoU"] = report.metrics["mean_iou"].value
     return values, reports
 
 
-def _examples(name: str, measurement: Measurement, datasets: TableDatasets) -> Examples:
-    if name == "stage" and datasets.stage is not None:
-        clips = PreparedDataset.open(datasets.galleries["stage"][measurement.num_frames])
-        return StageExamples(clips, StageTruth(datasets.stage))
-    assert datasets.ade20k is not None
-    return Ade20kExamples(Ade20kFolder(datasets.ade20k))
+def _states(measurement: Measurement, model: MeasuredModel) -> Measured:
+    assert model.datasets.stage is not None
+    clips = _stage_clips(measurement, model.datasets)
+    values, reports = state_cells(
+        model.embedder, clips, StageTruth(model.datasets.stage), on_progress=model.on_progress
+    )
+    return values, {"stage": {"clip_list": clips.list_sha256, "states": reports}}
+
+
+def _stage_clips(measurement: Measurement, datasets: TableDatasets) -> PreparedDataset:
+    return PreparedDataset.open(datasets.galleries["stage"][measurement.num_frames])
 
 
 def _probing(measurement: Measurement, model: MeasuredModel) -> Measured:
@@ -238,5 +270,5 @@ def _file(folder: Path, task: Task, measurement: Measurement) -> Path:
 
 
 _TASKS: Final[Mapping[Task, Callable[[Measurement, MeasuredModel], Measured]]] = MappingProxyType(
-    {"retrieval": _retrieval, "segmentation": _segmentation, "probing": _probing}
+    {"retrieval": _retrieval, "segmentation": _segmentation, "probing": _probing, "states": _states}
 )

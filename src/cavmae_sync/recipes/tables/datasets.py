@@ -3,12 +3,21 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
+from typing import Final
 
 from cavmae_sync.audit.overlap import check_apart
 from cavmae_sync.data import PreparedDataset
 from cavmae_sync.errors import ConfigError
 from cavmae_sync.recipes.generated_clips import StageSplit, generate_split, prepare_split
 from cavmae_sync.recipes.reporter import OnNamedProgress
+from cavmae_sync.stage import Variant
+
+#: Folder of the clips for a probe.
+_PROBE: Final = "probe"
+#: Most clips of the variant "easy" that a probe learns from and is measured on. The labels of other variants
+#: say little: their clips show fixed quartets of classes.
+NUM_PROBE_CLIPS: Final[Mapping[StageSplit, int]] = MappingProxyType({"train": 600, "test": 400})
 
 #: Prepared datasets by the number of frames of a clip.
 ByFrames = Mapping[int, Path]
@@ -88,32 +97,91 @@ def stage_datasets(folder: Path, *, frame_counts: Sequence[int]) -> TableDataset
     return TableDatasets(
         train=train,
         galleries={"stage": test},
-        probing={"stage": ProbingLists(train=train, test=test)},
+        probing={"stage": ProbingLists(**_probe_folders(folder, frame_counts))},
         stage=folder / "stage-test",
     )
 
 
-def make_stage_datasets(
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GeneratedList:
+    """A list of generated clips, and what is made of it.
+
+    Attributes:
+        folder: Folder of the generated clips' folder.
+        split: Objects that may appear.
+        num_clips: Clips of the list.
+        variant: Variant of the clips.
+        seed: Seed of the clips.
+        prepared: Prepared datasets by the number of frames of a clip.
+    """
+
+    folder: Path
+    split: StageSplit
+    num_clips: int
+    variant: Variant
+    seed: int
+    prepared: ByFrames
+
+
+def generated_lists(
     folder: Path,
     datasets: TableDatasets,
     *,
     num_clips: Mapping[StageSplit, int],
-    frame_pixels: int,
-    on_progress: OnNamedProgress,
-) -> None:
-    """Make the datasets of `stage_datasets`; complete ones are kept.
+    variant: Variant,
+    with_probe: bool,
+) -> list[GeneratedList]:
+    """Lists that `stage_datasets` are made of.
 
     Args:
         folder: Folder of all of them.
-        datasets: The datasets to make.
+        datasets: The datasets.
         num_clips: Clips of the training and of the test list, which show other objects.
+        variant: Variant of the clips.
+        with_probe: Whether there are clips for a probe too; their seed is another one.
+    """
+    probe = datasets.probing["stage"]
+    of_probe = {split: min(count, num_clips[split]) for split, count in NUM_PROBE_CLIPS.items()}
+    given: list[tuple[Path, StageSplit, Mapping[StageSplit, int], Variant, int, ByFrames]] = [
+        (folder, "train", num_clips, variant, 0, datasets.train),
+        (folder, "test", num_clips, variant, 0, datasets.galleries["stage"]),
+        (folder / _PROBE, "train", of_probe, "easy", 1, probe.train),
+        (folder / _PROBE, "test", of_probe, "easy", 1, probe.test),
+    ]
+    return [
+        GeneratedList(
+            folder=place, split=split, num_clips=counts[split], variant=of, seed=seed, prepared=prepared
+        )
+        for place, split, counts, of, seed, prepared in given[: 4 if with_probe else 2]
+    ]
+
+
+def make_generated_lists(
+    lists: Sequence[GeneratedList], *, frame_pixels: int, on_progress: OnNamedProgress
+) -> None:
+    """Make the clips and datasets of some lists; complete ones are kept.
+
+    Args:
+        lists: The lists.
         frame_pixels: Side of a frame.
         on_progress: Called while clips are made and prepared.
     """
-    lists: dict[StageSplit, ByFrames] = {"train": datasets.train, "test": datasets.galleries["stage"]}
-    for split, folders in lists.items():
+    for made in lists:
         stage = generate_split(
-            folder, split, num_clips=num_clips[split], frame_pixels=frame_pixels, on_progress=on_progress
+            made.folder,
+            made.split,
+            num_clips=made.num_clips,
+            frame_pixels=frame_pixels,
+            seed=made.seed,
+            variant=made.variant,
+            on_progress=on_progress,
         )
-        for num_frames, out in folders.items():
+        for num_frames, out in made.prepared.items():
             prepare_split(stage, out, frame_pixels, num_frames=num_frames, on_progress=on_progress)
+
+
+def _probe_folders(folder: Path, frame_counts: Sequence[int]) -> dict[str, ByFrames]:
+    return {
+        split: {count: folder / _PROBE / f"data-{split}-{count}-frames" for count in frame_counts}
+        for split in ("train", "test")
+    }

@@ -5,82 +5,16 @@ Sources: the paper's tables and the authors' project page; docs/paper-vs-code.md
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Final
 
 from cavmae_sync import paper
 from cavmae_sync.checks import unknown_name
-from cavmae_sync.choices import AggregationName, Modalities, TokenKind
+from cavmae_sync.choices import AggregationName, TokenKind
 from cavmae_sync.errors import ConfigError
-
-Task = Literal["retrieval", "segmentation", "probing"]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Training:
-    """Training of a model: a recipe of `RECIPES`, and the number of frames of a clip in its training set."""
-
-    recipe: str = "sync_base"
-    num_frames: int = paper.NUM_FRAMES
-
-    @property
-    def name(self) -> str:
-        """Name of its folder."""
-        return f"{self.recipe}-{self.num_frames}-frames"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Measurement:
-    """Measurement of a model, as far as rows of a table differ in it.
-
-    Attributes:
-        num_frames: Frames of a clip in the test set.
-        only_frame: Compare this frame alone (CAV-MAE's protocol); None compares all.
-        aggregation: How the similarities of frames become one score.
-        modalities: Modalities that a probe reads.
-        tokens: Tokens that a probe reads.
-    """
-
-    num_frames: int = paper.NUM_FRAMES
-    only_frame: int | None = None
-    aggregation: AggregationName = "diagonal_mean"
-    modalities: Modalities = "both"
-    tokens: TokenKind = "global"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
-    """Row of a table: its name, training, measurement, and published cells in percent."""
-
-    name: str
-    training: Training = Training()
-    measurement: Measurement = Measurement()
-    published: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TableSpec:
-    """One table of the paper.
-
-    Attributes:
-        name: Name on the command line.
-        title: Title.
-        tasks: Tasks that every row is measured on.
-        rows: Rows in the paper's order.
-        published_columns: Headings of published cells, in order.
-        note: Note for the reader.
-        is_curve: Whether rows are points of a curve (Figure 4).
-    """
-
-    name: str
-    title: str
-    tasks: Sequence[Task]
-    rows: Sequence[Row]
-    published_columns: Sequence[str]
-    note: str = ""
-    is_curve: bool = False
-
+from cavmae_sync.recipes.tables.own_tables import sync_plus_table, tg_dp_table
+from cavmae_sync.recipes.tables.table_spec import Measurement, Row, TableSpec, Training
 
 _R1, _R5, _R10 = "R@1", "R@5", "R@10"
 _RETRIEVAL_COLUMNS: Final = tuple(f"{data} {k}" for data in ("AS", "VGG") for k in (_R1, _R5, _R10))
@@ -376,6 +310,8 @@ TABLES: Mapping[str, TableSpec] = MappingProxyType(
             _table11(),
             _table12(),
             _figure4(),
+            sync_plus_table(),
+            tg_dp_table(),
         )
     }
 )

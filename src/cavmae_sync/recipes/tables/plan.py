@@ -11,7 +11,6 @@ from cavmae_sync.config import override_words
 from cavmae_sync.data import PrepareConfig
 from cavmae_sync.data.storage.tables import DATASET_FILE
 from cavmae_sync.recipes.generated_clips import (
-    StageSplit,
     is_generated,
     prepare_config,
     stage_config,
@@ -19,8 +18,8 @@ from cavmae_sync.recipes.generated_clips import (
 )
 from cavmae_sync.recipes.pretraining import find_recipe
 from cavmae_sync.recipes.stage_twin import FRAME_PIXELS, TWIN_PREFIX
-from cavmae_sync.recipes.tables.paper_tables import Training
 from cavmae_sync.recipes.tables.reproduce import TableRun
+from cavmae_sync.recipes.tables.table_spec import Training
 from cavmae_sync.stage import StageConfig
 
 
@@ -28,31 +27,26 @@ def plan(table_run: TableRun) -> Iterator[str]:
     """Commands that `TableRun.run` stands for, in its order, except for measuring."""
     if table_run.makes_clips:
         yield from _clips(table_run)
-    for training in dict.fromkeys(row.training for row in table_run.table.rows):
+    trainings = dict.fromkeys(row.training for row in table_run.table.rows)
+    for training in [each for each in trainings if not each.is_untrained]:
         for seed in table_run.seeds:
             yield from _training(table_run, training, seed)
 
 
 def _clips(table_run: TableRun) -> Iterator[str]:
-    folder = table_run.out / "materials"
-    numbers: dict[StageSplit, int] = {
-        "train": table_run.config.num_train_clips,
-        "test": table_run.config.num_test_clips,
-    }
-    datasets = {"train": table_run.datasets.train, "test": table_run.datasets.galleries["stage"]}
-    for split, num_clips in numbers.items():
-        stage = stage_folder(folder, split)
-        done = is_generated(stage, num_clips=num_clips)
-        yield f"# {num_clips} generated clips, {split}: {f'in {stage}' if done else 'to do'}"
+    for made in table_run.generated_lists():
+        stage = stage_folder(made.folder, made.split)
+        done = is_generated(stage, num_clips=made.num_clips)
+        yield f"# {made.num_clips} generated clips, {made.split}: {f'in {stage}' if done else 'to do'}"
         if not done:
-            words = override_words(StageConfig(), stage_config(split, frame_pixels=FRAME_PIXELS))
-            yield _command("stage", stage, "--num-clips", num_clips, *words)
-        for num_frames, data in datasets[split].items():
+            config = stage_config(made.split, frame_pixels=FRAME_PIXELS, seed=made.seed, variant=made.variant)
+            words = override_words(StageConfig(), config)
+            yield _command("stage", stage, "--num-clips", made.num_clips, *words)
+        for num_frames, data in made.prepared.items():
             done = (data / DATASET_FILE).exists()
             yield f"# the same prepared with {num_frames} frames: {f'in {data}' if done else 'to do'}"
             if not done:
-                config = prepare_config(FRAME_PIXELS, num_frames=num_frames)
-                words = override_words(PrepareConfig(), config)
+                words = override_words(PrepareConfig(), prepare_config(FRAME_PIXELS, num_frames=num_frames))
                 labels = stage / "labels.csv"
                 yield _command("prepare", stage / "clips", "--out", data, "--labels", labels, *words)
 

@@ -11,17 +11,15 @@ over one folder.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from pydantic import Field
+import torch
 
 from cavmae_sync.atomic import write_text
-from cavmae_sync.choices import Scale
-from cavmae_sync.config import Config
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.errors import ConfigError
+from cavmae_sync.model import CAVMAESync
 from cavmae_sync.recipes.many_runs import (
     PlannedRun,
     begin_or_continue,
@@ -31,67 +29,29 @@ from cavmae_sync.recipes.many_runs import (
 )
 from cavmae_sync.recipes.pretraining import find_recipe
 from cavmae_sync.recipes.reporter import Reporter
-from cavmae_sync.recipes.stage_twin import FRAME_PIXELS, NUM_CLIPS, NUM_EPOCHS, stage_twin
+from cavmae_sync.recipes.stage_twin import FRAME_PIXELS, stage_twin
+from cavmae_sync.recipes.tables.budget import (
+    measured_step_seconds,
+    num_epoch_steps,
+    step_flops,
+    with_budget,
+)
 from cavmae_sync.recipes.tables.cells import MeasuredModel, headings, lacking, measure, stored_cells
 from cavmae_sync.recipes.tables.datasets import (
+    GeneratedList,
     TableDatasets,
-    make_stage_datasets,
+    generated_lists,
+    make_generated_lists,
     stage_datasets,
 )
-from cavmae_sync.recipes.tables.paper_tables import Row, TableSpec, Task, Training
-from cavmae_sync.training import Callbacks, PretrainConfig
+from cavmae_sync.recipes.tables.paper_tables import TABLES
+from cavmae_sync.recipes.tables.table_result import Cell, Cost, ReproduceConfig, TableResult
+from cavmae_sync.recipes.tables.table_spec import Row, TableSpec, Task, Training
+from cavmae_sync.training import Callbacks, PretrainConfig, RunFolder
 from cavmae_sync.untrusted import read_json
 from cavmae_sync.weights import load_model
 
 _SETTINGS: Final = "reproduce.json"
-
-
-class ReproduceConfig(Config):
-    """Settings of all rows of a table; stored, so that all cells of a folder have the same ones."""
-
-    scale: Scale = "stage"
-    """"stage": generated clips and small models on two cores; "full": the published sizes on given data."""
-    num_train_clips: int = Field(NUM_CLIPS, gt=0)
-    """Generated clips to learn from (scale "stage")."""
-    num_test_clips: int = Field(300, gt=0)
-    """Generated clips to measure with; they show other objects (scale "stage")."""
-    num_epochs: int = Field(NUM_EPOCHS, gt=0)
-    """Passes over the generated clips in each training (scale "stage")."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Cell:
-    """Cell of a table.
-
-    Attributes:
-        by_seed: Measured fraction for each seed.
-        reason: Reason why there is none.
-    """
-
-    by_seed: Mapping[int, float] = field(default_factory=dict)
-    reason: str = "not run"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TableResult:
-    """Table with the cells that were measured so far.
-
-    Attributes:
-        table: The table of the paper.
-        config: Settings of the rows.
-        columns: Headings of measured cells.
-        cells: By row and heading.
-    """
-
-    table: TableSpec
-    config: ReproduceConfig
-    columns: tuple[str, ...]
-    cells: Mapping[tuple[str, str], Cell]
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether every cell has a number."""
-        return all(cell.by_seed for cell in self.cells.values())
 
 
 class TableRun:
@@ -126,11 +86,14 @@ class TableRun:
             raise ConfigError(
                 'Scale "full" needs datasets (--train, --gallery, ...); scale "stage" makes its own.'
             )
-        self.table, self.out, self.config, self.seeds = table, out, config, tuple(seeds)
+        self.table = table if given is not None else table.with_control()
+        self.out, self.config, self.seeds = out, config, tuple(seeds)
         self.reporter, self.num_processes = reporter or Reporter(), num_processes
         self.datasets = given or stage_datasets(out / "materials", frame_counts=_frame_counts(table))
         self.makes_clips = given is None
         self._trained: dict[tuple[Training, int], Path] = {}
+        self._newest: tuple[tuple[Training, int], MeasuredModel] | None = None
+        self._measured: Mapping[str, float] | None = None
         _check_claim(out, config)
 
     def run(self) -> TableResult:
@@ -143,12 +106,8 @@ class TableRun:
             self.datasets.check_apart()  # before days of training, not after them
         _claim(self.out, self.config)
         if self.makes_clips:
-            make_stage_datasets(
-                self.out / "materials",
-                self.datasets,
-                num_clips={"train": self.config.num_train_clips, "test": self.config.num_test_clips},
-                frame_pixels=FRAME_PIXELS,
-                on_progress=self.reporter.on_progress,
+            make_generated_lists(
+                self.generated_lists(), frame_pixels=FRAME_PIXELS, on_progress=self.reporter.on_progress
             )
         if self.num_processes != 1:
             self._train_side_by_side()
@@ -171,6 +130,32 @@ class TableRun:
                 for task, named in columns.items()
                 for heading in named
             },
+            costs={
+                row.name: cost
+                for row in self.table.rows
+                if not row.training.is_untrained and (cost := self._cost(row.training)) is not None
+            },
+        )
+
+    def _cost(self, training: Training) -> Cost | None:
+        """Cost of a training's finished runs, or None."""
+        finished = {
+            seed: folder
+            for seed in self.seeds
+            if (folder := RunFolder(self.run_folder(training, seed))).weights.exists()
+        }
+        if not finished or self.config.scale == "full":
+            return None
+        recipe = self.recipe(training, self.seeds[0])
+        num_steps = recipe.loop.num_steps or num_epoch_steps(recipe, num_clips=self.config.num_train_clips)
+        return Cost(
+            num_steps=num_steps,
+            operations=num_steps * step_flops(recipe),
+            processor_seconds={
+                seed: run.environment()["processor_seconds"]
+                for seed, run in finished.items()
+                if "processor_seconds" in run.environment()
+            },
         )
 
     def run_folder(self, training: Training, seed: int) -> Path:
@@ -181,33 +166,86 @@ class TableRun:
         """Configuration of a training."""
         recipe = find_recipe(training.recipe)
         if self.config.scale == "stage":
-            return stage_twin(
-                recipe,
-                num_clips=self.config.num_train_clips,
-                num_epochs=self.config.num_epochs,
-                seed=seed,
-            )
+            return self._within_budget(self._twin(recipe, seed))
         return recipe.model_copy(update={"seed": seed})
+
+    def _twin(self, recipe: PretrainConfig, seed: int) -> PretrainConfig:
+        twin = stage_twin(
+            recipe, num_clips=self.config.num_train_clips, num_epochs=self.config.num_epochs, seed=seed
+        )
+        loop = twin.loop.model_copy(update={"precision": self.config.precision})
+        return twin.model_copy(update={"loop": loop})
+
+    def _within_budget(self, twin: PretrainConfig) -> PretrainConfig:
+        if self.config.budget == "epochs":
+            return twin
+        return with_budget(
+            twin,
+            self._twin(find_recipe("sync_base"), twin.seed),
+            num_clips=self.config.num_train_clips,
+            costs=[step_flops, self._step_seconds],
+        )
+
+    def _step_seconds(self, twin: PretrainConfig) -> float:
+        """Processor time of a step of a twin. Those of all tables are measured together, once for OUT."""
+        if self._measured is None:
+            names = {row.training.recipe for table in TABLES.values() for row in table.rows}
+            twins = {name: self._twin(find_recipe(name), 0) for name in sorted(names)}
+            self._measured = measured_step_seconds(
+                {each.name: each for each in twins.values()},
+                self.out,
+                on_progress=lambda done, total: self.reporter.on_progress("timing steps", done, total),
+            )
+        if twin.name not in self._measured:
+            raise ConfigError(f"{self.out} was begun without {twin.name}. Use another --out.")
+        return self._measured[twin.name]
+
+    def generated_lists(self) -> list[GeneratedList]:
+        """Lists of generated clips that the table needs (scale "stage")."""
+        return generated_lists(
+            self.out / "materials",
+            self.datasets,
+            num_clips={"train": self.config.num_train_clips, "test": self.config.num_test_clips},
+            variant=self.config.variant,
+            with_probe="probing" in self.table.tasks,
+        )
 
     def _fill(self, row: Row, seed: int) -> bool:
         """Train and measure one row; returns False if asked to stop."""
         tasks = self._tasks(row)
         if not tasks:
             return True
-        weights = self._weights(row.training, seed)
-        if weights is None:
+        model = self._measured_model(row.training, seed)
+        if model is None:
             return False
-        model = MeasuredModel(
-            embedder=Embedder(load_model(weights)),
-            folder=self._cells_folder(row.training, seed),
-            datasets=self.datasets,
-            on_progress=self.reporter.on_progress,
-        )
         for task in tasks:
             if self.reporter.should_stop():
                 return False
             measure(task, row.measurement, model)
         return True
+
+    def _measured_model(self, training: Training, seed: int) -> MeasuredModel | None:
+        """Model of a training, kept for the next rows; None if asked to stop."""
+        if self._newest is None or self._newest[0] != (training, seed):
+            trained = self._model(training, seed)
+            if trained is None:
+                return None
+            model = MeasuredModel(
+                embedder=Embedder(trained),
+                folder=self._cells_folder(training, seed),
+                datasets=self.datasets,
+                on_progress=self.reporter.on_progress,
+            )
+            self._newest = ((training, seed), model)
+        return self._newest[1]
+
+    def _model(self, training: Training, seed: int) -> CAVMAESync | None:
+        """Model of a training; None if asked to stop."""
+        if training.is_untrained:  # as the run of this seed begins
+            generator = torch.Generator().manual_seed(seed)
+            return CAVMAESync(self.recipe(training, seed).model, generator=generator).eval()
+        weights = self._weights(training, seed)
+        return weights and load_model(weights)
 
     def _weights(self, training: Training, seed: int) -> Path | None:
         """Weights of a training, which begins, goes on, or is complete; None if asked to stop."""
@@ -234,7 +272,9 @@ class TableRun:
 
     def _train_side_by_side(self) -> None:
         """Train all models that are missing; `_weights` then finds them complete."""
-        trainings = dict.fromkeys(row.training for row in self.table.rows if self._tasks(row))
+        trainings = dict.fromkeys(
+            row.training for row in self.table.rows if self._tasks(row) and not row.training.is_untrained
+        )
         planned = [self._planned(training, seed) for seed in self.seeds for training in trainings]
         count = self.num_processes or num_runs_fitting(planned)
         title = f"pretraining, {count} at a time on one thread each"

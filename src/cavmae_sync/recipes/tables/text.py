@@ -1,14 +1,19 @@
 """A table as text, JSON or figure: measured cells with deviations, published ones beside them."""
 
 import statistics
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.metadata import version
 from typing import Any
 
 from matplotlib.figure import Figure
 from rich.table import Table
 
 from cavmae_sync.figures.tables import Series, table_figure
-from cavmae_sync.recipes.tables.reproduce import Cell, TableResult
+from cavmae_sync.metrics.paired import mean_half_width
+from cavmae_sync.recipes.tables.table_result import Cell, TableResult
 from cavmae_sync.safe_text import table_caption, table_title
+from cavmae_sync.stage.config import STAGE_VERSION
 
 _NO_SOURCE = "·"
 
@@ -40,10 +45,10 @@ def to_markdown(result: TableResult) -> str:
     lines = [
         f"# {result.table.title}",
         "",
-        _line(headings),
-        _line(["---", *("---:" for _ in headings[1:])]),
+        markdown_row(headings),
+        markdown_row(["---", *("---:" for _ in headings[1:])]),
         *(
-            _line([row.name, *_measured(result, row.name), *_published(result, row.name)])
+            markdown_row([row.name, *_measured(result, row.name), *_published(result, row.name)])
             for row in result.table.rows
         ),
     ]
@@ -58,6 +63,8 @@ def to_dict(result: TableResult) -> dict[str, Any]:
         "note": result.table.note,
         "config": result.config.model_dump(mode="json"),
         "is_complete": result.is_complete,
+        "version": {name: version(name) for name in ("cavmae-sync", "torch")},
+        "stage_version": STAGE_VERSION if result.config.scale == "stage" else None,
         "rows": [
             {
                 "name": row.name,
@@ -67,6 +74,7 @@ def to_dict(result: TableResult) -> dict[str, Any]:
                     heading: _cell_values(result.cells[row.name, heading]) for heading in result.columns
                 },
                 "published_percent": dict(row.published),
+                "cost": asdict(result.costs[row.name]) if row.name in result.costs else None,
             }
             for row in result.table.rows
         ],
@@ -100,11 +108,13 @@ def _published(result: TableResult, row: str) -> list[str]:
 
 
 def _cell_text(cell: Cell) -> str:
-    values = [100 * value for value in cell.by_seed.values()]
-    if not values:
-        return cell.reason
-    mean = f"{statistics.fmean(values):.1f}"
-    return f"{mean} ± {statistics.stdev(values):.1f}" if len(values) > 1 else mean
+    return percent_text(list(cell.by_seed.values())) if cell.by_seed else cell.reason
+
+
+def percent_text(values: list[float]) -> str:
+    """Mean of fractions over seeds in percent, with half of its 95 % interval if there are several."""
+    mean = f"{100 * statistics.fmean(values):.1f}"
+    return f"{mean} ± {100 * mean_half_width(values):.1f}" if len(values) > 1 else mean
 
 
 def _cell_values(cell: Cell) -> dict[str, Any]:
@@ -114,6 +124,7 @@ def _cell_values(cell: Cell) -> dict[str, Any]:
     return {
         "mean": statistics.fmean(values),
         "deviation": statistics.stdev(values) if len(values) > 1 else None,
+        "half_width": mean_half_width(values) if len(values) > 1 else None,
         "by_seed": dict(cell.by_seed),
     }
 
@@ -128,7 +139,7 @@ def _notes(result: TableResult) -> list[str]:
         if result.config.scale == "stage"
         else "Measured: the published sizes on the given data."
     )
-    spread = "Mean ± deviation over seeds" if len(seeds) > 1 else "Seeds"
+    spread = "Mean ± half of the 95 % interval over seeds" if len(seeds) > 1 else "Seeds"
     uneven = "; cells have different numbers of seeds" if len(counts - {0}) > 1 else ""
     return [
         f"{what} {spread}: {', '.join(map(str, seeds)) or 'none yet'}{uneven}.",
@@ -136,5 +147,6 @@ def _notes(result: TableResult) -> list[str]:
     ]
 
 
-def _line(cells: list[str]) -> str:
+def markdown_row(cells: Sequence[str]) -> str:
+    """Row of a table in Markdown."""
     return f"| {' | '.join(cells)} |"

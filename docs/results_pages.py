@@ -1,0 +1,76 @@
+"""Writes the pages of results that come from stored tables.
+
+    python docs/results_pages.py
+
+Reads docs/results/*.json, which `cavmae-sync reproduce` wrote as TABLE.json, and writes results-paper.md,
+results-sync-plus.md and a figure of each table. Nothing in those pages is written by hand.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from cavmae_sync.figures import save_figure
+from cavmae_sync.recipes.tables.page import count_verdicts, section_figure, table_section
+from cavmae_sync.recipes.tables.paper_tables import TABLES
+
+DOCS: Final = Path(__file__).parent
+STORED: Final = DOCS / "results"
+FIGURES: Final = DOCS / "images" / "results"
+_OWN: Final = ("sync_plus", "tg_dp")
+
+_PAPER: Final = """# Results: the paper on trial
+
+This page is for researchers who ask which claims of the paper hold for small models on generated clips. It is
+written by `python docs/results_pages.py` from the files in `docs/results/`.
+
+Small twins of the paper's recipes learn from generated clips of [`bind`](stage.md), in which no rule without
+learning finds what belongs together, and are measured on clips of other objects ([Reproduce](reproduce.md)).
+A claim is *confirmed here* if the difference over paired seeds has a 95 % interval (Student's t) above zero,
+and the better row is above the untrained model. *Not confirmed here* says what was measured instead. *Cannot
+be tested here*: a row is missing. None of this says what the full sizes do on real video.
+"""
+_PLUS: Final = """# Results: beyond the paper
+
+This page is for everybody who trains: what each part of `sync_plus_base` gives over `sync_base`. It is
+written by `python docs/results_pages.py` from the files in `docs/results/`. How rows are trained and measured:
+[Results: the paper on trial](results-paper.md).
+"""
+
+
+def stored_tables() -> list[dict[str, Any]]:
+    """Stored tables in the order of the paper; several settings of one table stand one behind the other."""
+    found = [
+        json.loads(path.read_text("utf-8")) | {"file": path.stem} for path in sorted(STORED.glob("*.json"))
+    ]
+    return sorted(found, key=lambda table: list(TABLES).index(table["table"]))
+
+
+def page(head: str, tables: Sequence[dict[str, Any]]) -> str:
+    """A whole page."""
+    parts = [head]
+    if counts := count_verdicts(tables):
+        parts.append(
+            "Claims: " + ", ".join(f"{count} {verdict}" for verdict, count in counts.items()) + ".\n"
+        )
+    if not tables:
+        parts.append("Nothing is stored yet.\n")
+    parts += [table_section(table, figure=f"images/results/{table['file']}.png") for table in tables]
+    return "\n".join(parts)
+
+
+def main() -> None:
+    """Write both pages and all figures."""
+    tables = stored_tables()
+    FIGURES.mkdir(parents=True, exist_ok=True)
+    for table in tables:
+        save_figure(section_figure(table), FIGURES / f"{table['file']}.png")
+    own = [table for table in tables if table["table"] in _OWN]
+    papers = [table for table in tables if table["table"] not in _OWN]
+    (DOCS / "results-paper.md").write_text(page(_PAPER, papers), "utf-8")
+    (DOCS / "results-sync-plus.md").write_text(page(_PLUS, own), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,295 @@
+"""What the paper says about each of its tables, as comparisons of rows that can be judged.
+
+A claim is confirmed here if the row that should be better is better in every seed-paired comparison that it
+names, with a 95 % interval above zero, and is itself above the untrained model. Everything else is "not
+confirmed", with what was measured in words: the opposite, no difference within so many points, or rows that
+have learned nothing.
+"""
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, Literal
+
+from cavmae_sync.metrics.paired import PairedDifference, paired_difference
+
+Verdict = Literal["confirmed here", "not confirmed here", "cannot be tested here"]
+
+#: Measured fractions by row, heading and seed.
+Measured = Mapping[str, Mapping[str, Mapping[int, float]]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Comparison:
+    """A row that should have more of something than another one."""
+
+    better: str
+    worse: str
+    heading: str
+    #: Heading of the worse one, where that is another column.
+    other_heading: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claim:
+    """What the paper says.
+
+    Attributes:
+        text: In words.
+        source: Where it says so.
+        comparisons: What has to hold.
+    """
+
+    text: str
+    source: str
+    comparisons: tuple[Comparison, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JudgedComparison:
+    """Measured difference of a comparison, and what it says.
+
+    Attributes:
+        comparison: The comparison.
+        difference: Better minus worse, in fractions; None where nothing was measured.
+        above_untrained: Better row minus the untrained model; None where that was not measured.
+    """
+
+    comparison: Comparison
+    difference: PairedDifference | None
+    above_untrained: PairedDifference | None
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether the interval is above zero, and the better row has learned something."""
+        has_learned = self.above_untrained is None or self.above_untrained.low > 0
+        return self.difference is not None and self.difference.low > 0 and has_learned
+
+    @property
+    def finding(self) -> str:
+        """What was measured, in words."""
+        difference = self.difference
+        if difference is None:
+            return "not measured"
+        if difference.num_seeds == 1:
+            return "one seed has no interval"
+        if self.above_untrained is not None and self.above_untrained.low <= 0:
+            return "not above the untrained model"
+        if difference.low > 0:
+            return "as claimed"
+        if difference.high < 0:
+            return "the opposite"
+        return f"no difference within ± {100 * difference.half_width:.1f} points"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JudgedClaim:
+    """A claim and what was measured."""
+
+    claim: Claim
+    comparisons: tuple[JudgedComparison, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """Verdict over all comparisons: every one has to hold."""
+        if any(judged.difference is None for judged in self.comparisons):
+            return "cannot be tested here"
+        if all(judged.is_confirmed for judged in self.comparisons):
+            return "confirmed here"
+        return "not confirmed here"
+
+
+def judge(claim: Claim, measured: Measured) -> JudgedClaim:
+    """Judge a claim by measured cells.
+
+    Args:
+        claim: The claim.
+        measured: Fractions by row, heading and seed; the row "untrained" is the control.
+    """
+    return JudgedClaim(
+        claim=claim, comparisons=tuple(_judge(comparison, measured) for comparison in claim.comparisons)
+    )
+
+
+def _judge(comparison: Comparison, measured: Measured) -> JudgedComparison:
+    def cell(row: str, heading: str) -> Mapping[int, float]:
+        return measured.get(row, {}).get(heading, {})
+
+    better = cell(comparison.better, comparison.heading)
+    worse = cell(comparison.worse, comparison.other_heading or comparison.heading)
+    return JudgedComparison(
+        comparison=comparison,
+        difference=paired_difference(better, worse),
+        above_untrained=paired_difference(better, cell("untrained", comparison.heading)),
+    )
+
+
+def _each(better: str, worse: str, *headings: str) -> tuple[Comparison, ...]:
+    return tuple(Comparison(better=better, worse=worse, heading=heading) for heading in headings)
+
+
+_R1: Final = "stage R@1"
+_PROBE: Final = "stage probe mAP"
+_MAP: Final = "cosine mIoU"
+_LADDER: Final = ("CAV-MAE (base)", "Scale+", "Scale++", "Scale++*", "Scale+++", "Ours")
+
+CLAIMS: Final[Mapping[str, tuple[Claim, ...]]] = MappingProxyType(
+    {
+        "table1": (
+            Claim(
+                text="CAV-MAE Sync finds the sound of a picture better than CAV-MAE and Scale+.",
+                source="Table 1",
+                comparisons=_each("Ours", "CAV-MAE", _R1) + _each("Ours", "CAV-MAE Scale+", _R1),
+            ),
+            Claim(
+                text="Picture to sound is easier than sound to picture.",
+                source="Table 1, both directions",
+                comparisons=(Comparison(better="Ours", worse="Ours", heading=_R1, other_heading="A>V R@1"),),
+            ),
+        ),
+        "table2": tuple(
+            Claim(
+                text=f"A probe reads more from CAV-MAE Sync than from {name}.",
+                source="Table 2",
+                comparisons=_each("Ours", name, _PROBE),
+            )
+            for name in ("CAV-MAE", "CAV-MAE Scale+", "CAV-MAE Scale++", "CAV-MAE Scale+++")
+        ),
+        "table3": (
+            Claim(
+                text="Its cosine map shows better what sounds than that of Scale++.",
+                source="Table 3",
+                comparisons=_each("Ours", "CAV-MAE Scale++", _MAP),
+            ),
+            Claim(
+                text="Its cosine map hears: the own sound finds more than the sound of another class.",
+                source="Table 3, what the map stands for",
+                comparisons=(
+                    Comparison(
+                        better="Ours",
+                        worse="Ours",
+                        heading="cosine mAP",
+                        other_heading="cosine mAP, swapped sound",
+                    ),
+                ),
+            ),
+        ),
+        "table4": tuple(
+            Claim(
+                text=f"{better} is better than {worse}.",
+                source="Table 4, the ladder",
+                comparisons=_each(better, worse, _R1),
+            )
+            for worse, better in itertools.pairwise(_LADDER)
+        ),
+        "table5": (
+            Claim(
+                text="16 frames in training and evaluation are better than 10 and 10.",
+                source="Table 5",
+                comparisons=_each("16 / 16", "10 / 10", _R1),
+            ),
+            Claim(
+                text="16 frames in evaluation are better than 10.",
+                source="Table 5",
+                comparisons=_each("16 / 16", "16 / 10", _R1) + _each("10 / 16", "10 / 10", _R1),
+            ),
+        ),
+        "table6": (
+            Claim(
+                text="8 registers give better maps than none.",
+                source="Table 6",
+                comparisons=_each("8", "0", _MAP),
+            ),
+            Claim(
+                text="8 registers give a probe more than none.",
+                source="Table 6",
+                comparisons=_each("8", "0", _PROBE),
+            ),
+            Claim(
+                text="No registers find no less than 8 (35.5 against 35.2).",
+                source="Table 6",
+                comparisons=_each("0", "8", _R1),
+            ),
+        ),
+        "table7": (
+            Claim(
+                text="With a global token retrieval, maps and probes are better.",
+                source="Table 7",
+                comparisons=_each("with", "without", _R1, _MAP, _PROBE),
+            ),
+        ),
+        "table8": (
+            Claim(
+                text="A mask ratio of 0.6 finds more than 0.75.",
+                source="Table 8",
+                comparisons=_each("0.6", "0.75", _R1),
+            ),
+            Claim(
+                text="A mask ratio of 0.75 localises better than 0.6.",
+                source="Table 8",
+                comparisons=_each("0.75", "0.6", _MAP),
+            ),
+            Claim(
+                text="A mask ratio of 0.9 hurts retrieval.",
+                source="Table 8, text",
+                comparisons=_each("0.75", "0.9", _R1),
+            ),
+            Claim(
+                text="A mask ratio of 0.9 helps localisation.",
+                source="Table 8, text",
+                comparisons=_each("0.9", "0.75", _MAP),
+            ),
+            Claim(
+                text="A ratio drawn from 0.6 to 0.9 at each step is worse everywhere.",
+                source="Table 8, text",
+                comparisons=_each("0.75", "0.6 to 0.9", _R1, _MAP),
+            ),
+        ),
+        "table10": (
+            Claim(
+                text="Sound and picture together give a probe more than either alone.",
+                source="Table 10",
+                comparisons=_each("audio-visual", "audio only", _PROBE)
+                + _each("audio-visual", "video only", _PROBE),
+            ),
+        ),
+        "table11": (
+            Claim(
+                text="The mean of the diagonal is better than that of the whole matrix.",
+                source="Table 11",
+                comparisons=_each("diag mean", "block mean", _R1),
+            ),
+            Claim(
+                text="The mean of the diagonal is better than its maximum, and than that of the matrix.",
+                source="Table 11",
+                comparisons=_each("diag mean", "diag max", _R1) + _each("diag mean", "block max", _R1),
+            ),
+        ),
+        "table12": (
+            Claim(
+                text="A probe reads most from the global token, less from registers, least from patches.",
+                source="Table 12",
+                comparisons=_each("8 registers, global", "8 registers, registers", _PROBE)
+                + _each("8 registers, registers", "8 registers, patches", _PROBE),
+            ),
+            Claim(
+                text="With registers the global token gives a probe more.",
+                source="Table 12",
+                comparisons=_each("8 registers, global", "0 registers, global", _PROBE),
+            ),
+        ),
+        "figure4": (
+            Claim(
+                text="About 4 s of sound are better than 1 s.",
+                source="Figure 4",
+                comparisons=_each("4 s", "1 s", _R1),
+            ),
+            Claim(
+                text="About 4 s of sound are better than 10 s.",
+                source="Figure 4",
+                comparisons=_each("4 s", "10 s", _R1),
+            ),
+        ),
+    }
+)

@@ -1,0 +1,166 @@
+"""A stored table as a part of a page: what was claimed, what was measured, and how to get a row again."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from matplotlib.figure import Figure
+
+from cavmae_sync.figures.tables import Series, table_figure
+from cavmae_sync.recipes.tables.claims import CLAIMS, Claim, JudgedClaim, JudgedComparison, Measured, judge
+from cavmae_sync.recipes.tables.text import markdown_row, percent_text
+
+#: Columns that are shown of what was measured; all are in the JSON file.
+_SHOWN: Final = (
+    "stage R@1",
+    "A>V R@1",
+    "WHAT R@1",
+    "WHEN R@1",
+    "moment",
+    "cosine mAP",
+    "cosine mAP, swapped sound",
+    "masking mAP",
+    "masking mAP, swapped sound",
+    "attention mAP",
+    "attention mAP, swapped sound",
+    "stage probe mAP",
+    "states F1",
+    "states F1, equal parts",
+)
+
+
+def measured_of(stored: Mapping[str, Any]) -> Measured:
+    """Fractions by row, heading and seed of a stored table."""
+    return {
+        row["name"]: {
+            heading: {int(seed): value for seed, value in cell.get("by_seed", {}).items()}
+            for heading, cell in row["measured"].items()
+        }
+        for row in stored["rows"]
+    }
+
+
+def table_section(stored: Mapping[str, Any], *, figure: str | None = None) -> str:
+    """Section of a page in Markdown, from the JSON that `reproduce` writes.
+
+    Args:
+        stored: Contents of TABLE.json.
+        figure: Path of its figure, or None.
+    """
+    measured = measured_of(stored)
+    judged = [judge(claim, measured) for claim in CLAIMS.get(stored["table"], ())]
+    parts = [f"## {stored['title']}", _about(stored)]
+    if judged:
+        parts.append(_claims(judged))
+    parts.append(_cells(stored, measured))
+    if figure is not None:
+        parts.append(f"![{stored['title']}: the values of single seeds and their means]({figure})")
+    parts.append(_command(stored))
+    return "\n\n".join(parts) + "\n"
+
+
+def section_figure(stored: Mapping[str, Any]) -> Figure:
+    """Figure of the columns that a section shows and its claims name: bars, and dots for seeds."""
+    measured = measured_of(stored)
+    named = [each.heading for claim in CLAIMS.get(stored["table"], ()) for each in claim.comparisons]
+    wanted = dict.fromkeys([*named, *_SHOWN[:5]])
+    headings = [heading for heading in wanted if any(measured[row].get(heading) for row in measured)]
+    return table_figure(
+        [
+            Series(
+                name=heading,
+                values=[tuple(measured[row].get(heading, {}).values()) for row in measured],
+            )
+            for heading in headings
+        ],
+        rows=list(measured),
+        title=stored["title"],
+    )
+
+
+def count_verdicts(stored: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Number of claims by verdict, over several tables."""
+    verdicts = [
+        judge(claim, measured_of(table)).verdict
+        for table in stored
+        for claim in CLAIMS.get(table["table"], ())
+    ]
+    return {verdict: verdicts.count(verdict) for verdict in sorted(set(verdicts))}
+
+
+def _about(stored: Mapping[str, Any]) -> str:
+    config = stored["config"]
+    budget = (
+        f"{config['num_epochs']} epochs each"
+        if config["budget"] == "epochs"
+        else "as many steps as cost no more operations and no more processor time than `sync_base`"
+    )
+    return (
+        f"Variant `{config['variant']}`, {config['num_train_clips']} clips to learn from and "
+        f"{config['num_test_clips']} to measure with, {budget}, {config['precision']}."
+        + (f" {stored['note']}" if stored["note"] else "")
+    )
+
+
+def _claims(judged: Sequence[JudgedClaim]) -> str:
+    lines = [
+        markdown_row(["The paper says", "Verdict", "Measured: better minus worse, points"]),
+        markdown_row(["---", "---", "---"]),
+    ]
+    for each in judged:
+        found = "; ".join(_difference(comparison, each.claim) for comparison in each.comparisons)
+        lines.append(markdown_row([f"{each.claim.text} ({each.claim.source})", f"**{each.verdict}**", found]))
+    return "\n".join(lines)
+
+
+def _difference(judged: JudgedComparison, claim: Claim) -> str:
+    comparison, difference = judged.comparison, judged.difference
+    is_one = len(claim.comparisons) == 1
+    name = comparison.heading if is_one else f"{comparison.heading}, {comparison.better} - {comparison.worse}"
+    if difference is None:
+        return f"{name}: {judged.finding}"
+    return (
+        f"{name}: {100 * difference.mean:+.1f} ({100 * difference.low:+.1f} to {100 * difference.high:+.1f}, "
+        f"{difference.num_seeds} seeds), {judged.finding}"
+    )
+
+
+def _cells(stored: Mapping[str, Any], measured: Measured) -> str:
+    headings = [heading for heading in _SHOWN if any(measured[row].get(heading) for row in measured)]
+    lines = [
+        markdown_row(["", *headings, "steps", "10^12 operations", "processor s"]),
+        markdown_row(["---", *("---:" for _ in range(len(headings) + 3))]),
+    ]
+    for row in stored["rows"]:
+        values = [measured[row["name"]].get(heading, {}) for heading in headings]
+        lines.append(
+            markdown_row(
+                [
+                    row["name"],
+                    *(percent_text(list(value.values())) if value else "·" for value in values),
+                    *_cost(row["cost"]),
+                ]
+            )
+        )
+    seeds = sorted({seed for row in measured.values() for cell in row.values() for seed in cell})
+    of_seeds = ", ".join(map(str, seeds))
+    note = f"Percent, mean ± half of the 95 % interval over seeds {of_seeds}; · = not measured."
+    return "\n".join(lines) + f"\n\n{note}"
+
+
+def _cost(cost: Mapping[str, Any] | None) -> list[str]:
+    if cost is None:
+        return ["·"] * 3
+    seconds = list(cost["processor_seconds"].values())
+    mean = f"{sum(seconds) / len(seconds):.0f}" if seconds else "·"
+    return [f"{cost['num_steps']:,}", f"{cost['operations'] / 1e12:.1f}", mean]
+
+
+def _command(stored: Mapping[str, Any]) -> str:
+    defaults = {"scale": "stage", "budget": "epochs", "variant": "bind", "precision": "auto"}
+    sizes = {"num_train_clips": 1000, "num_test_clips": 1000, "num_epochs": 120}
+    words = [
+        f"{name}={value}" for name, value in stored["config"].items() if (defaults | sizes).get(name) != value
+    ]
+    row = next(row["name"] for row in stored["rows"] if row["cost"] is not None)
+    command = ["cavmae-sync", "reproduce", stored["table"], f'--row "{row}"', "--seeds 0", *words]
+    return f"One row from scratch:\n\n```sh\n{' '.join(command)}\n```"

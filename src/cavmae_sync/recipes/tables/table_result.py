@@ -1,0 +1,86 @@
+"""Result of a table: its settings, its cells so far, and what they cost."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pydantic import Field
+
+from cavmae_sync.choices import Scale, TrainingPrecision
+from cavmae_sync.config import Config
+from cavmae_sync.recipes.stage_twin import NUM_CLIPS, NUM_EPOCHS
+from cavmae_sync.recipes.tables.budget import Budget
+from cavmae_sync.recipes.tables.table_spec import TableSpec
+from cavmae_sync.stage import Variant
+
+
+class ReproduceConfig(Config):
+    """Settings of all rows of a table; stored, so that all cells of a folder have the same ones."""
+
+    scale: Scale = "stage"
+    """"stage": generated clips and small models on two cores; "full": the published sizes on given data."""
+    num_train_clips: int = Field(NUM_CLIPS, gt=0)
+    """Generated clips to learn from (scale "stage")."""
+    num_test_clips: int = Field(1000, gt=0)
+    """Generated clips to measure with; they show other objects (scale "stage")."""
+    variant: Variant = "bind"
+    """Variant of the generated clips (scale "stage")."""
+    budget: Budget = "epochs"
+    """What all trainings have in common (scale "stage"): "epochs" as in the paper; with "compute" none costs
+    more operations or more processor time than `sync_base`. Steps of all recipes are timed for it first."""
+    precision: TrainingPrecision | Literal["auto"] = "auto"
+    """Precision of training (scale "stage"); bfloat16 is faster on processors that compute with it."""
+    num_epochs: int = Field(NUM_EPOCHS, gt=0)
+    """Passes over the generated clips in each training (scale "stage")."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cell:
+    """Cell of a table.
+
+    Attributes:
+        by_seed: Measured fraction for each seed.
+        reason: Reason why there is none.
+    """
+
+    by_seed: Mapping[int, float] = field(default_factory=dict)
+    reason: str = "not run"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TableResult:
+    """Table with the cells that were measured so far.
+
+    Attributes:
+        table: The table of the paper.
+        config: Settings of the rows.
+        columns: Headings of measured cells.
+        cells: By row and heading.
+        costs: Cost of the training of each row that was trained.
+    """
+
+    table: TableSpec
+    config: ReproduceConfig
+    columns: tuple[str, ...]
+    cells: Mapping[tuple[str, str], Cell]
+    costs: Mapping[str, "Cost"] = field(default_factory=dict)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every cell has a number."""
+        return all(cell.by_seed for cell in self.cells.values())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cost:
+    """Cost of training a row.
+
+    Attributes:
+        num_steps: Steps.
+        operations: Floating point operations of all steps.
+        processor_seconds: By seed, as measured while other programs ran or not: a rough measure.
+    """
+
+    num_steps: int
+    operations: int
+    processor_seconds: Mapping[int, float]
