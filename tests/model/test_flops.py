@@ -6,7 +6,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from cavmae_sync.compute import float32_products_in
 from cavmae_sync.inputs import InputConfig
-from cavmae_sync.model import CAVMAESync, DecoderConfig, Mask, ModelConfig, RequestedOutputs
+from cavmae_sync.model import CAVMAESync, DecoderConfig, Mask, MaskPair, ModelConfig, RequestedOutputs
 from cavmae_sync.model.flops import block_flops, embedding_flops, pretraining_flops
 
 TOY = ModelConfig(
@@ -71,6 +71,25 @@ def test_a_pretraining_pass_is_what_torch_counts(counter):
         model(torch.zeros(1, 32, 128), torch.zeros(1, 3, 32, 32), **masks, outputs=wanted)
     forward = pretraining_flops(TOY, mask_ratio=0.75) / 3
     assert forward == counter.get_total_flops()
+
+
+def test_a_second_pass_and_fewer_reconstructions_are_what_torch_counts(counter):
+    model = CAVMAESync(TOY)
+    first, second = (
+        [Mask.from_noise(torch.rand(4, count), ratio=ratio) for count in (16, 4)] for ratio in (0.75, 0.5)
+    )
+    with torch.no_grad():
+        wanted = RequestedOutputs(predicted="hidden", predict_every=4, patch_tokens=False)
+        model(
+            torch.zeros(4, 32, 128),
+            torch.zeros(4, 3, 32, 32),
+            audio_mask=first[0],
+            visual_mask=first[1],
+            contrastive_masks=MaskPair(audio=second[0], visual=second[1]),
+            outputs=wanted,
+        )
+    pair = pretraining_flops(TOY, mask_ratio=0.75, contrastive_mask_ratio=0.5, reconstruct_every=4)
+    assert 4 * pair / 3 == counter.get_total_flops()
 
 
 def test_a_model_without_decoder_cannot_be_pretrained():

@@ -43,6 +43,31 @@ def test_losses_and_every_gradient_are_those_of_the_complete_pass(changes: dict,
         torch.testing.assert_close(fewer[name], gradient, rtol=1e-9, atol=1e-13, msg=name)
 
 
+@pytest.mark.parametrize("second_pass", [False, True])
+def test_one_of_two_pairs_is_predicted_as_it_is_alone(second_pass: bool):
+    model = make_model()
+    masks, (segments, frames) = masks_of(model), inputs_of(model)
+    second = MaskPair(audio=None, visual=None) if second_pass else None
+    every_other = slice(None, None, 2)
+
+    def output(rows: slice, **wanted: int):
+        return model(
+            segments[rows],
+            frames[rows],
+            audio_mask=masks.audio.part(rows),
+            visual_mask=masks.visual.part(rows),
+            contrastive_masks=second,
+            outputs=RequestedOutputs(predicted="hidden", **wanted),
+        )
+
+    some, alone, every = output(slice(None), predict_every=2), output(every_other), output(slice(None))
+    assert torch.equal(some.audio_mask.keep_PK, masks.audio.keep_PK[every_other])
+    for name in ("audio_reconstruction_PNX", "visual_reconstruction_PNX"):
+        torch.testing.assert_close(getattr(some, name), getattr(alone, name), rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(some.audio.representation(), every.audio.representation())
+    assert len(some.visual.representation()) == len(frames)
+
+
 def test_a_block_gives_the_asked_tokens_alone():
     block = Block(16, heads=2, mlp_ratio=2).double()
     tokens, asked = draw(3, 7, 16), torch.tensor([[6, 0], [1, 2], [3, 3]])

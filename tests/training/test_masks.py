@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from cavmae_sync.data import Draw
 from cavmae_sync.data.draws import Purpose
@@ -45,6 +46,39 @@ def test_every_pair_step_and_seed_has_its_own():
 def test_training_and_validation_share_no_draws():
     training, validation = source(), source(purpose=Purpose.VALIDATION_MASK)
     assert not torch.equal(training.draw(PAIRS).audio.keep_PK, validation.draw(PAIRS).audio.keep_PK)
+
+
+def test_a_range_for_the_contrast_is_drawn_once_per_step_and_leaves_the_other_masks_alone():
+    masks, plain = source(contrastive_ratio_range=(0.0, 0.5)), source()
+    kept = set()
+    for step in range(20):
+        one, other = masks.draw(PAIRS[:2], step=step), masks.draw(PAIRS[2:], step=step)
+        assert one.contrastive is not None
+        assert other.contrastive is not None
+        for first, second in (
+            (one.contrastive.audio, other.contrastive.audio),
+            (one.contrastive.visual, other.contrastive.visual),
+        ):
+            assert isinstance(first, Mask)
+            assert isinstance(second, Mask)
+            assert first.keep_PK.shape[1] == second.keep_PK.shape[1]
+        kept.add(one.contrastive.audio.keep_PK.shape[1])
+        assert torch.equal(one.audio.keep_PK, plain.draw(PAIRS[:2], step=step).audio.keep_PK)
+    assert len(kept) > 3
+    assert min(kept) >= 8  # of 16 patches
+    assert max(kept) <= 16
+
+
+@pytest.mark.parametrize(
+    ("masking", "says"),
+    [
+        ({"contrastive_ratio_range": (0.5, 0.5)}, "must be increasing"),
+        ({"contrastive_ratio_range": (0.1, 0.5), "contrastive_mask_ratio": 0.2}, "takes the place of"),
+    ],
+)
+def test_a_range_for_the_contrast_that_contradicts_is_refused(masking: dict, says: str):
+    with pytest.raises(ValidationError, match=says):
+        MaskingConfig(**masking)
 
 
 def test_a_range_of_ratios_is_drawn_once_per_step_for_all():

@@ -31,6 +31,7 @@ def open_embedder(
 
     keep_freed_memory()
     model = load_run_or_weights(run_or_weights, model_words(words))
+    note_training(run_or_weights)
     return Embedder(model, **(compute or EncodeOptions()).settings(), **settings)
 
 
@@ -57,10 +58,25 @@ def open_for_score(
 
     keep_freed_memory()
     examined = open_examined_model(run_or_weights, model_words(words), **compute.settings())
+    note_training(run_or_weights)
     check_ready(examined, clips)
     if clips is not None:
         note_shared_clips(run_or_weights, clips)
     return examined.embedder
+
+
+def note_training(run_or_weights: Path) -> None:
+    """Say what weights were trained on and do not know, where their file says so.
+
+    Args:
+        run_or_weights: Folder of a run, a weights file, or a name.
+    """
+    from cavmae_sync.training import weights_of
+    from cavmae_sync.weights import read_provenance
+
+    path = weights_of(run_or_weights)
+    if path.suffix == ".safetensors" and (trained_on := read_provenance(path).trained_on):
+        Terminal(stderr=True).print(f"note: {run_or_weights}: {trained_on}", soft_wrap=True)
 
 
 def note_shared_clips(

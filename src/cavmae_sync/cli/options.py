@@ -32,7 +32,10 @@ Count = Annotated[int, Parameter(validator=Number(gte=1))]
 Positive = Annotated[float, Parameter(validator=Number(gt=0))]
 
 RunOrWeights = Annotated[
-    Path, Parameter(help="Folder of a run, a weights file, or organisation/name on a hub.")
+    Path,
+    Parameter(
+        help="Folder of a run, a weights file, organisation/name on a hub, or small, which is in the package."
+    ),
 ]
 Video = Annotated[Path, Parameter(help="Video file with sound, of any length.")]
 

@@ -115,12 +115,39 @@ class MaskingConfig(Config):
     """Hidden patches of a segment: single ones, whole time columns, whole frequency rows, or both."""
     contrastive_mask_ratio: float | None = Field(None, ge=0, lt=1)
     """None: the same masked pass serves both losses. A number: a second pass with this ratio aligns."""
+    contrastive_ratio_range: tuple[float, float] | None = None
+    """Each step draws the ratio of the second pass from this range, in place of `contrastive_mask_ratio`: a
+    model that compares whole inputs and is used to hidden patches too."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.ratio_range is not None and not 0 <= self.ratio_range[0] < self.ratio_range[1] < 1:
             raise ValueError(f"ratio_range={self.ratio_range} must be increasing and inside [0, 1).")
+        contrast = self.contrastive_ratio_range
+        if contrast is not None and not 0 <= contrast[0] < contrast[1] < 1:
+            raise ValueError(f"contrastive_ratio_range={contrast} must be increasing and inside [0, 1).")
+        if contrast is not None and self.contrastive_mask_ratio is not None:
+            raise ValueError(
+                "contrastive_ratio_range takes the place of contrastive_mask_ratio. Set one of them to none."
+            )
         return self
+
+    @property
+    def mean_ratio(self) -> float:
+        """Ratio of the pass that is reconstructed, on the mean over steps."""
+        return self.ratio if self.ratio_range is None else sum(self.ratio_range) / 2
+
+    @property
+    def mean_contrastive_ratio(self) -> float | None:
+        """Ratio of the second pass on the mean over steps; None without one."""
+        if self.contrastive_ratio_range is None:
+            return self.contrastive_mask_ratio
+        return sum(self.contrastive_ratio_range) / 2
+
+    @property
+    def changes_size(self) -> bool:
+        """Whether steps keep different numbers of patches."""
+        return self.ratio_range is not None or self.contrastive_ratio_range is not None
 
 
 def _unpickled(*parts: Any) -> Mask:

@@ -220,4 +220,5 @@ def _pairs(prepared: PreparedDataset, config: PretrainConfig, *, is_training: bo
         augment=config.augment if is_training else None,
         frame="random" if is_training else "middle",
         moments_per_clip=config.loop.moments_per_clip if is_training else 1,
+        shares_moments=config.loop.shares_moments and is_training,
     )

@@ -11,7 +11,7 @@ from typing import Final
 from cavmae_sync.training import PretrainConfig
 
 _MOMENTS = ("loop.moments_per_clip=4",)
-_APART = (*_MOMENTS, "losses.contrast.same_clip=left_out")
+_WITHIN = (*_MOMENTS, "losses.contrast.within_clip_weight=0.5")
 
 #: Words of each part.
 SYNC_PLUS_PARTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
@@ -20,15 +20,20 @@ SYNC_PLUS_PARTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "both_directions": ("losses.contrast.direction=both",),
         # Four moments of a clip in a step: the other three are candidates that differ in time alone.
         "moments": _MOMENTS,
-        # The same, but which clip and which moment are asked apart.
-        "moments_apart": (*_APART, "losses.contrast.within_clip_weight=0.5"),
-        # The contrast sees half of the patches, in a pass of its own (TG-DP).
+        # And a second comparison among the moments of a clip.
+        "within_clip": _WITHIN,
+        # The same, but the first comparison is among clips alone.
+        "moments_apart": (*_WITHIN, "losses.contrast.same_clip=left_out"),
+        # The contrast sees all patches, in a pass of its own. One of eight pairs is reconstructed, so that
+        # this costs little.
+        "all_seen": ("masking.contrastive_mask_ratio=0", "losses.reconstruct_every=8"),
+        # The same with half of the patches hidden.
+        "half_seen": ("masking.contrastive_mask_ratio=0.5", "losses.reconstruct_every=8"),
+        # TG-DP's second pass: half hidden, and every pair is reconstructed.
         "contrast_pass": ("masking.contrastive_mask_ratio=0.5",),
-        # The same at the cost of one pass: a quarter of the pairs is reconstructed.
-        "second_pass": ("masking.contrastive_mask_ratio=0.5", "losses.reconstruct_every=4"),
         "learned_temperature": ("losses.contrast.learns_temperature=true",),
         # The cosine of a sound with each patch, which the paper's map is made of, is trained.
-        "patch_contrast": ("losses.patch_contrastive_weight=0.05",),
+        "patch_contrast": ("losses.patch_contrastive_weight=0.05", "losses.patch_pooling=softmax"),
         "average": ("optim.ema_decay=0.998",),
         "registers_in_joint": ("model.registers_in_joint=true",),
     }
@@ -42,7 +47,7 @@ TG_DP_WORDS: Final = (
 )
 
 #: Parts of `sync_plus_base`.
-_TOGETHER: Final = ("both_directions", "moments", "second_pass", "patch_contrast")
+_TOGETHER: Final = ("both_directions", "all_seen", "within_clip")
 
 
 def sync_base_with(part: str, base: PretrainConfig) -> PretrainConfig:

@@ -60,7 +60,7 @@ def choose_compile(
         device: Where it computes.
         num_processes: Processes that share a batch.
     """
-    if config.masking.ratio_range is not None:
+    if config.masking.changes_size:
         return "off", "masks of changing size would be compiled again and again"
     if _lacks_compiler(device):
         warnings.warn(

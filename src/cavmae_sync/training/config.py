@@ -86,6 +86,10 @@ class LoopConfig(Config):
     moments_per_clip: int = Field(1, gt=0)
     """Moments of a clip in one step: different frames, each with its segment. A step takes
     batch_size / moments_per_clip clips."""
+    shares_moments: bool = False
+    """Whether all clips of a step give frames of the same numbers. Where clips are alike in time (talking
+    heads begin and end with silence), the place in a clip tells pairs apart without hearing; here it does
+    not."""
     accumulation: int = Field(1, gt=0)
     """Parts into which each process splits its share of a step, to save memory."""
     contrast_over: Literal["batch", "part"] = "batch"
@@ -262,10 +266,10 @@ class PretrainConfig(Config):
             )
 
     def _check_compile(self) -> None:
-        if self.loop.compile == "on" and self.masking.ratio_range is not None:
+        if self.loop.compile == "on" and self.masking.changes_size:
             raise ValueError(
-                "loop.compile=on compiles for fixed numbers of patches, and masking.ratio_range draws other "
-                "ones at each step. Set loop.compile=off."
+                "loop.compile=on compiles for fixed numbers of patches, and masking.ratio_range or "
+                "masking.contrastive_ratio_range draws other ones at each step. Set loop.compile=off."
             )
 
     def _check_losses(self) -> None:
@@ -283,7 +287,8 @@ class PretrainConfig(Config):
     def _check_masks(self) -> None:
         fewest = min(rows * columns for rows, columns in (self.model.audio_grid, self.model.visual_grid))
         low, high = self.masking.ratio_range or (self.masking.ratio, self.masking.ratio)
-        for ratio in (high, self.masking.contrastive_mask_ratio or 0):
+        second = self.masking.contrastive_ratio_range or (0, self.masking.contrastive_mask_ratio or 0)
+        for ratio in (high, second[1]):
             if int(fewest * (1 - ratio)) == 0:
                 raise ValueError(
                     f"a mask ratio of {ratio} hides all of {fewest} patches. Lower it, or raise "

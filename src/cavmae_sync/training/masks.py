@@ -85,7 +85,7 @@ class MaskSampler:
         return StepMasks(
             audio=Mask.from_noise(audio, ratio=audio_ratio),
             visual=Mask.from_noise(visual, ratio=visual_ratio),
-            contrastive=self._second(second_audio, second_visual),
+            contrastive=self._second(second_audio, second_visual, step),
         )
 
     def _ratios(self, step: int) -> tuple[float, float]:
@@ -96,8 +96,12 @@ class MaskSampler:
         audio, visual = (float(word) * 2.0**-64 for word in words)
         return low + (high - low) * audio, low + (high - low) * visual
 
-    def _second(self, audio_PN: Tensor, visual_PN: Tensor) -> MaskPair | None:
+    def _second(self, audio_PN: Tensor, visual_PN: Tensor, step: int) -> MaskPair | None:
         ratio = self.masking.contrastive_mask_ratio
+        if self.masking.contrastive_ratio_range is not None:
+            low, high = self.masking.contrastive_ratio_range
+            word = random_words(self.seed, Purpose.MASK_RATIO, Draw(step, int(self.purpose)), num=3)[2]
+            ratio = low + (high - low) * float(word) * 2.0**-64
         if ratio is None:
             return None
         if ratio == 0:

@@ -19,6 +19,10 @@ MODEL_FILE: Final = "model.safetensors"
 #: The weights in the folder of a run.
 RUN_FILE: Final = "weights.safetensors"
 
+#: Name of the model that comes with the package, and its file; its card lies beside it.
+BUNDLED_NAME: Final = "small"
+BUNDLED_FILE: Final = Path(__file__).parent / "bundled" / "small.safetensors"
+
 #: Endings of weights files, the preferred ones first.
 _SUFFIXES: Final = ((".safetensors",), (".pth", ".pt", ".bin"))
 
@@ -94,7 +98,8 @@ def find_weights(path_or_id: str | Path, *, revision: str | None = None) -> Path
     """Find the weights file that a path or a name on a hub means. From a hub that one file is fetched.
 
     Args:
-        path_or_id: A file; a folder that `save_pretrained` or training wrote; `organisation/name`, with
+        path_or_id: "small", the model that comes with the package, unless a file or folder of that name
+            exists; a file; a folder that `save_pretrained` or training wrote; `organisation/name`, with
             `@revision` for a branch, tag or commit; or `hf://organisation/name/file` for one file of several.
         revision: The same as `@revision`.
 
@@ -105,6 +110,8 @@ def find_weights(path_or_id: str | Path, *, revision: str | None = None) -> Path
         WeightsError: The hub cannot be reached and nothing was kept, it has no such repository, revision
             or file, or shows it to nobody without access.
     """
+    if str(path_or_id) == BUNDLED_NAME and not Path(path_or_id).exists():
+        return BUNDLED_FILE
     address = parse_address(path_or_id)
     if address is None:
         if revision is not None:

@@ -115,6 +115,8 @@ def _provenance_rows(model: CAVMAESync, provenance: Provenance) -> Iterable[tupl
         yield "bytes of that file", f"{provenance.source_num_bytes:,}"
     if provenance.num_frames is not None:
         yield "frames of a clip in training", str(provenance.num_frames)
+    if provenance.trained_on is not None:
+        yield "trained on", provenance.trained_on
     yield "licence", provenance.licence or "not stated"
 
 

@@ -47,6 +47,8 @@ class Provenance(Config):
     """Licence of the source."""
     num_frames: int | None = Field(None, gt=0)
     """Frames of each clip in training."""
+    trained_on: str | None = None
+    """What they were trained on and do not know, in words; commands say it when they use them."""
     proof: str | None = None
     """Embeddings of the package's clip, as text; `cavmae-sync doctor` compares them with its own."""
 

@@ -11,6 +11,7 @@ import torch
 
 from cavmae_sync.data import (
     Batch,
+    BatchDraws,
     ClipDataset,
     ClipOrder,
     ClipSampler,
@@ -89,6 +90,21 @@ def test_changes_of_several_moments_are_drawn_for_each(clips: PreparedDataset) -
     plain = PairDataset(clips, inputs=INPUTS, moments_per_clip=4)[Draw(1, 2)]
     noise = several.segments_PLM - plain.segments_PLM
     assert not torch.equal(noise[0], noise[1])
+
+
+def test_clips_of_a_batch_can_share_their_moments(clips: PreparedDataset) -> None:
+    dataset = PairDataset(clips, inputs=INPUTS, seed=5, moments_per_clip=2, shares_moments=True)
+
+    def frames(batch: int, clip_numbers: list[int]) -> list[list[int]]:
+        draws = BatchDraws([Draw(0, clip) for clip in clip_numbers], batch=batch, first_place=0)
+        return dataset.__getitems__(draws).frame_index_P.view(-1, 2).tolist()
+
+    batches = [frames(number, [0, 2, 4]) for number in range(8)]
+    for number, of_clips in enumerate(batches):
+        assert of_clips == [of_clips[0]] * 3
+        assert len(set(of_clips[0])) == 2
+        assert frames(number, [3]) == [of_clips[0]]  # so another process's share has the same ones
+    assert len({tuple(of_clips[0]) for of_clips in batches}) > 1
 
 
 def test_more_moments_than_frames_are_refused(clips: PreparedDataset) -> None:

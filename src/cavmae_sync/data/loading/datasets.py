@@ -38,6 +38,8 @@ class PairDataset(Dataset[Batch]):
         frame: The frame of the clip that is taken.
         moments_per_clip: Pairs of a clip, which stand one behind the other: different frames, drawn at
             random. The first is the frame that would be taken alone.
+        shares_moments: Whether all clips of a batch give frames of the same numbers, which follow from the
+            number of the batch. The place in a clip then tells no pair from another.
         seed: Seed of the run.
         augment: Random changes in training; None = no changes.
 
@@ -53,6 +55,7 @@ class PairDataset(Dataset[Batch]):
         inputs: InputConfig,
         frame: Literal["random", "middle"] = "random",
         moments_per_clip: int = 1,
+        shares_moments: bool = False,
         seed: int = 0,
         augment: AugmentConfig | None = None,
     ) -> None:
@@ -60,7 +63,7 @@ class PairDataset(Dataset[Batch]):
         _check_augment(augment, frame)
         _check_moments(moments_per_clip, num_frames=clips.num_frames)
         self.clips = clips
-        self.moments_per_clip = moments_per_clip
+        self.moments_per_clip, self.shares_moments = moments_per_clip, shares_moments
         self.inputs = inputs
         self.frame = frame
         self.seed = seed
@@ -83,7 +86,7 @@ class PairDataset(Dataset[Batch]):
         if isinstance(indices, BatchDraws) and indices.ahead:
             self.clips.read_ahead_clips(indices.ahead)
         of_clips = [index if isinstance(index, Draw) else Draw(0, index) for index in indices]
-        frames = self._frames_of(of_clips)
+        frames = self._frames_of(of_clips, batch=indices.batch if isinstance(indices, BatchDraws) else 0)
         draws = [draw for draw in of_clips for _ in range(self.moments_per_clip)]
         generators = self._generators_of(of_clips)
         spans = [
@@ -125,9 +128,11 @@ class PairDataset(Dataset[Batch]):
         segments = torch.stack([pair.segment_LM for pair in changed])
         return segments, torch.stack([pair.frame_HWC for pair in changed])
 
-    def _frames_of(self, draws: Sequence[Draw]) -> list[int]:
+    def _frames_of(self, draws: Sequence[Draw], *, batch: int) -> list[int]:
         if self.frame == "middle":
             return [self.clips.num_frames // 2] * len(draws)
+        if self.shares_moments:  # the draw of a clip that there is not
+            return self._different_frames(Draw(batch, len(self))) * len(draws)
         if self.moments_per_clip > 1:
             return [frame for draw in draws for frame in self._different_frames(draw)]
         words = first_random_words(self.seed, Purpose.FRAME, draws)

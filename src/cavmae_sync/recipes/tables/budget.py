@@ -6,6 +6,7 @@ of a step are measured for all recipes in turns, in one run, and written down: s
 known, and repeatable, before it is trained.
 """
 
+import itertools
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -44,13 +45,10 @@ class StepSeconds(Config):
 
 def step_flops(config: PretrainConfig) -> int:
     """Operations of one step, forwards and backwards."""
-    ratio = config.masking.ratio
-    if config.masking.ratio_range is not None:
-        ratio = statistics.fmean(config.masking.ratio_range)
     pair = pretraining_flops(
         config.model,
-        mask_ratio=ratio,
-        contrastive_mask_ratio=config.masking.contrastive_mask_ratio,
+        mask_ratio=config.masking.mean_ratio,
+        contrastive_mask_ratio=config.masking.mean_contrastive_ratio,
         reconstruct_every=config.losses.reconstruct_every,
     )
     return config.loop.batch_size * pair
@@ -128,8 +126,11 @@ def _timed_step(config: PretrainConfig) -> Callable[[], None]:
     segments = torch.randn(count, inputs.segment_length, NUM_MELS, generator=generator)
     frames = torch.randn(count, 3, inputs.frame_pixels, inputs.frame_pixels, generator=generator)
 
+    steps = itertools.count()
+
     def step() -> None:
-        masks = sampler.draw([Draw(0, place) for place in range(count)])
+        number = next(steps)  # ratios that are drawn follow from it
+        masks = sampler.draw([Draw(number, place) for place in range(count)], step=number)
         losses = module(segments, frames, masks)
         updater.backward(losses.total)
         updater.update(learning_rate=config.optim.learning_rate)
