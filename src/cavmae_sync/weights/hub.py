@@ -19,9 +19,9 @@ MODEL_FILE: Final = "model.safetensors"
 #: The weights in the folder of a run.
 RUN_FILE: Final = "weights.safetensors"
 
-#: Name of the model that comes with the package, and its file; its card lies beside it.
+#: Name of the model that comes with the package, and its folder, as `save_pretrained` writes one.
 BUNDLED_NAME: Final = "small"
-BUNDLED_FILE: Final = Path(__file__).parent / "bundled" / "small.safetensors"
+BUNDLED_FOLDER: Final = Path(__file__).parent / "bundled" / BUNDLED_NAME
 
 #: Endings of weights files, the preferred ones first.
 _SUFFIXES: Final = ((".safetensors",), (".pth", ".pt", ".bin"))
@@ -111,7 +111,7 @@ def find_weights(path_or_id: str | Path, *, revision: str | None = None) -> Path
             or file, or shows it to nobody without access.
     """
     if str(path_or_id) == BUNDLED_NAME and not Path(path_or_id).exists():
-        return BUNDLED_FILE
+        return _local(BUNDLED_FOLDER)
     address = parse_address(path_or_id)
     if address is None:
         if revision is not None:

@@ -54,6 +54,7 @@ def reproduce(
     out: Path = Path("reproduce"),
     seeds: str = "0,1,2",
     row: Words = None,
+    task: Words = None,
     jobs: Jobs = "1",
     datasets: DatasetOptions = DatasetOptions(),
     show: Switch = False,
@@ -87,6 +88,7 @@ def reproduce(
         out: Folder of all tables.
         seeds: Seeds of training, separated by commas.
         row: Run only this row; may be repeated.
+        task: Measure only this task of the table (retrieval, segmentation, probing, states); may be repeated.
         show: Print the results that are there; run nothing.
         plan: Print the shell commands of all steps (clips, datasets, each training); run nothing. Any of them
             may be run elsewhere: results that are there are used.
@@ -100,7 +102,7 @@ def reproduce(
     config = ReproduceConfig().with_overrides(words)
     with stop_on_signal() as should_stop, show_stages(should_stop) as on_progress:
         table_run = TableRun(
-            find_table(table, rows=row or []),
+            find_table(table, rows=row or [], tasks=task or []),
             out,
             config=config,
             seeds=seed_numbers(seeds),

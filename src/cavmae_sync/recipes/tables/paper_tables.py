@@ -317,15 +317,16 @@ TABLES: Mapping[str, TableSpec] = MappingProxyType(
 )
 
 
-def find_table(name: str, *, rows: Sequence[str] = ()) -> TableSpec:
+def find_table(name: str, *, rows: Sequence[str] = (), tasks: Sequence[str] = ()) -> TableSpec:
     """Table of a name.
 
     Args:
         name: For example "table6" or "figure4".
         rows: Names of the rows to keep; empty keeps all.
+        tasks: Tasks to measure in; empty keeps all.
 
     Raises:
-        ConfigError: There is no such table or row; all are listed.
+        ConfigError: There is no such table, row or task; all are listed.
     """
     if name not in TABLES:
         raise ConfigError(unknown_name("table", name, TABLES))
@@ -333,4 +334,10 @@ def find_table(name: str, *, rows: Sequence[str] = ()) -> TableSpec:
     names = [row.name for row in table.rows]
     if unknown := [row for row in rows if row not in names]:
         raise ConfigError(unknown_name(f"row of {name}", unknown[0], names))
-    return replace(table, rows=[row for row in table.rows if row.name in rows]) if rows else table
+    if unknown := [task for task in tasks if task not in table.tasks]:
+        raise ConfigError(unknown_name(f"task of {name}", unknown[0], table.tasks))
+    return replace(
+        table,
+        rows=[row for row in table.rows if not rows or row.name in rows],
+        tasks=[task for task in table.tasks if not tasks or task in tasks],
+    )

@@ -1,0 +1,118 @@
+"""Claims are judged by intervals over paired seeds, and every one names rows and columns that exist."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cavmae_sync.recipes.tables.claims import CLAIMS, Claim, Comparison, judge
+from cavmae_sync.recipes.tables.page import count_verdicts, measured_of, section_figure, table_section
+from cavmae_sync.recipes.tables.paper_tables import TABLES
+from cavmae_sync.recipes.tables.stage_cells import KNOWLEDGE_HEADINGS, MAP_HEADINGS, STATE_HEADINGS
+
+COLUMNS = {"stage R@1", "stage probe mAP", *KNOWLEDGE_HEADINGS, *MAP_HEADINGS, *STATE_HEADINGS}
+RECALL = "stage R@1"
+CLAIM = Claim(
+    text="A finds more than B.",
+    source="Table 0",
+    comparisons=(Comparison(better="A", worse="B", heading=RECALL),),
+)
+
+
+def measured(**rows: list[float]) -> dict[str, dict[str, dict[int, float]]]:
+    return {name: {RECALL: dict(enumerate(values))} for name, values in rows.items()}
+
+
+def test_every_claim_names_rows_and_columns_of_its_table():
+    for name, claims in CLAIMS.items():
+        rows = {row.name for row in TABLES[name].rows}
+        for claim in claims:
+            for each in claim.comparisons:
+                assert {each.better, each.worse} <= rows, claim.text
+                assert {each.heading, each.other_heading or each.heading} <= COLUMNS, claim.text
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "untrained", "verdict", "finding"),
+    [
+        ([0.5, 0.6, 0.55], [0.1, 0.2, 0.16], [0.0, 0.01, 0.0], "confirmed here", "as claimed"),
+        ([0.1, 0.2, 0.16], [0.5, 0.6, 0.55], [0.0, 0.01, 0.0], "not confirmed here", "the opposite"),
+        (
+            [0.5, 0.6, 0.4],
+            [0.4, 0.6, 0.5],
+            [0.0, 0.01, 0.0],
+            "not confirmed here",
+            "no difference within ± 24.8 points",
+        ),
+        (
+            [0.012, 0.013, 0.014],
+            [0.002, 0.003, 0.004],
+            [0.014, 0.013, 0.012],
+            "not confirmed here",
+            "not above the untrained model",
+        ),
+        ([0.5], [0.1], [0.0], "not confirmed here", "one seed has no interval"),
+        ([], [0.1, 0.2], [0.0, 0.0], "cannot be tested here", "not measured"),
+    ],
+)
+def test_verdicts(
+    first: list[float], second: list[float], untrained: list[float], verdict: str, finding: str
+):
+    judged = judge(CLAIM, measured(A=first, B=second, untrained=untrained))
+    assert judged.verdict == verdict
+    assert judged.comparisons[0].finding == finding
+
+
+def test_every_comparison_of_a_claim_has_to_hold():
+    both = Claim(
+        text="A finds more than B and C.",
+        source="Table 0",
+        comparisons=(*CLAIM.comparisons, Comparison(better="A", worse="C", heading=RECALL)),
+    )
+    cells = measured(A=[0.5, 0.6, 0.55], B=[0.1, 0.2, 0.16], C=[0.5, 0.6, 0.56])
+    assert judge(both, cells).verdict == "not confirmed here"
+
+
+def stored() -> dict[str, Any]:
+    """A table as `reproduce` writes it, with three seeds of two rows."""
+
+    def cell(*values: float) -> dict[str, Any]:
+        return {"mean": 0, "by_seed": {str(seed): value for seed, value in enumerate(values)}}
+
+    def row(name: str, *values: float, trained: bool = True) -> dict[str, Any]:
+        cost = {"num_steps": 1800, "operations": 2 * 10**12, "processor_seconds": {"0": 100.0, "1": 110.0}}
+        return {"name": name, "measured": {RECALL: cell(*values)}, "cost": cost if trained else None}
+
+    return {
+        "table": "table11",
+        "title": "Table 11: aggregations",
+        "note": "",
+        "config": {
+            "scale": "stage",
+            "num_train_clips": 1000,
+            "num_test_clips": 1000,
+            "variant": "bind",
+            "budget": "epochs",
+            "precision": "bfloat16",
+            "num_epochs": 120,
+        },
+        "rows": [
+            row("diag mean", 0.5, 0.6, 0.55),
+            row("block mean", 0.1, 0.2, 0.16),
+            row("untrained", 0.001, 0.0, 0.001, trained=False),
+        ],
+    }
+
+
+def test_a_section_says_what_was_claimed_measured_and_how_to_get_a_row(tmp_path: Path):
+    table = json.loads(json.dumps(stored()))
+    text = table_section(table, figure="figure.png")
+    assert "The mean of the diagonal is better than that of the whole matrix. (Table 11)" in text
+    assert "**confirmed here** | stage R@1: +39.7" in text
+    assert "**cannot be tested here**" in text  # two rows of the other claim are missing
+    assert "| diag mean | 55.0 ± 12.4 | 1,800 | 2.0 | 105 |" in text
+    assert 'cavmae-sync reproduce table11 --row "diag mean" --seeds 0 precision=bfloat16' in text
+    assert count_verdicts([table]) == {"cannot be tested here": 1, "confirmed here": 1}
+    assert measured_of(table)["untrained"][RECALL] == {0: 0.001, 1: 0.0, 2: 0.001}
+    section_figure(table).savefig(tmp_path / "figure.png")
