@@ -34,8 +34,8 @@ be tested here*: a row is missing. None of this says what the full sizes do on r
 _PLUS: Final = """# Results: beyond the paper
 
 This page is for everybody who trains: what each part of `sync_plus_base` gives over `sync_base`. It is
-written by `python docs/results_pages.py` from the files in `docs/results/`. How rows are trained and measured:
-[Results: the paper on trial](results-paper.md).
+written by `python docs/results_pages.py` from the files in `docs/results/`. How rows are trained and
+measured: [Results: the paper on trial](results-paper.md).
 """
 
 

@@ -1,4 +1,4 @@
-"""Puts the model that comes with the package into it: weights, card, and its numbers beside the baselines.
+r"""Puts the model that comes with the package into it: weights, card, and its numbers beside the baselines.
 
 FRAMES="frame_pixels=96 sampling=uniform_center"
 for SPLIT in train test; do
@@ -6,8 +6,8 @@ cavmae-sync stage $SPLIT --num-clips 1000 split=$SPLIT frame_pixels=96 frames_pe
 cavmae-sync prepare $SPLIT/clips --out data-$SPLIT --labels $SPLIT/labels.csv $FRAMES
 done
 cavmae-sync pretrain stage_sync_plus_base --data data-train --out run loop.num_steps=4000
-cavmae-sync evaluate retrieval run --data data-test --stage test --train-data data-train \\
-      --with-controls --json > numbers.json
+cavmae-sync evaluate retrieval run --data data-test --stage test --train-data data-train --with-controls \
+      --json > numbers.json
 python docs/small_model.py run numbers.json
 """
 

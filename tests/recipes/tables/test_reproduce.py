@@ -67,7 +67,7 @@ def test_trainings_side_by_side_fill_the_same_table(aggregations: TableResult, o
         reporter=Reporter(on_progress=lambda title, *_: titles.add(title)),
         num_processes=2,
     ).run()
-    assert "pretraining, 2 at a time on one thread each" in titles
+    assert "pretraining and measuring, 2 at a time on one thread each" in titles
     assert "pretraining sync_base-16-frames, seed 0" not in titles  # it was complete
     for place, cell in aggregations.cells.items():
         assert result.cells[place].by_seed[0] == cell.by_seed[0]

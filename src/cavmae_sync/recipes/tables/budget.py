@@ -7,7 +7,6 @@ known, and repeatable, before it is trained.
 """
 
 import itertools
-import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -40,7 +39,7 @@ class StepSeconds(Config):
     """Processor time of a step of each recipe, in seconds, measured in one run."""
 
     seconds: dict[str, float] = Field(default_factory=dict)
-    """Median by name of the recipe."""
+    """Least time by name of the recipe."""
 
 
 def step_flops(config: PretrainConfig) -> int:
@@ -103,7 +102,8 @@ def measured_step_seconds(
             if number:
                 times[name].append(time.process_time() - began)
             on_progress(number * len(steps) + done + 1, (_NUM_TIMED + 1) * len(steps))
-    measured = StepSeconds(seconds={name: statistics.median(values) for name, values in times.items()})
+    # The least time: other programs on the machine only ever add to it.
+    measured = StepSeconds(seconds={name: min(values) for name, values in times.items()})
     folder.mkdir(parents=True, exist_ok=True)
     write_text(path, measured.model_dump_json(indent=2) + "\n")
     return measured.seconds

@@ -11,6 +11,7 @@ over one folder.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -25,7 +26,6 @@ from cavmae_sync.recipes.many_runs import (
     begin_or_continue,
     num_runs_fitting,
     progress,
-    run_many,
 )
 from cavmae_sync.recipes.pretraining import find_recipe
 from cavmae_sync.recipes.reporter import Reporter
@@ -50,8 +50,11 @@ from cavmae_sync.recipes.tables.table_spec import Row, TableSpec, Task, Training
 from cavmae_sync.training import Callbacks, PretrainConfig, RunFolder
 from cavmae_sync.untrusted import read_json
 from cavmae_sync.weights import load_model
+from cavmae_sync.work.side_by_side import JobLink, run_side_by_side
 
 _SETTINGS: Final = "reproduce.json"
+#: Start of the title of a training's progress.
+_PRETRAINING: Final = "pretraining"
 
 
 class TableRun:
@@ -64,8 +67,10 @@ class TableRun:
         seeds: Seeds of training; each row is trained once for each.
         given: Datasets of scale "full"; None for "stage", which makes its own.
         reporter: Callbacks.
-        num_processes: Trainings side by side, each on one thread in a process of its own; 1 trains one after
-            the other in this process, None takes as many as there are cores and memory for.
+        num_processes: Models that are trained and measured side by side, each on one thread in a process of
+            its own; 1 takes one after the other in this process, None as many as there are cores and memory
+            for.
+        has_control: Whether generated clips are also measured by the untrained model, in a row of its own.
 
     Raises:
         ConfigError: `out` was made with other settings, or datasets are missing or given without need.
@@ -81,12 +86,13 @@ class TableRun:
         given: TableDatasets | None = None,
         reporter: Reporter | None = None,
         num_processes: int | None = 1,
+        has_control: bool = True,
     ) -> None:
         if (given is None) != (config.scale == "stage"):
             raise ConfigError(
                 'Scale "full" needs datasets (--train, --gallery, ...); scale "stage" makes its own.'
             )
-        self.table = table if given is not None else table.with_control()
+        self.table = table.with_control() if given is None and has_control else table
         self.out, self.config, self.seeds = out, config, tuple(seeds)
         self.reporter, self.num_processes = reporter or Reporter(), num_processes
         self.datasets = given or stage_datasets(out / "materials", frame_counts=_frame_counts(table))
@@ -110,7 +116,8 @@ class TableRun:
                 self.generated_lists(), frame_pixels=FRAME_PIXELS, on_progress=self.reporter.on_progress
             )
         if self.num_processes != 1:
-            self._train_side_by_side()
+            self._fill_side_by_side()
+            return self.result()
         for seed in self.seeds:  # one seed of all rows first: a whole table early
             for row in self.table.rows:
                 if not self._fill(row, seed):
@@ -251,7 +258,7 @@ class TableRun:
         """Weights of a training, which begins, goes on, or is complete; None if asked to stop."""
         if (training, seed) in self._trained:  # rows that share a model: opening a run takes seconds
             return self._trained[training, seed]
-        title = f"pretraining {training.name}, seed {seed}"
+        title = f"{_PRETRAINING} {training.name}, seed {seed}"
         callbacks = Callbacks(
             on_step=lambda report: self.reporter.on_progress(title, report.step, report.num_steps),
             should_stop=self.reporter.should_stop,
@@ -270,19 +277,32 @@ class TableRun:
             init=self.datasets.init,
         )
 
-    def _train_side_by_side(self) -> None:
-        """Train all models that are missing; `_weights` then finds them complete."""
-        trainings = dict.fromkeys(
-            row.training for row in self.table.rows if self._tasks(row) and not row.training.is_untrained
-        )
-        planned = [self._planned(training, seed) for seed in self.seeds for training in trainings]
+    def _fill_side_by_side(self) -> None:
+        """Train and measure all models that are missing, each in a process of its own."""
+        trainings = dict.fromkeys(row.training for row in self.table.rows if self._tasks(row))
+        planned = [self._planned(each, self.seeds[0]) for each in trainings if not each.is_untrained]
         count = self.num_processes or num_runs_fitting(planned)
-        title = f"pretraining, {count} at a time on one thread each"
-        run_many(
-            planned,
+        title = f"pretraining and measuring, {count} at a time on one thread each"
+        run_side_by_side(
+            _fill_part,
+            [
+                (f"{training.name} {seed}", self._part(training, seed))
+                for seed in self.seeds
+                for training in trainings
+            ],
             num_processes=count,
             on_states=lambda states: self.reporter.on_progress(title, *progress(states)),
             should_stop=self.reporter.should_stop,
+        )
+
+    def _part(self, training: Training, seed: int) -> "_Part":
+        rows = [row for row in self.table.rows if row.training == training]
+        return _Part(
+            table=replace(self.table, rows=rows),
+            out=self.out,
+            config=self.config,
+            seed=seed,
+            given=None if self.makes_clips else self.datasets,
         )
 
     def _tasks(self, row: Row) -> list[Task]:
@@ -304,6 +324,38 @@ class TableRun:
 
     def _cells_folder(self, training: Training, seed: int) -> Path:
         return self.out / "cells" / training.name / f"seed-{seed}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Part:
+    """Rows of a table that share a model, for one seed."""
+
+    table: TableSpec
+    out: Path
+    config: ReproduceConfig
+    seed: int
+    given: TableDatasets | None
+
+
+def _fill_part(part: _Part, link: JobLink) -> None:
+    """Train and measure one model, in its own process."""
+
+    def tell(title: str, done: int, total: int) -> None:
+        if title.startswith(_PRETRAINING):  # measuring is not counted in steps
+            link.tell(done, total)
+
+    table_run = TableRun(
+        part.table,
+        part.out,
+        config=part.config,
+        seeds=[part.seed],
+        given=part.given,
+        reporter=Reporter(on_progress=tell, should_stop=link.should_stop),
+        has_control=False,
+    )
+    for row in part.table.rows:
+        if not table_run._fill(row, part.seed):
+            return
 
 
 def _frame_counts(table: TableSpec) -> list[int]:
