@@ -252,7 +252,7 @@ class TableRun:
             generator = torch.Generator().manual_seed(seed)
             return CAVMAESync(self.recipe(training, seed).model, generator=generator).eval()
         weights = self._weights(training, seed)
-        return weights and load_model(weights)
+        return None if weights is None else load_model(weights)
 
     def _weights(self, training: Training, seed: int) -> Path | None:
         """Weights of a training, which begins, goes on, or is complete; None if asked to stop."""
