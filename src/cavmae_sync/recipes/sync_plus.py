@@ -10,7 +10,8 @@ from typing import Final
 
 from cavmae_sync.training import PretrainConfig
 
-_MOMENTS = ("loop.moments_per_clip=4",)
+#: Six epochs of four moments are as many pairs as 24 of one.
+_MOMENTS = ("loop.moments_per_clip=4", "loop.num_epochs=6")
 _WITHIN = (*_MOMENTS, "losses.contrast.within_clip_weight=0.5")
 
 #: Words of each part.
