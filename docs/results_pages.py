@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from cavmae_sync.figures import save_figure
+from cavmae_sync.recipes.tables.own_tables import OWN_TABLES
 from cavmae_sync.recipes.tables.page import count_verdicts, section_figure, table_section
 from cavmae_sync.recipes.tables.paper_tables import TABLES
 
 DOCS: Final = Path(__file__).parent
 STORED: Final = DOCS / "results"
 FIGURES: Final = DOCS / "images" / "results"
-_OWN: Final = ("sync_plus", "tg_dp")
 
 _PAPER: Final = """# Results: the paper on trial
 
@@ -66,8 +66,8 @@ def main() -> None:
     FIGURES.mkdir(parents=True, exist_ok=True)
     for table in tables:
         save_figure(section_figure(table), FIGURES / f"{table['file']}.png")
-    own = [table for table in tables if table["table"] in _OWN]
-    papers = [table for table in tables if table["table"] not in _OWN]
+    own = [table for table in tables if table["table"] in OWN_TABLES]
+    papers = [table for table in tables if table["table"] not in OWN_TABLES]
     (DOCS / "results-paper.md").write_text(page(_PAPER, papers), "utf-8")
     (DOCS / "results-sync-plus.md").write_text(page(_PLUS, own), "utf-8")
 

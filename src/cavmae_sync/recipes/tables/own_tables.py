@@ -5,6 +5,9 @@ from typing import Final
 from cavmae_sync.recipes.sync_plus import SYNC_PLUS_PARTS
 from cavmae_sync.recipes.tables.table_spec import Row, TableSpec, Training
 
+#: Names of the tables that are not the paper's.
+OWN_TABLES: Final = ("sync_plus", "tg_dp")
+
 #: Rows that separate what TG-DP changes at once: the second pass and both directions.
 _TG_DP_ROWS: Final = {
     "base": "sync_base",

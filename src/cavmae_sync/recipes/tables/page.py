@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from cavmae_sync.figures.tables import Series, table_figure
 from cavmae_sync.recipes.tables.claims import CLAIMS, Claim, JudgedClaim, JudgedComparison, Measured, judge
+from cavmae_sync.recipes.tables.own_tables import OWN_TABLES
 from cavmae_sync.recipes.tables.text import markdown_row, percent_text
 
 #: Columns that are shown of what was measured; all are in the JSON file.
@@ -50,7 +51,7 @@ def table_section(stored: Mapping[str, Any], *, figure: str | None = None) -> st
     judged = [judge(claim, measured) for claim in CLAIMS.get(stored["table"], ())]
     parts = [f"## {stored['title']}", _about(stored)]
     if judged:
-        parts.append(_claims(judged))
+        parts.append(_claims(judged, is_paper=stored["table"] not in OWN_TABLES))
     parts.append(_cells(stored, measured))
     if figure is not None:
         parts.append(f"![{stored['title']}: the values of single seeds and their means]({figure})")
@@ -101,9 +102,10 @@ def _about(stored: Mapping[str, Any]) -> str:
     )
 
 
-def _claims(judged: Sequence[JudgedClaim]) -> str:
+def _claims(judged: Sequence[JudgedClaim], *, is_paper: bool) -> str:
+    asked = "The paper says" if is_paper else "Asked"
     lines = [
-        markdown_row(["The paper says", "Verdict", "Measured: better minus worse, points"]),
+        markdown_row([asked, "Verdict", "Measured: better minus worse, points"]),
         markdown_row(["---", "---", "---"]),
     ]
     for each in judged:
