@@ -1,5 +1,6 @@
 """An average of weights: by hand, and as what a run gives away."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,16 @@ def test_it_comes_out_after_a_stop_and_with_a_learned_temperature(bench: Bench, 
     assert torch.equal(temperature, expected)
     assert expected.exp().item() != pytest.approx(0.05, rel=1e-4)
     assert RunFolder(bench.folder / "stopped").config() == config
+
+
+def test_validation_divides_by_the_learned_temperature(bench: Bench):
+    run = bench.begin(tiny_run().with_overrides(["losses.contrast.learns_temperature=true"]))
+    (temperature,) = run.passes.module.own_parameters().values()
+    dataset = bench.pairs(run.config, frame="middle")
+    before = run._validation_losses(run.model, dataset)
+    with torch.no_grad():
+        temperature.fill_(0.0)  # a temperature of 1: cosines count for little, so a batch of 4 costs log 4
+    after = run._validation_losses(run.model, dataset)
+    assert after["contrastive"] == pytest.approx(math.log(4), abs=0.3)
+    assert after["contrastive"] != pytest.approx(before["contrastive"], rel=1e-3)
+    assert after["visual_reconstruction"] == pytest.approx(before["visual_reconstruction"])

@@ -16,7 +16,7 @@ import torch
 from cavmae_sync.data import ClipOrder, ClipSampler, PairDataset, make_loader, read_weights
 from cavmae_sync.data.draws import Purpose
 from cavmae_sync.data.loading.blocks import BlockOrder
-from cavmae_sync.losses import ContrastConfig
+from cavmae_sync.losses import LossConfig
 from cavmae_sync.model import CAVMAESync
 from cavmae_sync.model.block import compile_blocks
 from cavmae_sync.training.auto_values import resolve_by_device
@@ -75,7 +75,7 @@ class Pretraining:
         if config.loop.compile == "on":
             compile_blocks(self.model)
         moments = config.loop.moments_per_clip
-        module = self._step_module(self.model, config.losses.contrast, moments_per_clip=moments)
+        module = self._step_module(self.model, config.losses, moments_per_clip=moments)
         self.passes = Passes(module, config, world=world)
         self.updater = Updater(module.parameters(), config.optim, precision=config.loop.decided_precision)
         self.average = WeightAverage(self.model, decay=config.optim.ema_decay)
@@ -284,8 +284,14 @@ class Pretraining:
         # One softmax compares a shard, as in training, whatever the number of processes.
         batch_size = self.config.losses.contrast.shard_size or self.config.loop.batch_size
         contrast = self.config.losses.contrast.model_copy(update={"negatives": "local"})
+        losses = self.config.losses.model_copy(update={"contrast": contrast, "reconstruct_every": 1})
+        step = self._step_module(model, losses)
+        learned = self.world.whole(self.passes.module.own_parameters())
+        with torch.no_grad():
+            for name, value in step.own_parameters().items():
+                value.copy_(learned[name])
         return validate(
-            self._step_module(model, contrast),
+            step,
             dataset,
             batch_size=batch_size,
             masks=MaskSampler(
@@ -296,11 +302,11 @@ class Pretraining:
         )
 
     def _step_module(
-        self, model: CAVMAESync, contrast: ContrastConfig, *, moments_per_clip: int = 1
+        self, model: CAVMAESync, losses: LossConfig, *, moments_per_clip: int = 1
     ) -> PretrainStep:
         return PretrainStep(
             model,
-            self.config.losses.model_copy(update={"contrast": contrast}),
+            losses,
             precision=self.config.loop.decided_precision,
             gather=self.world.gather,
             moments_per_clip=moments_per_clip,
