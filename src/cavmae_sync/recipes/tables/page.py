@@ -40,6 +40,15 @@ def measured_of(stored: Mapping[str, Any]) -> Measured:
     }
 
 
+def judged_claims(stored: Mapping[str, Any]) -> list[JudgedClaim]:
+    """Claims about a stored table; what we ask of our own is left out as long as it was not run."""
+    measured = measured_of(stored)
+    judged = [judge(claim, measured) for claim in CLAIMS.get(stored["table"], ())]
+    if stored["table"] in OWN_TABLES:
+        return [each for each in judged if each.verdict != "cannot be tested here"]
+    return judged
+
+
 def table_section(stored: Mapping[str, Any], *, figure: str | None = None) -> str:
     """Section of a page in Markdown, from the JSON that `reproduce` writes.
 
@@ -47,8 +56,7 @@ def table_section(stored: Mapping[str, Any], *, figure: str | None = None) -> st
         stored: Contents of TABLE.json.
         figure: Path of its figure, or None.
     """
-    measured = measured_of(stored)
-    judged = [judge(claim, measured) for claim in CLAIMS.get(stored["table"], ())]
+    measured, judged = measured_of(stored), judged_claims(stored)
     parts = [f"## {stored['title']}", _about(stored)]
     if judged:
         parts.append(_claims(judged, is_paper=stored["table"] not in OWN_TABLES))
@@ -80,11 +88,7 @@ def section_figure(stored: Mapping[str, Any]) -> Figure:
 
 def count_verdicts(stored: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     """Number of claims by verdict, over several tables."""
-    verdicts = [
-        judge(claim, measured_of(table)).verdict
-        for table in stored
-        for claim in CLAIMS.get(table["table"], ())
-    ]
+    verdicts = [each.verdict for table in stored for each in judged_claims(table)]
     return {verdict: verdicts.count(verdict) for verdict in sorted(set(verdicts))}
 
 
@@ -110,7 +114,8 @@ def _claims(judged: Sequence[JudgedClaim], *, is_paper: bool) -> str:
     ]
     for each in judged:
         found = "; ".join(_difference(comparison, each.claim) for comparison in each.comparisons)
-        lines.append(markdown_row([f"{each.claim.text} ({each.claim.source})", f"**{each.verdict}**", found]))
+        source = f" ({each.claim.source})" if is_paper else ""
+        lines.append(markdown_row([each.claim.text + source, f"**{each.verdict}**", found]))
     return "\n".join(lines)
 
 
@@ -129,7 +134,7 @@ def _difference(judged: JudgedComparison, claim: Claim) -> str:
 def _cells(stored: Mapping[str, Any], measured: Measured) -> str:
     headings = [heading for heading in _SHOWN if any(measured[row].get(heading) for row in measured)]
     lines = [
-        markdown_row(["", *headings, "steps", "10^12 operations", "processor s"]),
+        markdown_row(["", *headings, "steps", "operations, 10^12", "processor seconds"]),
         markdown_row(["---", *("---:" for _ in range(len(headings) + 3))]),
     ]
     for row in stored["rows"]:

@@ -18,15 +18,11 @@ from cavmae_sync.stage.config import STAGE_VERSION
 _NO_SOURCE = "·"
 
 
-def to_tables(result: TableResult) -> tuple[Table, Table]:
-    """Tables for a terminal: measured cells, and published ones for the same rows. Print with rich."""
+def to_tables(result: TableResult) -> list[Table]:
+    """Tables for a terminal: measured cells, then published ones for the same rows. Print with rich."""
+    published = Table(title="the paper", title_justify="left")
     measured = Table(title=table_title(result.table.title, "measured"), title_justify="left")
-    published = Table(
-        title="the paper",
-        caption=table_caption(_notes(result)),
-        title_justify="left",
-        caption_justify="left",
-    )
+    tables = [measured, published] if result.table.published_columns else [measured]
     for table, headings, cells in (
         (measured, result.columns, _measured),
         (published, result.table.published_columns, _published),
@@ -36,7 +32,8 @@ def to_tables(result: TableResult) -> tuple[Table, Table]:
             table.add_column(heading, justify="right")
         for row in result.table.rows:
             table.add_row(row.name, *cells(result, row.name))
-    return measured, published
+    tables[-1].caption, tables[-1].caption_justify = table_caption(_notes(result)), "left"
+    return tables
 
 
 def to_markdown(result: TableResult) -> str:
