@@ -1,6 +1,6 @@
 """For the sound of each video: the videos whose pictures fit best, by a trained model.
 
-    python examples/find_matches.py cavmae-sync-demo/run my-videos
+    python examples/find_matches.py small my-videos
 
 Only the first ten seconds of each file are used here; `cavmae-sync embed --videos` reads files of any length.
 """
@@ -14,7 +14,7 @@ import cavmae_sync as cs
 from cavmae_sync.embedding import similarity_matrix
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("weights", help="folder of a run, a weights file, or organisation/name on a hub")
+parser.add_argument("weights", help="folder of a run, a weights file, organisation/name on a hub, or small")
 parser.add_argument("videos", type=Path, help="folder of video files")
 parser.add_argument("--top", type=int, default=3, help="videos shown for each sound")
 arguments = parser.parse_args()

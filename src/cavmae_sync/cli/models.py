@@ -76,7 +76,7 @@ def note_training(run_or_weights: Path) -> None:
 
     path = weights_of(run_or_weights)
     if path.suffix == ".safetensors" and (trained_on := read_provenance(path).trained_on):
-        Terminal(stderr=True).print(f"note: {run_or_weights}: {trained_on}", soft_wrap=True)
+        Terminal(stderr=True).print(f"note: {run_or_weights} was trained on {trained_on}.", soft_wrap=True)
 
 
 def note_shared_clips(

@@ -22,6 +22,8 @@ def check_file(examined: ExaminedModel) -> Finding:
     """Finding on the file: fingerprint, source, and whether the file is known."""
     came = examined.provenance
     ours = f"fingerprint {weights_fingerprint(examined.model)[:_SHOWN_DIGITS]}"
+    if came.trained_on is not None:
+        return Finding(check="file", status="note", measured=f"{ours}; trained on {came.trained_on}")
     if came.source_sha256 is None:
         return Finding(check="file", status="ok", measured=f"{ours}; trained here, no source file")
     source = (
