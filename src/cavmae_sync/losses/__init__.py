@@ -1,6 +1,7 @@
 """Losses of pretraining: output of a masked pass in, scalars with gradients out.
 
 contrastive     a frame and its own sound are nearer than the frame and other sounds
+patch_contrast  the same for a sound and the patches of a frame
 reconstruction  predicted patch values are near the true ones
 pretraining     both, weighted
 """

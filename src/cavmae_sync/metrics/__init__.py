@@ -8,7 +8,8 @@
 - `temporal`: boundaries and states of divided videos; `runs`: runs of equal values;
 - `detection`: detected faults, their spans and offsets;
 - `synchrony`: whether sound and frames fit best at the same time; `moments`: which sound of a clip belongs
-  to a frame; `what_when`: vectors without what belongs together, or without when.
+  to a frame; `what_when`: vectors without what belongs together, or without when;
+- `paired`: differences over paired seeds, and intervals over seeds.
 """
 
 from cavmae_sync.metrics.bootstrap import Interval, bootstrap_means, bootstrap_metrics, interval

@@ -1,6 +1,7 @@
 """Named recipes in; trained models, tables and reports out.
 
 - `pretraining`: the recipes of pretraining, one function each: `sync_base`, its ablations, CAV-MAE, `debug`.
+- `sync_plus`: recipes beyond the paper, part by part, and TG-DP's.
 - `run`: `run_pretraining` and `continue_pretraining`, which turn a recipe and datasets into a run.
 - `run_retrieval`: retrieval among held-out clips while a run trains, shared out over its processes.
 - `many_runs`: several runs side by side, one process and one thread each.

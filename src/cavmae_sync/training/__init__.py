@@ -15,6 +15,7 @@ masks           patches hidden in a step, by seed and number
 device_batches  batches on the device, the next one copied ahead
 gradient_cache  a whole batch compared in the memory of one part
 optim           the optimiser and one update
+weight_average  average of the weights, which a run gives away in their place
 schedule        the learning rate at every step
 validation      losses of held-out clips
 log_interval    means and speed between two rows of the log
