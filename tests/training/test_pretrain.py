@@ -156,6 +156,19 @@ class TestTheSameRun:
         resumed.run()
         assert self.result(bench.folder / "crashed") == straight
 
+    def test_comes_out_after_a_version_that_wrote_fewer_numbers(self, bench: Bench, straight):
+        """Its weights are the same; only the mean of the steps since its last row is of fewer steps."""
+        bench.begin(tiny_run(), name="old", callbacks=stop_after(3)).run()
+        (file,) = RunFolder(bench.folder / "old").checkpoints()
+        state = torch.load(file, weights_only=True)
+        assert len(state["rows_since_log"]) == 1
+        state["rows_since_log"] = [row[:-1] for row in state["rows_since_log"]]
+        del state["average"], state["own"]
+        torch.save(state, file)
+        assert bench.begin(tiny_run(), name="old").run()
+        weights, _ = self.result(bench.folder / "old")
+        assert weights == straight[0]
+
     def test_is_left_alone_when_it_was_complete(self, bench: Bench, complete_run: Path, straight):
         shutil.copytree(complete_run, bench.folder / "again")
         bench.begin(tiny_run(), name="again").run()

@@ -351,7 +351,8 @@ class Pretraining:
             for name, value in self.world.parts(state.get("own", {}), like=own).items():
                 own[name].copy_(value)
         self.step, self.best_loss = state["step"], state["best_loss"]
-        self.interval.rows = state["rows_since_log"]
+        # An older version wrote other numbers: its steps since the last row of the log have no mean here.
+        self.interval.rows = [row for row in state["rows_since_log"] if len(row) == len(ROW_NAMES)]
         torch.set_rng_state(state["random_state"])
 
 
