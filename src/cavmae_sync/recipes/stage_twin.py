@@ -56,7 +56,7 @@ def stage_twin(
         masking=recipe.masking,
         losses=_rebalanced(recipe.losses),
         augment=recipe.augment,
-        optim=_faster(recipe.optim, stretched_epochs=num_epochs / recipe.loop.num_epochs),
+        optim=_faster(recipe.optim, stretched_epochs=num_epochs / paper.NUM_EPOCHS),
         loop=LoopConfig(
             batch_size=batch_size,
             moments_per_clip=moments,
