@@ -151,6 +151,9 @@ def _cells(stored: Mapping[str, Any], measured: Measured) -> str:
     seeds = sorted({seed for row in measured.values() for cell in row.values() for seed in cell})
     of_seeds = ", ".join(map(str, seeds))
     note = f"Percent, mean ± half of the 95 % interval over seeds {of_seeds}; · = not measured."
+    fewer = {heading: max(len(measured[row].get(heading, {})) for row in measured) for heading in headings}
+    if told := [f"{heading} ({count})" for heading, count in fewer.items() if count < len(seeds)]:
+        note += f" Of fewer seeds: {', '.join(told)}."
     return "\n".join(lines) + f"\n\n{note}"
 
 
