@@ -1,7 +1,8 @@
 """Recipes beyond the paper: each part by itself on top of `sync_base`, all together, and TG-DP's.
 
 A part is a few words of configuration. `sync_base_with_PART` is the published recipe with that part alone;
-`sync_plus_base` has those that were worth it (docs/results-sync-plus.md has the numbers).
+`sync_plus_base` has those that gave most when they were screened, with one seed each (docs/log.md); together
+they were measured with ten (docs/results-sync-plus.md).
 """
 
 from collections.abc import Mapping
@@ -62,7 +63,7 @@ def sync_base_with(part: str, base: PretrainConfig) -> PretrainConfig:
 
 
 def sync_plus_base(base: PretrainConfig) -> PretrainConfig:
-    """The recipe `sync_base` with the parts that were worth it, together.
+    """The recipe `sync_base` with the parts that gave most, together.
 
     Args:
         base: The recipe `sync_base`.

@@ -74,6 +74,27 @@ def test_every_comparison_of_a_claim_has_to_hold():
     assert judge(both, cells).verdict == "not confirmed here"
 
 
+def test_a_better_map_that_does_not_hear_confirms_nothing():
+    """What finds as much with the sound of another class is striking, whatever is heard."""
+    claim = CLAIMS["table8"][3]
+    assert claim.text == "A mask ratio of 0.9 helps localisation."
+
+    def cells(*, swapped: list[float]) -> dict[str, dict[str, dict[int, float]]]:
+        better = {
+            "cosine mIoU": [0.28, 0.29, 0.30],
+            "cosine mAP": [0.49, 0.50, 0.51],
+            "cosine mAP, swapped sound": swapped,
+        }
+        rows = {"0.9": better, "0.75": {"cosine mIoU": [0.19, 0.20, 0.22]}}
+        return {
+            row: {heading: dict(enumerate(values)) for heading, values in of.items()}
+            for row, of in rows.items()
+        }
+
+    assert judge(claim, cells(swapped=[0.30, 0.31, 0.31])).verdict == "confirmed here"
+    assert judge(claim, cells(swapped=[0.50, 0.51, 0.50])).verdict == "not confirmed here"
+
+
 def stored() -> dict[str, Any]:
     """A table as `reproduce` writes it, with three seeds of two rows."""
 

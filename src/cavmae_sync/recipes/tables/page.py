@@ -121,8 +121,11 @@ def _claims(judged: Sequence[JudgedClaim], *, is_paper: bool) -> str:
 
 def _difference(judged: JudgedComparison, claim: Claim) -> str:
     comparison, difference = judged.comparison, judged.difference
-    is_one = len(claim.comparisons) == 1
-    name = comparison.heading if is_one else f"{comparison.heading}, {comparison.better} - {comparison.worse}"
+    name = comparison.heading
+    if comparison.other_heading is not None:
+        name = f"{comparison.heading} - {comparison.other_heading}"
+    elif len(claim.comparisons) > 1:
+        name = f"{comparison.heading}, {comparison.better} - {comparison.worse}"
     if difference is None:
         return f"{name}: {judged.finding}"
     return (
