@@ -40,7 +40,7 @@ measured: [Results: the paper on trial](results-paper.md).
 On the 1,000 test clips of `bind`, what could explain such numbers has little: the best of 48 rules that learn
 nothing 0.4 % of R@1 and 6.6 % of the moments, the best linear fit 1.5 and 6.4 %. With the frames of another
 clip the model in the package, a `sync_plus` of 4,000 steps, has 0.0 and 6.3 %; the truth has 100 and 25.0 %
-([its card](../src/cavmae_sync/weights/bundled/small/README.md)).
+([how it was made](weights.md#the-model-in-the-package)).
 """
 
 

@@ -97,6 +97,12 @@ def test_files_that_are_linked_exist():
     assert [(page.name, link) for page, link in links if not (page.parent / link).exists()] == []
 
 
+def test_pages_link_to_pages_of_the_site_only():
+    """Sphinx knows no page outside docs, and the build of the site fails on such a link."""
+    links = [(page, match[1]) for page, match in found_in_documents(LINK) if page.parent.name == "docs"]
+    assert [(page.name, link) for page, link in links if re.match(r"\.\./.*\.md$", link)] == []
+
+
 def test_functions_of_the_walks_exist():
     page = (ROOT / "docs" / "how-it-works.md").read_text("utf-8")
     named = {match[1] for match in NAME.finditer(page)}
