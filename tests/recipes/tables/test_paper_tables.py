@@ -1,10 +1,15 @@
 """The grids of the paper's tables: rows that can be run, numbers that some source prints."""
 
+from pathlib import Path
+
 import pytest
 
 from cavmae_sync.errors import ConfigError
 from cavmae_sync.recipes.pretraining import RECIPES, find_recipe
+from cavmae_sync.recipes.tables.datasets import TableDatasets
 from cavmae_sync.recipes.tables.paper_tables import TABLES, find_table
+from cavmae_sync.recipes.tables.reproduce import TableRun
+from cavmae_sync.recipes.tables.table_result import ReproduceConfig
 from cavmae_sync.tasks.classification.features import FeatureConfig
 
 
@@ -84,6 +89,18 @@ def test_figure_4_varies_nothing_but_the_length():
         model = config.model.model_copy(update={"inputs": same})
         assert config.model_copy(update={"name": "sync_base", "model": model}) == find_recipe("sync_base")
     assert lengths == [96, 192, 304, 416, 512, 624, 720, 816, 912, 1024]
+
+
+def test_windows_are_as_long_as_they_are_called_at_every_scale(tmp_path: Path):
+    table = find_table("windows")
+    given = TableDatasets(train={16: tmp_path})
+    full = TableRun(table, tmp_path / "full", config=ReproduceConfig(scale="full"), seeds=[0], given=given)
+    stage = TableRun(table, tmp_path / "stage", config=ReproduceConfig(), seeds=[0], has_control=False)
+    for run in (full, stage):
+        recipes = [run.recipe(row.training, 0) for row in run.table.rows]
+        assert [recipe.model.inputs.segment_length for recipe in recipes] == [48, 208, 416]
+        assert len({recipe.name for recipe in recipes}) == 3
+        assert len({run.run_folder(row.training, 0) for row in run.table.rows}) == 3
 
 
 def test_rows_can_be_picked():

@@ -6,7 +6,10 @@ from cavmae_sync.recipes.sync_plus import SYNC_PLUS_PARTS
 from cavmae_sync.recipes.tables.table_spec import Row, TableSpec, Training
 
 #: Names of the tables that are not the paper's.
-OWN_TABLES: Final = ("sync_plus", "tg_dp")
+OWN_TABLES: Final = ("sync_plus", "tg_dp", "windows")
+
+#: Lengths of sound of the table of windows, in spectrogram frames.
+_WINDOWS: Final = {"0.5 s": 48, "2 s": 208, "4 s": 416}
 
 #: Rows that separate what TG-DP changes at once: the second pass and both directions.
 _TG_DP_ROWS: Final = {
@@ -45,4 +48,19 @@ def tg_dp_table() -> TableSpec:
         rows=[Row(name=name, training=Training(recipe=recipe)) for name, recipe in _TG_DP_ROWS.items()],
         published_columns=(),
         note="Published together (23.2 -> 27.4 for a second pass, sound to picture): here apart.",
+    )
+
+
+def windows_table() -> TableSpec:
+    """Lengths of the sound of one frame, as they are at every scale: what a longer one tells."""
+    return TableSpec(
+        name="windows",
+        title="windows: what belongs together wants long sounds, when wants short ones",
+        tasks=("retrieval",),
+        rows=[
+            Row(name=name, training=Training(recipe="sync_plus_base", segment_length=length))
+            for name, length in _WINDOWS.items()
+        ],
+        published_columns=(),
+        note="Unlike in Figure 4, segments of stage twins are as long as they are called.",
     )

@@ -13,7 +13,7 @@ from cavmae_sync import paper
 from cavmae_sync.checks import unknown_name
 from cavmae_sync.choices import AggregationName, TokenKind
 from cavmae_sync.errors import ConfigError
-from cavmae_sync.recipes.tables.own_tables import sync_plus_table, tg_dp_table
+from cavmae_sync.recipes.tables.own_tables import sync_plus_table, tg_dp_table, windows_table
 from cavmae_sync.recipes.tables.table_spec import Measurement, Row, TableSpec, Training
 
 _R1, _R5, _R10 = "R@1", "R@5", "R@10"
@@ -312,6 +312,7 @@ TABLES: Mapping[str, TableSpec] = MappingProxyType(
             _figure4(),
             sync_plus_table(),
             tg_dp_table(),
+            windows_table(),
         )
     }
 )

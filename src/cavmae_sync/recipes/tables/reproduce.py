@@ -171,24 +171,26 @@ class TableRun:
 
     def recipe(self, training: Training, seed: int) -> PretrainConfig:
         """Configuration of a training."""
-        recipe = find_recipe(training.recipe)
         if self.config.scale == "stage":
-            return self._within_budget(self._twin(recipe, seed))
-        return recipe.model_copy(update={"seed": seed})
+            return self._within_budget(self._twin(training, seed))
+        return _with_segment(training, find_recipe(training.recipe)).model_copy(update={"seed": seed})
 
-    def _twin(self, recipe: PretrainConfig, seed: int) -> PretrainConfig:
+    def _twin(self, training: Training, seed: int) -> PretrainConfig:
         twin = stage_twin(
-            recipe, num_clips=self.config.num_train_clips, num_epochs=self.config.num_epochs, seed=seed
+            find_recipe(training.recipe),
+            num_clips=self.config.num_train_clips,
+            num_epochs=self.config.num_epochs,
+            seed=seed,
         )
         loop = twin.loop.model_copy(update={"precision": self.config.precision})
-        return twin.model_copy(update={"loop": loop})
+        return _with_segment(training, twin).model_copy(update={"loop": loop})
 
     def _within_budget(self, twin: PretrainConfig) -> PretrainConfig:
         if self.config.budget == "epochs":
             return twin
         return with_budget(
             twin,
-            self._twin(find_recipe("sync_base"), twin.seed),
+            self._twin(Training(), twin.seed),
             num_clips=self.config.num_train_clips,
             costs=[step_flops, self._step_seconds],
         )
@@ -196,10 +198,10 @@ class TableRun:
     def _step_seconds(self, twin: PretrainConfig) -> float:
         """Processor time of a step of a twin. Those of all tables are measured together, once for OUT."""
         if self._measured is None:
-            names = {row.training.recipe for table in TABLES.values() for row in table.rows}
-            twins = {name: self._twin(find_recipe(name), 0) for name in sorted(names)}
+            trainings = {row.training for table in TABLES.values() for row in table.rows}
+            twins = [self._twin(training, 0) for training in sorted(trainings, key=lambda each: each.name)]
             self._measured = measured_step_seconds(
-                {each.name: each for each in twins.values()},
+                {each.name: each for each in twins},
                 self.out,
                 on_progress=lambda done, total: self.reporter.on_progress("timing steps", done, total),
             )
@@ -356,6 +358,14 @@ def _fill_part(part: _Part, link: JobLink) -> None:
     for row in part.table.rows:
         if not table_run._fill(row, part.seed):
             return
+
+
+def _with_segment(training: Training, recipe: PretrainConfig) -> PretrainConfig:
+    """The recipe with the training's own length of segments, if it has one."""
+    if training.segment_length is None:
+        return recipe
+    named = recipe.model_copy(update={"name": f"{recipe.name}_{training.segment_length}"})
+    return named.with_overrides([f"model.inputs.segment_length={training.segment_length}"])
 
 
 def _frame_counts(table: TableSpec) -> list[int]:

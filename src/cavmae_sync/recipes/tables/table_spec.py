@@ -17,17 +17,23 @@ class Training:
     Attributes:
         recipe: Recipe of `RECIPES`.
         num_frames: Frames of a clip in its training set.
+        segment_length: Spectrogram frames of a segment at every scale (100 are 1 s); None takes the recipe's,
+            which twins shorten.
         is_untrained: Whether the model is measured as it is before the first step: a control.
     """
 
     recipe: str = "sync_base"
     num_frames: int = paper.NUM_FRAMES
+    segment_length: int | None = None
     is_untrained: bool = False
 
     @property
     def name(self) -> str:
         """Name of its folder."""
-        return f"{self.recipe}-{self.num_frames}-frames" + ("-untrained" if self.is_untrained else "")
+        segment = "" if self.segment_length is None else f"-{self.segment_length}-segment"
+        return f"{self.recipe}-{self.num_frames}-frames{segment}" + (
+            "-untrained" if self.is_untrained else ""
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
