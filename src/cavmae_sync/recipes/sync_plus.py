@@ -14,12 +14,14 @@ from cavmae_sync.training import PretrainConfig
 #: Six epochs of four moments are as many pairs as 24 of one.
 _MOMENTS = ("loop.moments_per_clip=4", "loop.num_epochs=6")
 _WITHIN = (*_MOMENTS, "losses.contrast.within_clip_weight=0.5")
+_BOTH = ("losses.contrast.direction=both",)
+_ALL_SEEN = ("masking.contrastive_mask_ratio=0", "losses.reconstruct_every=8")
 
 #: Words of each part.
 SYNC_PLUS_PARTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         # A picture finds its sound, and a sound its picture.
-        "both_directions": ("losses.contrast.direction=both",),
+        "both_directions": _BOTH,
         # Four moments of a clip in a step: the other three are candidates that differ in time alone.
         "moments": _MOMENTS,
         # And a second comparison among the moments of a clip.
@@ -28,7 +30,9 @@ SYNC_PLUS_PARTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "moments_apart": (*_WITHIN, "losses.contrast.same_clip=left_out"),
         # The contrast sees all patches, in a pass of its own. One of eight pairs is reconstructed, so that
         # this costs little.
-        "all_seen": ("masking.contrastive_mask_ratio=0", "losses.reconstruct_every=8"),
+        "all_seen": _ALL_SEEN,
+        # These two: `sync_plus_base` without its moments.
+        "all_seen_both_directions": (*_ALL_SEEN, *_BOTH),
         # The same with half of the patches hidden.
         "half_seen": ("masking.contrastive_mask_ratio=0.5", "losses.reconstruct_every=8"),
         # TG-DP's second pass: half hidden, and every pair is reconstructed.

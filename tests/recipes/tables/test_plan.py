@@ -87,3 +87,16 @@ def test_of_the_published_size_each_training_is_for_several_devices(tmp_path: Pa
     assert last[:6] == ["torchrun", "--nproc-per-node", "8", "-m", "cavmae_sync", "pretrain"]
     assert last[6:8] == ["sync_base", "seed=1"]
     assert last[-2:] == ["--init", str(tmp_path / "mae.pth")]
+
+
+def test_clips_of_a_pack_with_known_objects_are_other_clips(tmp_path: Path):
+    config = ReproduceConfig(
+        num_train_clips=20, num_test_clips=20, pack=tmp_path / "pack", test_objects="known"
+    )
+    table_run = TableRun(find_table("windows"), tmp_path, config=config, seeds=[0])
+    train, _, test, _ = [words for words in commands(table_run) if words[1] in ("stage", "prepare")]
+    for words in (train, test):
+        assert words[5:7] == ["--pack", str(tmp_path / "pack")]
+    of_train, of_test = (StageConfig().with_overrides(words[7:]) for words in (train, test))
+    assert (of_train.split, of_test.split) == ("train", "train")
+    assert of_train.seed != of_test.seed

@@ -77,6 +77,8 @@ def reproduce(
     - `scale=stage`: stage or full.
     - `num_train_clips=1000`, `num_test_clips=1000`: generated clips of scale stage.
     - `variant=bind`: variant of the generated clips.
+    - `pack=none`: folder of objects and sounds, as `stage --pack real` makes it; none for built-in ones.
+    - `test_objects=new`: or known, to measure with new clips of the objects that were learned from.
     - `num_epochs=120`: passes over the generated clips in each training of scale stage.
     - `budget=epochs`: or compute, so that no row costs more than sync_base.
     - `precision=auto`: of training; bfloat16 is faster on processors that have it.

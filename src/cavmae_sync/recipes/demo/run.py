@@ -27,7 +27,13 @@ from cavmae_sync.model import CAVMAESync
 from cavmae_sync.recipes.demo.config import DemoConfig, demo_pretraining
 from cavmae_sync.recipes.demo.report import write_report
 from cavmae_sync.recipes.demo.time_budget import DemoClock, TrainingPlan, planned
-from cavmae_sync.recipes.generated_clips import StageSplit, generate_split, prepare_config, prepare_split
+from cavmae_sync.recipes.generated_clips import (
+    StageSplit,
+    generate_split,
+    prepare_config,
+    prepare_split,
+    stage_config,
+)
 from cavmae_sync.recipes.reporter import OnNamedProgress, Reporter
 from cavmae_sync.recipes.run import continue_pretraining, run_pretraining
 from cavmae_sync.tasks.retrieval import RetrievalReport
@@ -139,9 +145,9 @@ def _make_dataset(
             out,
             split,
             num_clips=num_clips,
-            frame_pixels=config.frame_pixels,
-            seed=config.seed,
-            variant=config.variant,
+            config=stage_config(
+                split, frame_pixels=config.frame_pixels, seed=config.seed, variant=config.variant
+            ),
             on_progress=on_progress,
         )
 

@@ -9,9 +9,15 @@ from typing import Final
 from cavmae_sync.audit.overlap import check_apart
 from cavmae_sync.data import PreparedDataset
 from cavmae_sync.errors import ConfigError
-from cavmae_sync.recipes.generated_clips import StageSplit, generate_split, prepare_split
+from cavmae_sync.recipes.generated_clips import (
+    StageSplit,
+    TestObjects,
+    generate_split,
+    prepare_split,
+    stage_config,
+)
 from cavmae_sync.recipes.reporter import OnNamedProgress
-from cavmae_sync.stage import Variant
+from cavmae_sync.stage import StageConfig, Variant
 
 #: Folder of the clips for a probe.
 _PROBE: Final = "probe"
@@ -108,18 +114,18 @@ class GeneratedList:
 
     Attributes:
         folder: Folder of the generated clips' folder.
-        split: Objects that may appear.
+        split: Whether it is to learn from or to measure with.
         num_clips: Clips of the list.
-        variant: Variant of the clips.
-        seed: Seed of the clips.
+        config: Configuration of the clips.
+        pack: Folder of the objects; None for the built-in ones.
         prepared: Prepared datasets by the number of frames of a clip.
     """
 
     folder: Path
     split: StageSplit
     num_clips: int
-    variant: Variant
-    seed: int
+    config: StageConfig
+    pack: Path | None
     prepared: ByFrames
 
 
@@ -129,6 +135,9 @@ def generated_lists(
     *,
     num_clips: Mapping[StageSplit, int],
     variant: Variant,
+    test_objects: TestObjects,
+    pack: Path | None,
+    frame_pixels: int,
     with_probe: bool,
 ) -> list[GeneratedList]:
     """Lists that `stage_datasets` are made of.
@@ -136,8 +145,11 @@ def generated_lists(
     Args:
         folder: Folder of all of them.
         datasets: The datasets.
-        num_clips: Clips of the training and of the test list, which show other objects.
+        num_clips: Clips of the training and of the test list.
         variant: Variant of the clips.
+        test_objects: Objects of the test list.
+        pack: Folder of the objects; None for the built-in ones.
+        frame_pixels: Side of a frame.
         with_probe: Whether there are clips for a probe too; their seed is another one.
     """
     probe = datasets.probing["stage"]
@@ -150,20 +162,24 @@ def generated_lists(
     ]
     return [
         GeneratedList(
-            folder=place, split=split, num_clips=counts[split], variant=of, seed=seed, prepared=prepared
+            folder=place,
+            split=split,
+            num_clips=counts[split],
+            config=stage_config(
+                split, frame_pixels=frame_pixels, seed=seed, variant=of, test_objects=test_objects
+            ),
+            pack=pack,
+            prepared=prepared,
         )
         for place, split, counts, of, seed, prepared in given[: 4 if with_probe else 2]
     ]
 
 
-def make_generated_lists(
-    lists: Sequence[GeneratedList], *, frame_pixels: int, on_progress: OnNamedProgress
-) -> None:
+def make_generated_lists(lists: Sequence[GeneratedList], *, on_progress: OnNamedProgress) -> None:
     """Make the clips and datasets of some lists; complete ones are kept.
 
     Args:
         lists: The lists.
-        frame_pixels: Side of a frame.
         on_progress: Called while clips are made and prepared.
     """
     for made in lists:
@@ -171,13 +187,14 @@ def make_generated_lists(
             made.folder,
             made.split,
             num_clips=made.num_clips,
-            frame_pixels=frame_pixels,
-            seed=made.seed,
-            variant=made.variant,
+            config=made.config,
+            pack=made.pack,
             on_progress=on_progress,
         )
         for num_frames, out in made.prepared.items():
-            prepare_split(stage, out, frame_pixels, num_frames=num_frames, on_progress=on_progress)
+            prepare_split(
+                stage, out, made.config.frame_pixels, num_frames=num_frames, on_progress=on_progress
+            )
 
 
 def _probe_folders(folder: Path, frame_counts: Sequence[int]) -> dict[str, ByFrames]:

@@ -5,9 +5,11 @@ from typing import Any, Final
 
 from matplotlib.figure import Figure
 
+from cavmae_sync.config import override_words
 from cavmae_sync.figures.tables import Series, table_figure
 from cavmae_sync.recipes.tables.claims import CLAIMS, Claim, JudgedClaim, JudgedComparison, Measured, judge
 from cavmae_sync.recipes.tables.own_tables import OWN_TABLES
+from cavmae_sync.recipes.tables.table_result import ReproduceConfig
 from cavmae_sync.recipes.tables.text import markdown_row, percent_text
 
 #: Columns that are shown of what was measured; all are in the JSON file.
@@ -99,9 +101,11 @@ def _about(stored: Mapping[str, Any]) -> str:
         if config["budget"] == "epochs"
         else "as many steps as cost no more operations and no more processor time than `sync_base`"
     )
+    pack = "" if config.get("pack") is None else f" of the pack `{config['pack']}`"
+    known = " with the same objects" if config.get("test_objects") == "known" else ""
     return (
-        f"Variant `{config['variant']}`, {config['num_train_clips']} clips to learn from and "
-        f"{config['num_test_clips']} to measure with, {budget}, {config['precision']}."
+        f"Variant `{config['variant']}`{pack}, {config['num_train_clips']} clips to learn from and "
+        f"{config['num_test_clips']} to measure with{known}, {budget}, {config['precision']}."
         + (f" {stored['note']}" if stored["note"] else "")
     )
 
@@ -169,11 +173,7 @@ def _cost(cost: Mapping[str, Any] | None) -> list[str]:
 
 
 def _command(stored: Mapping[str, Any]) -> str:
-    defaults = {"scale": "stage", "budget": "epochs", "variant": "bind", "precision": "auto"}
-    sizes = {"num_train_clips": 1000, "num_test_clips": 1000, "num_epochs": 120}
-    words = [
-        f"{name}={value}" for name, value in stored["config"].items() if (defaults | sizes).get(name) != value
-    ]
+    words = override_words(ReproduceConfig(), ReproduceConfig.model_validate(stored["config"]))
     row = next(row["name"] for row in stored["rows"] if row["cost"] is not None)
     command = ["cavmae-sync", "reproduce", stored["table"], f'--row "{row}"', "--seeds 0", *words]
     return f"One row from scratch:\n\n```sh\n{' '.join(command)}\n```"

@@ -10,12 +10,7 @@ from pathlib import Path
 from cavmae_sync.config import override_words
 from cavmae_sync.data import PrepareConfig
 from cavmae_sync.data.storage.tables import DATASET_FILE
-from cavmae_sync.recipes.generated_clips import (
-    is_generated,
-    prepare_config,
-    stage_config,
-    stage_folder,
-)
+from cavmae_sync.recipes.generated_clips import is_generated, prepare_config, stage_folder
 from cavmae_sync.recipes.pretraining import find_recipe
 from cavmae_sync.recipes.stage_twin import FRAME_PIXELS, TWIN_PREFIX
 from cavmae_sync.recipes.tables.reproduce import TableRun
@@ -39,9 +34,9 @@ def _clips(table_run: TableRun) -> Iterator[str]:
         done = is_generated(stage, num_clips=made.num_clips)
         yield f"# {made.num_clips} generated clips, {made.split}: {f'in {stage}' if done else 'to do'}"
         if not done:
-            config = stage_config(made.split, frame_pixels=FRAME_PIXELS, seed=made.seed, variant=made.variant)
-            words = override_words(StageConfig(), config)
-            yield _command("stage", stage, "--num-clips", made.num_clips, *words)
+            pack = () if made.pack is None else ("--pack", made.pack)
+            words = override_words(StageConfig(), made.config)
+            yield _command("stage", stage, "--num-clips", made.num_clips, *pack, *words)
         for num_frames, data in made.prepared.items():
             done = (data / DATASET_FILE).exists()
             yield f"# the same prepared with {num_frames} frames: {f'in {data}' if done else 'to do'}"

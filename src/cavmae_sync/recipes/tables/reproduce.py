@@ -112,9 +112,7 @@ class TableRun:
             self.datasets.check_apart()  # before days of training, not after them
         _claim(self.out, self.config)
         if self.makes_clips:
-            make_generated_lists(
-                self.generated_lists(), frame_pixels=FRAME_PIXELS, on_progress=self.reporter.on_progress
-            )
+            make_generated_lists(self.generated_lists(), on_progress=self.reporter.on_progress)
         if self.num_processes != 1:
             self._fill_side_by_side()
             return self.result()
@@ -216,6 +214,9 @@ class TableRun:
             self.datasets,
             num_clips={"train": self.config.num_train_clips, "test": self.config.num_test_clips},
             variant=self.config.variant,
+            test_objects=self.config.test_objects,
+            pack=self.config.pack,
+            frame_pixels=FRAME_PIXELS,
             with_probe="probing" in self.table.tasks,
         )
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
 from cavmae_sync.choices import Scale, TrainingPrecision
 from cavmae_sync.config import Config
+from cavmae_sync.recipes.generated_clips import TestObjects
 from cavmae_sync.recipes.stage_twin import NUM_CLIPS, NUM_EPOCHS
 from cavmae_sync.recipes.tables.budget import Budget
 from cavmae_sync.recipes.tables.table_spec import TableSpec
@@ -22,9 +24,15 @@ class ReproduceConfig(Config):
     num_train_clips: int = Field(NUM_CLIPS, gt=0)
     """Generated clips to learn from (scale "stage")."""
     num_test_clips: int = Field(1000, gt=0)
-    """Generated clips to measure with; they show other objects (scale "stage")."""
+    """Generated clips to measure with (scale "stage")."""
     variant: Variant = "bind"
     """Variant of the generated clips (scale "stage")."""
+    pack: Path | None = None
+    """Folder of cut-outs with sounds instead of the built-in objects, as `stage --pack` makes it (scale
+    "stage")."""
+    test_objects: TestObjects = "new"
+    """Objects of the clips to measure with (scale "stage"): "new" ones, or those of the training list in new
+    clips ("known")."""
     budget: Budget = "epochs"
     """What all trainings have in common (scale "stage"): "epochs" as in the paper; with "compute" none costs
     more operations or more processor time than `sync_base`. Steps of all recipes are timed for it first."""
