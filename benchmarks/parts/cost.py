@@ -9,7 +9,7 @@ from benchmarks.models import fresh, small_training
 from benchmarks.part import Part, Setting, Variant, Work
 from cavmae_sync.data import prepare
 from cavmae_sync.embedding import Embedder
-from cavmae_sync.embedding.library import embed_library
+from cavmae_sync.embedding.library import FillOptions, add_to_library
 
 #: Clips, in ascending order.
 SIZES = (16, 32, 64)
@@ -38,7 +38,7 @@ def embedding(setting: Setting, *, count: int) -> Work:
 
     def repeat() -> dict[str, float]:
         shutil.rmtree(out, ignore_errors=True)
-        embed_library(embedder, listed, out=out, num_workers=0)
+        add_to_library(embedder, listed, out=out, options=FillOptions(num_workers=0))
         return {"clips": count, "bytes": _stored(out)}
 
     return Work(repeat=repeat, units=count, warm_up=lambda: _warm_up(setting))

@@ -13,7 +13,7 @@ from benchmarks.textbook import spectrogram, video
 from benchmarks.textbook.model import TextbookModel, clip_features
 from cavmae_sync.choices import Precision
 from cavmae_sync.embedding import Embedder
-from cavmae_sync.embedding.library import embed_library, open_library
+from cavmae_sync.embedding.library import FillOptions, LibraryConfig, add_to_library, open_library
 from cavmae_sync.media import read_clip
 from cavmae_sync.model import ModelConfig
 from cavmae_sync.model.flops import embedding_flops
@@ -62,9 +62,13 @@ def library(setting: Setting, *, size: str, precision: Precision) -> Work:
     out = setting.folder / f"library-{size}-{precision}"
     embedder = Embedder(fresh(config, setting).eval(), device=setting.device, precision=precision)
 
+    # The moments that the textbook takes.
+    config_of_clips = LibraryConfig(sampling="linspace_inclusive", store="float32")
+
     def repeat() -> dict[str, float]:
         shutil.rmtree(out, ignore_errors=True)
-        pace = embed_library(embedder, listed, out=out, num_workers=1).throughput
+        options = FillOptions(num_workers=1)
+        pace = add_to_library(embedder, listed, out=out, config=config_of_clips, options=options).throughput
         return {"waiting fraction": pace.waiting_fraction, "clips per second": pace.clips_per_second}
 
     def answer() -> Answer:

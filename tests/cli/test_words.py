@@ -62,8 +62,8 @@ def test_a_word_belongs_to_the_configuration_that_has_its_field():
 
 
 def test_a_prefix_may_stand_in_front_of_own_words():
-    for word in ("clips.store=float16", "store=float16"):
-        assert configure(LibraryConfig(), [word], prefix="clips.") == (LibraryConfig(store="float16"), [])
+    for word in ("clips.store=float32", "store=float32"):
+        assert configure(LibraryConfig(), [word], prefix="clips.") == (LibraryConfig(store="float32"), [])
 
 
 def test_one_value_of_several_needs_no_comma():

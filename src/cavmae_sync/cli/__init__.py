@@ -8,6 +8,7 @@ clean up alike. Commands import torch only when they run, so that --help is inst
     options      options that several commands share
     words        key=value words: for a command's configuration, or for the model
     models       a model ready to compute, and clips for it
+    libraries    what commands on libraries have in common
     outputs      checks of the places to write to
     progress     progress of work, on a terminal or in a log
     terminal     all printing, safe for names from strangers
@@ -39,6 +40,12 @@ from cavmae_sync.cli.commands.evaluate.retrieval import retrieval
 from cavmae_sync.cli.commands.evaluate.segment import segment as evaluate_segment
 from cavmae_sync.cli.commands.export import export
 from cavmae_sync.cli.commands.import_cavmae import import_cavmae
+from cavmae_sync.cli.commands.index.add import add
+from cavmae_sync.cli.commands.index.export import export as index_export
+from cavmae_sync.cli.commands.index.remove import remove
+from cavmae_sync.cli.commands.index.root import root
+from cavmae_sync.cli.commands.index.status import status
+from cavmae_sync.cli.commands.index.update import update
 from cavmae_sync.cli.commands.list import list_clips
 from cavmae_sync.cli.commands.localize import localize
 from cavmae_sync.cli.commands.prepare import prepare
@@ -64,6 +71,7 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 evaluate = App(name="evaluate", help="Measure a model.")
+index = App(name="index", help="Keep a library of vectors that grows with the footage, to be searched.")
 
 for _command in (
     demo,
@@ -90,6 +98,10 @@ for _command in (
     app.command(_command)
 app.command(list_clips, name="list")
 app.command(evaluate)
+app.command(index)
+for _command in (add, update, status, root, remove):
+    index.command(_command)
+index.command(index_export, name="export")
 evaluate.command(evaluate_agreement, name="agreement")
 evaluate.command(evaluate_localize, name="localize")
 evaluate.command(retrieval)

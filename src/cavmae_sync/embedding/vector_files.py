@@ -41,7 +41,7 @@ _BLOCK_CLIPS: Final = 256
 
 
 def read_embeddings(path: str | os.PathLike[str]) -> DatasetEmbeddings:
-    """Vectors of clips from an .npz or Parquet file of any encoder, or from a library (`embed_library`).
+    """Vectors of clips from an .npz or Parquet file of any encoder, or from a library.
 
     The file holds `audio` and `visual`, float16, float32 or float64 [N, T, D], or [N, D] for one vector per
     clip; row i of both belongs to clip i. Optional: `ids` and `labels` of the clips; `name` of the encoder,

@@ -23,7 +23,7 @@ from cavmae_sync.errors import ClipTooShortError, DecodeError
 from cavmae_sync.media.clip import Clip
 from cavmae_sync.media.container import as_decode_errors, check_streams
 from cavmae_sync.media.frame_times import SLACK_SECONDS, ClipTiming, FrameTimes
-from cavmae_sync.media.sampling import SamplingRule, sample_times
+from cavmae_sync.media.sampling import SamplingRule, sample_times, times_at_step
 from cavmae_sync.media.screen import Screen
 from cavmae_sync.media.sound_chunks import Channel
 from cavmae_sync.media.sound_track import SoundTrack
@@ -47,6 +47,7 @@ class _ClipOptions:
     channel: Channel
     min_seconds: float
     with_sound: bool = True
+    keeps_step: bool = False
     transform_frame: FrameTransform | None = None
 
     def __post_init__(self) -> None:
@@ -56,6 +57,20 @@ class _ClipOptions:
                 "clip_seconds, hop_seconds and num_frames must be positive, got "
                 f"{self.clip_seconds}, {self.hop_seconds} and {self.num_frames}"
             )
+
+    def times_of(self, timing: ClipTiming) -> NDArray[np.float64]:
+        """Times of the frames of a clip, from its start."""
+        left = timing.duration_seconds
+        if self.keeps_step and left < self.clip_seconds - SLACK_SECONDS:
+            step = self.clip_seconds / self.num_frames
+            return times_at_step(self.sampling, step_seconds=step, duration_seconds=left)
+        return sample_times(
+            self.sampling,
+            num_frames=self.num_frames,
+            duration_seconds=left,
+            last_frame_seconds=timing.last_frame_seconds,
+            frame_period_seconds=timing.frame_period_seconds,
+        )
 
 
 class _Draft:
@@ -142,7 +157,7 @@ def read_clip(
         return next(clips)
 
 
-def iterate_clips(
+def iterate_clips(  # noqa: PLR0913 - choices of one pass
     path: str | os.PathLike[str],
     *,
     clip_seconds: float = CLIP_SECONDS,
@@ -151,12 +166,14 @@ def iterate_clips(
     sampling: SamplingRule = "linspace_inclusive",
     channel: Channel = "first",
     min_seconds: float = 1.0,
+    with_sound: bool = True,
+    keeps_step: bool = False,
     transform_frame: FrameTransform | None = None,
 ) -> Generator[Clip]:
     """Read all clips of a file, in one pass and in little memory however long the file is.
 
-    Each clip is what `read_clip` gives at its `start_seconds`. A rest shorter than `min_seconds` is left out.
-    Close the generator, or use it up, to close the file.
+    Each clip is what `read_clip` gives at its `start_seconds`, unless `keeps_step`. A rest shorter than
+    `min_seconds` is left out. Close the generator, or use it up, to close the file.
 
     Args:
         path: Video file.
@@ -166,6 +183,9 @@ def iterate_clips(
         sampling: Rule for the moments that become frames; see `sample_times`.
         channel: "first" is channel 0 as stored, "mix" the mean of all channels.
         min_seconds: Shortest clip.
+        with_sound: Whether to read sound; without, the file need not have any, and waveforms are empty.
+        keeps_step: Whether a clip at the end that is shorter has fewer frames, as far apart as those of the
+            others. Needs a rule with a constant step; see `times_at_step`.
         transform_frame: Change made to each frame as soon as it is decoded, such as a resize. Without it,
             whole frames are held: sixteen of 8K are 1.7 GB.
 
@@ -180,6 +200,8 @@ def iterate_clips(
         sampling=sampling,
         channel=channel,
         min_seconds=min_seconds,
+        with_sound=with_sound,
+        keeps_step=keeps_step,
         transform_frame=transform_frame,
     )
     return _clips(Path(path), 0.0, options)
@@ -302,7 +324,7 @@ def _clips(path: Path, from_seconds: float, options: _ClipOptions) -> Generator[
             screen = screen or Screen(frames, path=path)
             draft = begun[number]
             draft.add(screen.shown_at(seconds), path=path)
-            if draft.num_frames == options.num_frames:
+            if draft.num_frames == len(draft.times_T):
                 yield begun.pop(number).to_clip(sound if options.with_sound else None)
 
 
@@ -321,13 +343,6 @@ def _drafts(
                     f"{options.min_seconds:.3f} s are needed. Start earlier, or allow shorter clips."
                 )
             return
-        times_T = sample_times(
-            options.sampling,
-            num_frames=options.num_frames,
-            duration_seconds=left,
-            last_frame_seconds=timing.last_frame_seconds,
-            frame_period_seconds=timing.frame_period_seconds,
-        )
-        yield _Draft(timing, times_T, options.transform_frame)
+        yield _Draft(timing, options.times_of(timing), options.transform_frame)
         if options.hop_seconds is None:
             return

@@ -1,4 +1,4 @@
-"""Sampling rules: which moments of a clip become frames. The three rules of the method's history, on times.
+"""Sampling rules: which moments of a clip become frames. The rules of the method's history, on times.
 
 The authors wrote their rules on frame numbers, which mean nothing in a video of variable rate. Here they are
 rules on times, chosen so that in a video of constant rate the frame on screen at the time is the frame with
@@ -11,10 +11,12 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-SamplingRule = Literal["uniform_left", "linspace_inclusive", "uniform_center"]
+SamplingRule = Literal["uniform_left", "linspace_inclusive", "uniform_center", "uniform_start"]
 
 # Containers round times to a tick (Matroska: 1 ms), so counting frames by time needs a little slack.
 _FRAME_SLACK = 0.05
+# Sums of steps are off by rounding; a frame at the very end of a clip would be past it.
+_STEP_SLACK = 1e-6
 
 
 def sample_times(
@@ -33,9 +35,11 @@ def sample_times(
     - `linspace_inclusive`: from the first to the last frame that begins in the clip, both included. The
       index rule is int(linspace(0, N - 1, K)).
     - `uniform_center`: the middle of each equal bin of the clip. Has no counterpart on indices.
+    - `uniform_start`: the start of each equal bin, whatever the frames: moments of clips that follow one
+      another are equally far apart.
 
     Args:
-        rule: One of the three names.
+        rule: One of the names above.
         num_frames: K, how many times.
         duration_seconds: Length of the clip.
         last_frame_seconds: Start of the last frame that begins in the clip, from clip start.
@@ -70,5 +74,37 @@ def sample_times(
             return np.linspace(0.0, max(last_frame_seconds, 0.0), num_frames)
         case "uniform_center":
             return (steps_T + 0.5) * (duration_seconds / num_frames)
+        case "uniform_start":
+            return steps_T * (duration_seconds / num_frames)
         case _:
             raise ValueError(f"sampling rule must be one of {get_args(SamplingRule)}, got {rule!r}")
+
+
+def times_at_step(rule: SamplingRule, *, step_seconds: float, duration_seconds: float) -> NDArray[np.float64]:
+    """Times of frames of a clip that is shorter than others, as far apart as theirs.
+
+    Args:
+        rule: "uniform_center" or "uniform_start"; the others do not have a constant step.
+        step_seconds: Time from one frame to the next.
+        duration_seconds: Length of the clip.
+
+    Returns:
+        Seconds from clip start, float64; at least one, and all before the end of the clip.
+
+    Raises:
+        ValueError: A length is not positive, or the rule has no constant step.
+
+    >>> times_at_step("uniform_center", step_seconds=0.5, duration_seconds=1.3).tolist()
+    [0.25, 0.75, 1.25]
+    >>> times_at_step("uniform_center", step_seconds=0.5, duration_seconds=0.2).tolist()
+    [0.1]
+    """
+    if not (step_seconds > 0 and duration_seconds > 0):
+        raise ValueError(f"lengths must be positive, got {step_seconds} and {duration_seconds}")
+    if rule not in ("uniform_center", "uniform_start"):
+        raise ValueError(f'rule must be "uniform_center" or "uniform_start", got {rule!r}')
+    first = 0.5 if rule == "uniform_center" else 0.0
+    count = math.ceil(duration_seconds / step_seconds - first - _STEP_SLACK)
+    if count < 1:
+        return np.array([duration_seconds * first])
+    return (np.arange(count, dtype=np.float64) + first) * step_seconds

@@ -18,16 +18,17 @@ def videos(stage_folder: Path, tmp_path: Path) -> Path:
 
 def test_a_library_is_made_counted_and_measured(cli, weights: Path, videos: Path, tmp_path: Path):
     out = tmp_path / "library"
-    words = ("embed", weights, "clips.num_frames=4", "--videos", videos, "--out", out, "--num-workers", 0)
+    clips = ("clips.num_frames=4", "clips.clip_seconds=1")
+    words = ("embed", weights, *clips, "--videos", videos, "--out", out, "--num-workers", 0)
     ran = cli(*words, "--json")
     assert ran.code == 0, ran.err
     found = json.loads(ran.out)
-    assert (found["num_clips"], found["rejected_by_reason"]) == (2, {"unreadable": 1})
+    assert (found["num_clips"], found["failed_by_reason"]) == (2, {"unreadable": 1})
     assert found["this_run"]["footage_seconds"] == pytest.approx(2.0)
     assert 0 < found["this_run"]["waiting_fraction"] < 1
     assert "encoder waits" in ran.err
     again = cli(*words)
-    assert "clips embedded" in again.out
+    assert "files failed" in again.out
     assert "this run" not in again.out  # nothing was left to do
     score = cli("evaluate", "retrieval", "--embeddings", out, "--json")
     assert score.code == 0, score.err
@@ -66,4 +67,4 @@ def test_too_many_rejected(cli, weights: Path, videos: Path, tmp_path: Path):
         "--num-workers", 0, "--max-rejected-percent", 10,
     )  # fmt: skip
     assert ran.code == 1
-    assert "1 of 3 files cannot be used (limit 10%): unreadable 1" in ran.err
+    assert "1 of 3 files cannot be used (limit 10%): unreadable." in ran.err

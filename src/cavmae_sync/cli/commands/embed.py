@@ -25,12 +25,11 @@ def embed(
     With --data, a prepared dataset, they go into one file. `evaluate retrieval --embeddings` measures the
     file as it measures the model.
 
-    With --videos, any number of video files of any length, they go into a folder: OUT/parts/*.parquet with
-    one row per clip, OUT/rejected.parquet with the files that could not be used and the reasons, and
-    OUT/library.json when all is done. Stop it at any moment, even by kill -9, and run it again: what was
-    finished stays. --shard-index, --num-shards, --engine and --max-rejected-percent are for --videos.
+    With --videos, any number of video and sound files of any length, they go into a library, as of `index
+    add`: a folder that can grow and be searched. Stop it at any moment, even by kill -9, and run it again:
+    what was encoded stays. --shard-index, --num-shards, --engine and --max-rejected-percent are for --videos.
 
-    pandas, polars and DuckDB read both.
+    pandas, polars and DuckDB read the file, and what `index export` writes.
 
     Words for --videos, with their defaults:
 
@@ -39,7 +38,7 @@ def embed(
       follow each other.
     - `clips.num_frames=16`: frames of a clip.
     - `clips.max_clips_per_file=none`: take only the first clips of each file.
-    - `clips.store=float32`: numbers of a stored vector, float32 or float16.
+    - `clips.store=float16`: numbers of a stored vector, float16 or float32.
 
     Example: cavmae-sync embed my-run --videos my-videos --out my-library
 

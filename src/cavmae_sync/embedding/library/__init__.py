@@ -1,51 +1,49 @@
-"""Video files in; a library out: a folder of Parquet files with one row of vectors per clip.
+"""Video and sound files in; a library out: a folder of vectors that grows with the footage.
 
-- `make`: `embed_library`, the whole job; stopped and started again, it goes on, on any number of machines.
-- `config`: which clips are cut, and how vectors are stored.
-- `pieces`: the work in pieces of bounded size; files to decoded clips, decoded clips to rows of vectors.
-- `stream`: worker processes decode ahead of the model; the throughput of a run.
-- `on_ray`: the same on a Ray cluster.
-- `parts`: rows of a unit on their way to its Parquet file.
-- `schema`: columns of the tables. `report`: counts of a library.
-- `open`: `open_library`, which reads a library clip by clip or all at once.
+- `update`: `add_to_library` and `update_library` fill it; stopped and started again they go on, on any number
+  of machines. `remove_files` takes files out.
+- `config`: which clips are cut, and how vectors are stored. `record`: what made the library.
+- `catalogue`: which files it knows and what became of them. `scan`: what changed on the disk.
+- `pieces`: the work on a file in pieces of bounded size; a file to decoded clips, these to rows of vectors.
+- `stream`: worker processes decode ahead of the model. `on_ray`: the same on a Ray cluster.
+- `parts`: rows of a content on their way to its file. `schema`: columns of such a file. `part`: reading it.
+- `export`: one Parquet file for other programs.
+- `open`: `open_library`, which reads a library. `report`: its counts. `convert`: from format version 1.
 """
 
+from cavmae_sync.embedding.library.catalogue import Catalogue, ContentRow, FileRow, Root
 from cavmae_sync.embedding.library.config import LibraryConfig
-from cavmae_sync.embedding.library.make import (
-    LibraryRun,
-    embed_library,
-    library_report,
-    library_work,
-    products_of_library,
-)
+from cavmae_sync.embedding.library.convert import convert_if_old
 from cavmae_sync.embedding.library.open import Library, open_library
-from cavmae_sync.embedding.library.parts import UnitParts
-from cavmae_sync.embedding.library.pieces import (
-    DecodedPiece,
-    EncodedPiece,
-    LibraryUnit,
-    decode_unit,
-    encode_piece,
-)
+from cavmae_sync.embedding.library.part import Part
+from cavmae_sync.embedding.library.record import LibraryRecord, products_of_library
 from cavmae_sync.embedding.library.report import LibraryReport
-from cavmae_sync.embedding.library.stream import Throughput, encode_units
+from cavmae_sync.embedding.library.stream import Throughput
+from cavmae_sync.embedding.library.update import (
+    FillOptions,
+    LibraryRun,
+    add_to_library,
+    remove_files,
+    update_library,
+)
 
 __all__ = [
-    "DecodedPiece",
-    "EncodedPiece",
+    "Catalogue",
+    "ContentRow",
+    "FileRow",
+    "FillOptions",
     "Library",
     "LibraryConfig",
+    "LibraryRecord",
     "LibraryReport",
     "LibraryRun",
-    "LibraryUnit",
+    "Part",
+    "Root",
     "Throughput",
-    "UnitParts",
-    "decode_unit",
-    "embed_library",
-    "encode_piece",
-    "encode_units",
-    "library_report",
-    "library_work",
+    "add_to_library",
+    "convert_if_old",
     "open_library",
     "products_of_library",
+    "remove_files",
+    "update_library",
 ]

@@ -1,6 +1,6 @@
-"""A library made on Ray: tasks on cores decode pieces, actors on accelerators encode them.
+"""Files of a library read on Ray: tasks on cores decode pieces, actors on accelerators encode them.
 
-    units --decode, 1 core each--> pieces --encode, 1 accelerator each--> rows --> this process: parts
+    files --decode, 1 core each--> pieces --encode, 1 accelerator each--> rows --> this process: parts
 
 The functions are those of `stream`, and pieces are put in order again, so the bytes are the same. Only
 vectors reach this process.
@@ -16,17 +16,17 @@ from typing import Any, Final
 import torch
 
 from cavmae_sync.embedding.embedder import Embedder
-from cavmae_sync.embedding.library.parts import UnitParts
+from cavmae_sync.embedding.library.parts import FileResult, PartsWriter
 from cavmae_sync.embedding.library.pieces import (
     DecodedPiece,
     EncodedPiece,
     LibraryUnit,
+    PieceHead,
     decode_unit,
     encode_piece,
 )
 from cavmae_sync.embedding.library.stream import Throughput, ThroughputMeter
 from cavmae_sync.work.on_ray import COLUMN, RayCluster, failure, ray_started, results_of
-from cavmae_sync.work.units import UnitResult
 from cavmae_sync.work.workers import single_threaded
 
 #: On a cluster without accelerators one core in so many encodes; the others decode.
@@ -39,20 +39,24 @@ def encode_on_ray(
     embedder: Embedder,
     units: Sequence[LibraryUnit],
     *,
+    made_by: str,
     cluster: RayCluster,
-    on_piece: Callable[[Throughput], None],
-) -> Iterator[UnitResult]:
-    """Decode and encode units on a cluster, and make their parts of the library here; see `encode_units`.
+    on_piece: Callable[[PieceHead, Throughput], None],
+    should_stop: Callable[[], bool],
+) -> Iterator[FileResult]:
+    """Decode and encode files on a cluster, and make their parts of the library here; see `encode_units`.
 
     Args:
         embedder: The model and how it computes. It computes on the accelerators of the cluster, if any.
-        units: Units of the library to make.
+        units: Files to read. Every machine must see them and the library under the same paths.
+        made_by: Fingerprint of model and configuration.
         cluster: The cluster.
         on_piece: Called after each piece with the throughput of this run; its waiting time is the mean over
             encoders.
+        should_stop: Asked before each piece; True ends the work. What was encoded stays.
 
     Yields:
-        Result of each unit once its record is written, in any order.
+        Result of each file once its part is written, in any order.
 
     Raises:
         ConfigError: The extra ray is missing, or the cluster cannot be reached.
@@ -61,26 +65,25 @@ def encode_on_ray(
     """
     if not units:
         return
-    parts = {unit.index: UnitParts(unit) for unit in units}
+    parts = PartsWriter(units, made_by=made_by)
     meter = ThroughputMeter()
     idle_seconds = busy_seconds = 0.0
     try:
         with ray_started(cluster) as ray:
             for done in _in_order(results_of(_pipeline(ray, embedder, units), units)):
-                result = parts[done.piece.unit_index].add(done.piece)
+                if should_stop():
+                    return
+                results = parts.add(done.piece)
                 idle_seconds, busy_seconds = (
                     idle_seconds + done.idle_seconds,
                     busy_seconds + done.busy_seconds,
                 )
                 throughput = meter.throughput_after(done.piece)
                 waiting_seconds = throughput.seconds * idle_seconds / (idle_seconds + busy_seconds)
-                on_piece(replace(throughput, waiting_seconds=waiting_seconds))
-                if result is not None:
-                    del parts[done.piece.unit_index]
-                    yield result
+                on_piece(done.piece.head, replace(throughput, waiting_seconds=waiting_seconds))
+                yield from results
     finally:
-        for unfinished in parts.values():
-            unfinished.close()
+        parts.close()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,12 +119,12 @@ def _pipeline(ray: Any, embedder: Embedder, units: Sequence[LibraryUnit]) -> Any
 
 
 def _in_order(arriving: Iterator[_Done]) -> Iterator[_Done]:
-    """Pieces with those of each unit in order, from pieces in any order."""
+    """Pieces with those of each file in order, from pieces in any order."""
     early: dict[tuple[int, int], _Done] = {}
     following: Counter[int] = Counter()
     for done in arriving:
-        index = done.piece.unit_index
-        early[index, done.piece.number] = done
+        index = done.piece.head.unit_index
+        early[index, done.piece.head.number] = done
         while (index, following[index]) in early:
             yield early.pop((index, following[index]))
             following[index] += 1

@@ -1,67 +1,151 @@
-"""Parts of a library: the rows of a unit on their way to disk, in memory that does not grow with the unit.
+"""Rows of a content on their way to its part.
 
-Pieces are appended to an unfinished file of the unit as they come. After the last one, the rows of damaged
-files are left out, and the rest becomes the unit's part of the library.
+Encoded pieces go into one unfinished file per content at once, so a run that is killed in the middle of a
+long file goes on there. When a content is complete, its rows become the part, and the unfinished file goes.
 
-A run that is stopped leaves its unfinished file. The next run decodes the unit again, which is cheap, but
-takes the rows of pieces that were already encoded from that file: hours of work on a long video are kept.
+    work/9f86d081....RANDOM.part    encoded pieces of an unfinished content
+    parts/9f/9f86d081....arrow      rows of a finished one
 """
 
-import hashlib
-import json
 import uuid
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
-from cavmae_sync.atomic import PART_SUFFIX, write_text, written_whole
+from cavmae_sync.atomic import PART_SUFFIX
 from cavmae_sync.data import Rejected
-from cavmae_sync.data.storage.tables import PASSED_OVER, rejected_table, write_table
-from cavmae_sync.embedding.library.pieces import DecodedPiece, EncodedPiece, LibraryUnit
-from cavmae_sync.embedding.library.schema import PARTS_FOLDER, ROWS_PER_GROUP, open_part
-from cavmae_sync.work.units import UnitResult
+from cavmae_sync.embedding.library.catalogue import ContentRow
+from cavmae_sync.embedding.library.pieces import DecodedPiece, EncodedPiece, LibraryUnit, PieceHead
+from cavmae_sync.embedding.library.schema import SENSES, WORK_FOLDER, part_path, write_part
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PartRecord:
-    """Record of a finished unit: `work/NNNNNN.json`.
+class FileResult:
+    """What became of a file.
 
     Attributes:
-        name: File name of its part in `parts/`.
-        num_clips: Rows of the part.
-        num_bytes: Size of the file.
-        sha256: SHA-256 of the file.
+        unit_index: Number of the file.
+        content: SHA-256 of it; empty where it could not be read.
+        num_bytes: Size when it was read; None where that is not known.
+        changed_ns: Time of its last change then.
+        rejected: Why it cannot be used, or None.
+        notes: Streams that were passed over, in words.
+        row: What its part holds, if this run made the part.
     """
 
-    name: str
-    num_clips: int
-    num_bytes: int
-    sha256: str
+    unit_index: int
+    content: str
+    num_bytes: int | None
+    changed_ns: int | None
+    rejected: Rejected | None
+    notes: tuple[str, ...]
+    row: ContentRow | None = None
 
-    def to_dict(self) -> dict[str, Any]:
-        """The record as JSON values."""
-        return asdict(self)
+    @classmethod
+    def of(cls, head: PieceHead, row: ContentRow | None = None) -> "FileResult":
+        """The result of a file whose last piece is this one."""
+        return cls(
+            unit_index=head.unit_index,
+            content=head.content,
+            num_bytes=head.num_bytes,
+            changed_ns=head.changed_ns,
+            rejected=head.rejected,
+            notes=head.notes,
+            row=row,
+        )
 
 
-class UnitParts:
-    """Collector of the pieces of one unit, in order, which writes the unit's part of the library.
+class PartsWriter:
+    """Writer of parts, from pieces of many files that come mixed, those of each file in order.
 
     Args:
-        unit: The unit.
+        units: The files.
+        made_by: Fingerprint of model and configuration; parts carry it.
     """
 
-    def __init__(self, unit: LibraryUnit) -> None:
-        self.unit = unit
+    def __init__(self, units: Sequence[LibraryUnit], *, made_by: str) -> None:
+        self._units = {unit.index: unit for unit in units}
+        self._made_by = made_by
+        self._open: dict[int, _UnfinishedPart] = {}
+        #: File that makes, made or failed to make the part of a content, and results that wait for the part.
+        self._makers: dict[str, int] = {}
+        self._made: set[str] = set()
+        self._waiting: defaultdict[str, list[FileResult]] = defaultdict(list)
+
+    def rows_at_hand(self, piece: DecodedPiece) -> EncodedPiece | None:
+        """The piece without encoding: an earlier run did, or another file has the same content; else None."""
+        head = piece.head
+        if head.rejected is not None or head.is_known or self._is_copy(head):
+            return EncodedPiece(head=head, rows=_NO_ROWS)
+        return self._part(head).left_over(piece)
+
+    def add(self, piece: EncodedPiece) -> list[FileResult]:
+        """Add the next piece of a file. Returns results of the files that are done by it.
+
+        Raises:
+            ValueError: The piece is not the next one of its file.
+        """
+        head = piece.head
+        if head.rejected is not None:
+            self._give_up(head)
+            return [FileResult.of(head)]
+        if head.is_known:
+            return [FileResult.of(head)]
+        if self._is_copy(head):
+            if head.is_last and head.content in self._made:
+                return [FileResult.of(head)]
+            if head.is_last:  # if the part is never made, the file is read again by the next run
+                self._waiting[head.content].append(FileResult.of(head))
+            return []
+        part = self._part(head)
+        part.add(piece)
+        if not head.is_last:
+            return []
+        row = part.finish()
+        del self._open[head.unit_index]
+        self._made.add(head.content)
+        return [FileResult.of(head, row), *self._waiting.pop(head.content, [])]
+
+    def close(self) -> None:
+        """Close unfinished files; the next run goes on from them."""
+        for part in self._open.values():
+            part.close()
+
+    def _is_copy(self, head: PieceHead) -> bool:
+        return self._makers.setdefault(head.content, head.unit_index) != head.unit_index
+
+    def _part(self, head: PieceHead) -> "_UnfinishedPart":
+        if head.unit_index not in self._open:
+            unit = self._units[head.unit_index]
+            self._open[head.unit_index] = _UnfinishedPart(unit, head.content, made_by=self._made_by)
+        return self._open[head.unit_index]
+
+    def _give_up(self, head: PieceHead) -> None:
+        part = self._open.pop(head.unit_index, None)
+        if part is not None:
+            part.discard()
+
+
+@dataclass
+class _UnfinishedPart:
+    """Rows of one content that are being collected."""
+
+    unit: LibraryUnit
+    content: str
+    made_by: str = field(kw_only=True)
+
+    def __post_init__(self) -> None:
         self._next = 0
-        self._rejected: list[Rejected] = []
-        # A random name: another machine may be working on the same unit.
-        self._path = unit.work_file(f"rows.{uuid.uuid4().hex}{PART_SUFFIX}")
+        folder = self.unit.out / WORK_FOLDER
+        folder.mkdir(exist_ok=True)
+        # A random name: another machine may be working on the same content.
+        self._path = folder / f"{self.content}.{uuid.uuid4().hex}{PART_SUFFIX}"
         self._file: pa.OSFile | None = None
         self._rows: pa.RecordBatchStreamWriter | None = None
-        self._left_over = _read_left_over(unit)
+        self._left_over = _read_left_over(folder, self.content)
 
     def left_over(self, piece: DecodedPiece) -> EncodedPiece | None:
         """The piece as an earlier run encoded it, or None. Must be called for each piece, in order."""
@@ -69,87 +153,102 @@ class UnitParts:
         if batch is None or not _is_of(batch, piece):
             self._left_over = iter(())
             return None
-        return EncodedPiece(
-            unit_index=piece.unit_index,
-            number=piece.number,
-            is_last=piece.is_last,
-            rows=pa.Table.from_batches([batch]),
-            num_files=piece.num_files,
-            rejected=piece.rejected,
-        )
+        return EncodedPiece(head=piece.head, rows=batch)
 
-    def add(self, piece: EncodedPiece) -> UnitResult | None:
-        """Add the next piece; the last one finishes the unit and gives its result.
-
-        Raises:
-            ValueError: The piece is not the next one of this unit.
-        """
-        if (piece.unit_index, piece.number) != (self.unit.index, self._next):
+    def add(self, piece: EncodedPiece) -> None:
+        if piece.head.number != self._next:
             raise ValueError(
-                f"piece {piece.number} of unit {piece.unit_index} came where piece {self._next} of "
-                f"unit {self.unit.index} is next: pieces of a unit must come in order"
+                f"piece {piece.head.number} of {self.unit.path} came where piece {self._next} is next: "
+                "pieces of a file must come in order"
             )
         self._next += 1
-        self._rejected += piece.rejected
         if self._rows is None:
             self._file = pa.OSFile(str(self._path), "wb")
             self._rows = pa.ipc.new_stream(self._file, piece.rows.schema)
-        self._rows.write_table(piece.rows)
-        return self._finish(piece.rows.schema) if piece.is_last else None
+        self._rows.write_batch(piece.rows)
 
     def close(self) -> None:
-        """Close the unfinished file; the next run goes on from it."""
         for each in (self._rows, self._file):
             if each is not None:
                 each.close()
         self._rows = self._file = None
 
-    def _finish(self, schema: pa.Schema) -> UnitResult:
+    def discard(self) -> None:
         self.close()
-        unit = self.unit
-        path = unit.out / PARTS_FOLDER / f"part-{unit.index:06d}.parquet"
-        num_clips = 0
-        with written_whole(path) as part, open_part(part, schema) as writer:
-            for rows in self._groups(schema):
-                writer.write_table(rows, row_group_size=ROWS_PER_GROUP)
-                num_clips += len(rows)
-        self._path.unlink()
-        record = PartRecord(
-            name=path.name, num_clips=num_clips, num_bytes=path.stat().st_size, sha256=_sha256(path)
-        )
-        write_table(rejected_table(self._rejected), unit.work_file("rejected.parquet"))
-        write_text(unit.work_file("json"), json.dumps(record.to_dict()))
-        return UnitResult(num_files=unit.num_files, num_clips=num_clips, num_rejected=len(self._refused()))
+        for path in _left_over_files(self._path.parent, self.content):
+            path.unlink(missing_ok=True)
 
-    def _refused(self) -> set[str]:
-        return {rejected.file for rejected in self._rejected if rejected.reason != PASSED_OVER}
-
-    def _groups(self, schema: pa.Schema) -> Iterator[pa.Table]:
-        """Rows of accepted files, one row group at a time."""
-        refused = self._refused()
-        waiting = schema.empty_table()
+    def finish(self) -> ContentRow:
+        self.close()
+        path = part_path(self.unit.out, self.content)
+        counts = _Counts()
         with pa.OSFile(str(self._path)) as file, pa.ipc.open_stream(file) as batches:
-            for batch in batches:
-                rows = pa.Table.from_batches([batch])
-                if refused:
-                    is_taken = [source not in refused for source in rows["source"].to_pylist()]
-                    rows = rows.filter(pa.array(is_taken, pa.bool_()))
-                waiting = pa.concat_tables([waiting, rows])
-                while len(waiting) >= ROWS_PER_GROUP:
-                    yield waiting.slice(0, ROWS_PER_GROUP).combine_chunks()
-                    waiting = waiting.slice(ROWS_PER_GROUP)
-        if len(waiting):
-            yield waiting.combine_chunks()
+            about = {"content": self.content, "made_by": self.made_by}
+            write_part(path, counts.of(batches), schema=batches.schema, about=about)
+        self.discard()
+        return counts.row(self.content, num_bytes=path.stat().st_size)
 
 
-def _read_left_over(unit: LibraryUnit) -> Iterator[pa.RecordBatch]:
+class _Counts:
+    """Counts of rows that pass by."""
+
+    def __init__(self) -> None:
+        self.num_clips = self.num_frames = self.num_silent = self.num_still = self.num_short = 0
+        self.seconds = 0.0
+        self.has: dict[str, bool] = dict.fromkeys(SENSES, False)
+
+    def of(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The same rows, counted."""
+        for batch in batches:
+            self.num_clips += len(batch)
+            self.num_frames += len(batch["frame_seconds"].flatten())
+            self.seconds += float(
+                (batch["stop_seconds"].to_numpy() - batch["start_seconds"].to_numpy()).sum()
+            )
+            self.num_silent += batch["is_silent"].to_pylist().count(True)
+            self.num_still += batch["is_still"].to_pylist().count(True)
+            self.num_short += batch["is_short"].to_pylist().count(True)
+            for name in SENSES:
+                self.has[name] |= batch[name].null_count < len(batch)
+            yield batch
+
+    def row(self, content: str, *, num_bytes: int) -> ContentRow:
+        return ContentRow(
+            content=content,
+            num_clips=self.num_clips,
+            num_frames=self.num_frames,
+            seconds=self.seconds,
+            has_audio=self.has["audio"],
+            has_visual=self.has["visual"],
+            num_silent=self.num_silent,
+            num_still=self.num_still,
+            num_short=self.num_short,
+            num_bytes=num_bytes,
+        )
+
+
+def count_part(content: str, batches: Iterator[pa.RecordBatch], *, num_bytes: int) -> ContentRow:
+    """What a part holds, counted from its rows."""
+    counts = _Counts()
+    for _ in counts.of(batches):
+        pass
+    return counts.row(content, num_bytes=num_bytes)
+
+
+_NO_ROWS: pa.RecordBatch = pa.record_batch({"id": pa.array([], pa.string())})
+
+
+def _left_over_files(folder: Path, content: str) -> list[Path]:
+    return sorted(folder.glob(f"{content}.*{PART_SUFFIX}"), key=lambda path: path.stat().st_size)
+
+
+def _read_left_over(folder: Path, content: str) -> Iterator[pa.RecordBatch]:
     """Whole pieces of a run that was stopped; of several such runs, those of the one that came farthest.
 
     The file is only read, so a run that is still working on it elsewhere is not disturbed.
     """
-    pattern = unit.work_file(f"rows.*{PART_SUFFIX}")
-    found = sorted(pattern.parent.glob(pattern.name), key=lambda path: path.stat().st_size)
     try:
+        found = _left_over_files(folder, content)
         if found:
             with pa.OSFile(str(found[-1])) as file, pa.ipc.open_stream(file) as batches:
                 for batch in batches:
@@ -160,11 +259,8 @@ def _read_left_over(unit: LibraryUnit) -> Iterator[pa.RecordBatch]:
 
 
 def _is_of(batch: pa.RecordBatch, piece: DecodedPiece) -> bool:
-    names = ("id", "content_hash", "start_seconds")
+    if "start_seconds" not in batch.schema.names:
+        return False
+    names = ("id", "start_seconds")
     found = list(zip(*(batch[name].to_pylist() for name in names), strict=True))
     return found == [tuple(facts[name] for name in names) for facts in piece.facts]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,106 +1,149 @@
-"""Pieces of the work on a library, of bounded size: files to decoded clips, decoded clips to rows of vectors.
+"""Pieces of the work on a file, of bounded size: a file to decoded clips, decoded clips to rows of vectors.
 
-    LibraryUnit --decode_unit--> DecodedPiece, ... --encode_piece--> EncodedPiece, ... --UnitParts--> part
-    some files                   some clips                          their rows                       file
+    LibraryUnit --decode_unit--> DecodedPiece, ... --encode_piece--> EncodedPiece, ... --PartsWriter--> part
+    one file                     some clips                          their rows                         file
 
-The pieces of a unit depend on its files alone. Decoded in one place, encoded in another and put in order,
-they give the same bytes.
+The pieces of a file depend on its content alone, and are never encoded together with those of another file.
+Decoded in one place, encoded in another and put in order, they give the same bytes.
 
-P frames of all clips of a piece, H W pixels, C colours, N spectrogram frames of all clips, M mel bins,
-T frames per clip, D width.
+P moments of all clips of a piece, H W pixels, C colours, N spectrogram frames of all clips, M mel bins,
+T moments per clip, D width.
 """
 
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from cavmae_sync.data import Rejected
-from cavmae_sync.data.flags import is_short, is_silent, is_still
-from cavmae_sync.data.preparing.prepare_unit import SourceClip
-from cavmae_sync.data.preparing.videos import read_video
-from cavmae_sync.data.storage.tables import passed_over_rows
+from cavmae_sync.data.flags import is_silent, is_still
+from cavmae_sync.data.preparing.videos import content_hash_of
 from cavmae_sync.embedding.embedder import Embedder
-from cavmae_sync.embedding.library.config import LibraryConfig
-from cavmae_sync.embedding.library.schema import rows_table
+from cavmae_sync.embedding.library.config import STEADY_RULES, LibraryConfig
+from cavmae_sync.embedding.library.schema import clip_id, part_path, rows_batch
 from cavmae_sync.embedding.rows import finite
 from cavmae_sync.embedding.video import alignment_of
-from cavmae_sync.errors import MediaError
+from cavmae_sync.errors import MediaError, NoVideoStreamError, UnreadableFileError
 from cavmae_sync.inputs import InputConfig, cut_segments, log_mel, normalize_frames, resize_and_crop
-from cavmae_sync.paper import NUM_MELS
-from cavmae_sync.work.source_file import SourceFile
-from cavmae_sync.work.units import FilesUnit
+from cavmae_sync.media import Clip, iterate_clips, passed_over, probe
+from cavmae_sync.media.sounds import SoundClip, iterate_sounds
+
+#: Reason of a file that was written to while it was read. It is read again by the next run.
+CHANGING: Final = "changing"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class LibraryUnit(FilesUnit):
-    """Files that are embedded together; a value that can be sent to another process.
+class LibraryUnit:
+    """A file to read; a value that can be sent to another process.
 
     Attributes:
+        index: Number of the file in this run.
+        root: Folder that its path is relative to.
+        path: Path below the root.
+        out: Folder of the library.
         config: Clips to cut, and how their vectors are stored.
         inputs: Inputs of the model.
     """
 
+    index: int
+    root: Path
+    path: str
+    out: Path
     config: LibraryConfig
     inputs: InputConfig
 
+    @property
+    def num_files(self) -> int:
+        """One."""
+        return 1
+
+    @property
+    def first_file(self) -> str:
+        """Its path, for messages."""
+        return self.path
+
+    def is_done(self) -> bool:
+        """Whether a process that died cannot have been reading it. Not known here."""
+        return False
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class DecodedPiece:
-    """Consecutive decoded clips of a unit, as inputs of the model that are not normalised yet.
-
-    uint8 frames and whole spectrograms are much smaller than what the model takes, and travel faster.
+class PieceHead:
+    """What decoded and encoded pieces have in common.
 
     Attributes:
-        unit_index: Index of their unit.
-        number: Number of the piece in its unit, from 0.
-        is_last: Whether it is the last piece of the unit.
-        facts: For each clip the columns that are not vectors.
-        num_spectrogram_frames: Length of each clip's spectrogram.
-        frames_PHWC: uint8, the frames of the first clip, then of the second.
-        log_mel_NM: float32, the spectrogram of the first clip, then of the second.
-        num_files: Files that were read to their end since the piece before.
-        rejected: Rejected files among them. Their rows, in this piece and earlier ones, are dropped.
+        unit_index: Number of their file.
+        number: Number of the piece, from 0.
+        is_last: Whether it is the last piece of the file.
+        content: SHA-256 of the file; empty where it could not be read.
+        is_known: Whether the library has a part of this content already. Such a piece has no clips.
+        num_bytes: Size of the file when it was read, None where that is not known.
+        changed_ns: Time of its last change then.
+        fraction: How much of the file has been read, in [0, 1].
+        rejected: Why the file cannot be used; only in the last piece. Its clips are dropped then.
+        notes: Streams that were passed over, in words.
     """
 
     unit_index: int
     number: int
     is_last: bool
-    facts: tuple[dict[str, Any], ...]
-    num_spectrogram_frames: tuple[int, ...]
-    frames_PHWC: Tensor
-    log_mel_NM: Tensor
-    num_files: int
-    rejected: tuple[Rejected, ...]
+    content: str
+    is_known: bool = False
+    num_bytes: int | None = None
+    changed_ns: int | None = None
+    fraction: float = 1.0
+    rejected: Rejected | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DecodedPiece:
+    """Consecutive decoded clips of a file, as inputs of the model that are not normalised yet.
+
+    uint8 frames and whole spectrograms are much smaller than what the model takes, and travel faster.
+
+    Attributes:
+        head: Which piece it is.
+        facts: For each clip the columns that are not vectors, and its length as `duration_seconds`.
+        num_spectrogram_frames: Length of each clip's spectrogram.
+        frames_PHWC: uint8, the frames of the first clip, then of the second; None without a picture.
+        log_mel_NM: float32, the spectrogram of the first clip, then of the second; None without sound.
+    """
+
+    head: PieceHead
+    facts: tuple[dict[str, Any], ...] = ()
+    num_spectrogram_frames: tuple[int, ...] = ()
+    frames_PHWC: Tensor | None = None
+    log_mel_NM: Tensor | None = None
 
     def __post_init__(self) -> None:
-        if len(self.log_mel_NM) != sum(self.num_spectrogram_frames):
+        if self.log_mel_NM is not None and len(self.log_mel_NM) != sum(self.num_spectrogram_frames):
             raise ValueError(
                 f"clips of {self.num_spectrogram_frames} spectrogram frames do not fit "
                 f"log_mel_NM {tuple(self.log_mel_NM.shape)}"
             )
         num_times = sum(len(facts["frame_seconds"]) for facts in self.facts)
-        if len(self.facts) != len(self.num_spectrogram_frames) or len(self.frames_PHWC) != num_times:
+        if self.frames_PHWC is not None and len(self.frames_PHWC) != num_times:
             raise ValueError(
                 f"{len(self.facts)} clips with {num_times} times do not fit frames_PHWC "
-                f"{tuple(self.frames_PHWC.shape)} and {len(self.num_spectrogram_frames)} spectrograms"
+                f"{tuple(self.frames_PHWC.shape)}"
             )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EncodedPiece:
-    """A piece with its clips as rows of the library; otherwise as `DecodedPiece`."""
+    """A piece with its clips as rows of a part."""
 
-    unit_index: int
-    number: int
-    is_last: bool
-    rows: pa.Table
-    num_files: int
-    rejected: tuple[Rejected, ...]
+    head: PieceHead
+    rows: pa.RecordBatch
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,40 +151,53 @@ class _SizedClip:
     """A decoded clip with frames of the model's size."""
 
     facts: dict[str, Any]
-    frames_THWC: Tensor
-    log_mel_NM: Tensor
+    frames_THWC: Tensor | None
+    log_mel_NM: Tensor | None
 
 
 def decode_unit(unit: LibraryUnit) -> Iterator[DecodedPiece]:
-    """Pieces of a unit: its files are decoded one after the other, each in one pass.
+    """Pieces of a file, decoded in one pass. One piece is in memory, however long the file is.
 
-    One piece is in memory, however long a file is. Bad media is tolerated here and nowhere later.
+    A file with one sense alone has that sense. Bad media is tolerated here and nowhere later.
 
     Yields:
         At least one piece; the last one is marked, and may have no clips.
     """
-    clips_per_piece = max(1, unit.config.frames_per_piece // unit.config.num_frames)
-    waiting: list[_SizedClip] = []
-    rejected: list[Rejected] = []
-    number = num_files = 0
-    clips = unit.config.clips().model_copy(update={"frame_pixels": unit.inputs.frame_pixels})
-    for source in unit.files:
-        notes: tuple[str, ...] = ()
-        try:
-            for clip in read_video(unit.root, source, clips):
-                if len(waiting) == clips_per_piece:
-                    yield _piece(unit, number, waiting, num_files, rejected)
-                    waiting.clear()
-                    rejected.clear()
-                    number, num_files = number + 1, 0
-                waiting.append(_sized(clip, source=source, unit=unit))
-                notes = clip.notes
-            rejected += passed_over_rows(source.path, notes)
-        except MediaError as error:
-            message = str(error).replace(f"{unit.root}{os.sep}", "")
-            rejected.append(Rejected(file=source.path, reason=error.code, message=message))
-        num_files += 1
-    yield _piece(unit, number, waiting, num_files, rejected, is_last=True)
+    path = unit.root / unit.path
+    before = _stat(path)
+    content, number = "", 0
+    known = {"num_bytes": before and before[0], "changed_ns": before and before[1]}
+
+    def head(**more: Any) -> PieceHead:
+        return PieceHead(unit_index=unit.index, number=number, content=content, **known, **more)
+
+    try:
+        content = _content_of(path)
+        if part_path(unit.out, content).is_file():
+            yield DecodedPiece(head=head(is_last=True, is_known=True))
+            return
+        info = probe(path)
+        notes = passed_over(path)
+        clips_per_piece = max(1, unit.config.frames_per_piece // unit.config.num_frames)
+        waiting: list[_SizedClip] = []
+        for clip in _clips(unit, path, has_video=info.video is not None, has_audio=bool(info.audio)):
+            if len(waiting) == clips_per_piece:
+                read = (
+                    waiting[-1].facts["stop_seconds"] / info.duration_seconds
+                    if info.duration_seconds
+                    else 0.0
+                )
+                yield _piece(head(is_last=False, fraction=min(max(read, 0.0), 1.0)), waiting)
+                waiting.clear()
+                number += 1
+            waiting.append(_sized(clip, content=content, unit=unit))
+        if _stat(path) != before:
+            raise _ChangingError(f"{path} changed while it was read. It is read again by the next run.")
+        yield _piece(head(is_last=True, notes=notes), waiting)
+    except MediaError as error:
+        message = str(error).replace(f"{unit.root}{os.sep}", "")
+        rejected = Rejected(file=unit.path, reason=error.code, message=message)
+        yield DecodedPiece(head=head(is_last=True, rejected=rejected))
 
 
 def encode_piece(embedder: Embedder, piece: DecodedPiece, config: LibraryConfig) -> EncodedPiece:
@@ -155,24 +211,77 @@ def encode_piece(embedder: Embedder, piece: DecodedPiece, config: LibraryConfig)
     Raises:
         WeightsError: The model gives vectors that are not finite.
     """
-    audio_PD = visual_PD = torch.empty(0, embedder.model.config.width)
-    if piece.facts:
+    audio_PD = visual_PD = None
+    if piece.log_mel_NM is not None:
+        audio_PD = finite(embedder.embed_segments(_segments(piece, embedder)), precision=embedder.precision)
+    if piece.frames_PHWC is not None:
         # Normalised on the model's device: uint8 frames are a quarter of the bytes to move there.
-        segments_PLM = _segments(piece, embedder)
         frames_PCHW = normalize_frames(piece.frames_PHWC.to(embedder.device))
-        audio_PD = finite(embedder.embed_segments(segments_PLM), precision=embedder.precision)
         visual_PD = finite(embedder.embed_frames(frames_PCHW).visual_PD, precision=embedder.precision)
-    return EncodedPiece(
-        unit_index=piece.unit_index,
-        number=piece.number,
-        is_last=piece.is_last,
-        rows=rows_table(piece.facts, audio_PD, visual_PD, config=config),
-        num_files=piece.num_files,
-        rejected=piece.rejected,
-    )
+    width = embedder.model.config.width
+    rows = rows_batch(piece.facts, {"audio": audio_PD, "visual": visual_PD}, width=width, config=config)
+    return EncodedPiece(head=piece.head, rows=rows)
+
+
+class _ChangingError(MediaError):
+    """The file was written to while it was read."""
+
+    code = CHANGING
+
+
+def _content_of(path: Path) -> str:
+    try:
+        return content_hash_of(path)
+    except OSError as error:
+        raise UnreadableFileError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def _stat(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns
+
+
+def _clips(unit: LibraryUnit, path: Path, *, has_video: bool, has_audio: bool) -> Iterator[Clip | SoundClip]:
+    config = unit.config
+    if has_video:
+        clips: Iterator[Clip | SoundClip] = iterate_clips(
+            path,
+            clip_seconds=config.clip_seconds,
+            hop_seconds=config.hop_seconds,
+            num_frames=config.num_frames,
+            sampling=config.rule,
+            channel=config.channel,
+            min_seconds=config.min_seconds,
+            with_sound=has_audio,
+            keeps_step=config.rule in STEADY_RULES,
+            transform_frame=partial(_resized, pixels=unit.inputs.frame_pixels),
+        )
+    elif has_audio:
+        clips = iterate_sounds(
+            path,
+            clip_seconds=config.clip_seconds,
+            num_moments=config.num_frames,
+            sampling=config.rule if config.rule in STEADY_RULES else "uniform_center",
+            channel=config.channel,
+            min_seconds=config.min_seconds,
+        )
+    else:
+        raise NoVideoStreamError(f"{path} has neither a picture nor sound that can be read. Remove it.")
+    for number, clip in enumerate(clips):
+        if number == config.max_clips_per_file:
+            return
+        yield clip
+
+
+def _resized(frame_HWC: NDArray[np.uint8], *, pixels: int) -> NDArray[np.uint8]:
+    return resize_and_crop(frame_HWC[None], pixels=pixels)[0].numpy()
 
 
 def _segments(piece: DecodedPiece, embedder: Embedder) -> Tensor:
+    assert piece.log_mel_NM is not None
     inputs = embedder.model.config.inputs
     spectrograms = piece.log_mel_NM.to(embedder.device).split(list(piece.num_spectrogram_frames))
     return torch.cat(
@@ -187,43 +296,36 @@ def _segments(piece: DecodedPiece, embedder: Embedder) -> Tensor:
     )
 
 
-def _sized(source_clip: SourceClip, *, source: SourceFile, unit: LibraryUnit) -> _SizedClip:
-    clip, config = source_clip.clip, unit.config
-    frames_THWC = resize_and_crop(clip.frames_THWC, pixels=unit.inputs.frame_pixels)
+def _sized(clip: Clip | SoundClip, *, content: str, unit: LibraryUnit) -> _SizedClip:
+    config = unit.config
+    is_sound = isinstance(clip, SoundClip)
+    frames_THWC = None if is_sound else torch.from_numpy(clip.frames_THWC)
+    times_T = clip.moment_seconds_T if is_sound else clip.frame_seconds_T
+    has_sound = clip.waveform_S.size > 0
     facts = {
-        "id": source_clip.id,
-        "source": source.path,
-        "content_hash": source_clip.content_hash,
+        "id": clip_id(content, clip.start_seconds),
         "start_seconds": clip.start_seconds,
         "stop_seconds": clip.start_seconds + clip.duration_seconds,
         "duration_seconds": clip.duration_seconds,
-        "frame_seconds": clip.frame_seconds_T.tolist(),
-        "is_silent": is_silent(clip.waveform_S, below_dbfs=config.silent_below_dbfs),
-        "is_still": is_still(frames_THWC.numpy(), below_levels=config.still_below_levels),
-        "is_short": is_short(clip, clip_seconds=config.clip_seconds),
+        "frame_seconds": times_T.tolist(),
+        "is_silent": is_silent(clip.waveform_S, below_dbfs=config.silent_below_dbfs) if has_sound else None,
+        "is_still": None
+        if frames_THWC is None
+        else is_still(frames_THWC.numpy(), below_levels=config.still_below_levels),
+        "is_short": clip.duration_seconds <= config.clip_seconds - config.step_seconds,
     }
-    return _SizedClip(facts=facts, frames_THWC=frames_THWC, log_mel_NM=log_mel(clip.waveform_S))
+    return _SizedClip(
+        facts=facts, frames_THWC=frames_THWC, log_mel_NM=log_mel(clip.waveform_S) if has_sound else None
+    )
 
 
-def _piece(
-    unit: LibraryUnit,
-    number: int,
-    clips: Sequence[_SizedClip],
-    num_files: int,
-    rejected: Sequence[Rejected],
-    *,
-    is_last: bool = False,
-) -> DecodedPiece:
-    pixels = unit.inputs.frame_pixels
-    no_frames, no_sound = torch.empty(0, pixels, pixels, 3, dtype=torch.uint8), torch.empty(0, NUM_MELS)
+def _piece(head: PieceHead, clips: Sequence[_SizedClip]) -> DecodedPiece:
+    frames = [clip.frames_THWC for clip in clips if clip.frames_THWC is not None]
+    sounds = [clip.log_mel_NM for clip in clips if clip.log_mel_NM is not None]
     return DecodedPiece(
-        unit_index=unit.index,
-        number=number,
-        is_last=is_last,
+        head=head,
         facts=tuple(clip.facts for clip in clips),
-        num_spectrogram_frames=tuple(len(clip.log_mel_NM) for clip in clips),
-        frames_PHWC=torch.cat([no_frames, *(clip.frames_THWC for clip in clips)]),
-        log_mel_NM=torch.cat([no_sound, *(clip.log_mel_NM for clip in clips)]),
-        num_files=num_files,
-        rejected=tuple(rejected),
+        num_spectrogram_frames=tuple(len(sound) for sound in sounds),
+        frames_PHWC=torch.cat(frames) if frames else None,
+        log_mel_NM=torch.cat(sounds) if sounds else None,
     )

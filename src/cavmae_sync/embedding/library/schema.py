@@ -1,105 +1,164 @@
-"""Tables of a library: one row per clip, with its vectors.
+"""Parts of a library: the clips of one content, with their vectors, as an Arrow file.
 
-Columns are only ever added, never renamed or given another meaning; otherwise the schema version rises.
+    LIBRARY/parts/9f/9f86d081....arrow     name: SHA-256 of the file that the clips come from
 
-P frames of all clips of a table, T frames per clip, D width.
+A part depends on the content, the model and the configuration alone, not on where the file lies or what it is
+called. Rows of a part can be addressed without reading the others. Columns are only ever added, never renamed
+or given another meaning; otherwise the schema version rises.
+
+F moments of a whole file, T moments of a clip, D width.
 """
 
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from torch import Tensor
 
+from cavmae_sync.atomic import written_whole
 from cavmae_sync.embedding.library.config import LibraryConfig
+from cavmae_sync.untrusted import parse_json
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 LIBRARY_FILE: Final = "library.json"
+CATALOGUE_FILE: Final = "catalogue.sqlite"
 PARTS_FOLDER: Final = "parts"
-REJECTED_FILE: Final = "rejected.parquet"
+WORK_FOLDER: Final = "work"
+#: Folder of what is made from the rest, and may be deleted at any time.
+DERIVED_FOLDER: Final = "derived"
 
-#: Columns of vectors, of sounds and of frames: [T, D] each.
-VECTORS: Final = ("audio", "visual")
-#: Rows of a row group: they are compressed together and can be read together.
-ROWS_PER_GROUP: Final = 256
+Sense = Literal["audio", "visual"]
+#: Columns of vectors: of the sounds around moments, and of frames.
+SENSES: Final[tuple[Sense, Sense]] = ("audio", "visual")
+#: Clips of a record batch: bounds the memory of writing. Most files have fewer, and so one batch.
+ROWS_PER_BATCH: Final = 256
 
 _NUMBERS: Final = {"float32": pa.float32(), "float16": pa.float16()}
-#: Columns of a clip that are not vectors, with the meaning they have in a prepared dataset's `clips.parquet`.
+_METADATA: Final = b"cavmae_sync"
+_CONTENT: Final = re.compile(r"[0-9a-f]{64}")
+#: Hexadecimal digits of a content in the id of a clip: two contents with equal ones do not happen.
+_ID_DIGITS: Final = 32
+
+#: Columns of a clip that are not vectors. What a missing sense would say is missing too.
 FACTS_SCHEMA: Final = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),
-        pa.field("source", pa.string(), nullable=False),
-        pa.field("content_hash", pa.string(), nullable=False),
         pa.field("start_seconds", pa.float64(), nullable=False),
         pa.field("stop_seconds", pa.float64(), nullable=False),
         pa.field("frame_seconds", pa.list_(pa.float64()), nullable=False),
-        pa.field("is_silent", pa.bool_(), nullable=False),
-        pa.field("is_still", pa.bool_(), nullable=False),
+        pa.field("is_silent", pa.bool_()),
+        pa.field("is_still", pa.bool_()),
         pa.field("is_short", pa.bool_(), nullable=False),
     ]
 )
 
 
-def library_schema(*, width: int, config: LibraryConfig) -> pa.Schema:
-    """Columns of every part: facts of a clip, and its vectors.
+def clip_id(content: str, start_seconds: float) -> str:
+    """Id of a clip: it follows from the content and the place in it, wherever the file lies.
 
-    Args:
-        width: D.
-        config: Frames per clip and kind of number.
+    >>> clip_id("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", 10.0)
+    '9f86d081884c7d659a2feaa0c55ad015@10.000'
     """
-    vectors = vectors_type(width=width, config=config)
-    return pa.schema([*FACTS_SCHEMA, *(pa.field(name, vectors, nullable=False) for name in VECTORS)])
+    return f"{content[:_ID_DIGITS]}@{start_seconds:.3f}"
 
 
-def vectors_type(*, width: int, config: LibraryConfig) -> pa.DataType:
-    """Type of a column of vectors.
+def is_content(name: str) -> bool:
+    """Whether a name is a SHA-256 in hexadecimal digits, and so can be the name of a part."""
+    return _CONTENT.fullmatch(name) is not None
 
-    Args:
-        width: D.
-        config: Frames per clip and kind of number.
+
+def part_path(folder: Path, content: str) -> Path:
+    """Place of a part.
+
+    Raises:
+        ValueError: The name of the content could lead elsewhere.
     """
-    return pa.list_(pa.list_(_NUMBERS[config.store], width), config.num_frames)
+    if not is_content(content):
+        raise ValueError(f"{content!r:.80} is not a SHA-256")
+    return folder / PARTS_FOLDER / content[:2] / f"{content}.arrow"
 
 
-def rows_table(
-    facts: Sequence[dict[str, Any]], audio_PD: Tensor, visual_PD: Tensor, *, config: LibraryConfig
-) -> pa.Table:
-    """Table of `library_schema` with one row per clip.
+def part_schema(*, width: int, config: LibraryConfig) -> pa.Schema:
+    """Columns of every part: facts of a clip, and its vectors. A sense that the content lacks is null."""
+    vectors = pa.list_(pa.list_(_NUMBERS[config.store], width))
+    return pa.schema([*FACTS_SCHEMA, *(pa.field(name, vectors) for name in SENSES)])
+
+
+def rows_batch(
+    facts: Sequence[dict[str, Any]],
+    vectors: dict[Sense, Tensor | None],
+    *,
+    width: int,
+    config: LibraryConfig,
+) -> pa.RecordBatch:
+    """Rows of `part_schema`, one per clip.
 
     Args:
         facts: For each clip the columns that are not vectors; other entries are left out.
-        audio_PD: float32, T rows of the first clip, then of the second.
-        visual_PD: The same for frames.
-        config: Frames per clip and kind of number.
+        vectors: For each sense float32 [F, D], those of the first clip, then of the second; or None.
+        width: D.
+        config: Kind of number.
     """
-    schema = library_schema(width=audio_PD.shape[1], config=config)
-    columns = [pa.array([row[field.name] for row in facts], field.type) for field in FACTS_SCHEMA]
-    vectors = [_nested(rows_PD, config=config) for rows_PD in (audio_PD, visual_PD)]
-    return pa.Table.from_arrays([*columns, *vectors], schema=schema)
-
-
-def _nested(rows_PD: Tensor, *, config: LibraryConfig) -> pa.Array:
-    flat = pa.array(rows_PD.numpy().reshape(-1).astype(config.store))
-    frames = pa.FixedSizeListArray.from_arrays(flat, rows_PD.shape[1])
-    return pa.FixedSizeListArray.from_arrays(frames, config.num_frames)
-
-
-def open_part(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
-    """Writer of a Parquet file of this schema."""
-    places = [f"{name}.list.element.list.element" for name in VECTORS]
-    facts = [
-        *(field.name for field in FACTS_SCHEMA if field.name != "frame_seconds"),
-        "frame_seconds.list.element",
+    columns: list[pa.Array] = [
+        pa.array([row[field.name] for row in facts], field.type) for field in FACTS_SCHEMA
     ]
-    # The numbers of vectors do not repeat: a dictionary of them would only make the file larger. Compression
-    # would make it 7 percent smaller (measured), and slower to read.
-    return pq.ParquetWriter(
-        path,
-        schema,
-        compression=dict.fromkeys(facts, "zstd") | dict.fromkeys(places, "none"),
-        use_dictionary=[name for name in facts if name in {"source", "content_hash"}],
-        write_statistics=facts,
-        write_page_checksum=True,
-    )
+    counts = [len(row["frame_seconds"]) for row in facts]
+    schema = part_schema(width=width, config=config)
+    for name in SENSES:
+        rows_FD = vectors[name]
+        if rows_FD is None:
+            columns.append(pa.nulls(len(facts), schema.field(name).type))
+            continue
+        flat = pa.array(rows_FD.numpy().reshape(-1).astype(config.store))
+        frames = pa.FixedSizeListArray.from_arrays(flat, width)
+        offsets = pa.array(np.concatenate([[0], np.cumsum(counts)]).astype(np.int32))
+        columns.append(pa.ListArray.from_arrays(offsets, frames))
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def write_part(
+    path: Path, batches: Iterable[pa.RecordBatch], *, schema: pa.Schema, about: dict[str, Any]
+) -> int:
+    """Write a part, whole or not at all; the same rows give the same bytes. Returns the number of rows.
+
+    Args:
+        path: Where it belongs; see `part_path`.
+        batches: Its rows, in any division.
+        schema: Columns.
+        about: JSON values that travel with the file: what made it, of which content.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    told = schema.with_metadata({_METADATA: json.dumps(about, sort_keys=True).encode()})
+    num_rows = 0
+    with written_whole(path) as part, pa.OSFile(str(part), "wb") as file, pa.ipc.new_file(file, told) as out:
+        for table in _divided(batches, schema):
+            out.write_batch(table.combine_chunks().to_batches()[0].replace_schema_metadata(told.metadata))
+            num_rows += len(table)
+    return num_rows
+
+
+def about_of(schema: pa.Schema) -> dict[str, Any]:
+    """What `write_part` was told about a part; empty where it is something else.
+
+    Raises:
+        ValueError: It is not JSON.
+    """
+    told = (schema.metadata or {}).get(_METADATA)
+    found: object = None if told is None else parse_json(told)
+    return dict(found) if isinstance(found, dict) else dict[str, Any]()
+
+
+def _divided(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterable[pa.Table]:
+    """The same rows in tables of `ROWS_PER_BATCH`, however they came."""
+    waiting = schema.empty_table()
+    for batch in batches:
+        waiting = pa.concat_tables([waiting, pa.Table.from_batches([batch])])
+        while len(waiting) >= ROWS_PER_BATCH:
+            yield waiting.slice(0, ROWS_PER_BATCH)
+            waiting = waiting.slice(ROWS_PER_BATCH)
+    if len(waiting):
+        yield waiting

@@ -1,9 +1,9 @@
-"""Stream of pieces: worker processes take units one after the other, and decode ahead of the encoder.
+"""Stream of pieces: worker processes take files one after the other, and decode ahead of the encoder.
 
-    worker 0   unit 0: piece, piece, ...   unit 3: piece, ...
-    worker 1   unit 1: piece, ...          unit 2: piece, ...    -> a few pieces wait -> encoder, this process
+    worker 0   file 0: piece, piece, ...   file 3: piece, ...
+    worker 1   file 1: piece, ...          file 2: piece, ...    -> a few pieces wait -> encoder, this process
 
-Pieces of several units arrive mixed, those of one unit in order. The content of a piece depends on its unit
+Pieces of several files arrive mixed, those of one file in order. What a piece holds depends on its file
 alone, so the result does not depend on the number of workers or on their speed.
 """
 
@@ -16,17 +16,17 @@ from typing import Any, Final
 import torch
 from torch.utils.data import DataLoader, IterableDataset
 
-from cavmae_sync.data.storage.tables import count_rejected
 from cavmae_sync.embedding.embedder import Embedder
-from cavmae_sync.embedding.library.parts import UnitParts
+from cavmae_sync.embedding.library.parts import FileResult, PartsWriter
 from cavmae_sync.embedding.library.pieces import (
     DecodedPiece,
     EncodedPiece,
     LibraryUnit,
+    PieceHead,
     decode_unit,
     encode_piece,
 )
-from cavmae_sync.work.units import UnitResult, unfinished
+from cavmae_sync.errors import DatasetError
 from cavmae_sync.work.workers import follow_parent, single_threaded, worker_context, worker_died
 
 #: Decoded pieces that each worker may have waiting for the encoder.
@@ -78,44 +78,45 @@ def encode_units(
     embedder: Embedder,
     units: Sequence[LibraryUnit],
     *,
+    made_by: str,
     num_workers: int,
-    on_piece: Callable[[Throughput], None],
-) -> Iterator[UnitResult]:
-    """Decode units in worker processes, encode them here, and make their parts of the library.
+    on_piece: Callable[[PieceHead, Throughput], None],
+    should_stop: Callable[[], bool],
+) -> Iterator[FileResult]:
+    """Decode files in worker processes, encode them here, and make their parts of the library.
 
     Args:
         embedder: The model and how it computes.
-        units: Units of the library to make.
+        units: Files to read.
+        made_by: Fingerprint of model and configuration.
         num_workers: Processes that decode; 0 decodes in this process, in turns with encoding.
-        on_piece: Called after each piece with the throughput of this run so far.
+        on_piece: Called after each piece, with the throughput of this run so far.
+        should_stop: Asked before each piece; True ends the work. What was encoded stays.
 
     Yields:
-        Result of each unit once its record is written, in any order.
+        Result of each file once its part is written, in any order.
 
     Raises:
         DatasetError: A worker died; names files that it may have been reading.
         WeightsError: The model gives vectors that are not finite.
     """
-    by_index = {unit.index: unit for unit in units}
-    open_parts: dict[int, UnitParts] = {}
+    config = {unit.index: unit.config for unit in units}
+    parts = PartsWriter(units, made_by=made_by)
     meter = ThroughputMeter()
     pieces = _decoded_by_workers(units, num_workers) if num_workers and units else _decoded_here(units)
     try:
         with closing(pieces):
             for piece in meter.waiting_for(pieces):
-                unit = by_index[piece.unit_index]
-                if unit.index not in open_parts:
-                    open_parts[unit.index] = UnitParts(unit)
-                parts = open_parts[unit.index]
-                encoded = parts.left_over(piece) or encode_piece(embedder, piece, unit.config)
-                result = parts.add(encoded)
-                on_piece(meter.throughput_after(encoded))
-                if result is not None:
-                    del open_parts[unit.index]
-                    yield result
+                if should_stop():
+                    return
+                encoded = parts.rows_at_hand(piece)
+                if encoded is None:
+                    encoded = encode_piece(embedder, piece, config[piece.head.unit_index])
+                results = parts.add(encoded)
+                on_piece(encoded.head, meter.throughput_after(encoded))
+                yield from results
     finally:
-        for parts in open_parts.values():
-            parts.close()
+        parts.close()
 
 
 class ThroughputMeter:
@@ -138,11 +139,12 @@ class ThroughputMeter:
 
     def throughput_after(self, piece: EncodedPiece) -> Throughput:
         """Throughput of the run with this piece counted."""
-        self.num_files += piece.num_files
-        self.num_rejected += count_rejected(piece.rejected)
+        self.num_files += piece.head.is_last
+        self.num_rejected += piece.head.rejected is not None
         self.num_clips += len(piece.rows)
-        stops, starts = (piece.rows[name].to_numpy() for name in ("stop_seconds", "start_seconds"))
-        self.footage_seconds += float((stops - starts).sum())
+        if len(piece.rows):
+            stops, starts = (piece.rows[name].to_numpy() for name in ("stop_seconds", "start_seconds"))
+            self.footage_seconds += float((stops - starts).sum())
         return Throughput(
             num_files=self.num_files,
             num_rejected=self.num_rejected,
@@ -154,7 +156,7 @@ class ThroughputMeter:
 
 
 class _Units(IterableDataset[DecodedPiece]):
-    """Pieces of units; each worker takes the next unit that no other has taken."""
+    """Pieces of files; each worker takes the next file that no other has taken."""
 
     def __init__(self, units: Sequence[LibraryUnit], taken: Any) -> None:
         self.units, self.taken = units, taken
@@ -182,8 +184,9 @@ def _decoded_here(units: Sequence[LibraryUnit]) -> Generator[DecodedPiece]:
 
 def _decoded_by_workers(units: Sequence[LibraryUnit], num_workers: int) -> Generator[DecodedPiece]:
     context = worker_context()
+    taken = context.Value("q", 0)
     loader = DataLoader(
-        _Units(units, context.Value("q", 0)),
+        _Units(units, taken),
         batch_size=None,
         num_workers=min(num_workers, len(units)),
         multiprocessing_context=context,
@@ -192,14 +195,22 @@ def _decoded_by_workers(units: Sequence[LibraryUnit], num_workers: int) -> Gener
         in_order=False,  # a worker at a slow file must not hold up the others
         generator=torch.Generator(),
     )
+    done: set[int] = set()
+
+    def died() -> DatasetError:
+        return worker_died([unit.path for unit in units[: taken.value] if unit.index not in done])
+
     try:
-        yield from loader
+        for piece in loader:
+            if piece.head.is_last:
+                done.add(piece.head.unit_index)
+            yield piece
     except RuntimeError as error:
         if "DataLoader worker" not in str(error):
             raise
-        raise worker_died(unfinished(units)) from error
+        raise died() from error
     except (ConnectionError, EOFError) as error:  # the worker died while it sent a piece
-        raise worker_died(unfinished(units)) from error
+        raise died() from error
 
 
 def _start_worker(_worker: int) -> None:

@@ -78,15 +78,18 @@ def other_sounds(embedder: Embedder, library: str | os.PathLike[str]) -> Tensor:
     """Mean of the vectors of all sounds of a library, float32 [D], for maps with `contrast`.
 
     Raises:
-        DatasetError: The folder is not a finished library, is empty, or another model made it.
+        DatasetError: The folder is not a library, has no sound, or another model made it.
     """
     opened = open_library(library)
     if not opened.was_made_by(embedder.model):
         raise DatasetError(
-            f"{library} was made by another model. Make a library with this one: cavmae-sync embed MODEL "
-            "--videos SOURCE --out LIBRARY."
+            f"{library} was made by another model. Make a library with this one: cavmae-sync index add "
+            "LIBRARY VIDEOS --model MODEL."
         )
-    sums = [audio_NTD.flatten(0, 1).double().sum(dim=0) for audio_NTD, _ in opened.vectors()]
-    if not sums:
-        raise DatasetError(f"{library} has no clips. Give a library with clips, the more the better.")
-    return (torch.stack(sums).sum(dim=0) / (len(opened) * opened.config.num_frames)).float()
+    total_D, count = torch.zeros(opened.record.encoder.width, dtype=torch.float64), 0
+    for audio_FD in opened.vectors("audio"):
+        total_D += audio_FD.double().sum(dim=0)
+        count += len(audio_FD)
+    if not count:
+        raise DatasetError(f"{library} has no sound. Give a library with sound, the more the better.")
+    return (total_D / count).float()
