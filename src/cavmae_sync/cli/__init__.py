@@ -54,6 +54,7 @@ from cavmae_sync.cli.commands.probe import probe
 from cavmae_sync.cli.commands.push import push
 from cavmae_sync.cli.commands.reconstruct import reconstruct
 from cavmae_sync.cli.commands.reproduce import reproduce
+from cavmae_sync.cli.commands.search import search
 from cavmae_sync.cli.commands.segment import segment
 from cavmae_sync.cli.commands.speed import speed
 from cavmae_sync.cli.commands.stage import stage
@@ -83,6 +84,7 @@ for _command in (
     probe,
     classify,
     embed,
+    search,
     segment,
     localize,
     agreement,

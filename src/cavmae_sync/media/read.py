@@ -166,6 +166,7 @@ def iterate_clips(  # noqa: PLR0913 - choices of one pass
     sampling: SamplingRule = "linspace_inclusive",
     channel: Channel = "first",
     min_seconds: float = 1.0,
+    start_seconds: float = 0.0,
     with_sound: bool = True,
     keeps_step: bool = False,
     transform_frame: FrameTransform | None = None,
@@ -183,6 +184,7 @@ def iterate_clips(  # noqa: PLR0913 - choices of one pass
         sampling: Rule for the moments that become frames; see `sample_times`.
         channel: "first" is channel 0 as stored, "mix" the mean of all channels.
         min_seconds: Shortest clip.
+        start_seconds: Where the first clip starts, on the file's timeline.
         with_sound: Whether to read sound; without, the file need not have any, and waveforms are empty.
         keeps_step: Whether a clip at the end that is shorter has fewer frames, as far apart as those of the
             others. Needs a rule with a constant step; see `times_at_step`.
@@ -204,7 +206,7 @@ def iterate_clips(  # noqa: PLR0913 - choices of one pass
         keeps_step=keeps_step,
         transform_frame=transform_frame,
     )
-    return _clips(Path(path), 0.0, options)
+    return _clips(Path(path), start_seconds, options)
 
 
 def read_frames(

@@ -1,0 +1,104 @@
+"""Calibration: how good the best hit of a query is that has no answer in the library.
+
+Stretches of the library itself are asked as queries, and their own content is left out: what they then find
+is mismatched. The best of many scores follows Gumbel's distribution; it is fitted to the lower half of what
+the stretches found. The upper half is left to itself, because there stand stretches that do have an answer:
+libraries hold the same thing several times. The chance that a query without an answer gets a hit as good is
+p, and a hit's *probability* is 1 - p.
+
+M stretches.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: What hits are ordered by: how well their sound fits, their picture, or both.
+By = Literal["sound", "picture", "both"]
+
+#: Contents below which nothing is calibrated: too few strangers for each.
+LEAST_CONTENTS: Final = 20
+#: Stretches that are asked.
+NUM_STRETCHES: Final = 200
+#: Quantiles of their best scores that the distribution is fitted to.
+_QUANTILES: Final = (0.1, 0.5)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Axis:
+    """Scale of one axis, from random mismatched placements: its mean and standard deviation."""
+
+    mean: float = 0.0
+    deviation: float = 1.0
+
+    @classmethod
+    def of(cls, scores: Sequence[float]) -> Self:
+        """The scale of some scores; where they tell nothing, scores stay as they are."""
+        deviation = float(np.std(scores)) if len(scores) > 1 else 0.0
+        return cls(mean=float(np.mean(scores)), deviation=deviation) if deviation > 0 else cls()
+
+    def standard(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scores in standard deviations above the mean."""
+        return (scores - self.mean) / self.deviation
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Calibration:
+    """Distribution of the best score of a query without an answer: Gumbel's.
+
+    Attributes:
+        location: Its mode.
+        width: Its scale, > 0.
+    """
+
+    location: float
+    width: float
+
+    @classmethod
+    def of(cls, best_M: NDArray[np.float64]) -> Self | None:
+        """Fit to best scores of stretches, by their lower half; None where they tell nothing.
+
+        >>> found = Calibration.of(np.random.default_rng(0).gumbel(2.0, 0.5, 100_000))
+        >>> round(found.location, 1), round(found.width, 1)
+        (2.0, 0.5)
+        """
+        finite_M = best_M[np.isfinite(best_M)]
+        if len(finite_M) < LEAST_CONTENTS:
+            return None
+        low, high = np.quantile(finite_M, _QUANTILES)
+        # The quantile q of Gumbel's distribution is location - width * ln(-ln q).
+        at_low, at_high = (-math.log(-math.log(q)) for q in _QUANTILES)
+        width = float(high - low) / (at_high - at_low)
+        return cls(location=float(high) - width * at_high, width=width) if width > 0 else None
+
+    def probability(self, score: float) -> float:
+        """1 - p of a score, in [0, 1].
+
+        >>> round(Calibration(location=0.0, width=1.0).probability(2.97), 3)
+        0.95
+        """
+        return math.exp(-math.exp(min(-(score - self.location) / self.width, 700.0)))
+
+
+def draw_stretches(
+    count_C: NDArray[np.int64], *, length: int, num: int, seed: int = 0
+) -> list[tuple[int, int]]:
+    """Stretches of a library, drawn evenly over contents: number of the content and place in it.
+
+    Args:
+        count_C: Places of each content that may be drawn; zero for others.
+        length: Places of a stretch.
+        num: Number of stretches.
+        seed: The same seed gives the same stretches.
+    """
+    generator = np.random.default_rng(seed)
+    numbers = np.flatnonzero(count_C >= length)
+    if len(numbers) == 0:
+        return []
+    chosen = generator.choice(numbers, num)
+    places = generator.integers(0, count_C[chosen] - length + 1)
+    return [(int(number), int(place)) for number, place in zip(chosen, places, strict=True)]
