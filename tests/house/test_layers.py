@@ -36,8 +36,8 @@ LAYERS = (
     "exchange",
     "doctor",
     "recipes",
-    "cli",
     "page",
+    "cli",
 )
 
 

@@ -56,6 +56,7 @@ from cavmae_sync.cli.commands.reconstruct import reconstruct
 from cavmae_sync.cli.commands.reproduce import reproduce
 from cavmae_sync.cli.commands.search import search
 from cavmae_sync.cli.commands.segment import segment
+from cavmae_sync.cli.commands.serve import serve
 from cavmae_sync.cli.commands.speed import speed
 from cavmae_sync.cli.commands.stage import stage
 from cavmae_sync.cli.commands.submit import submit
@@ -85,6 +86,7 @@ for _command in (
     classify,
     embed,
     search,
+    serve,
     segment,
     localize,
     agreement,

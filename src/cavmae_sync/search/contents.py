@@ -3,7 +3,7 @@
 C contents, in the order of `Timelines`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,9 +68,13 @@ class HeldContents:
             if row.content in self.rows:
                 self._files.setdefault(row.content or "", []).append(row)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[str]:
         """Contents, in the order of their first files."""
         return iter(self._files)
+
+    def __contains__(self, content: str) -> bool:
+        """Whether a file holds it."""
+        return content in self._files
 
     def __len__(self) -> int:
         """Number of contents."""

@@ -8,7 +8,7 @@ C contents, P placements, N moments of a query.
 """
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -30,6 +30,7 @@ from cavmae_sync.search.coarse import CoarseIndex, CoarseName, choose_coarse, ma
 from cavmae_sync.search.contents import Filter, HeldContents
 from cavmae_sync.search.derive import OnProgress, derive_timelines
 from cavmae_sync.search.hits import Found, Hit
+from cavmae_sync.search.options import Moment, SearchOptions
 from cavmae_sync.search.placements import Placements, all_placements, joined, likely_placements, separate
 from cavmae_sync.search.query import Query
 from cavmae_sync.search.windows import windows_of
@@ -38,38 +39,10 @@ from cavmae_sync.search.windows import windows_of
 _SCAN_UP_TO: Final = 1 << 20
 #: Lengths that are calibrated, in moments; a query takes the longest one that is not longer.
 _LENGTHS: Final = (1, 2, 4, 8, 16)
+#: Senses and length of the usual questions.
+_USUAL: Final[tuple[tuple[tuple[Sense, ...], int], ...]] = ((("audio",), 4), (("visual",), 1), (SENSES, 4))
 #: Random placements of each stretch, for the scale of an axis.
 _PLACEMENTS_EACH: Final = 8
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Moment:
-    """A stretch of a content of the library."""
-
-    content: str
-    start_seconds: float
-    stop_seconds: float
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SearchOptions:
-    """How a search is done.
-
-    Attributes:
-        by: What hits are ordered by; None takes both where the library has both.
-        num_hits: Hits at most.
-        cutoff: Probability that a match must have.
-        filter: Which files may be found.
-        is_exact: Whether every placement must be scored, however long it takes.
-        without: Moment of the library that is not to be found: that which the query was taken from.
-    """
-
-    by: By | None = None
-    num_hits: int = 10
-    cutoff: float = 0.95
-    filter: Filter = field(default_factory=Filter)
-    is_exact: bool = False
-    without: Moment | None = None
 
 
 class LibrarySearch:
@@ -90,7 +63,7 @@ class LibrarySearch:
         self.library = library
         self._coarse = coarse
         self._indexes: dict[Sense, tuple[CoarseIndex, NDArray[np.int64], NDArray[np.int64]]] = {}
-        self._scales: dict[tuple[object, ...], Scale] = {}
+        self._scales: dict[tuple[tuple[Sense, ...], By, int], Scale] = {}
         with library.catalogue() as catalogue:
             self.held = HeldContents(catalogue)
         self.timelines = derive_timelines(library, self.held, on_progress)
@@ -106,6 +79,12 @@ class LibrarySearch:
         self._indexes.clear()
         self._scales.clear()
         return True
+
+    def warm_up(self, *, on_progress: OnProgress | None = None) -> None:
+        """Calibrate for questions by sound, picture and video of the usual lengths, ordered by both."""
+        by = self._by(None, self.held.allowed(self.timelines.contents, Filter()))
+        for senses, length in _USUAL:
+            self._scale(senses, by, length, on_progress)
 
     def search(
         self, query: Query, options: SearchOptions | None = None, *, on_progress: OnProgress | None = None
@@ -124,7 +103,7 @@ class LibrarySearch:
         self._check_steps(query)
         allowed_C = self.held.allowed(self.timelines.contents, options.filter)
         by = self._by(options.by, allowed_C)
-        scale = self._scale(query, by, on_progress)
+        scale = self._scale(query.senses, by, len(query), on_progress)
         began = time.perf_counter()
         hits, is_exact = self._ranked(query, by, scale, allowed_C, options)
         judged = [hit.probability for hit in hits if hit.probability is not None]
@@ -328,12 +307,13 @@ class LibrarySearch:
             probability=None if scale.calibration is None else scale.calibration.probability(total),
         )
 
-    def _scale(self, query: Query, by: By, on_progress: OnProgress | None) -> Scale:
+    def _scale(
+        self, senses: tuple[Sense, ...], by: By, num_rows: int, on_progress: OnProgress | None
+    ) -> Scale:
         """Scale and calibration for queries of some senses and length, made at the first one."""
-        length = max(each for each in _LENGTHS if each <= len(query))
-        key = (query.senses, by, length)
+        key = (senses, by, max(each for each in _LENGTHS if each <= num_rows))
         if key not in self._scales:
-            self._scales[key] = self._calibrated(query.senses, by, length, on_progress)
+            self._scales[key] = self._calibrated(*key, on_progress)
         return self._scales[key]
 
     def _calibrated(

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 import torch
@@ -64,6 +64,19 @@ class Box:
                 f"The box {self.left:g},{self.top:g},{self.width:g},{self.height:g} must be "
                 "left,top,width,height in fractions of the picture: 0.5,0,0.5,1 is its right half."
             )
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The box of `left,top,width,height`.
+
+        Raises:
+            ConfigError: It is none, or not inside of the picture.
+        """
+        try:
+            left, top, width, height = map(float, text.split(","))
+        except ValueError as error:
+            raise ConfigError(f"The box {text!r:.80} must be left,top,width,height: 0.5,0,0.5,1.") from error
+        return cls(left=left, top=top, width=width, height=height)
 
     def cut(self, frames_THWC: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The part of frames, at least one pixel."""

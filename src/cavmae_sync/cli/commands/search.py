@@ -16,7 +16,7 @@ from cavmae_sync.errors import ConfigError
 
 if TYPE_CHECKING:
     from cavmae_sync.embedding.library import Library
-    from cavmae_sync.search import Box, Filter, Found, Moment, Query
+    from cavmae_sync.search import Filter, Found, Moment, Query
 
 
 @Parameter(name="*")
@@ -151,10 +151,10 @@ def search(
 def _query(
     library: "Library", options: QueryOptions, *, model: Path | None, compute: EncodeOptions
 ) -> "Query":
-    from cavmae_sync.search import parse_span, picture_query, sound_query, video_query
+    from cavmae_sync.search import Box, parse_span, picture_query, sound_query, video_query
 
     options.check()
-    box = _box(options.box)
+    box = None if options.box is None else Box.parse(options.box)
     embedder, _ = open_library_model(library.folder, model, compute=compute)
     config = library.config
     if options.picture is not None:
@@ -177,18 +177,6 @@ def _moment(library: "Library", text: str) -> "Moment":
         raise ConfigError(f"--like {path}: the library has no such file. Write ROOT/PATH@START-STOP.")
     stop = float("inf") if span.stop_seconds is None else span.stop_seconds
     return Moment(content=content, start_seconds=span.start_seconds, stop_seconds=stop)
-
-
-def _box(text: str | None) -> "Box | None":
-    from cavmae_sync.search import Box
-
-    if text is None:
-        return None
-    try:
-        left, top, width, height = map(float, text.split(","))
-    except ValueError as error:
-        raise ConfigError(f"--box {text!r} must be left,top,width,height, such as 0.5,0,0.5,1.") from error
-    return Box(left=left, top=top, width=width, height=height)
 
 
 def _nanoseconds(day: str | None, option: str) -> int | None:

@@ -1,0 +1,122 @@
+"""Thumbnails and waveforms of a library's files: made when asked for, kept on disk within bounds, deletable.
+
+    LIBRARY/derived/pictures/CONTENT-12000.jpg    the frame at 12 s
+    LIBRARY/derived/pictures/CONTENT.peaks        loudest sample of each of 1,000 parts of the sound, bytes
+
+B parts of a waveform.
+"""
+
+import io
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from cavmae_sync.atomic import written_whole
+from cavmae_sync.embedding.library.schema import DERIVED_FOLDER
+from cavmae_sync.media import read_audio
+from cavmae_sync.media.read import iterate_clips
+
+#: Longer side of a thumbnail in pixels, and parts of a waveform.
+THUMBNAIL_PIXELS: Final = 320
+NUM_PEAKS: Final = 1000
+#: Bytes that are kept; the files that were made first go first.
+_MOST_BYTES: Final = 256 << 20
+_TIDY_EVERY: Final = 64
+#: Seconds of sound that are decoded at a time: bounds memory.
+_BLOCK_SECONDS: Final = 60.0
+_PEAK_SCALE: Final = 255
+
+
+class Pictures:
+    """Thumbnails and waveforms of a library.
+
+    Args:
+        library: Folder of the library.
+    """
+
+    def __init__(self, library: Path) -> None:
+        self._folder = library / DERIVED_FOLDER / "pictures"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._num_made = 0
+
+    def thumbnail(self, content: str, path: Path, *, seconds: float) -> bytes:
+        """JPEG of the frame on screen at a time.
+
+        Args:
+            content: SHA-256 of the file.
+            path: Where the file is.
+            seconds: Time in it.
+
+        Raises:
+            MediaError: The file has no picture there, or cannot be read.
+        """
+        file = self._folder / f"{content}-{round(max(seconds, 0.0) * 1000)}.jpg"
+        if not file.is_file():
+            self._keep(file, _jpeg(_frame(path, seconds)))
+        return file.read_bytes()
+
+    def peaks(self, content: str, path: Path, *, duration_seconds: float) -> list[float]:
+        """Loudest sample of each of `NUM_PEAKS` equal parts of the sound, in [0, 1].
+
+        Raises:
+            MediaError: The file has no sound, or cannot be read.
+        """
+        file = self._folder / f"{content}.peaks"
+        if not file.is_file():
+            peaks_B = _peaks(path, duration_seconds)
+            self._keep(file, np.rint(peaks_B * _PEAK_SCALE).astype(np.uint8).tobytes())
+        return [value / _PEAK_SCALE for value in file.read_bytes()]
+
+    def _keep(self, file: Path, content: bytes) -> None:
+        with written_whole(file) as part:
+            part.write_bytes(content)
+        self._num_made += 1
+        if self._num_made % _TIDY_EVERY == 0:
+            self._tidy()
+
+    def _tidy(self) -> None:
+        files = sorted(self._folder.iterdir(), key=lambda path: path.stat().st_mtime_ns)
+        total = sum(path.stat().st_size for path in files)
+        for path in files:
+            if total <= _MOST_BYTES:
+                return
+            total -= path.stat().st_size
+            path.unlink(missing_ok=True)
+
+
+def _frame(path: Path, seconds: float) -> NDArray[np.uint8]:
+    for clip in iterate_clips(
+        path,
+        clip_seconds=0.2,
+        num_frames=1,
+        sampling="uniform_start",
+        min_seconds=0.0,
+        with_sound=False,
+        start_seconds=max(seconds, 0.0),
+    ):
+        return clip.frames_THWC[0]
+    raise AssertionError("iterate_clips gives a clip or raises")
+
+
+def _jpeg(frame_HWC: NDArray[np.uint8]) -> bytes:
+    image = Image.fromarray(frame_HWC)
+    image.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=85)
+    return out.getvalue()
+
+
+def _peaks(path: Path, duration_seconds: float) -> NDArray[np.float32]:
+    peaks_B = np.zeros(NUM_PEAKS, np.float32)
+    start = 0.0
+    while start < duration_seconds:
+        length = min(_BLOCK_SECONDS, duration_seconds - start)
+        sound_S = np.abs(read_audio(path, start_seconds=start, duration_seconds=length))
+        times_S = start + np.arange(len(sound_S)) * (length / max(len(sound_S), 1))
+        parts_S = np.minimum((times_S / duration_seconds * NUM_PEAKS).astype(np.int64), NUM_PEAKS - 1)
+        np.maximum.at(peaks_B, parts_S, sound_S)
+        start += length
+    return peaks_B

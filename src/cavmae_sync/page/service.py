@@ -1,0 +1,158 @@
+"""What is served, without HTTP: a library, its model, searches one after the other."""
+
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from cavmae_sync.embedding import Embedder
+from cavmae_sync.embedding.library import Library
+from cavmae_sync.errors import DatasetError, MediaError
+from cavmae_sync.page.pictures import Pictures
+from cavmae_sync.search import (
+    Box,
+    Found,
+    LibrarySearch,
+    Moment,
+    Query,
+    SearchOptions,
+    Span,
+    picture_query,
+    sound_query,
+    video_query,
+)
+
+#: Seconds between two looks whether the library has grown.
+_LOOK_EVERY_SECONDS: Final = 2.0
+
+
+class UnknownContentError(DatasetError):
+    """The library has no such content, or no file of it is there."""
+
+
+class SearchService:
+    """A library and its model, asked by several threads.
+
+    Queries are encoded one after the other, since the model fills the machine; so are searches, which take
+    milliseconds. What is added to the library meanwhile is found a few seconds later.
+
+    Args:
+        library: The library.
+        embedder: The model that it was made by.
+    """
+
+    def __init__(self, library: Library, embedder: Embedder) -> None:
+        self.library = library
+        self._embedder = embedder
+        self._search = LibrarySearch(library)
+        self._pictures = Pictures(library.folder)
+        self._encoding, self._searching, self._drawing = threading.Lock(), threading.Lock(), threading.Lock()
+        self._looked = time.monotonic()
+
+    def warm_up(self) -> None:
+        """Make indexes and calibrate, so that the first search is as fast as the others."""
+        with self._searching:
+            self._search.warm_up()
+
+    def status(self) -> dict[str, Any]:
+        """Counts of the library, as JSON values."""
+        return self.library.report().to_dict()
+
+    def failures(self) -> list[dict[str, Any]]:
+        """Files that cannot be used, with the reason."""
+        return [
+            {"root": row.root, "path": row.path, "reason": row.reason, "message": row.message}
+            for row in self.library.failed()
+        ]
+
+    def query_of(
+        self, path: Path, kind: str, *, span: Span | None = None, box: Box | None = None, name: str = ""
+    ) -> Query:
+        """Query from a file: "sound", "picture" or "video".
+
+        Raises:
+            MediaError: The file cannot be read as that.
+        """
+        config = self.library.config
+        with self._encoding:
+            if kind == "picture":
+                made = picture_query(self._embedder, path, step_seconds=config.step_seconds, box=box)
+            elif kind == "sound":
+                made = sound_query(self._embedder, config, path, span=span)
+            else:
+                made = video_query(self._embedder, config, path, span=span, box=box)
+        return replace(made, about=f"{kind} {name}".strip())
+
+    def find(self, query: Query, options: SearchOptions) -> Found:
+        """Moments that fit a query."""
+        with self._searching:
+            self._refresh()
+            return self._search.search(query, options)
+
+    def find_like(self, moment: Moment, options: SearchOptions) -> Found:
+        """Moments that fit one of the library, and are not it.
+
+        Raises:
+            ConfigError: The library has no such moment.
+        """
+        with self._searching:
+            self._refresh()
+            return self._search.search(self._search.moment(moment), replace(options, without=moment))
+
+    def file(self, content: str) -> Path:
+        """A file that holds a content and is there.
+
+        Raises:
+            UnknownContentError: There is none.
+        """
+        with self._searching:
+            self._refresh()
+            held = self._search.held
+        if content not in held:
+            raise UnknownContentError(f"The library has no content {content!r:.80}.")
+        with self.library.catalogue() as catalogue:
+            roots = catalogue.roots()
+        for place in held.places(content):
+            root = roots[place.root].path
+            if place.is_offline or root is None:
+                continue
+            path = (root / place.path).resolve()
+            # A link in a folder of footage must not open other files to whoever can ask.
+            if path.is_relative_to(root.resolve()) and path.is_file():
+                return path
+        raise UnknownContentError(f"No file of the content {content:.12} is there now.")
+
+    def thumbnail(self, content: str, seconds: float) -> bytes:
+        """JPEG of the frame at a time.
+
+        Raises:
+            UnknownContentError: No file of it is there.
+            MediaError: It has no picture there.
+        """
+        path = self.file(content)
+        if not self._search.held.rows[content].has_visual:
+            raise MediaError("This file has no picture.")
+        with self._drawing:
+            return self._pictures.thumbnail(content, path, seconds=seconds)
+
+    def peaks(self, content: str) -> list[float]:
+        """Waveform of a content; see `Pictures.peaks`.
+
+        Raises:
+            UnknownContentError: No file of it is there.
+            MediaError: It has no sound.
+        """
+        path, row = self.file(content), self._search.held.rows[content]
+        if not row.has_audio:
+            raise MediaError("This file has no sound.")
+        number = self._search.timelines.number[content]
+        duration = float(self._search.timelines.stop_seconds_C[number])
+        with self._drawing:
+            return self._pictures.peaks(content, path, duration_seconds=duration)
+
+    def _refresh(self) -> None:
+        now = time.monotonic()
+        if now - self._looked >= _LOOK_EVERY_SECONDS:
+            self._looked = now
+            self._search.refresh()
