@@ -1,4 +1,4 @@
-"""What commands on libraries have in common: opening the model of one, filling it, saying what is in it."""
+"""Common parts of commands on libraries: open the model of one, fill it, say what is in it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -131,7 +131,7 @@ def open_library_model(
 
 
 def _notes(model: Path | None, words: Sequence[str]) -> dict[str, str]:
-    """Where the model lies, for later commands."""
+    """Place of the model, for later commands."""
     if model is None:
         return {}
     place = model.absolute() if model.exists() else model

@@ -30,7 +30,7 @@ Seconds = Annotated[float, Field(ge=0, le=1e7)]
 
 
 class Options(BaseModel):
-    """How to search; the same fields for every kind of question."""
+    """Options of a search, the same for every kind of question."""
 
     by: By | None = Field(None, description="Order by how well the sound fits, the picture, or both.")
     top: int = Field(20, ge=1, le=200, description="Hits at most.")

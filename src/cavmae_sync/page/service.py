@@ -1,4 +1,4 @@
-"""What is served, without HTTP: a library, its model, searches one after the other."""
+"""The service without HTTP: a library, its model, searches one after the other."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""What a search may find: contents of a library with their files, and filters on them.
+"""Contents of a library that a search may find, with their files, and filters on them.
 
 C contents, in the order of `Timelines`.
 """
@@ -18,7 +18,7 @@ from cavmae_sync.search.hits import Place
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Filter:
-    """Which files may be found.
+    """Filter on files: those that may be found.
 
     Attributes:
         roots: Names of roots; empty for all.
@@ -89,7 +89,7 @@ class HeldContents:
         return tuple(sorted(places, key=lambda place: (place.is_offline, place.root, place.path)))
 
     def allowed(self, contents: Sequence[str], wanted: Filter) -> NDArray[np.bool_]:
-        """Which of some contents may be found, bool [C]."""
+        """Flags of contents that may be found, bool [C]."""
         return np.array(
             [
                 content in self._files
@@ -101,5 +101,5 @@ class HeldContents:
         )
 
     def having(self, contents: Sequence[str], senses: Sequence[Sense]) -> NDArray[np.bool_]:
-        """Which of some contents have all of some senses, bool [C]."""
+        """Flags of contents that have all of some senses, bool [C]."""
         return self.allowed(contents, Filter(senses=tuple(senses)))

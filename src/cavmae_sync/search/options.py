@@ -1,4 +1,4 @@
-"""How a search is done, and a moment of a library."""
+"""Options of a search, and a moment of a library."""
 
 from dataclasses import dataclass, field
 
@@ -17,7 +17,7 @@ class Moment:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SearchOptions:
-    """How a search is done.
+    """Options of a search.
 
     Attributes:
         by: What hits are ordered by; None takes both where the library has both.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QueryOptions:
-    """What to look for: one of these.
+    """Question: one of these.
 
     Attributes:
         sound: Sound, or the sound of a video; FILE@START-STOP takes a part.
@@ -52,7 +52,7 @@ class QueryOptions:
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FilterOptions:
-    """Which files may be found.
+    """Filter on files: those that may be found.
 
     Attributes:
         root: Only files of this root; may be repeated.

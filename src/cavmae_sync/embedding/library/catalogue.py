@@ -91,7 +91,7 @@ class FileRow:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ContentRow:
-    """What a part holds.
+    """Counts of a part.
 
     Attributes:
         content: SHA-256 of the file.
@@ -239,7 +239,7 @@ class Catalogue:
         return [self._content(row) for row in rows]
 
     def content(self, content: str) -> ContentRow | None:
-        """What is known about one content."""
+        """Counts of one content, or None."""
         rows = self._rows("SELECT * FROM contents WHERE content = ?", content)
         return self._content(rows[0]) if rows else None
 

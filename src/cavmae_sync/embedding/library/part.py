@@ -134,7 +134,7 @@ def read_part(folder: Path, content: str, record: LibraryRecord) -> Part:
 
 
 def counted_part(folder: Path, content: str, record: LibraryRecord) -> ContentRow:
-    """What a part holds, for the catalogue.
+    """Counts of a part, for the catalogue.
 
     Raises:
         DatasetError: As `read_part`.

@@ -24,7 +24,7 @@ from cavmae_sync.embedding.library.schema import SENSES, WORK_FOLDER, part_path,
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FileResult:
-    """What became of a file.
+    """Result of a file.
 
     Attributes:
         unit_index: Number of the file.
@@ -228,7 +228,7 @@ class _Counts:
 
 
 def count_part(content: str, batches: Iterator[pa.RecordBatch], *, num_bytes: int) -> ContentRow:
-    """What a part holds, counted from its rows."""
+    """Counts of a part, from its rows."""
     counts = _Counts()
     for _ in counts.of(batches):
         pass

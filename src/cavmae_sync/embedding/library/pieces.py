@@ -77,7 +77,7 @@ class LibraryUnit:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PieceHead:
-    """What decoded and encoded pieces have in common.
+    """Head of a piece, decoded or encoded.
 
     Attributes:
         unit_index: Number of their file.

@@ -28,7 +28,7 @@ _REMEDY: Final = "Copy the library again, or make it again."
 
 
 class EncoderRecord(BaseModel):
-    """What turned clips into vectors."""
+    """Encoder that turned clips into vectors."""
 
     kind: str
     """"cavmae-sync", or a name for somebody else's."""
@@ -86,7 +86,7 @@ class LibraryRecord(BaseModel):
         return made_with.inputs == model.config.inputs and self.encoder.weights == weights_fingerprint(model)
 
     def differences(self, wanted: "LibraryRecord") -> list[str]:
-        """What differs from another record, field by field, in words that say what to do."""
+        """Differences from another record, field by field, in words that say what to do."""
         return differences(self._plan(), wanted._plan())
 
     def _config(self) -> dict[str, Any]:

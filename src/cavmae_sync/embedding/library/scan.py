@@ -1,4 +1,4 @@
-"""What changed on the disk since a library last looked: new, changed, equal, gone, out of reach."""
+"""Changes on the disk since a library last looked: what is new, changed, gone, out of reach."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from cavmae_sync.work.source_file import SourceFile
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Scan:
-    """What a look at a root has found.
+    """Findings of a look at a root.
 
     Attributes:
         root: The root.

@@ -142,7 +142,7 @@ def write_part(
 
 
 def about_of(schema: pa.Schema) -> dict[str, Any]:
-    """What `write_part` was told about a part; empty where it is something else.
+    """JSON values that `write_part` was given about a part; empty where it is something else.
 
     Raises:
         ValueError: It is not JSON.

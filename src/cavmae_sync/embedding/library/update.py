@@ -62,7 +62,7 @@ class LibraryRun:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FillOptions:
-    """How a library is filled.
+    """Options of filling a library.
 
     Attributes:
         num_workers: Processes that decode; 0 = the calling one. None = one, or one per core where the model
