@@ -238,8 +238,11 @@ def oracle(library: Library, inside: Sequence[Asked]) -> dict[str, Any]:
     contents = {row.path: row.content or "" for row in library.files()}
     answers = []
     for each in inside:
-        at = each.place + each.start
-        moment = Moment(content=contents[each.video or ""], start_seconds=at, stop_seconds=at + 2.0)
+        step = library.config.step_seconds
+        at = (round((each.place + each.start) / step) + 0.5) * step  # on the grid of the library
+        moment = Moment(
+            content=contents[each.video or ""], start_seconds=at - step / 4, stop_seconds=at + 2.0
+        )
         answers.append(_answer(search, search.moment(moment), each, "both", at=at))
     return {"own vectors of 2 s, by both": _summary(answers, [])}
 

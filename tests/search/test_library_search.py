@@ -162,11 +162,11 @@ def test_moments_between_the_steps_are_found_by_a_phase(search: LibrarySearch):
 
 
 def test_small_libraries_rank_and_do_not_judge(tmp_path: Path):
-    library = make_library(tmp_path / "library", {f"{n}.mp4": film(n) for n in range(5)})
+    library = make_library(tmp_path / "library", {f"{n}.mp4": film(n) for n in range(3)})
     audio, visual = film(2)
     found = LibrarySearch(library).search(excerpt({"audio": audio, "visual": visual}, 5, 9))
     assert (found.hits[0].file.path, found.matches, found.hits[0].probability) == ("2.mp4", None, None)
-    assert verdict(found).startswith("Ranked, not judged: 5 files")
+    assert verdict(found).startswith("Ranked, not judged: 3 files")
 
 
 def test_an_empty_library_has_no_hits(tmp_path: Path):

@@ -36,7 +36,7 @@ class Scale:
     calibration: Calibration | None = None
 
     def combined(self, scores: Mapping[Sense, NDArray[np.float32]]) -> NDArray[np.float32]:
-        """Values that hits are ordered by [P]: the mean in standard deviations, of the axes that a place has."""
+        """Values that hits are ordered by [P]: means in standard deviations, of the axes that a place has."""
         standard = np.stack([self.axes[sense].standard(found) for sense, found in scores.items()])
         is_there = np.isfinite(standard)
         sums, counts = np.where(is_there, standard, 0).sum(axis=0), is_there.sum(axis=0)

@@ -1,10 +1,10 @@
 """Calibration: how good the best hit of a query is that has no answer in the library.
 
-Stretches of the library itself are asked as queries, and their own content is left out: what they then find
-is mismatched. The best of many scores follows Gumbel's distribution; it is fitted to the lower half of what
-the stretches found. The upper half is left to itself, because there stand stretches that do have an answer:
-libraries hold the same thing several times. The chance that a query without an answer gets a hit as good is
-p, and a hit's *probability* is 1 - p.
+Stretches of the library itself are asked as queries, and their own file is left out (in a library of few
+files their own neighbourhood): what they then find is mismatched. The best of many scores follows Gumbel's
+distribution; it is fitted to the lower half of what the stretches found. The upper half is left to itself,
+because there stand stretches that do have an answer: libraries hold the same thing several times. The chance
+that a query without an answer gets a hit as good is p, and a hit's *probability* is 1 - p.
 
 M stretches.
 """
@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 #: What hits are ordered by: how well their sound fits, their picture, or both.
 By = Literal["sound", "picture", "both"]
 
-#: Contents below which nothing is calibrated: too few strangers for each.
-LEAST_CONTENTS: Final = 20
+#: Clips below which nothing is calibrated: too few strangers for each.
+LEAST_CLIPS: Final = 20
 #: Stretches that are asked.
 NUM_STRETCHES: Final = 200
 #: Quantiles of their best scores that the distribution is fitted to.
@@ -67,7 +67,7 @@ class Calibration:
         (2.0, 0.5)
         """
         finite_M = best_M[np.isfinite(best_M)]
-        if len(finite_M) < LEAST_CONTENTS:
+        if len(finite_M) < LEAST_CLIPS:
             return None
         low, high = np.quantile(finite_M, _QUANTILES)
         # The quantile q of Gumbel's distribution is location - width * ln(-ln q).
@@ -87,7 +87,7 @@ class Calibration:
 def draw_stretches(
     count_C: NDArray[np.int64], *, length: int, num: int, seed: int = 0
 ) -> list[tuple[int, int]]:
-    """Stretches of a library, drawn evenly over contents: number of the content and place in it.
+    """Stretches of a library, drawn evenly over its places: number of the content and place in it.
 
     Args:
         count_C: Places of each content that may be drawn; zero for others.
@@ -96,9 +96,10 @@ def draw_stretches(
         seed: The same seed gives the same stretches.
     """
     generator = np.random.default_rng(seed)
-    numbers = np.flatnonzero(count_C >= length)
-    if len(numbers) == 0:
+    room_C = np.maximum(count_C - length + 1, 0)
+    starts_C = np.cumsum(room_C) - room_C
+    if room_C.sum() == 0:
         return []
-    chosen = generator.choice(numbers, num)
-    places = generator.integers(0, count_C[chosen] - length + 1)
-    return [(int(number), int(place)) for number, place in zip(chosen, places, strict=True)]
+    drawn = generator.integers(0, room_C.sum(), num)
+    numbers = np.searchsorted(starts_C + room_C, drawn, side="right")
+    return [(int(each), int(at - starts_C[each])) for each, at in zip(numbers, drawn, strict=True)]

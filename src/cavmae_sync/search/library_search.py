@@ -19,7 +19,7 @@ from cavmae_sync.embedding.library.schema import SENSES, Sense
 from cavmae_sync.errors import ConfigError
 from cavmae_sync.search.axes import SENSES_OF, Scale, asked, axis_scores
 from cavmae_sync.search.calibration import (
-    LEAST_CONTENTS,
+    LEAST_CLIPS,
     NUM_STRETCHES,
     Axis,
     By,
@@ -321,27 +321,31 @@ class LibrarySearch:
     ) -> Scale:
         timelines = self.timelines
         allowed_C = self.held.allowed(timelines.contents, Filter())
-        askable_C = self.held.having(timelines.contents, senses)
-        longest = int(np.where(askable_C, timelines.count_C, 0).max(initial=0))
-        length = min(length, max(longest, 1))
-        stretches = draw_stretches(
-            np.where(askable_C, timelines.count_C, 0), length=length, num=NUM_STRETCHES
-        )
-        queries = [(number, self._stretch(number, place, length, senses)) for number, place in stretches]
-        strangers = [(number, query) for number, query in queries if query is not None]
+        askable_C = np.where(self.held.having(timelines.contents, senses), timelines.count_C, 0)
+        length = min(length, max(int(askable_C.max(initial=0)), 1))
+        strangers = [
+            (number, place, query)
+            for number, place in draw_stretches(askable_C, length=length, num=NUM_STRETCHES)
+            if (query := self._stretch(number, place, length, senses)) is not None
+        ]
         scale = Scale(axes=self._axes(strangers, by, allowed_C))
-        if len(np.flatnonzero(askable_C)) < LEAST_CONTENTS or not strangers:
+        if askable_C.sum() < LEAST_CLIPS * self.library.config.num_frames:
             return scale
         best: list[float] = []
-        for done, (number, query) in enumerate(strangers, start=1):
+        for done, (number, place, query) in enumerate(strangers, start=1):
             others_C = allowed_C.copy()
-            others_C[number] = False
-            _, total_P, _ = self._scored(query, by, scale, others_C)
-            finite = total_P[np.isfinite(total_P)]
-            best.append(float(finite.max()) if len(finite) else -np.inf)
+            others_C[number] = len(self.held) < LEAST_CLIPS
+            placements, total_P, _ = self._scored(query, by, scale, others_C)
+            is_strange = np.isfinite(total_P) & ~self._is_near(placements, number, place, length)
+            best.append(float(total_P[is_strange].max(initial=-np.inf)))
             if on_progress is not None:
                 on_progress(done, len(strangers))
         return replace(scale, calibration=Calibration.of(np.array(best)))
+
+    def _is_near(self, placements: Placements, number: int, place: int, length: int) -> NDArray[np.bool_]:
+        """Whether placements lie within a clip of a stretch: what is next to it is no stranger."""
+        apart_P = np.abs(placements.offset_P - place)
+        return (placements.content_P == number) & (apart_P < length + self.library.config.num_frames)
 
     def _stretch(self, number: int, place: int, length: int, senses: tuple[Sense, ...]) -> Query | None:
         rows = {sense: rows for sense, rows in self._rows(number, place, length).items() if sense in senses}
@@ -356,20 +360,18 @@ class LibrarySearch:
         )
 
     def _axes(
-        self, strangers: list[tuple[int, Query]], by: By, allowed_C: NDArray[np.bool_]
+        self, strangers: list[tuple[int, int, Query]], by: By, allowed_C: NDArray[np.bool_]
     ) -> dict[Sense, Axis]:
-        """Scale of each axis, from random placements in other contents."""
+        """Scale of each axis, from random placements elsewhere."""
         generator = np.random.default_rng(0)
         found: dict[Sense, list[float]] = {sense: [] for sense in SENSES_OF[by]}
         numbers = np.flatnonzero(allowed_C & (self.timelines.count_C > 0))
-        for number, query in strangers:
-            others = numbers[numbers != number]
-            if len(others) == 0:
-                continue
-            content_P = generator.choice(others, _PLACEMENTS_EACH)
+        for number, place, query in strangers:
+            content_P = generator.choice(numbers, _PLACEMENTS_EACH)
             room_P = np.abs(self.timelines.count_C[content_P] - len(query)) + 1
             low_P = np.minimum(0, self.timelines.count_C[content_P] - len(query))
             placements = Placements(content_P=content_P, offset_P=low_P + generator.integers(0, room_P))
+            placements = placements.take(~self._is_near(placements, number, place, len(query)))
             for sense, scores in axis_scores(self.timelines, query, placements, SENSES_OF[by]).items():
                 found[sense] += scores[np.isfinite(scores)].tolist()
         return {sense: Axis.of(scores) for sense, scores in found.items()}

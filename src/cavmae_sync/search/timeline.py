@@ -13,7 +13,6 @@ The folder follows from the parts and may be deleted at any time. G places of a 
 import os
 import shutil
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -30,8 +29,6 @@ from cavmae_sync.errors import DatasetError
 _CONTENTS_FILE: Final = "contents.arrow"
 #: How far from a place of the grid a moment may lie, in steps.
 _NEAREST: Final = 0.5
-#: Reads at a time from a disk: one after the other, 200 of them would take most of a second.
-_READERS: Final = 16
 _SCHEMA: Final = pa.schema(
     [
         pa.field("content", pa.string(), nullable=False),
@@ -111,6 +108,7 @@ class Timelines:
         self.stop_seconds_C = table["stop_seconds"].to_numpy()
         self.number = {content: number for number, content in enumerate(self.contents)}
         self._files = {sense: self._open(sense) for sense in SENSES}
+        self._mapped: dict[Sense, NDArray[np.float16]] = {}
 
     def close(self) -> None:
         """Close the files."""
@@ -124,10 +122,15 @@ class Timelines:
 
     def mapped(self, sense: Sense) -> NDArray[np.float16]:
         """Rows of all grids, float16 [G, D], mapped: only what is used is read."""
-        if self.num_places == 0:
-            return np.zeros((0, self.width), np.float16)
-        path = self.folder / f"{sense}.f16"
-        return np.memmap(path, np.float16, mode="r", shape=(self.num_places, self.width))
+        if sense not in self._mapped:
+            shape = (self.num_places, self.width)
+            path = self.folder / f"{sense}.f16"
+            self._mapped[sense] = (
+                np.memmap(path, np.float16, mode="r", shape=shape)
+                if shape[0]
+                else np.zeros(shape, np.float16)
+            )
+        return self._mapped[sense]
 
     def spans(self, sense: Sense, first: NDArray[np.int64], count: int) -> NDArray[np.float16]:
         """Rows from several places on: float16 [spans, count, D], read at once.
@@ -137,24 +140,22 @@ class Timelines:
             first: Place that each span begins at.
             count: Rows of each span.
         """
+        places_SN = first[:, None] + np.arange(count)[None, :]
+        is_there_SN = places_SN < self.num_places
+        if not is_there_SN.any():
+            return np.zeros((len(first), count, self.width), np.float16)
+        self._will_need(sense, first, count)
+        rows_SND = self.mapped(sense)[np.where(is_there_SN, places_SN, 0)]
+        rows_SND[~is_there_SN] = 0
+        return rows_SND
+
+    def _will_need(self, sense: Sense, first: NDArray[np.int64], count: int) -> None:
+        """Ask for all spans at once: one after the other, 200 reads from a disk take most of a second."""
+        if not hasattr(os, "posix_fadvise"):
+            return
         row_bytes = 2 * self.width
-        size = count * row_bytes
-        out = np.zeros((len(first), count, self.width), np.float16)
-        descriptor = self._files[sense]
-
-        def read(number: int) -> None:
-            found = os.pread(descriptor, size, int(first[number]) * row_bytes)
-            flat = np.frombuffer(found[: len(found) // row_bytes * row_bytes], np.float16)
-            rows = flat.reshape(-1, self.width)
-            out[number, : len(rows)] = rows
-
-        if len(first) < _READERS:
-            for number in range(len(first)):
-                read(number)
-        else:
-            with ThreadPoolExecutor(_READERS) as pool:
-                list(pool.map(read, range(len(first)), chunksize=max(1, len(first) // _READERS)))
-        return out
+        for place in first.tolist():
+            os.posix_fadvise(self._files[sense], place * row_bytes, count * row_bytes, os.POSIX_FADV_WILLNEED)
 
     def content_of(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
         """Number of the content that each place belongs to."""
