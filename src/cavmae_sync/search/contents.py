@@ -5,6 +5,7 @@ C contents, in the order of `Timelines`.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,9 @@ from cavmae_sync.embedding.library.part import has_sense
 from cavmae_sync.embedding.library.scan import is_offline
 from cavmae_sync.embedding.library.schema import Sense
 from cavmae_sync.search.hits import Place
+
+#: Filters whose flags are kept: asking every content takes long in large libraries.
+_MOST_KEPT: Final = 32
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,6 +68,7 @@ class HeldContents:
         self._offline = {name for name, root in catalogue.roots().items() if is_offline(root)}
         self.rows = {row.content: row for row in catalogue.contents()}
         self._files: dict[str, list[FileRow]] = {}
+        self._allowed: dict[tuple[Filter, int], NDArray[np.bool_]] = {}
         for row in catalogue.files(state="ok"):
             if row.content in self.rows:
                 self._files.setdefault(row.content or "", []).append(row)
@@ -89,15 +94,19 @@ class HeldContents:
         return tuple(sorted(places, key=lambda place: (place.is_offline, place.root, place.path)))
 
     def allowed(self, contents: Sequence[str], wanted: Filter) -> NDArray[np.bool_]:
-        """Flags of contents that may be found, bool [C]."""
-        return np.array(
-            [
-                content in self._files
-                and wanted.takes_content(self.rows[content])
-                and any(map(wanted.takes_file, self._files[content]))
-                for content in contents
-            ],
-            bool,
+        """Flags of contents that may be found, bool [C]. They are kept for the next time: do not change them."""
+        key = (wanted, len(contents))
+        if key not in self._allowed:
+            if len(self._allowed) == _MOST_KEPT:
+                self._allowed.clear()
+            self._allowed[key] = np.array([self._takes(content, wanted) for content in contents], bool)
+        return self._allowed[key]
+
+    def _takes(self, content: str, wanted: Filter) -> bool:
+        return (
+            content in self._files
+            and wanted.takes_content(self.rows[content])
+            and any(map(wanted.takes_file, self._files[content]))
         )
 
     def having(self, contents: Sequence[str], senses: Sequence[Sense]) -> NDArray[np.bool_]:
