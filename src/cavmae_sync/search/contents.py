@@ -94,7 +94,7 @@ class HeldContents:
         return tuple(sorted(places, key=lambda place: (place.is_offline, place.root, place.path)))
 
     def allowed(self, contents: Sequence[str], wanted: Filter) -> NDArray[np.bool_]:
-        """Flags of contents that may be found, bool [C]. They are kept for the next time: do not change them."""
+        """Flags of contents that may be found, bool [C]; kept for the next time, so do not change them."""
         key = (wanted, len(contents))
         if key not in self._allowed:
             if len(self._allowed) == _MOST_KEPT:
