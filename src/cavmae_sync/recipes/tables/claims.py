@@ -17,6 +17,9 @@ from cavmae_sync.recipes.sync_plus import SYNC_PLUS_PARTS
 
 Verdict = Literal["confirmed here", "not confirmed here", "cannot be tested here"]
 
+#: Seeds below which an interval is so wide that it refutes nothing.
+_LEAST_SEEDS: Final = 3
+
 #: Measured fractions by row, heading and seed.
 Measured = Mapping[str, Mapping[str, Mapping[int, float]]]
 
@@ -73,12 +76,13 @@ class JudgedComparison:
         difference = self.difference
         if difference is None:
             return "not measured"
-        if difference.num_seeds == 1:
-            return "one seed has no interval"
+        if self.is_confirmed:
+            return "as claimed"
+        if difference.num_seeds < _LEAST_SEEDS:
+            few = f"{difference.num_seeds} seeds are too few to tell"
+            return "one seed has no interval" if difference.num_seeds == 1 else few
         if self.above_untrained is not None and self.above_untrained.low <= 0:
             return "not above the untrained model"
-        if difference.low > 0:
-            return "as claimed"
         if difference.high < 0:
             return "the opposite"
         return f"no difference within ± {100 * difference.half_width:.1f} points"

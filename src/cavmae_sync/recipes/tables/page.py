@@ -159,8 +159,10 @@ def _cells(stored: Mapping[str, Any], measured: Measured) -> str:
     of_seeds = ", ".join(map(str, seeds))
     note = f"Percent, mean ± half of the 95 % interval over seeds {of_seeds}; · = not measured."
     fewer = {heading: max(len(measured[row].get(heading, {})) for row in measured) for heading in headings}
-    if told := [f"{heading} ({count})" for heading, count in fewer.items() if count < len(seeds)]:
-        note += f" Of fewer seeds: {', '.join(told)}."
+    rows = {row: max(map(len, cells.values()), default=0) for row, cells in measured.items()}
+    for what, counts in (("Columns", fewer), ("Rows", rows)):
+        if told := [f"{name} ({count})" for name, count in counts.items() if count < len(seeds)]:
+            note += f" {what} of fewer seeds: {', '.join(told)}."
     return "\n".join(lines) + f"\n\n{note}"
 
 
