@@ -128,10 +128,8 @@ def placement_scores(
         cosines_PN, is_both_PN, overlap_P = _cosines(
             timelines, sense, query_ND, has_row_N, placements.content_P[block], placements.offset_P[block]
         )
-        counts = is_both_PN.sum(axis=1)
-        sums = np.where(is_both_PN, cosines_PN, 0).sum(axis=1)
-        is_enough = counts >= np.maximum(1, np.ceil(_LEAST_PRESENT * overlap_P))
-        scores_P[block] = np.where(is_enough, sums / np.maximum(counts, 1), -np.inf)
+        sums_P = np.where(is_both_PN, cosines_PN, 0).sum(axis=1)
+        scores_P[block] = _means(sums_P, is_both_PN.sum(axis=1), overlap_P)
     return scores_P
 
 
@@ -142,25 +140,39 @@ def scanned_scores(
 
     The numbers are those of `placement_scores` beyond rounding.
     """
-    length = len(query_ND)
     if len(placements) == 0:
         return np.zeros(0, np.float32)
     rows_GD = np.asarray(timelines.mapped(sense), np.float32)
     has_row_N = (query_ND != 0).any(axis=1)
     is_there_G = (rows_GD != 0).any(axis=1)
-    cosines_GN = rows_GD @ query_ND.T
-    first_P = timelines.first_C[placements.content_P]
-    count_P = timelines.count_C[placements.content_P]
-    sums_P = np.zeros(len(placements))
-    counts_P = np.zeros(len(placements), np.int64)
-    for moment in np.flatnonzero(has_row_N):
-        place_P = placements.offset_P + moment
-        is_inside_P = (place_P >= 0) & (place_P < count_P)
-        at_P = np.where(is_inside_P, first_P + place_P, 0)
-        is_both_P = is_inside_P & is_there_G[at_P]
-        sums_P += np.where(is_both_P, cosines_GN[at_P, moment], 0.0)
-        counts_P += is_both_P
-    overlap_P = np.minimum(length, count_P)
+    cosines_NG = query_ND @ rows_GD.T  # zero where either side is absent
+    length, count_P = len(query_ND), timelines.count_C[placements.content_P]
+    start_P = timelines.first_C[placements.content_P] + placements.offset_P
+    sums_P, counts_P = np.zeros(len(placements)), np.zeros(len(placements), np.int64)
+    # Where the query lies inside, its diagonals are slices; where it is the longer one, there are few places.
+    is_inside_P = count_P >= length
+    if is_inside_P.any():
+        num_starts = timelines.num_places - length + 1
+        sums_S, counts_S = np.zeros(num_starts), np.zeros(num_starts, np.int64)
+        for moment in np.flatnonzero(has_row_N):
+            sums_S += cosines_NG[moment, moment : moment + num_starts]
+            counts_S += is_there_G[moment : moment + num_starts]
+        sums_P[is_inside_P] = sums_S[start_P[is_inside_P]]
+        counts_P[is_inside_P] = counts_S[start_P[is_inside_P]]
+    if not is_inside_P.all():
+        few = np.flatnonzero(~is_inside_P)
+        for moment in np.flatnonzero(has_row_N):
+            place = placements.offset_P[few] + moment
+            at = np.where((place >= 0) & (place < count_P[few]), start_P[few] + moment, -1)
+            sums_P[few] += np.where(at >= 0, cosines_NG[moment, at], 0.0)
+            counts_P[few] += (at >= 0) & is_there_G[at]
+    return _means(sums_P, counts_P, np.minimum(length, count_P))
+
+
+def _means(
+    sums_P: NDArray[np.floating], counts_P: NDArray[np.int64], overlap_P: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Mean cosines; -inf where too few moments of the overlap are there on both sides."""
     is_enough = counts_P >= np.maximum(1, np.ceil(_LEAST_PRESENT * overlap_P))
     return np.where(is_enough, sums_P / np.maximum(counts_P, 1), -np.inf).astype(np.float32)
 
