@@ -139,8 +139,13 @@ class LibrarySearch:
         for phase, each in enumerate(phases):
             of = chosen[phase_P[chosen] == phase]
             hits += self._hits(each, by, scale, placements.take(of), total_P[of])
-        ranked = sorted(hits, key=lambda hit: -hit.score)
-        return tuple(ranked), all(is_exact for _, _, is_exact in scored)
+        if (strangers := scale.calibration) is not None:
+            hits = [
+                replace(hit, probability=strangers.probability(hit.score, num_tries=len(phases)))
+                for hit in hits
+            ]
+        ranked = tuple(sorted(hits, key=lambda hit: -hit.score))
+        return ranked, all(is_exact for _, _, is_exact in scored)
 
     def _without(
         self, moment: Moment, placements: Placements, total_P: NDArray[np.float32], *, length: int
@@ -253,12 +258,11 @@ class LibrarySearch:
     def _hits(
         self, query: Query, by: By, scale: Scale, placements: Placements, total_P: NDArray[np.float32]
     ) -> tuple[Hit, ...]:
+        """Hits at some placements, without their probability."""
         scores = axis_scores(self.timelines, query, placements)
         shift_P = self._refined(query, by, scale, placements, total_P)
         return tuple(
-            self._hit(
-                query, scale, placements, number, float(shift_P[number]), float(total_P[number]), scores
-            )
+            self._hit(query, placements, number, float(shift_P[number]), float(total_P[number]), scores)
             for number in range(len(placements))
         )
 
@@ -279,7 +283,6 @@ class LibrarySearch:
     def _hit(
         self,
         query: Query,
-        scale: Scale,
         placements: Placements,
         number: int,
         shift: float,
@@ -304,7 +307,7 @@ class LibrarySearch:
             score=total,
             sound=cosines["audio"] if np.isfinite(cosines["audio"]) else None,
             picture=cosines["visual"] if np.isfinite(cosines["visual"]) else None,
-            probability=None if scale.calibration is None else scale.calibration.probability(total),
+            probability=None,
         )
 
     def _scale(
