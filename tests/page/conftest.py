@@ -83,7 +83,8 @@ class Asked:
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
     pytest.importorskip("fastapi")
     uvicorn = pytest.importorskip("uvicorn")
-    from cavmae_sync.page import SearchService, make_app
+    from cavmae_sync.page.app import make_app
+    from cavmae_sync.page.service import SearchService
 
     folder = tmp_path_factory.mktemp("service")
     for seed in range(4):

@@ -38,7 +38,8 @@ def serve(
     try:
         import uvicorn
 
-        from cavmae_sync.page import SearchService, make_app
+        from cavmae_sync.page.app import make_app
+        from cavmae_sync.page.service import SearchService
     except ImportError as error:
         raise ConfigError("serve needs FastAPI and uvicorn: pip install 'cavmae-sync[search]'.") from error
     from cavmae_sync.embedding.library import open_library
