@@ -29,7 +29,7 @@ from cavmae_sync.search.placements import (
     separate,
 )
 from cavmae_sync.search.timeline import Grid, Timelines, extend_timelines
-from cavmae_sync.search.windows import Windows, windows_of
+from cavmae_sync.search.windows import SHORT_QUERY, Windows, places_as_windows, windows_of
 
 CLIPS_PER_FILE: Final = 10
 ENGINES: Final[tuple[CoarseName, ...]] = ("exact", "flat", "inverted")
@@ -61,8 +61,10 @@ def main() -> None:
     result: dict[str, Any] = {"num_clips": given.num_clips, "width": width, "noise": given.noise}
     result["bytes_per_clip"] = 2 * timelines.num_places * width * 2 / given.num_clips
     began = time.perf_counter()
-    windows = windows_of(timelines.mapped("visual"), first_C=timelines.first_C, count_C=timelines.count_C)
-    result["windows"] = {"count": len(windows.place_W), "seconds": time.perf_counter() - began}
+    rows_GD = timelines.mapped("visual")
+    long = windows_of(rows_GD, first_C=timelines.first_C, count_C=timelines.count_C)
+    result["windows"] = {"count": len(long.place_W), "seconds": time.perf_counter() - began}
+    windows = {False: long, True: places_as_windows(rows_GD)}
     result["engines"] = {
         name: measured(name, timelines, windows, num_queries=given.num_queries) for name in ENGINES
     }
@@ -85,14 +87,17 @@ def made_grids(base: Timelines, num_files: int, count: int, *, noise: float) -> 
         yield f"{number:064x}", Grid(start_seconds=0.0, stop_seconds=count * base.step_seconds, rows=made)
 
 
-def measured(name: CoarseName, timelines: Timelines, windows: Windows, *, num_queries: int) -> dict[str, Any]:
+def measured(
+    name: CoarseName, timelines: Timelines, by_kind: dict[bool, Windows], *, num_queries: int
+) -> dict[str, Any]:
     """Time of a query, and how much of the true ten best it finds, by length."""
     began = time.perf_counter()
-    index = make_coarse(windows.rows_WD, name)
+    indexes = {kind: make_coarse(windows.rows_WD, name) for kind, windows in by_kind.items()}
     found: dict[str, Any] = {"seconds_to_make": time.perf_counter() - began}
     allowed_C = np.ones(len(timelines.contents), bool)
     for length in LENGTHS:
         queries = asked(timelines, length, num_queries)
+        index, windows = indexes[length <= SHORT_QUERY], by_kind[length <= SHORT_QUERY]
         every = all_placements(timelines, length, allowed_C=allowed_C)
         warm, cold, recalls = [], [], []
         for query in queries:

@@ -62,4 +62,10 @@ def test_few_or_no_windows(name: str, count: int):
 
 
 def test_small_libraries_are_scanned_exactly():
-    assert choose_coarse(1000) == "exact"
+    assert choose_coarse(1000, width=768) == "exact"
+
+
+def test_large_libraries_are_scanned_as_long_as_that_is_fast():
+    pytest.importorskip("faiss")
+    assert choose_coarse(400_000, width=64) == "flat"
+    assert choose_coarse(800_000, width=768) == "inverted"

@@ -9,7 +9,7 @@ from cavmae_sync.embedding.library import LibraryConfig
 from cavmae_sync.search.contents import HeldContents
 from cavmae_sync.search.derive import derive_timelines
 from cavmae_sync.search.timeline import Timelines, extend_timelines, grid_of
-from cavmae_sync.search.windows import query_windows, windows_of
+from cavmae_sync.search.windows import places_as_windows, query_windows, windows_of
 
 from .made import CONFIG, content_of, make_library, wander
 
@@ -101,10 +101,18 @@ def test_windows_are_means_of_what_is_there():
     assert len(nothing.place_W) == len(nothing.rows_WD) == 0
 
 
+def test_places_are_windows_of_their_own_for_short_queries():
+    rows = np.zeros((3, 2), np.float16)
+    rows[1] = (0, 1)
+    found = places_as_windows(rows)
+    assert (found.place_W.tolist(), found.rows_WD.tolist()) == ([1], [[0, 1]])
+    assert places_as_windows(rows[:0]).place_W.tolist() == []
+
+
 def test_windows_of_queries_cover_them():
     rows = np.arange(12, dtype=np.float32)[:, None]
     means, starts = query_windows(rows)
     assert (means[:, 0].tolist(), starts.tolist()) == ([1.5, 5.5, 9.5], [0, 4, 8])
-    assert query_windows(rows[:2])[0].tolist() == [[0.5]]
+    assert query_windows(rows[:2])[0].tolist() == [[0.0], [1.0]]
     assert len(query_windows(np.ones((400, 1), np.float32))[1]) == 8
     assert LibraryConfig().num_frames / 4 == 4  # a clip has four

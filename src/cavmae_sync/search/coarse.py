@@ -22,8 +22,9 @@ CoarseName = Literal["exact", "flat", "inverted"]
 
 #: Windows of a block of a scan: bounds memory.
 _BLOCK_WINDOWS: Final = 1 << 16
-#: Windows from which on an inverted index is worth its making.
-INVERTED_FROM: Final = 200_000
+#: Windows from which on FAISS is worth its making, and numbers up to which it scans all of them (bytes).
+_FAISS_FROM: Final = 20_000
+_FLAT_UP_TO: Final = 32 << 20
 #: Windows for each cell of an inverted index, about; and the share of the cells that is looked into.
 _WINDOWS_PER_CELL: Final = 400
 _PROBED_SHARE: Final = 1 / 16
@@ -136,15 +137,15 @@ def make_coarse(rows_WD: NDArray[np.float16], name: CoarseName) -> CoarseIndex:
     return _ENGINES[name](rows_WD)
 
 
-def choose_coarse(num_windows: int) -> CoarseName:
-    """The engine that is worth its making: inverted for many windows, where FAISS is there."""
-    if num_windows < INVERTED_FROM:
+def choose_coarse(num_windows: int, *, width: int) -> CoarseName:
+    """The engine for so many windows of a width: FAISS for many, inverted where a scan is slow."""
+    if num_windows < _FAISS_FROM:
         return "exact"
     try:
         load_faiss()
     except ConfigError:
         return "exact"
-    return "inverted"
+    return "flat" if num_windows * width <= _FLAT_UP_TO else "inverted"
 
 
 def load_faiss() -> Any:

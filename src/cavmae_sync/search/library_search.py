@@ -33,7 +33,7 @@ from cavmae_sync.search.hits import Found, Hit
 from cavmae_sync.search.options import Moment, SearchOptions
 from cavmae_sync.search.placements import Placements, all_placements, joined, likely_placements, separate
 from cavmae_sync.search.query import Query
-from cavmae_sync.search.windows import windows_of
+from cavmae_sync.search.windows import SHORT_QUERY, places_as_windows, windows_of
 
 #: Placements times moments of a query up to which every placement is scored.
 _SCAN_UP_TO: Final = 1 << 20
@@ -62,7 +62,7 @@ class LibrarySearch:
     ) -> None:
         self.library = library
         self._coarse = coarse
-        self._indexes: dict[Sense, tuple[CoarseIndex, NDArray[np.int64], NDArray[np.int64]]] = {}
+        self._indexes: dict[tuple[Sense, bool], tuple[CoarseIndex, NDArray[np.int64], NDArray[np.int64]]] = {}
         self._scales: dict[tuple[tuple[Sense, ...], By, int], Scale] = {}
         with library.catalogue() as catalogue:
             self.held = HeldContents(catalogue)
@@ -216,17 +216,22 @@ class LibrarySearch:
             raise ConfigError(f"Nothing that may be found has a {wanted}, so hits cannot be ordered by it.")
         return wanted
 
-    def _index(self, sense: Sense) -> tuple[CoarseIndex, NDArray[np.int64], NDArray[np.int64]]:
+    def _index(
+        self, sense: Sense, *, is_short: bool
+    ) -> tuple[CoarseIndex, NDArray[np.int64], NDArray[np.int64]]:
         """Coarse index of a sense, the place that each window begins at, and the number of its content."""
-        if sense not in self._indexes:
-            timelines = self.timelines
-            windows = windows_of(
-                timelines.mapped(sense), first_C=timelines.first_C, count_C=timelines.count_C
+        key = (sense, is_short)
+        if key not in self._indexes:
+            timelines, rows_GD = self.timelines, self.timelines.mapped(sense)
+            windows = (
+                places_as_windows(rows_GD)
+                if is_short
+                else windows_of(rows_GD, first_C=timelines.first_C, count_C=timelines.count_C)
             )
-            name = self._coarse or choose_coarse(len(windows.place_W))
+            name = self._coarse or choose_coarse(len(windows.place_W), width=timelines.width)
             content_W = timelines.content_of(windows.place_W)
-            self._indexes[sense] = make_coarse(windows.rows_WD, name), windows.place_W, content_W
-        return self._indexes[sense]
+            self._indexes[key] = make_coarse(windows.rows_WD, name), windows.place_W, content_W
+        return self._indexes[key]
 
     def _scored(
         self,
@@ -246,7 +251,7 @@ class LibrarySearch:
             return placements, scale.combined(scores), True
         found: list[Placements] = []
         for sense in SENSES_OF[by]:
-            index, place_W, content_W = self._index(sense)
+            index, place_W, content_W = self._index(sense, is_short=len(query) <= SHORT_QUERY)
             allowed_W = None if allowed_C.all() else allowed_C[content_W]
             found.append(
                 likely_placements(self.timelines, index, place_W, asked(query, sense), allowed_W=allowed_W)

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from cavmae_sync.embedding.library.schema import Sense
 from cavmae_sync.search.coarse import CoarseIndex
 from cavmae_sync.search.timeline import Timelines
-from cavmae_sync.search.windows import WINDOW_PLACES, query_windows
+from cavmae_sync.search.windows import SHORT_QUERY, query_windows
 
 #: Share of the moments of an overlap that both sides must have.
 _LEAST_PRESENT: Final = 0.5
 #: Windows that are asked for for each window of a query, and places worth a closer look for each axis.
-_NUM_WINDOWS: Final = 400
-_NUM_PLACES: Final = 200
+_NUM_WINDOWS: Final = 1000
+_NUM_PLACES: Final = 1000
 #: Values that are held at a time: bounds memory, never changes a result.
 _MOST_VALUES: Final = 1 << 24
 
@@ -92,7 +92,7 @@ def likely_placements(
     keys, inverse = np.unique(np.stack([contents, offsets]), axis=1, return_inverse=True)
     votes = np.bincount(inverse.ravel(), weights=products, minlength=keys.shape[1])
     chosen = np.argsort(-votes, kind="stable")[:_NUM_PLACES]
-    near = np.arange(-1, max(WINDOW_PLACES - len(query_ND), 0) + 2)
+    near = np.arange(1) if len(query_ND) <= SHORT_QUERY else np.arange(-1, 2)  # windows begin every two
     content_P = np.repeat(keys[0][chosen], len(near))
     offset_P = (keys[1][chosen][:, None] + near[None, :]).ravel()
     counts = timelines.count_C[content_P]

@@ -1,8 +1,9 @@
 """Windows: means of a few neighbouring moments, by which places worth a closer look are found.
 
-A window is four places of a grid, and begins every two: whatever is two places long or longer lies in one to
-at least three quarters. Its row is the mean of the places that are present, and so is shorter than 1 where
-they are unlike each other. A window without any present place is not there.
+For long queries a window is four places of a grid, and begins every two. Its row is the mean of the places
+that are present, and so is shorter than 1 where they are unlike each other. For short ones each place is a
+window of its own: what is unlike its neighbours cannot be seen in a mean. A window without any present place
+is not there.
 
 G places, W windows, D width.
 """
@@ -14,9 +15,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-#: Places of a window, and from the start of one to the start of the next.
+#: Places of a window for long queries, and from the start of one to the start of the next.
 WINDOW_PLACES: Final = 4
 WINDOW_HOP: Final = 2
+#: Moments of a query up to which each place is a window of its own.
+SHORT_QUERY: Final = 4
 #: Rows that are averaged at a time.
 _BLOCK_ROWS: Final = 1 << 18
 
@@ -34,10 +37,25 @@ class Windows:
     place_W: NDArray[np.int64]
 
 
+def places_as_windows(rows_GD: NDArray[np.float16]) -> Windows:
+    """Each place that is present as a window of its own.
+
+    Args:
+        rows_GD: Rows of grids, one content after the other; absent places are zero.
+    """
+    parts = [
+        start + np.flatnonzero(rows_GD[start : start + _BLOCK_ROWS].any(axis=1))
+        for start in range(0, len(rows_GD), _BLOCK_ROWS)
+    ]
+    place_W = np.concatenate([np.zeros(0, np.int64), *parts]).astype(np.int64)
+    rows_WD = rows_GD if len(place_W) == len(rows_GD) else rows_GD[place_W]
+    return Windows(rows_WD=rows_WD, place_W=place_W)
+
+
 def windows_of(
     rows_GD: NDArray[np.float16], *, first_C: NDArray[np.int64], count_C: NDArray[np.int64]
 ) -> Windows:
-    """Windows of all contents.
+    """Windows of four places of all contents.
 
     Args:
         rows_GD: Rows of grids, one content after the other; absent places are zero.
@@ -60,8 +78,10 @@ def windows_of(
 def query_windows(rows_ND: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Windows of a query, at most eight, and the place in the query that each begins at.
 
-    A short query is one window. Longer ones have windows that follow each other, spread over all of it.
+    Each moment of a short query is one. Longer ones have windows that follow each other, spread over all.
     """
+    if len(rows_ND) <= SHORT_QUERY:
+        return rows_ND, np.arange(len(rows_ND))
     starts = np.arange(0, max(len(rows_ND) - WINDOW_PLACES, 0) + 1, WINDOW_PLACES)
     if len(starts) > _MOST_QUERY_WINDOWS:
         starts = starts[np.linspace(0, len(starts) - 1, _MOST_QUERY_WINDOWS).round().astype(int)]
