@@ -81,10 +81,10 @@ class LibrarySearch:
         return True
 
     def warm_up(self, *, on_progress: OnProgress | None = None) -> None:
-        """Calibrate for questions by sound, picture and video of the usual lengths, ordered by both."""
-        by = self._by(None, self.held.allowed(self.timelines.contents, Filter()))
+        """Calibrate for questions by sound, picture and video of the usual lengths."""
+        allowed_C = self.held.allowed(self.timelines.contents, Filter())
         for senses, length in _USUAL:
-            self._scale(senses, by, length, on_progress)
+            self._scale(senses, self._by(None, senses, allowed_C), length, on_progress)
 
     def search(
         self, query: Query, options: SearchOptions | None = None, *, on_progress: OnProgress | None = None
@@ -102,7 +102,7 @@ class LibrarySearch:
         options = options or SearchOptions()
         self._check_steps(query)
         allowed_C = self.held.allowed(self.timelines.contents, options.filter)
-        by = self._by(options.by, allowed_C)
+        by = self._by(options.by, query.senses, allowed_C)
         scale = self._scale(query.senses, by, len(query), on_progress)
         began = time.perf_counter()
         hits, is_exact = self._ranked(query, by, scale, allowed_C, options)
@@ -199,20 +199,17 @@ class LibrarySearch:
                 "Make it with the library's configuration."
             )
 
-    def _by(self, wanted: By | None, allowed_C: NDArray[np.bool_]) -> By:
-        has = {
-            sense: bool((self.held.having(self.timelines.contents, [sense]) & allowed_C).any())
+    def _by(self, wanted: By | None, senses: tuple[Sense, ...], allowed_C: NDArray[np.bool_]) -> By:
+        """What hits are ordered by: by what the query has and the library has too, unless asked otherwise."""
+        has = [
+            sense
             for sense in SENSES
-        }
+            if (self.held.having(self.timelines.contents, [sense]) & allowed_C).any()
+        ]
         if wanted is None:
-            return (
-                "both"
-                if all(has.values()) or not any(has.values())
-                else "sound"
-                if has["audio"]
-                else "picture"
-            )
-        if allowed_C.any() and not any(has[sense] for sense in SENSES_OF[wanted]):
+            shared = [sense for sense in senses if sense in has] or has or list(senses)
+            return "both" if len(shared) == 2 else "sound" if shared == ["audio"] else "picture"
+        if allowed_C.any() and not set(has) & set(SENSES_OF[wanted]):
             raise ConfigError(f"Nothing that may be found has a {wanted}, so hits cannot be ordered by it.")
         return wanted
 

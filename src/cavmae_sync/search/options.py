@@ -20,7 +20,7 @@ class SearchOptions:
     """Options of a search.
 
     Attributes:
-        by: What hits are ordered by; None takes both where the library has both.
+        by: What hits are ordered by; None takes the senses that the query has, where the library has them.
         num_hits: Hits at most.
         cutoff: Probability that a match must have.
         filter: Which files may be found.

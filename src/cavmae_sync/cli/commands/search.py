@@ -98,7 +98,9 @@ def search(
     query: QueryOptions = QueryOptions(),
     by: Annotated[
         Literal["sound", "picture", "both"] | None,
-        Parameter(help="Order hits by how well their sound fits, their picture, or both."),
+        Parameter(
+            help="Order hits by their sound, their picture, or both; by what is asked with unless given."
+        ),
     ] = None,
     top: Annotated[Count, Parameter(help="Hits to show.")] = 10,
     cutoff: Annotated[float, Parameter(help="Probability that a match must have, in [0, 1].")] = 0.95,
