@@ -35,6 +35,7 @@ def fill(
     retries: bool = False,
     max_failed_fraction: float = 1.0,
     as_json: bool,
+    is_quiet: bool = False,
 ) -> "LibraryRun":
     """Add files to a library, or look at its roots again, and say what is in it.
 
@@ -50,6 +51,7 @@ def fill(
         retries: Whether failed files are read again.
         max_failed_fraction: Share of files that may fail.
         as_json: Whether to print JSON.
+        is_quiet: Whether to say nothing where nothing was read.
     """
     from cavmae_sync.embedding.library import FillOptions, add_to_library, update_library
 
@@ -82,7 +84,8 @@ def fill(
                 options=options,
             )
         is_stopped = should_stop()
-    _say(library, run, as_json=as_json)
+    if run.throughput.num_files or not is_quiet:
+        _say(library, run, as_json=as_json)
     if is_stopped:
         raise KeyboardInterrupt(
             "stopped; what was read is in the library. Run the same command again to go on."

@@ -200,6 +200,8 @@ def picture_query(
     Raises:
         MediaError: The file is no picture that can be read.
     """
+    if not Path(path).is_file():
+        raise MediaError(f"{path} is not there, or is no file. Give a JPEG or PNG.")
     try:
         image = decode_image(Path(path), formats=PICTURE_FORMATS).convert("RGB")
     except (ValueError, OSError) as error:

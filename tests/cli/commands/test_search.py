@@ -52,7 +52,7 @@ def test_people_read_a_table(cli, library: Path, footage: Path):
     clip = sorted(footage.iterdir())[0]
     ran = cli("search", library, "--sound", clip, "--top", 2)
     assert "Ranked, not judged: 6 files" in ran.out
-    assert f"shoot/{clip.name}"[:16] in ran.out
+    assert f"shoot/{clip.name}"[:16] in ran.out.replace("\n", "")
     assert "every place was looked at" in ran.out
 
 
@@ -72,6 +72,7 @@ def test_what_cannot_be_asked_is_said(cli, library: Path, footage: Path, tmp_pat
     assert "the library has no such file" in says("--like", "shoot/nothing.mp4@0-1")
     assert "must be a day" in says("--sound", clip, "--after", "yesterday")
     assert "must be in [0, 1]" in says("--sound", clip, "--cutoff", 3)
+    assert "is not there" in says("--picture", tmp_path / "missing.png")
     (tmp_path / "no.png").write_text("nothing")
     assert "is no picture that can be read" in says("--picture", tmp_path / "no.png")
 

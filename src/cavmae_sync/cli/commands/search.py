@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
-from rich.table import Table
+from rich.table import Column, Table
 
 from cavmae_sync.cli.libraries import open_library_model
 from cavmae_sync.cli.options import Count, EncodeOptions, Json, Switch
@@ -195,7 +195,7 @@ def _show(found: "Found") -> None:
     from cavmae_sync.search import verdict
 
     print_line(verdict(found))
-    table = Table("", "from", "to", "file", "sound", "picture", "probability")
+    table = Table("", "from", "to", Column("file", overflow="fold"), "sound", "picture", "probability")
     for number, hit in enumerate(found.hits, start=1):
         place = hit.file
         copies = f" (+{len(hit.places) - 1})" if len(hit.places) > 1 else ""

@@ -4,8 +4,7 @@
     LIBRARY/catalogue.sqlite    files and what became of them; changed after each file
     LIBRARY/parts/              vectors, one file per content
 
-A run can be killed at any moment and started again. What a part holds does not depend on the run that made
-it, so the rows are the same bytes with any number of runs, processes and machines.
+A run can be killed at any moment and started again. Rows are the same bytes with any number of runs.
 """
 
 import os
@@ -260,9 +259,19 @@ def _fill(
             journal.enter(result)
     finally:
         journal.flush()
+    _forget_moved(catalogue, entering)
     return LibraryRun(
         report=library_report(catalogue), throughput=progress.throughput, failed=tuple(journal.failed)
     )
+
+
+def _forget_moved(catalogue: Catalogue, entering: _Entering) -> None:
+    """Forget where files were whose content is somewhere else now: they were moved or renamed."""
+    held = {row.content for row in catalogue.files(state="ok")}
+    moved = [row for row in catalogue.files(state="gone") if row.content in held]
+    if moved:
+        with entering():
+            catalogue.remove(moved)
 
 
 def _tidy(folder: Path) -> None:

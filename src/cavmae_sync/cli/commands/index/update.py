@@ -39,7 +39,10 @@ def update(
     """
     if watch and as_json:
         raise ConfigError("--watch goes on, so it cannot print one JSON object. Leave out --json.")
-    while True:
+    is_first = True
+    while is_first or watch:
+        if not is_first:
+            time.sleep(every_seconds)
         fill(
             library,
             source=None,
@@ -49,7 +52,6 @@ def update(
             work=work,
             retries=retry,
             as_json=as_json,
+            is_quiet=not is_first,
         )
-        if not watch:
-            return
-        time.sleep(every_seconds)
+        is_first = False
