@@ -57,12 +57,15 @@ def windows_table() -> TableSpec:
     """Lengths of the sound of one frame, as they are at every scale: what a longer one tells."""
     return TableSpec(
         name="windows",
-        title="windows: what belongs together wants long sounds, when wants short ones",
+        title="windows: what belongs together wants long sounds",
         tasks=("retrieval",),
         rows=[
             Row(name=name, training=Training(recipe=_WITHOUT_MOMENTS, segment_length=length))
             for name, length in _WINDOWS.items()
         ],
         published_columns=(),
-        note="Unlike in Figure 4, segments of stage twins are as long as they are called.",
+        note=(
+            "Unlike in Figure 4, segments of stage twins are as long as they are called. Rows cost more the longer "
+            "they are. On `no_pulse`, rules have at most 0.4 % of WHAT and the best linear fit 1.5."
+        ),
     )
