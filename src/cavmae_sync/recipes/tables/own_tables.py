@@ -65,7 +65,7 @@ def windows_table() -> TableSpec:
         ],
         published_columns=(),
         note=(
-            "Unlike in Figure 4, segments of stage twins are as long as they are called. Rows cost more the longer "
-            "they are. On `no_pulse`, rules have at most 0.4 % of WHAT and the best linear fit 1.5."
+            "Unlike in Figure 4, segments of stage twins are as long as they are called. Rows cost more the "
+            "longer they are. On `no_pulse`, rules have at most 0.4 % of WHAT and the best linear fit 1.5."
         ),
     )
