@@ -161,6 +161,24 @@ def test_moments_between_the_steps_are_found_by_a_phase(search: LibrarySearch):
     assert hit.offset_seconds == pytest.approx(2.5, abs=0.05)
 
 
+def test_hits_are_grouped_by_file_best_first(search: LibrarySearch):
+    audio, visual = film(7)
+    found = search.search(excerpt({"audio": audio, "visual": visual}, 5, 9), SearchOptions(num_hits=30))
+    groups = found.by_file()
+    assert groups[0][0].path == "copies/007.mov"
+    assert sum(len(hits) for _, hits in groups) == 30 > len(groups)
+    assert [hits[0].score for _, hits in groups] == sorted(
+        (hits[0].score for _, hits in groups), reverse=True
+    )
+
+
+def test_damaged_parts_are_counted(tmp_path: Path):
+    library = make_library(tmp_path / "library", {f"{n}.mp4": film(n) for n in range(3)})
+    next(library.folder.rglob("*.arrow")).write_bytes(b"nothing")
+    found = LibrarySearch(library).search(excerpt({"audio": film(1)[0]}, 5, 9))
+    assert (found.num_contents, found.num_damaged) == (2, 1)
+
+
 def test_small_libraries_rank_and_do_not_judge(tmp_path: Path):
     library = make_library(tmp_path / "library", {f"{n}.mp4": film(n) for n in range(3)})
     audio, visual = film(2)

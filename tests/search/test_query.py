@@ -96,7 +96,7 @@ def test_a_picture_and_a_part_of_it(embedder: Embedder, film: Path, search: Libr
         Box(left=0.5, top=0, width=0.6, height=1)
 
 
-def test_a_file_without_sound_asks_by_its_picture(embedder: Embedder, film: Path, tmp_path: Path):
+def test_silence_and_too_little_sound_are_no_question(embedder: Embedder, film: Path, tmp_path: Path):
     write_wav(tmp_path / "still.wav", np.full(16_000, 1e-6, np.float32))
     config = CONFIG.for_inputs(embedder.model.config.inputs)
     with pytest.raises(MediaError, match="is silent there"):
@@ -104,6 +104,15 @@ def test_a_file_without_sound_asks_by_its_picture(embedder: Embedder, film: Path
     write_wav(tmp_path / "short.wav", np.full(300, 0.1, np.float32))
     with pytest.raises(MediaError, match=r"0.025 s are needed"):
         sound_query(embedder, config, tmp_path / "short.wav")
+
+
+def test_a_video_whose_sound_has_ended_asks_by_its_picture(embedder: Embedder, tmp_path: Path):
+    frames = np.random.default_rng(0).integers(0, 256, (40, 32, 32, 3), dtype=np.uint8)
+    sound = np.full(16_000, 0.1, np.float32)
+    write_video(tmp_path / "v.mp4", frames, frames_per_second=10, waveform_S=sound)
+    config = CONFIG.for_inputs(embedder.model.config.inputs)
+    query = video_query(embedder, config, tmp_path / "v.mp4", span=Span(start_seconds=2.5, stop_seconds=3.5))
+    assert query.senses == ("visual",)
 
 
 def test_spans_of_names(tmp_path: Path):

@@ -80,8 +80,8 @@ class Calibration:
 
         Args:
             score: Best score of several tries.
-            num_tries: Their number. Phases of a query are tries that hardly depend on each other (measured:
-                four of them get a match for a stranger four times as often as one).
+            num_tries: Their number, taken as independent. Phases of a query are such tries: uncounted, four
+                let 20 % of strangers pass where 5 % were stated (docs/results.md).
 
         >>> round(Calibration(location=0.0, width=1.0).probability(2.97), 3)
         0.95

@@ -64,6 +64,7 @@ class Found:
         cutoff: The probability that a match must have.
         is_exact: Whether every place was looked at, so that no better one exists.
         num_contents: Contents that were searched.
+        num_damaged: Contents that could not be: their parts are missing or damaged.
         searched_seconds: Length of them together.
         about: What was looked for.
         by: What hits are ordered by.
@@ -75,6 +76,7 @@ class Found:
     cutoff: float
     is_exact: bool
     num_contents: int
+    num_damaged: int
     searched_seconds: float
     about: str
     by: str

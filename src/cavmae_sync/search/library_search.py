@@ -114,6 +114,7 @@ class LibrarySearch:
             cutoff=options.cutoff,
             is_exact=is_exact,
             num_contents=int(allowed_C.sum()),
+            num_damaged=sum(content not in self.timelines.number for content in self.held),
             searched_seconds=float(seconds_C[allowed_C].sum()),
             about=query.about,
             by=by,

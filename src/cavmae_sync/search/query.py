@@ -21,7 +21,7 @@ from cavmae_sync.embedding.library import LibraryConfig
 from cavmae_sync.embedding.library.schema import Sense
 from cavmae_sync.embedding.rows import finite
 from cavmae_sync.embedding.video import alignment_of
-from cavmae_sync.errors import ConfigError, MediaError
+from cavmae_sync.errors import ClipTooShortError, ConfigError, MediaError
 from cavmae_sync.inputs import cut_segments, log_mel, normalize_frames, resize_and_crop
 from cavmae_sync.media import probe, read_audio
 from cavmae_sync.media.loudness import SILENT_BELOW_DBFS, loudness_dbfs
@@ -245,11 +245,7 @@ def video_query(
     phases: list[Query] = []
     for clip in _stills(path, config, span, box=box):
         if info.audio and sound_S is None:
-            sound_S = read_audio(
-                path, start_seconds=clip.start, duration_seconds=clip.seconds, channel=config.channel
-            )
-            # Where the track ended earlier there is silence, as in the library.
-            sound_S = np.pad(sound_S, (0, max(round(clip.seconds * SAMPLE_RATE_HZ) - len(sound_S), 0)))
+            sound_S = _track(path, clip.start, clip.seconds, config)
         rows: dict[Sense, NDArray[np.float32]] = {"visual": _frame_rows(embedder, clip.frames_THWC)}
         if sound_S is not None and len(sound_S) >= _LEAST_SAMPLES:
             audio_ND = _sound_rows(embedder, config, sound_S, first=clip.first)
@@ -266,6 +262,17 @@ def video_query(
         )
     alike = [phase for phase in phases[1:] if phase.senses == phases[0].senses]
     return replace(phases[0], later=tuple(alike))
+
+
+def _track(
+    path: str | os.PathLike[str], start: float, seconds: float, config: LibraryConfig
+) -> NDArray[np.float32]:
+    """Sound of a span; where the track has ended there is silence, as in the library."""
+    try:
+        sound_S = read_audio(path, start_seconds=start, duration_seconds=seconds, channel=config.channel)
+    except ClipTooShortError:  # it ended before the span
+        sound_S = np.zeros(0, np.float32)
+    return np.pad(sound_S, (0, max(round(seconds * SAMPLE_RATE_HZ) - len(sound_S), 0)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -175,6 +175,14 @@ def test_a_part_that_lies_there_is_not_made_again(
     assert held(grown) == before
 
 
+def test_a_part_that_is_lost_is_made_again(grown: Path, counting: Counting) -> None:
+    """As the message about a damaged part promises."""
+    before = parts(grown)
+    next(path for path in grown.rglob("*.arrow")).unlink()
+    update_library(counting, grown, options=HERE)
+    assert parts(grown) == before
+
+
 def test_a_file_that_is_written_to_while_it_is_read_is_read_again(
     footage: Path, embedder: Embedder, tmp_path: Path
 ) -> None:

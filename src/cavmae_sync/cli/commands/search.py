@@ -210,6 +210,11 @@ def _show(found: "Found") -> None:
             "" if hit.probability is None else f"{hit.probability:.1%}",
         )
     Terminal().print(table)
+    if found.num_damaged:
+        print_line(
+            f"{found.num_damaged} files could not be searched: their parts are missing or damaged. Delete "
+            "damaged ones and run cavmae-sync index update."
+        )
     how = "every place was looked at" if found.is_exact else "places were proposed by a coarse index"
     print_line(f"{found.about}, ordered by {found.by}; {how}; {1000 * found.seconds:.0f} ms")
 

@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final, Literal, Self
 
 from cavmae_sync.data.storage.tables import Rejected
-from cavmae_sync.embedding.library.schema import CATALOGUE_FILE, is_content
+from cavmae_sync.embedding.library.schema import CATALOGUE_FILE, is_content, part_path
 from cavmae_sync.errors import DatasetError
 
 #: What became of a file: to be encoded, in the library, refused, no longer there. A file whose root is not
@@ -242,6 +242,10 @@ class Catalogue:
         """Counts of one content, or None."""
         rows = self._rows("SELECT * FROM contents WHERE content = ?", content)
         return self._content(rows[0]) if rows else None
+
+    def has_part(self, content: str) -> bool:
+        """Whether the part of a content is there, whatever it holds."""
+        return part_path(self.path.parent, content).is_file()
 
     def remove(self, files: Sequence[FileRow], *, roots: Sequence[str] = ()) -> list[str]:
         """Forget files and roots, and contents that no file holds any more. Returns these contents."""

@@ -82,7 +82,8 @@ def scan_listing(
     for source in listing.files:
         seen = _look(root, source.path)
         before = known.pop(source.path, None)
-        if before is None or _is_to_read(before, seen, retries=retries):
+        is_lost = before is not None and before.content is not None and not catalogue.has_part(before.content)
+        if before is None or is_lost or _is_to_read(before, seen, retries=retries):
             to_read.append(seen)
         elif before.state == "gone":
             back.append(replace(before, state="failed" if before.content is None else "ok"))
