@@ -1,9 +1,9 @@
-"""Search in large libraries: `python -m benchmarks.search_size --like L --work FOLDER --num-clips 100000`.
+"""Search in large libraries: `OMP_NUM_THREADS=1 python -m benchmarks.search_size --like L --work FOLDER`.
 
-L is a library that a trained model made. Its moments, with noise added, become the moments of a library of so
-many clips, ten to a file. Each engine is asked by the same queries, on one thread, beside a plain scan of all
-windows in NumPy; the truth is the exact score of every placement. Clips of noise alone can stand for it too
-(`--noise 100`).
+L is a library that a trained model made. Its moments, with noise added, become those of a library of
+`--num-clips` clips, ten to a file. Questions are stretches of it, with a little noise, at four phases. Each
+engine is asked the same ones through `LibrarySearch`, warm and with the vectors dropped from memory, beside a
+scan of every placement in NumPy, which is the truth. `--noise 100` gives clips of noise alone.
 """
 
 import argparse
@@ -17,157 +17,216 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cavmae_sync.embedding.library import open_library
-from cavmae_sync.embedding.library.schema import SENSES, Sense
-from cavmae_sync.search.coarse import CoarseName, make_coarse
-from cavmae_sync.search.placements import (
-    Placements,
-    all_placements,
-    likely_placements,
-    placement_scores,
-    scanned_scores,
-    separate,
-)
+from cavmae_sync.embedding.library import Catalogue, ContentRow, FileRow, Library, Root, open_library
+from cavmae_sync.embedding.library.record import claim_library
+from cavmae_sync.embedding.library.schema import DERIVED_FOLDER, SENSES, Sense
+from cavmae_sync.search import Found, LibrarySearch, Query, SearchOptions
+from cavmae_sync.search.coarse import CoarseName
+from cavmae_sync.search.query import NUM_PHASES
 from cavmae_sync.search.timeline import Grid, Timelines, extend_timelines
-from cavmae_sync.search.windows import SHORT_QUERY, Windows, places_as_windows, windows_of
 
 CLIPS_PER_FILE: Final = 10
 ENGINES: Final[tuple[CoarseName, ...]] = ("exact", "flat", "inverted")
-#: Moments of a query, at 0.625 s: a picture, 2 s, 10 s.
-LENGTHS: Final = (1, 3, 16)
+#: Kinds of question: name, moments at 0.625 s, senses, phases.
+KINDS: Final[tuple[tuple[str, int, tuple[Sense, ...], int], ...]] = (
+    ("picture", 1, ("visual",), 1),
+    ("sound of 2 s", 3, ("audio",), NUM_PHASES),
+    ("sound of 10 s", 16, ("audio",), NUM_PHASES),
+    ("video of 2 s", 3, SENSES, NUM_PHASES),
+    ("video of 10 s", 16, SENSES, NUM_PHASES),
+)
+NUM_HITS: Final = 10
 
 
 def main() -> None:
-    """Make the moments, ask, and print."""
+    """Make the library, ask, and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--like", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--num-clips", type=int, default=100_000)
-    parser.add_argument("--num-queries", type=int, default=50)
+    parser.add_argument("--num-queries", type=int, default=30)
     parser.add_argument("--noise", type=float, default=0.5)
+    parser.add_argument("--engine", choices=ENGINES, action="append")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
-    library = open_library(given.like)
-    width, step = library.record.encoder.width, library.config.step_seconds
-    base = Timelines(given.like / "derived" / "search", width=width, step_seconds=step)
-    folder = given.work / f"{given.num_clips}-{given.noise:g}"
-    per_file = CLIPS_PER_FILE * library.config.num_frames
-    if not (folder / "contents.arrow").exists():
-        began = time.perf_counter()
-        grids = made_grids(base, given.num_clips // CLIPS_PER_FILE, per_file, noise=given.noise)
-        extend_timelines(folder, grids, width=width, step_seconds=step)
-        print(f"moments written in {time.perf_counter() - began:.0f} s")
-    timelines = Timelines(folder, width=width, step_seconds=step)
-    result: dict[str, Any] = {"num_clips": given.num_clips, "width": width, "noise": given.noise}
-    result["bytes_per_clip"] = 2 * timelines.num_places * width * 2 / given.num_clips
+    like = open_library(given.like)
+    folder = given.work / f"library-{given.num_clips}-{given.noise:g}"
     began = time.perf_counter()
-    rows_GD = timelines.mapped("visual")
-    long = windows_of(rows_GD, first_C=timelines.first_C, count_C=timelines.count_C)
-    result["windows"] = {"count": len(long.place_W), "seconds": time.perf_counter() - began}
-    windows = {False: long, True: places_as_windows(rows_GD)}
-    result["engines"] = {
-        name: measured(name, timelines, windows, num_queries=given.num_queries) for name in ENGINES
+    library = made_library(like, folder, num_clips=given.num_clips, noise=given.noise)
+    result: dict[str, Any] = {
+        "num_clips": given.num_clips,
+        "noise": given.noise,
+        "width": like.record.encoder.width,
+        "seconds_to_write_moments": time.perf_counter() - began,
     }
-    print(json.dumps(result, indent=2))
+    for name in given.engine or ENGINES:
+        result[name] = measured(library, name, num_queries=given.num_queries)
+        result[name]["bytes_per_clip_on_disk"] = size_of(folder / DERIVED_FOLDER) / given.num_clips
+        print(json.dumps({name: result[name]}, indent=2), flush=True)
     if given.out is not None:
         given.out.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
 
 
-def made_grids(base: Timelines, num_files: int, count: int, *, noise: float) -> Iterator[tuple[str, Grid]]:
-    """Files made of stretches of a library, with noise."""
+def made_library(like: Library, folder: Path, *, num_clips: int, noise: float) -> Library:
+    """Library of stretches of another one, with noise; only its moments are written, no parts."""
+    if not (folder / "catalogue.sqlite").exists():
+        step, width = like.config.step_seconds, like.record.encoder.width
+        base = Timelines(like.folder / DERIVED_FOLDER / "search", width=width, step_seconds=step)
+        claim_library(folder, like.record)
+        count = CLIPS_PER_FILE * like.config.num_frames
+        names = [f"{number:064x}" for number in range(num_clips // CLIPS_PER_FILE)]
+        grids = (
+            (name, grid) for name, grid in zip(names, made_grids(base, count, noise=noise), strict=False)
+        )
+        extend_timelines(folder / DERIVED_FOLDER / "search", grids, width=width, step_seconds=step)
+        with Catalogue(folder, is_writable=True) as catalogue:
+            catalogue.put_root(Root(name="made", path=folder, is_listed=True))
+            files = [FileRow(root="made", path=f"{name}.mp4", content=name, state="ok") for name in names]
+            catalogue.put_files(files, [content_row(name, count, count * step) for name in names])
+    return open_library(folder)
+
+
+def content_row(content: str, num_frames: int, seconds: float) -> ContentRow:
+    """Counts of a content with both senses."""
+    return ContentRow(
+        content=content,
+        num_clips=CLIPS_PER_FILE,
+        num_frames=num_frames,
+        seconds=seconds,
+        has_audio=True,
+        has_visual=True,
+        num_silent=0,
+        num_still=0,
+        num_short=0,
+        num_bytes=0,
+    )
+
+
+def made_grids(base: Timelines, count: int, *, noise: float) -> Iterator[Grid]:
+    """Files made of stretches of a library, with noise, without end."""
     generator = np.random.default_rng(0)
-    rows = {sense: np.asarray(base.mapped(sense), np.float32) for sense in SENSES}
     scale = noise / np.sqrt(base.width)
-    for number in range(num_files):
+    rows = {sense: np.asarray(base.mapped(sense), np.float32) for sense in SENSES}
+    while True:
         first = int(generator.integers(0, base.num_places - count + 1))
-        made: dict[Sense, NDArray[np.float16]] = {}
+        made = {
+            sense: unit(
+                rows[sense][first : first + count]
+                + scale * generator.standard_normal((count, base.width), np.float32)
+            ).astype(np.float16)
+            for sense in SENSES
+        }
+        yield Grid(start_seconds=0.0, stop_seconds=count * base.step_seconds, rows=made)
+
+
+def unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Rows of unit length."""
+    return (rows / np.linalg.norm(rows, axis=-1, keepdims=True)).astype(np.float32)
+
+
+def measured(library: Library, name: CoarseName, *, num_queries: int) -> dict[str, Any]:
+    """Times of an engine, and how much of the true ten best it finds, by kind of question."""
+    for path in (library.folder / DERIVED_FOLDER / "search").glob("*.cells"):
+        path.unlink()
+    found: dict[str, Any] = {}
+    search = LibrarySearch(library, coarse=name)
+    kinds = {kind: asked(search, *about, count=num_queries) for kind, *about in KINDS}
+    for when in ("first", "again"):  # the second time cells are on the disk
+        search = LibrarySearch(library, coarse=name)
+        began = time.perf_counter()
         for sense in SENSES:
-            some = rows[sense][first : first + count] + scale * generator.normal(size=(count, base.width))
-            made[sense] = (some / np.linalg.norm(some, axis=1, keepdims=True)).astype(np.float16)
-        yield f"{number:064x}", Grid(start_seconds=0.0, stop_seconds=count * base.step_seconds, rows=made)
-
-
-def measured(
-    name: CoarseName, timelines: Timelines, by_kind: dict[bool, Windows], *, num_queries: int
-) -> dict[str, Any]:
-    """Time of a query, and how much of the true ten best it finds, by length."""
-    began = time.perf_counter()
-    indexes = {kind: make_coarse(windows.rows_WD, name) for kind, windows in by_kind.items()}
-    found: dict[str, Any] = {"seconds_to_make": time.perf_counter() - began}
-    allowed_C = np.ones(len(timelines.contents), bool)
-    for length in LENGTHS:
-        queries = asked(timelines, length, num_queries)
-        index, windows = indexes[length <= SHORT_QUERY], by_kind[length <= SHORT_QUERY]
-        every = all_placements(timelines, length, allowed_C=allowed_C)
-        warm, cold, recalls = [], [], []
+            for is_short in (True, False):
+                search._scorer._indexes.get(sense, is_short=is_short)
+        found[f"seconds_to_make_indexes_{when}"] = time.perf_counter() - began
+    for kind, queries in kinds.items():
+        began = time.perf_counter()
+        search.search(queries[0])  # calibrates
+        found[kind] = {"seconds_to_calibrate": time.perf_counter() - began}
+        cold, warm, scans, recalls = [], [], [], []
         for query in queries:
-            forget(timelines)
-            seconds, _ = once(index, timelines, windows, query)
-            cold.append(seconds)
-            seconds, best = once(index, timelines, windows, query)
-            warm.append(seconds)
-            recalls.append(recall(best, truth(timelines, every, query)))
-        found[f"{length} moments"] = {
+            forget(search.timelines)
+            cold.append(search.search(query).seconds)
+            answer = search.search(query)
+            warm.append(answer.seconds)
+            truth = search.search(query, SearchOptions(num_hits=NUM_HITS, is_exact=True))
+            scans.append(truth.seconds)
+            recalls.append(recall(answer, truth, within=library.config.step_seconds))
+        found[kind] |= {
             "warm_ms": 1000 * float(np.median(warm)),
             "cold_ms": 1000 * float(np.median(cold)),
+            "scan_ms": 1000 * float(np.median(scans)),
             "recall_at_10": float(np.mean(recalls)),
+            "is_exact": answer.is_exact,
         }
     return found
 
 
-def asked(timelines: Timelines, length: int, count: int) -> list[NDArray[np.float32]]:
-    """Stretches with a little noise."""
-    generator = np.random.default_rng(1)
-    rows = timelines.mapped("visual")
-    queries = []
+def asked(
+    search: LibrarySearch, length: int, senses: Sequence[Sense], num_phases: int, *, count: int
+) -> list[Query]:
+    """Stretches with a little noise; later phases lie between two moments."""
+    generator, timelines = np.random.default_rng(1), search.timelines
+    step, queries = timelines.step_seconds, []
     for _ in range(count):
         content = int(generator.integers(0, len(timelines.contents)))
-        first = int(timelines.first_C[content] + generator.integers(0, timelines.count_C[content] - length))
-        some = np.asarray(rows[first : first + length], np.float32)
-        some = some + 0.2 / np.sqrt(timelines.width) * generator.normal(size=some.shape)
-        queries.append((some / np.linalg.norm(some, axis=1, keepdims=True)).astype(np.float32))
+        first = int(timelines.first_C[content])
+        first += int(generator.integers(0, timelines.count_C[content] - length - 1))
+        phases = []
+        for phase in range(num_phases):
+            share, rows = phase / NUM_PHASES, {}
+            for sense in senses:
+                some = np.asarray(timelines.mapped(sense)[first : first + length + 1], np.float32)
+                mixed = (1 - share) * some[:-1] + share * some[1:]
+                noise = generator.standard_normal(mixed.shape, np.float32)
+                rows[sense] = unit(mixed + 0.2 / np.sqrt(timelines.width) * noise)
+            phases.append(
+                Query(
+                    rows=rows,
+                    step_seconds=step,
+                    first_seconds=share * step,
+                    duration_seconds=length * step,
+                    about="",
+                    later=(),
+                )
+            )
+        whole = phases[0]
+        queries.append(
+            Query(
+                rows=whole.rows,
+                step_seconds=step,
+                first_seconds=0.0,
+                duration_seconds=whole.duration_seconds,
+                about="a stretch",
+                later=tuple(phases[1:]),
+            )
+        )
     return queries
 
 
-def once(
-    index: Any, timelines: Timelines, windows: Windows, query: NDArray[np.float32]
-) -> tuple[float, set[tuple[int, int]]]:
-    """Seconds of one search, and the ten best places."""
-    began = time.perf_counter()
-    placements = likely_placements(timelines, index, windows.place_W, query, allowed_W=None)
-    scores = placement_scores(timelines, "visual", query, placements)
-    chosen = separate(timelines, placements, scores, length=len(query), most=10)
-    seconds = time.perf_counter() - began
-    return seconds, pairs(placements, chosen)
-
-
-def truth(timelines: Timelines, every: Placements, query: NDArray[np.float32]) -> list[tuple[int, int]]:
-    """The ten best of all placements, best first."""
-    scores = scanned_scores(timelines, "visual", query, every)
-    top = np.argpartition(-scores, 2000)[:2000] if len(scores) > 2000 else np.arange(len(scores))
-    some = every.take(np.sort(top))
-    chosen = separate(timelines, some, scores[np.sort(top)], length=len(query), most=10)
-    return [(int(some.content_P[each]), int(some.offset_P[each])) for each in chosen]
-
-
-def pairs(placements: Placements, chosen: NDArray[np.int64]) -> set[tuple[int, int]]:
-    """Content and offset of some placements."""
-    return {(int(placements.content_P[each]), int(placements.offset_P[each])) for each in chosen}
-
-
-def recall(found: set[tuple[int, int]], true: Sequence[tuple[int, int]]) -> float:
-    """Share of the true places that were found, a step beside counts too."""
-    hits = sum(any((c, o + near) in found for near in (-1, 0, 1)) for c, o in true)
-    return hits / max(len(true), 1)
+def recall(answer: Found, truth: Found, *, within: float) -> float:
+    """Share of the true hits that were found; a step beside counts too."""
+    found = [(hit.content, hit.offset_seconds) for hit in answer.hits]
+    is_found = [
+        any(
+            content == hit.content and abs(offset - hit.offset_seconds) <= within for content, offset in found
+        )
+        for hit in truth.hits
+    ]
+    return sum(is_found) / max(len(is_found), 1)
 
 
 def forget(timelines: Timelines) -> None:
     """Drop the moments from memory, so that they are read from the disk again."""
+    timelines._mapped.clear()
     for sense in SENSES:
         descriptor = os.open(timelines.folder / f"{sense}.f16", os.O_RDONLY)
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
         os.close(descriptor)
-    timelines._mapped.clear()
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of all files below a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 if __name__ == "__main__":

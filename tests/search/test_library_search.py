@@ -1,5 +1,6 @@
 """Search over made-up libraries whose truth is known."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +52,7 @@ def excerpt(
 @pytest.mark.parametrize("senses", [("audio",), ("visual",), ("audio", "visual")])
 def test_a_moment_is_found_where_it_is(library, senses, length, coarse, monkeypatch):
     if coarse is not None:  # as in a library that is too large to be looked at in full
-        monkeypatch.setattr("cavmae_sync.search.library_search._SCAN_UP_TO", 0)
+        monkeypatch.setattr("cavmae_sync.search.scoring._SCAN_UP_TO", 0)
     searched = LibrarySearch(library, coarse=coarse)
     for number in (3, 7, 44):
         audio, visual = film(number)
@@ -233,6 +234,80 @@ def test_repeats_in_a_library_do_not_hide_a_match(tmp_path: Path):
     assert found.matches is not None
     assert found.matches >= 2
     assert {hit.file.path for hit in found.hits[:2]} == {"3.mp4", "3 again.mp4"}
+
+
+@pytest.mark.parametrize("coarse", ["exact", "flat", "inverted"])
+def test_indexes_grow_with_the_library(tmp_path: Path, coarse, monkeypatch):
+    if coarse != "exact":
+        pytest.importorskip("faiss")
+    monkeypatch.setattr("cavmae_sync.search.scoring._SCAN_UP_TO", 0)
+    contents = {f"{n}.mp4": film(n) for n in range(30)}
+    library = make_library(tmp_path / "library", contents)
+    searched = LibrarySearch(library, coarse=coarse)
+    query = excerpt({"audio": film(33)[0]}, 5, 8)
+    assert searched.search(query).hits[0].file.path != "33.mp4"
+    make_library(tmp_path / "library", {f"{n}.mp4": film(n) for n in range(30, 36)})
+    searched.refresh()
+    found = searched.search(query)
+    assert (found.hits[0].file.path, found.is_exact) == ("33.mp4", False)
+    assert searched.search(excerpt({"audio": film(3)[0]}, 5, 8)).hits[0].file.path == "3.mp4"
+    again = LibrarySearch(library, coarse=coarse).search(query)
+    assert [hit.offset_seconds for hit in again.hits] == [hit.offset_seconds for hit in found.hits]
+
+
+@pytest.mark.parametrize("damage", [b"", b"nothing", None])
+def test_cells_and_scales_are_kept_and_made_again(tmp_path: Path, damage, monkeypatch):
+    pytest.importorskip("faiss")
+    monkeypatch.setattr("cavmae_sync.search.scoring._SCAN_UP_TO", 0)
+    library = make_library(tmp_path / "library", {f"{n}.mp4": film(n) for n in range(40)})
+    query = excerpt({"visual": film(7)[1]}, 5, 9)
+    first = LibrarySearch(library, coarse="inverted").search(query)
+    kept = sorted((library.folder / "derived" / "search").glob("*.cells"))
+    kept.append(library.folder / "derived" / "search" / "scales.json")
+    assert [path.name for path in kept] == ["visual-short.cells", "scales.json"]
+    for path in kept:
+        if damage is not None:
+            path.write_bytes(damage)
+    asked = []
+    again = LibrarySearch(library, coarse="inverted").search(query, on_progress=lambda *at: asked.append(at))
+    assert (damage is None) == (asked == [])  # strangers are asked once
+    assert [(hit.content, hit.probability) for hit in again.hits] == [
+        (hit.content, hit.probability) for hit in first.hits
+    ]
+
+
+@pytest.mark.parametrize(
+    "scale",
+    [
+        {"axes": {}, "calibration": None, "num_places": 960, "num_held": 40},
+        {"axes": {"visual": [0, 0]}, "calibration": None, "num_places": 960, "num_held": 40},
+        {"axes": {"visual": [0, 1]}, "calibration": [0, -1], "num_places": 960, "num_held": 40},
+        {"axes": {"visual": [0, "NaN"]}, "calibration": [0, 1], "num_places": 960, "num_held": 40},
+        [1],
+    ],
+)
+def test_scales_of_strangers_are_not_believed(tmp_path: Path, scale):
+    library = make_library(tmp_path / "library", {f"{n}.mp4": film(n) for n in range(40)})
+    query = excerpt({"visual": film(7)[1]}, 5, 9)
+    first = LibrarySearch(library).search(query)
+    path = library.folder / "derived" / "search" / "scales.json"
+    path.write_text(json.dumps(dict.fromkeys(json.loads(path.read_text()), scale)))
+    again = LibrarySearch(library).search(query)
+    assert [hit.probability for hit in again.hits] == [hit.probability for hit in first.hits]
+
+
+def test_candidates_of_another_engine_are_ranked_here(search: LibrarySearch):
+    audio, visual = film(7)
+    query = excerpt({"audio": audio, "visual": visual}, 5, 9)
+    whole = search.search(query)
+    right, other = content_of("day 1/007.mp4"), content_of("day 0/008.mp4")
+    found = search.rank(query, [(other, 3.0), (right, 2.9), ("0" * 64, 1.0)])
+    assert [hit.content for hit in found.hits[:1]] == [right]
+    assert found.hits[0].offset_seconds == pytest.approx(2.5, abs=0.1)
+    assert found.hits[0].score == pytest.approx(whole.hits[0].score)
+    assert found.hits[0].probability == pytest.approx(whole.hits[0].probability)
+    assert not found.is_exact
+    assert search.rank(query, []).hits == ()
 
 
 def test_calibration_needs_enough_and_varied_scores():

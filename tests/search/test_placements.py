@@ -51,7 +51,7 @@ def test_scores_are_those_of_two_loops(timelines: Timelines, length: int, sense:
     if length == 5:
         query[1] = 0  # silent there
     allowed = np.ones(4, bool)
-    placements = all_placements(timelines, length, allowed_C=allowed)
+    placements = all_placements(timelines, [length], allowed_C=allowed)
     counts = timelines.count_C
     assert len(placements) == sum(abs(int(count) - length) + 1 for count in counts)
     expected = [
@@ -59,11 +59,32 @@ def test_scores_are_those_of_two_loops(timelines: Timelines, length: int, sense:
         for content, offset in zip(placements.content_P, placements.offset_P, strict=True)
     ]
     for scores in (placement_scores, scanned_scores):
-        np.testing.assert_allclose(scores(timelines, sense, query, placements), expected, atol=2e-6)
+        np.testing.assert_allclose(scores(timelines, sense, [query], placements)[0], expected, atol=2e-6)
+
+
+@pytest.mark.parametrize("score", [placement_scores, scanned_scores])
+def test_phases_are_scored_as_if_each_came_alone(timelines: Timelines, score):
+    phases = [wander(length, 8, seed=length) for length in (4, 4, 3)]
+    both = all_placements(timelines, [4, 3], allowed_C=np.ones(4, bool))
+    together = score(timelines, "visual", phases, both)
+    for number, rows in enumerate(phases):
+        own = all_placements(timelines, [len(rows)], allowed_C=np.ones(4, bool))
+        alone = dict(
+            zip(
+                zip(own.content_P.tolist(), own.offset_P.tolist(), strict=True),
+                placement_scores(timelines, "visual", [rows], own)[0],
+                strict=True,
+            )
+        )
+        expected = [
+            alone.get(key, -np.inf)
+            for key in zip(both.content_P.tolist(), both.offset_P.tolist(), strict=True)
+        ]
+        np.testing.assert_allclose(together[number], expected, atol=2e-6)
 
 
 def test_only_contents_that_are_allowed(timelines: Timelines):
-    placements = all_placements(timelines, 2, allowed_C=np.array([False, True, False, False]))
+    placements = all_placements(timelines, [2], allowed_C=np.array([False, True, False, False]))
     assert set(placements.content_P.tolist()) == {1}
 
 

@@ -1,6 +1,6 @@
 """Axes: how well the sound of a place fits, how well its picture does, on scales that can be put together.
 
-P placements, N moments of a query, D width.
+P placements, K phases of a query, N moments of one, D width.
 """
 
 from collections.abc import Mapping
@@ -36,16 +36,16 @@ class Scale:
     calibration: Calibration | None = None
 
     def combined(self, scores: Mapping[Sense, NDArray[np.float32]]) -> NDArray[np.float32]:
-        """Values that hits are ordered by [P]: means in standard deviations, of the axes that a place has."""
+        """Values that hits are ordered by, like the scores: means, in deviations, over the axes."""
         standard = np.stack([self.axes[sense].standard(found) for sense, found in scores.items()])
         is_there = np.isfinite(standard)
         sums, counts = np.where(is_there, standard, 0).sum(axis=0), is_there.sum(axis=0)
         return np.where(counts > 0, sums / np.maximum(counts, 1), -np.inf).astype(np.float32)
 
 
-def asked(query: Query, sense: Sense) -> NDArray[np.float32]:
-    """Rows [N, D] that a sense of the library is compared with: the same sense, else the other one."""
-    return query.rows.get(sense, next(iter(query.rows.values())))
+def asked(query: Query, sense: Sense) -> list[NDArray[np.float32]]:
+    """Rows [N, D] of each phase that a sense of the library is compared with: the same, or the other."""
+    return [each.rows.get(sense, next(iter(each.rows.values()))) for each in query.phases]
 
 
 def axis_scores(
@@ -56,7 +56,7 @@ def axis_scores(
     *,
     is_scanned: bool = False,
 ) -> dict[Sense, NDArray[np.float32]]:
-    """Mean cosine of a query with each sense at some placements, float32 [P] each.
+    """Mean cosine of each phase of a query with each sense at some placements, float32 [K, P] each.
 
     Args:
         timelines: The library.

@@ -121,6 +121,11 @@ class Query:
         """Senses that it has."""
         return tuple(self.rows)
 
+    @property
+    def phases(self) -> "tuple[Query, ...]":
+        """Itself, and the later ones."""
+        return (self, *self.later)
+
 
 def parse_span(text: str) -> tuple[Path, Span]:
     """Path and span of `FILE` or `FILE@START-STOP`; times are seconds or H:MM:SS.

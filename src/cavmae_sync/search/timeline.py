@@ -27,6 +27,8 @@ from cavmae_sync.embedding.library.schema import SENSES, Sense, is_content
 from cavmae_sync.errors import DatasetError
 
 _CONTENTS_FILE: Final = "contents.arrow"
+#: Rows that are looked at at a time.
+_BLOCK_ROWS: Final = 1 << 18
 #: How far from a place of the grid a moment may lie, in steps.
 _NEAREST: Final = 0.5
 _SCHEMA: Final = pa.schema(
@@ -109,6 +111,7 @@ class Timelines:
         self.number = {content: number for number, content in enumerate(self.contents)}
         self._files = {sense: self._open(sense) for sense in SENSES}
         self._mapped: dict[Sense, NDArray[np.float16]] = {}
+        self._present: dict[Sense, NDArray[np.bool_]] = {}
 
     def close(self) -> None:
         """Close the files."""
@@ -132,22 +135,35 @@ class Timelines:
             )
         return self._mapped[sense]
 
+    def present(self, sense: Sense) -> NDArray[np.bool_]:
+        """Places that are not absent for a sense, bool [G]. Reads all rows, once."""
+        rows_GD, known_G = self.mapped(sense), self._present.get(sense, np.zeros(0, bool))
+        if sense not in self._present or len(known_G) < len(rows_GD):
+            blocks = range(len(known_G), len(rows_GD), _BLOCK_ROWS)
+            found = [rows_GD[start : start + _BLOCK_ROWS].any(axis=1) for start in blocks]
+            self._present[sense] = np.concatenate([known_G, *found])
+        return self._present[sense]
+
+    def follow(self, before: "Timelines") -> None:
+        """Take over what is known of timelines that these ones have grown out of."""
+        if self.contents[: len(before.contents)] == before.contents:
+            self._present = dict(before._present)
+
     def spans(self, sense: Sense, first: NDArray[np.int64], count: int) -> NDArray[np.float16]:
         """Rows from several places on: float16 [spans, count, D], read at once.
 
         Args:
             sense: Audio or visual.
-            first: Place that each span begins at.
+            first: Place that each span begins at; the whole span is inside of all grids.
             count: Rows of each span.
         """
-        places_SN = first[:, None] + np.arange(count)[None, :]
-        is_there_SN = places_SN < self.num_places
-        if not is_there_SN.any():
-            return np.zeros((len(first), count, self.width), np.float16)
         self._will_need(sense, first, count)
-        rows_SND = self.mapped(sense)[np.where(is_there_SN, places_SN, 0)]
-        rows_SND[~is_there_SN] = 0
-        return rows_SND
+        rows_GD = self.mapped(sense)
+        row_bytes = 2 * self.width
+        spans_SX = np.lib.stride_tricks.as_strided(
+            rows_GD, (len(rows_GD) - count + 1, count * self.width), (row_bytes, 2), writeable=False
+        )
+        return spans_SX[first].reshape(len(first), count, self.width)
 
     def _will_need(self, sense: Sense, first: NDArray[np.int64], count: int) -> None:
         """Ask for all spans at once: one after the other, 200 reads from a disk take most of a second."""

@@ -37,17 +37,14 @@ class Windows:
     place_W: NDArray[np.int64]
 
 
-def places_as_windows(rows_GD: NDArray[np.float16]) -> Windows:
+def places_as_windows(rows_GD: NDArray[np.float16], present_G: NDArray[np.bool_]) -> Windows:
     """Each place that is present as a window of its own.
 
     Args:
-        rows_GD: Rows of grids, one content after the other; absent places are zero.
+        rows_GD: Rows of grids, one content after the other.
+        present_G: Which of them are present.
     """
-    parts = [
-        start + np.flatnonzero(rows_GD[start : start + _BLOCK_ROWS].any(axis=1))
-        for start in range(0, len(rows_GD), _BLOCK_ROWS)
-    ]
-    place_W = np.concatenate([np.zeros(0, np.int64), *parts]).astype(np.int64)
+    place_W = np.flatnonzero(present_G)
     rows_WD = rows_GD if len(place_W) == len(rows_GD) else rows_GD[place_W]
     return Windows(rows_WD=rows_WD, place_W=place_W)
 
