@@ -88,3 +88,6 @@ Cluster = Literal["slurm", "local", "debug"]
 
 #: Engine that spreads units of work: processes of this machine, or Ray.
 Engine = Literal["local", "ray"]
+
+#: Encoders of libraries that can be opened here.
+EncoderName = Literal["cavmae-sync", "pe-av"]

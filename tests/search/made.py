@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from cavmae_sync.embedding.encoders import EncoderRecord
 from cavmae_sync.embedding.library import Catalogue, FileRow, Library, LibraryConfig, Root, open_library
 from cavmae_sync.embedding.library.parts import count_part
-from cavmae_sync.embedding.library.record import EncoderRecord, LibraryRecord, claim_library
+from cavmae_sync.embedding.library.record import LibraryRecord, claim_library
 from cavmae_sync.embedding.library.schema import (
     Sense,
     clip_id,

@@ -199,7 +199,7 @@ def test_what_cannot_be_asked_is_said(tmp_path: Path):
     library = make_library(tmp_path / "library", {"a.wav": (film(1)[0], None)})
     searched = LibrarySearch(library)
     query = excerpt({"audio": film(1)[0]}, 5, 9)
-    with pytest.raises(ConfigError, match="has a picture, so hits cannot be ordered by it"):
+    with pytest.raises(ConfigError, match="has a picture to compare with, so hits cannot"):
         searched.search(query, SearchOptions(by="picture"))
     other = Query(rows=query.rows, step_seconds=0.6, first_seconds=0, duration_seconds=2, about="")
     with pytest.raises(ConfigError, match=r"a moment every 0.6 s, the library every 0.5 s"):

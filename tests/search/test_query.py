@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from cavmae_sync.embedding import Embedder
+from cavmae_sync.embedding.encoders import as_encoder
 from cavmae_sync.embedding.library import FillOptions, LibraryConfig, add_to_library, open_library
 from cavmae_sync.errors import ConfigError, MediaError
 from cavmae_sync.inputs import InputConfig
@@ -98,7 +99,7 @@ def test_a_picture_and_a_part_of_it(embedder: Embedder, film: Path, search: Libr
 
 def test_silence_and_too_little_sound_are_no_question(embedder: Embedder, film: Path, tmp_path: Path):
     write_wav(tmp_path / "still.wav", np.full(16_000, 1e-6, np.float32))
-    config = CONFIG.for_inputs(embedder.model.config.inputs)
+    config = CONFIG.with_rule(as_encoder(embedder).sampling)
     with pytest.raises(MediaError, match="is silent there"):
         sound_query(embedder, config, tmp_path / "still.wav")
     write_wav(tmp_path / "short.wav", np.full(300, 0.1, np.float32))
@@ -110,7 +111,7 @@ def test_a_video_whose_sound_has_ended_asks_by_its_picture(embedder: Embedder, t
     frames = np.random.default_rng(0).integers(0, 256, (40, 32, 32, 3), dtype=np.uint8)
     sound = np.full(16_000, 0.1, np.float32)
     write_video(tmp_path / "v.mp4", frames, frames_per_second=10, waveform_S=sound)
-    config = CONFIG.for_inputs(embedder.model.config.inputs)
+    config = CONFIG.with_rule(as_encoder(embedder).sampling)
     query = video_query(embedder, config, tmp_path / "v.mp4", span=Span(start_seconds=2.5, stop_seconds=3.5))
     assert query.senses == ("visual",)
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, get_args
 
+from cavmae_sync.choices import EncoderName
 from cavmae_sync.cli.interrupt import stop_on_signal
 from cavmae_sync.cli.models import open_embedder
 from cavmae_sync.cli.options import EncodeOptions, WorkOptions
@@ -13,13 +14,15 @@ from cavmae_sync.cli.words import configure
 from cavmae_sync.errors import ConfigError
 
 if TYPE_CHECKING:
-    from cavmae_sync.embedding import Embedder
+    from cavmae_sync.embedding.encoders import ClipEncoder
     from cavmae_sync.embedding.library import LibraryConfig, LibraryRun, Throughput
 
 #: Under what the catalogue notes where the model lies, and words for what its file does not show.
 _MODEL: Final = "model"
 _MODEL_WORDS: Final = "model_words"
 _MEGABYTE: Final = 1_000_000
+#: Length of the windows of encoders that give one vector for each.
+_WINDOW_SECONDS: Final = 2.0
 
 
 def fill(
@@ -28,6 +31,7 @@ def fill(
     source: Path | None,
     model: Path | None,
     words: Sequence[str] = (),
+    encoder: EncoderName | None = None,
     roots: Sequence[str] = (),
     root: str | None = None,
     compute: EncodeOptions,
@@ -44,6 +48,7 @@ def fill(
         source: What to add; None looks at the roots again.
         model: The model; None takes the one that the library was begun with.
         words: `clips.` words, and words for what the weights do not show.
+        encoder: Kind of encoder that a new library gets; None takes ours, or the library's.
         roots: Roots to look at again; empty for all.
         root: Name of a new root.
         compute: How the model computes.
@@ -56,7 +61,9 @@ def fill(
     from cavmae_sync.embedding.library import FillOptions, add_to_library, update_library
 
     share, workers = work.share(), work.workers()
-    embedder, config = open_library_model(library, model, words, compute, is_shared=work.num_shards > 1)
+    opened, config = open_library_model(
+        library, model, words, compute, encoder=encoder, is_shared=work.num_shards > 1
+    )
     with stop_on_signal() as should_stop, show_progress("reading files, MB") as advance:
 
         def tell(done: int, total: int, throughput: "Throughput") -> None:
@@ -72,10 +79,10 @@ def fill(
             should_stop=should_stop,
         )
         if source is None:
-            run = update_library(embedder, library, roots=roots, options=options)
+            run = update_library(opened, library, roots=roots, options=options)
         else:
             run = add_to_library(
-                embedder,
+                opened,
                 source,
                 out=library,
                 config=config,
@@ -99,16 +106,19 @@ def open_library_model(
     words: Sequence[str] = (),
     compute: EncodeOptions | None = None,
     *,
+    encoder: EncoderName | None = None,
     is_shared: bool = False,
-) -> "tuple[Embedder, LibraryConfig]":
-    """The model of a library, ready to compute as it did when the library was begun.
+) -> "tuple[ClipEncoder, LibraryConfig]":
+    """The encoder of a library, ready to compute as it did when the library was begun.
 
     Returns:
-        The model, and the configuration of the library with what words ask for.
+        The encoder, and the configuration of the library with what words ask for.
 
     Raises:
-        ConfigError: No model is given, and the library does not remember one.
+        ConfigError: No model is given, and the library does not remember one; or the library was made from
+            vectors of an encoder that is not here.
     """
+    from cavmae_sync.embedding.encoders import OWN, as_encoder
     from cavmae_sync.embedding.library import (
         Catalogue,
         LibraryConfig,
@@ -121,16 +131,38 @@ def open_library_model(
     is_there = (library / "library.json").is_file()
     with Catalogue(library) as catalogue:
         known, known_words = catalogue.fact(_MODEL), catalogue.fact(_MODEL_WORDS)
+    kind = open_library(library).record.encoder.kind if is_there else encoder or OWN
+    if encoder not in (None, kind):
+        raise ConfigError(f"{library} is of the encoder {kind}, not {encoder}. Use another folder.")
+    if kind not in get_args(EncoderName):
+        raise ConfigError(
+            f"{library} was made from vectors of {kind}, which is not here. Make more of them there, and "
+            f"add them: cavmae-sync index add {library} FOLDER --vectors FILE."
+        )
     if model is None and known is None:
         raise ConfigError(f"{library} does not remember its model. Give --model, a run or a weights file.")
-    base = open_library(library).config if is_there else LibraryConfig()
+    begins = LibraryConfig() if kind == OWN else LibraryConfig(clip_seconds=_WINDOW_SECONDS, num_frames=1)
+    base = open_library(library).config if is_there else begins
     config, for_model = configure(base, words, prefix="clips.")
+    if kind != OWN:
+        return _other_encoder(Path(model or known or ""), for_model, compute), config
     if model is None:
         for_model = [*(known_words or "").split("\n"), *for_model] if known_words else for_model
     # Machines that do not know of each other must compute alike, whatever their processors.
     products = products_of_library(library) or ("highest" if is_shared else "auto")
     embedder = open_embedder(Path(model or known or ""), for_model, compute, float32_products=products)
-    return embedder, config
+    return as_encoder(embedder), config
+
+
+def _other_encoder(model: Path, words: Sequence[str], compute: EncodeOptions | None) -> "ClipEncoder":
+    """PE-AV, the only other one that is here."""
+    from cavmae_sync.embedding.encoders.pe_av import PeAvEncoder
+
+    if words:
+        raise ConfigError(f"{words[0]} is a word for models of cavmae-sync; this encoder takes none.")
+    if compute is not None and compute.precision != "float32":
+        raise ConfigError(f"This encoder computes in float32. Leave out --precision {compute.precision}.")
+    return PeAvEncoder.open(model, device=None if compute is None else compute.device)
 
 
 def _notes(model: Path | None, words: Sequence[str]) -> dict[str, str]:
@@ -153,6 +185,18 @@ def describe(throughput: "Throughput") -> str:
     )
 
 
+def fill_with_vectors(
+    library: Path, *, source: Path, vectors: Path, root: str | None, as_json: bool
+) -> "LibraryRun":
+    """Put vectors that were made elsewhere into a library, and say what is in it."""
+    from cavmae_sync.embedding.library import add_vectors
+
+    with show_progress("reading media") as advance:
+        run = add_vectors(vectors, source, out=library, root=root, on_progress=advance)
+    _say(library, run, as_json=as_json)
+    return run
+
+
 def _say(library: Path, run: "LibraryRun", *, as_json: bool) -> None:
     if as_json:
         print_json({"library": str(library), **run.report.to_dict(), "this_run": run.throughput.to_dict()})
@@ -166,5 +210,5 @@ def _say(library: Path, run: "LibraryRun", *, as_json: bool) -> None:
         console.print(f"failed: {row.message}", soft_wrap=True)
     if len(run.failed) > 3:
         console.print(f"and {len(run.failed) - 3} more: cavmae-sync index status {library} --failures")
-    if run.throughput.num_files:
+    if run.throughput.num_clips:
         console.print(f"this run: {describe(run.throughput)}", soft_wrap=True)

@@ -15,7 +15,7 @@ import sys
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -32,7 +32,7 @@ from cavmae_sync.untrusted import parse_json
 VECTORS: Final = ("audio", "visual")
 PER_CLIP: Final = ("ids", "labels")
 #: Facts about the file as a whole: arrays of an .npz, or JSON under `METADATA_KEY` in Parquet.
-FACTS: Final = ("name", "made_with", "weights", "clip_list", "frame_seconds")
+FACTS: Final = ("name", "made_with", "weights", "clip_list", "frame_seconds", "audio_space", "visual_space")
 #: Key of a Parquet file's facts in its metadata.
 METADATA_KEY: Final = b"cavmae_sync"
 
@@ -52,17 +52,24 @@ class FileKind:
 
     Attributes:
         vectors: Names of the arrays of numbers that it must have.
-        per_clip: Names of the texts per clip that it may have, among "ids", "labels" and "split".
+        per_clip: Names of the texts per clip that it may have, among "ids", "labels", "split" and "source".
+        optional: Names of further arrays of numbers that it may have.
+        times: Names of columns with one number per clip that it may have.
     """
 
     vectors: tuple[str, ...]
     per_clip: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+    times: tuple[str, ...] = ()
 
 
-#: Embeddings to compare, features for a classifier, localisation maps over frames.
+#: Embeddings to compare, features for a classifier, localisation maps over frames, clips of a library.
 EMBEDDINGS: Final = FileKind(vectors=VECTORS, per_clip=PER_CLIP)
 FEATURES: Final = FileKind(vectors=("features",), per_clip=("ids", "labels", "split"))
 MAPS: Final = FileKind(vectors=("maps",), per_clip=("ids",))
+CLIPS: Final = FileKind(
+    vectors=(), per_clip=("ids", "source"), optional=VECTORS, times=("start_seconds", "stop_seconds")
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -74,6 +81,8 @@ class FileContent:
         ids: One per clip, or None.
         labels: Per clip, or None.
         split: Per clip, or None.
+        source: Path of the file that each clip is from, or None.
+        times: By name, float64 with one number per clip.
         facts: Facts about the file as a whole, by their names in `FACTS`.
     """
 
@@ -81,6 +90,8 @@ class FileContent:
     ids: tuple[str, ...] | None = None
     labels: tuple[tuple[str, ...], ...] | None = None
     split: tuple[str, ...] | None = None
+    source: tuple[str, ...] | None = None
+    times: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     facts: Mapping[str, Any]
 
 
@@ -107,9 +118,11 @@ def read_npz(path: Path, kind: FileKind = EMBEDDINGS) -> FileContent:
     except _DAMAGE as error:
         raise DatasetError(f"{path} is damaged: {error!s:.200}. Write it again with numpy.savez.") from error
     return FileContent(
-        vectors={name: arrays[name] for name in kind.vectors},
+        vectors={name: arrays[name] for name in (*kind.vectors, *kind.optional) if name in arrays},
         ids=_texts(arrays["ids"], name="ids", path=path) if "ids" in arrays else None,
         split=_texts(arrays["split"], name="split", path=path) if "split" in arrays else None,
+        source=_texts(arrays["source"], name="source", path=path) if "source" in arrays else None,
+        times={name: _times(arrays[name], name, path) for name in kind.times if name in arrays},
         labels=_npz_labels(arrays["labels"], path) if "labels" in arrays else None,
         facts={name: arrays[name].tolist() for name in FACTS if name in arrays},
     )
@@ -166,6 +179,17 @@ def _npz_labels(labels: NDArray[Any], path: Path) -> tuple[tuple[str, ...], ...]
     return tuple(tuple(label for label in row if label) for row in rows.tolist())
 
 
+def _times(values: NDArray[Any], name: str, path: Path) -> NDArray[np.float64]:
+    """One finite number for each clip."""
+    is_number = values.ndim == 1 and values.dtype.kind in "fiu"
+    if not is_number or not np.isfinite(values).all():
+        raise DatasetError(
+            f"{path}: {name} must be one number per clip, without gaps; got {values.dtype} of shape "
+            f"{values.shape}."
+        )
+    return values.astype(np.float64)
+
+
 def _texts(values: NDArray[Any], *, name: str, path: Path) -> tuple[str, ...]:
     if values.ndim != 1 or values.dtype.kind not in "Uiu":
         raise DatasetError(
@@ -193,9 +217,17 @@ def read_parquet(path: Path, kind: FileKind = EMBEDDINGS) -> FileContent:
     if not batches:
         raise DatasetError(f"{path} has no rows. One row per clip is needed.")
     return FileContent(
-        vectors={name: _parquet_vectors(batches, name, path) for name in kind.vectors},
+        vectors={
+            name: _parquet_vectors(batches, name, path)
+            for name in (*kind.vectors, *kind.optional)
+            if name in names
+        },
         ids=_parquet_texts(batches, "ids", path) if "ids" in names else None,
         split=_parquet_texts(batches, "split", path) if "split" in names else None,
+        source=_parquet_texts(batches, "source", path) if "source" in names else None,
+        times={
+            name: _times(_parquet_numbers(batches, name), name, path) for name in kind.times if name in names
+        },
         labels=_parquet_labels(batches, path) if "labels" in names else None,
         facts=facts,
     )
@@ -226,6 +258,10 @@ def _parquet_vectors(batches: Sequence[pa.RecordBatch], name: str, path: Path) -
     if len(shapes) > 1:
         _refuse_ragged(path, name, shapes)
     return np.concatenate(parts)
+
+
+def _parquet_numbers(batches: Sequence[pa.RecordBatch], name: str) -> NDArray[Any]:
+    return np.concatenate([batch[name].to_numpy(zero_copy_only=False) for batch in batches])
 
 
 def _without_lists(column: pa.Array, name: str, path: Path) -> NDArray[Any]:
@@ -304,12 +340,13 @@ def _check_declared(path: Path) -> None:
 
 
 def _check_names(path: Path, kind: FileKind, names: Mapping[str, str] | Sequence[str]) -> None:
-    optional = (*kind.per_clip, *(FACTS if isinstance(names, Mapping) else ()))
+    optional = (*kind.per_clip, *kind.optional, *kind.times, *(FACTS if isinstance(names, Mapping) else ()))
     missing = [name for name in kind.vectors if name not in names]
     unknown = sorted(name for name in names if name not in (*kind.vectors, *optional))
     if missing or unknown:
+        needed = f"must hold {' and '.join(kind.vectors)}, and " if kind.vectors else ""
         raise DatasetError(
-            f"{path} must hold {' and '.join(kind.vectors)}, and may hold {', '.join(optional)}. "
+            f"{path} {needed}may hold {', '.join(optional)}. "
             f"Missing: {', '.join(missing) or 'nothing'}; unknown: "
             f"{', '.join(unknown)[:_MOST_LETTERS] or 'nothing'}. Rename them or leave them out."
         )

@@ -49,6 +49,7 @@ class _ClipOptions:
     with_sound: bool = True
     keeps_step: bool = False
     transform_frame: FrameTransform | None = None
+    sample_rate_hz: int = SAMPLE_RATE_HZ
 
     def __post_init__(self) -> None:
         has_hop = self.hop_seconds is None or self.hop_seconds > 0
@@ -99,15 +100,16 @@ class _Draft:
         self._frames_THWC[self.num_frames] = kept_HWC
         self.num_frames += 1
 
-    def to_clip(self, sound: SoundTrack | None) -> Clip:
+    def to_clip(self, sound: SoundTrack | None, *, sample_rate_hz: int) -> Clip:
         start, duration = self.timing.start_seconds, self.timing.duration_seconds
         waveform_S = np.empty(0, np.float32)
         if sound is not None:
-            waveform_S = sound.take(start_seconds=start, num_samples=round(duration * SAMPLE_RATE_HZ))
+            waveform_S = sound.take(start_seconds=start, num_samples=round(duration * sample_rate_hz))
         return Clip(
             frames_THWC=self._frames_THWC,
             frame_seconds_T=self.times_T,
             waveform_S=waveform_S,
+            sample_rate_hz=sample_rate_hz,
             start_seconds=start,
             duration_seconds=duration,
         )
@@ -170,6 +172,7 @@ def iterate_clips(  # noqa: PLR0913 - choices of one pass
     with_sound: bool = True,
     keeps_step: bool = False,
     transform_frame: FrameTransform | None = None,
+    sample_rate_hz: int = SAMPLE_RATE_HZ,
 ) -> Generator[Clip]:
     """Read all clips of a file, in one pass and in little memory however long the file is.
 
@@ -190,6 +193,7 @@ def iterate_clips(  # noqa: PLR0913 - choices of one pass
             others. Needs a rule with a constant step; see `times_at_step`.
         transform_frame: Change made to each frame as soon as it is decoded, such as a resize. Without it,
             whole frames are held: sixteen of 8K are 1.7 GB.
+        sample_rate_hz: Samples per second of the waveforms.
 
     Raises:
         ClipTooShortError: The whole file is shorter than `min_seconds`.
@@ -205,6 +209,7 @@ def iterate_clips(  # noqa: PLR0913 - choices of one pass
         with_sound=with_sound,
         keeps_step=keeps_step,
         transform_frame=transform_frame,
+        sample_rate_hz=sample_rate_hz,
     )
     return _clips(Path(path), start_seconds, options)
 
@@ -251,14 +256,16 @@ def read_audio(
     start_seconds: float = 0.0,
     duration_seconds: float | None = None,
     channel: Channel = "first",
+    sample_rate_hz: int = SAMPLE_RATE_HZ,
 ) -> NDArray[np.float32]:
-    """Read the sound of a video or sound file: float32 in [-1, 1], mono, 16 kHz.
+    """Read the sound of a video or sound file: float32 in [-1, 1], mono.
 
     Args:
         path: File with sound.
         start_seconds: Time of sample 0, on the file's timeline.
         duration_seconds: Length wanted; None for all. The result is shorter where the track ends earlier.
         channel: "first" is channel 0 as stored, "mix" the mean of all channels.
+        sample_rate_hz: Samples per second.
 
     Raises:
         UnreadableFileError: The file is missing, a folder, empty, or not a media file.
@@ -275,15 +282,17 @@ def read_audio(
     blocks: list[NDArray[np.float32]] = []
     with (
         as_decode_errors(file),
-        closing(SoundTrack(file, from_seconds=start_seconds, channel=channel)) as track,
+        closing(
+            SoundTrack(file, from_seconds=start_seconds, channel=channel, sample_rate_hz=sample_rate_hz)
+        ) as track,
     ):
         at = start_seconds
         while at < stop:
             block_stop = min(at + _BLOCK_SECONDS, stop)
-            block_S = track.take(start_seconds=at, num_samples=round((block_stop - at) * SAMPLE_RATE_HZ))
+            block_S = track.take(start_seconds=at, num_samples=round((block_stop - at) * sample_rate_hz))
             end = track.stop_seconds
             if end is not None and end < block_stop:
-                blocks.append(block_S[: max(round((end - at) * SAMPLE_RATE_HZ), 0)])
+                blocks.append(block_S[: max(round((end - at) * sample_rate_hz), 0)])
                 break
             blocks.append(block_S)
             at = block_stop
@@ -305,7 +314,14 @@ def _clips(path: Path, from_seconds: float, options: _ClipOptions) -> Generator[
     with (
         as_decode_errors(path),
         closing(frame_times(path, from_seconds=from_seconds)) as times,
-        closing(SoundTrack(path, from_seconds=from_seconds, channel=options.channel)) as sound,
+        closing(
+            SoundTrack(
+                path,
+                from_seconds=from_seconds,
+                channel=options.channel,
+                sample_rate_hz=options.sample_rate_hz,
+            )
+        ) as sound,
         closing(decode_frames(path, from_seconds=from_seconds)) as frames,
     ):
         drafts = _drafts(FrameTimes(times, path=path), path, from_seconds, options)
@@ -327,7 +343,9 @@ def _clips(path: Path, from_seconds: float, options: _ClipOptions) -> Generator[
             draft = begun[number]
             draft.add(screen.shown_at(seconds), path=path)
             if draft.num_frames == len(draft.times_T):
-                yield begun.pop(number).to_clip(sound if options.with_sound else None)
+                yield begun.pop(number).to_clip(
+                    sound if options.with_sound else None, sample_rate_hz=options.sample_rate_hz
+                )
 
 
 def _drafts(

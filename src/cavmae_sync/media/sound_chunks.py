@@ -102,11 +102,13 @@ def _one_channel(frame: AudioFrame, channel: Channel) -> NDArray[np.float32]:
     return ((samples_S.astype(np.float64) - middle) / full_scale).astype(np.float32)
 
 
-def resample(samples_S: NDArray[np.float32], *, rate_hz: int) -> NDArray[np.float32]:
-    """Mono sound at 16 kHz, by FFmpeg's resampler with its default filter (`ffmpeg -ar 16000`)."""
-    if rate_hz == SAMPLE_RATE_HZ:
+def resample(
+    samples_S: NDArray[np.float32], *, rate_hz: int, wanted_hz: int = SAMPLE_RATE_HZ
+) -> NDArray[np.float32]:
+    """Mono sound at another rate, by FFmpeg's resampler with its default filter (`ffmpeg -ar 16000`)."""
+    if rate_hz == wanted_hz:
         return samples_S
-    resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE_HZ)
+    resampler = av.AudioResampler(format="flt", layout="mono", rate=wanted_hz)
     frame = AudioFrame.from_ndarray(samples_S[None], format="flt", layout="mono")
     frame.sample_rate = rate_hz
     frame.pts, frame.time_base = 0, Fraction(1, rate_hz)

@@ -1,4 +1,4 @@
-"""Sound of a file at 16 kHz, laid on the file's timeline and read forwards.
+"""Sound of a file at 16 kHz or another rate, laid on the file's timeline and read forwards.
 
 The timeline is divided into blocks. A block is decoded by a decoder of its own from the packets around it,
 laid where `sound_clock` says, and resampled on one fixed grid. So a clip is the same, to the last bit, from
@@ -49,7 +49,7 @@ _MARGIN_SECONDS: Final = 0.05
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Block:
-    """Sound of a block at 16 kHz, and how far it is good; `error` is the damage after that."""
+    """Sound of a block at the rate wanted, and how far it is good; `error` is the damage after that."""
 
     sound_S: NDArray[np.float32]
     good_until_seconds: float
@@ -59,10 +59,13 @@ class _Block:
 class SoundTrack:
     """Sound of a file, read forwards; only the blocks in use are held."""
 
-    def __init__(self, path: Path, *, from_seconds: float, channel: Channel) -> None:
+    def __init__(
+        self, path: Path, *, from_seconds: float, channel: Channel, sample_rate_hz: int = SAMPLE_RATE_HZ
+    ) -> None:
         """Start a little before a time on the file's timeline; nothing is read yet."""
         self._path = path
         self._channel: Channel = channel
+        self._rate_hz = sample_rate_hz
         first = math.floor(from_seconds / _BLOCK_SECONDS)
         begin = max(first * _BLOCK_SECONDS - _AROUND_SECONDS - _PREROLL_SECONDS, 0.0)
         self._packets = sound_packets(path, from_seconds=begin)
@@ -83,7 +86,7 @@ class SoundTrack:
         return self._stop
 
     def take(self, *, start_seconds: float, num_samples: int) -> NDArray[np.float32]:
-        """Samples at 16 kHz from `start_seconds` on, in [-1, 1]; starts must not go backwards.
+        """Samples at the rate wanted from `start_seconds` on, in [-1, 1]; starts must not go backwards.
 
         Lossy codecs overshoot full scale; the overshoot is clipped, as in the original's 16-bit files.
 
@@ -91,8 +94,8 @@ class SoundTrack:
             DecodeError: The span is damaged: a packet does not decode, a sample is not a finite number, the
                 rate changes, or the file ends before its header says.
         """
-        first = round(start_seconds * SAMPLE_RATE_HZ)
-        size = round(_BLOCK_SECONDS * SAMPLE_RATE_HZ)
+        first = round(start_seconds * self._rate_hz)
+        size = round(_BLOCK_SECONDS * self._rate_hz)
         numbers = range(first // size, -(-(first + num_samples) // size))
         self._blocks = {n: block for n, block in self._blocks.items() if n in numbers}
         parts: list[NDArray[np.float32]] = []
@@ -100,7 +103,7 @@ class SoundTrack:
             block = self._blocks.get(number) or self._make_block(number)
             self._blocks[number] = block
             low, high = max(first - number * size, 0), min(first + num_samples - number * size, size)
-            until = (number * size + high) / SAMPLE_RATE_HZ
+            until = (number * size + high) / self._rate_hz
             if block.error is not None and until + _MARGIN_SECONDS > block.good_until_seconds:
                 raise block.error
             parts.append(block.sound_S[low:high])
@@ -116,7 +119,7 @@ class SoundTrack:
         chunks, error = self._decode(packets)
         if error is None and len(packets) == len(self._held):
             error = self._packets_error
-        rate = chunks[0].rate_hz if chunks else SAMPLE_RATE_HZ
+        rate = chunks[0].rate_hz if chunks else self._rate_hz
         lengths_N = np.array([chunk.samples_S.size / rate for chunk in chunks])
         runs = sound_runs([chunk.seconds for chunk in chunks], lengths_N, from_start=number == 0)
         if chunks and not runs:
@@ -128,7 +131,14 @@ class SoundTrack:
         if self._has_all_packets and len(packets) == len(self._held) and error is None:
             self._stop = end if runs else self._packets_stop
         return _Block(
-            sound_S=_laid(chunks, runs, rate_hz=rate, start_seconds=start, stop_seconds=stop),
+            sound_S=_laid(
+                chunks,
+                runs,
+                rate_hz=rate,
+                wanted_hz=self._rate_hz,
+                start_seconds=start,
+                stop_seconds=stop,
+            ),
             good_until_seconds=end,
             error=error,
         )
@@ -172,19 +182,25 @@ class SoundTrack:
 
 
 def _laid(
-    chunks: list[SoundChunk], runs: list[SoundRun], *, rate_hz: int, start_seconds: float, stop_seconds: float
+    chunks: list[SoundChunk],
+    runs: list[SoundRun],
+    *,
+    rate_hz: int,
+    wanted_hz: int,
+    start_seconds: float,
+    stop_seconds: float,
 ) -> NDArray[np.float32]:
-    """Lay runs at their times and resample them to 16 kHz, on a grid that begins at time 0.
+    """Lay runs at their times and resample them to the rate wanted, on a grid that begins at time 0.
 
     The grid is made of cells, the shortest span that holds whole samples of both rates, so that every block
     resamples the same way. What comes more than a margin after the last sample is silence and is not
     resampled: ten seconds of sound end long before their block.
     """
-    first_out = round(start_seconds * SAMPLE_RATE_HZ)
-    num_out = round(stop_seconds * SAMPLE_RATE_HZ) - first_out
-    margin = round(_MARGIN_SECONDS * SAMPLE_RATE_HZ)
-    divisor = math.gcd(rate_hz, SAMPLE_RATE_HZ)
-    up, down = SAMPLE_RATE_HZ // divisor, rate_hz // divisor
+    first_out = round(start_seconds * wanted_hz)
+    num_out = round(stop_seconds * wanted_hz) - first_out
+    margin = round(_MARGIN_SECONDS * wanted_hz)
+    divisor = math.gcd(rate_hz, wanted_hz)
+    up, down = wanted_hz // divisor, rate_hz // divisor
     first_cell, stop_cell = (first_out - margin) // up, -(-(first_out + num_out + margin) // up)
     source_S = np.zeros((stop_cell - first_cell) * down, np.float32)
     filled = 0  # samples of the source up to the last that was laid
@@ -198,12 +214,14 @@ def _laid(
             at = round(run.seconds_of(0.0) * rate_hz) - first_cell * down
             filled = max(filled, _lay(samples_S, at, source_S))
         else:
-            counts_S = run.counts_of((first_out + np.arange(num_out)) / SAMPLE_RATE_HZ)
-            laid_S += interpolate(resample(samples_S, rate_hz=rate_hz), counts_S * SAMPLE_RATE_HZ)
+            counts_S = run.counts_of((first_out + np.arange(num_out)) / wanted_hz)
+            resampled_S = resample(samples_S, rate_hz=rate_hz, wanted_hz=wanted_hz)
+            laid_S += interpolate(resampled_S, counts_S * wanted_hz)
     if filled:
         used = -(-(filled + round(_MARGIN_SECONDS * rate_hz)) // down) * down
         offset = first_out - first_cell * up
-        steady_S = resample(source_S[:used], rate_hz=rate_hz)[offset : offset + num_out]
+        steady_S = resample(source_S[:used], rate_hz=rate_hz, wanted_hz=wanted_hz)
+        steady_S = steady_S[offset : offset + num_out]
         laid_S[: steady_S.size] += steady_S
     return laid_S
 

@@ -27,7 +27,7 @@ class SoundClip:
 
     Attributes:
         moment_seconds_T: Moments at which a video would have frames, float64, seconds from clip start.
-        waveform_S: Mono sound at 16 kHz, float32 in [-1, 1].
+        waveform_S: Mono sound, float32 in [-1, 1].
         start_seconds: Start on the file's timeline.
         duration_seconds: Length.
     """
@@ -46,6 +46,7 @@ def iterate_sounds(
     sampling: SamplingRule = "uniform_center",
     channel: Channel = "first",
     min_seconds: float = 0.05,
+    sample_rate_hz: int = SAMPLE_RATE_HZ,
 ) -> Generator[SoundClip]:
     """Read the sound of a file as clips that follow each other, in little memory however long it is.
 
@@ -56,16 +57,20 @@ def iterate_sounds(
         sampling: Rule for the moments: one with a constant step, see `times_at_step`.
         channel: "first" is channel 0 as stored, "mix" the mean of all channels.
         min_seconds: A rest shorter than this is left out.
+        sample_rate_hz: Samples per second of the waveforms.
 
     Raises:
         ClipTooShortError: The whole sound is shorter than `min_seconds`.
         MediaError: As `read_audio`, when the pass reaches the place.
     """
     file = Path(path)
-    with as_decode_errors(file), closing(SoundTrack(file, from_seconds=0.0, channel=channel)) as track:
+    with (
+        as_decode_errors(file),
+        closing(SoundTrack(file, from_seconds=0.0, channel=channel, sample_rate_hz=sample_rate_hz)) as track,
+    ):
         start, is_over = 0.0, False
         while not is_over:
-            waveform_S = track.take(start_seconds=start, num_samples=round(clip_seconds * SAMPLE_RATE_HZ))
+            waveform_S = track.take(start_seconds=start, num_samples=round(clip_seconds * sample_rate_hz))
             stop = start + clip_seconds
             is_over = track.stop_seconds is not None and track.stop_seconds < stop + SLACK_SECONDS
             length = (track.stop_seconds or 0.0) - start if is_over else clip_seconds
@@ -81,7 +86,7 @@ def iterate_sounds(
                 moment_seconds_T=times_at_step(
                     sampling, step_seconds=clip_seconds / num_moments, duration_seconds=length
                 ),
-                waveform_S=waveform_S[: max(round(length * SAMPLE_RATE_HZ), 1)],
+                waveform_S=waveform_S[: max(round(length * sample_rate_hz), 1)],
                 start_seconds=start,
                 duration_seconds=length,
             )

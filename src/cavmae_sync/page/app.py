@@ -6,6 +6,7 @@ Needs the extra `search`. Answers are JSON, pictures or the media themselves; er
 import re
 import shutil
 import tempfile
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,13 +20,14 @@ from cavmae_sync.page.guard import LOOPBACK, MOST_BYTES, Guard
 from cavmae_sync.page.reference import reference_page
 from cavmae_sync.page.service import SearchService, UnknownContentError
 from cavmae_sync.search import Box, By, Filter, Moment, SearchOptions, Span
+from cavmae_sync.search.contents import nanoseconds
 
 _ABOUT = (
     "Find moments in a library of videos and sounds by a sound, a picture, a video, or another moment. "
     "Everything stays on this machine."
 )
 _PREFIX = "cavmae-sync-"
-Kind = Literal["sound", "picture", "video"]
+Kind = Literal["sound", "picture", "video", "vectors"]
 Seconds = Annotated[float, Field(ge=0, le=1e7)]
 
 
@@ -40,6 +42,10 @@ class Options(BaseModel):
     has: list[Literal["sound", "picture"]] = Field(
         default_factory=list, description="Senses a file must have."
     )
+    after: date | None = Field(None, description="Only files changed on this day or later, YYYY-MM-DD.")
+    before: date | None = Field(None, description="Only files changed before this day.")
+    min_seconds: float = Field(0.0, ge=0, description="Only files this long.")
+    max_seconds: float | None = Field(None, gt=0, description="Only files no longer than this.")
 
     def to_search(self) -> SearchOptions:
         """The same for the search."""
@@ -51,8 +57,18 @@ class Options(BaseModel):
                 roots=tuple(self.root),
                 folder=self.folder,
                 senses=tuple("audio" if each == "sound" else "visual" for each in self.has),
+                after_ns=nanoseconds(self.after),
+                before_ns=nanoseconds(self.before),
+                least_seconds=self.min_seconds,
+                most_seconds=float("inf") if self.max_seconds is None else self.max_seconds,
             ),
         )
+
+
+class Words(Options):
+    """A text."""
+
+    text: str = Field(min_length=1, max_length=2000, description="What to look for.")
 
 
 class Like(Options):
@@ -134,10 +150,8 @@ def _add_search(app: FastAPI, service: SearchService) -> None:
     @app.post("/api/search/{kind}")
     def by_file(
         kind: Kind,
-        file: Annotated[UploadFile, File(description="The sound, picture or video.")],
-        options: Annotated[
-            str, Form(description="Options as JSON: by, top, cutoff, root, folder, has.")
-        ] = "{}",
+        file: Annotated[UploadFile, File(description="Sound, picture, video, or vectors (.npz, Parquet).")],
+        options: Annotated[str, Form(description="Options as JSON, as those of /api/like.")] = "{}",
         start_seconds: Annotated[float | None, Form(ge=0, description="Start of the part to take.")] = None,
         stop_seconds: Annotated[float | None, Form(ge=0, description="End of it.")] = None,
         box: Annotated[str | None, Form(description="Part of the picture: left,top,width,height.")] = None,
@@ -153,6 +167,11 @@ def _add_search(app: FastAPI, service: SearchService) -> None:
                 shutil.copyfileobj(file.file, out)
             query = service.query_of(path, kind, span=span, box=part, name=file.filename or "")
         return service.find(query, how).to_dict()
+
+    @app.post("/api/text")
+    def by_text(words: Words) -> dict[str, Any]:
+        """Find moments by a text, where the encoder of the library knows words."""
+        return service.find(service.text_query(words.text), words.to_search()).to_dict()
 
     @app.post("/api/like")
     def by_moment(like: Like) -> dict[str, Any]:

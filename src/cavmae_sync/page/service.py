@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from cavmae_sync.embedding import Embedder
+from cavmae_sync.embedding.encoders import ClipEncoder, as_encoder
 from cavmae_sync.embedding.library import Library
-from cavmae_sync.errors import DatasetError, MediaError
+from cavmae_sync.errors import ConfigError, DatasetError, MediaError
 from cavmae_sync.page.pictures import Pictures
 from cavmae_sync.search import (
     Box,
@@ -20,6 +21,8 @@ from cavmae_sync.search import (
     Span,
     picture_query,
     sound_query,
+    text_query,
+    vectors_query,
     video_query,
 )
 
@@ -39,12 +42,13 @@ class SearchService:
 
     Args:
         library: The library.
-        embedder: The model that it was made by.
+        encoder: That which it was made by; None where only its vectors are here, so that questions are
+            moments of it and vectors.
     """
 
-    def __init__(self, library: Library, embedder: Embedder) -> None:
+    def __init__(self, library: Library, encoder: Embedder | ClipEncoder | None) -> None:
         self.library = library
-        self._embedder = embedder
+        self._encoder = None if encoder is None else as_encoder(encoder)
         self._search = LibrarySearch(library)
         self._pictures = Pictures(library.folder)
         self._encoding, self._searching, self._drawing = threading.Lock(), threading.Lock(), threading.Lock()
@@ -69,20 +73,41 @@ class SearchService:
     def query_of(
         self, path: Path, kind: str, *, span: Span | None = None, box: Box | None = None, name: str = ""
     ) -> Query:
-        """Query from a file: "sound", "picture" or "video".
+        """Query from a file: "sound", "picture", "video" or "vectors".
 
         Raises:
             MediaError: The file cannot be read as that.
+            ConfigError: The encoder of the library is not here.
         """
         config = self.library.config
+        if kind == "vectors":
+            return replace(vectors_query(self.library.record, path), about=f"vectors {name}".strip())
         with self._encoding:
+            encoder = self._needed_encoder()
             if kind == "picture":
-                made = picture_query(self._embedder, path, step_seconds=config.step_seconds, box=box)
+                made = picture_query(encoder, path, step_seconds=config.step_seconds, box=box)
             elif kind == "sound":
-                made = sound_query(self._embedder, config, path, span=span)
+                made = sound_query(encoder, config, path, span=span)
             else:
-                made = video_query(self._embedder, config, path, span=span, box=box)
+                made = video_query(encoder, config, path, span=span, box=box)
         return replace(made, about=f"{kind} {name}".strip())
+
+    def text_query(self, text: str) -> Query:
+        """Query from a text.
+
+        Raises:
+            ConfigError: The encoder of the library knows no words, or is not here.
+        """
+        with self._encoding:
+            return text_query(self._needed_encoder(), self.library.config, text)
+
+    def _needed_encoder(self) -> ClipEncoder:
+        if self._encoder is None:
+            kind = self.library.record.encoder.kind
+            raise ConfigError(
+                f"The encoder {kind} is not here. Ask with a moment of the library, or vectors of it."
+            )
+        return self._encoder
 
     def find(self, query: Query, options: SearchOptions) -> Found:
         """Moments that fit a query."""

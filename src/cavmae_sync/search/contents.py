@@ -5,6 +5,7 @@ C contents, in the order of `Timelines`.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import Final
 
 import numpy as np
@@ -58,6 +59,13 @@ class Filter:
         """Whether a content may be found, by its length and senses."""
         is_long = self.least_seconds <= row.seconds <= self.most_seconds
         return is_long and all(has_sense(row, sense) for sense in self.senses)
+
+
+def nanoseconds(day: date | None) -> int | None:
+    """Beginning of a day, in UTC, as `Filter` takes it."""
+    if day is None:
+        return None
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1_000_000_000
 
 
 class HeldContents:

@@ -174,21 +174,33 @@ class LibrarySearch:
             )
         allowed_C = self.held.allowed(self.timelines.contents, options.filter)
         by = self._by(options.by, query.senses, allowed_C)
-        return allowed_C, by, self._scales.get(query.senses, by, len(query), on_progress)
+        scale = (
+            self._scales.get(query.senses, by, len(query), on_progress)
+            if query.is_native
+            else self._scales.of_foreign(query, by)
+        )
+        return allowed_C, by, scale
+
+    def _comparable(self, senses: tuple[Sense, ...]) -> tuple[Sense, ...]:
+        """Senses of the library that a query with some senses compares with."""
+        return SENSES if self.library.record.has_one_space else senses
 
     def _by(self, wanted: By | None, senses: tuple[Sense, ...], allowed_C: NDArray[np.bool_]) -> By:
         """What hits are ordered by: by what the query has and the library has too, unless asked otherwise."""
         has = [
             sense
-            for sense in SENSES
+            for sense in self._comparable(senses)
             if (self.held.having(self.timelines.contents, [sense]) & allowed_C).any()
         ]
         if wanted is None:
             shared = [sense for sense in senses if sense in has] or has or list(senses)
             return "both" if len(shared) == 2 else "sound" if shared == ["audio"] else "picture"
-        if allowed_C.any() and not set(has) & set(SENSES_OF[wanted]):
-            raise ConfigError(f"Nothing that may be found has a {wanted}, so hits cannot be ordered by it.")
-        return wanted
+        able = [sense for sense in SENSES_OF[wanted] if sense in self._comparable(senses)]
+        if not able or (allowed_C.any() and not set(has) & set(able)):
+            raise ConfigError(
+                f"Nothing that may be found has a {wanted} to compare with, so hits cannot be ordered by it."
+            )
+        return wanted if len(able) == len(SENSES_OF[wanted]) else "sound" if able == ["audio"] else "picture"
 
     def _found(
         self,
@@ -247,7 +259,9 @@ class LibrarySearch:
     ) -> tuple[Hit, ...]:
         """Hits at some placements, each of one phase, in their order."""
         at = (phase_P, np.arange(len(placements)))
-        scores = {sense: found[at] for sense, found in axis_scores(self.timelines, query, placements).items()}
+        scores = axis_scores(self.timelines, query, placements, self._comparable(query.senses))
+        nothing = np.full_like(total_P, -np.inf)
+        cosines = {sense: scores[sense][at] if sense in scores else nothing for sense in SENSES}
         shift_P = self._refined(query, by, scale, placements, at, total_P)
         phases, strangers = query.phases, scale.calibration
         return tuple(
@@ -255,7 +269,7 @@ class LibrarySearch:
                 phases[phase_P[number]],
                 int(placements.content_P[number]),
                 float(placements.offset_P[number]) + float(shift_P[number]),
-                {sense: float(found[number]) for sense, found in scores.items()},
+                {sense: float(found[number]) for sense, found in cosines.items()},
                 score=float(total_P[number]),
                 probability=None
                 if strangers is None

@@ -100,6 +100,21 @@ class Scales:
             self._write()
         return kept.to_scale()
 
+    def of_foreign(self, query: Query, by: By) -> Scale:
+        """Scale for one query whose rows are not like those of the library: without a calibration."""
+        timelines = self._scorer.timelines
+        allowed_C = self._held.allowed(timelines.contents, Filter())
+        numbers = np.flatnonzero(allowed_C & (timelines.count_C > 0))
+        if len(numbers) == 0:
+            return Scale(axes={sense: Axis() for sense in SENSES_OF[by]})
+        placements = self._random(
+            numbers, len(query), NUM_STRETCHES * _PLACEMENTS_EACH, np.random.default_rng(0)
+        )
+        scores = axis_scores(timelines, query, placements, SENSES_OF[by])
+        return Scale(
+            axes={sense: Axis.of(each[np.isfinite(each)].tolist()) for sense, each in scores.items()}
+        )
+
     def _is_up_to_date(self, kept: _Kept) -> bool:
         now = ((kept.num_places, self._scorer.timelines.num_places), (kept.num_held, len(self._held)))
         return all(abs(after - before) <= _OUT_OF_DATE * before for before, after in now)
@@ -168,11 +183,17 @@ class Scales:
         found: dict[Sense, list[float]] = {sense: [] for sense in SENSES_OF[by]}
         numbers = np.flatnonzero(allowed_C & (timelines.count_C > 0))
         for number, place, query in strangers:
-            content_P = generator.choice(numbers, _PLACEMENTS_EACH)
-            room_P = np.abs(timelines.count_C[content_P] - len(query)) + 1
-            low_P = np.minimum(0, timelines.count_C[content_P] - len(query))
-            placements = Placements(content_P=content_P, offset_P=low_P + generator.integers(0, room_P))
+            placements = self._random(numbers, len(query), _PLACEMENTS_EACH, generator)
             placements = placements.take(~self._is_near(placements, number, place, len(query)))
             for sense, scores in axis_scores(timelines, query, placements, SENSES_OF[by]).items():
                 found[sense] += scores[np.isfinite(scores)].tolist()
         return {sense: Axis.of(scores) for sense, scores in found.items()}
+
+    def _random(
+        self, numbers: NDArray[np.int64], length: int, count: int, generator: np.random.Generator
+    ) -> Placements:
+        """Random placements of a query of some length in some contents."""
+        content_P = generator.choice(numbers, count)
+        count_P = self._scorer.timelines.count_C[content_P]
+        offset_P = np.minimum(0, count_P - length) + generator.integers(0, np.abs(count_P - length) + 1)
+        return Placements(content_P=content_P, offset_P=offset_P)

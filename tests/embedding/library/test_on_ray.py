@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from cavmae_sync.embedding import Embedder
+from cavmae_sync.embedding.encoders import as_encoder
 from cavmae_sync.embedding.library import FillOptions, Throughput, add_to_library
 from cavmae_sync.embedding.library.on_ray import _pipeline
 from cavmae_sync.embedding.library.pieces import LibraryUnit
@@ -38,17 +39,17 @@ def test_a_library_made_on_ray_is_the_same_bytes(
 
 
 def test_encoders_do_not_decode(videos: Path, embedder: Embedder, tmp_path: Path) -> None:
-    inputs = embedder.model.config.inputs
+    encoder = as_encoder(embedder)
     unit = LibraryUnit(
         index=0,
         root=videos,
         path="long.mp4",
         out=tmp_path,
-        config=SMALL.for_inputs(inputs),
-        inputs=inputs,
+        config=SMALL.with_rule(encoder.sampling),
+        preparation=encoder.preparation,
     )
     with ray_started(RayCluster()) as ray:
-        done = _pipeline(ray, embedder, [unit]).materialize()
+        done = _pipeline(ray, encoder, [unit]).materialize()
     assert "Map(_Encode)" in done.stats()
     assert "->Map(_Encode)" not in done.stats(), "Ray joined the two into one actor"
 

@@ -1,7 +1,7 @@
 """`cavmae-sync search`: find the moment."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -29,6 +29,8 @@ class QueryOptions:
         picture: Picture.
         video: Video, by sound and picture; FILE@START-STOP takes a part.
         like: Moment of the library itself: ROOT/PATH@START-STOP, as results show it.
+        text: Text, where the encoder of the library knows words.
+        vectors: File of vectors that the encoder of the library made, .npz or Parquet.
         box: Part of the picture: left,top,width,height in fractions of it.
     """
 
@@ -36,6 +38,8 @@ class QueryOptions:
     picture: Path | None = None
     video: str | None = None
     like: str | None = None
+    text: str | None = None
+    vectors: Path | None = None
     box: str | None = None
 
     def check(self) -> None:
@@ -44,9 +48,9 @@ class QueryOptions:
         Raises:
             ConfigError: It is not one.
         """
-        given = [self.sound, self.picture, self.video, self.like]
+        given = [self.sound, self.picture, self.video, self.like, self.text, self.vectors]
         if sum(each is not None for each in given) != 1:
-            raise ConfigError("Give one of --sound, --picture, --video and --like.")
+            raise ConfigError("Give one of --sound, --picture, --video, --like, --text and --vectors.")
 
 
 @Parameter(name="*")
@@ -79,12 +83,13 @@ class FilterOptions:
             ConfigError: A day is none.
         """
         from cavmae_sync.search import Filter
+        from cavmae_sync.search.contents import nanoseconds
 
         return Filter(
             roots=tuple(self.root or ()),
             folder=self.folder,
-            after_ns=_nanoseconds(self.after, "--after"),
-            before_ns=_nanoseconds(self.before, "--before"),
+            after_ns=nanoseconds(_day(self.after, "--after")),
+            before_ns=nanoseconds(_day(self.before, "--before")),
             least_seconds=self.min_seconds,
             most_seconds=self.max_seconds,
             senses=tuple("audio" if each == "sound" else "visual" for each in self.has or ()),
@@ -153,20 +158,32 @@ def search(
 def _query(
     library: "Library", options: QueryOptions, *, model: Path | None, compute: EncodeOptions
 ) -> "Query":
-    from cavmae_sync.search import Box, parse_span, picture_query, sound_query, video_query
+    from cavmae_sync.search import (
+        Box,
+        parse_span,
+        picture_query,
+        sound_query,
+        text_query,
+        vectors_query,
+        video_query,
+    )
 
     options.check()
+    if options.vectors is not None:
+        return vectors_query(library.record, options.vectors)
     box = None if options.box is None else Box.parse(options.box)
-    embedder, _ = open_library_model(library.folder, model, compute=compute)
+    encoder, _ = open_library_model(library.folder, model, compute=compute)
     config = library.config
+    if options.text is not None:
+        return text_query(encoder, config, options.text)
     if options.picture is not None:
-        return picture_query(embedder, options.picture, step_seconds=config.step_seconds, box=box)
+        return picture_query(encoder, options.picture, step_seconds=config.step_seconds, box=box)
     if box is not None and options.video is None:
         raise ConfigError("--box is a part of a picture: it goes with --picture and --video.")
     path, span = parse_span(options.sound or options.video or "")
     if options.sound is not None:
-        return sound_query(embedder, config, path, span=span)
-    return video_query(embedder, config, path, span=span, box=box)
+        return sound_query(encoder, config, path, span=span)
+    return video_query(encoder, config, path, span=span, box=box)
 
 
 def _moment(library: "Library", text: str) -> "Moment":
@@ -181,11 +198,11 @@ def _moment(library: "Library", text: str) -> "Moment":
     return Moment(content=content, start_seconds=span.start_seconds, stop_seconds=stop)
 
 
-def _nanoseconds(day: str | None, option: str) -> int | None:
+def _day(day: str | None, option: str) -> date | None:
     if day is None:
         return None
     try:
-        return int(datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC).timestamp() * 1e9)
+        return date.fromisoformat(day)
     except ValueError as error:
         raise ConfigError(f"{option} {day!r} must be a day, YYYY-MM-DD.") from error
 

@@ -1,11 +1,12 @@
 """`cavmae-sync serve`: search a library over HTTP, on this machine."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from cavmae_sync.choices import EncoderName
 from cavmae_sync.cli.libraries import open_library_model
 from cavmae_sync.cli.options import ComputeOptions, EncodeOptions
 from cavmae_sync.cli.terminal import Terminal
@@ -45,8 +46,10 @@ def serve(
     from cavmae_sync.embedding.library import open_library
 
     encode = EncodeOptions(precision=compute.precision, device=compute.device)
-    embedder, _ = open_library_model(library, model, compute=encode)
-    service = SearchService(open_library(library), embedder)
+    opened, encoder = open_library(library), None
+    if opened.record.encoder.kind in get_args(EncoderName):
+        encoder, _ = open_library_model(library, model, compute=encode)
+    service = SearchService(opened, encoder)
     console = Terminal(stderr=True)
     console.print("calibrating")
     service.warm_up()

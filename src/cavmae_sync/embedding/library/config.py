@@ -8,7 +8,6 @@ from cavmae_sync import paper
 from cavmae_sync.config import Config
 from cavmae_sync.data.flags import STILL_BELOW_LEVELS
 from cavmae_sync.errors import ConfigError
-from cavmae_sync.inputs import InputConfig
 from cavmae_sync.media import SamplingRule
 from cavmae_sync.media.loudness import SILENT_BELOW_DBFS
 
@@ -53,25 +52,29 @@ class LibraryConfig(Config):
             )
         return self
 
-    def for_inputs(self, inputs: InputConfig) -> Self:
-        """The same with a rule for the moments that fits a model's inputs, where none was chosen."""
-        if self.sampling is not None:
-            return self
-        rule = "uniform_center" if inputs.alignment == "centered" else "uniform_start"
-        return self.model_copy(update={"sampling": rule})
+    def with_rule(self, rule: SamplingRule) -> Self:
+        """The same with a rule for the moments, where none was chosen."""
+        return self if self.sampling is not None else self.model_copy(update={"sampling": rule})
 
     @property
     def rule(self) -> SamplingRule:
         """Rule for the moments.
 
         Raises:
-            ValueError: It was not decided yet; see `for_inputs`.
+            ValueError: It was not decided yet; see `with_rule`.
         """
         if self.sampling is None:
-            raise ValueError("The rule for moments depends on the model: call for_inputs first.")
+            raise ValueError("The rule for moments depends on the model: call with_rule first.")
         return self.sampling
 
     @property
     def step_seconds(self) -> float:
-        """Time from one moment to the next."""
+        """Time from one moment to the next; with one moment a clip, from one clip to the next."""
+        if self.num_frames == 1 and self.hop_seconds is not None:
+            return self.hop_seconds
+        return self.window_seconds
+
+    @property
+    def window_seconds(self) -> float:
+        """Length of the part of a clip that a moment stands for."""
         return self.clip_seconds / self.num_frames

@@ -17,10 +17,11 @@ from pydantic import BaseModel
 
 from cavmae_sync.atomic import locked, write_text
 from cavmae_sync.data.storage.tables import REJECTED_SCHEMA, SKIP_REASONS, Rejected, read_table
+from cavmae_sync.embedding.encoders import OWN, EncoderRecord
 from cavmae_sync.embedding.library.catalogue import Catalogue, ContentRow, FileRow, Root
 from cavmae_sync.embedding.library.config import LibraryConfig
 from cavmae_sync.embedding.library.parts import count_part
-from cavmae_sync.embedding.library.record import OURS, EncoderRecord, LibraryRecord
+from cavmae_sync.embedding.library.record import LibraryRecord
 from cavmae_sync.embedding.library.schema import (
     CATALOGUE_FILE,
     LIBRARY_FILE,
@@ -103,7 +104,7 @@ def _record(old: _OldRecord, content: dict[str, Any]) -> LibraryRecord:
     return LibraryRecord(
         program=old.made_with,
         encoder=EncoderRecord(
-            kind=OURS,
+            kind=OWN,
             width=old.plan.made_with.model.width,
             weights=old.plan.weights,
             made_with=content["plan"]["made_with"],

@@ -9,13 +9,12 @@ vectors reach this process.
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import torch
 
-from cavmae_sync.embedding.embedder import Embedder
+from cavmae_sync.embedding.encoders import ClipEncoder
 from cavmae_sync.embedding.library.parts import FileResult, PartsWriter
 from cavmae_sync.embedding.library.pieces import (
     DecodedPiece,
@@ -36,7 +35,7 @@ _DECODER_BYTES: Final = 512 * 2**20
 
 
 def encode_on_ray(
-    embedder: Embedder,
+    encoder: ClipEncoder,
     units: Sequence[LibraryUnit],
     *,
     made_by: str,
@@ -47,7 +46,7 @@ def encode_on_ray(
     """Decode and encode files on a cluster, and make their parts of the library here; see `encode_units`.
 
     Args:
-        embedder: The model and how it computes. It computes on the accelerators of the cluster, if any.
+        encoder: The encoder. It computes on the accelerators of the cluster, if any.
         units: Files to read. Every machine must see them and the library under the same paths.
         made_by: Fingerprint of model and configuration.
         cluster: The cluster.
@@ -70,7 +69,7 @@ def encode_on_ray(
     idle_seconds = busy_seconds = 0.0
     try:
         with ray_started(cluster) as ray:
-            for done in _in_order(results_of(_pipeline(ray, embedder, units), units)):
+            for done in _in_order(results_of(_pipeline(ray, encoder, units), units)):
                 if should_stop():
                     return
                 results = parts.add(done.piece)
@@ -103,7 +102,7 @@ class _Done:
     busy_seconds: float
 
 
-def _pipeline(ray: Any, embedder: Embedder, units: Sequence[LibraryUnit]) -> Any:
+def _pipeline(ray: Any, encoder: ClipEncoder, units: Sequence[LibraryUnit]) -> Any:
     resources = ray.cluster_resources()
     num_gpus = int(resources.get("GPU", 0))
     num_encoders = num_gpus or max(1, int(resources["CPU"]) // _CORES_PER_ENCODER)
@@ -111,7 +110,7 @@ def _pipeline(ray: Any, embedder: Embedder, units: Sequence[LibraryUnit]) -> Any
     # With equal needs, Ray would fuse both steps and decode inside the encoders.
     return rows.flat_map(_decode, num_cpus=1, memory=_DECODER_BYTES).map(
         _Encode,
-        fn_constructor_args=(_SentEmbedder.of(embedder, ray, device="cuda" if num_gpus else "cpu"),),
+        fn_constructor_args=(_SentEncoder.of(encoder, ray, device="cuda" if num_gpus else "cpu"),),
         compute=ray.data.ActorPoolStrategy(size=num_encoders),
         num_gpus=1 if num_gpus else 0,
         num_cpus=0 if num_gpus else 1,
@@ -141,37 +140,32 @@ def _decode(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _SentEmbedder:
-    """An embedder on its way to another machine: a reference to its model, on the CPU."""
+class _SentEncoder:
+    """An encoder on its way to another machine: a reference to it, on the CPU."""
 
-    model: Any
-    settings: dict[str, Any]
+    encoder: Any
+    device: str
     num_threads: int
 
     @classmethod
-    def of(cls, embedder: Embedder, ray: Any, *, device: str) -> "_SentEmbedder":
-        """An embedder, ready to be sent to the machines of a cluster."""
-        is_here = embedder.device.type == "cpu"
-        return cls(
-            model=ray.put(embedder.model if is_here else deepcopy(embedder.model).cpu()),
-            settings=embedder.settings | {"device": device},
-            # The number of threads decides how sums are split: as many as here give the same bits.
-            num_threads=torch.get_num_threads(),
-        )
+    def of(cls, encoder: ClipEncoder, ray: Any, *, device: str) -> "_SentEncoder":
+        """An encoder, ready to be sent to the machines of a cluster."""
+        # The number of threads decides how sums are split: as many as here give the same bits.
+        return cls(encoder=ray.put(encoder.moved("cpu")), device=device, num_threads=torch.get_num_threads())
 
-    def make(self) -> Embedder:
-        """The embedder, on the machine that it was sent to."""
+    def make(self) -> ClipEncoder:
+        """The encoder, on the machine that it was sent to."""
         import ray
 
         torch.set_num_threads(self.num_threads)
-        return Embedder(ray.get(self.model), **self.settings)
+        return ray.get(self.encoder).moved(self.device)
 
 
 class _Encode:
     """Actor of Ray that holds a model and encodes pieces."""
 
-    def __init__(self, sent: _SentEmbedder) -> None:
-        self._embedder = sent.make()
+    def __init__(self, sent: _SentEncoder) -> None:
+        self._encoder = sent.make()
         self._idle_since = time.perf_counter()
 
     def __call__(self, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -180,7 +174,7 @@ class _Encode:
             return {COLUMN: decoded}
         began = time.perf_counter()
         try:
-            piece = encode_piece(self._embedder, decoded.piece, decoded.unit.config)
+            piece = encode_piece(self._encoder, decoded.piece, decoded.unit.config)
         except Exception as error:  # noqa: BLE001 (as above)
             return {COLUMN: failure(error, decoded.unit)}
         idle_seconds, self._idle_since = began - self._idle_since, time.perf_counter()

@@ -6,14 +6,13 @@
 The pieces of a file depend on its content alone, and are never encoded together with those of another file.
 Decoded in one place, encoded in another and put in order, they give the same bytes.
 
-P moments of all clips of a piece, H W pixels, C colours, N spectrogram frames of all clips, M mel bins,
-T moments per clip, D width.
+P frames of all clips of a piece, H W pixels, C colours, N rows of all prepared sounds, M values of each,
+F moments of all clips, T moments per clip, D width.
 """
 
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,14 +25,12 @@ from torch import Tensor
 from cavmae_sync.data import Rejected
 from cavmae_sync.data.flags import is_silent, is_still
 from cavmae_sync.data.preparing.videos import content_hash_of
-from cavmae_sync.embedding.embedder import Embedder
+from cavmae_sync.embedding.encoders import ClipEncoder, Preparation, Sound
 from cavmae_sync.embedding.library.config import STEADY_RULES, LibraryConfig
 from cavmae_sync.embedding.library.schema import clip_id, part_path, rows_batch
-from cavmae_sync.embedding.rows import finite
-from cavmae_sync.embedding.video import alignment_of
 from cavmae_sync.errors import MediaError, NoVideoStreamError, UnreadableFileError
-from cavmae_sync.inputs import InputConfig, cut_segments, log_mel, normalize_frames, resize_and_crop
 from cavmae_sync.media import Clip, iterate_clips, passed_over, probe
+from cavmae_sync.media.sampling import times_at_step
 from cavmae_sync.media.sounds import SoundClip, iterate_sounds
 
 #: Reason of a file that was written to while it was read. It is read again by the next run.
@@ -50,7 +47,7 @@ class LibraryUnit:
         path: Path below the root.
         out: Folder of the library.
         config: Clips to cut, and how their vectors are stored.
-        inputs: Inputs of the model.
+        preparation: Work on frames and sounds before they are sent to the encoder.
     """
 
     index: int
@@ -58,7 +55,7 @@ class LibraryUnit:
     path: str
     out: Path
     config: LibraryConfig
-    inputs: InputConfig
+    preparation: Preparation
 
     @property
     def num_files(self) -> int:
@@ -106,35 +103,38 @@ class PieceHead:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DecodedPiece:
-    """Consecutive decoded clips of a file, as inputs of the model that are not normalised yet.
+    """Consecutive decoded clips of a file, with frames and sounds as the encoder takes them.
 
-    uint8 frames and whole spectrograms are much smaller than what the model takes, and travel faster.
+    uint8 frames and whole spectrograms are much smaller than what a model takes, and travel faster.
 
     Attributes:
         head: Which piece it is.
         facts: For each clip the columns that are not vectors, and its length as `duration_seconds`.
-        num_spectrogram_frames: Length of each clip's spectrogram.
+        sound_lengths: Rows of each clip's prepared sound.
         frames_PHWC: uint8, the frames of the first clip, then of the second; None without a picture.
-        log_mel_NM: float32, the spectrogram of the first clip, then of the second; None without sound.
+        frame_counts: Frames of each moment.
+        sound_NM: float32, the prepared sound of the first clip, then of the second; None without sound.
     """
 
     head: PieceHead
     facts: tuple[dict[str, Any], ...] = ()
-    num_spectrogram_frames: tuple[int, ...] = ()
+    sound_lengths: tuple[int, ...] = ()
     frames_PHWC: Tensor | None = None
-    log_mel_NM: Tensor | None = None
+    frame_counts: tuple[int, ...] = ()
+    sound_NM: Tensor | None = None
 
     def __post_init__(self) -> None:
-        if self.log_mel_NM is not None and len(self.log_mel_NM) != sum(self.num_spectrogram_frames):
+        if self.sound_NM is not None and len(self.sound_NM) != sum(self.sound_lengths):
             raise ValueError(
-                f"clips of {self.num_spectrogram_frames} spectrogram frames do not fit "
-                f"log_mel_NM {tuple(self.log_mel_NM.shape)}"
+                f"sounds of {self.sound_lengths} rows do not fit sound_NM {tuple(self.sound_NM.shape)}"
             )
         num_times = sum(len(facts["frame_seconds"]) for facts in self.facts)
-        if self.frames_PHWC is not None and len(self.frames_PHWC) != num_times:
+        if self.frames_PHWC is None:
+            return
+        if len(self.frames_PHWC) != sum(self.frame_counts) or len(self.frame_counts) != num_times:
             raise ValueError(
-                f"{len(self.facts)} clips with {num_times} times do not fit frames_PHWC "
-                f"{tuple(self.frames_PHWC.shape)}"
+                f"{len(self.facts)} clips with {num_times} times and {self.frame_counts} frames do not fit "
+                f"frames_PHWC {tuple(self.frames_PHWC.shape)}"
             )
 
 
@@ -148,11 +148,12 @@ class EncodedPiece:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _SizedClip:
-    """A decoded clip with frames of the model's size."""
+    """A decoded clip with frames and sound as the encoder takes them."""
 
     facts: dict[str, Any]
     frames_THWC: Tensor | None
-    log_mel_NM: Tensor | None
+    frame_counts: tuple[int, ...]
+    sound_NM: Tensor | None
 
 
 def decode_unit(unit: LibraryUnit) -> Iterator[DecodedPiece]:
@@ -200,26 +201,24 @@ def decode_unit(unit: LibraryUnit) -> Iterator[DecodedPiece]:
         yield DecodedPiece(head=head(is_last=True, rejected=rejected))
 
 
-def encode_piece(embedder: Embedder, piece: DecodedPiece, config: LibraryConfig) -> EncodedPiece:
-    """Rows of a piece. Frames and segments of all its clips are encoded together, equal neighbours once.
+def encode_piece(encoder: ClipEncoder, piece: DecodedPiece, config: LibraryConfig) -> EncodedPiece:
+    """Rows of a piece. Frames and sounds of all its clips are encoded together.
 
     Args:
-        embedder: The model and how it computes.
+        encoder: The encoder.
         piece: Decoded clips.
         config: How vectors are stored.
 
     Raises:
         WeightsError: The model gives vectors that are not finite.
     """
-    audio_PD = visual_PD = None
-    if piece.log_mel_NM is not None:
-        audio_PD = finite(embedder.embed_segments(_segments(piece, embedder)), precision=embedder.precision)
+    audio_FD = visual_FD = None
+    if piece.sound_NM is not None:
+        audio_FD = encoder.encode_sounds(_sounds(piece, piece.sound_NM, config))
     if piece.frames_PHWC is not None:
-        # Normalised on the model's device: uint8 frames are a quarter of the bytes to move there.
-        frames_PCHW = normalize_frames(piece.frames_PHWC.to(embedder.device))
-        visual_PD = finite(embedder.embed_frames(frames_PCHW).visual_PD, precision=embedder.precision)
-    width = embedder.model.config.width
-    rows = rows_batch(piece.facts, {"audio": audio_PD, "visual": visual_PD}, width=width, config=config)
+        visual_FD = encoder.encode_frames(piece.frames_PHWC, piece.frame_counts)
+    width = next((len(rows_FD[0]) for rows_FD in (audio_FD, visual_FD) if rows_FD is not None), 1)
+    rows = rows_batch(piece.facts, {"audio": audio_FD, "visual": visual_FD}, width=width, config=config)
     return EncodedPiece(head=piece.head, rows=rows)
 
 
@@ -245,19 +244,20 @@ def _stat(path: Path) -> tuple[int, int] | None:
 
 
 def _clips(unit: LibraryUnit, path: Path, *, has_video: bool, has_audio: bool) -> Iterator[Clip | SoundClip]:
-    config = unit.config
+    config, preparation = unit.config, unit.preparation
     if has_video:
         clips: Iterator[Clip | SoundClip] = iterate_clips(
             path,
             clip_seconds=config.clip_seconds,
             hop_seconds=config.hop_seconds,
-            num_frames=config.num_frames,
+            num_frames=config.num_frames * preparation.frames_per_moment(config.window_seconds),
             sampling=config.rule,
             channel=config.channel,
             min_seconds=config.min_seconds,
             with_sound=has_audio,
             keeps_step=config.rule in STEADY_RULES,
-            transform_frame=partial(_resized, pixels=unit.inputs.frame_pixels),
+            transform_frame=preparation.frame,
+            sample_rate_hz=preparation.sample_rate_hz,
         )
     elif has_audio:
         clips = iterate_sounds(
@@ -267,6 +267,7 @@ def _clips(unit: LibraryUnit, path: Path, *, has_video: bool, has_audio: bool) -
             sampling=config.rule if config.rule in STEADY_RULES else "uniform_center",
             channel=config.channel,
             min_seconds=config.min_seconds,
+            sample_rate_hz=preparation.sample_rate_hz,
         )
     else:
         raise NoVideoStreamError(f"{path} has neither a picture nor sound that can be read. Remove it.")
@@ -276,31 +277,23 @@ def _clips(unit: LibraryUnit, path: Path, *, has_video: bool, has_audio: bool) -
         yield clip
 
 
-def _resized(frame_HWC: NDArray[np.uint8], *, pixels: int) -> NDArray[np.uint8]:
-    return resize_and_crop(frame_HWC[None], pixels=pixels)[0].numpy()
-
-
-def _segments(piece: DecodedPiece, embedder: Embedder) -> Tensor:
-    assert piece.log_mel_NM is not None
-    inputs = embedder.model.config.inputs
-    spectrograms = piece.log_mel_NM.to(embedder.device).split(list(piece.num_spectrogram_frames))
-    return torch.cat(
-        [
-            cut_segments(
-                log_mel_NM,
-                frame_seconds=facts["frame_seconds"],
-                config=alignment_of(facts["duration_seconds"], inputs),
-            )
-            for facts, log_mel_NM in zip(piece.facts, spectrograms, strict=True)
-        ]
-    )
+def _sounds(piece: DecodedPiece, sound_NM: Tensor, config: LibraryConfig) -> list[Sound]:
+    return [
+        Sound(
+            values_NM=values_NM,
+            moment_seconds=facts["frame_seconds"],
+            duration_seconds=facts["duration_seconds"],
+            window_seconds=config.window_seconds,
+        )
+        for facts, values_NM in zip(piece.facts, sound_NM.split(list(piece.sound_lengths)), strict=True)
+    ]
 
 
 def _sized(clip: Clip | SoundClip, *, content: str, unit: LibraryUnit) -> _SizedClip:
     config = unit.config
     is_sound = isinstance(clip, SoundClip)
     frames_THWC = None if is_sound else torch.from_numpy(clip.frames_THWC)
-    times_T = clip.moment_seconds_T if is_sound else clip.frame_seconds_T
+    times_T, counts = (clip.moment_seconds_T, ()) if is_sound else _moments(clip, unit)
     has_sound = clip.waveform_S.size > 0
     facts = {
         "id": clip_id(content, clip.start_seconds),
@@ -315,17 +308,31 @@ def _sized(clip: Clip | SoundClip, *, content: str, unit: LibraryUnit) -> _Sized
         "is_short": clip.duration_seconds <= config.clip_seconds - config.step_seconds,
     }
     return _SizedClip(
-        facts=facts, frames_THWC=frames_THWC, log_mel_NM=log_mel(clip.waveform_S) if has_sound else None
+        facts=facts,
+        frames_THWC=frames_THWC,
+        frame_counts=counts,
+        sound_NM=unit.preparation.sound(clip.waveform_S) if has_sound else None,
     )
+
+
+def _moments(clip: Clip, unit: LibraryUnit) -> tuple[NDArray[np.float64], tuple[int, ...]]:
+    """Moments of a clip, and the number of frames of each: those of its window."""
+    window = unit.config.window_seconds
+    if unit.preparation.frames_per_moment(window) == 1:
+        return clip.frame_seconds_T, (1,) * len(clip.frame_seconds_T)
+    times_T = times_at_step(unit.config.rule, step_seconds=window, duration_seconds=clip.duration_seconds)
+    moment_P = np.minimum((clip.frame_seconds_T / window).astype(int), len(times_T) - 1)
+    return times_T, tuple(np.bincount(moment_P, minlength=len(times_T)).tolist())
 
 
 def _piece(head: PieceHead, clips: Sequence[_SizedClip]) -> DecodedPiece:
     frames = [clip.frames_THWC for clip in clips if clip.frames_THWC is not None]
-    sounds = [clip.log_mel_NM for clip in clips if clip.log_mel_NM is not None]
+    sounds = [clip.sound_NM for clip in clips if clip.sound_NM is not None]
     return DecodedPiece(
         head=head,
         facts=tuple(clip.facts for clip in clips),
-        num_spectrogram_frames=tuple(len(sound) for sound in sounds),
+        sound_lengths=tuple(len(sound) for sound in sounds),
         frames_PHWC=torch.cat(frames) if frames else None,
-        log_mel_NM=torch.cat(sounds) if sounds else None,
+        frame_counts=tuple(count for clip in clips for count in clip.frame_counts),
+        sound_NM=torch.cat(sounds) if sounds else None,
     )

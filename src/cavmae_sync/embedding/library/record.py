@@ -8,11 +8,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, Self
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from cavmae_sync.atomic import write_text
 from cavmae_sync.compute import Float32Products, parse_float32_products
-from cavmae_sync.embedding.embedder import Embedder
+from cavmae_sync.embedding.encoders import OWN, ClipEncoder, EncoderRecord
 from cavmae_sync.embedding.library.config import LibraryConfig
 from cavmae_sync.embedding.library.schema import LIBRARY_FILE, SCHEMA_VERSION, WORK_FOLDER
 from cavmae_sync.errors import ConfigError, DatasetError
@@ -21,23 +21,8 @@ from cavmae_sync.untrusted import checked, read_object
 from cavmae_sync.weights import weights_fingerprint
 from cavmae_sync.work.plan_differences import differences
 
-#: Kind of the encoder that this package trains.
-OURS: Final = "cavmae-sync"
 _FORMAT: Final = "cavmae-sync library"
 _REMEDY: Final = "Copy the library again, or make it again."
-
-
-class EncoderRecord(BaseModel):
-    """Encoder that turned clips into vectors."""
-
-    kind: str
-    """"cavmae-sync", or a name for somebody else's."""
-    width: int = Field(gt=0, le=1 << 16)
-    """Numbers of a vector."""
-    weights: str
-    """Fingerprint of the weights."""
-    made_with: dict[str, Any]
-    """How it computed: representation, precision, configuration."""
 
 
 class LibraryRecord(BaseModel):
@@ -56,20 +41,19 @@ class LibraryRecord(BaseModel):
     """Clips that are cut, and how vectors are stored."""
 
     @classmethod
-    def of(cls, embedder: Embedder, config: LibraryConfig) -> Self:
-        """The record of a library that an embedder fills."""
-        model = embedder.model.config
+    def of(cls, encoder: ClipEncoder, config: LibraryConfig) -> Self:
+        """The record of a library that an encoder fills."""
         return cls(
             program=version("cavmae-sync"),
-            encoder=EncoderRecord(
-                kind=OURS,
-                width=model.width,
-                weights=weights_fingerprint(embedder.model),
-                made_with=embedder.made_with(),
-            ),
-            spaces={"audio": "audio-visual", "visual": "audio-visual"},
-            config=config.for_inputs(model.inputs),
+            encoder=encoder.record(),
+            spaces={str(sense): space for sense, space in encoder.spaces.items()},
+            config=config.with_rule(encoder.sampling),
         )
+
+    @property
+    def has_one_space(self) -> bool:
+        """Whether vectors of sounds compare with those of frames."""
+        return len(set(self.spaces.values())) == 1
 
     @property
     def fingerprint(self) -> str:
@@ -94,7 +78,7 @@ class LibraryRecord(BaseModel):
 
     def _plan(self) -> dict[str, Any]:
         made_with = dict(self.encoder.made_with)
-        if self.encoder.kind == OURS:
+        if self.encoder.kind == OWN:
             # With the names of fields as this version writes them. Where they are of a later version, the
             # comparison says what differs.
             with suppress(ValidationError, LookupError):

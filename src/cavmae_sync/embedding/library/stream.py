@@ -16,7 +16,7 @@ from typing import Any, Final
 import torch
 from torch.utils.data import DataLoader, IterableDataset
 
-from cavmae_sync.embedding.embedder import Embedder
+from cavmae_sync.embedding.encoders import ClipEncoder
 from cavmae_sync.embedding.library.parts import FileResult, PartsWriter
 from cavmae_sync.embedding.library.pieces import (
     DecodedPiece,
@@ -75,7 +75,7 @@ class Throughput:
 
 
 def encode_units(
-    embedder: Embedder,
+    encoder: ClipEncoder,
     units: Sequence[LibraryUnit],
     *,
     made_by: str,
@@ -86,7 +86,7 @@ def encode_units(
     """Decode files in worker processes, encode them here, and make their parts of the library.
 
     Args:
-        embedder: The model and how it computes.
+        encoder: The encoder.
         units: Files to read.
         made_by: Fingerprint of model and configuration.
         num_workers: Processes that decode; 0 decodes in this process, in turns with encoding.
@@ -111,7 +111,7 @@ def encode_units(
                     return
                 encoded = parts.rows_at_hand(piece)
                 if encoded is None:
-                    encoded = encode_piece(embedder, piece, config[piece.head.unit_index])
+                    encoded = encode_piece(encoder, piece, config[piece.head.unit_index])
                 results = parts.add(encoded)
                 on_piece(encoded.head, meter.throughput_after(encoded))
                 yield from results

@@ -5,9 +5,11 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from cavmae_sync.cli.libraries import fill
+from cavmae_sync.choices import EncoderName
+from cavmae_sync.cli.libraries import fill, fill_with_vectors
 from cavmae_sync.cli.options import EncodeOptions, Json, Switch, Word, WorkOptions
 from cavmae_sync.cli.outputs import check_folder
+from cavmae_sync.errors import ConfigError
 
 
 def add(
@@ -16,6 +18,8 @@ def add(
     /,
     *words: Word,
     model: Path | None = None,
+    encoder: EncoderName | None = None,
+    vectors: Path | None = None,
     root: str | None = None,
     retry: Annotated[
         Switch, Parameter(help="Read failed files again although they have not changed.")
@@ -38,21 +42,36 @@ def add(
     - `clips.max_clips_per_file=none`: take only the first clips of each file.
     - `clips.store=float16`: numbers of a stored vector, float16 or float32.
 
+    Vectors of any other encoder are taken with --vectors: an .npz or Parquet file with `audio`, `visual` or
+    both, [clips, moments, width] or [clips, width], the `source`, `start_seconds` and `stop_seconds` of each
+    clip, and the `name` of the encoder.
+
     Example: cavmae-sync index add my-library my-videos --model small
+
+    Example: cavmae-sync index add birds my-recordings --vectors birdnet.npz
 
     Args:
         library: Folder of the library; made if it is missing.
         source: Folder (searched in depth), a text or CSV file that lists files, or one file.
         model: Folder of a run, a weights file, organisation/name on a hub, or small. Needed to begin a
             library; later the library knows it.
+        encoder: Kind of the model of a new library: cavmae-sync unless given, or pe-av, a folder of
+            transformers' PE-AV (needs the extra pe-av).
+        vectors: File of vectors that another encoder made of these files; nothing is encoded.
         root: Name for the folder; its own name unless given.
     """
     check_folder(library, option="LIBRARY")
+    if vectors is not None:
+        if model is not None or encoder is not None or words:
+            raise ConfigError("--vectors are made already: leave out --model, --encoder and words.")
+        fill_with_vectors(library, source=source, vectors=vectors, root=root, as_json=as_json)
+        return
     fill(
         library,
         source=source,
         model=model,
         words=words,
+        encoder=encoder,
         root=root,
         compute=compute,
         work=work,
