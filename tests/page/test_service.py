@@ -170,3 +170,44 @@ def test_fifty_ask_while_files_are_added(service: Asked):
     time.sleep(2.1)  # the service looks every two seconds
     found = service.send("video", (new / "12.mp4").read_bytes()).json
     assert found["hits"][0]["places"][0]["path"] == "12.mp4"
+
+
+def test_what_browsers_play_is_said(service: Asked):
+    content = contents(service)["0.mp4"]
+    found = service("GET", f"/api/contents/{content}/playable").json
+    assert found == {"state": "not needed", "fraction": 1.0, "reason": None}
+    whole = service("GET", f"/api/contents/{content}/playable/media")
+    assert whole.body == (service.footage / "0.mp4").read_bytes()
+    assert service("GET", f"/api/contents/{'0' * 64}/playable").status == 404
+
+
+def test_vectors_ask_and_texts_and_classes_say_what_they_need(service: Asked):
+    rows = np.asarray(
+        open_library(service.library).part(contents(service)["1.mp4"]).vectors("audio"), np.float32
+    )
+    record = open_library(service.library).record
+    file = io.BytesIO()
+    np.savez(
+        file, audio=rows[1:4], name=np.array(record.encoder.kind), weights=np.array(record.encoder.weights)
+    )
+    hit = service.send("vectors", file.getvalue(), name="q.npz").json["hits"][0]
+    assert (hit["places"][0]["path"], round(hit["offset_seconds"], 1)) == ("1.mp4", 0.5)
+    for address, message in (("text", "knows no words"), ("class", "no classes without a probe")):
+        asked = service(
+            "POST", f"/api/{address}", json.dumps({"text": "a dog"}), Content_Type="application/json"
+        )
+        assert (asked.status, message in asked.json["error"]) == (422, True)
+    assert service("GET", "/api/classes").json == []
+
+
+def test_filters_by_date_and_length(service: Asked):
+    content = (service.footage / "2.mp4").read_bytes()
+    for options, is_found in (
+        ({"after": "2020-01-01"}, True),
+        ({"before": "2020-01-01"}, False),
+        ({"max_seconds": 1}, False),
+        ({"min_seconds": 1}, True),
+    ):
+        found = service.send("sound", content, options=json.dumps(options)).json
+        assert bool(found["hits"]) == is_found, options
+    assert service.send("sound", content, options='{"after": "yesterday"}').status == 422

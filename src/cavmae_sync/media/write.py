@@ -70,13 +70,20 @@ def write_video(
         written_whole(Path(path)) as part,
         av.open(str(part), "w", format="mp4", options={"movflags": "faststart"}) as container,
     ):
-        video = _add_video(container, rate, first_HWC)
-        audio = container.add_stream("aac", rate=sample_rate_hz, layout="mono", options=dict(_AAC_OPTIONS))
-        audio.bit_rate = _AAC_BITS_PER_SECOND
+        video = add_video(container, rate, first_HWC)
+        audio = add_sound(container, sample_rate_hz)
         _write_streams(container, video, audio, chain([first_HWC], frames), waveform_S)
 
 
-def _add_video(container: OutputContainer, rate: Fraction, frame_HWC: NDArray[np.uint8]) -> VideoStream:
+def add_sound(container: OutputContainer, sample_rate_hz: int) -> AudioStream:
+    """A stream of mono AAC."""
+    audio = container.add_stream("aac", rate=sample_rate_hz, layout="mono", options=dict(_AAC_OPTIONS))
+    audio.bit_rate = _AAC_BITS_PER_SECOND
+    return audio
+
+
+def add_video(container: OutputContainer, rate: Fraction, frame_HWC: NDArray[np.uint8]) -> VideoStream:
+    """A stream of H.264 for frames of the size of one."""
     video = container.add_stream("libx264", rate=rate, options=dict(_H264_OPTIONS))
     video.height, video.width = frame_HWC.shape[:2]
     video.pix_fmt = "yuv420p"
@@ -95,33 +102,45 @@ def _write_streams(
 ) -> None:
     """Interleave video and audio, so that the muxer never holds more than one frame of either."""
     rate = Fraction(video.average_rate or 1)
-    reformatter = VideoReformatter()
     num_written = 0
     shape: tuple[int, ...] | None = None
     for index, frame_HWC in enumerate(frames):
         shape = shape or frame_HWC.shape
         _check_frame(frame_HWC, shape)
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame_HWC), format="rgb24")
-        frame = reformatter.reformat(
-            frame,
-            format="yuv420p",
-            dst_colorspace=Colorspace.ITU709,
-            dst_color_range=ColorRange.MPEG,
-            threads=1,
-        )
-        frame.pts, frame.time_base = index, 1 / rate
-        container.mux(video.encode(frame))
+        encode_frame(container, video, frame_HWC, pts=index, time_base=1 / rate)
         stop = min(int((index + 1) * audio.rate / rate), waveform_S.size)
-        _encode_sound(container, audio, waveform_S[num_written:stop], num_written)
+        encode_sound(container, audio, waveform_S[num_written:stop], num_written)
         num_written = stop
-    _encode_sound(container, audio, waveform_S[num_written:], num_written)
+    encode_sound(container, audio, waveform_S[num_written:], num_written)
     container.mux(video.encode(None))
     container.mux(audio.encode(None))
 
 
-def _encode_sound(
+def encode_frame(
+    container: OutputContainer,
+    video: VideoStream,
+    frame_HWC: NDArray[np.uint8],
+    *,
+    pts: int,
+    time_base: Fraction,
+) -> None:
+    """Encode an RGB frame for a time."""
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame_HWC), format="rgb24")
+    frame = VideoReformatter().reformat(
+        frame,
+        format="yuv420p",
+        dst_colorspace=Colorspace.ITU709,
+        dst_color_range=ColorRange.MPEG,
+        threads=1,
+    )
+    frame.pts, frame.time_base = pts, time_base
+    container.mux(video.encode(frame))
+
+
+def encode_sound(
     container: OutputContainer, audio: AudioStream, samples_S: NDArray[np.float32], start: int
 ) -> None:
+    """Encode samples that begin at one of the stream's; none is nothing to do."""
     if samples_S.size == 0:
         return
     frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples_S)[None], format="fltp", layout="mono")

@@ -15,7 +15,7 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from pydantic import BaseModel, Field, ValidationError
 
 from cavmae_sync.config import describe_invalid
-from cavmae_sync.errors import CavMaeSyncError
+from cavmae_sync.errors import CavMaeSyncError, MediaError
 from cavmae_sync.page.guard import LOOPBACK, MOST_BYTES, Guard
 from cavmae_sync.page.reference import reference_page
 from cavmae_sync.page.service import SearchService, UnknownContentError
@@ -66,7 +66,7 @@ class Options(BaseModel):
 
 
 class Words(Options):
-    """A text."""
+    """A text, or the name of a class."""
 
     text: str = Field(min_length=1, max_length=2000, description="What to look for.")
 
@@ -145,6 +145,20 @@ def _add_library(app: FastAPI, service: SearchService) -> None:
         """The file itself, or a range of it."""
         return FileResponse(service.file(content))
 
+    @app.get("/api/contents/{content}/playable")
+    def playable(content: str) -> dict[str, Any]:
+        """Whether browsers play the file, or a small copy is ready or being made: ask again meanwhile."""
+        found = service.playable(content)
+        return {"state": found.state, "fraction": found.fraction, "reason": found.reason}
+
+    @app.get("/api/contents/{content}/playable/media", response_class=FileResponse)
+    def playable_media(content: str) -> FileResponse:
+        """The file that browsers play, or a range of it."""
+        found = service.playable(content)
+        if found.path is None:
+            raise MediaError(found.reason or "The copy that browsers play is not ready yet. Ask again.")
+        return FileResponse(found.path)
+
 
 def _add_search(app: FastAPI, service: SearchService) -> None:
     @app.post("/api/search/{kind}")
@@ -172,6 +186,16 @@ def _add_search(app: FastAPI, service: SearchService) -> None:
     def by_text(words: Words) -> dict[str, Any]:
         """Find moments by a text, where the encoder of the library knows words."""
         return service.find(service.text_query(words.text), words.to_search()).to_dict()
+
+    @app.get("/api/classes")
+    def classes() -> list[str]:
+        """Classes that may be asked for: names that a probe has learned, not free text."""
+        return service.classes()
+
+    @app.post("/api/class")
+    def by_class(words: Words) -> dict[str, Any]:
+        """Find moments of a class, by its name as text."""
+        return service.find(service.class_query(words.text), words.to_search()).to_dict()
 
     @app.post("/api/like")
     def by_moment(like: Like) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from cavmae_sync.embedding.encoders import ClipEncoder, as_encoder
 from cavmae_sync.embedding.library import Library
 from cavmae_sync.errors import ConfigError, DatasetError, MediaError
 from cavmae_sync.page.pictures import Pictures
+from cavmae_sync.page.proxies import Proxies, Proxy
 from cavmae_sync.search import (
     Box,
     Found,
@@ -19,12 +20,14 @@ from cavmae_sync.search import (
     Query,
     SearchOptions,
     Span,
+    class_query,
     picture_query,
     sound_query,
     text_query,
     vectors_query,
     video_query,
 )
+from cavmae_sync.tasks.classification.probe import Probe
 
 #: Seconds between two looks whether the library has grown.
 _LOOK_EVERY_SECONDS: Final = 2.0
@@ -44,13 +47,18 @@ class SearchService:
         library: The library.
         encoder: That which it was made by; None where only its vectors are here, so that questions are
             moments of it and vectors.
+        probe: Probe whose classes may be asked for.
     """
 
-    def __init__(self, library: Library, encoder: Embedder | ClipEncoder | None) -> None:
+    def __init__(
+        self, library: Library, encoder: Embedder | ClipEncoder | None, *, probe: Probe | None = None
+    ) -> None:
         self.library = library
+        self._probe = probe
         self._encoder = None if encoder is None else as_encoder(encoder)
         self._search = LibrarySearch(library)
         self._pictures = Pictures(library.folder)
+        self._proxies = Proxies(library.folder)
         self._encoding, self._searching, self._drawing = threading.Lock(), threading.Lock(), threading.Lock()
         self._looked = time.monotonic()
 
@@ -101,6 +109,22 @@ class SearchService:
         with self._encoding:
             return text_query(self._needed_encoder(), self.library.config, text)
 
+    def classes(self) -> list[str]:
+        """Classes that may be asked for: names that a probe learned, not free text."""
+        return [] if self._probe is None else list(self._probe.classes)
+
+    def class_query(self, name: str) -> Query:
+        """Query from the name of a class.
+
+        Raises:
+            ConfigError: There is no such class, or no probe that fits the library.
+        """
+        if self._probe is None:
+            raise ConfigError(
+                "There are no classes without a probe: cavmae-sync serve LIBRARY --probe PROBE."
+            )
+        return class_query(self.library.record, self._probe, name)
+
     def _needed_encoder(self) -> ClipEncoder:
         if self._encoder is None:
             kind = self.library.record.encoder.kind
@@ -147,6 +171,19 @@ class SearchService:
             if path.is_relative_to(root.resolve()) and path.is_file():
                 return path
         raise UnknownContentError(f"No file of the content {content:.12} is there now.")
+
+    def playable(self, content: str) -> Proxy:
+        """A file of a content that browsers play: itself, or a small copy, which is made in the background.
+
+        Raises:
+            UnknownContentError: No file of it is there.
+            MediaError: It cannot be read.
+        """
+        return self._proxies.get(content, self.file(content))
+
+    def close(self) -> None:
+        """Stop what is made in the background."""
+        self._proxies.close()
 
     def thumbnail(self, content: str, seconds: float) -> bytes:
         """JPEG of the frame at a time.

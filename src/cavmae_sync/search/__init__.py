@@ -1,12 +1,12 @@
 """Library in; moments out: search by a sound, a picture, a video, or a moment of the library itself.
 
 - `query`: what is looked for, as vectors at the steps of the library. `query_media`: made from files.
-- `query_vectors`: made from vectors and texts.
+- `query_vectors`: made from vectors, texts and classes.
 - `timeline`: moments of all contents at equal steps. `windows`: means of a few, for the coarse index.
 - `coarse`: engines that propose windows. `indexes`: one for each sense, and they grow. `cells`: kept.
 - `placements`: where a query is laid, and how well it fits, exactly. `axes`, `scoring`: the same by sense.
 - `calibration`: how good the best hit of a query without an answer is. `scales`: that for each kind of query.
-- `contents`: what may be found.
+- `contents`: what may be found. `engine_rows`: rows for engines of others.
 - `library_search`: `LibrarySearch`, which brings these together. `options`: how. `hits`: what it gives.
 """
 
@@ -18,7 +18,7 @@ from cavmae_sync.search.library_search import LibrarySearch
 from cavmae_sync.search.options import Moment, SearchOptions
 from cavmae_sync.search.query import Box, Query, Span, parse_span
 from cavmae_sync.search.query_media import picture_query, sound_query, video_query
-from cavmae_sync.search.query_vectors import text_query, vectors_query
+from cavmae_sync.search.query_vectors import class_query, text_query, vectors_query
 
 __all__ = [
     "Box",
@@ -33,6 +33,7 @@ __all__ = [
     "Query",
     "SearchOptions",
     "Span",
+    "class_query",
     "parse_span",
     "picture_query",
     "sound_query",

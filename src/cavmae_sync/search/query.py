@@ -4,7 +4,7 @@ N moments of a query, D width.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -82,6 +82,7 @@ class Query:
             library lie on a grid, and those of a query need not meet it: one of its phases nearly does.
         is_native: Whether its rows are of the kind that the library holds, so that stretches of the library
             can show how strangers score. Those of a text are not.
+        weights: How much a cosine with each sense counts, where the query says so itself.
     """
 
     rows: dict[Sense, NDArray[np.float32]]
@@ -91,6 +92,7 @@ class Query:
     about: str
     later: tuple["Query", ...] = ()
     is_native: bool = True
+    weights: Mapping[Sense, float] | None = None
 
     def __post_init__(self) -> None:
         if not self.rows or len({len(rows) for rows in self.rows.values()}) != 1:

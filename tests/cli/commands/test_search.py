@@ -63,7 +63,7 @@ def test_what_cannot_be_asked_is_said(cli, library: Path, footage: Path, tmp_pat
         return ran.err
 
     clip = sorted(footage.iterdir())[0]
-    assert "Give one of --sound, --picture, --video and --like" in says()
+    assert "Give one of --sound, --picture, --video, --like" in says()
     assert "Give one of" in says("--sound", clip, "--video", clip)
     assert "the span ends before it begins" in says("--sound", f"{clip}@3-1")
     assert "must be left,top,width,height" in says("--video", clip, "--box", "1,2")

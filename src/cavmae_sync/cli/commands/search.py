@@ -30,6 +30,8 @@ class QueryOptions:
         video: Video, by sound and picture; FILE@START-STOP takes a part.
         like: Moment of the library itself: ROOT/PATH@START-STOP, as results show it.
         text: Text, where the encoder of the library knows words.
+        class_: Class of a probe, given by --probe.
+        probe: Folder that `cavmae-sync probe` made, with head=linear features.depth=joint.
         vectors: File of vectors that the encoder of the library made, .npz or Parquet.
         box: Part of the picture: left,top,width,height in fractions of it.
     """
@@ -39,6 +41,8 @@ class QueryOptions:
     video: str | None = None
     like: str | None = None
     text: str | None = None
+    class_: Annotated[str | None, Parameter(name="--class")] = None
+    probe: Path | None = None
     vectors: Path | None = None
     box: str | None = None
 
@@ -48,9 +52,13 @@ class QueryOptions:
         Raises:
             ConfigError: It is not one.
         """
-        given = [self.sound, self.picture, self.video, self.like, self.text, self.vectors]
+        given = [self.sound, self.picture, self.video, self.like, self.text, self.vectors, self.class_]
         if sum(each is not None for each in given) != 1:
-            raise ConfigError("Give one of --sound, --picture, --video, --like, --text and --vectors.")
+            raise ConfigError(
+                "Give one of --sound, --picture, --video, --like, --text, --class and --vectors."
+            )
+        if (self.class_ is None) != (self.probe is None):
+            raise ConfigError("--class NAME and --probe PROBE go together.")
 
 
 @Parameter(name="*")
@@ -160,6 +168,7 @@ def _query(
 ) -> "Query":
     from cavmae_sync.search import (
         Box,
+        class_query,
         parse_span,
         picture_query,
         sound_query,
@@ -169,6 +178,10 @@ def _query(
     )
 
     options.check()
+    if options.class_ is not None and options.probe is not None:
+        from cavmae_sync.tasks.classification.probe import Probe
+
+        return class_query(library.record, Probe.load(options.probe), options.class_)
     if options.vectors is not None:
         return vectors_query(library.record, options.vectors)
     box = None if options.box is None else Box.parse(options.box)

@@ -22,6 +22,7 @@ def serve(
     *,
     port: Annotated[int, Parameter(validator=Number(gte=0, lte=65535), help="0 takes a free one.")] = 8765,
     model: Path | None = None,
+    probe: Annotated[Path | None, Parameter(help="Probe whose classes may be asked for.")] = None,
     compute: ComputeOptions = ComputeOptions(),
 ) -> None:
     """Answer searches of a library over HTTP, for programs and pages on this machine.
@@ -44,12 +45,13 @@ def serve(
     except ImportError as error:
         raise ConfigError("serve needs FastAPI and uvicorn: pip install 'cavmae-sync[search]'.") from error
     from cavmae_sync.embedding.library import open_library
+    from cavmae_sync.tasks.classification.probe import Probe
 
     encode = EncodeOptions(precision=compute.precision, device=compute.device)
     opened, encoder = open_library(library), None
     if opened.record.encoder.kind in get_args(EncoderName):
         encoder, _ = open_library_model(library, model, compute=encode)
-    service = SearchService(opened, encoder)
+    service = SearchService(opened, encoder, probe=None if probe is None else Probe.load(probe))
     console = Terminal(stderr=True)
     console.print("calibrating")
     service.warm_up()
@@ -60,4 +62,7 @@ def serve(
         console.print(
             f"http://{_LOOPBACK}:{listening.getsockname()[1]}/ answers until Ctrl-C", soft_wrap=True
         )
-        server.run(sockets=[listening])
+        try:
+            server.run(sockets=[listening])
+        finally:
+            service.close()
