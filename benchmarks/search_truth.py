@@ -4,15 +4,16 @@ S is a folder of generated clips (`cavmae-sync stage STAGE --num-clips 1000 spli
 frames_per_second=8`). The first 600 are joined into three videos of 20, 30 and 50 minutes, which become a
 library. Moments of these clips are asked for, by files that were encoded apart from the joined ones: a
 picture, 2 and 10 seconds of sound, and the same of video. Clips that are not in the library ask for what is
-not there. Beside the model stand the same model untrained, and the library's own
-vectors as the question (the oracle).
+not there. Beside the model stand the same model untrained, the library's own vectors as the question (the
+oracle), and questions whose sound and picture are of different clips (swapped). With `--media` real files are
+asked for by excerpts that were decoded and encoded again.
 """
 
 import argparse
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +23,7 @@ from PIL import Image
 
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.embedding.library import FillOptions, Library, LibraryConfig, add_to_library, open_library
-from cavmae_sync.media import read_clip, write_video
+from cavmae_sync.media import probe, read_clip, write_video
 from cavmae_sync.media.wav import write_wav
 from cavmae_sync.model import CAVMAESync
 from cavmae_sync.paper import SAMPLE_RATE_HZ
@@ -45,6 +46,8 @@ CLIP_SECONDS: Final = 10.0
 FRAMES_PER_SECOND: Final = 8
 #: How far the start of a hit may be from the truth.
 NEAR_SECONDS: Final = 1.0
+#: Real files that are longer are asked for.
+LEAST_SECONDS: Final = 4.0
 RANKS: Final = (1, 5, 10)
 CUTOFFS: Final = (0.5, 0.8, 0.9, 0.95, 0.99)
 #: Kinds of question: name, seconds, what is asked with.
@@ -54,6 +57,7 @@ KINDS: Final = (
     ("sound of 10 s", 10.0, "sound"),
     ("video of 2 s", 2.0, "video"),
     ("video of 10 s", 10.0, "video"),
+    ("swapped video of 2 s", 2.0, "swapped"),
 )
 ORDERS: Final[tuple[By, ...]] = ("sound", "picture", "both")
 
@@ -75,6 +79,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--model", type=Path, default=Path("small"))
     parser.add_argument("--num-moments", type=int, default=100)
+    parser.add_argument("--media", type=Path, help="folder of real files, asked for by excerpts")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     clips = sorted((given.stage / "clips").glob("*.mp4"))
@@ -89,6 +94,14 @@ def main() -> None:
         result[name] = measured(embedder, library, inside, outside, work=given.work)
     result["oracle"] = oracle(open_library(given.work / "library-model"), inside)
     print(table(result))
+    if given.media is not None:
+        real: dict[str, Any] = {}
+        inside = excerpts(given.media, given.work / "excerpts", given.num_moments)
+        for name, embedder in (("model", trained), ("untrained", untrained)):
+            library = filled(embedder, given.media, given.work / f"library-real-{name}")
+            real[name] = measured(embedder, library, inside, outside, work=given.work)
+        result["real"] = real
+        print(f"\n{given.media}\n\n{table(real)}")
     if given.out is not None:
         given.out.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
 
@@ -141,6 +154,37 @@ def questions(clips: Sequence[Path], count: int) -> tuple[list[Asked], list[Aske
     return inside, outside
 
 
+def excerpts(media: Path, folder: Path, count: int) -> list[Asked]:
+    """Moments of real files with sound and picture, each decoded and encoded again."""
+    folder.mkdir(parents=True, exist_ok=True)
+    generator, found = np.random.default_rng(0), []
+    long = {path: probe(path) for path in sorted(media.iterdir()) if path.is_file()}
+    files = [
+        (path, info.duration_seconds)
+        for path, info in long.items()
+        if info.video is not None and info.audio and (info.duration_seconds or 0) > LEAST_SECONDS
+    ]
+    for number in range(count):
+        path, duration = files[int(generator.integers(0, len(files)))]
+        length = min(CLIP_SECONDS, (duration or 0) - 1.0)
+        place = float(generator.uniform(0, (duration or 0) - length))
+        clip = read_clip(
+            path,
+            start_seconds=place,
+            clip_seconds=length,
+            num_frames=round(length * 10),
+            sampling="uniform_left",
+        )
+        out = folder / f"{number}.mp4"
+        frames = clip.frames_THWC[
+            :, : clip.frames_THWC.shape[1] // 2 * 2, : clip.frames_THWC.shape[2] // 2 * 2
+        ]
+        write_video(out, frames, frames_per_second=10, waveform_S=clip.waveform_S)
+        start = float(generator.uniform(0, length - 2.0))
+        found.append(Asked(clip=out, start=start, video=path.name, place=clip.start_seconds))
+    return found
+
+
 def filled(embedder: Embedder, videos: Path, folder: Path) -> Library:
     """Library of the videos."""
     add_to_library(embedder, videos, out=folder, config=LibraryConfig(), options=FillOptions(num_workers=1))
@@ -156,6 +200,11 @@ def measured(
     for name, seconds, kind in KINDS:
         asked = [(each, _query(embedder, library, each, seconds, kind, work)) for each in inside]
         strangers = [_query(embedder, library, each, seconds, kind, work) for each in outside]
+        if kind == "swapped":  # each with the picture of the next one
+            asked = [
+                (each, swapped(query, asked[(number + 1) % len(asked)][1]))
+                for number, (each, query) in enumerate(asked)
+            ]
         for by in ORDERS:
             answers = [
                 _answer(
@@ -180,12 +229,22 @@ def _query(
         Image.fromarray(clip.frames_THWC[0]).save(path)
         return picture_query(embedder, path, step_seconds=library.config.step_seconds)
     span = Span(start_seconds=start, stop_seconds=start + seconds)
-    if kind == "video":
+    if kind in ("video", "swapped"):
         return video_query(embedder, library.config, asked.clip, span=span)
     path = work / "query.wav"
     sound = read_clip(asked.clip, start_seconds=start, clip_seconds=seconds, num_frames=1).waveform_S
     write_wav(path, sound)
     return sound_query(embedder, library.config, path)
+
+
+def swapped(sound: Query, picture: Query) -> Query:
+    """The sound of one query with the picture of another, phase by phase."""
+    phases = [
+        replace(one, rows={**one.rows, "visual": other.rows["visual"]}, later=())
+        for one, other in zip(sound.phases, picture.phases, strict=False)
+        if len(one) == len(other)
+    ]
+    return replace(phases[0], later=tuple(phases[1:]))
 
 
 @dataclass(frozen=True)
@@ -263,7 +322,7 @@ def table(result: Mapping[str, Any]) -> str:
         "| asked by | | at 1 | at 5 | at 10 | start off by | accepted at 0.95 | falsely |",
         "|---|---|---:|---:|---:|---:|---:|---:|",
     ]
-    for who in ("model", "untrained", "oracle"):
+    for who in (name for name in ("model", "untrained", "oracle") if name in result):
         for kind, found in result[who].items():
             recalls = [_percent(found[f"recall_at_{rank}"]) for rank in RANKS]
             error = found["median_error_seconds"]

@@ -32,7 +32,7 @@ from cavmae_sync.untrusted import parse_json
 VECTORS: Final = ("audio", "visual")
 PER_CLIP: Final = ("ids", "labels")
 #: Facts about the file as a whole: arrays of an .npz, or JSON under `METADATA_KEY` in Parquet.
-FACTS: Final = ("name", "made_with", "weights", "clip_list", "frame_seconds", "audio_space", "visual_space")
+FACTS: Final = ("name", "made_with", "weights", "clip_list", "frame_seconds")
 #: Key of a Parquet file's facts in its metadata.
 METADATA_KEY: Final = b"cavmae_sync"
 
@@ -55,12 +55,14 @@ class FileKind:
         per_clip: Names of the texts per clip that it may have, among "ids", "labels", "split" and "source".
         optional: Names of further arrays of numbers that it may have.
         times: Names of columns with one number per clip that it may have.
+        facts: Names of facts about the file as a whole that it may have.
     """
 
     vectors: tuple[str, ...]
     per_clip: tuple[str, ...]
     optional: tuple[str, ...] = ()
     times: tuple[str, ...] = ()
+    facts: tuple[str, ...] = FACTS
 
 
 #: Embeddings to compare, features for a classifier, localisation maps over frames, clips of a library.
@@ -68,7 +70,11 @@ EMBEDDINGS: Final = FileKind(vectors=VECTORS, per_clip=PER_CLIP)
 FEATURES: Final = FileKind(vectors=("features",), per_clip=("ids", "labels", "split"))
 MAPS: Final = FileKind(vectors=("maps",), per_clip=("ids",))
 CLIPS: Final = FileKind(
-    vectors=(), per_clip=("ids", "source"), optional=VECTORS, times=("start_seconds", "stop_seconds")
+    vectors=(),
+    per_clip=("ids", "source"),
+    optional=VECTORS,
+    times=("start_seconds", "stop_seconds"),
+    facts=(*FACTS, "audio_space", "visual_space"),
 )
 
 
@@ -124,7 +130,7 @@ def read_npz(path: Path, kind: FileKind = EMBEDDINGS) -> FileContent:
         source=_texts(arrays["source"], name="source", path=path) if "source" in arrays else None,
         times={name: _times(arrays[name], name, path) for name in kind.times if name in arrays},
         labels=_npz_labels(arrays["labels"], path) if "labels" in arrays else None,
-        facts={name: arrays[name].tolist() for name in FACTS if name in arrays},
+        facts={name: arrays[name].tolist() for name in kind.facts if name in arrays},
     )
 
 
@@ -211,7 +217,7 @@ def read_parquet(path: Path, kind: FileKind = EMBEDDINGS) -> FileContent:
             names = [name for name in file.schema_arrow.names if not name.startswith("__")]
             _check_names(path, kind, names)
             batches = list(file.iter_batches(batch_size=_BATCH_ROWS, columns=names))
-            facts = _parquet_facts(path, file.schema_arrow.metadata or {})
+            facts = _parquet_facts(path, kind, file.schema_arrow.metadata or {})
     except (pa.ArrowException, OSError, ValueError, LookupError, MemoryError) as error:
         raise DatasetError(f"{path} is not readable Parquet: {error}. Write it again.") from error
     if not batches:
@@ -305,15 +311,15 @@ def _parquet_labels(batches: Sequence[pa.RecordBatch], path: Path) -> tuple[tupl
     return kept
 
 
-def _parquet_facts(path: Path, metadata: Mapping[bytes, bytes]) -> dict[str, Any]:
+def _parquet_facts(path: Path, kind: FileKind, metadata: Mapping[bytes, bytes]) -> dict[str, Any]:
     try:
         found = parse_json(metadata.get(METADATA_KEY, b"{}"))
     except ValueError as error:
         raise DatasetError(f"{path}: its {METADATA_KEY.decode()} metadata are not JSON: {error}.") from error
-    unknown = sorted(set(found) - set(FACTS)) if isinstance(found, dict) else [type(found).__name__]
+    unknown = sorted(set(found) - set(kind.facts)) if isinstance(found, dict) else [type(found).__name__]
     if unknown:
         raise DatasetError(
-            f"{path}: its {METADATA_KEY.decode()} metadata may have {', '.join(FACTS)}, got {unknown}."
+            f"{path}: its {METADATA_KEY.decode()} metadata may have {', '.join(kind.facts)}, got {unknown}."
         )
     return found
 
@@ -340,7 +346,12 @@ def _check_declared(path: Path) -> None:
 
 
 def _check_names(path: Path, kind: FileKind, names: Mapping[str, str] | Sequence[str]) -> None:
-    optional = (*kind.per_clip, *kind.optional, *kind.times, *(FACTS if isinstance(names, Mapping) else ()))
+    optional = (
+        *kind.per_clip,
+        *kind.optional,
+        *kind.times,
+        *(kind.facts if isinstance(names, Mapping) else ()),
+    )
     missing = [name for name in kind.vectors if name not in names]
     unknown = sorted(name for name in names if name not in (*kind.vectors, *optional))
     if missing or unknown:

@@ -22,8 +22,8 @@ from cavmae_sync.search.windows import SHORT_QUERY, query_windows
 #: Share of the moments of an overlap that both sides must have.
 _LEAST_PRESENT: Final = 0.5
 #: Windows that are asked for for each window of a query, and places worth a closer look for each axis.
-_NUM_WINDOWS: Final = 500
-_NUM_PLACES: Final = 500
+_NUM_WINDOWS: Final = 600
+_NUM_PLACES: Final = 700
 #: A content and an offset as one number.
 _OFFSET_BITS: Final = 32
 _OFFSET_MASK: Final = (1 << _OFFSET_BITS) - 1
