@@ -1,10 +1,11 @@
 """Calibration: how good the best hit of a query is that has no answer in the library.
 
 Stretches of the library itself are asked as queries, and their own file is left out (in a library of few
-files their own neighbourhood): what they then find is mismatched. The best of many scores follows Gumbel's
-distribution; it is fitted to the lower half of what the stretches found. The upper half is left to itself,
-because there stand stretches that do have an answer: libraries hold the same thing several times. The chance
-that a query without an answer gets a hit as good is p, and a hit's *probability* is 1 - p.
+files their own neighbourhood): what they then find is mismatched. Scores are logarithms of distances, since
+the least of many distances follows Weibull's distribution, and its logarithm Gumbel's. That is fitted to the
+lower half of what the stretches found. The upper half is left to itself, because there stand stretches that do
+have an answer: libraries hold the same thing several times. The chance that a query without an answer gets a
+hit as good is p, and a hit's *probability* is 1 - p.
 
 M stretches.
 """
@@ -26,24 +27,43 @@ LEAST_CLIPS: Final = 20
 NUM_STRETCHES: Final = 200
 #: Quantiles of their best scores that the distribution is fitted to.
 _QUANTILES: Final = (0.1, 0.5)
+#: 1 - cosine below which things count as equal: float16 and other encodings of a sound differ by so much.
+_LEAST_DISTANCE: Final = 1e-3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Axis:
-    """Scale of one axis, from random mismatched placements: its mean and standard deviation."""
+    """Scale of one axis, from random mismatched placements.
+
+    Attributes:
+        mean: Mean of their nearness.
+        deviation: Standard deviation of it.
+        is_linear: Whether cosines count as they are, and not as nearness.
+    """
 
     mean: float = 0.0
     deviation: float = 1.0
+    is_linear: bool = False
 
     @classmethod
     def of(cls, scores: Sequence[float]) -> Self:
-        """The scale of some scores; where they tell nothing, scores stay as they are."""
-        deviation = float(np.std(scores)) if len(scores) > 1 else 0.0
-        return cls(mean=float(np.mean(scores)), deviation=deviation) if deviation > 0 else cls()
+        """The scale of some mean cosines; where they tell nothing, nearness stays as it is."""
+        near = nearness(np.array(scores, np.float32))
+        deviation = float(near.std()) if len(near) > 1 else 0.0
+        return cls(mean=float(near.mean()), deviation=deviation) if deviation > 0 else cls()
 
-    def standard(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Scores in standard deviations above the mean."""
-        return (scores - self.mean) / self.deviation
+    def standard(self, cosines: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Mean cosines in standard deviations above the mean; -inf stays what it is."""
+        return ((cosines if self.is_linear else nearness(cosines)) - self.mean) / self.deviation
+
+
+def nearness(cosines: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Minus the logarithm of 1 - cosine, which is half the squared distance of unit vectors.
+
+    >>> [round(float(each), 1) for each in nearness(np.array([0.5, 0.9, 1.0], np.float32))]
+    [0.7, 2.3, 6.9]
+    """
+    return -np.log(np.maximum(1 - cosines, _LEAST_DISTANCE))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -30,7 +30,7 @@ class Hit:
         stop_seconds: End of it.
         offset_seconds: Time in the file at which the beginning of the query lies; negative where the file
             begins later.
-        score: What hits are ordered by.
+        score: What hits are ordered by: nearness, in deviations of mismatched places.
         sound: Mean cosine of the query with the sound there; None where it has none.
         picture: The same with the picture.
         probability: Chance that a query without an answer in the library gets no hit as good; None where the

@@ -104,7 +104,9 @@ class Scales:
         """Scale for one query whose rows are not like those of the library: without a calibration."""
         if query.weights is not None:
             weights = {sense: query.weights.get(sense, 1.0) for sense in SENSES_OF[by]}
-            return Scale(axes={sense: Axis(deviation=1 / weight) for sense, weight in weights.items()})
+            return Scale(
+                axes={sense: Axis(deviation=1 / weight, is_linear=True) for sense, weight in weights.items()}
+            )
         timelines = self._scorer.timelines
         allowed_C = self._held.allowed(timelines.contents, Filter())
         numbers = np.flatnonzero(allowed_C & (timelines.count_C > 0))

@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -70,6 +71,34 @@ def test_other_programs_get_a_table(cli, library: Path, tmp_path: Path):
     table = pq.read_table(tmp_path / "clips.parquet")
     assert {"id", "root", "source", "start_seconds", "audio", "visual"} < set(table.column_names)
     assert len(table["audio"][0].as_py()) == 4
+
+
+@pytest.mark.parametrize("rows", ["windows", "moments"])
+def test_engines_get_rows_of_their_own(cli, library: Path, tmp_path: Path, rows: str):
+    ran = cli("index", "export", library, tmp_path / "rows.parquet", "--rows", rows)
+    assert f" {rows} are in " in ran.out
+    assert {"id", "content", "sense", "vector"} < set(pq.read_table(tmp_path / "rows.parquet").column_names)
+    assert "must be a .parquet file" in cli("index", "export", library, tmp_path / "rows.lance").err
+
+
+def test_vectors_of_another_encoder_are_added_and_searched(cli, footage: Path, tmp_path: Path):
+    names = sorted(path.name for path in footage.iterdir() if path.name != "broken.mp4")
+    rows = np.random.default_rng(0).normal(size=(len(names), 8)).astype(np.float32)
+    about = {"name": np.array("perch"), "source": np.array(names)}
+    times = {"start_seconds": np.zeros(len(names)), "stop_seconds": np.full(len(names), 5.0)}
+    np.savez(tmp_path / "v.npz", audio=rows, **about, **times)
+    birds = tmp_path / "birds"
+    ran = cli("index", "add", birds, footage, "--vectors", tmp_path / "v.npz", "--json")
+    told = json.loads(ran.out)
+    assert (told["num_files"], told["failed_by_reason"]) == (len(names), {"no_vectors": 1})
+    np.savez(tmp_path / "q.npz", audio=rows[:1], name=np.array("perch"))
+    found = json.loads(cli("search", birds, "--vectors", tmp_path / "q.npz", "--json").out)
+    assert found["hits"][0]["places"][0]["path"] == names[0]
+    assert "is not here" in cli("search", birds, "--sound", footage / names[0]).err
+    assert "is not here" in cli("index", "update", birds).err
+    assert (
+        "leave out --model" in cli("index", "add", birds, footage, "--vectors", "v.npz", "--model", "x").err
+    )
 
 
 def test_what_is_missing_is_said(cli, footage: Path, tmp_path: Path):

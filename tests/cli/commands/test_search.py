@@ -75,6 +75,9 @@ def test_what_cannot_be_asked_is_said(cli, library: Path, footage: Path, tmp_pat
     assert "is not there" in says("--picture", tmp_path / "missing.png")
     (tmp_path / "no.png").write_text("nothing")
     assert "is no picture that can be read" in says("--picture", tmp_path / "no.png")
+    assert "knows no words" in says("--text", "a dog")
+    assert "go together" in says("--class", "dog")
+    assert "Give a probe.safetensors" in says("--class", "dog", "--probe", tmp_path / "no.png")
 
 
 def test_filters_are_passed_on(cli, library: Path, footage: Path):
