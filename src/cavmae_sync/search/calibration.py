@@ -2,10 +2,10 @@
 
 Stretches of the library itself are asked as queries, and their own file is left out (in a library of few
 files their own neighbourhood): what they then find is mismatched. Scores are logarithms of distances, since
-the least of many distances follows Weibull's distribution, and its logarithm Gumbel's. That is fitted to the
-lower half of what the stretches found. The upper half is left to itself, because there stand stretches that do
-have an answer: libraries hold the same thing several times. The chance that a query without an answer gets a
-hit as good is p, and a hit's *probability* is 1 - p.
+the least of many distances follows Weibull's distribution, and its logarithm Gumbel's. It is fitted to the
+lower half of what the stretches found. The upper half is left to itself, because there stand stretches that
+do have an answer: libraries hold the same thing several times. The chance that a query without an answer
+gets a hit as good is p, and a hit's *probability* is 1 - p.
 
 M stretches.
 """

@@ -129,9 +129,10 @@ def _cell_values(cell: Cell) -> dict[str, Any]:
 def _notes(result: TableResult) -> list[str]:
     seeds = sorted({seed for cell in result.cells.values() for seed in cell.by_seed})
     counts = {len(cell.by_seed) for cell in result.cells.values()}
+    other = "the same" if result.config.test_objects == "known" else "other"
     what = (
         f"Measured: {result.config.num_train_clips} generated clips, small twins, "
-        f"{result.config.num_epochs} epochs, {result.config.num_test_clips} test clips of other objects; "
+        f"{result.config.num_epochs} epochs, {result.config.num_test_clips} test clips of {other} objects; "
         "not comparable with the paper's numbers, only row with row."
         if result.config.scale == "stage"
         else "Measured: the published sizes on the given data."
