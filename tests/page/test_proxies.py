@@ -49,3 +49,24 @@ def test_the_oldest_go_first(tmp_path: Path):
         settled(proxies, name * 64, tmp_path / f"{name}.mkv")
     proxies.close()
     assert [path.name for path in (tmp_path / "derived" / "proxies").iterdir()] == [f"{'c' * 64}.mp4"]
+
+
+def test_a_link_is_not_followed_and_a_full_disk_may_pass(tmp_path: Path):
+    make_matroska(tmp_path / "a.mkv", [n * 40 for n in range(10)])
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"secret")
+    folder = tmp_path / "derived" / "proxies"
+    folder.mkdir(parents=True)
+    (folder / f"{'a' * 64}.mp4").symlink_to(secret)
+    proxies = Proxies(tmp_path)
+    found = settled(proxies, "a" * 64, tmp_path / "a.mkv")
+    assert found.path is not None
+    assert found.path.resolve().parent == folder.resolve()
+    assert secret.read_bytes() == b"secret"
+    found.path.unlink()
+    folder.rmdir()
+    folder.write_bytes(b"in the way")
+    assert settled(proxies, "b" * 64, tmp_path / "a.mkv").state == "failed"
+    folder.unlink()
+    assert settled(proxies, "b" * 64, tmp_path / "a.mkv").state == "ready"
+    proxies.close()

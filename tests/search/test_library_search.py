@@ -1,13 +1,15 @@
 """Search over made-up libraries whose truth is known."""
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cavmae_sync.embedding.library import Library, remove_files
-from cavmae_sync.errors import ConfigError
+from cavmae_sync.embedding.library import Catalogue, Library, remove_files
+from cavmae_sync.errors import ConfigError, DatasetError
 from cavmae_sync.search import Filter, LibrarySearch, Moment, Query, SearchOptions, verdict
 from cavmae_sync.search.calibration import Calibration
 
@@ -308,6 +310,69 @@ def test_candidates_of_another_engine_are_ranked_here(search: LibrarySearch):
     assert found.hits[0].probability == pytest.approx(whole.hits[0].probability)
     assert not found.is_exact
     assert search.rank(query, []).hits == ()
+
+
+def test_a_refresh_that_fails_is_made_again(tmp_path: Path, monkeypatch):
+    library = make_library(tmp_path / "library", {f"{n}.mp4": film(n) for n in range(4)})
+    searched = LibrarySearch(library)
+    make_library(tmp_path / "library", {"new.mp4": film(50)})
+    query = excerpt({"audio": film(50)[0]}, 5, 9)
+
+    def full(*_: object) -> None:
+        raise OSError("no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("cavmae_sync.search.library_search.derive_timelines", full)
+        with pytest.raises(OSError, match="no space"):
+            searched.refresh()
+        assert searched.search(query).hits[0].file.path != "new.mp4"
+    assert searched.refresh()
+    assert searched.search(query).hits[0].file.path == "new.mp4"
+
+
+def test_timelines_that_are_made_again_in_another_order_get_other_indexes(tmp_path: Path, monkeypatch):
+    pytest.importorskip("faiss")
+    monkeypatch.setattr("cavmae_sync.search.scoring._SCAN_UP_TO", 0)
+    contents = {f"{n}.mp4": film(n) for n in range(30)}
+    library = make_library(tmp_path / "library", contents)
+    searched = LibrarySearch(library, coarse="inverted")
+    query = excerpt({"audio": film(29)[0]}, 5, 8)
+    assert searched.search(query).hits[0].file.path == "29.mp4"
+    remove_files(library.folder, [row for row in library.files() if row.path == "0.mp4"])
+    shutil.rmtree(library.folder / "derived")
+    make_library(tmp_path / "library", {"new.mp4": film(50)})
+    assert searched.refresh()
+    hit = searched.search(query).hits[0]
+    assert (hit.file.path, hit.sound) == ("29.mp4", pytest.approx(1, abs=1e-3))
+
+
+def test_gone_files_cannot_be_asked_for(tmp_path: Path):
+    library = make_library(tmp_path / "library", {f"{n}.mp4": film(n) for n in range(3)})
+    with Catalogue(library.folder, is_writable=True) as catalogue:
+        catalogue.put_files([replace(row, state="gone") for row in library.files() if row.path == "0.mp4"])
+    moment = Moment(content=content_of("0.mp4"), start_seconds=1, stop_seconds=2)
+    with pytest.raises(ConfigError, match="has no content"):
+        LibrarySearch(library).moment(moment)
+
+
+def test_a_question_with_both_senses_is_judged_where_the_library_has_one(tmp_path: Path):
+    contents = {f"{n}.wav": (film(n)[0], None) for n in range(30)}
+    library = make_library(tmp_path / "library", contents)
+    audio, visual = film(3)
+    found = LibrarySearch(library).search(excerpt({"visual": visual, "audio": audio}, 5, 9))
+    assert (found.by, found.hits[0].file.path) == ("sound", "3.wav")
+    assert found.matches
+
+
+def test_numbers_that_are_not_finite_are_damage(tmp_path: Path):
+    library = make_library(tmp_path / "library", {f"{n}.mp4": film(n) for n in range(3)})
+    LibrarySearch(library)
+    path = library.folder / "derived" / "search" / "audio.f16"
+    rows = np.fromfile(path, np.float16)
+    rows[5] = np.inf
+    rows.tofile(path)
+    with pytest.raises(DatasetError, match="Delete the folder"):
+        LibrarySearch(library).search(excerpt({"audio": film(1)[0]}, 5, 9))
 
 
 def test_calibration_needs_enough_and_varied_scores():

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from cavmae_sync.atomic import written_whole
-from cavmae_sync.media.container import as_decode_errors, check_streams
+from cavmae_sync.media.container import as_decode_errors, check_streams, opened, video_stream
 from cavmae_sync.media.probe import MediaInfo, probe
 from cavmae_sync.media.sound_track import SoundTrack
 from cavmae_sync.media.video_frames import decode_frames, frame_times, to_rgb
@@ -52,9 +52,16 @@ def plays_in_browsers(path: str | os.PathLike[str]) -> bool:
     info = probe(path)
     names = set(info.container.split(","))
     is_matroska = "matroska" in names and Path(path).suffix.lower() != ".webm"
-    has_video = info.video is None or info.video.codec in _VIDEO_CODECS
+    has_video = info.video is None or (info.video.codec in _VIDEO_CODECS and _has_usual_pixels(Path(path)))
     has_audio = not info.audio or info.audio[0].codec in _AUDIO_CODECS
     return bool(names & _CONTAINERS) and not is_matroska and has_video and has_audio
+
+
+def _has_usual_pixels(path: Path) -> bool:
+    """Whether H.264 has the only kind of pixels that browsers decode; of other codecs they decode all."""
+    with opened(path) as container:
+        context = video_stream(container, path).codec_context
+        return context.name != "h264" or context.pix_fmt in ("yuv420p", "yuvj420p")
 
 
 def write_proxy(
@@ -88,16 +95,16 @@ def write_proxy(
         written_whole(Path(out)) as part,
         as_decode_errors(source),
         av.open(str(part), "w", format="mp4", options={"movflags": "faststart"}) as container,
-        ExitStack() as opened,
+        ExitStack() as stack,
     ):
         frames: Iterator[tuple[float, NDArray[np.uint8]]] = iter(())
         if info.video is not None:
-            frames = opened.enter_context(closing(_small_frames(source)))
+            frames = stack.enter_context(closing(_small_frames(source)))
         first = next(frames, None)
         video = None if first is None else add_video(container, _NOMINAL_RATE, first[1])
         if video is not None:
             video.codec_context.time_base = _TIME_BASE
-        sound = _Sound(container, source, opened) if info.audio else None
+        sound = _Sound(container, source, stack) if info.audio else None
         if first is not None and video is not None:
             for seconds, frame_HWC in _chained(first, frames):
                 if should_stop():
@@ -154,11 +161,11 @@ def _tell(on_progress: Callable[[float], None] | None, info: MediaInfo, seconds:
 class _Sound:
     """Sound of the file, written in blocks beside the frames."""
 
-    def __init__(self, container: OutputContainer, path: Path, opened: ExitStack) -> None:
+    def __init__(self, container: OutputContainer, path: Path, stack: ExitStack) -> None:
         self._container = container
         self._stream: AudioStream = add_sound(container, _SAMPLE_RATE_HZ)
         track = SoundTrack(path, from_seconds=0.0, channel="mix", sample_rate_hz=_SAMPLE_RATE_HZ)
-        self._track = opened.enter_context(closing(track))
+        self._track = stack.enter_context(closing(track))
         self._num_written = 0
         self._is_over = False
 

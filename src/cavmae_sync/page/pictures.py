@@ -71,6 +71,7 @@ class Pictures:
         return [value / _PEAK_SCALE for value in file.read_bytes()]
 
     def _keep(self, file: Path, content: bytes) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)  # somebody may have deleted it
         with written_whole(file) as part:
             part.write_bytes(content)
         self._num_made += 1

@@ -32,12 +32,14 @@ class Proxy:
         fraction: Share that is made, in [0, 1].
         path: The file to play, where there is one.
         reason: Why it cannot be made.
+        may_pass: Whether the reason may pass, like a full disk.
     """
 
     state: ProxyState
     fraction: float = 0.0
     path: Path | None = None
     reason: str | None = None
+    may_pass: bool = False
 
 
 class Proxies:
@@ -68,11 +70,14 @@ class Proxies:
         """
         made = self._folder / f"{content}.mp4"
         with self._lock:
-            if made.is_file():
+            # A link there would open other files to whoever can ask.
+            if made.is_file() and made.resolve().parent == self._folder.resolve():
                 made.touch()  # asked for last
                 return Proxy(state="ready", fraction=1.0, path=made)
             known = self._states.get(content)
             if known is not None and known.state in ("waiting", "failed"):
+                if known.may_pass:  # said once, tried again when it is asked for again
+                    del self._states[content]
                 return known
             if plays_in_browsers(path):
                 return Proxy(state="not needed", fraction=1.0, path=path)
@@ -82,7 +87,7 @@ class Proxies:
             except queue.Full:
                 del self._states[content]
                 return Proxy(state="waiting")  # asked for again, it finds its place
-            if self._worker is None:
+            if self._worker is None or not self._worker.is_alive():
                 self._worker = threading.Thread(target=self._work, name="proxies", daemon=True)
                 self._worker.start()
             return self._states[content]
@@ -95,9 +100,10 @@ class Proxies:
 
     def _work(self) -> None:
         for content, path in self._jobs():
-            self._folder.mkdir(parents=True, exist_ok=True)
             made = self._folder / f"{content}.mp4"
             try:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                made.unlink(missing_ok=True)
                 write_proxy(
                     path,
                     made,
@@ -109,10 +115,12 @@ class Proxies:
             except (CavMaeSyncError, OSError) as error:
                 reason = str(error).replace(str(path), path.name)
                 with self._lock:
-                    self._states[content] = Proxy(state="failed", reason=reason)
+                    may_pass = isinstance(error, OSError)
+                    self._states[content] = Proxy(state="failed", reason=reason, may_pass=may_pass)
                 continue
             with self._lock:
                 self._states.pop(content, None)
+            with suppress(OSError):  # somebody may delete the same files
                 self._tidy(made)
 
     def _jobs(self) -> Iterator[tuple[str, Path]]:

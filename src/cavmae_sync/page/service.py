@@ -208,7 +208,9 @@ class SearchService:
         path, row = self.file(content), self._search.held.rows[content]
         if not row.has_audio:
             raise MediaError("This file has no sound.")
-        number = self._search.timelines.number[content]
+        number = self._search.timelines.number.get(content)
+        if number is None:
+            raise UnknownContentError(f"The part of the content {content:.12} is missing or damaged.")
         duration = float(self._search.timelines.stop_seconds_C[number])
         with self._drawing:
             return self._pictures.peaks(content, path, duration_seconds=duration)

@@ -30,17 +30,20 @@ class Scale:
     Attributes:
         axes: Scale of each sense.
         calibration: How strangers score; None where the library is too small to know.
+        is_sum: Whether axes that are there are summed, and not averaged.
     """
 
     axes: dict[Sense, Axis]
     calibration: Calibration | None = None
+    is_sum: bool = False
 
     def combined(self, scores: Mapping[Sense, NDArray[np.float32]]) -> NDArray[np.float32]:
         """Values that hits are ordered by, like the scores: means, in deviations, over the axes."""
         standard = np.stack([self.axes[sense].standard(found) for sense, found in scores.items()])
         is_there = np.isfinite(standard)
         sums, counts = np.where(is_there, standard, 0).sum(axis=0), is_there.sum(axis=0)
-        return np.where(counts > 0, sums / np.maximum(counts, 1), -np.inf).astype(np.float32)
+        divisors = 1 if self.is_sum else np.maximum(counts, 1)
+        return np.where(counts > 0, sums / divisors, -np.inf).astype(np.float32)
 
 
 def asked(query: Query, sense: Sense) -> list[NDArray[np.float32]]:

@@ -37,7 +37,7 @@ def read_cells(path: Path, *, width: int, num_windows: int) -> Cells | None:
             if (file.metadata() or {}).get("format") != _FORMAT or sorted(file.keys()) != list(_NAMES):
                 return None
             cell_W, centres_CD = (file.get_tensor(name) for name in _NAMES)
-    except (SafetensorError, OSError, ValueError, MemoryError):
+    except (SafetensorError, OSError, ValueError, MemoryError, TypeError, AttributeError):
         return None
     is_fit = cell_W.dtype == np.int32 and cell_W.ndim == 1 and len(cell_W) <= num_windows
     is_fit &= centres_CD.dtype == np.float32 and centres_CD.ndim == 2 and centres_CD.shape[1] == width

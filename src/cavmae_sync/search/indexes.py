@@ -35,14 +35,14 @@ class Indexed:
         name: Its engine.
         place_W: Place that each window begins at.
         content_W: Number of the content that each window is in.
-        num_contents: Contents whose windows are in.
+        contents: Contents whose windows are in.
     """
 
     index: CoarseIndex
     name: CoarseName
     place_W: NDArray[np.int64]
     content_W: NDArray[np.int64]
-    num_contents: int
+    contents: tuple[str, ...]
 
 
 class CoarseIndexes:
@@ -70,7 +70,7 @@ class CoarseIndexes:
         """
         key = (sense, is_short)
         made = self._made.get(key)
-        if made is None or made.num_contents != len(self._timelines.contents):
+        if made is None or made.contents is not self._timelines.contents:
             self._made[key] = self._grown(made, sense, is_short=is_short) or self._fresh(
                 sense, is_short=is_short
             )
@@ -106,7 +106,9 @@ class CoarseIndexes:
         """The same index with what is new, or None where a fresh one is better."""
         if made is None or isinstance(made.index, ExactIndex):
             return None
-        windows = self._windows(sense, made.num_contents, is_short=is_short)
+        if self._timelines.contents[: len(made.contents)] != made.contents:
+            return None  # they were made again, in another order
+        windows = self._windows(sense, len(made.contents), is_short=is_short)
         place_W = np.concatenate([made.place_W, windows.place_W])
         is_same = self._name or choose_coarse(len(place_W), width=self._timelines.width) == made.name
         is_cramped = isinstance(made.index, InvertedIndex) and made.index.has_too_few_cells(len(place_W))
@@ -121,5 +123,5 @@ class CoarseIndexes:
             name=name,
             place_W=place_W,
             content_W=self._timelines.content_of(place_W),
-            num_contents=len(self._timelines.contents),
+            contents=self._timelines.contents,
         )

@@ -63,11 +63,11 @@ class LibrarySearch:
         with self.library.catalogue() as catalogue:
             if catalogue.generation == self.held.generation:
                 return False
-            self.held = HeldContents(catalogue)
-        before = self.timelines
-        before.close()
-        self.timelines = derive_timelines(self.library, self.held, on_progress)
-        self.timelines.follow(before)
+            held = HeldContents(catalogue)
+        timelines = derive_timelines(self.library, held, on_progress)
+        timelines.follow(self.timelines)
+        self.timelines.close()
+        self.timelines, self.held = timelines, held
         self._num_damaged = self._count_damaged()
         self._scorer.follow(self.timelines)
         self._scales.follow(self.held)
@@ -140,7 +140,7 @@ class LibrarySearch:
         """
         timelines, content = self.timelines, moment.content
         number = timelines.number.get(content)
-        if number is None or content not in self.held.rows:
+        if number is None or content not in self.held:
             raise ConfigError(f"The library has no content {content!r:.80}.")
         step, first = timelines.step_seconds, float(timelines.start_seconds_C[number])
         count = int(timelines.count_C[number])

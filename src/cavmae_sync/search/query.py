@@ -27,6 +27,11 @@ class Span:
     start_seconds: float = 0.0
     stop_seconds: float | None = None
 
+    def __post_init__(self) -> None:
+        stop = float("inf") if self.stop_seconds is None else self.stop_seconds
+        if not 0 <= self.start_seconds < stop:
+            raise ConfigError(f"The span from {self.start_seconds:g} to {stop:g} s ends before it begins.")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Box:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field, FiniteFloat, ValidationError
 
 from cavmae_sync.atomic import write_text
-from cavmae_sync.embedding.library.schema import Sense
+from cavmae_sync.embedding.library.schema import SENSES, Sense
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.search.axes import SENSES_OF, Scale, axis_scores
 from cavmae_sync.search.calibration import LEAST_CLIPS, NUM_STRETCHES, Axis, By, Calibration, draw_stretches
@@ -85,6 +85,7 @@ class Scales:
             on_progress: Called after each stretch.
         """
         length = max(each for each in _LENGTHS if each <= num_rows)
+        senses = self._askable(senses)
         key = f"{'+'.join(senses)} by {by}, {length}"
         kept = self._known.get(key)
         if kept is None or set(kept.axes) != set(SENSES_OF[by]) or not self._is_up_to_date(kept):
@@ -104,9 +105,8 @@ class Scales:
         """Scale for one query whose rows are not like those of the library: without a calibration."""
         if query.weights is not None:
             weights = {sense: query.weights.get(sense, 1.0) for sense in SENSES_OF[by]}
-            return Scale(
-                axes={sense: Axis(deviation=1 / weight, is_linear=True) for sense, weight in weights.items()}
-            )
+            axes = {sense: Axis(deviation=1 / weight, is_linear=True) for sense, weight in weights.items()}
+            return Scale(axes=axes, is_sum=True)
         timelines = self._scorer.timelines
         allowed_C = self._held.allowed(timelines.contents, Filter())
         numbers = np.flatnonzero(allowed_C & (timelines.count_C > 0))
@@ -119,6 +119,15 @@ class Scales:
         return Scale(
             axes={sense: Axis.of(each[np.isfinite(each)].tolist()) for sense, each in scores.items()}
         )
+
+    def _askable(self, senses: tuple[Sense, ...]) -> tuple[Sense, ...]:
+        """Senses of a query that stretches of the library can have together, in their own order."""
+        contents = self._scorer.timelines.contents
+        num = {sense: int(self._held.having(contents, [sense]).sum()) for sense in SENSES if sense in senses}
+        able = tuple(sense for sense, count in num.items() if count)
+        if not able or self._held.having(contents, able).any():
+            return able or tuple(num)
+        return (max(able, key=lambda sense: num[sense]),)
 
     def _is_up_to_date(self, kept: _Kept) -> bool:
         now = ((kept.num_places, self._scorer.timelines.num_places), (kept.num_held, len(self._held)))

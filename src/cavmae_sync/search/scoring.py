@@ -20,6 +20,9 @@ from cavmae_sync.search.windows import SHORT_QUERY
 
 #: Placements times moments of a query up to which every placement is scored.
 _SCAN_UP_TO: Final = 1 << 20
+#: Numbers of all grids up to which they are multiplied at once, and places for each placement.
+_SCANNED_NUMBERS: Final = 1 << 28
+_SCANNED_RATIO: Final = 8
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,7 +78,11 @@ class Scorer:
         num_placements = int((np.abs(counts - len(query)) + 1).sum())
         if is_exact or num_placements * len(query) <= _SCAN_UP_TO:
             placements = all_placements(self.timelines, lengths, allowed_C=allowed_C)
-            return self.at(query, by, scale, placements, is_all=True)
+            # One product over everything is faster where nearly everything is asked, and fits.
+            num_places = self.timelines.num_places
+            is_scanned = num_places * self.timelines.width <= _SCANNED_NUMBERS
+            is_scanned &= num_places <= _SCANNED_RATIO * max(len(placements), 1)
+            return self.at(query, by, scale, placements, is_all=True, is_scanned=is_scanned)
         found: list[Placements] = []
         for sense in SENSES_OF[by]:
             made = self._indexes.get(sense, is_short=len(query) <= SHORT_QUERY)
@@ -87,10 +94,17 @@ class Scorer:
         return self.at(query, by, scale, joined(found))
 
     def at(
-        self, query: Query, by: By, scale: Scale, placements: Placements, *, is_all: bool = False
+        self,
+        query: Query,
+        by: By,
+        scale: Scale,
+        placements: Placements,
+        *,
+        is_all: bool = False,
+        is_scanned: bool = False,
     ) -> Scored:
-        """Scores at some placements, or at those of `all_placements`."""
-        scores = axis_scores(self.timelines, query, placements, SENSES_OF[by], is_scanned=is_all)
+        """Scores at some placements, or at all; see `axis_scores`."""
+        scores = axis_scores(self.timelines, query, placements, SENSES_OF[by], is_scanned=is_scanned)
         return Scored(placements=placements, total_KP=scale.combined(scores), is_exact=is_all)
 
     def rows(self, number: int, place: int, length: int) -> dict[Sense, NDArray[np.float32]]:

@@ -140,7 +140,13 @@ class Timelines:
         rows_GD, known_G = self.mapped(sense), self._present.get(sense, np.zeros(0, bool))
         if sense not in self._present or len(known_G) < len(rows_GD):
             blocks = range(len(known_G), len(rows_GD), _BLOCK_ROWS)
-            found = [rows_GD[start : start + _BLOCK_ROWS].any(axis=1) for start in blocks]
+            found: list[NDArray[np.bool_]] = []
+            for start in blocks:
+                block_GD = rows_GD[start : start + _BLOCK_ROWS]
+                if not np.isfinite(block_GD).all():
+                    path = self.folder / f"{sense}.f16"
+                    raise DatasetError(f"{path} is damaged: it holds numbers that are not finite. {_REMEDY}")
+                found.append(np.asarray(block_GD.any(axis=1)))
             self._present[sense] = np.concatenate([known_G, *found])
         return self._present[sense]
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from cavmae_sync.embedding.library import add_vectors, open_library, update_library
-from cavmae_sync.errors import ConfigError, DatasetError
+from cavmae_sync.errors import ConfigError, DatasetError, TooManyRejectedError
 from cavmae_sync.search import LibrarySearch, Moment, SearchOptions, vectors_query
 
 WIDTH = 6
@@ -159,9 +159,51 @@ def test_bad_vectors_cost_their_file_alone(media: Path, tmp_path: Path, bad: flo
         ({"visual": np.ones((8, 2, WIDTH), np.float32)}, "must have one shape"),
         ({"audio": np.ones((8, WIDTH), np.int64)}, "floating-point"),
         ({"what": np.ones(8)}, "unknown: what"),
+        ({"audio": np.ones((8, 70_000), np.float32)}, "are too wide"),
     ],
 )
 def test_files_that_cannot_be_used_say_why(media: Path, tmp_path: Path, change: dict, message: str):
     given = {name: value for name, value in (columns() | change).items() if value is not None}
     with pytest.raises(DatasetError, match=message):
+        add_vectors(written(tmp_path / "v.npz", given), media, out=tmp_path / "l")
+
+
+def test_gaps_do_not_make_the_step_longer(media: Path, tmp_path: Path):
+    given = columns(clips=7)
+    given["start_seconds"] = np.array([0, 3, 6, 60, 120, 180, 240.0] * 2)
+    given["stop_seconds"] = given["start_seconds"] + 3
+    add_vectors(written(tmp_path / "v.npz", given), media, out=tmp_path / "l")
+    library = open_library(tmp_path / "l")
+    assert library.config.step_seconds == 3.0
+    assert LibrarySearch(library).timelines.present("audio").sum() == 14
+
+
+def test_a_library_keeps_its_lengths_where_later_clips_fit(media: Path, tmp_path: Path):
+    add_vectors(written(tmp_path / "v.npz", columns(hop=1.0)), media, out=tmp_path / "l")
+    (media / "short.wav").write_bytes(b"short")
+    one = {name: value[:1] for name, value in columns().items() if name != "name"}
+    one |= {"name": np.array("birdnet"), "source": np.array(["short.wav"]), "stop_seconds": np.array([2.0])}
+    run = add_vectors(written(tmp_path / "one.npz", one), media / "short.wav", out=tmp_path / "l")
+    assert run.report.num_clips == 9
+
+
+def test_clips_at_one_time_cost_their_file(media: Path, tmp_path: Path):
+    given = columns()
+    given["start_seconds"][1], given["stop_seconds"][1] = 0.1, 3.1
+    run = add_vectors(written(tmp_path / "v.npz", given), media, out=tmp_path / "l")
+    assert run.report.failed_by_reason == {"bad_times": 1, "no_vectors": 1}
+
+
+def test_a_wrong_folder_leaves_nothing(media: Path, tmp_path: Path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "x.wav").write_bytes(b"x")
+    with pytest.raises(DatasetError, match="names no file"):
+        add_vectors(written(tmp_path / "v.npz", columns()), tmp_path / "empty", out=tmp_path / "l")
+    assert not (tmp_path / "l").exists()
+
+
+def test_nothing_but_bad_vectors_is_an_error(media: Path, tmp_path: Path):
+    given = columns()
+    given["audio"][:] = np.nan
+    with pytest.raises(TooManyRejectedError, match="bad_vectors"):
         add_vectors(written(tmp_path / "v.npz", given), media, out=tmp_path / "l")

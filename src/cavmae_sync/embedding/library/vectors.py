@@ -18,18 +18,20 @@ from numpy.typing import NDArray
 
 from cavmae_sync.checks import first_names
 from cavmae_sync.data import Rejected
+from cavmae_sync.data.preparing.sources import list_sources
 from cavmae_sync.data.preparing.videos import content_hash_of
 from cavmae_sync.embedding.encoders import EncoderRecord
 from cavmae_sync.embedding.library.catalogue import Catalogue, FileRow, Root
 from cavmae_sync.embedding.library.config import LibraryConfig
 from cavmae_sync.embedding.library.convert import convert_if_old
-from cavmae_sync.embedding.library.entering import Journal, enter_scan, writing
+from cavmae_sync.embedding.library.entering import Journal, check_failed, enter_scan, writing
 from cavmae_sync.embedding.library.part import counted_part
 from cavmae_sync.embedding.library.parts import FileResult
-from cavmae_sync.embedding.library.record import LibraryRecord, claim_library
+from cavmae_sync.embedding.library.record import LibraryRecord, claim_library, read_record
 from cavmae_sync.embedding.library.report import library_report
 from cavmae_sync.embedding.library.scan import root_of, scan_listing
 from cavmae_sync.embedding.library.schema import (
+    LIBRARY_FILE,
     SENSES,
     Sense,
     clip_id,
@@ -48,6 +50,8 @@ from cavmae_sync.errors import DatasetError
 _SLACK_SECONDS: Final = 1e-3
 _NO_VECTORS: Final = "no_vectors"
 _BAD_VECTORS: Final = "bad_vectors"
+_BAD_TIMES: Final = "bad_times"
+_MOST_WIDTH: Final = 1 << 16
 _LEAST_SECONDS: Final = 0.05
 
 
@@ -107,6 +111,8 @@ def read_foreign_vectors(path: str | os.PathLike[str]) -> ForeignVectors:
     rows = {sense: _three_axes(path, sense, given[sense]) for sense in SENSES if sense in given}
     if not rows:
         raise DatasetError(f"{path} holds neither audio nor visual.")
+    if (width := next(iter(rows.values())).shape[2]) > _MOST_WIDTH:
+        raise DatasetError(f"{path}: vectors of {width} numbers are too wide; {_MOST_WIDTH} are taken.")
     if len({each.shape for each in rows.values()}) > 1:
         shapes = " and ".join(f"{sense} {list(each.shape)}" for sense, each in rows.items())
         raise DatasetError(f"{path}: {shapes} must have one shape.")
@@ -152,19 +158,17 @@ def add_vectors(
     Raises:
         ConfigError: The library is of another encoder, or of clips of another length.
         DatasetError: The file cannot be used, or names no file of the source.
+        TooManyRejectedError: No file has vectors that can be used.
     """
     found = vectors if isinstance(vectors, ForeignVectors) else read_foreign_vectors(vectors)
     folder = Path(out).absolute()
     convert_if_old(folder)
-    record = claim_library(folder, _record_of(found))
+    _check_sources(found, Path(source))
+    known = read_record(folder).config if (folder / LIBRARY_FILE).is_file() else None
+    record = claim_library(folder, _record_of(found, known))
     with writing(folder, None) as entering, Catalogue(folder, is_writable=True) as catalogue:
         where, listing = root_of(catalogue, Path(source), name=root)
         clips = _clips_by_path(found, where, Path(source))
-        if not any(file.path in clips for file in listing.files):
-            raise DatasetError(
-                f"{found.path} names no file of {source}: its sources are {first_names(found.source)}. Give "
-                "the folder that they are paths below."
-            )
         scan = scan_listing(catalogue, where, listing, is_whole=False, retries=True)
         enter_scan(catalogue, scan)
         journal = Journal(
@@ -181,6 +185,9 @@ def add_vectors(
         finally:
             journal.flush()
         report = library_report(catalogue)
+        paths = {file.path for file in listing.files if file.path in clips}
+        files = [row for row in catalogue.files(where.name) if row.path in paths]
+        check_failed(files, limit=1.0, folder=folder)
     done = Throughput(num_files=len(scan.to_read), num_rejected=len(journal.failed))
     return LibraryRun(report=report, throughput=done, failed=tuple(journal.failed))
 
@@ -196,7 +203,21 @@ def _three_axes(path: Path, sense: Sense, values: NDArray[Any]) -> NDArray[np.fl
     return rows[:, None] if rows.ndim == 2 else rows
 
 
-def _record_of(found: ForeignVectors) -> LibraryRecord:
+def _check_sources(found: ForeignVectors, source: Path) -> None:
+    """Raise if nothing of the source has vectors, before anything is written."""
+    listing = list_sources(source)
+    base = source.absolute() if source.is_dir() else listing.root
+    files = {os.path.normpath(listing.root / file.path) for file in listing.files}
+    if found.source and not any(os.path.normpath(base / each) in files for each in found.source):
+        raise DatasetError(
+            f"{found.path} names no file of {source}: its sources are "
+            f"{first_names(dict.fromkeys(found.source))}. "
+            "Give the folder that they are paths below."
+        )
+
+
+def _record_of(found: ForeignVectors, known: LibraryConfig | None) -> LibraryRecord:
+    """Record of a library of such vectors; one that is there keeps its lengths where the clips fit."""
     path = found.path
     if not len(found.source) == len(found.start_seconds) == len(found.stop_seconds) > 0:
         raise DatasetError(f"{path} needs source, start_seconds and stop_seconds of each clip.")
@@ -208,10 +229,19 @@ def _record_of(found: ForeignVectors) -> LibraryRecord:
     for source, start in zip(found.source, found.start_seconds.tolist(), strict=True):
         by_source[source].append(start)
     steps = np.concatenate([np.diff(sorted(starts)) for starts in by_source.values()])
-    hop_seconds = round(float(np.median(steps)), 6) if len(steps) else clip_seconds
-    if not hop_seconds > 0:
-        raise DatasetError(f"{path}: several clips of one file begin at the same time.")
-    is_hopping = found.num_moments == 1 and abs(hop_seconds - clip_seconds) > _SLACK_SECONDS
+    near = steps[steps <= clip_seconds + _SLACK_SECONDS]  # longer ones are gaps
+    hop_seconds = round(float(np.median(near)), 6) if len(near) else clip_seconds
+    is_hopping = found.num_moments == 1 and _SLACK_SECONDS < hop_seconds < clip_seconds - _SLACK_SECONDS
+    config = LibraryConfig(
+        clip_seconds=clip_seconds,
+        hop_seconds=hop_seconds if is_hopping else None,
+        min_seconds=min(LibraryConfig().min_seconds, max(clip_seconds, _LEAST_SECONDS)),
+        num_frames=found.num_moments,
+        sampling="uniform_center",
+    )
+    is_fit = known is not None and known.num_frames == found.num_moments
+    if known is not None and is_fit and clip_seconds <= known.clip_seconds + _SLACK_SECONDS:
+        config = known  # clips that do not lie on its steps cost their file
     return LibraryRecord(
         program=version("cavmae-sync"),
         encoder=EncoderRecord(
@@ -221,13 +251,7 @@ def _record_of(found: ForeignVectors) -> LibraryRecord:
             made_with={"made_with": found.made_with},
         ),
         spaces=found.spaces,
-        config=LibraryConfig(
-            clip_seconds=clip_seconds,
-            hop_seconds=hop_seconds if is_hopping else None,
-            min_seconds=min(LibraryConfig().min_seconds, max(clip_seconds, _LEAST_SECONDS)),
-            num_frames=found.num_moments,
-            sampling="uniform_center",
-        ),
+        config=config,
     )
 
 
@@ -266,6 +290,12 @@ def _entered(
             notes=(),
         )
 
+    if clips is not None and _collide(found, clips, record.config):
+        return failed(
+            _BAD_TIMES,
+            f"has clips that are nearer to each other than the library's step of "
+            f"{record.config.step_seconds:g} s, so that some could not be found.",
+        )
     if clips is None:
         return failed(_NO_VECTORS, f"has no vectors in {found.path.name}.")
     try:
@@ -293,6 +323,15 @@ def _entered(
         notes=(),
         row=counted_part(folder, content, record),
     )
+
+
+def _collide(found: ForeignVectors, clips: Sequence[int], config: LibraryConfig) -> bool:
+    """Whether two moments of a file would take the same place of its timeline."""
+    start_N, stop_N = found.start_seconds[list(clips)], found.stop_seconds[list(clips)]
+    inside_T = (np.arange(found.num_moments) + 0.5) / found.num_moments
+    moments = (start_N[:, None] + inside_T[None, :] * (stop_N - start_N)[:, None]).ravel()
+    # Half of a step may lie between a moment and its place.
+    return bool((np.diff(np.sort(moments)) < config.step_seconds / 2).any())
 
 
 def _facts(

@@ -62,8 +62,10 @@ def add(
     """
     check_folder(library, option="LIBRARY")
     if vectors is not None:
-        if model is not None or encoder is not None or words:
-            raise ConfigError("--vectors are made already: leave out --model, --encoder and words.")
+        if model is not None or encoder is not None or words or work != WorkOptions():
+            raise ConfigError(
+                "--vectors are made already: leave out --model, --encoder, words, and options of the work."
+            )
         fill_with_vectors(library, source=source, vectors=vectors, root=root, as_json=as_json)
         return
     fill(
