@@ -1,9 +1,12 @@
 """The contract of coarse indexes, kept by every engine."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from cavmae_sync.search.coarse import choose_coarse, make_coarse
+from cavmae_sync.search.cells import read_cells, write_cells
+from cavmae_sync.search.coarse import Cells, InvertedIndex, choose_coarse, make_coarse
 
 from .made import unit
 
@@ -59,6 +62,31 @@ def test_few_or_no_windows(name: str, count: int):
     products, windows = make_coarse(rows_of(count), name).search(np.ones((2, 16), np.float32), num_results=5)
     assert (windows >= 0).sum(axis=1).tolist() == [count, count]
     assert np.isneginf(products[windows < 0]).all()
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_windows_that_are_added_are_found_like_the_others(name: str):
+    rows = rows_of(5000)
+    index = make_coarse(rows[:4000], name)
+    index.add(rows[4000:])
+    _, windows = index.search(rows[[7, 4700]].astype(np.float32), num_results=10)
+    assert windows[:, 0].tolist() == [7, 4700]
+
+
+def test_cells_that_are_known_give_the_same_index(tmp_path: Path):
+    pytest.importorskip("faiss")
+    rows = rows_of(5000)
+    whole = InvertedIndex(rows)
+    write_cells(tmp_path / "a.cells", whole.cells)
+    cells = read_cells(tmp_path / "a.cells", width=16, num_windows=5000)
+    queries = rows[:20].astype(np.float32)
+    for known in (cells, Cells(centres_CD=whole.cells.centres_CD, cell_W=whole.cells.cell_W[:3000])):
+        np.testing.assert_array_equal(
+            InvertedIndex(rows, known).search(queries, num_results=5)[1],
+            whole.search(queries, num_results=5)[1],
+        )
+    assert read_cells(tmp_path / "a.cells", width=16, num_windows=4999) is None
+    assert read_cells(tmp_path / "a.cells", width=17, num_windows=5000) is None
 
 
 def test_small_libraries_are_scanned_exactly():

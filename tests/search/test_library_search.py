@@ -118,6 +118,14 @@ def test_a_moment_of_the_library_finds_others_and_not_itself(library: Library, s
         search.moment(Moment(content="x", start_seconds=0, stop_seconds=1))
 
 
+def test_a_moment_is_found_from_its_start_to_its_end(search: LibrarySearch):
+    for start, stop in ((2.0, 4.0), (2.1, 3.9), (0.0, 1.0), (11.0, 12.0), (11.0, float("inf"))):
+        moment = Moment(content=content_of("day 1/007.mp4"), start_seconds=start, stop_seconds=stop)
+        hit = search.search(search.moment(moment)).hits[0]
+        assert hit.content == moment.content
+        assert (hit.start_seconds, hit.stop_seconds) == pytest.approx((start, min(stop, 12.0)), abs=0.06)
+
+
 def test_copies_are_one_hit_with_all_places(search: LibrarySearch):
     audio, visual = film(7)
     hit = search.search(excerpt({"audio": audio, "visual": visual}, 5, 9)).hits[0]

@@ -152,12 +152,15 @@ class LibrarySearch:
         rows = self._scorer.rows(number, low, high - low)
         if not rows:
             raise ConfigError(f"The content {content:.12} has nothing from {moment.start_seconds:g} s on.")
+        # The query begins where the moment does, and not at the middle of its first window.
+        begin = min(max(moment.start_seconds, 0.0), first + low * step)
+        end = max(min(moment.stop_seconds, float(timelines.stop_seconds_C[number])), begin + step)
         return Query(
             rows=rows,
             step_seconds=step,
-            first_seconds=0.0,
-            duration_seconds=(high - low) * step,
-            about=f"{self.held.places(content)[0].path} from {first + low * step:.1f} s",
+            first_seconds=first + low * step - begin,
+            duration_seconds=end - begin,
+            about=f"{self.held.places(content)[0].path} from {begin:.1f} s",
         )
 
     def _count_damaged(self) -> int:
