@@ -33,6 +33,8 @@ LAYERS = (
     "maps",
     "tasks",
     "search",
+    "edit",
+    "teaching",
     "exchange",
     "doctor",
     "recipes",
