@@ -71,13 +71,25 @@ def write_page(
         dots_per_inch: Resolution of the figures.
     """
     body = "".join(_section(section, dots_per_inch) for section in sections)
-    write_text(
-        path,
+    write_text(path, page_text(title=title, lead=lead, body=body, footer=footer))
+
+
+def page_text(*, title: str, lead: str, body: str, footer: str, head: str = "") -> str:
+    """Text of a self-contained HTML page. All but `body` and `head` is escaped.
+
+    Args:
+        title: Heading of the page.
+        lead: Result in one or two sentences.
+        body: HTML of the sections.
+        footer: Description of how the results were made.
+        head: HTML that goes to the end of the head: rules of style, for one.
+    """
+    return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{html.escape(title)}</title><style>{_STYLE}</style></head><body><main>"
+        f"<title>{html.escape(title)}</title><style>{_STYLE}</style>{head}</head><body><main>"
         f'<h1>{html.escape(title)}</h1><p class="lead">{html.escape(lead)}</p>{body}'
-        f"<footer><p>{html.escape(footer)}</p></footer></main></body></html>\n",
+        f"<footer><p>{html.escape(footer)}</p></footer></main></body></html>\n"
     )
 
 
