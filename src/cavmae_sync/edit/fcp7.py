@@ -68,7 +68,7 @@ class _Writer:
 
     def _add_clip(self, track: Element, event: Event, part: _Part) -> None:
         clip = add(track, "clipitem", id=_clip_id(event, part))
-        add(clip, "masterclipid", f"masterclip-{event.number}")
+        add(clip, "masterclipid", f"master{self._files[event.source.path]}")
         add(clip, "name", event.name)
         add(clip, "enabled", "TRUE")
         add(clip, "duration", event.length)

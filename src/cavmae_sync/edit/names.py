@@ -8,8 +8,10 @@ from typing import Final
 
 from cavmae_sync.safe_text import escape_line
 
-#: Letters that XML forbids or that are no text: control characters, halves of characters, separators.
-_LEFT_OUT: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
+#: Letters that XML forbids or that are no text: control characters, marks that turn the direction of text,
+#: halves of characters, separators. Joiners, which scripts and emoji need, stay.
+_LEFT_OUT: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_JOINERS: Final = "\u200c\u200d"
 _NO_CHARACTERS: Final = "\ufffe\uffff"
 #: First letters by which programs for tables know a formula.
 _FORMULA: Final = "=+-@"
@@ -28,8 +30,12 @@ def one_line(text: str) -> str:
     'a bc'
     """
     spaced = re.sub(r"\s+", " ", text)
-    kept = (c for c in spaced if unicodedata.category(c) not in _LEFT_OUT and c not in _NO_CHARACTERS)
-    return "".join(kept).strip()
+    return "".join(letter for letter in spaced if _is_text(letter)).strip()
+
+
+def _is_text(letter: str) -> bool:
+    is_left_out = unicodedata.category(letter) in _LEFT_OUT and letter not in _JOINERS
+    return not is_left_out and letter not in _NO_CHARACTERS
 
 
 def file_url(path: Path, *, host: str = "") -> str:

@@ -162,6 +162,7 @@ def make_sequence(
         raise ConfigError("There is no moment to export. Choose one at least.")
     pictures = [moment.source for moment in moments if moment.source.has_video]
     rate = options.rate or (pictures[0].grid(SOUND_RATE) if pictures else SOUND_RATE)
+    start = _start(rate, options, pictures)
     events: list[Event] = []
     position = 0
     for number, moment in enumerate(moments, start=1):
@@ -175,7 +176,7 @@ def make_sequence(
                 rate=own,
                 first=first,
                 stop=stop,
-                source_start=moment.source.start(rate),
+                source_start=moment.source.start(rate, is_drop=start.is_drop),
                 record_first=position,
                 record_stop=position + length,
             )
@@ -185,7 +186,7 @@ def make_sequence(
     size = (pictures[0].width, pictures[0].height) if pictures else _PIXELS
     return EditSequence(
         title=one_line(title) or "moments",
-        start=_start(rate, options, pictures),
+        start=start,
         events=tuple(events),
         width=size[0] or _PIXELS[0],
         height=size[1] or _PIXELS[1],

@@ -66,18 +66,19 @@ class EditSource:
         """Rate at which its frames are counted: its own, or one for sound alone."""
         return self.rate or rate
 
-    def start(self, rate: Fraction) -> Timecode:
+    def start(self, rate: Fraction, *, is_drop: bool = False) -> Timecode:
         """Timecode of frame 0: that of the file, else 00:00:00:00.
 
         Args:
             rate: Rate at which sound alone is counted. Its start is rounded to a frame of it.
+            is_drop: Whether sound alone is counted in drop frame.
         """
         if self.timecode is not None:
             return self.timecode
-        if self.rate is None and self.start_samples is not None and self.sample_rate_hz:
-            exact = Fraction(self.start_samples, self.sample_rate_hz) * rate
-            return Timecode(frame=math.floor(exact + Fraction(1, 2)), rate=rate)
-        return Timecode(frame=0, rate=self.grid(rate))
+        if self.rate is not None:
+            return Timecode(frame=0, rate=self.rate)
+        exact = Fraction(self.start_samples or 0, self.sample_rate_hz or 1) * rate
+        return Timecode(frame=math.floor(exact + Fraction(1, 2)), rate=rate, is_drop=is_drop)
 
     def length(self, rate: Fraction) -> int:
         """Number of frames, one at least."""
