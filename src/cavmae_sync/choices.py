@@ -42,6 +42,9 @@ TokenKind = Literal["global", "patch_mean", "register_mean"]
 #: Place in the model where features for classification are taken; see `FeatureConfig`.
 FeatureDepth = Literal["encoder", "joint", "official"]
 
+#: Length of a feature: as the model gives it, or 1 for each modality, as libraries hold vectors.
+FeatureLength = Literal["raw", "unit"]
+
 #: Modalities that a classifier reads (paper, Table 10), or that tell states of a video apart.
 Modalities = Literal["audio", "visual", "both"]
 

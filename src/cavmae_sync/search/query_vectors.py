@@ -86,7 +86,8 @@ def class_query(record: LibraryRecord, probe: Probe, name: str) -> Query:
 
     The probe must be logistic regression on the vectors that libraries hold. Hits are moments in the order of
     the class's logit (against the mean of all classes where the probe chooses one), but for the lengths of
-    vectors, which libraries do not keep. They are ranked and not judged.
+    vectors, which libraries do not keep (none are missing with `features.length=unit`). They are ranked and
+    not judged.
 
     Args:
         record: What made the library.
@@ -102,10 +103,12 @@ def class_query(record: LibraryRecord, probe: Probe, name: str) -> Query:
             f"{record.encoder.weights[:12]}. Train a probe on the model of the library."
         )
     features = probe.features
-    if not isinstance(probe.head, LinearHead) or (features.depth, features.tokens) != ("joint", "global"):
+    tokens = record.encoder.made_with.get("representation", "global")
+    if not isinstance(probe.head, LinearHead) or (features.depth, features.tokens) != ("joint", tokens):
         raise ConfigError(
             "The probe reads other features than a library holds. Train one that fits: cavmae-sync probe "
             "MODEL --train DATA --test DATA --out PROBE head=linear features.depth=joint"
+            + ("" if tokens == "global" else f" features.tokens={tokens}")
         )
     if name not in probe.classes:
         raise ConfigError(unknown_name("class", name, probe.classes))

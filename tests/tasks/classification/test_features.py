@@ -122,3 +122,12 @@ def test_tokens_that_a_model_lacks_are_refused(plain_model: CAVMAESync):
     with pytest.raises(ConfigError, match="no registers"):
         FeatureConfig(tokens="register_mean").width(plain_model.config)
     assert FeatureConfig(tokens="patch_mean").width(plain_model.config) == 2 * WIDTH
+
+
+@torch.no_grad()
+def test_features_of_unit_length_are_what_libraries_hold(model: CAVMAESync, pairs):
+    embedder = Embedder(model, device="cpu")
+    config = FeatureConfig(depth="joint", length="unit")
+    features = features_of(model, *pairs, config)
+    torch.testing.assert_close(features[:, :WIDTH], embedder.embed_segments(pairs[0]))
+    torch.testing.assert_close(features[:, WIDTH:], embedder.embed_frames(pairs[1]).visual_PD)

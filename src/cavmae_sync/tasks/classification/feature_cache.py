@@ -252,6 +252,8 @@ def _description(embedder: Embedder, clips: PreparedDataset, config: FeatureConf
         "tokens": config.tokens,
         "depth": config.depth,
         "precision": embedder.precision,
+        # Only where it is not the usual one: files of earlier versions keep their names.
+        **({} if config.length == "raw" else {"length": config.length}),
     }
 
 

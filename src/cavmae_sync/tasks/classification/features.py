@@ -11,11 +11,11 @@ import torch
 from pydantic import model_validator
 from torch import Tensor
 
-from cavmae_sync.choices import FeatureDepth, Modalities, TokenKind
+from cavmae_sync.choices import FeatureDepth, FeatureLength, Modalities, TokenKind
 from cavmae_sync.config import Config
 from cavmae_sync.data import ClipDataset, PreparedDataset, make_loader
 from cavmae_sync.embedding.embedder import Embedder, OnProgress
-from cavmae_sync.embedding.rows import differs_from_previous, finite
+from cavmae_sync.embedding.rows import differs_from_previous, finite, unit_rows
 from cavmae_sync.errors import ConfigError, WeightsError
 from cavmae_sync.inputs.model_input import ModelInput
 from cavmae_sync.model import CAVMAESync, Encoded, Modality, ModelConfig, segment_image
@@ -33,6 +33,9 @@ class FeatureConfig(Config):
     "official": as the released code does for one modality, the joint layer with the norms of the joint pass,
     then
     the mean of all tokens."""
+    length: FeatureLength = "raw"
+    """"raw": as the model gives it; "unit": divided by its length, each modality by itself, as libraries hold
+    vectors."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -195,6 +198,11 @@ def _distinct(model: CAVMAESync, rows: Tensor, part: Modality, config: FeatureCo
 
 
 def _vectors(model: CAVMAESync, rows: Tensor, part: Modality, config: FeatureConfig) -> Tensor:
+    vectors_PD = _raw_vectors(model, rows, part, config)
+    return unit_rows(vectors_PD) if config.length == "unit" else vectors_PD
+
+
+def _raw_vectors(model: CAVMAESync, rows: Tensor, part: Modality, config: FeatureConfig) -> Tensor:
     tokens = _tokens(model, rows, part, config.depth)
     if config.depth == "official":
         return tokens.to_sequence().mean(dim=1).float()
