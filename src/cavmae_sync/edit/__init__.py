@@ -5,8 +5,10 @@
 - `export`: formats by name, and the content of a file in one. `names`: names of strangers made safe for them.
 - `otio_file`, `fcp7`, `fcpxml`, `edl`, `table`: the formats. `xml_text`: XML that is written.
 - `evidence`: a page with hashes and settings. `evidence_pictures`: pictures and waveforms in it.
+- `cut`: clips of moments, in files of their own.
 """
 
+from cavmae_sync.edit.cut import CutClip, cut
 from cavmae_sync.edit.evidence import Evidence, evidence_of, file_hash
 from cavmae_sync.edit.export import FORMATS, ExportOptions, Format, export, format_of, write_export
 from cavmae_sync.edit.moments import EditMoment, moment_of_hit
@@ -16,6 +18,7 @@ from cavmae_sync.edit.timecode import Timecode, parse_rate
 
 __all__ = [
     "FORMATS",
+    "CutClip",
     "EditMoment",
     "EditSequence",
     "EditSource",
@@ -24,6 +27,7 @@ __all__ = [
     "Format",
     "SequenceOptions",
     "Timecode",
+    "cut",
     "evidence_of",
     "export",
     "file_hash",
