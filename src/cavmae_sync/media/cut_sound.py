@@ -37,6 +37,12 @@ _LOSSLESS_CODECS: Final = {
 }
 _LOSSY_CODECS: Final = {".mov": "aac", ".mp4": "aac", ".mkv": "aac", ".wav": "pcm_s24le", ".flac": "flac"}
 _SOUND_FORMATS: Final = {".wav": "wav", ".flac": "flac"}
+_LAYOUTS: Final = {1: "mono", 2: "stereo"}
+#: Rates of AAC, and that which sound of another rate gets.
+_AAC_RATES_HZ: Final = frozenset(
+    {96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350}
+)
+_OTHER_RATE_HZ: Final = 48_000
 _BITS_PER_CHANNEL: Final = 128_000
 #: Sound before a cut that a decoder needs to start.
 _PREROLL_SECONDS: Final = 1.0
@@ -160,7 +166,12 @@ class CutSound:
     def _write_encoded(self, container: OutputContainer) -> Generator[TimedPackets]:
         assert self._head is not None
         head: AudioFrame = self._head[1]
-        stream = container.add_stream(self._out_codec, rate=self._rate_hz, layout=head.layout.name)
+        rate_hz = self._rate_hz
+        if self._out_codec == "aac" and rate_hz not in _AAC_RATES_HZ:
+            rate_hz = _OTHER_RATE_HZ
+        # Sound of one or two channels without names, as of Windows Media, is mono or stereo.
+        layout = _LAYOUTS.get(head.layout.nb_channels, head.layout.name)
+        stream = container.add_stream(self._out_codec, rate=rate_hz, layout=layout)
         assert isinstance(stream, AudioStream)
         if self._out_codec == "aac":
             stream.bit_rate = _BITS_PER_CHANNEL * head.layout.nb_channels
@@ -175,7 +186,7 @@ class CutSound:
         resampler = av.AudioResampler(
             format=context.format,
             layout=context.layout,
-            rate=self._rate_hz,
+            rate=stream.rate,
             frame_size=context.frame_size or 0,
         )
         written = 0

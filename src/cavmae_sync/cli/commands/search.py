@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 from rich.table import Column, Table
 
+from cavmae_sync.cli.edits import EditOptions, show_written
 from cavmae_sync.cli.libraries import open_library_model
 from cavmae_sync.cli.options import Count, EncodeOptions, Json, Switch
 from cavmae_sync.cli.progress import show_progress
@@ -45,6 +46,14 @@ class QueryOptions:
     probe: Path | None = None
     vectors: Path | None = None
     box: str | None = None
+
+    @property
+    def file(self) -> Path | None:
+        """File that is asked with, without its span."""
+        from cavmae_sync.search import parse_span
+
+        spanned = self.sound or self.video
+        return parse_span(spanned)[0] if spanned is not None else self.picture or self.vectors
 
     def check(self) -> None:
         """Refuse none and several of them.
@@ -84,6 +93,12 @@ class FilterOptions:
     max_seconds: float = float("inf")
     has: list[Literal["sound", "picture"]] | None = None
 
+    def settings(self) -> dict[str, str]:
+        """What is chosen, by name, for a page of evidence."""
+        given = {name: getattr(self, name) for name in self.__slots__}
+        usual = {name: getattr(FilterOptions(), name) for name in self.__slots__}
+        return {f"filter: {name}": str(value) for name, value in given.items() if value != usual[name]}
+
     def filter(self) -> "Filter":
         """The filter.
 
@@ -121,6 +136,7 @@ def search(
     files: FilterOptions = FilterOptions(),
     model: Path | None = None,
     compute: EncodeOptions = EncodeOptions(),
+    edits: EditOptions = EditOptions(),
     as_json: Json = False,
 ) -> None:
     """Find the moments of a library that fit a sound, a picture, a video, or another moment of it.
@@ -142,6 +158,7 @@ def search(
 
     if not 0 <= cutoff <= 1:
         raise ConfigError(f"--cutoff {cutoff:g} must be in [0, 1]: it is a probability.")
+    edits.check()
     convert_if_old(library)
     opened = open_library(library)
     with show_progress("taking in new files") as advance:
@@ -157,10 +174,12 @@ def search(
     )
     with show_progress("asking strangers, to know how they score") as advance:
         found = searched.search(asked, options, on_progress=advance)
+    written = edits.write(found, opened, query_file=query.file, settings=files.settings())
     if as_json:
-        print_json({"library": str(library), **found.to_dict()})
+        print_json({"library": str(library), **found.to_dict(), **written})
         return
     _show(found)
+    show_written(written)
 
 
 def _query(
