@@ -11,7 +11,7 @@ import pytest
 
 from cavmae_sync.edit import CutClip, EditMoment, cut, read_source
 from cavmae_sync.errors import ConfigError, MediaError
-from cavmae_sync.media import read_audio
+from cavmae_sync.media import read_audio, read_clip
 from cavmae_sync.media.proxy import StoppedError
 
 from .made import HZ, INTRA, LONG, LONG_PCM, Made, make, noise
@@ -213,3 +213,16 @@ def test_a_stop_and_a_damaged_file_leave_nothing(tmp_path: Path):
     with pytest.raises(MediaError):
         cut([moment], tmp_path / "clips")
     assert list((tmp_path / "clips").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["mirror_hflip.mp4", "mirror_vflip.mp4", "mirror_transpose.mp4"])
+def test_what_is_encoded_again_stands_upright(tmp_path: Path, name: str):
+    path = Path(__file__).parents[1] / "media" / "found" / name
+    clip = cut_frames(path, tmp_path / "clips", 8, 20)
+    assert clip.picture == "encoded"
+    there = read_clip(
+        path, start_seconds=clip.start_seconds, clip_seconds=0.01, num_frames=1, min_seconds=0.0
+    )
+    here = read_clip(clip.path, clip_seconds=0.01, num_frames=1, min_seconds=0.0)
+    difference = here.frames_THWC.astype(int) - there.frames_THWC.astype(int)
+    assert np.abs(difference).mean() < 2
