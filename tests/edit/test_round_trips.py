@@ -4,6 +4,7 @@ What is wrong in the readers of OpenTimelineIO 0.18.1 (`otio-cmx3600-adapter` 1.
 when a version mends it, the test says so.
 """
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -214,6 +215,19 @@ def test_several_rates_in_one_sequence(sources: dict[str, EditSource]):
         conformed = [element.find("conform-rate") is not None for element in elements]
         assert conformed == [rate != sequence.rate for rate in rates]
         assert edl.decode().count("* SOURCE FRAME RATE: ") == sum(conformed)
+
+
+def test_tracks_of_otio_stay_in_step(sources: dict[str, EditSource]):
+    """A silent clip of another rate leaves a gap of its own length on the track of sounds."""
+    silent = replace(sources["25"], num_channels=0, sample_rate_hz=None)
+    moments = [
+        EditMoment(source=source, start_seconds=0.1, stop_seconds=0.5)
+        for source in (sources["29.97df"], silent, sources["29.97df"])
+    ]
+    timeline = otio.adapters.read_from_string(export(moments, "otio", title=TITLE).decode(), "otio_json")
+    starts = [[item.range_in_parent().start_time.to_seconds() for item in track] for track in timeline.tracks]
+    assert starts[0] == starts[1]
+    assert isinstance(timeline.tracks[1][1], otio.schema.Gap)
 
 
 # What is wrong in the readers of OpenTimelineIO.

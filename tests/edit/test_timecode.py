@@ -58,9 +58,9 @@ def test_a_day_is_counted_as_opentimelineio_counts_it(name: str):
             assert from_timecode(text, float(rate)).value == frame
 
 
-def test_every_number_of_an_hour_is_there_once_but_for_those_left_out():
-    texts = {str(Timecode(frame=frame, rate=NTSC, is_drop=True)) for frame in range(107_892)}
-    assert len(texts) == 107_892 == 30 * 3600 - 2 * 54
+def test_every_number_of_twenty_minutes_is_there_once_but_for_those_left_out():
+    texts = {str(Timecode(frame=frame, rate=NTSC, is_drop=True)) for frame in range(35_964)}
+    assert len(texts) == 35_964 == 30 * 1200 - 2 * 18
     assert "00:01:00;00" not in texts
     assert "00:10:00;01" in texts
 

@@ -65,14 +65,16 @@ def reel_names(paths: Iterable[Path]) -> dict[Path, str]:
     """
     names: dict[Path, str] = {}
     used = set(_TAKEN_REELS)
+    numbers: dict[str, int] = {}
     for path in dict.fromkeys(paths):
         flat = unicodedata.normalize("NFKD", path.stem.replace("ß", "ss")).encode("ascii", "ignore").decode()
         stem = re.sub(r"[^A-Z0-9]", "", flat.upper()) or "REEL"
-        name, number = stem[:_REEL_LETTERS], 1
+        name, number = stem[:_REEL_LETTERS], numbers.get(stem, 1)
         while name in used:
             number += 1
             name = f"{stem[: _REEL_LETTERS - len(str(number))]}{number}"
         used.add(name)
+        numbers[stem] = number
         names[path] = name
     return names
 

@@ -43,8 +43,9 @@ def otio_file(sequence: EditSequence) -> bytes:
             if has:
                 track.append(_clip(event, with_marker=is_picture or not event.source.has_video))
             else:
-                length = event.record_stop - event.record_first
-                track.append(otio.schema.Gap(source_range=_range(0, length, sequence.rate)))
+                # As long as the clip on the other track, to the same fraction: nothing after it is shifted.
+                length = event.stop - event.first
+                track.append(otio.schema.Gap(source_range=_range(0, length, event.rate)))
         timeline.tracks.append(track)
     return str(otio.adapters.write_to_string(timeline, "otio_json")).encode() + b"\n"
 
