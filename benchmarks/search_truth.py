@@ -227,7 +227,7 @@ def _query(
             asked.clip, start_seconds=start, clip_seconds=0.2, num_frames=1, sampling="uniform_left"
         )
         Image.fromarray(clip.frames_THWC[0]).save(path)
-        return picture_query(embedder, path, step_seconds=library.config.step_seconds)
+        return picture_query(embedder, library.config, path)
     span = Span(start_seconds=start, stop_seconds=start + seconds)
     if kind in ("video", "swapped"):
         return video_query(embedder, library.config, asked.clip, span=span)

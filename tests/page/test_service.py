@@ -14,7 +14,8 @@ from PIL import Image
 from cavmae_sync.embedding.library import FillOptions, add_to_library, open_library
 from cavmae_sync.media import read_clip
 
-from .conftest import CONFIG, Asked, make_film
+from .conftest import Asked
+from .served import CONFIG, make_film
 
 
 def contents(service: Asked) -> dict[str, str]:
@@ -70,7 +71,7 @@ def test_the_reference_needs_nothing_from_elsewhere(service: Asked):
     assert "/api/search/{kind}" in text
     assert "left,top,width,height" in text
     assert not re.search(r"https?://|<script", text)
-    assert page.headers["content-security-policy"].startswith("default-src 'self'")
+    assert page.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'")
     assert "/api/like" in service("GET", "/openapi.json").json["paths"]
 
 

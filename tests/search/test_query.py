@@ -87,11 +87,11 @@ def test_a_short_sound_is_one_moment(embedder: Embedder, film: Path, search: Lib
 def test_a_picture_and_a_part_of_it(embedder: Embedder, film: Path, search: LibrarySearch, tmp_path: Path):
     frame = read_clip(film, start_seconds=3.2, num_frames=1, sampling="uniform_start").frames_THWC[0]
     Image.fromarray(frame).save(tmp_path / "frame.png")
-    query = picture_query(embedder, tmp_path / "frame.png", step_seconds=0.5)
+    query = picture_query(embedder, CONFIG, tmp_path / "frame.png")
     wide = np.concatenate([np.zeros_like(frame), frame], axis=1)
     Image.fromarray(wide).save(tmp_path / "wide.png")
     half = Box(left=0.5, top=0, width=0.5, height=1)
-    cut = picture_query(embedder, tmp_path / "wide.png", step_seconds=0.5, box=half)
+    cut = picture_query(embedder, CONFIG, tmp_path / "wide.png", box=half)
     np.testing.assert_array_equal(query.rows["visual"], cut.rows["visual"])
     with pytest.raises(ConfigError, match="in fractions of the picture"):
         Box(left=0.5, top=0, width=0.6, height=1)

@@ -9,6 +9,7 @@ clean up alike. Commands import torch only when they run, so that --help is inst
     words        key=value words: for a command's configuration, or for the model
     models       a model ready to compute, and clips for it
     libraries    what commands on libraries have in common
+    taught       what commands on what a library was taught have in common
     outputs      checks of the places to write to
     progress     progress of work, on a terminal or in a log
     terminal     all printing, safe for names from strangers
@@ -60,6 +61,12 @@ from cavmae_sync.cli.commands.serve import serve
 from cavmae_sync.cli.commands.speed import speed
 from cavmae_sync.cli.commands.stage import stage
 from cavmae_sync.cli.commands.submit import submit
+from cavmae_sync.cli.commands.teach.export import export as teach_export
+from cavmae_sync.cli.commands.teach.mark import mark
+from cavmae_sync.cli.commands.teach.next import next_moments
+from cavmae_sync.cli.commands.teach.rank import rank
+from cavmae_sync.cli.commands.teach.status import status as teach_status
+from cavmae_sync.cli.commands.teach.undo import undo
 from cavmae_sync.cli.hints import hint_at_dashes
 from cavmae_sync.cli.interrupt import stops_are_interrupts
 from cavmae_sync.cli.renamed import renamed
@@ -74,6 +81,7 @@ app = App(
 )
 evaluate = App(name="evaluate", help="Measure a model.")
 index = App(name="index", help="Keep a library of vectors that grows with the footage, to be searched.")
+teach = App(name="teach", help="Teach a library a sound or a sight by saying yes and no to moments of it.")
 
 for _command in (
     demo,
@@ -106,6 +114,12 @@ app.command(index)
 for _command in (add, update, status, root, remove):
     index.command(_command)
 index.command(index_export, name="export")
+app.command(teach)
+for _command in (mark, undo, rank):
+    teach.command(_command)
+teach.command(next_moments, name="next")
+teach.command(teach_status, name="status")
+teach.command(teach_export, name="export")
 evaluate.command(evaluate_agreement, name="agreement")
 evaluate.command(evaluate_localize, name="localize")
 evaluate.command(retrieval)

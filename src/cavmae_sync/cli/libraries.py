@@ -165,6 +165,15 @@ def _other_encoder(model: Path, words: Sequence[str], compute: EncodeOptions | N
     return PeAvEncoder.open(model, device=None if compute is None else compute.device)
 
 
+def model_of(library: Path) -> Path | None:
+    """Where the model of a library lies, as the library remembers it."""
+    from cavmae_sync.embedding.library import Catalogue
+
+    with Catalogue(library) as catalogue:
+        known = catalogue.fact(_MODEL)
+    return None if known is None else Path(known)
+
+
 def _notes(model: Path | None, words: Sequence[str]) -> dict[str, str]:
     """Place of the model, for later commands."""
     if model is None:

@@ -71,12 +71,21 @@ def note_training(run_or_weights: Path) -> None:
     Args:
         run_or_weights: Folder of a run, a weights file, or a name.
     """
+    if about := trained_on(run_or_weights):
+        Terminal(stderr=True).print(f"note: {run_or_weights} was trained on {about}.", soft_wrap=True)
+
+
+def trained_on(run_or_weights: Path) -> str | None:
+    """What weights were trained on and do not know, in words; None where their file does not say.
+
+    Args:
+        run_or_weights: Folder of a run, a weights file, or a name.
+    """
     from cavmae_sync.training import weights_of
     from cavmae_sync.weights import read_provenance
 
     path = weights_of(run_or_weights)
-    if path.suffix == ".safetensors" and (trained_on := read_provenance(path).trained_on):
-        Terminal(stderr=True).print(f"note: {run_or_weights} was trained on {trained_on}.", soft_wrap=True)
+    return read_provenance(path).trained_on if path.suffix == ".safetensors" else None
 
 
 def note_shared_clips(

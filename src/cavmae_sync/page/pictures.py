@@ -18,10 +18,13 @@ from cavmae_sync.atomic import written_whole
 from cavmae_sync.embedding.library.schema import DERIVED_FOLDER
 from cavmae_sync.media import read_audio
 from cavmae_sync.media.read import iterate_clips
+from cavmae_sync.page.worker import LimitedWorker
 
 #: Longer side of a thumbnail in pixels, and parts of a waveform.
 THUMBNAIL_PIXELS: Final = 320
 NUM_PEAKS: Final = 1000
+#: Parts of the waveform of a stretch.
+NUM_STRETCH_PEAKS: Final = 200
 #: Bytes that are kept; the files that were made first go first.
 _MOST_BYTES: Final = 256 << 20
 _TIDY_EVERY: Final = 64
@@ -35,9 +38,11 @@ class Pictures:
 
     Args:
         library: Folder of the library.
+        worker: Process that decodes.
     """
 
-    def __init__(self, library: Path) -> None:
+    def __init__(self, library: Path, worker: LimitedWorker) -> None:
+        self._worker = worker
         self._folder = library / DERIVED_FOLDER / "pictures"
         self._folder.mkdir(parents=True, exist_ok=True)
         self._num_made = 0
@@ -55,7 +60,7 @@ class Pictures:
         """
         file = self._folder / f"{content}-{round(max(seconds, 0.0) * 1000)}.jpg"
         if not file.is_file():
-            self._keep(file, _jpeg(_frame(path, seconds)))
+            self._keep(file, self._worker.call(_thumbnail, path, seconds))
         return file.read_bytes()
 
     def peaks(self, content: str, path: Path, *, duration_seconds: float) -> list[float]:
@@ -66,9 +71,18 @@ class Pictures:
         """
         file = self._folder / f"{content}.peaks"
         if not file.is_file():
-            peaks_B = _peaks(path, duration_seconds)
-            self._keep(file, np.rint(peaks_B * _PEAK_SCALE).astype(np.uint8).tobytes())
+            self._keep(file, self._worker.call(_peaks, path, duration_seconds))
         return [value / _PEAK_SCALE for value in file.read_bytes()]
+
+    def stretch_peaks(self, path: Path, start_seconds: float, stop_seconds: float) -> list[float]:
+        """Loudest sample of each of `NUM_STRETCH_PEAKS` parts of a stretch of at most a minute, in [0, 1].
+
+        Raises:
+            MediaError: The file has no sound there, or cannot be read.
+        """
+        length = min(max(stop_seconds - start_seconds, 0.01), _BLOCK_SECONDS)
+        found = self._worker.call(_stretch_peaks, path, start_seconds, length)
+        return [value / _PEAK_SCALE for value in found]
 
     def _keep(self, file: Path, content: bytes) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)  # somebody may have deleted it
@@ -86,6 +100,10 @@ class Pictures:
                 return
             total -= path.stat().st_size
             path.unlink(missing_ok=True)
+
+
+def _thumbnail(path: Path, seconds: float) -> bytes:
+    return _jpeg(_frame(path, seconds))
 
 
 def _frame(path: Path, seconds: float) -> NDArray[np.uint8]:
@@ -110,7 +128,15 @@ def _jpeg(frame_HWC: NDArray[np.uint8]) -> bytes:
     return out.getvalue()
 
 
-def _peaks(path: Path, duration_seconds: float) -> NDArray[np.float32]:
+def _stretch_peaks(path: Path, start_seconds: float, length: float) -> bytes:
+    sound_S = np.abs(read_audio(path, start_seconds=start_seconds, duration_seconds=length))
+    peaks_B = np.zeros(NUM_STRETCH_PEAKS, np.float32)
+    parts_S = np.arange(len(sound_S)) * NUM_STRETCH_PEAKS // max(len(sound_S), 1)
+    np.maximum.at(peaks_B, parts_S, sound_S)
+    return np.rint(peaks_B * _PEAK_SCALE).astype(np.uint8).tobytes()
+
+
+def _peaks(path: Path, duration_seconds: float) -> bytes:
     peaks_B = np.zeros(NUM_PEAKS, np.float32)
     start = 0.0
     while start < duration_seconds:
@@ -120,4 +146,4 @@ def _peaks(path: Path, duration_seconds: float) -> NDArray[np.float32]:
         parts_S = np.minimum((times_S / duration_seconds * NUM_PEAKS).astype(np.int64), NUM_PEAKS - 1)
         np.maximum.at(peaks_B, parts_S, sound_S)
         start += length
-    return peaks_B
+    return np.rint(peaks_B * _PEAK_SCALE).astype(np.uint8).tobytes()

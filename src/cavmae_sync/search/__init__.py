@@ -1,12 +1,14 @@
 """Library in; moments out: search by a sound, a picture, a video, or a moment of the library itself.
 
 - `query`: what is looked for, as vectors at the steps of the library. `query_media`: made from files.
+- `query_decode`: sound and frames of these files, without a model.
 - `query_vectors`: made from vectors, texts and classes.
 - `timeline`: moments of all contents at equal steps. `windows`: means of a few, for the coarse index.
 - `coarse`: engines that propose windows. `indexes`: one for each sense, and they grow. `cells`: kept.
 - `placements`: where a query is laid, and how well it fits, exactly. `axes`, `scoring`: the same by sense.
 - `calibration`: how good the best hit of a query without an answer is. `scales`: that for each kind of query.
 - `contents`: what may be found. `engine_rows`: rows for engines of others.
+- `strips`: how a query fits along a file, and moment against moment.
 - `library_search`: `LibrarySearch`, which brings these together. `options`: how. `hits`: what it gives.
 """
 

@@ -30,6 +30,7 @@ from cavmae_sync.search.placements import Placements, placed, separate
 from cavmae_sync.search.query import Query
 from cavmae_sync.search.scales import Scales
 from cavmae_sync.search.scoring import Scored, Scorer
+from cavmae_sync.search.strips import Similarity, Strip, similarity_at, strip_of
 
 #: Senses and length of the usual questions.
 _USUAL: Final[tuple[tuple[tuple[Sense, ...], int], ...]] = ((("audio",), 4), (("visual",), 1), (SENSES, 4))
@@ -132,6 +133,29 @@ class LibrarySearch:
         scored = self._scorer.at(query, by, scale, placements)
         return self._found(query, options, allowed_C, by, scale, scored, began=began)
 
+    def strip(self, query: Query, content: str, options: SearchOptions | None = None) -> Strip:
+        """How well a query fits along a whole file.
+
+        Raises:
+            ConfigError: The library has no such content, or hits cannot be ordered as asked.
+        """
+        _, by, scale = self._prepared(query, options or SearchOptions(), None)
+        return strip_of(self._scorer, query, by, scale, self._number(content))
+
+    def similarity(self, query: Query, content: str, start_seconds: float) -> Similarity:
+        """Cosines of the moments of a query with those of a file around a hit.
+
+        Args:
+            query: The query.
+            content: The file.
+            start_seconds: Time in it at which the query begins (`Hit.offset_seconds`).
+
+        Raises:
+            ConfigError: The library has no such content.
+        """
+        number, senses = self._number(content), self._comparable(query.senses)
+        return similarity_at(self._scorer, query, number, start_seconds, comparable=senses)
+
     def moment(self, moment: Moment) -> Query:
         """Query by a moment of the library itself; its vectors are there already.
 
@@ -139,9 +163,7 @@ class LibrarySearch:
             ConfigError: The library has no such content, or nothing there.
         """
         timelines, content = self.timelines, moment.content
-        number = timelines.number.get(content)
-        if number is None or content not in self.held:
-            raise ConfigError(f"The library has no content {content!r:.80}.")
+        number = self._number(content)
         step, first = timelines.step_seconds, float(timelines.start_seconds_C[number])
         count = int(timelines.count_C[number])
         if count == 0:
@@ -162,6 +184,12 @@ class LibrarySearch:
             duration_seconds=end - begin,
             about=f"{self.held.places(content)[0].path} from {begin:.1f} s",
         )
+
+    def _number(self, content: str) -> int:
+        number = self.timelines.number.get(content)
+        if number is None or content not in self.held:
+            raise ConfigError(f"The library has no content {content!r:.80}.")
+        return number
 
     def _count_damaged(self) -> int:
         return sum(content not in self.timelines.number for content in self.held)

@@ -1,13 +1,13 @@
 """Queries from media: a sound, a picture, a video, or a part of one.
 
+    file --decode_query--> sound and frames --encode_query--> Query
+
 N moments of a query, K frames of a moment, D width.
 """
 
 import math
 import os
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Final
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -17,18 +17,19 @@ from cavmae_sync.embedding import Embedder
 from cavmae_sync.embedding.encoders import ClipEncoder, Sound, as_encoder
 from cavmae_sync.embedding.library import LibraryConfig
 from cavmae_sync.embedding.library.schema import Sense
-from cavmae_sync.errors import ClipTooShortError, ConfigError, MediaError
-from cavmae_sync.media import probe, read_audio
+from cavmae_sync.errors import MediaError
 from cavmae_sync.media.loudness import SILENT_BELOW_DBFS, loudness_dbfs
-from cavmae_sync.media.read import iterate_clips
 from cavmae_sync.search.query import NUM_PHASES, Box, Query, Span
-from cavmae_sync.untrusted import decode_image
+from cavmae_sync.search.query_decode import (
+    LEAST_SECONDS,
+    PICTURE_FORMATS,
+    DecodedQuery,
+    MediaKind,
+    Stills,
+    decode_query,
+)
 
-#: Formats of pictures that are read.
-PICTURE_FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
-#: Shortest sound that has a spectrogram.
-_LEAST_SECONDS: Final = 0.025
-_MOST_SECONDS: Final = 3600.0
+__all__ = ["PICTURE_FORMATS", "encode_query", "picture_query", "sound_query", "video_query"]
 
 
 def sound_query(
@@ -49,75 +50,28 @@ def sound_query(
     Raises:
         MediaError: The file has no sound there, or silence alone.
     """
-    encoder, span = as_encoder(encoder), span or Span()
-    rate = encoder.preparation.sample_rate_hz
-    length = None if span.stop_seconds is None else span.stop_seconds - span.start_seconds
-    sound_S = read_audio(
-        path,
-        start_seconds=span.start_seconds,
-        duration_seconds=length,
-        channel=config.channel,
-        sample_rate_hz=rate,
-    )
-    seconds = len(sound_S) / rate
-    _check_length(path, seconds)
-    if seconds < _LEAST_SECONDS:
-        raise MediaError(
-            f"{path} has {seconds:.3f} s of sound there; {_LEAST_SECONDS} s are needed. Take a longer span."
-        )
-    phases = [
-        Query(
-            rows={"audio": rows_ND},
-            step_seconds=config.step_seconds,
-            first_seconds=first,
-            duration_seconds=seconds,
-            about=f"sound of {Path(path).name}",
-        )
-        for first in _phases(config, seconds)
-        if ((rows_ND := _sound_rows(encoder, config, sound_S, first=first)) != 0).any()
-    ]
-    if not phases:
-        raise MediaError(
-            f"{path} is silent there (below {SILENT_BELOW_DBFS:.0f} dBFS). Take a span with sound, or search "
-            "by a picture."
-        )
-    return replace(phases[0], later=tuple(phases[1:]))
+    return _query(encoder, config, path, "sound", span=span)
 
 
 def picture_query(
     encoder: Embedder | ClipEncoder,
+    config: LibraryConfig,
     path: str | os.PathLike[str],
     *,
-    step_seconds: float,
     box: Box | None = None,
 ) -> Query:
     """Query by a picture.
 
     Args:
         encoder: That which the library was made by.
+        config: The library's configuration.
         path: Image file.
-        step_seconds: Step of the library.
         box: Part of the picture; None takes all.
 
     Raises:
         MediaError: The file is no picture that can be read.
     """
-    if not Path(path).is_file():
-        raise MediaError(f"{path} is not there, or is no file. Give a JPEG or PNG.")
-    try:
-        image = decode_image(Path(path), formats=PICTURE_FORMATS).convert("RGB")
-    except (ValueError, OSError) as error:
-        raise MediaError(f"{path} is no picture that can be read: {error}. Give a JPEG or PNG.") from error
-    encoder, frame_HWC = as_encoder(encoder), np.asarray(image)
-    if box is not None:
-        frame_HWC = box.cut(frame_HWC[None])[0]
-    return Query(
-        rows={"visual": _frame_rows(encoder, [encoder.preparation.frame(frame_HWC)[None]])},
-        step_seconds=step_seconds,
-        first_seconds=0.0,
-        duration_seconds=0.0,
-        about=f"picture {Path(path).name}",
-    )
+    return _query(encoder, config, path, "picture", box=box)
 
 
 def video_query(
@@ -140,119 +94,94 @@ def video_query(
     Raises:
         MediaError: The file cannot be read, or the span is outside of it.
     """
-    encoder, span = as_encoder(encoder), span or Span()
-    info = probe(path)
-    if info.video is None:
-        return sound_query(encoder, config, path, span=span)
-    stills = _stills(encoder, config, path, span, box=box)
-    sound_S = _track(encoder, config, path, stills) if info.audio else None
+    return _query(encoder, config, path, "video", span=span, box=box)
+
+
+def _query(
+    encoder: Embedder | ClipEncoder,
+    config: LibraryConfig,
+    path: str | os.PathLike[str],
+    kind: MediaKind,
+    *,
+    span: Span | None = None,
+    box: Box | None = None,
+) -> Query:
+    encoder = as_encoder(encoder)
+    return encode_query(
+        encoder, config, decode_query(encoder.preparation, config, path, kind, span=span, box=box)
+    )
+
+
+def encode_query(encoder: ClipEncoder, config: LibraryConfig, decoded: DecodedQuery) -> Query:
+    """Query from media that are decoded.
+
+    Args:
+        encoder: That which the library was made by.
+        config: The library's configuration.
+        decoded: Sound and frames.
+
+    Raises:
+        MediaError: There is silence alone.
+    """
+    if decoded.stills is None:
+        return _of_sound(encoder, config, decoded)
+    if decoded.seconds == 0:
+        rows_ND = _frame_rows(encoder, [decoded.stills.frames_PHWC])
+        return _made(config, decoded, {"visual": rows_ND}, first=0.0)
     phases: list[Query] = []
-    for first in _phases(config, stills.seconds):
-        moments = stills.moments(config, first)
+    for first in _phases(config, decoded.seconds):
+        moments = _moments(decoded.stills, config, decoded.seconds, first)
         rows: dict[Sense, NDArray[np.float32]] = {"visual": _frame_rows(encoder, moments)}
-        if sound_S is not None:
-            audio_ND = _sound_rows(encoder, config, sound_S, first=first)
+        if decoded.sound_S is not None:
+            audio_ND = _sound_rows(encoder, config, decoded.sound_S, first=first)
             if len(audio_ND) == len(moments) and (audio_ND != 0).any():
                 rows["audio"] = audio_ND
-        phases.append(
-            Query(
-                rows=rows,
-                step_seconds=config.step_seconds,
-                first_seconds=first,
-                duration_seconds=stills.seconds,
-                about=f"video {Path(path).name}",
-            )
-        )
+        phases.append(_made(config, decoded, rows, first=first))
     alike = [phase for phase in phases[1:] if phase.senses == phases[0].senses]
     return replace(phases[0], later=tuple(alike))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Stills:
-    """Prepared frames of a span at equal fine steps."""
-
-    frames_PHWC: NDArray[np.uint8]
-    fine_seconds: float
-    frames_per_moment: int
-    start: float
-    seconds: float
-
-    def moments(self, config: LibraryConfig, first: float) -> list[NDArray[np.uint8]]:
-        """Frames [K, H, W, C] of the moments from a time on."""
-        window, count = config.window_seconds, self.frames_per_moment
-        inside = (np.arange(count) + 0.5) * window / count - window / 2
-        found = []
-        for moment in range(_num_moments(config, self.seconds, first)):
-            times = first + moment * config.step_seconds + inside
-            numbers = np.rint(times / self.fine_seconds).astype(np.int64)
-            found.append(self.frames_PHWC[np.unique(np.clip(numbers, 0, len(self.frames_PHWC) - 1))])
-        return found
+def _of_sound(encoder: ClipEncoder, config: LibraryConfig, decoded: DecodedQuery) -> Query:
+    assert decoded.sound_S is not None
+    phases = [
+        _made(config, decoded, {"audio": rows_ND}, first=first)
+        for first in _phases(config, decoded.seconds)
+        if ((rows_ND := _sound_rows(encoder, config, decoded.sound_S, first=first)) != 0).any()
+    ]
+    if not phases:
+        raise MediaError(
+            f"{decoded.name} is silent there (below {SILENT_BELOW_DBFS:.0f} dBFS). Take a span with sound, "
+            "or search by a picture."
+        )
+    return replace(phases[0], later=tuple(phases[1:]))
 
 
-def _stills(
-    encoder: ClipEncoder,
+def _made(
     config: LibraryConfig,
-    path: str | os.PathLike[str],
-    span: Span,
+    decoded: DecodedQuery,
+    rows: dict[Sense, NDArray[np.float32]],
     *,
-    box: Box | None,
-) -> _Stills:
-    """Frames of a span, for all phases, decoded in one pass."""
-    stop = _MOST_SECONDS + span.start_seconds + 1 if span.stop_seconds is None else span.stop_seconds
-    preparation = encoder.preparation
-    per_moment = preparation.frames_per_moment(config.window_seconds)
-    per_clip = config.num_frames * NUM_PHASES * per_moment
-
-    def prepared(frame_HWC: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        return preparation.frame(frame_HWC if box is None else box.cut(frame_HWC[None])[0])
-
-    kept: list[NDArray[np.uint8]] = []
-    start, end = None, span.start_seconds
-    for clip in iterate_clips(
-        path,
-        clip_seconds=config.clip_seconds,
-        num_frames=per_clip,
-        sampling="uniform_start",
-        min_seconds=0.05,
-        with_sound=False,
-        keeps_step=True,
-        start_seconds=span.start_seconds,
-        transform_frame=prepared,
-    ):
-        start = clip.start_seconds if start is None else start
-        end = min(clip.start_seconds + clip.duration_seconds, stop)
-        _check_length(path, end - start)
-        for frame_HWC, seconds in zip(clip.frames_THWC, clip.frame_seconds_T, strict=True):
-            if clip.start_seconds + float(seconds) < stop or not kept:
-                kept.append(frame_HWC)
-        if end >= stop:
-            break
-    assert start is not None
-    return _Stills(
-        frames_PHWC=np.stack(kept),
-        fine_seconds=config.clip_seconds / per_clip,
-        frames_per_moment=per_moment,
-        start=start,
-        seconds=end - start,
+    first: float,
+) -> Query:
+    return Query(
+        rows=rows,
+        step_seconds=config.step_seconds,
+        first_seconds=first,
+        duration_seconds=decoded.seconds,
+        about=decoded.about,
     )
 
 
-def _track(
-    encoder: ClipEncoder, config: LibraryConfig, path: str | os.PathLike[str], stills: _Stills
-) -> NDArray[np.float32]:
-    """Sound of a span; where the track has ended there is silence, as in the library."""
-    rate = encoder.preparation.sample_rate_hz
-    try:
-        sound_S = read_audio(
-            path,
-            start_seconds=stills.start,
-            duration_seconds=stills.seconds,
-            channel=config.channel,
-            sample_rate_hz=rate,
-        )
-    except ClipTooShortError:  # it ended before the span
-        sound_S = np.zeros(0, np.float32)
-    return np.pad(sound_S, (0, max(round(stills.seconds * rate) - len(sound_S), 0)))
+def _moments(stills: Stills, config: LibraryConfig, seconds: float, first: float) -> list[NDArray[np.uint8]]:
+    """Frames [K, H, W, C] of the moments from a time on."""
+    window, count = config.window_seconds, stills.frames_per_moment
+    inside = (np.arange(count) + 0.5) * window / count - window / 2
+    found = []
+    for moment in range(_num_moments(config, seconds, first)):
+        times = first + moment * config.step_seconds + inside
+        numbers = np.rint(times / stills.fine_seconds).astype(np.int64)
+        found.append(stills.frames_PHWC[np.unique(np.clip(numbers, 0, len(stills.frames_PHWC) - 1))])
+    return found
 
 
 def _sound_rows(
@@ -271,7 +200,7 @@ def _sound_rows(
     for begin in range(0, count, config.num_frames):
         at = max(first + begin * step - lead, 0.0)
         clip_S = sound_S[round(at * rate) : round((at + config.clip_seconds) * rate)]
-        if len(clip_S) < _LEAST_SECONDS * rate:
+        if len(clip_S) < LEAST_SECONDS * rate:
             break
         times = first - at + step * np.arange(begin, min(begin + config.num_frames, count))
         sounds.append(
@@ -306,11 +235,3 @@ def _phases(config: LibraryConfig, seconds: float) -> list[float]:
         return [seconds / 2]
     first = [phase * step / NUM_PHASES for phase in range(NUM_PHASES)]
     return [each for each in first if each < seconds]
-
-
-def _check_length(path: str | os.PathLike[str], seconds: float) -> None:
-    if seconds > _MOST_SECONDS:
-        raise ConfigError(
-            f"{path} is longer than {_MOST_SECONDS / 60:.0f} minutes. Search by a part of it: "
-            f"{Path(path).name}@START-STOP."
-        )

@@ -135,7 +135,7 @@ def test_a_picture_asks_too(encoder: PeAvEncoder, tmp_path: Path):
     from PIL import Image
 
     Image.new("RGB", (50, 30), "red").save(tmp_path / "red.png")
-    query = picture_query(encoder, tmp_path / "red.png", step_seconds=2.0)
+    query = picture_query(encoder, CONFIG, tmp_path / "red.png")
     assert query.rows["visual"].shape == (1, 32)
 
 

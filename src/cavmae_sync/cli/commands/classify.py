@@ -98,7 +98,9 @@ def _backbone(probe: Path, recorded: str | None, given: Path | None) -> Path:
     beside = (probe if probe.is_dir() else probe.parent) / "weights.safetensors"
     if beside.is_file():
         return beside
-    if recorded is None or not Path(recorded).exists():
+    from cavmae_sync.weights.hub import BUNDLED_NAME
+
+    if recorded is None or not (recorded == BUNDLED_NAME or Path(recorded).exists()):
         where = "does not say where its model is" if recorded is None else f"names {recorded}, which is gone"
         raise ConfigError(f"The probe {where}. Give the run or weights it was trained on with --model.")
     return Path(recorded)

@@ -209,7 +209,7 @@ def _query(
     if options.text is not None:
         return text_query(encoder, config, options.text)
     if options.picture is not None:
-        return picture_query(encoder, options.picture, step_seconds=config.step_seconds, box=box)
+        return picture_query(encoder, config, options.picture, box=box)
     if box is not None and options.video is None:
         raise ConfigError("--box is a part of a picture: it goes with --picture and --video.")
     path, span = parse_span(options.sound or options.video or "")

@@ -156,7 +156,7 @@ def localize(
     """
     if not maps_per_second > 0:
         raise ValueError(f"maps_per_second must be positive, got {maps_per_second}.")
-    asking = _Asking.of(embedder, sound=sound, config=config, others_D=others_D)
+    asking = Asking.of(embedder, sound=sound, config=config, others_D=others_D)
     num_clips = max(1, round(video.duration_seconds / CLIP_SECONDS))
     # A little longer: rounding could otherwise leave a last clip of almost no length.
     clip_seconds = video.duration_seconds / num_clips + 1e-6
@@ -168,10 +168,10 @@ def localize(
         sampling="uniform_left",  # frames at equal distances over the whole video, as the segments
         with_patches=config.map == "cosine",
     )
-    found: list[_ClipMaps] = []
+    found: list[ClipMaps] = []
     parts: list[SoundPart] = []
     for clip in clips:
-        found.append(_clip_maps(embedder, clip, asking))
+        found.append(clip_maps(embedder, clip, asking))
         parts += clip_sound_parts(embedder, clip, config) if sound_parts else []
         if on_progress is not None:
             on_progress(len(found), num_clips)
@@ -190,7 +190,7 @@ def localize(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _ClipMaps:
+class ClipMaps:
     """Maps of one clip; see `Localization`."""
 
     seconds_T: NDArray[np.float64]
@@ -200,7 +200,7 @@ class _ClipMaps:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Asking:
+class Asking:
     """What asks in a video, and how its maps are made.
 
     Attributes:
@@ -224,6 +224,7 @@ class _Asking:
         config: MapConfig,
         others_D: Tensor | None,
     ) -> Self:
+        """As the arguments of `localize` say."""
         if config.contrast != (others_D is not None):
             raise ValueError(
                 "contrast=true needs the mean vector of other sounds, and nothing else does; got contrast="
@@ -237,7 +238,12 @@ class _Asking:
         )
 
 
-def _clip_maps(embedder: Embedder, part: EmbeddedClip, asking: _Asking) -> _ClipMaps:
+def own_sound(config: MapConfig) -> Asking:
+    """A video's own sound asks."""
+    return Asking(config=config, prompt_D=None, unit_D=None, others_D=0.0)
+
+
+def clip_maps(embedder: Embedder, part: EmbeddedClip, asking: Asking) -> ClipMaps:
     """Maps of one clip, of its own sound or of a prompt."""
     clip, vectors, shape = part.clip, part.embedding, embedder.model.config
     sounds_TD, unit_TD = vectors.audio_TD, vectors.audio_TD
@@ -250,7 +256,7 @@ def _clip_maps(embedder: Embedder, part: EmbeddedClip, asking: _Asking) -> _Clip
         patches_TND = patch_vectors(embedder, part.inputs.frames_TCHW, asking.config)
     half = shape.inputs.segment_length * _HOP_SAMPLES // 2
     is_silent_T = _silent(clip.waveform_S, clip.frame_seconds_T, half)
-    return _ClipMaps(
+    return ClipMaps(
         seconds_T=clip.start_seconds + clip.frame_seconds_T,
         maps_THW=localization_maps(sounds_TD - asking.others_D, patches_TND, grid=shape.visual_grid),
         strength_T=(unit_TD * vectors.visual_TD).sum(dim=1),

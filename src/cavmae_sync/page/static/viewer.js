@@ -1,0 +1,343 @@
+/** The player: a moment of a file, to look at, to trim, to search from, and to look behind. */
+import { api } from "./api.js";
+import { ask, askLike } from "./actions.js";
+import { options } from "./ask.js";
+import { agreementPart, later, similarityPart } from "./details.js";
+import { announce, byId, h } from "./dom.js";
+import { BoxTool, MapOverlay } from "./overlay.js";
+import { Player } from "./player.js";
+import { changed, fileOf, nameOf, on, state, toggleSelected } from "./state.js";
+import { partsOf } from "./strips.js";
+import { S } from "./strings.js";
+import { Frames } from "./timecode.js";
+import { Waveform } from "./waveform.js";
+
+/** @import * as T from "./types.js" */
+
+const ASK_AGAIN_MS = 700;
+
+/** @type {ReturnType<typeof build> | null} */
+let parts = null;
+/** @type {string} */
+let opened = "";
+let turn = 0;
+
+export function makeViewer() {
+  parts = build();
+  on("current", open);
+  on("selected", tellSelected);
+  on("status", () => {
+    if (parts !== null) parts.mapButton.hidden = !(state.status?.has_maps ?? false);
+  });
+}
+
+function build() {
+  const video = h("video", { class: "screen", playsInline: true, preload: "auto", tabIndex: -1, "aria-label": S.viewer.label });
+  const said = h("p", { class: "note", role: "status" });
+  const player = new Player(video, tick);
+  const map = new MapOverlay(video, (text) => {
+    said.textContent = text;
+  });
+  const box = new BoxTool(video, (area) => {
+    const hit = state.current?.hit;
+    if (hit) ask((how) => api.byFrame(hit.content, player.frames.middle(player.frame), area, how), options());
+  });
+  const wave = new Waveform({
+    label: S.viewer.position,
+    onSeek: (seconds) => player.seek(seconds),
+    onSpan: setSpan,
+    positionText: () => S.viewer.positionText(player.frames.timecode(player.frame), player.frame),
+  });
+  const time = h("output", { class: "timecode", "aria-label": S.viewer.position });
+  const from = h("output", { class: "timecode" });
+  const to = h("output", { class: "timecode" });
+  const length = h("output", { class: "timecode" });
+  const title = h("h2", {});
+  const about = h("p", { class: "note about" });
+  const play = button("viewer-play", S.viewer.play, () => player.toggle(), "main");
+  const selectButton = button("viewer-select", S.viewer.select, toggleSelected);
+  const mapButton = button("viewer-map", S.viewer.map, toggleMap);
+  const cut = h("a", { class: "button", id: "viewer-cut", download: "", href: "#" }, S.viewer.cut);
+  const boxButton = button("viewer-box", S.viewer.box, openBox);
+  const more = h("div", { class: "later-list" });
+  const likes = h(
+    "fieldset",
+    { class: "row" },
+    h("legend", {}, S.viewer.like),
+    button("like-sound", S.viewer.likeSound, () => askLike(["sound"], options())),
+    button("like-picture", S.viewer.likePicture, () => askLike(["picture"], options())),
+    button("like-both", S.viewer.likeBoth, () => askLike([], options())),
+  );
+  const root = byId("viewer");
+  root.setAttribute("aria-label", S.viewer.label);
+  root.replaceChildren(
+    h("header", {}, title, button("viewer-close", S.viewer.close, closeViewer, "quiet")),
+    h("div", { class: "stage" }, video, map.canvas, box.layer),
+    h(
+      "div",
+      { class: "row" },
+      play,
+      button("frame-back", S.viewer.frameBack, () => player.stepFrame(-1), "icon", "◀"),
+      button("frame-on", S.viewer.frameOn, () => player.stepFrame(1), "icon", "▶"),
+      time,
+      button("copy-timecode", S.viewer.copyTimecode, copyTimecode, "quiet"),
+    ),
+    wave.element,
+    h(
+      "div",
+      { class: "row spans" },
+      button("set-in", S.viewer.setIn, setIn), from,
+      button("set-out", S.viewer.setOut, setOut), to, length,
+    ),
+    h("p", { class: "note" }, S.viewer.spanHelp),
+    h("div", { class: "row" }, selectButton, cut, mapButton, boxButton),
+    likes,
+    said,
+    more,
+    about,
+  );
+  video.addEventListener("play", () => setPlaying(true));
+  video.addEventListener("pause", () => setPlaying(false));
+  return { video, player, map, box, wave, time, from, to, length, title, about, play, selectButton, mapButton, boxButton, cut, more, said, likes };
+}
+
+/**
+ * @param {string} id
+ * @param {string} text
+ * @param {() => void} onclick
+ * @param {string} [style]
+ * @param {string} [sign] Sign that is shown instead of the text.
+ */
+function button(id, text, onclick, style = "", sign) {
+  return h("button", { type: "button", id, class: style, onclick, title: sign ? text : undefined, "aria-label": sign ? text : undefined }, sign ?? text);
+}
+
+const the = () => /** @type {ReturnType<typeof build>} */ (parts);
+
+/** @param {boolean} isPlaying */
+function setPlaying(isPlaying) {
+  the().play.textContent = isPlaying ? S.viewer.pause : S.viewer.play;
+  if (isPlaying) the().map.hide();
+  the().mapButton.setAttribute("aria-pressed", "false");
+}
+
+/** Open the moment that is current now. */
+async function open() {
+  const current = state.current;
+  byId("viewer").hidden = current === null;
+  byId("desk").classList.toggle("with-viewer", current !== null);
+  if (current === null) return;
+  const { hit } = current;
+  const mine = (turn += 1);
+  const p = the();
+  p.title.textContent = fileOf(hit);
+  p.map.hide();
+  p.box.close();
+  p.said.textContent = "";
+  tellSelected();
+  if (opened !== hit.content) {
+    opened = "";
+    p.video.removeAttribute("src");
+    p.wave.setFile(1, []);
+    const facts = await api.facts(hit.content).catch(() => null);
+    if (mine !== turn || facts === null) return;
+    await load(facts, mine);
+    if (mine !== turn) return;
+  }
+  fillMore(hit);
+  refresh();
+  const range = { from: current.from, to: current.to };
+  p.player.seek(range.from);
+  if (!p.video.hasAttribute("src")) return;
+  await seeked(p.video);
+  if (mine === turn && p.player.frames.count > 1) p.player.play(range.to);
+}
+
+/** @param {T.Facts} facts @param {number} mine */
+async function load(facts, mine) {
+  const p = the();
+  const seconds = facts.source?.duration_seconds ?? facts.seconds;
+  p.player.setFrames(new Frames(facts.source, seconds));
+  p.boxButton.disabled = !facts.has_picture || facts.is_offline;
+  p.mapButton.disabled = !facts.has_picture || !facts.has_sound || facts.is_offline;
+  p.video.classList.toggle("no-picture", !facts.has_picture);
+  const rate = facts.source?.rate;
+  const sentences = [
+    facts.places.map((place) => `${place.root}/${place.path}`).join(", "),
+    rate ? S.viewer.rate(rate[0] / rate[1]) : "",
+    ...(facts.source?.remarks ?? []),
+    `${S.viewer.hash} ${facts.content}`,
+  ];
+  p.about.textContent = sentences.filter(Boolean).join(" · ");
+  if (facts.is_offline) {
+    p.said.textContent = S.viewer.offline;
+    opened = facts.content;
+    return;
+  }
+  if (facts.has_sound)
+    api.peaks(facts.content).then((peaks) => {
+      if (mine === turn || state.current?.hit.content === facts.content) p.wave.setFile(seconds, peaks);
+      drawFit();
+    }, () => p.wave.setFile(seconds, []));
+  else p.wave.setFile(seconds, []);
+  await whenPlayable(facts.content, mine);
+  if (mine !== turn) return;
+  p.video.src = api.media(facts.content);
+  opened = facts.content;
+}
+
+/** Wait for the copy that browsers play, where one is needed. @param {string} content @param {number} mine */
+async function whenPlayable(content, mine) {
+  for (;;) {
+    const found = await api.playable(content).catch((error) => ({ state: "failed", fraction: 0, reason: String(error.message) }));
+    if (mine !== turn || found.state === "ready" || found.state === "not needed") break;
+    if (found.state === "failed") {
+      the().said.textContent = found.reason ?? "";
+      break;
+    }
+    the().said.textContent = `${S.viewer.preparing} ${S.viewer.made(found.fraction * 100)}`;
+    await new Promise((done) => setTimeout(done, ASK_AGAIN_MS));
+  }
+}
+
+/** @param {HTMLVideoElement} video */
+function seeked(video) {
+  if (video.readyState >= 2 && !video.seeking) return Promise.resolve();
+  return new Promise((done) => {
+    video.addEventListener("seeked", () => done(undefined), { once: true });
+    video.addEventListener("error", () => done(undefined), { once: true });
+  });
+}
+
+/** Where the question fits, below the waveform. */
+async function drawFit() {
+  const found = state.view?.found;
+  const hit = state.current?.hit;
+  if (!found || !hit) return;
+  const strip = await api.strip(found.query, hit.content, found.by).catch(() => null);
+  if (strip !== null && state.current?.hit.content === hit.content) the().wave.setStrip(partsOf(strip, the().wave.seconds));
+}
+
+/** @param {T.Hit} hit */
+function fillMore(hit) {
+  const found = state.view?.found;
+  const made = [];
+  if (found && (state.view?.hits.includes(hit) ?? false)) made.push(later(S.viewer.similarity, () => similarityPart(found.query, hit)));
+  made.push(later(S.viewer.agreement, () => agreementPart(hit.content, (seconds) => the().player.seek(seconds))));
+  the().more.replaceChildren(...made);
+}
+
+/** The player shows another frame. */
+function tick() {
+  if (parts === null) return;
+  const { player, time, wave, map } = parts;
+  time.textContent = player.frames.timecode(player.frame);
+  time.dataset["frame"] = String(player.frame);
+  wave.setPosition(player.seconds);
+  if (!player.isPlaying && map.isOn && shownFrame !== player.frame && !parts.video.seeking) showMap();
+}
+
+/** In and out have changed. */
+function refresh() {
+  const current = state.current;
+  if (current === null) return;
+  const { player, from, to, length, wave, cut } = the();
+  from.textContent = player.frames.timecode(player.frames.at(current.from));
+  to.textContent = player.frames.timecode(player.frames.at(current.to - 1e-3));
+  length.textContent = S.viewer.length((current.to - current.from).toFixed(2));
+  wave.setSpan(current.from, current.to);
+  cut.href = api.cut(current.hit.content, current.from, current.to);
+  const chosen = state.selected.get(nameOf(current.hit));
+  if (chosen && (chosen.from !== current.from || chosen.to !== current.to)) {
+    [chosen.from, chosen.to] = [current.from, current.to];
+    changed("selected");
+  }
+}
+
+/** @param {number} from @param {number} to */
+function setSpan(from, to) {
+  if (state.current === null || !(to > from)) return;
+  [state.current.from, state.current.to] = [from, to];
+  refresh();
+}
+
+export function setIn() {
+  const current = state.current;
+  if (current === null) return;
+  const at = the().player.frames.start(the().player.frame);
+  setSpan(at, current.to > at ? current.to : Math.min(at + 1, the().wave.seconds));
+}
+
+/** The frame that is shown is the last one of the moment. */
+export function setOut() {
+  const current = state.current;
+  if (current === null) return;
+  const at = the().player.frames.start(the().player.frame + 1);
+  setSpan(current.from < at ? current.from : Math.max(at - 1, 0), at);
+}
+
+export function goIn() {
+  if (state.current !== null) the().player.seek(state.current.from);
+}
+
+function tellSelected() {
+  const current = state.current;
+  if (current === null || parts === null) return;
+  const isSelected = state.selected.has(nameOf(current.hit));
+  parts.selectButton.textContent = isSelected ? S.viewer.unselect : S.viewer.select;
+  parts.selectButton.setAttribute("aria-pressed", String(isSelected));
+}
+
+let shownFrame = -1;
+
+function showMap() {
+  const hit = state.current?.hit;
+  if (!hit) return;
+  const { player, map } = the();
+  shownFrame = player.frame;
+  map.show(hit.content, player.frames.middle(player.frame));
+}
+
+export function toggleMap() {
+  const { map, player, mapButton } = the();
+  if (mapButton.disabled || mapButton.hidden) return;
+  if (map.isOn) map.hide();
+  else {
+    player.pause();
+    showMap();
+  }
+  mapButton.setAttribute("aria-pressed", String(map.isOn));
+}
+
+export function openBox() {
+  if (the().boxButton.disabled) return;
+  the().player.pause();
+  the().map.hide();
+  the().box.open();
+}
+
+async function copyTimecode() {
+  await navigator.clipboard.writeText(the().time.textContent ?? "").catch(() => undefined);
+  the().said.textContent = S.viewer.copied;
+  announce(S.viewer.copied);
+}
+
+export function closeViewer() {
+  the().player.pause();
+  the().map.hide();
+  state.current = null;
+  changed("current");
+  byId("results").focus();
+}
+
+/** Close what is open over the picture. Returns whether anything was. */
+export function closeOverlay() {
+  const { box, map, mapButton } = the();
+  const wasOpen = box.isOpen || map.isOn;
+  box.close();
+  map.hide();
+  mapButton.setAttribute("aria-pressed", "false");
+  return wasOpen;
+}
+
+export const player = () => the().player;

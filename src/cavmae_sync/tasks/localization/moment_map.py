@@ -1,0 +1,82 @@
+"""Map of one moment of a video: where in its frame the sound around it is.
+
+Letters: H W patches.
+"""
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from cavmae_sync.embedding import EmbeddedClip, Embedder
+from cavmae_sync.inputs.model_input import model_input
+from cavmae_sync.maps import MapConfig
+from cavmae_sync.media import Clip, read_audio
+from cavmae_sync.media.read import iterate_clips
+from cavmae_sync.paper import HOP_MILLISECONDS, SAMPLE_RATE_HZ
+from cavmae_sync.tasks.localization.localize_video import clip_maps, own_sound
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class MomentMap:
+    """Map of a moment.
+
+    Attributes:
+        seconds: Time of the moment in its file.
+        map_HW: float32: what the sound has to do with each patch of the middle square of the frame.
+        is_silent: Whether the sound around the moment is silent.
+    """
+
+    seconds: float
+    map_HW: Tensor
+    is_silent: bool
+
+
+def map_at(
+    embedder: Embedder, path: str | os.PathLike[str], seconds: float, *, config: MapConfig
+) -> MomentMap:
+    """Map of the frame on screen at a time, asked by the sound around it.
+
+    Args:
+        embedder: The model and how it computes.
+        path: Video file with sound.
+        seconds: The time, on the file's timeline.
+        config: How the map is made; without `contrast`.
+
+    Raises:
+        MediaError: The file has no picture or no sound there, or cannot be read.
+        ConfigError: The rule needs a global token that the model has not.
+    """
+    seconds = max(seconds, 0.0)
+    frame = next(
+        iterate_clips(
+            path,
+            clip_seconds=0.2,
+            num_frames=1,
+            sampling="uniform_start",
+            min_seconds=0.0,
+            with_sound=False,
+            start_seconds=seconds,
+        )
+    )
+    inputs = embedder.model.config.inputs.model_copy(update={"alignment": "centered"})
+    window = inputs.segment_length * HOP_MILLISECONDS / 1000
+    start = max(seconds - window, 0.0)
+    sound_S = read_audio(path, start_seconds=start, duration_seconds=2 * window)
+    clip = Clip(
+        frames_THWC=frame.frames_THWC,
+        frame_seconds_T=np.array([seconds - start]),
+        waveform_S=sound_S,
+        start_seconds=start,
+        duration_seconds=max(len(sound_S) / SAMPLE_RATE_HZ, seconds - start),
+    )
+    made = model_input(clip, inputs)
+    vectors = embedder.embed_inputs(
+        made,
+        frame_seconds_T=Tensor([seconds - start]).double(),
+        start_seconds=start,
+        with_patches=config.map == "cosine",
+    )
+    found = clip_maps(embedder, EmbeddedClip(clip=clip, inputs=made, embedding=vectors), own_sound(config))
+    return MomentMap(seconds=seconds, map_HW=found.maps_THW[0], is_silent=bool(found.is_silent_T[0]))
