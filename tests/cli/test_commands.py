@@ -41,6 +41,7 @@ def test_help_of_each_command_shows_an_example_and_no_switch_with_no(cli):
         assert command in (
             ("evaluate",),
             ("index",),
+            ("teach",),
         ) or f"Example: cavmae-sync {' '.join(command)}" in " ".join(words)
         assert not any(word.startswith("--no-") for word in words), command
         # To `search` a picture is what is looked for.

@@ -1,19 +1,21 @@
 """Marks as files of other programs: CSV, and selection tables of Raven; and marks from such files.
 
-Marks of checks come back as ordinary ones: in another library they are no random sample.
+Checks that come from elsewhere come as ordinary marks: here they are no random sample. The column `sample`
+tells whether they are of the sample that is drawn here.
 """
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from cavmae_sync.atomic import csv_text
 from cavmae_sync.embedding.library import FileRow
 from cavmae_sync.embedding.library.schema import is_content
 from cavmae_sync.errors import ConfigError, DatasetError
 from cavmae_sync.paper import SAMPLE_RATE_HZ
-from cavmae_sync.teaching.marks import MARKS_FILE, Mark, MarkFile
+from cavmae_sync.teaching.marks import MARKS_FILE, Mark, MarkFile, Reason
+from cavmae_sync.teaching.proposals import Proposal
 from cavmae_sync.teaching.taught import Taught
 from cavmae_sync.untrusted import read_rows
 
@@ -22,6 +24,7 @@ ExportFormat = Literal["csv", "raven"]
 
 _COLUMNS: Final = (
     "file", "start_seconds", "stop_seconds", "label", "content", "reason", "probability", "note", "time",
+    "sample",
 )  # fmt: skip
 _NEEDED: Final = ("start_seconds", "stop_seconds", "label")
 _RAVEN: Final = (
@@ -58,10 +61,31 @@ def _csv(taught: Taught, marks: Sequence[Mark]) -> str:
             _probability(mark),
             mark.note,
             mark.time,
+            taught.record.salt,
         )
         for mark in marks
     ]
     return csv_text([_COLUMNS, *rows])
+
+
+def export_proposals(taught: Taught, proposals: Sequence[Proposal]) -> bytes:
+    """Proposals as a CSV file whose empty column `label` is to be filled; `read_marks` reads it then."""
+    rows = [
+        (
+            _file_of(taught, each),
+            repr(each.start_seconds),
+            repr(each.stop_seconds),
+            "",
+            each.content,
+            each.reason,
+            _probability(each),
+            "",
+            "",
+            taught.record.salt,
+        )
+        for each in proposals
+    ]
+    return csv_text([_COLUMNS, *rows]).encode()
 
 
 def _raven(taught: Taught, marks: Sequence[Mark]) -> str:
@@ -100,11 +124,11 @@ def _cell(text: str) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
-def _probability(mark: Mark) -> str:
+def _probability(mark: Mark | Proposal) -> str:
     return "" if mark.probability is None else f"{mark.probability:.4f}"
 
 
-def _file_of(taught: Taught, mark: Mark) -> str:
+def _file_of(taught: Taught, mark: Mark | Proposal) -> str:
     places = taught.places(mark.content)
     return f"{places[0].root}/{places[0].path}" if places else ""
 
@@ -124,7 +148,11 @@ def read_marks(taught: Taught, path: str | os.PathLike[str]) -> list[Mark]:
     """
     path = Path(path)
     path = path / MARKS_FILE if path.is_dir() else path
-    found = list(_of_library(path) if path.suffix == ".jsonl" else _of_csv(path, taught.library.files()))
+    found = list(
+        _of_library(path)
+        if path.suffix == ".jsonl"
+        else _of_csv(path, taught.library.files(), salt=taught.record.salt)
+    )
     known = {_key(mark) for mark in taught.marks()}
     return [mark for mark in found if _key(mark) not in known]
 
@@ -150,11 +178,14 @@ def _of_library(path: Path) -> Iterator[Mark]:
         )
 
 
-def _of_csv(path: Path, files: Iterable[FileRow]) -> Iterator[Mark]:
+def _of_csv(path: Path, files: Iterable[FileRow], *, salt: str) -> Iterator[Mark]:
     contents = {f"{row.root}/{row.path}": row.content for row in files}
     if not path.is_file():
         raise DatasetError(f"{path} is not there. Give a CSV file with the columns file,{','.join(_NEEDED)}.")
-    for line, row in read_rows(path, _NEEDED, optional=("content", "file", "note")):
+    optional = ("content", "file", "note", "reason", "probability", "sample")
+    for line, row in read_rows(path, _NEEDED, optional=optional):
+        if not row["label"].strip():
+            continue
         content = row["content"] or contents.get(row["file"]) or ""
         if not is_content(content):
             raise DatasetError(
@@ -167,10 +198,19 @@ def _of_csv(path: Path, files: Iterable[FileRow]) -> Iterator[Mark]:
                 start_seconds=float(row["start_seconds"]),
                 stop_seconds=float(row["stop_seconds"]),
                 is_match=said(row["label"]),
+                reason=_reason(row["reason"], is_of_sample=row["sample"] == salt),
+                probability=float(row["probability"]) if row["probability"] else None,
                 note=row["note"],
             )
         except (ValueError, ConfigError) as error:
             raise DatasetError(f"{path}, line {line}: {error}") from error
+
+
+def _reason(text: str, *, is_of_sample: bool) -> Reason:
+    """Reason of a mark: a check of another sample is a random moment here."""
+    known: dict[str, Reason] = {each: each for each in get_args(Reason)}
+    reason = known.get(text, "own")
+    return "random" if reason == "check" and not is_of_sample else reason
 
 
 def said(label: str) -> bool | None:

@@ -27,7 +27,7 @@ from cavmae_sync.tasks.classification.probe import PROBE_FILE, Probe
 from cavmae_sync.teaching.estimate import Estimate, estimate_of, probability_of, threshold_for
 from cavmae_sync.teaching.fitting import Directions, Fitted, directions_of, fit_rule
 from cavmae_sync.teaching.marks import Mark, MarkFile, Reason
-from cavmae_sync.teaching.moments import Moments, Span
+from cavmae_sync.teaching.moments import Moments
 from cavmae_sync.teaching.names import SENSES_OF, TAUGHT_FOLDER, TaughtSense, open_record, taught_names
 from cavmae_sync.teaching.population import Population
 from cavmae_sync.teaching.proposals import CHECK_SHARE, Proposal, first_numbers, next_numbers
@@ -272,7 +272,7 @@ class Taught:
                 count=count,
                 num_checks=0 if self._missing(known) else wanted,
             )
-        return tuple(self._proposal(known, number, reason) for number, reason in chosen)
+        return tuple(self._proposal(moments, known, number, reason) for number, reason in chosen)
 
     def ranked(self, count: int = 50, *, least_probability: float = 0.0) -> tuple[RankedMoment, ...]:
         """Moments that the probe is surest of, surest first, also those that are marked.
@@ -284,7 +284,7 @@ class Taught:
         Raises:
             ConfigError: There is no yes or no no among the marks.
         """
-        known = self._now()
+        known, moments = self._now(), self.moments()
         if known.fitted is None:
             raise ConfigError(f"{self.name!r} needs a yes and a no before it can rank anything.")
         population = known.population
@@ -292,11 +292,10 @@ class Taught:
         usable = usable[probability_of(population.logit_N[usable]) >= least_probability]
         order = usable[np.argsort(-population.logit_N[usable], kind="stable")][:count]
         said_N = np.maximum(population.learned_N, population.checked_N)
-        return tuple(self._ranked(population, int(number), int(said_N[number])) for number in order)
+        return tuple(self._ranked(moments, population, int(number), int(said_N[number])) for number in order)
 
     def places(self, content: str) -> tuple[Place, ...]:
         """Files that hold a content, those that are there in front; none where the library has it not."""
-        self.moments()
         held = self._search.held
         return held.places(content) if content in held else ()
 
@@ -367,8 +366,8 @@ class Taught:
         population = known.population
         return self.moments().is_usable_N & (population.learned_N < 0) & (population.checked_N < 0)
 
-    def _proposal(self, known: _Known, number: int, reason: Reason) -> Proposal:
-        span = self.moments().span(number)
+    def _proposal(self, moments: Moments, known: _Known, number: int, reason: Reason) -> Proposal:
+        span = moments.span(number)
         logit = known.population.logit_N[number]
         return Proposal(
             content=span.content,
@@ -378,8 +377,8 @@ class Taught:
             probability=None if known.fitted is None else float(probability_of(logit)),
         )
 
-    def _ranked(self, population: Population, number: int, said: int) -> RankedMoment:
-        span: Span = self.moments().span(number)
+    def _ranked(self, moments: Moments, population: Population, number: int, said: int) -> RankedMoment:
+        span = moments.span(number)
         return RankedMoment(
             content=span.content,
             places=self.places(span.content),
