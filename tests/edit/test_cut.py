@@ -14,7 +14,7 @@ from cavmae_sync.errors import ConfigError, MediaError
 from cavmae_sync.media import read_audio, read_clip
 from cavmae_sync.media.proxy import StoppedError
 
-from .made import HZ, INTRA, LONG, LONG_PCM, Made, make, noise
+from .made import HZ, INTRA, LONG, LONG_PCM, Made, make, noise, picture
 from .test_source import numbered_by_a_decoder
 
 NTSC = Fraction(30000, 1001)
@@ -226,3 +226,36 @@ def test_what_is_encoded_again_stands_upright(tmp_path: Path, name: str):
     here = read_clip(clip.path, clip_seconds=0.01, num_frames=1, min_seconds=0.0)
     difference = here.frames_THWC.astype(int) - there.frames_THWC.astype(int)
     assert np.abs(difference).mean() < 2
+
+
+@pytest.mark.parametrize("name", ["four tracks.mov", "four tracks.mkv"])
+def test_all_sound_streams_are_cut(tmp_path: Path, name: str):
+    """A camera with a track for each microphone; one of them has sound that must be encoded again."""
+    path = tmp_path / name
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("mjpeg", rate=25)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuvj420p"
+        tracks = [container.add_stream("pcm_s16le", rate=HZ, layout="mono") for _ in range(3)]
+        tracks.append(container.add_stream("aac", rate=HZ, layout="mono"))
+        for number in range(30):
+            frame = av.VideoFrame.from_ndarray(picture(number), format="rgb24").reformat(format="yuvj420p")
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            container.mux(video.encode(frame))
+        for i, track in enumerate(tracks):
+            samples = noise(2 * HZ)[i * 1000 : i * 1000 + 57_600]
+            frame = av.AudioFrame.from_ndarray(samples[None].copy(), format="s16", layout="mono")
+            frame.sample_rate, frame.pts = HZ, 0
+            resampler = av.AudioResampler(format=track.format, layout="mono", rate=HZ, frame_size=1024)
+            for part in (*resampler.resample(frame), *resampler.resample(None), None):
+                container.mux(track.encode(part))
+    source = read_source(path)
+    assert source.num_channels == 4
+    clip = cut_frames(path, tmp_path / "clips", 5, 25)
+    assert clip.sound == "encoded"
+    assert clip.sound_reason.startswith("PCM can be cut between any two samples. aac cannot")
+    for i in range(3):
+        with av.open(str(clip.path)) as container:
+            assert len(container.streams.audio) == 4
+            found = np.concatenate([f.to_ndarray()[0] for f in container.decode(audio=i)])
+        wanted = noise(2 * HZ)[i * 1000 + HZ // 5 : i * 1000 + HZ]
+        assert np.array_equal(found, wanted)

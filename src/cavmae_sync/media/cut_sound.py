@@ -15,7 +15,7 @@ import av
 import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
-from av.container import OutputContainer
+from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 
 from cavmae_sync.atomic import written_whole
@@ -64,20 +64,22 @@ class CutSound:
         is_there: Whether the file has sound there.
     """
 
-    def __init__(self, path: Path, start_seconds: float, stop_seconds: float, *, suffix: str) -> None:
+    def __init__(
+        self, path: Path, start_seconds: float, stop_seconds: float, *, suffix: str, index: int
+    ) -> None:
         self._path = path
+        self._index = index
         self._start, self._stop = start_seconds, stop_seconds
         self._stack = ExitStack()
         with opened(path) as container:
-            stream = audio_stream(container, path)
+            stream = _sound_of(container, index)
             self._codec = stream.codec_context.name
             self._rate_hz = stream.rate
-            others = len(container.streams.audio) - 1
         copies = _can_copy(self._codec, suffix)
         self._is_lossless = self._codec in _LOSSLESS or self._codec.startswith("pcm_")
         self.how: Literal["copied", "encoded"] = "copied" if copies else "encoded"
         self._out_codec = (_LOSSLESS_CODECS if self._is_lossless else _LOSSY_CODECS)[suffix]
-        self.reason = self._why(copies=copies, others=others)
+        self.reason = self._why(copies=copies)
         self._samples = self._copied() if copies else self._decoded()
         self._head = next(self._samples, None)
         self.is_there = self._head is not None
@@ -91,17 +93,16 @@ class CutSound:
         """Packets for a container, with their times from the start of the cut. Adds the stream at once."""
         return self._write_copied(container) if self.how == "copied" else self._write_encoded(container)
 
-    def _why(self, *, copies: bool, others: int) -> str:
-        more = "" if not others else f" {others} more sound streams of the file are left out."
+    def _why(self, *, copies: bool) -> str:
         if copies:
-            return f"PCM can be cut between any two samples.{more}"
+            return "PCM can be cut between any two samples."
         if self._is_lossless:
-            return f"{self._codec} cannot be cut as it is; {self._out_codec} keeps its samples.{more}"
-        return f"{self._codec} cannot be cut between two samples; it became {self._out_codec}.{more}"
+            return f"{self._codec} cannot be cut as it is; {self._out_codec} keeps its samples."
+        return f"{self._codec} cannot be cut between two samples; it became {self._out_codec}."
 
     def _copied(self) -> Generator[tuple[int, Any]]:
         """Bytes of PCM with the number of their first sample, from the start of the cut."""
-        packets = self._stack.enter_context(open_packets(self._path, "audio"))
+        packets = self._stack.enter_context(open_packets(self._path, "audio", index=self._index))
         stream = packets.stream
         assert isinstance(stream, AudioStream)
         wanted = round((self._stop - self._start) * self._rate_hz)
@@ -125,7 +126,7 @@ class CutSound:
 
     def _write_copied(self, container: OutputContainer) -> Generator[TimedPackets]:
         with opened(self._path) as source:
-            stored = audio_stream(source, self._path)
+            stored = _sound_of(source, self._index)
             stream = container.add_stream_from_template(stored)
             width = _bytes_per_sample(stored)
         return self._muxed_copies(stream, width)
@@ -144,7 +145,7 @@ class CutSound:
         """Frames of samples of the stretch, without holes, with the number of the first sample."""
         wanted = round((self._stop - self._start) * self._rate_hz)
         following: int | None = None
-        for frame, seconds in _frames(self._path, self._start, self._stop):
+        for frame, seconds in _frames(self._path, self._index, self._start, self._stop):
             at = following
             if seconds is not None:
                 at = self._place(seconds, following)
@@ -207,6 +208,18 @@ class CutSound:
         yield from self._samples
 
 
+def sound_streams(path: Path) -> list[int]:
+    """Places in the file of its sound streams: the one that plays by default, then the others.
+
+    Raises:
+        MediaError: The file has no sound that can be read.
+    """
+    with opened(path) as container:
+        first = audio_stream(container, path).index
+        known = [stream.index for stream in container.streams.audio if stream.codec_context is not None]
+    return [first, *(index for index in known if index != first)]
+
+
 def sound_suffix(path: Path) -> str:
     """Ending of a cut of a file without a picture: FLAC stays FLAC, everything else becomes WAV."""
     with opened(path) as container:
@@ -243,7 +256,9 @@ def write_sound_cut(
     with (
         written_whole(Path(out)) as part,
         as_decode_errors(source),
-        closing(CutSound(source, start_seconds, stop_seconds, suffix=suffix)) as sound,
+        closing(
+            CutSound(source, start_seconds, stop_seconds, suffix=suffix, index=sound_streams(source)[0])
+        ) as sound,
     ):
         if not sound.is_there:
             raise ValueError(f"there is no sound from {start_seconds:.3f} to {stop_seconds:.3f} s")
@@ -257,17 +272,23 @@ def write_sound_cut(
         return sound.how, sound.reason
 
 
-def _frames(path: Path, start: float, stop: float) -> Generator[tuple[AudioFrame, float | None]]:
+def _frames(path: Path, index: int, start: float, stop: float) -> Generator[tuple[AudioFrame, float | None]]:
+    """Decoded frames around a stretch, with their stamps on the file's timeline."""
+    begin = max(start - _PREROLL_SECONDS, 0.0)
     with ExitStack() as stack:
-        timed = stack.enter_context(
-            closing(sound_packets(path, from_seconds=max(start - _PREROLL_SECONDS, 0.0)))
-        )
+        timed = stack.enter_context(closing(sound_packets(path, from_seconds=begin, index=index)))
         container = stack.enter_context(opened(path))
-        stream = audio_stream(container, path)
+        stream = _sound_of(container, index)
         source = Packets(container, stream, path)
         for frame in decode_packets(stream.codec_context, _until(timed, stop + _PREROLL_SECONDS), source):
             keep_layout(frame.layout)
             yield frame, source.seconds_of_frame(frame)
+
+
+def _sound_of(container: InputContainer, index: int) -> AudioStream:
+    stream = container.streams[index]
+    assert isinstance(stream, AudioStream)
+    return stream
 
 
 def _until(packets: Iterator[TimedPacket], seconds: float) -> Iterator[Any]:

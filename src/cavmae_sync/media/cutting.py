@@ -21,7 +21,7 @@ from cavmae_sync.errors import MediaError
 from cavmae_sync.media.container import as_decode_errors, reason
 from cavmae_sync.media.continuity import AnyPacket
 from cavmae_sync.media.cut_encoding import PictureEncoder, add_picture
-from cavmae_sync.media.cut_sound import CutSound
+from cavmae_sync.media.cut_sound import CutSound, sound_streams
 from cavmae_sync.media.frame_times import SLACK_SECONDS
 from cavmae_sync.media.packets import Packets, open_packets
 from cavmae_sync.media.probe import probe
@@ -144,7 +144,7 @@ class _Job:
             if not copies:
                 stack.enter_context(as_decode_errors(self._path))
             pictures = stack.enter_context(open_packets(self._path, "video"))
-            sound = self._open_sound(stack, suffix)
+            sounds = self._open_sounds(stack, suffix)
             options = {"movflags": "faststart"} if suffix != ".mkv" else {}
             container = stack.enter_context(av.open(str(part), "w", format=_FORMATS[suffix], options=options))
             parts: list[Iterator[tuple[float, list[AnyPacket]]]] = []
@@ -158,8 +158,7 @@ class _Job:
                 stream = encoder.stream
                 parts.append(self._encoded(encoder))
             self._name_start(container, stream, suffix)
-            if sound is not None:
-                parts.append(sound.packets(container))
+            parts += [sound.packets(container) for sound in sounds]
             for seconds, packets in heapq.merge(*parts, key=lambda timed: timed[0]):
                 if self._should_stop():
                     raise StoppedError
@@ -168,16 +167,21 @@ class _Job:
                     length = self._stretch.stop_seconds - self._stretch.start_seconds
                     self._on_progress(min(max(seconds / length, 0.0), 1.0))
 
-    def _open_sound(self, stack: ExitStack, suffix: str) -> CutSound | None:
+    def _open_sounds(self, stack: ExitStack, suffix: str) -> list[CutSound]:
+        """All sound streams of the file that have sound there."""
         if not self._has_sound:
-            return None
+            return []
         span = self._stretch.start_seconds, self._stretch.stop_seconds
-        sound = stack.enter_context(closing(CutSound(self._path, *span, suffix=suffix)))
-        if not sound.is_there:
-            self.sound, self.sound_reason = None, "The file has no sound there."
-            return None
-        self.sound, self.sound_reason = sound.how, sound.reason
-        return sound
+        opened = [
+            stack.enter_context(closing(CutSound(self._path, *span, suffix=suffix, index=index)))
+            for index in sound_streams(self._path)
+        ]
+        sounds = [sound for sound in opened if sound.is_there]
+        self.sound, self.sound_reason = None, "The file has no sound there."
+        if sounds:
+            self.sound = "copied" if all(sound.how == "copied" for sound in sounds) else "encoded"
+            self.sound_reason = " ".join(dict.fromkeys(sound.reason for sound in sounds))
+        return sounds
 
     def _name_start(self, container: OutputContainer, stream: Any, suffix: str) -> None:
         if self._stretch.timecode is None:

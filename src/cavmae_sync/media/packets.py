@@ -47,11 +47,18 @@ _MAX_HELD = 5_000  # packets; bounds memory where no key frame comes
 
 
 @contextmanager
-def open_packets(path: Path, kind: Literal["video", "audio"]) -> Generator["Packets"]:
+def open_packets(
+    path: Path, kind: Literal["video", "audio"], *, index: int | None = None
+) -> Generator["Packets"]:
     """Open the packets of a file's video or sound.
 
     All callers open them this one way, without decoders: with decoders, FFmpeg fills in other durations, and
     two readers of one file would disagree.
+
+    Args:
+        path: The file.
+        kind: Which stream: the one that is read by default.
+        index: Another stream of that kind, by its place in the file.
 
     Raises:
         MediaError: The file cannot be opened, or has no such stream.
@@ -62,7 +69,10 @@ def open_packets(path: Path, kind: Literal["video", "audio"]) -> Generator["Pack
         # Several frames in one packet, or no container at all: only a parser knows times and lengths.
         if container.format.flags & _MAY_BEGIN_AGAIN or container.format.name in _FIRST_BITS:
             container = stack.enter_context(opened(path))
-        yield Packets(container, choose(container, path), path)
+        stream = choose(container, path) if index is None else container.streams[index]
+        if not isinstance(stream, VideoStream | AudioStream):
+            raise DecodeError(f"{path}: stream {index} is neither video nor sound. Read the file again.")
+        yield Packets(container, stream, path)
 
 
 class Packets:
@@ -177,6 +187,8 @@ class Packets:
         # A leap is one of video and sound together: either alone may pause while the other goes on.
         continuity = Continuity(self.path, is_joined=self._may_begin_again)
         streams = _read_streams(self._container, self.path)
+        if all(stream.index != self.stream.index for stream in streams):
+            streams.append(self.stream)
         has_begun = isinstance(self.stream, AudioStream)
         foreign_ticks = 0
         try:

@@ -43,13 +43,18 @@ class SoundChunk:
     samples_S: NDArray[np.float32]
 
 
-def sound_packets(path: Path, *, from_seconds: float) -> Generator[TimedPacket]:
+def sound_packets(path: Path, *, from_seconds: float, index: int | None = None) -> Generator[TimedPacket]:
     """Packets of the sound, beginning at or before `from_seconds` where the track does; not decoded.
+
+    Args:
+        path: The file.
+        from_seconds: Time on the file's timeline.
+        index: Another stream than that which is read by default, by its place in the file.
 
     Raises:
         DecodeError: The file cannot be read on, or the track ends long before its header says.
     """
-    with open_packets(path, "audio") as packets:
+    with open_packets(path, "audio", index=index) as packets:
         stop = last = seconds = 0.0
         for packet in packets.read(from_seconds=from_seconds):
             known, before = packets.seconds_of(packet), seconds
