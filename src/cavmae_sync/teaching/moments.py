@@ -23,8 +23,8 @@ from cavmae_sync.search import Filter
 from cavmae_sync.search.contents import HeldContents
 from cavmae_sync.search.timeline import Timelines
 
-#: Rows that are looked at at a time: bounds memory, never changes a result.
-_BLOCK_ROWS: Final = 1 << 15
+#: Moments that are looked at at a time: bounds memory, never changes a result.
+_BLOCK_MOMENTS: Final = 1 << 11
 #: The same for products, in numbers.
 _SCORED_NUMBERS: Final = 1 << 21
 #: How far a time may be from a place, in steps, and still count as at it.
@@ -165,18 +165,15 @@ class Moments:
 
     def features(self, numbers: NDArray[np.int64]) -> NDArray[np.float64]:
         """Features of usable moments, [n, D]."""
-        count_n = self.place_stop_N[numbers] - self.first_N[numbers]
-        start_n = np.cumsum(count_n) - count_n
-        place_P = np.arange(int(count_n.sum())) + np.repeat(self.first_N[numbers] - start_n, count_n)
-        is_usable_P = self.is_usable_G[place_P]
-        place_P, owner_P = place_P[is_usable_P], np.repeat(np.arange(len(numbers)), count_n)[is_usable_P]
         found_nD = np.zeros((len(numbers), self.width))
-        for start in range(0, len(place_P), _BLOCK_ROWS):
-            some = slice(start, start + _BLOCK_ROWS)
-            parts = [
-                np.asarray(self.timelines.mapped(sense)[place_P[some]], np.float64) for sense in self.senses
-            ]
-            np.add.at(found_nD, owner_P[some], np.concatenate(parts, axis=1))
+        for start in range(0, len(numbers), _BLOCK_MOMENTS):
+            some = numbers[start : start + _BLOCK_MOMENTS]
+            count_n = self.place_stop_N[some] - self.first_N[some]
+            start_n = np.cumsum(count_n) - count_n
+            place_P = np.arange(int(count_n.sum())) + np.repeat(self.first_N[some] - start_n, count_n)
+            parts = [np.asarray(self.timelines.mapped(sense)[place_P], np.float64) for sense in self.senses]
+            rows_PD = np.concatenate(parts, axis=1) * self.is_usable_G[place_P, None]
+            found_nD[start : start + len(some)] = np.add.reduceat(rows_PD, start_n)
         return found_nD / np.maximum(self.count_N[numbers], 1)[:, None]
 
     def touched(self, span: Span) -> NDArray[np.int64]:
