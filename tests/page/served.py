@@ -17,6 +17,7 @@ from cavmae_sync.embedding.library import FillOptions, LibraryConfig, add_to_lib
 from cavmae_sync.inputs import InputConfig
 from cavmae_sync.media import write_video
 from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig
+from cavmae_sync.page.guard import Access
 
 CONFIG = LibraryConfig(clip_seconds=2.0, num_frames=4)
 #: Bars of a numbered film: its frames say their number in binary digits.
@@ -94,7 +95,7 @@ def serving(
     *,
     most_bytes: int = 64 << 20,
     is_warm: bool = False,
-    access: object = None,
+    access: Access | None = None,
 ) -> Iterator[Served]:
     """A service over a library, on a free port."""
     import uvicorn

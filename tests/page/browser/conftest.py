@@ -65,7 +65,7 @@ def browser(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def wait_until(page: Page, condition: str, *, timeout_seconds: float = 30) -> None:
-    """Wait for a condition in JavaScript; what Playwright has for it evaluates text, which the page forbids."""
+    """Wait for a condition in JavaScript. Playwright's own way evaluates text, which the page forbids."""
     end = time.monotonic() + timeout_seconds
     while not page.evaluate(f"() => {condition}"):
         assert time.monotonic() < end, f"never came true: {condition}"

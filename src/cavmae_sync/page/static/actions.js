@@ -1,5 +1,5 @@
 /** Questions: they are asked, their answers are shown, and the browser's back and forward go through them. */
-import { announce } from "./dom.js";
+import { announce, byId } from "./dom.js";
 import { api, ServiceError } from "./api.js";
 import { changed, show, state } from "./state.js";
 import { S } from "./strings.js";
@@ -63,6 +63,8 @@ export function showView(view, how = "push") {
     history[place === 0 ? "replaceState" : "pushState"]({ place }, "");
   }
   present(view);
+  // Keys mean the results now, and screen readers go on there.
+  if (how === "push") byId("results").focus({ preventScroll: true });
 }
 
 /** @param {View} view */

@@ -34,9 +34,9 @@ export function makeAsk() {
     type: "file",
     id: "ask-file",
     class: "unseen",
-    accept: "audio/*,video/*,image/*,.npz,.parquet,.mkv,.mxf",
     tabIndex: -1,
-    "aria-label": S.ask.choose,
+    "aria-hidden": "true",
+    accept: "audio/*,video/*,image/*,.npz,.parquet,.mkv,.mxf",
     onchange: () => file.files?.[0] && askFile(file.files[0], kind.input.value),
   });
   const choose = h("button", { type: "button", id: "ask-choose", class: "main", onclick: () => file.click() }, S.ask.choose);

@@ -7,7 +7,7 @@ import { openAdding } from "./library.js";
 import { fileOf, nameOf, on, show, state, toggle } from "./state.js";
 import { partsOf } from "./strips.js";
 import { S } from "./strings.js";
-import { markButtons } from "./teach.js";
+import { markButtons, showMarks } from "./teach.js";
 import { clock } from "./timecode.js";
 import { drawPeaks, drawStrip } from "./waveform.js";
 
@@ -17,14 +17,16 @@ import { drawPeaks, drawStrip } from "./waveform.js";
 const FIRST_OF_FILE = 3;
 const NUM_SCRUBS = 8;
 
-/** @type {Map<string, HTMLElement>} */
+/** @type {Map<string, {hit: T.Hit, element: HTMLElement}>} */
 const rows = new Map();
+let isTeaching = false;
 
 export function makeResults() {
   on("view", render);
   on("current", markCurrent);
   on("selected", markSelected);
-  on("teaching", render);
+  on("marked", markMarks);
+  on("teaching", () => isTeaching !== (state.teaching !== null) && render());
   on("status", () => state.view === null && render());
   render();
 }
@@ -32,6 +34,7 @@ export function makeResults() {
 function render() {
   const root = byId("results");
   rows.clear();
+  isTeaching = state.teaching !== null;
   root.setAttribute("aria-label", S.results.label);
   root.replaceChildren(...(state.view === null ? [start()] : [head(), ...groups(), foot()]));
   markCurrent();
@@ -157,11 +160,13 @@ function row(hit) {
     h("span", { class: "when" }, `${at} – ${clock(hit.stop_seconds)}`),
     waveOf(hit),
     h("span", { class: "sure" }, sure(hit)),
-    h("span", { class: "axes" }, axis(S.results.sound, hit.sound), axis(S.results.picture, hit.picture)),
+    hit.sound === null && hit.picture === null
+      ? null
+      : h("span", { class: "axes" }, axis(S.results.sound, hit.sound), axis(S.results.picture, hit.picture)),
   );
   const check = h("input", { type: "checkbox", "aria-label": S.results.select(name, at), onchange: () => toggle(hit, hit.start_seconds, hit.stop_seconds) });
   const made = h("li", { class: "hit" }, play, h("label", { class: "check" }, check), state.teaching === null ? null : markButtons(hit));
-  rows.set(nameOf(hit), made);
+  rows.set(nameOf(hit), { hit, element: made });
   return made;
 }
 
@@ -218,18 +223,25 @@ function foot() {
 
 function markCurrent() {
   const name = state.current === null ? "" : nameOf(state.current.hit);
-  for (const [other, made] of rows) {
+  for (const [other, { element }] of rows) {
     const isCurrent = other === name;
-    made.classList.toggle("current", isCurrent);
-    made.querySelector(".open")?.setAttribute("aria-current", String(isCurrent));
-    if (isCurrent) made.scrollIntoView({ block: "nearest" });
+    element.classList.toggle("current", isCurrent);
+    element.querySelector(".open")?.setAttribute("aria-current", String(isCurrent));
+    if (isCurrent) element.scrollIntoView({ block: "nearest" });
   }
 }
 
 function markSelected() {
-  for (const [name, made] of rows) {
-    const check = made.querySelector("input");
+  for (const [name, { element }] of rows) {
+    const check = element.querySelector("input");
     if (check !== null) check.checked = state.selected.has(name);
+  }
+}
+
+function markMarks() {
+  for (const { hit, element } of rows.values()) {
+    const buttons = element.querySelector(".marks");
+    if (buttons !== null) showMarks(buttons, hit);
   }
 }
 

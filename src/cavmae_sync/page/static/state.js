@@ -18,7 +18,7 @@
  * @typedef {{hit: T.Hit, from: number, to: number}} Current
  */
 
-/** @typedef {"status" | "view" | "current" | "selected" | "teaching" | "busy"} Topic */
+/** @typedef {"status" | "view" | "current" | "selected" | "teaching" | "marked" | "busy"} Topic */
 
 export const state = {
   /** @type {T.Status | null} */

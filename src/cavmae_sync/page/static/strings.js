@@ -56,7 +56,7 @@ export const S = {
     unjudgedWords: "Ranked, not judged: strangers cannot be compared with words or classes.",
     /** @param {number} files @param {number} hours @param {number} cutoff */
     searched: (files, hours, cutoff) =>
-      `${counted(files, "file")}, ${hours < 1 ? `${(hours * 60).toFixed(0)} minutes` : `${hours.toFixed(1)} hours`} searched; surer than ${(cutoff * 100).toFixed(0)} % counts as a match.`,
+      `${counted(files, "file")}, ${hours < 1 ? counted(Math.ceil(hours * 60), "minute") : `${hours.toFixed(1)} hours`} searched; surer than ${(cutoff * 100).toFixed(0)} % counts as a match.`,
     proposed: "Places were proposed by a coarse index.",
     exact: "Every place was looked at.",
     /** @param {number} count */

@@ -47,19 +47,27 @@ function leave() {
 
 /** Yes and no of a moment in the list. @param {T.Hit} hit */
 export function markButtons(hit) {
-  const given = state.marked.get(nameOf(hit));
   const at = clock(hit.start_seconds);
   /** @param {boolean | null} isMatch @param {string} text @param {string} label */
   const one = (isMatch, text, label) =>
-    h("button", { type: "button", class: isMatch === true ? "yes" : "no", "aria-label": label, "aria-pressed": String(given === isMatch), onclick: () => mark(hit, isMatch) }, text);
+    h("button", { type: "button", class: isMatch === true ? "yes" : "no", "aria-label": label, "data-mark": String(isMatch), onclick: () => mark(hit, isMatch) }, text);
   const name = fileOf(hit);
-  return h(
+  const made = h(
     "div",
     { class: "marks" },
     one(true, S.teach.yes, S.teach.yesOf(name, at)),
     one(false, S.teach.no, S.teach.noOf(name, at)),
     one(null, S.teach.unsure, S.teach.unsureOf(name, at)),
   );
+  showMarks(made, hit);
+  return made;
+}
+
+/** Which of the buttons is pressed. @param {Element} buttons @param {T.Hit} hit */
+export function showMarks(buttons, hit) {
+  const given = String(state.marked.get(nameOf(hit)));
+  for (const button of buttons.querySelectorAll("button"))
+    button.setAttribute("aria-pressed", String(button.dataset["mark"] === given));
 }
 
 /** @param {T.Hit} hit @param {boolean | null} isMatch */
@@ -71,11 +79,14 @@ async function mark(hit, isMatch) {
     content: hit.content, start_seconds: hit.start_seconds, stop_seconds: hit.stop_seconds, is_match: isMatch,
     how: proposal.how ?? "search", score: proposal.how === undefined ? null : hit.probability,
   };
+  state.marked.set(nameOf(hit), isMatch); // shown at once; learning takes a moment
+  changed("marked");
   const after = await tried(() => api.mark(taught.name, [row]));
-  if (after === null) return;
-  state.marked.set(nameOf(hit), isMatch);
-  state.teaching = after;
+  if (after === null) state.marked.delete(nameOf(hit));
+  else state.teaching = after;
+  changed("marked");
   changed("teaching");
+  if (after === null) return;
   announce(`${isMatch === null ? S.teach.unsure : isMatch ? S.teach.yes : S.teach.no}. ${S.teach.marks(after.num_yes, after.num_no)}`);
 }
 
@@ -99,6 +110,7 @@ export async function undo() {
   const last = [...state.marked.keys()].pop();
   if (last !== undefined) state.marked.delete(last);
   state.teaching = after;
+  changed("marked");
   changed("teaching");
 }
 

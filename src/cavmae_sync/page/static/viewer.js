@@ -71,7 +71,7 @@ function build() {
   const root = byId("viewer");
   root.setAttribute("aria-label", S.viewer.label);
   root.replaceChildren(
-    h("header", {}, title, button("viewer-close", S.viewer.close, closeViewer, "quiet")),
+    h("header", {}, title, button("viewer-close", S.viewer.close, closeViewer, "quiet", S.library.close)),
     h("div", { class: "stage" }, video, map.canvas, box.layer),
     h(
       "div",
