@@ -44,8 +44,8 @@ class Asked(Served):
         connection.close()
         return found
 
-    def post(self, path: str, **body: Any) -> Answer:
-        return self("POST", path, json.dumps(body), Content_Type="application/json")
+    def post(self, address: str, /, **body: Any) -> Answer:
+        return self("POST", address, json.dumps(body), Content_Type="application/json")
 
     def send(self, kind: str, content: bytes, *, name: str = "query.mp4", **fields: str) -> Answer:
         boundary = uuid.uuid4().hex

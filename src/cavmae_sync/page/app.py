@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Final
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from pydantic import ValidationError
+from starlette.exceptions import HTTPException
 
 from cavmae_sync.config import describe_invalid
 from cavmae_sync.errors import CavMaeSyncError
@@ -30,6 +32,8 @@ _ABOUT: Final = (
     "Find moments in a library of videos and sounds by a sound, a picture, a video, or another moment. "
     "Everything stays on this machine."
 )
+#: Fields of a request that are told.
+_MOST_TOLD: Final = 5
 _STATIC: Final = Path(str(files("cavmae_sync.page") / "static"))
 
 
@@ -64,6 +68,19 @@ def _add_errors(app: FastAPI) -> None:
         """Options that do not fit."""
         assert isinstance(error, ValidationError)
         return JSONResponse({"error": f"options: {describe_invalid(error)}"}, status_code=422)
+
+    @app.exception_handler(RequestValidationError)
+    def unfit(_request: Request, error: Exception) -> JSONResponse:
+        """Fields that do not fit. What was sent is not repeated: it may not even be JSON."""
+        assert isinstance(error, RequestValidationError)
+        said = [f"{'.'.join(map(str, each['loc'][1:]))}: {each['msg']}" for each in error.errors()]
+        return JSONResponse({"error": "; ".join(said[:_MOST_TOLD])}, status_code=422)
+
+    @app.exception_handler(HTTPException)
+    def refused(_request: Request, error: Exception) -> JSONResponse:
+        """No such address, or a body that cannot be read."""
+        assert isinstance(error, HTTPException)
+        return JSONResponse({"error": str(error.detail)}, status_code=error.status_code)
 
 
 def _add_pages(app: FastAPI) -> None:

@@ -70,6 +70,20 @@ export function showMarks(buttons, hit) {
     button.setAttribute("aria-pressed", String(button.dataset["mark"] === given));
 }
 
+/** @type {Promise<unknown>} */
+let before = Promise.resolve();
+
+/**
+ * Marks are sent one after the other, so that the last answer is that of the last mark.
+ *
+ * @param {() => Promise<T.Taught>} work
+ */
+function inTurn(work) {
+  const mine = before.then(() => tried(work));
+  before = mine;
+  return mine;
+}
+
 /** @param {T.Hit} hit @param {boolean | null} isMatch */
 async function mark(hit, isMatch) {
   const taught = state.teaching;
@@ -81,7 +95,7 @@ async function mark(hit, isMatch) {
   };
   state.marked.set(nameOf(hit), isMatch); // shown at once; learning takes a moment
   changed("marked");
-  const after = await tried(() => api.mark(taught.name, [row]));
+  const after = await inTurn(() => api.mark(taught.name, [row]));
   if (after === null) state.marked.delete(nameOf(hit));
   else state.teaching = after;
   changed("marked");
@@ -105,7 +119,7 @@ export async function markCurrent(isMatch) {
 export async function undo() {
   const taught = state.teaching;
   if (taught === null) return;
-  const after = await tried(() => api.undo(taught.name));
+  const after = await inTurn(() => api.undo(taught.name));
   if (after === null) return;
   const last = [...state.marked.keys()].pop();
   if (last !== undefined) state.marked.delete(last);
@@ -117,6 +131,7 @@ export async function undo() {
 async function next() {
   const taught = state.teaching;
   if (taught === null) return;
+  await before;
   const hits = await tried(() => api.proposals(taught.name, NUM_PROPOSALS));
   if (hits === null) return;
   showView({ found: null, hits, title: S.teach.proposals, options: {} });
