@@ -4,7 +4,8 @@ S is a folder of generated clips (`cavmae-sync stage S --num-clips 400 variant=e
 frame_pixels=96 frames_per_second=8`), R one of the real pack (`--pack real`, optional). They become
 libraries, of a model and of the same model untrained. An oracle that knows which object sounds when (or is
 seen) answers whatever is proposed. Counted are the marks until what the probe calls present is right in 90 %
-of all moments of the library, and at least half of what there is is found. Beside the proposals stand random
+of all moments of the library, and at least half of what there is is found. Every fourth file is new: nothing
+of it is marked, and the probe is measured on it as well. Beside the proposals stand random
 order, the surest first, rankings that learn nothing (loudness, brightness), and a probe that is fitted on all
 labels of other files (the ceiling).
 
@@ -55,7 +56,11 @@ SALTS: Final = 20
 REPEATS: Final = 3
 NARROW: Final = 0.3
 CHECKS: Final = (10, 20, 40)
-_NOTED: Final = ("precision", "recall", "recall_at_90")
+#: Every so many-th file is new: nothing of it is proposed, and the probe is measured on it too.
+NEW: Final = 4
+_NOTED: Final = (
+    "precision", "recall", "precision_of_unmarked", "new_precision", "new_recall", "new_recall_at_90",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -68,11 +73,16 @@ class Taught:
     is_true: np.ndarray
     classes: list[str]
 
+    @property
+    def is_library(self) -> np.ndarray:
+        """Moments of files that are not new."""
+        return self.moments.content_N % NEW != NEW - 1
+
 
 def main() -> None:
     """Make the libraries, teach, and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--stage", type=Path, required=True)
+    parser.add_argument("--stage", type=Path)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--pack-stage", type=Path)
     parser.add_argument("--model", type=Path, default=Path("small"))
@@ -81,7 +91,10 @@ def main() -> None:
     trained = Embedder(load_run_or_weights(given.model, []), device="cpu")
     fresh = CAVMAESync(trained.model.config, generator=torch.Generator().manual_seed(0)).eval()
     result: dict[str, Any] = {"model": str(given.model), "seeds": SEEDS}
-    stages = {"generated": given.stage} | ({"real": given.pack_stage} if given.pack_stage else {})
+    if given.out is not None and given.out.exists():  # of the other stage
+        result |= json.loads(given.out.read_text("utf-8"))
+    both = {"generated": given.stage, "real": given.pack_stage}
+    stages = {kind: stage for kind, stage in both.items() if stage is not None}
     for kind, stage in stages.items():
         for who, embedder in (("model", trained), ("untrained", Embedder(fresh, device="cpu"))):
             library = filled(embedder, stage / "clips", given.work / f"{kind}-{who}")
@@ -90,7 +103,9 @@ def main() -> None:
                 orders = ("proposed", "uncertain", "random", "sure") if who == "model" else ("uncertain",)
                 found = taught(opened, orders)
                 if who == "model":
-                    found["nothing learned"] = ranked_by(opened, measured(opened, stage, sense))
+                    found["nothing learned"] = ranked_by(
+                        opened, measured(opened, stage, given.work / f"{kind}.npz")[sense]
+                    )
                 found["ceiling"] = ceiling(opened)
                 if who == "model" and sense == "sound":
                     result[f"{kind}, interval"] = coverage(opened)
@@ -154,22 +169,23 @@ def seen(truth: ClipTruth, span: Span) -> set[str]:
     }
 
 
-def measured(opened: Taught, stage: Path, sense: str) -> np.ndarray:
-    """Loudness of each moment in decibels, or its brightness."""
+def measured(opened: Taught, stage: Path, cache: Path) -> dict[str, np.ndarray]:
+    """Loudness of each moment in decibels, and its brightness."""
+    if cache.exists():
+        return dict(np.load(cache))
     files = {path.stem: path for path in (stage / "clips").iterdir()}
     by_content = {row.content: Path(row.path).stem for row in _files(opened)}
-    found = np.zeros(len(opened.moments))
+    found = {"sound": np.zeros(len(opened.moments)), "picture": np.zeros(len(opened.moments))}
     last, clip = "", None
     for number in range(len(opened.moments)):
         span = opened.moments.span(number)
         if span.content != last or clip is None:
             last, clip = span.content, read_clip(files[by_content[span.content]], num_frames=16)
-        if sense == "sound":
-            part = clip.waveform_S[round(span.start_seconds * 16_000) : round(span.stop_seconds * 16_000)]
-            found[number] = np.log10(np.square(part).mean() + 1e-9)
-        else:
-            inside = (clip.frame_seconds_T >= span.start_seconds) & (clip.frame_seconds_T < span.stop_seconds)
-            found[number] = clip.frames_THWC[inside].mean() if inside.any() else 0.0
+        part = clip.waveform_S[round(span.start_seconds * 16_000) : round(span.stop_seconds * 16_000)]
+        found["sound"][number] = np.log10(np.square(part).mean() + 1e-9)
+        inside = (clip.frame_seconds_T >= span.start_seconds) & (clip.frame_seconds_T < span.stop_seconds)
+        found["picture"][number] = clip.frames_THWC[inside].mean() if inside.any() else 0.0
+    np.savez(cache, **found)
     return found
 
 
@@ -204,11 +220,13 @@ def run(
     moments, generator = opened.moments, np.random.default_rng(seed)
     size = len(moments)
     state = State(np.full(size, -1, np.int8), np.full(size, -1, np.int8))
-    state.learned[generator.choice(np.flatnonzero(truth))] = 1  # an example that a search has found
+    state.learned[generator.choice(np.flatnonzero(truth & opened.is_library))] = (
+        1  # an example that a search has found
+    )
     while state.num_marks < MOST_MARKS:
         known = np.flatnonzero(state.learned >= 0)
         is_match = state.learned[known] == 1
-        is_open = (state.learned < 0) & (state.checked < 0)
+        is_open = (state.learned < 0) & (state.checked < 0) & opened.is_library
         if is_match.all() or not is_match.any():
             state.logit = None
         else:
@@ -237,7 +255,7 @@ def run(
             enough = is_match.sum() >= 5 and (~is_match).sum() >= 5
             chosen = next_numbers(
                 moments,
-                population(state, draw),
+                population(opened, state, draw),
                 opened.directions,
                 count=BATCH,
                 num_checks=3 if order == "proposed" and enough else 0,
@@ -247,13 +265,30 @@ def run(
     return state
 
 
-def population(state: State, draw: np.ndarray) -> Population:
-    return Population(logit_N=state.logit, learned_N=state.learned, checked_N=state.checked, draw_N=draw)
+def population(opened: Taught, state: State, draw: np.ndarray) -> Population:
+    """What the probe says of the library; new files are not in it."""
+    logit = np.where(opened.is_library, state.logit, -np.inf).astype(np.float32)
+    return Population(logit_N=logit, learned_N=state.learned, checked_N=state.checked, draw_N=draw)
 
 
 def precision_recall(logit: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
+    """Of what is called present; a precision without anything called present is not a number."""
     present = logit >= 0
-    return (float(truth[present].mean()) if present.any() else 0.0), float(truth[present].sum() / truth.sum())
+    return (float(truth[present].mean()) if present.any() else np.nan), float(
+        truth[present].sum() / truth.sum()
+    )
+
+
+def noted_of(opened: Taught, state: State, truth: np.ndarray) -> tuple[float, ...]:
+    """The numbers of `_NOTED`."""
+    library, unmarked = opened.is_library, opened.is_library & (state.learned < 0)
+    logit = state.logit
+    return (
+        *precision_recall(logit[library], truth[library]),
+        precision_recall(logit[unmarked], truth[unmarked])[0],
+        *precision_recall(logit[~library], truth[~library]),
+        recall_at(logit[~library], truth[~library]),
+    )
 
 
 def taught(opened: Taught, orders: Sequence[str]) -> dict[str, Any]:
@@ -261,18 +296,19 @@ def taught(opened: Taught, orders: Sequence[str]) -> dict[str, Any]:
     result: dict[str, Any] = {"moments": len(opened.moments), "classes": opened.classes}
     for order in orders:
         needed: list[int | None] = []
-        noted: dict[int, list[tuple[float, float, float]]] = {count: [] for count in NOTED}
+        noted: dict[int, list[tuple[float, ...]]] = {count: [] for count in NOTED}
         for number, seed in np.ndindex(len(opened.classes), SEEDS):
             truth = opened.is_true[:, number]
             reached: list[int] = []
             waiting = list(NOTED)
 
             def on_fit(state: State, truth=truth, reached=reached, waiting=waiting, noted=noted) -> bool:
-                precision, recall = precision_recall(state.logit, truth)
+                inside = opened.is_library
+                precision, recall = precision_recall(state.logit[inside], truth[inside])
                 if precision >= WANTED and recall >= LEAST_RECALL and not reached:
                     reached.append(state.num_marks)
                 while waiting and state.num_marks >= waiting[0]:
-                    noted[waiting.pop(0)].append((precision, recall, recall_at(state.logit, truth)))
+                    noted[waiting.pop(0)].append(noted_of(opened, state, truth))
                 return False
 
             draw = np.random.default_rng([seed, number]).random(len(truth))
@@ -283,7 +319,7 @@ def taught(opened: Taught, orders: Sequence[str]) -> dict[str, Any]:
             "median_marks": float(np.median([MOST_MARKS if each is None else each for each in needed])),
             "reached": share(sum(each is not None for each in needed), len(needed)),
             "after": {
-                count - 1: dict(zip(_NOTED, np.mean(rows, axis=0).round(3).tolist(), strict=True))
+                count - 1: dict(zip(_NOTED, np.nanmean(rows, axis=0).round(3).tolist(), strict=True))
                 for count, rows in noted.items()
                 if rows
             },
@@ -307,23 +343,16 @@ def ranked_by(opened: Taught, value: np.ndarray) -> dict[str, float]:
     return dict(zip(names, np.mean(rows, axis=0).round(3).tolist(), strict=True))
 
 
-def ceiling(opened: Taught, folds: int = 5) -> dict[str, float]:
-    """A probe on all labels of the other files."""
-    rows = []
-    fold = opened.moments.content_N % folds
+def ceiling(opened: Taught) -> dict[str, float]:
+    """A probe on all labels of the library, on new files."""
+    library, rows = opened.is_library, []
     for truth in opened.is_true.T:
-        logit = np.zeros(len(truth))
-        for each in range(folds):
-            train = fold != each
-            rule = fit_rule(
-                opened.features[train], truth[train], opened.directions,
-                others_mD=np.zeros((0, opened.features.shape[1])),
-            )  # fmt: skip
-            logit[~train] = rule.logits(opened.features[~train])
-        rows.append((average_precision_score(truth, logit), recall_at(logit, truth)))
-    return dict(
-        zip(("average_precision", "recall_at_90"), np.mean(rows, axis=0).round(3).tolist(), strict=True)
-    )
+        nothing = np.zeros((0, opened.features.shape[1]))
+        rule = fit_rule(opened.features[library], truth[library], opened.directions, others_mD=nothing)
+        logit = rule.logits(opened.features[~library])
+        rows.append((average_precision_score(truth[~library], logit), recall_at(logit, truth[~library])))
+    names = ("new_average_precision", "new_recall_at_90")
+    return dict(zip(names, np.mean(rows, axis=0).round(3).tolist(), strict=True))
 
 
 Held = tuple[int, int, float]
@@ -352,7 +381,7 @@ def _drawn_anew(
 
     def on_fit(state: State) -> bool:
         for _ in range(SALTS if state.num_marks in (31, 61, 121) else 0):
-            rest = population(state, generator.random(len(truth))).rest()
+            rest = population(opened, state, generator.random(len(truth))).rest()
             for count in (each for each in CHECKS if len(rest) > each):
                 fixed[count].append(_held(truth[rest[:count]], truth[rest]))
         return False
@@ -367,7 +396,7 @@ def _as_used(
     stopped: list[bool] = []
 
     def on_fit(state: State) -> bool:
-        now = population(state, draw)
+        now = population(opened, state, draw)
         answers, _ = now.checked()
         if len(answers) >= CHECKS[0]:
             found = _held(answers == 1, truth[now.rest()])

@@ -68,6 +68,8 @@ def say_state(
         print_line(
             f"Probe: cavmae-sync classify FILE --probe {library / 'taught' / state.name} --threshold 0.5"
         )
+        if estimate is not None and estimate.precision is not None:
+            print_line("On files that are not in the library it may be less precise.")
 
 
 def _percent(estimate: "Estimate") -> str:

@@ -5,6 +5,9 @@ and the rest, from which checks are drawn in the order of fixed random numbers (
 does not depend on these numbers, nor on the answers to checks. So the checks up to the first gap are a random
 sample of the rest, whatever the probe is, also where some of them were made for an earlier probe.
 
+One thing is not exact: a moment that is checked already is not proposed as uncertain, so that what is learned
+from depends on the numbers by that much. `benchmarks.teaching` measures that the interval holds all the same.
+
 N moments.
 """
 

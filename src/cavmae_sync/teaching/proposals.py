@@ -6,8 +6,8 @@ Two kinds, each with its own use:
   and none that looks or sounds like another one of them, as long as there are others.
 - *check*: a random sample of what the probe calls present. They are not learned from; see `estimate`.
 
-Before there is a probe: moments that are near the yes-marks (*sure*), and moments at *random*. Later, sure
-ones teach little: in the trials that `fitting` names they found as many, and less of the rest.
+Before there is a probe: moments that are near the yes-marks (*sure*), and moments at *random*. Later, the
+surest need half as many marks again to the same precision, and find less (docs/teach.md).
 """
 
 from collections.abc import Iterator
