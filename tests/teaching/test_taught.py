@@ -9,7 +9,7 @@ import torch
 
 from cavmae_sync.embedding import Embedder, video_inputs
 from cavmae_sync.embedding.library import FillOptions, Library, LibraryConfig, add_to_library, open_library
-from cavmae_sync.errors import ConfigError
+from cavmae_sync.errors import ConfigError, DatasetError
 from cavmae_sync.inputs import InputConfig
 from cavmae_sync.media import write_video
 from cavmae_sync.model import CAVMAESync, DecoderConfig, ModelConfig
@@ -163,6 +163,19 @@ def test_names_and_senses_that_cannot_be(library: Library):
         Taught(library, "bell", moment_seconds=5.0)
     with pytest.raises(ConfigError, match="in capital letters alone"):
         Taught(library, "Bell", sense="sound")
+
+
+def test_links_that_lead_out_are_refused(library: Library, tmp_path: Path):
+    (tmp_path / "outside").mkdir()
+    (library.folder / "taught").mkdir()
+    (library.folder / "taught" / "bell").symlink_to(tmp_path / "outside")
+    with pytest.raises(DatasetError, match="leads out"):
+        Taught(library, "bell", sense="sound")
+    assert list((tmp_path / "outside").iterdir()) == []
+    odd = library.folder / "taught" / "what?"
+    odd.mkdir()
+    (odd / "taught.json").write_text("{}")
+    assert list_taught(library) == []
 
 
 def test_a_library_that_grows_is_seen(tmp_path: Path):

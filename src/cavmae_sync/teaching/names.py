@@ -73,12 +73,21 @@ def check_name(name: str) -> None:
         )
 
 
+def _is_name(name: str) -> bool:
+    try:
+        check_name(name)
+    except ConfigError:
+        return False
+    return True
+
+
 def taught_names(library: Path) -> list[str]:
     """Names of what a library was taught, sorted. Other folders there are left out."""
     folder = library / TAUGHT_FOLDER
     if not folder.is_dir():
         return []
-    return sorted(each.name for each in folder.iterdir() if (each / RECORD_FILE).is_file())
+    found = (each.name for each in folder.iterdir() if (each / RECORD_FILE).is_file())
+    return sorted(name for name in found if _is_name(name))
 
 
 def open_record(
@@ -88,7 +97,7 @@ def open_record(
 
     Args:
         library: Folder of the library.
-        name: The name.
+        name: The name; see `check_name`.
         sense: What it hears or sees; None takes what it was begun with.
         moment_seconds: Length of a moment of a new one; None takes what it was begun with, or 2 s.
 
@@ -97,7 +106,6 @@ def open_record(
             with a name that differs in capital letters alone.
         DatasetError: The file is damaged.
     """
-    check_name(name)
     folder = library / TAUGHT_FOLDER / name
     path = folder / RECORD_FILE
     names = taught_names(library)

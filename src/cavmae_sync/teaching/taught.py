@@ -28,7 +28,14 @@ from cavmae_sync.teaching.estimate import Estimate, estimate_of, probability_of,
 from cavmae_sync.teaching.fitting import Directions, Fitted, directions_of, fit_rule
 from cavmae_sync.teaching.marks import Mark, MarkFile, Reason
 from cavmae_sync.teaching.moments import Moments
-from cavmae_sync.teaching.names import SENSES_OF, TAUGHT_FOLDER, TaughtSense, open_record, taught_names
+from cavmae_sync.teaching.names import (
+    SENSES_OF,
+    TAUGHT_FOLDER,
+    TaughtSense,
+    check_name,
+    open_record,
+    taught_names,
+)
 from cavmae_sync.teaching.population import Population
 from cavmae_sync.teaching.proposals import CHECK_SHARE, Proposal, first_numbers, next_numbers
 from cavmae_sync.teaching.state import Counts, TaughtState, missing_marks, status_of
@@ -102,9 +109,10 @@ class Taught:
         moment_seconds: float | None = None,
         search: LibrarySearch | None = None,
     ) -> None:
-        self.record = open_record(library.folder, name, sense=sense, moment_seconds=moment_seconds)
+        check_name(name)
         check_subfolder(library.folder, TAUGHT_FOLDER)
         check_subfolder(library.folder / TAUGHT_FOLDER, name)
+        self.record = open_record(library.folder, name, sense=sense, moment_seconds=moment_seconds)
         self.library, self.name = library, name
         self.folder = library.folder / TAUGHT_FOLDER / name
         self._file = MarkFile(self.folder)
