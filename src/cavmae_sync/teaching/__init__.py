@@ -2,7 +2,8 @@
 
 - `moments`: the timelines of a library in pieces that can be marked. `marks`: what was said of them, kept.
 - `names`: what is taught, and its record.
-- `fitting`: marks to a linear rule. `population`: what the rule says of everything, and what is known of it.
+- `fitting`: marks to a linear rule. `kept_probe`: the rule as a probe.
+- `population`: what the rule says of everything, and what is known of it.
 - `proposals`: what to mark next. `intervals`, `estimate`: how precise the rule is. `state`: are there enough?
 - `taught`: `Taught`, which brings these together. `proposed`: proposals that wait for an answer.
 - `exports`: marks as files of other programs, and from them.

@@ -10,22 +10,19 @@ Only one thread may call an object at a time. Other processes may add marks mean
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from cavmae_sync.atomic import locked
 from cavmae_sync.embedding.encoders import OWN
 from cavmae_sync.embedding.library import Library
 from cavmae_sync.errors import ConfigError
-from cavmae_sync.model.heads import HeadConfig, LinearHead
 from cavmae_sync.search import LibrarySearch, Place
-from cavmae_sync.tasks.classification.features import FeatureConfig
 from cavmae_sync.tasks.classification.probe import PROBE_FILE, Probe
 from cavmae_sync.teaching.estimate import Estimate, estimate_of, probability_of, threshold_for
 from cavmae_sync.teaching.fitting import Directions, Fitted, directions_of, fit_rule
+from cavmae_sync.teaching.kept_probe import probe_of
 from cavmae_sync.teaching.marks import Mark, MarkFile, Reason
 from cavmae_sync.teaching.moments import Moments
 from cavmae_sync.teaching.names import (
@@ -40,8 +37,6 @@ from cavmae_sync.teaching.population import Population
 from cavmae_sync.teaching.proposals import CHECK_SHARE, Proposal, first_numbers, next_numbers
 from cavmae_sync.teaching.state import Counts, TaughtState, missing_marks, status_of
 from cavmae_sync.untrusted import check_subfolder
-
-_MODALITIES: Final = {"sound": "audio", "picture": "visual", "both": "both"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -186,30 +181,7 @@ class Taught:
         missing = self._missing(known)
         if missing or known.fitted is None:
             raise ConfigError(f"{self.name!r} has too few marks for a probe. Mark {', '.join(missing)}.")
-        width, record = len(known.fitted.weights_D), self.library.record
-        config = HeadConfig(kind="linear", width=width, num_classes=1)
-        head = LinearHead(config)
-        with torch.no_grad():
-            head.classify.weight.copy_(torch.from_numpy(known.fitted.weights_D)[None])
-            head.classify.bias.fill_(known.fitted.bias)
-        with self.library.catalogue() as catalogue:
-            model = catalogue.fact("model")
-        return Probe(
-            head=head,
-            head_config=config,
-            classes=(self.name,),
-            features=FeatureConfig.model_validate(
-                {
-                    "depth": "joint",
-                    "tokens": record.encoder.made_with.get("representation", "global"),
-                    "modalities": _MODALITIES[self.sense],
-                    "length": "unit",
-                }
-            ),
-            loss="bce",
-            weights=record.encoder.weights,
-            model_path=model,
-        )
+        return probe_of(known.fitted, self.library, name=self.name, sense=self.sense)
 
     def state(self) -> TaughtState:
         """Whether there are enough marks, how good the probe is, and what to do next."""
