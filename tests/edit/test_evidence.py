@@ -47,7 +47,7 @@ def made(files: dict[str, Path]) -> str:
     )  # fmt: skip
     evidence = Evidence(
         question=HOSTILE, query_file="/home/me/bark.wav", query_hash="ab" * 32,
-        settings={"ordered by": "sound", "cut-off": "95.0%"}, verdict="1 moments match.", library="/library",
+        settings={"ordered by": "sound", "cut-off": "95.0%"}, verdict="1 moment matches.", library="/library",
         encoder="cavmae-sync, weights w", fingerprint="cd" * 32, searched="2 files, 1.00 hours",
         not_searched=(f"shoot/{HOSTILE}: damaged",), made_at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
     )  # fmt: skip

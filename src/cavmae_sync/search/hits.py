@@ -102,4 +102,5 @@ def verdict(found: Found) -> str:
         return f"Ranked, not judged: {searched} are too few to know how strangers score."
     if found.matches == 0:
         return f"Nothing here matches ({searched}; cut-off {found.cutoff:.0%}). The nearest moments:"
-    return f"{found.matches} moments match ({searched}; cut-off {found.cutoff:.0%})."
+    count = "1 moment matches" if found.matches == 1 else f"{found.matches} moments match"
+    return f"{count} ({searched}; cut-off {found.cutoff:.0%})."

@@ -53,7 +53,7 @@ export class MapOverlay {
     const drawing = small.getContext("2d");
     if (drawing === null) return;
     const pixels = drawing.createImageData(columns, rows);
-    values.flat().forEach((value, number) => pixels.data.set([255, Math.round(255 * value), 0, Math.round(190 * value)], 4 * number));
+    values.flat().forEach((value, number) => pixels.data.set([255, Math.round(230 * value), 0, Math.round(255 * value ** 1.5)], 4 * number));
     drawing.putImageData(pixels, 0, 0);
     const box = pictureBox(this.video);
     const side = Math.min(box.width, box.height);

@@ -12,6 +12,10 @@ export class Player {
     /** @type {number | null} Frame that was asked for last, until another is shown. */
     this.wanted = null;
     this.backwards = 0;
+    /** Whether somebody has paused or stepped since the moment was opened: then it does not begin to play. */
+    this.isHeld = false;
+    /** Whether a moment is being opened, and will play. */
+    this.isOpening = false;
     /** @type {number | null} */
     this.stopAt = null;
     video.addEventListener("seeked", () => this.onFrame());
@@ -35,6 +39,11 @@ export class Player {
     return this.wanted === null ? this.video.currentTime : this.frames.start(this.wanted);
   }
 
+  /** Whether a moment was opened that has not begun to play yet. */
+  get isWaiting() {
+    return this.isOpening && !this.isHeld;
+  }
+
   get isPlaying() {
     return !this.video.paused || this.backwards > 0;
   }
@@ -54,6 +63,7 @@ export class Player {
 
   /** @param {number} step */
   stepFrame(step) {
+    this.isHeld = true;
     this.pause();
     this.showFrame(this.frame + step);
   }
@@ -71,6 +81,7 @@ export class Player {
   }
 
   pause() {
+    this.isHeld = true;
     this.backwards = 0;
     this.video.playbackRate = 1;
     const frame = this.frame;
@@ -81,7 +92,7 @@ export class Player {
   }
 
   toggle() {
-    if (this.isPlaying) this.pause();
+    if (this.isPlaying || this.isWaiting) this.pause();
     else this.play();
   }
 

@@ -5,7 +5,7 @@
 const NUM_PARTS = 240;
 
 /**
- * Fit of each part of a file. Where strangers are known, half of the height is a fit that they reach half of
+ * Fit of each part of a file: of the best place of the question that covers it. Where strangers are known, half of the height is a fit that they reach half of
  * the time; otherwise the best place of the file is the tallest.
  *
  * @param {T.Strip} strip
@@ -20,7 +20,7 @@ export function partsOf(strip, seconds) {
   strip.start_seconds.forEach((start, number) => {
     const length = Math.max(strip.duration_seconds, strip.step_seconds);
     const first = Math.floor((start / seconds) * NUM_PARTS);
-    const last = Math.max(first + 1, Math.ceil(((start + Math.min(length, strip.step_seconds)) / seconds) * NUM_PARTS));
+    const last = Math.max(first + 1, Math.ceil(((start + length) / seconds) * NUM_PARTS));
     for (let part = Math.max(first, 0); part < Math.min(last, NUM_PARTS); part += 1)
       parts[part] = Math.max(parts[part], fit(number));
   });

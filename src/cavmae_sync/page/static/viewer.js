@@ -130,6 +130,8 @@ async function open() {
   const { hit } = current;
   const mine = (turn += 1);
   const p = the();
+  p.player.isHeld = false;
+  p.player.isOpening = true;
   p.title.textContent = fileOf(hit);
   p.map.hide();
   p.box.close();
@@ -150,7 +152,9 @@ async function open() {
   p.player.seek(range.from);
   if (!p.video.hasAttribute("src")) return;
   await seeked(p.video);
-  if (mine === turn && p.player.frames.count > 1) p.player.play(range.to);
+  if (mine !== turn) return;
+  p.player.isOpening = false;
+  if (!p.player.isHeld && p.player.frames.count > 1) p.player.play(range.to);
 }
 
 /** @param {T.Facts} facts @param {number} mine */

@@ -3,6 +3,8 @@ import { colour, h, sharp } from "./dom.js";
 
 /** How far a pointer moves before it draws a span, CSS pixels. */
 const DRAG_PIXELS = 4;
+/** Height of the fit below the waveform. */
+const STRIP_PIXELS = 16;
 
 export class Waveform {
   /**
@@ -117,8 +119,11 @@ export class Waveform {
     const x = (seconds) => (seconds / this.seconds) * width;
     context.fillStyle = colour("--span");
     context.fillRect(x(this.from), 0, Math.max(x(this.to) - x(this.from), 2), height);
-    drawStrip(context, this.strip, width, height);
-    drawPeaks(context, this.peaks, width, height - 8, colour("--wave"));
+    drawPeaks(context, this.peaks, width, height - STRIP_PIXELS, colour("--wave"));
+    context.save();
+    context.translate(0, height - STRIP_PIXELS);
+    drawStrip(context, this.strip, width, STRIP_PIXELS);
+    context.restore();
     context.fillStyle = colour("--text");
     for (const edge of [this.from, this.to]) context.fillRect(x(edge) - 0.5, 0, 1, height);
     context.fillStyle = colour("--accent");
