@@ -3,6 +3,7 @@
 It decodes and encodes beside the service, which stays fast, and a crash costs only itself.
 """
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from cavmae_sync.errors import ConfigError
 
 #: Seconds that a run may take to stop; then it is ended, which loses nothing that was added.
 _STOP_SECONDS: Final = 20.0
+#: Whoever searches comes first. Within one session, where schedulers give each session an equal share.
+_GENTLY: Final = ("nice", "-n", "15") if shutil.which("nice") else ()
 _MOST_TOLD: Final = 2000
 
 
@@ -77,13 +80,13 @@ class Indexing:
                 raise ConfigError(f"Files are being added already ({self._about}). Wait until that is done.")
             self._about, self._told = about, ""
             self._process = subprocess.Popen(  # noqa: S603 (our own command; no shell)
-                [sys.executable, "-m", "cavmae_sync", "index", *words, *model],
+                [*_GENTLY, sys.executable, "-m", "cavmae_sync", "index", *words, *model],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 text=True,
                 errors="replace",
-                start_new_session=True,  # Ctrl-C reaches the service, which stops it in order
+                process_group=0,  # Ctrl-C reaches the service, which stops it in order
             )
             threading.Thread(target=self._listen, args=(self._process,), daemon=True).start()
 

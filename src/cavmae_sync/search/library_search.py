@@ -33,7 +33,10 @@ from cavmae_sync.search.scoring import Scored, Scorer
 from cavmae_sync.search.strips import Similarity, Strip, similarity_at, strip_of
 
 #: Senses and length of the usual questions.
-_USUAL: Final[tuple[tuple[tuple[Sense, ...], int], ...]] = ((("audio",), 4), (("visual",), 1), (SENSES, 4))
+_USUAL: Final[tuple[tuple[tuple[Sense, ...], int], ...]] = (
+    (("visual",), 1),
+    *(((*senses,), length) for senses in (("audio",), SENSES) for length in (4, 16)),
+)
 
 
 class LibrarySearch:
@@ -77,6 +80,7 @@ class LibrarySearch:
     def warm_up(self, *, on_progress: OnProgress | None = None) -> None:
         """Make indexes and calibrate for questions by sound, picture and video of the usual lengths."""
         allowed_C = self.held.allowed(self.timelines.contents, Filter())
+        self._scorer.warm_up()
         for senses, length in _USUAL:
             self._scales.get(senses, self._by(None, senses, allowed_C), length, on_progress)
 

@@ -56,6 +56,14 @@ class Scorer:
         self.timelines = timelines
         self._indexes.follow(timelines)
 
+    def warm_up(self) -> None:
+        """Make the indexes that questions of any length ask, where the library is too large to scan."""
+        if self.timelines.num_places <= _SCAN_UP_TO:
+            return
+        for sense in SENSES:
+            for is_short in (True, False):
+                self._indexes.get(sense, is_short=is_short)
+
     def scored(
         self,
         query: Query,

@@ -68,6 +68,7 @@ def serve(
     app = make_app(service, access=access)
     server = uvicorn.Server(uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False))
     with server.config.bind_socket() as listening:
+        listening.listen()  # who opens the address at once waits, and is not refused
         shown = _LOOPBACK if host == "0.0.0.0" else f"[{host}]" if ":" in host else host  # noqa: S104
         address = f"http://{shown}:{listening.getsockname()[1]}/"
         if access.token is not None:
