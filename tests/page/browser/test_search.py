@@ -1,14 +1,18 @@
 """Questions by file, microphone, span and box; frames that are shown; states without results."""
 
+import base64
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
+from cavmae_sync.embedding.library import open_library
+from cavmae_sync.embedding.library.record import claim_library
 from cavmae_sync.media.playback import playback
 
-from ..served import Served, number_on
+from ..served import Served, number_on, serving
 from .conftest import RATES, wait_until
 
 FOUND = 60_000
@@ -170,3 +174,34 @@ def test_errors_are_sentences(page: Page, served: Served, tmp_path):
     expect(page.get_by_role("dialog").get_by_role("alert")).to_have_text(
         re.compile("no folder on this machine")
     )
+
+
+def test_an_empty_library_says_what_to_do(browser: Browser, served: Served, tmp_path: Path):
+    claim_library(tmp_path / "empty", open_library(served.library).record)
+    with serving(tmp_path, tmp_path / "empty", served.embedder) as made:
+        page = browser.new_page()
+        page.goto(made.address)
+        expect(page.get_by_role("heading", name="This library is empty")).to_be_visible(timeout=FOUND)
+        page.get_by_role("button", name="Add a folder").click()
+        expect(page.locator("#add-path")).to_be_focused()
+        page.close()
+
+
+def test_what_is_dropped_or_pasted_asks(page: Page, served: Served):
+    content = base64.b64encode((served.footage / "films" / "film 11.mp4").read_bytes()).decode()
+    hand_over = """
+    ([kind, content]) => {
+      const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+      const data = new DataTransfer();
+      data.items.add(new File([bytes], "film 11.mp4", {type: "video/mp4"}));
+      const how = {bubbles: true, cancelable: true};
+      const event = kind === "drop" ? new DragEvent("drop", {...how, dataTransfer: data})
+        : new ClipboardEvent("paste", {...how, clipboardData: data});
+      document.body.dispatchEvent(event);
+    }
+    """
+    for kind in ("drop", "paste"):
+        page.evaluate(hand_over, [kind, content])
+        expect(page.locator(".group h3").first).to_have_text("films/film 11.mp4", timeout=FOUND)
+        page.reload()
+        wait_until(page, "document.querySelector('#status-line').textContent !== ''")

@@ -230,7 +230,7 @@ export const S = {
     marks: (yes, no) => `${counted(yes, "yes", "yes")}, ${counted(no, "no", "no")}`,
     /** @param {{value: number, low: number, high: number}} p */
     precision: (p) =>
-      `Of what it finds, ${(p.value * 100).toFixed(0)} % are right (95 % interval ${(p.low * 100).toFixed(0)} to ${(p.high * 100).toFixed(0)} %).`,
+      `Of what it finds, ${(p.value * 100).toFixed(0)} % are right (95 % interval ${(p.low * 100).toFixed(0)} to ${(p.high * 100).toFixed(0)} %). This is about this library; on new files it is less precise.`,
     csv: "Marks as CSV",
     raven: "Marks for Raven",
     proposals: "Moments to mark",
