@@ -1,7 +1,9 @@
 """Addresses behind the page: questions from the library, views, exports, adding folders; and fuzz."""
 
 import json
+import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cavmae_sync.embedding.library import open_library
+from cavmae_sync.errors import ConfigError
 from cavmae_sync.page.guard import LOOPBACK, Access
+from cavmae_sync.page.service import SearchService
 from cavmae_sync.page.views import agreement_of
 from cavmae_sync.search import LibrarySearch
 
@@ -139,7 +143,7 @@ def test_a_token_opens_the_service_to_others(service: Asked):
         assert (welcome.status, welcome.headers["location"]) == (303, "/")
         cookie = welcome.headers["set-cookie"]
         assert "HttpOnly" in cookie
-        assert "SameSite=Strict" in cookie
+        assert "SameSite=Lax" in cookie
         assert ask("GET", "/", Cookie=cookie.split(";")[0]).status == 200
         assert ask("GET", f"/?token={'b' * 32}").status == 401
 
@@ -178,3 +182,35 @@ def test_no_number_breaks_the_service(service: Asked, number: str, what: str):
     name = "start_seconds" if what == "peaks" else "seconds"
     answer = service("GET", f"/api/contents/{content}/{what}?{name}={number}&stop_seconds=2")
     assert answer.status == 422
+
+
+def test_what_cannot_be_is_refused(service: Asked):
+    content = contents(service)["0.mp4"]
+    moment = {"content": content, "start_seconds": 1.0, "stop_seconds": 2.0}
+    assert service.post("/api/like", **moment | {"stop_seconds": 1.0}).status == 422
+    late = service.post("/api/like", **moment | {"start_seconds": 5.0, "stop_seconds": 9})
+    assert "no moments from" in late.json["error"]
+    body = json.dumps({"format": "otio", "moments": [moment | {"offset_seconds": float("nan")}]})
+    answer = service("POST", "/api/export", body, Content_Type="application/json")
+    assert answer.status == 422
+    large = b'{"marks": [' + b"{}," * (2 << 20) + b"{}]}"
+    assert service("POST", "/api/taught/x/marks", large, Content_Type="application/json").status == 413
+
+
+def test_a_cut_leaves_nothing_behind(service: Asked):
+    content = contents(service)["2.mp4"]
+    address = f"/api/contents/{content}/cut?start_seconds=0.5&stop_seconds=1"
+    before = set(Path(tempfile.gettempdir()).glob("cavmae-sync-*"))
+    assert service("GET", address).status == 200
+    assert service("GET", address, Range="bytes=99999999-").status == 416
+    end = time.monotonic() + 10
+    while set(Path(tempfile.gettempdir()).glob("cavmae-sync-*")) - before:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_folders_are_not_added_by_the_token_alone(service: Asked):
+    made = SearchService(open_library(service.library), None, may_add=False)
+    with pytest.raises(ConfigError, match="start serve with --may-add"):
+        made.add_folder(service.footage)
+    made.close()

@@ -12,6 +12,8 @@ from cavmae_sync.errors import ConfigError
 from cavmae_sync.media.frame_times import SLACK_SECONDS
 from cavmae_sync.media.source_facts import USUAL_RATES, PictureFacts, SourceFacts, read_source_facts
 
+#: A moment this near to the picture takes its first or last frame; sound that is farther away has none.
+_NEAR: Final = Fraction(1, 2)
 _SLACK: Final = Fraction(SLACK_SECONDS).limit_denominator(1_000_000)
 #: Times as decimals are not exact in binary; a sample lasts longer than this.
 _SOUND_SLACK: Final = Fraction(1, 1_000_000)
@@ -111,6 +113,12 @@ class EditSource:
                 f"{start_seconds:.3f} s. Bring the library up to date: cavmae-sync index update."
             )
         own, length, zero = self.grid(rate), self.length(rate), Fraction(self.first_seconds)
+        ends = zero + length / own
+        if self.has_video and (stop_seconds < zero - _NEAR or start_seconds > ends + _NEAR):
+            raise ConfigError(
+                f"{self.path} has a picture from {float(zero):.3f} to {float(ends):.3f} s only; the moment "
+                f"is from {start_seconds:.3f} to {stop_seconds:.3f} s. Take a stretch that has one."
+            )
         slack = _SLACK if self.has_video else _SOUND_SLACK
         first = math.floor((Fraction(start_seconds) - zero + slack) * own)
         stop = math.ceil((Fraction(stop_seconds) - zero - slack) * own)

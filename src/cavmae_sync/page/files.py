@@ -18,6 +18,8 @@ from cavmae_sync.page.worker import LimitedWorker
 from cavmae_sync.search import LibrarySearch, Place
 
 _MOST_FACTS: Final = 4096
+#: Seconds that a thumbnail or a waveform may take.
+_DRAW_SECONDS: Final = 60.0
 
 
 class UnknownContentError(DatasetError):
@@ -34,10 +36,10 @@ class LibraryFiles:
 
     def __init__(self, library: Library, current: Callable[[], LibrarySearch]) -> None:
         self._library, self._current = library, current
-        self._worker = LimitedWorker()
-        self._pictures = Pictures(library.folder, self._worker)
+        self._reader, self._drawer = LimitedWorker(), LimitedWorker(most_seconds=_DRAW_SECONDS)
+        self._pictures = Pictures(library.folder, self._drawer)
         self._proxies = Proxies(library.folder)
-        self._drawing = threading.Lock()
+        self._reading, self._drawing = threading.Lock(), threading.Lock()
         self._facts: dict[str, EditSource] = {}
 
     def listed(self, text: str, *, first: int, most: int) -> dict[str, Any]:
@@ -105,11 +107,11 @@ class LibraryFiles:
             MediaError: It cannot be read.
         """
         path = self.path(content)
-        with self._drawing:
+        with self._reading:
             if content not in self._facts:
                 if len(self._facts) >= _MOST_FACTS:
                     self._facts.clear()
-                self._facts[content] = self._worker.call(read_source, path)
+                self._facts[content] = self._reader.call(read_source, path)
             return self._facts[content]
 
     def facts(self, content: str) -> dict[str, Any]:
@@ -129,11 +131,14 @@ class LibraryFiles:
             "has_picture": row.has_visual,
             "is_offline": place.is_offline,
             "source": None,
+            "problem": None,
         }
         try:
             source = self.source(content)
-        except UnknownContentError:
-            return about  # its disk is not there; what the library knows is shown all the same
+        except (UnknownContentError, MediaError) as error:
+            # Its disk is not there, or it cannot be read now: what the library knows is shown all the same.
+            about["problem"] = None if place.is_offline else str(error)
+            return about
         rate = source.rate
         start = None if rate is None else source.start(rate)
         about["source"] = {
@@ -172,14 +177,10 @@ class LibraryFiles:
             UnknownContentError: No file of it is there.
             MediaError: It has no sound.
         """
-        search = self._current()
-        path, row = self.path(content), search.held.rows[content]
-        if not row.has_audio:
+        path = self.path(content)
+        if not self._current().held.rows[content].has_audio:
             raise MediaError("This file has no sound.")
-        number = search.timelines.number.get(content)
-        if number is None:
-            raise UnknownContentError(f"The part of the content {content:.12} is missing or damaged.")
-        duration = float(search.timelines.stop_seconds_C[number])
+        duration = self.source(content).duration_seconds
         with self._drawing:
             return self._pictures.peaks(content, path, duration_seconds=duration)
 
@@ -206,4 +207,5 @@ class LibraryFiles:
     def close(self) -> None:
         """Stop what is made in the background."""
         self._proxies.close()
-        self._worker.close()
+        self._reader.close()
+        self._drawer.close()

@@ -26,6 +26,9 @@ LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 #: Most bytes of a request.
 MOST_BYTES: Final = 512 << 20
 _COOKIE: Final = "cavmae-sync-token"
+#: Most bytes of a request that sends no file.
+_MOST_JSON_BYTES: Final = 4 << 20
+_FILES: Final = "/api/search/"
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
     "media-src 'self' blob:; connect-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
@@ -95,24 +98,24 @@ class Guard:
             await _refuse(send, *refusal)
             return
         if self._brings_token(scope):
-            await _welcome(send, self._access.token or "")
+            await _welcome(send, self._access.token or "", _port(scope))
         else:
             await self._counted(scope, receive, send)
 
     async def _counted(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request that is allowed, unless it turns out too large."""
-        read = 0
+        read, most = 0, self._most(scope)
 
         async def counted() -> Message:
             nonlocal read
             message = await receive()
             read += len(message.get("body", b""))
-            if read > self._most_bytes:
+            if read > most:
                 raise TooLargeError
             return message
 
         async def marked(message: Message) -> None:
-            if read > self._most_bytes:
+            if read > most:
                 return  # whatever the application makes of it
             if message["type"] == "http.response.start":
                 given = list(message.get("headers", []))
@@ -122,8 +125,8 @@ class Guard:
 
         with suppress(TooLargeError):
             await self._app(scope, counted, marked)
-        if read > self._most_bytes:
-            await _refuse(send, 413, self._too_large())
+        if read > most:
+            await _refuse(send, 413, self._too_large(scope))
 
     def _refusal(self, scope: Scope, headers: dict[str, str]) -> tuple[int, str] | None:
         host = _name(f"//{headers.get('host', '')}")
@@ -138,11 +141,11 @@ class Guard:
             is_visit and scope["path"] == "/"
         ):
             return _FOREIGN_PAGE
-        if not (self._brings_token(scope) or self._access.takes_token(_shown_token(headers))):
+        if not (self._brings_token(scope) or self._access.takes_token(_shown_token(headers, _port(scope)))):
             return 401, "This service needs its token. Open the address that `serve` printed."
         length = headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > self._most_bytes:
-            return 413, self._too_large()
+        if not length.isdecimal() or int(length) > self._most(scope):
+            return 413, self._too_large(scope)
         return None
 
     def _brings_token(self, scope: Scope) -> bool:
@@ -152,16 +155,25 @@ class Guard:
         shown = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("token", [""])[0]
         return bool(shown) and self._access.takes_token(shown)
 
-    def _too_large(self) -> str:
-        return f"More than {self._most_bytes >> 20} MB were sent. Send a part of the file."
+    def _most(self, scope: Scope) -> int:
+        is_file = scope["path"].startswith(_FILES)
+        return self._most_bytes if is_file else min(self._most_bytes, _MOST_JSON_BYTES)
+
+    def _too_large(self, scope: Scope) -> str:
+        return f"More than {self._most(scope) >> 20} MB were sent. Send a part of the file."
 
 
-def _shown_token(headers: dict[str, str]) -> str:
+def _port(scope: Scope) -> int:
+    """Port that was asked: services of one machine have cookies of their own."""
+    return int((scope.get("server") or ("", 0))[1] or 0)
+
+
+def _shown_token(headers: dict[str, str], port: int) -> str:
     scheme, _, token = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return token
     try:
-        cookie = SimpleCookie(headers.get("cookie", "")).get(_COOKIE)
+        cookie = SimpleCookie(headers.get("cookie", "")).get(f"{_COOKIE}-{port}")
     except CookieError:
         return ""
     return "" if cookie is None else cookie.value
@@ -191,9 +203,9 @@ def _host_of(origin: str) -> str | None:
     return parts.netloc.lower() if parts.scheme in ("http", "https") and parts.netloc else None
 
 
-async def _welcome(send: Send, token: str) -> None:
+async def _welcome(send: Send, token: str, port: int) -> None:
     """Give the browser its cookie, and take the token out of its address."""
-    cookie = f"{_COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict"
+    cookie = f"{_COOKIE}-{port}={token}; Path=/; HttpOnly; SameSite=Lax"
     headers = [(b"location", b"/"), (b"set-cookie", cookie.encode()), (b"content-length", b"0")]
     await send({"type": "http.response.start", "status": 303, "headers": [*headers, *_HEADERS]})
     await send({"type": "http.response.body", "body": b""})

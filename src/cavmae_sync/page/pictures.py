@@ -1,7 +1,7 @@
 """Thumbnails and waveforms of a library's files: made when asked for, kept on disk within bounds, deletable.
 
     LIBRARY/derived/pictures/CONTENT-12000.jpg    the frame at 12 s
-    LIBRARY/derived/pictures/CONTENT.peaks        loudest sample of each of 1,000 parts of the sound, bytes
+    LIBRARY/derived/pictures/CONTENT.waveform     loudest sample of each of 1,000 parts of the sound, bytes
 
 B parts of a waveform.
 """
@@ -69,7 +69,7 @@ class Pictures:
         Raises:
             MediaError: The file has no sound, or cannot be read.
         """
-        file = self._folder / f"{content}.peaks"
+        file = self._folder / f"{content}.waveform"
         if not file.is_file():
             self._keep(file, self._worker.call(_peaks, path, duration_seconds))
         return [value / _PEAK_SCALE for value in file.read_bytes()]

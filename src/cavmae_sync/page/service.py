@@ -36,6 +36,7 @@ from cavmae_sync.search import (
 from cavmae_sync.search.query_decode import MediaKind, decode_frame, decode_query
 from cavmae_sync.search.query_media import encode_query
 from cavmae_sync.tasks.classification.probe import Probe
+from cavmae_sync.tasks.localization.moment_map import decode_moment, window_of
 
 Taught = TypeVar("Taught")
 
@@ -59,6 +60,7 @@ class SearchService:
         probe: Probe whose classes may be asked for.
         model: Where the model lies, for adding files; None where the library knows it.
         trained_on: What the model was trained on and does not know, in words.
+        may_add: Whether folders of the machine may be added.
     """
 
     def __init__(
@@ -69,9 +71,10 @@ class SearchService:
         probe: Probe | None = None,
         model: Path | None = None,
         trained_on: str | None = None,
+        may_add: bool = True,
     ) -> None:
         self.library = library
-        self._probe, self._trained_on = probe, trained_on
+        self._probe, self._trained_on, self.may_add = probe, trained_on, may_add
         self._encoder = None if encoder is None else as_encoder(encoder)
         self._search = LibrarySearch(library)
         self._decoder, self._cutter = LimitedWorker(), LimitedWorker(most_seconds=_CUT_SECONDS)
@@ -109,6 +112,7 @@ class SearchService:
             "has_maps": hasattr(self._encoder, "embedder"),
             "has_words": self._encoder is not None and record.encoder.kind != OWN,
             "classes": self.classes(),
+            "may_add": self.may_add,
         }
 
     def failures(self) -> list[dict[str, Any]]:
@@ -117,6 +121,19 @@ class SearchService:
             {"root": row.root, "path": row.path, "reason": row.reason, "message": row.message}
             for row in self.library.failed()
         ]
+
+    def add_folder(self, folder: Path) -> None:
+        """Begin to add a folder of footage.
+
+        Raises:
+            ConfigError: It is none, it may not be added from here, or files are being added already.
+        """
+        if not self.may_add:
+            raise ConfigError(
+                "Folders cannot be added from here: who has the token could read all media of the machine. "
+                "Add them there with cavmae-sync index add, or start serve with --may-add."
+            )
+        self.indexing.add(folder)
 
     def query_of(
         self,
@@ -260,8 +277,9 @@ class SearchService:
             ConfigError: The model makes no maps.
         """
         embedder, path = own_embedder(self._encoder), self.files.path(content)
+        clip = self._decoder.call(decode_moment, path, seconds, window_seconds=window_of(embedder))
         with self._encoding:
-            return sound_map(embedder, path, seconds)
+            return sound_map(embedder, clip)
 
     def export(self, wanted: Export) -> bytes:
         """Selected moments as the content of a file.
@@ -280,7 +298,8 @@ class SearchService:
                 found, self.library, settings={name: str(value) for name, value in told.items()}
             )
             options = ExportOptions(evidence=replace(evidence, query_hash=asked.file_hash))
-        return export(moments, wanted.format, title=wanted.title, options=options)
+        # Pages have pictures, which are decoded.
+        return self._cutter.call(export, moments, wanted.format, title=wanted.title, options=options)
 
     def cut(self, content: str, start_seconds: float, stop_seconds: float, folder: Path) -> Path:
         """A stretch of a file as a file of its own.

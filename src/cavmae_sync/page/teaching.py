@@ -48,19 +48,20 @@ class TaughtClasses:
         Raises:
             ConfigError: There is none of this name.
         """
-        return _state(self._get(name).state())
+        taught = self._get(name)
+        return _state(taught.state(), len(taught.marks()))
 
     def add(self, name: str, marks: Sequence[Mark]) -> dict[str, Any]:
         """Add marks, learn from them, and say how it stands."""
         taught = self._get(name)
         taught.add(marks)
-        return _state(taught.fit())
+        return _state(taught.fit(), len(taught.marks()))
 
     def undo(self, name: str) -> dict[str, Any]:
         """Undo the last mark."""
         taught = self._get(name)
         taught.undo()
-        return _state(taught.fit())
+        return _state(taught.fit(), len(taught.marks()))
 
     def proposals(self, name: str, count: int) -> list[dict[str, Any]]:
         """Moments to mark next, in the form of hits."""
@@ -89,7 +90,7 @@ class TaughtClasses:
         return self._opened[name]
 
 
-def _state(state: TaughtState) -> dict[str, Any]:
+def _state(state: TaughtState, num_marks: int) -> dict[str, Any]:
     estimate = state.estimate
     precision = None if estimate is None else estimate.precision
     return {
@@ -97,7 +98,7 @@ def _state(state: TaughtState) -> dict[str, Any]:
         "sense": state.sense,
         "num_yes": state.counts.num_yes,
         "num_no": state.counts.num_no,
-        "num_checks": state.counts.num_checks,
+        "num_marks": num_marks,
         "state": " ".join(filter(None, (state.reason, state.advice, state.note))),
         "is_fitted": state.probe is not None,
         "num_present": 0 if estimate is None else estimate.num_present,

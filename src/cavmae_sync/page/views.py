@@ -5,7 +5,6 @@ Agreement is judged by the vectors that the library holds. Maps need the model a
 T moments, D width, H W patches.
 """
 
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -15,10 +14,11 @@ from numpy.typing import NDArray
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.errors import ConfigError, MediaError
 from cavmae_sync.maps import MapConfig, colour_scale
+from cavmae_sync.media import Clip
 from cavmae_sync.search.timeline import Timelines
 from cavmae_sync.tasks.agreement import EmbeddedMoments, judge_agreement
 from cavmae_sync.tasks.agreement import text as agreement_text
-from cavmae_sync.tasks.localization.moment_map import map_at
+from cavmae_sync.tasks.localization.moment_map import map_of
 
 #: The rule whose maps follow the sound most, by measurement (docs/results.md, docs/results-sync-plus.md).
 MAP_RULE: Final = MapConfig(map="masking", num_masks=144)
@@ -65,14 +65,17 @@ def agreement_of(timelines: Timelines, number: int, *, window_seconds: float) ->
     return agreement_text.to_dict(judge_agreement(moments))
 
 
-def sound_map(embedder: Embedder, path: Path, seconds: float) -> dict[str, Any]:
+def sound_map(embedder: Embedder, moment: Clip) -> dict[str, Any]:
     """Map of the sound around a moment over the middle square of its frame, as JSON values in [0, 1].
+
+    Args:
+        embedder: The model.
+        moment: The moment, from `decode_moment`.
 
     Raises:
         ConfigError: The model has no such map.
-        MediaError: The file has no picture or no sound there.
     """
-    found = map_at(embedder, path, seconds, config=MAP_RULE)
+    found = map_of(embedder, moment, config=MAP_RULE)
     low, high = colour_scale(found.map_HW[None], MAP_RULE.map)
     scaled_HW = ((found.map_HW - low) / max(high - low, 1e-9)).clamp(0, 1)
     return {

@@ -36,6 +36,7 @@ class LimitedWorker:
     def __init__(self, *, most_bytes: int = MOST_BYTES, most_seconds: float = MOST_SECONDS) -> None:
         self._most_bytes, self._most_seconds = most_bytes, most_seconds
         self._lock = threading.Lock()
+        self._is_closed = False
         self._process: BaseProcess | None = None
         self._connection: Connection | None = None
 
@@ -49,6 +50,8 @@ class LimitedWorker:
             CavMaeSyncError: What the function raised.
         """
         with self._lock:
+            if self._is_closed:
+                raise MediaError("The service is stopping.")
             connection = self._started()
             try:
                 connection.send((function, args, kwargs))
@@ -67,7 +70,11 @@ class LimitedWorker:
         return cast("Result", answer)
 
     def close(self) -> None:
-        """End the process."""
+        """End the process, also in the middle of a call, which then fails."""
+        self._is_closed = True
+        process = self._process
+        if process is not None:
+            process.kill()
         with self._lock:
             self._end()
 

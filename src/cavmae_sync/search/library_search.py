@@ -170,8 +170,8 @@ class LibrarySearch:
         number = self._number(content)
         step, first = timelines.step_seconds, float(timelines.start_seconds_C[number])
         count = int(timelines.count_C[number])
-        if count == 0:
-            raise ConfigError(f"The content {content:.12} has no moments.")
+        if count == 0 or moment.start_seconds >= float(timelines.stop_seconds_C[number]):
+            raise ConfigError(f"The content {content:.12} has no moments from {moment.start_seconds:g} s on.")
         low = int(np.clip(np.ceil((moment.start_seconds - first) / step - 1e-6), 0, max(count - 1, 0)))
         stop = min((moment.stop_seconds - first) / step, float(count))
         high = int(np.clip(np.ceil(stop - 1e-6), low + 1, max(count, low + 1)))

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _LOOPBACK = "127.0.0.1"
 _TOKEN_BYTES = 24
+#: Seconds that open answers have when the service stops: a player that is paused never ends its own.
+_STOP_SECONDS = 3
 
 
 def serve(
@@ -36,6 +38,9 @@ def serve(
     name: Annotated[
         list[str] | None, Parameter(help="Name of this machine that visitors use; may be repeated.")
     ] = None,
+    may_add: Annotated[
+        Switch, Parameter(help="Let everybody with the token add folders of this machine.")
+    ] = False,
     without_browser: Annotated[Switch, Parameter(help="Do not open the page in a browser.")] = False,
     model: Path | None = None,
     probe: Annotated[Path | None, Parameter(help="Probe whose classes may be asked for.")] = None,
@@ -60,13 +65,24 @@ def serve(
         from cavmae_sync.page.app import make_app
     except ImportError as error:
         raise ConfigError("serve needs FastAPI and uvicorn: pip install 'cavmae-sync[search]'.") from error
-    service = _service(library, model=model, probe=probe, compute=compute)
     access = _access(host, name or [])
+    service = _service(
+        library, model=model, probe=probe, compute=compute, may_add=may_add or access.token is None
+    )
     console = Terminal(stderr=True)
     console.print("calibrating")
     service.warm_up()
     app = make_app(service, access=access)
-    server = uvicorn.Server(uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False))
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=_STOP_SECONDS,
+        )
+    )
     with server.config.bind_socket() as listening:
         listening.listen()  # who opens the address at once waits, and is not refused
         shown = _LOOPBACK if host == "0.0.0.0" else f"[{host}]" if ":" in host else host  # noqa: S104
@@ -83,7 +99,7 @@ def serve(
 
 
 def _service(
-    library: Path, *, model: Path | None, probe: Path | None, compute: ComputeOptions
+    library: Path, *, model: Path | None, probe: Path | None, compute: ComputeOptions, may_add: bool
 ) -> "SearchService":
     from cavmae_sync.embedding.library import open_library
     from cavmae_sync.page.service import SearchService
@@ -96,7 +112,12 @@ def _service(
         used = model or model_of(library)
         about = None if used is None else trained_on(used)
     return SearchService(
-        opened, encoder, probe=None if probe is None else Probe.load(probe), model=model, trained_on=about
+        opened,
+        encoder,
+        probe=None if probe is None else Probe.load(probe),
+        model=model,
+        trained_on=about,
+        may_add=may_add,
     )
 
 

@@ -1,9 +1,9 @@
 """Bodies of requests, checked field by field."""
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from cavmae_sync.search import Box, By, Filter, Moment, SearchOptions
 from cavmae_sync.search.contents import nanoseconds
@@ -60,6 +60,13 @@ class Stretch(BaseModel):
     start_seconds: Seconds = Field(description="Start of the moment in its file.")
     stop_seconds: Seconds = Field(description="End of it.")
 
+    @model_validator(mode="after")
+    def check_order(self) -> Self:
+        """Refuse a stretch without length."""
+        if not self.stop_seconds > self.start_seconds:
+            raise ValueError("the stretch ends before it begins")
+        return self
+
     def to_moment(self) -> Moment:
         """The same for the search."""
         return Moment(content=self.content, start_seconds=self.start_seconds, stop_seconds=self.stop_seconds)
@@ -95,7 +102,7 @@ class Frame(Options):
 class Chosen(Stretch):
     """A moment that was selected, with its scores."""
 
-    offset_seconds: float | None = None
+    offset_seconds: float | None = Field(None, ge=-1e7, le=1e7)
     sound: float | None = Field(None, ge=-1.01, le=1.01)
     picture: float | None = Field(None, ge=-1.01, le=1.01)
     probability: float | None = Field(None, ge=0, le=1)

@@ -8,6 +8,7 @@ from fastapi.responses import FileResponse, Response
 
 from cavmae_sync.errors import MediaError
 from cavmae_sync.page.routes.bodies import Folder
+from cavmae_sync.page.routes.turns import Turns
 from cavmae_sync.page.service import SearchService
 
 _Stop = Annotated[float | None, Query(gt=0, le=1e7)]
@@ -39,7 +40,7 @@ def _add_state(routes: APIRouter, service: SearchService) -> None:
     @routes.post("/folders", status_code=202)
     def add_folder(folder: Folder) -> dict[str, Any]:
         """Begin to add a folder of footage. The status says how far it is; what is added is found at once."""
-        service.indexing.add(Path(folder.path))
+        service.add_folder(Path(folder.path))
         return service.indexing.state()
 
     @routes.post("/update", status_code=202)
@@ -59,23 +60,25 @@ def _add_state(routes: APIRouter, service: SearchService) -> None:
 
 
 def _add_pictures(routes: APIRouter, service: SearchService) -> None:
+    drawing, mapping, files = Turns(4), Turns(1), service.files
+
     @routes.get("/contents/{content}")
-    def facts(content: str) -> dict[str, Any]:
+    async def facts(content: str) -> dict[str, Any]:
         """Where a content lies, its rate of frames, timecode, sizes and length."""
-        return service.files.facts(content)
+        return await drawing.take(files.facts, content)
 
     @routes.get("/contents/{content}/thumbnail", response_class=Response)
-    def thumbnail(content: str, seconds: _Time = 0.0) -> Response:
+    async def thumbnail(content: str, seconds: _Time = 0.0) -> Response:
         """JPEG of the frame of a content at a time."""
-        picture = service.files.thumbnail(content, seconds)
+        picture = await drawing.take(files.thumbnail, content, seconds)
         return Response(picture, media_type="image/jpeg", headers=_FOR_EVER)
 
     @routes.get("/contents/{content}/peaks")
-    def peaks(content: str, start_seconds: _Time = 0.0, stop_seconds: _Stop = None) -> list[float]:
+    async def peaks(content: str, start_seconds: _Time = 0.0, stop_seconds: _Stop = None) -> list[float]:
         """Waveform of a content: the loudest sample of each of 1,000 equal parts; of a stretch, 200 parts."""
         if stop_seconds is None:
-            return service.files.peaks(content)
-        return service.files.stretch_peaks(content, start_seconds, stop_seconds)
+            return await drawing.take(files.peaks, content)
+        return await drawing.take(files.stretch_peaks, content, start_seconds, stop_seconds)
 
     @routes.get("/contents/{content}/agreement")
     def agreement(content: str) -> dict[str, Any]:
@@ -83,9 +86,9 @@ def _add_pictures(routes: APIRouter, service: SearchService) -> None:
         return service.agreement(content)
 
     @routes.get("/contents/{content}/map")
-    def sound_map(content: str, seconds: _Time = 0.0) -> dict[str, Any]:
+    async def sound_map(content: str, seconds: _Time = 0.0) -> dict[str, Any]:
         """Where in the middle square of a frame its sound is, patch by patch in [0, 1]."""
-        return service.sound_map(content, seconds)
+        return await mapping.take(service.sound_map, content, seconds)
 
 
 def _add_media(routes: APIRouter, service: SearchService) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, File, Form, Query, UploadFile
 
 from cavmae_sync.page.routes.bodies import Frame, Like, Options, Words
+from cavmae_sync.page.routes.turns import Turns
 from cavmae_sync.page.service import SearchService
 from cavmae_sync.search import Box, By, SearchOptions, Span
 
@@ -25,8 +26,10 @@ def search_routes(service: SearchService) -> APIRouter:
 
 
 def _add_questions(routes: APIRouter, service: SearchService) -> None:
+    asking = Turns(8)
+
     @routes.post("/search/{kind}")
-    def by_file(
+    async def by_file(
         kind: Kind,
         file: Annotated[UploadFile, File(description="Sound, picture, video, or vectors (.npz, Parquet).")],
         options: Annotated[str, Form(description="Options as JSON, as those of /api/like.")] = "{}",
@@ -38,12 +41,16 @@ def _add_questions(routes: APIRouter, service: SearchService) -> None:
         how = Options.model_validate_json(options).to_search()
         part = None if box is None else Box.parse(box)
         span = Span(start_seconds=start_seconds or 0.0, stop_seconds=stop_seconds)
-        with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
-            path = Path(folder) / "query"  # its own name is only shown: it may be anything
-            with path.open("wb") as out:
-                shutil.copyfileobj(file.file, out)
-            asked = service.query_of(path, kind, span=span, box=part, name=file.filename or "")
-        return service.find(asked, how)
+
+        def found() -> dict[str, Any]:
+            with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
+                path = Path(folder) / "query"  # its own name is only shown: it may be anything
+                with path.open("wb") as out:
+                    shutil.copyfileobj(file.file, out)
+                asked = service.query_of(path, kind, span=span, box=part, name=file.filename or "")
+            return service.find(asked, how)
+
+        return await asking.take(found)
 
     @routes.post("/text")
     def by_text(words: Words) -> dict[str, Any]:
@@ -66,10 +73,10 @@ def _add_questions(routes: APIRouter, service: SearchService) -> None:
         return service.find(service.moment_query(like.to_moment(), like.sense_names), like.to_search())
 
     @routes.post("/frame")
-    def by_frame(frame: Frame) -> dict[str, Any]:
+    async def by_frame(frame: Frame) -> dict[str, Any]:
         """Find moments by a frame of the library, or a part of it."""
-        asked = service.frame_query(frame.content, frame.seconds, frame.to_box())
-        return service.find(asked, frame.to_search())
+        asked = await asking.take(service.frame_query, frame.content, frame.seconds, frame.to_box())
+        return await asking.take(service.find, asked, frame.to_search())
 
     @routes.post("/queries/{query}")
     def again(query: str, options: Options) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 /** Questions: they are asked, their answers are shown, and the browser's back and forward go through them. */
 import { announce, byId } from "./dom.js";
 import { api, ServiceError } from "./api.js";
-import { changed, show, state } from "./state.js";
+import { changed, remember, show, state } from "./state.js";
 import { S } from "./strings.js";
 
 /** @import * as T from "./types.js" */
@@ -10,6 +10,9 @@ import { S } from "./strings.js";
 /** @type {View[]} */
 const views = [];
 let place = -1;
+let numBusy = 0;
+/** Questions that were asked: the answer to an older one does not replace that to a newer one. */
+let numAsked = 0;
 
 /** @type {(message: string) => void} */
 let tell = () => {};
@@ -20,6 +23,7 @@ export function onError(teller) {
 
 /** Do something and say what failed. @template R @param {() => Promise<R>} work @returns {Promise<R | null>} */
 export async function tried(work) {
+  numBusy += 1;
   state.isBusy = true;
   changed("busy");
   tell("");
@@ -30,7 +34,8 @@ export async function tried(work) {
     else if (!(error instanceof DOMException && error.name === "AbortError")) throw error;
     return null;
   } finally {
-    state.isBusy = false;
+    numBusy -= 1;
+    state.isBusy = numBusy > 0;
     changed("busy");
   }
 }
@@ -42,20 +47,24 @@ export async function tried(work) {
  * @param {T.Options} options
  */
 export async function ask(question, options) {
+  const mine = (numAsked += 1);
   const found = await tried(() => question(options));
-  if (found !== null) showView({ found, hits: found.hits, title: found.about, options });
+  if (found !== null && mine === numAsked) showView({ found, hits: found.hits, title: found.about, options });
 }
 
 /** Ask the question on the page again with other options. @param {T.Options} options */
 export async function askAgain(options) {
   const found = state.view?.found;
   if (!found) return;
+  const mine = (numAsked += 1);
   const again = await tried(() => api.again(found.query, options));
-  if (again !== null) showView({ found: again, hits: again.hits, title: again.about, options }, "replace");
+  if (again !== null && mine === numAsked) showView({ found: again, hits: again.hits, title: again.about, options }, "replace");
 }
 
 /** @param {View} view @param {"push" | "replace"} [how] */
 export function showView(view, how = "push") {
+  numAsked += 1;
+  remember(view);
   if (how === "replace" && place >= 0) views[place] = view;
   else {
     views.splice(place + 1, views.length, view);

@@ -19,7 +19,7 @@ async function request(path, how = {}) {
     throw new ServiceError(S.errors.unreachable);
   }
   if (answer.ok) return answer;
-  const text = await answer.text();
+  const text = await answer.text().catch(() => "");
   let said = "";
   try {
     const content = JSON.parse(text);

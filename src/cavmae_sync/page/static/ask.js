@@ -60,6 +60,7 @@ export function makeAsk() {
     (sound, isFull) => {
       record.textContent = S.ask.record;
       record.setAttribute("aria-pressed", "false");
+      if (sound === null) return;
       if (isFull) byId("ask-said").textContent = S.ask.tooLong;
       ask((how) => api.byFile("sound", sound, S.ask.record, how), options());
     },
@@ -88,8 +89,13 @@ function kindOf(file, wanted) {
 
 async function toggleRecording() {
   const button = byId("ask-record");
+  if (recorder.isStarting) return;
   if (recorder.isRunning) {
     recorder.stop();
+    return;
+  }
+  if (!window.isSecureContext) {
+    byId("ask-said").textContent = S.ask.insecure;
     return;
   }
   try {

@@ -61,8 +61,8 @@ export function openLibrary(first) {
   path.input.addEventListener("keydown", (event) => event.key === "Enter" && add());
   const files = fileList();
   const facts = h("div", {});
-  const tell = () => facts.replaceChildren(...stateParts(said, progress));
-  on("status", () => facts.isConnected && tell());
+  const tell = stateParts(facts, said, progress);
+  const forget = on("status", tell);
   tell();
   const dialog = openDialog(
     S.library.title,
@@ -72,6 +72,7 @@ export function openLibrary(first) {
     h("section", {}, h("h3", {}, S.library.files), files.element),
     failures(),
   );
+  dialog.addEventListener("close", forget);
   dialog.addEventListener("close-for-file", () => {
     dialog.dataset["focus"] = "viewer";
     dialog.close();
@@ -81,33 +82,48 @@ export function openLibrary(first) {
 }
 
 async function followOnce() {
-  state.status = await api.status();
+  const status = await tried(() => api.status());
+  if (status === null) return;
+  state.status = status;
   changed("status");
 }
 
-/** @param {HTMLElement} said @param {HTMLElement} progress */
-function stateParts(said, progress) {
-  const status = state.status;
-  if (status === null) return [];
-  const running = status.indexing;
-  progress.textContent = running.is_running ? `${S.library.adding}: ${running.about}` : "";
-  if (running.error) said.textContent = running.error;
-  const update = async () => {
+/**
+ * The state of the library. What is returned writes it anew, in place, so that the focus stays where it is.
+ *
+ * @param {HTMLElement} facts
+ * @param {HTMLElement} said
+ * @param {HTMLElement} progress
+ */
+function stateParts(facts, said, progress) {
+  const counts = h("p", {});
+  const model = h("p", { class: "note" });
+  const roots = h("ul", { class: "roots" });
+  const update = h("button", { type: "button", id: "update-library" }, S.library.update);
+  update.addEventListener("click", async () => {
     await tried(() => api.update());
     await followOnce();
+  });
+  facts.append(counts, model, roots, update);
+  return () => {
+    const status = state.status;
+    if (status === null) return;
+    const running = status.indexing;
+    progress.textContent = running.is_running ? `${S.library.adding}: ${running.about}` : "";
+    if (running.error) said.textContent = running.error;
+    counts.textContent = `${S.library.counts(status.num_files, status.clip_seconds / 3600)} · ${status.library}`;
+    const limits = status.trained_on === null ? "" : S.library.trainedOn(status.trained_on);
+    model.textContent = `${S.library.model}: ${status.encoder}, ${status.weights.slice(0, 12)}. ${limits}`;
+    roots.replaceChildren(...status.roots.map(rootRow));
+    update.disabled = running.is_running && document.activeElement !== update;
   };
-  return [
-    h("p", {}, S.library.counts(status.num_files, status.clip_seconds / 3600), " · ", status.library),
-    h("p", { class: "note" }, `${S.library.model}: ${status.encoder}, ${status.weights.slice(0, 12)}. `, status.trained_on === null ? "" : S.library.trainedOn(status.trained_on)),
-    h(
-      "ul",
-      { class: "roots" },
-      ...status.roots.map((root) =>
-        h("li", {}, h("strong", {}, root.name), ` ${root.path} · ${S.library.found(root.num_files)}`, root.is_offline ? h("span", { class: "warning" }, ` ${S.library.rootOffline}`) : null),
-      ),
-    ),
-    h("button", { type: "button", id: "update-library", disabled: running.is_running, onclick: update }, S.library.update),
-  ];
+}
+
+/** @param {T.Status["roots"][number]} root */
+function rootRow(root) {
+  const row = h("li", {}, h("strong", {}, root.name), ` ${root.path} · ${S.library.found(root.num_files)}`);
+  if (root.is_offline) row.append(h("span", { class: "warning" }, ` ${S.library.rootOffline}`));
+  return row;
 }
 
 function fileList() {

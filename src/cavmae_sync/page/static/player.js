@@ -56,9 +56,25 @@ export class Player {
     this.onFrame();
   }
 
-  /** Show the frame at a time. @param {number} seconds */
+  /** Show the frame at a time; where there is no picture, go there all the same. @param {number} seconds */
   seek(seconds) {
-    this.showFrame(this.frames.at(seconds));
+    if (this.stopAt !== null && seconds >= this.stopAt) this.stopAt = null;
+    if (this.frames.has(seconds)) this.showFrame(this.frames.at(seconds));
+    else {
+      this.wanted = null;
+      this.video.currentTime = Math.max(seconds, 0);
+      this.onFrame();
+    }
+  }
+
+  /** Stop, and forget the file. */
+  clear() {
+    this.backwards = 0;
+    this.wanted = null;
+    this.stopAt = null;
+    this.video.pause();
+    this.video.removeAttribute("src");
+    this.video.load();
   }
 
   /** @param {number} step */
@@ -107,20 +123,19 @@ export class Player {
   /** Play backwards, frame by frame; faster each time. Browsers have no rate below zero. */
   slower() {
     if (!this.video.paused) this.video.pause();
-    const was = this.backwards;
-    this.backwards = was === 0 ? 1 : Math.min(was * 2, FASTEST);
-    if (was === 0) this.stepBack(performance.now(), this.frame);
+    this.backwards = this.backwards === 0 ? 1 : Math.min(this.backwards * 2, FASTEST);
+    this.stepBack(performance.now(), this.frame, this.backwards);
   }
 
-  /** @param {number} began @param {number} from */
-  stepBack(began, from) {
-    if (this.backwards === 0) return;
+  /** @param {number} began @param {number} from @param {number} rate */
+  stepBack(began, from, rate) {
     requestAnimationFrame((now) => {
-      const passed = ((now - began) / 1000) * this.backwards * this.frames.perSecond;
+      if (this.backwards !== rate) return; // stopped, or at another rate
+      const passed = ((now - began) / 1000) * rate * this.frames.perSecond;
       const target = Math.max(from - Math.floor(passed), 0);
       if (target !== this.frame && !this.video.seeking) this.showFrame(target);
       if (target === 0) this.backwards = 0;
-      else this.stepBack(began, from);
+      else this.stepBack(began, from, rate);
     });
   }
 

@@ -4,7 +4,7 @@ import { askAgain } from "./actions.js";
 import { options } from "./ask.js";
 import { byId, colour, h, sharp } from "./dom.js";
 import { openAdding } from "./library.js";
-import { fileOf, nameOf, on, show, state, toggle } from "./state.js";
+import { fileOf, nameOf, on, show, state, toggleHit } from "./state.js";
 import { partsOf } from "./strips.js";
 import { S } from "./strings.js";
 import { markButtons, showMarks } from "./teach.js";
@@ -16,6 +16,8 @@ import { drawPeaks, drawStrip } from "./waveform.js";
 /** Hits of a file that are shown before the others are asked for, and steps of scrubbing over a thumbnail. */
 const FIRST_OF_FILE = 3;
 const NUM_SCRUBS = 8;
+/** A place that was clicked is not the hit that stood there, and has none of its scores. */
+const NOT_SCORED = { score: 0, sound: null, picture: null, probability: null };
 
 /** @type {Map<string, {hit: T.Hit, element: HTMLElement}>} */
 const rows = new Map();
@@ -94,8 +96,10 @@ function group(hits) {
   const rest = hits.slice(FIRST_OF_FILE);
   const more = h("button", { type: "button", class: "quiet" }, `${S.results.more} (${rest.length})`);
   more.addEventListener("click", () => {
+    const added = rest.map(row);
     more.remove();
-    list.append(...rest.map(row));
+    list.append(...added);
+    added[0]?.querySelector("button")?.focus();
     markCurrent();
     markSelected();
   });
@@ -143,7 +147,7 @@ function stripOf(hit) {
     const box = canvas.getBoundingClientRect();
     const start = ((event.clientX - box.left) / box.width) * length;
     const seconds = hit.stop_seconds - hit.start_seconds;
-    show({ ...hit, start_seconds: start, stop_seconds: Math.min(start + seconds, length), offset_seconds: start, probability: null });
+    show({ ...hit, start_seconds: start, stop_seconds: Math.min(start + seconds, length), offset_seconds: start, ...NOT_SCORED });
   });
   return canvas;
 }
@@ -164,7 +168,7 @@ function row(hit) {
       ? null
       : h("span", { class: "axes" }, axis(S.results.sound, hit.sound), axis(S.results.picture, hit.picture)),
   );
-  const check = h("input", { type: "checkbox", "aria-label": S.results.select(name, at), onchange: () => toggle(hit, hit.start_seconds, hit.stop_seconds) });
+  const check = h("input", { type: "checkbox", "aria-label": S.results.select(name, at), onchange: () => toggleHit(hit) });
   const made = h("li", { class: "hit" }, play, h("label", { class: "check" }, check), state.teaching === null ? null : markButtons(hit));
   rows.set(nameOf(hit), { hit, element: made });
   return made;

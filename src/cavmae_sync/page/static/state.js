@@ -18,6 +18,8 @@
  * @typedef {{hit: T.Hit, from: number, to: number}} Current
  */
 
+/** The question that found a moment. @typedef {{query: string, options: T.Options}} Asked */
+
 /** @typedef {"status" | "view" | "current" | "selected" | "teaching" | "marked" | "busy"} Topic */
 
 export const state = {
@@ -27,7 +29,7 @@ export const state = {
   view: null,
   /** @type {Current | null} */
   current: null,
-  /** @type {Map<string, {hit: T.Hit, from: number, to: number, note: string}>} */
+  /** @type {Map<string, {hit: T.Hit, from: number, to: number, note: string, asked: Asked | null}>} */
   selected: new Map(),
   /** @type {T.Taught | null} */
   teaching: null,
@@ -38,9 +40,23 @@ export const state = {
 
 const topics = new EventTarget();
 
-/** @param {Topic} topic @param {() => void} listener */
+/**
+ * @param {Topic} topic
+ * @param {() => void} listener
+ * @returns {() => void} Ends it.
+ */
 export function on(topic, listener) {
   topics.addEventListener(topic, listener);
+  return () => topics.removeEventListener(topic, listener);
+}
+
+/** @type {WeakMap<T.Hit, Asked>} */
+const askedBy = new WeakMap();
+
+/** Remember which question found the moments of a list. @param {View} view */
+export function remember(view) {
+  if (view.found === null) return;
+  for (const hit of view.hits) askedBy.set(hit, { query: view.found.query, options: view.options });
 }
 
 /** @param {Topic} topic */
@@ -56,7 +72,8 @@ export const fileOf = (hit) => hit.places[0]?.path ?? hit.content.slice(0, 12);
 
 /** @param {T.Hit} hit */
 export function show(hit) {
-  state.current = { hit, from: hit.start_seconds, to: hit.stop_seconds };
+  const chosen = state.selected.get(nameOf(hit));
+  state.current = { hit, from: chosen?.from ?? hit.start_seconds, to: chosen?.to ?? hit.stop_seconds };
   changed("current");
 }
 
@@ -67,10 +84,16 @@ export function toggleSelected() {
   toggle(current.hit, current.from, current.to);
 }
 
+/** Select a moment as it is in the list, or as it was trimmed in the player. @param {T.Hit} hit */
+export function toggleHit(hit) {
+  const current = state.current?.hit === hit ? state.current : null;
+  toggle(hit, current?.from ?? hit.start_seconds, current?.to ?? hit.stop_seconds);
+}
+
 /** @param {T.Hit} hit @param {number} from @param {number} to */
-export function toggle(hit, from, to) {
+function toggle(hit, from, to) {
   const name = nameOf(hit);
   if (state.selected.has(name)) state.selected.delete(name);
-  else state.selected.set(name, { hit, from, to, note: "" });
+  else state.selected.set(name, { hit, from, to, note: "", asked: askedBy.get(hit) ?? null });
   changed("selected");
 }

@@ -43,6 +43,7 @@ export const S = {
     kindVideo: "sound and picture",
     searching: "Searching",
     noMicrophone: "The microphone cannot be used: allow it in the browser, or choose a file.",
+    insecure: "Browsers give the microphone to pages of this machine and to pages with TLS only.",
     noMedia: "The model of this library is not here. Search by a moment of the library.",
     tooLong: "Stopped after a minute; searching by that.",
   },
@@ -122,6 +123,8 @@ export const S = {
     mapNote: "A map by masking of the middle square: what the model hears where. It can be wrong.",
     copyTimecode: "Copy timecode",
     copied: "Copied",
+    /** @param {string} text */
+    notCopied: (text) => `This browser does not let the page copy: ${text}`,
     select: "Select for export",
     unselect: "Selected",
     cut: "Cut this to a file",

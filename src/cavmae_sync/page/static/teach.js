@@ -18,30 +18,65 @@ export function makeTeach(root) {
   render(root);
 }
 
-/** @param {HTMLElement} root */
+/** @type {ReturnType<typeof build> | null} */
+let parts = null;
+
+function build() {
+  return {
+    title: h("strong", {}),
+    counts: h("span", { class: "note" }),
+    state: h("p", { id: "teach-state", role: "status" }),
+    ranked: h("button", { type: "button", id: "teach-ranked", onclick: ranked }, S.teach.ranked),
+    undo: h("button", { type: "button", id: "teach-undo", onclick: undo }, S.teach.undo),
+    csv: h("a", { class: "button", download: "" }, S.teach.csv),
+    raven: h("a", { class: "button", download: "" }, S.teach.raven),
+    command: h("p", { class: "note" }),
+  };
+}
+
+/** Made once; then texts change in place, so that the focus stays where it is. @param {HTMLElement} root */
 function render(root) {
   const taught = state.teaching;
   root.hidden = taught === null;
   if (taught === null) return;
-  root.setAttribute("aria-label", S.teach.title);
-  const parts = [
-    h("strong", {}, S.teach.teaching(taught.name)),
-    h("span", { class: "note" }, S.teach.marks(taught.num_yes, taught.num_no)),
-    h("p", { id: "teach-state", role: "status" }, taught.precision === null ? taught.state : S.teach.precision(taught.precision)),
-    h("button", { type: "button", class: "main", id: "teach-next", onclick: next }, S.teach.next),
-    h("button", { type: "button", id: "teach-ranked", disabled: !taught.is_fitted, onclick: ranked }, S.teach.ranked),
-    h("button", { type: "button", id: "teach-undo", disabled: taught.num_yes + taught.num_no === 0, onclick: undo }, S.teach.undo),
-    h("a", { class: "button", download: "", href: api.marksFile(taught.name, "csv") }, S.teach.csv),
-    h("a", { class: "button", download: "", href: api.marksFile(taught.name, "raven") }, S.teach.raven),
-    h("button", { type: "button", class: "quiet", onclick: leave }, S.teach.leave),
-    ...(taught.is_fitted ? [h("p", { class: "note" }, S.teach.command(taught.probe))] : []),
-  ];
-  root.replaceChildren(...parts);
+  if (parts === null) {
+    parts = build();
+    root.setAttribute("aria-label", S.teach.title);
+    root.replaceChildren(
+      parts.title,
+      parts.counts,
+      parts.state,
+      h("button", { type: "button", class: "main", id: "teach-next", onclick: next }, S.teach.next),
+      parts.ranked,
+      parts.undo,
+      parts.csv,
+      parts.raven,
+      h("button", { type: "button", class: "quiet", onclick: leave }, S.teach.leave),
+      parts.command,
+    );
+  }
+  parts.title.textContent = S.teach.teaching(taught.name);
+  parts.counts.textContent = S.teach.marks(taught.num_yes, taught.num_no);
+  parts.state.textContent = taught.precision === null ? taught.state : S.teach.precision(taught.precision);
+  parts.ranked.disabled = !taught.is_fitted;
+  parts.undo.disabled = taught.num_marks === 0;
+  parts.csv.href = api.marksFile(taught.name, "csv");
+  parts.raven.href = api.marksFile(taught.name, "raven");
+  parts.command.textContent = taught.is_fitted ? S.teach.command(taught.probe) : "";
+}
+
+/** Forget what belongs to the class before: its marks, and the list that it made. */
+function clear() {
+  state.marked.clear();
+  if (state.view?.found === null) {
+    state.view = null;
+    changed("view");
+  }
 }
 
 function leave() {
   state.teaching = null;
-  state.marked.clear();
+  clear();
   changed("teaching");
 }
 
@@ -93,9 +128,11 @@ async function mark(hit, isMatch) {
     content: hit.content, start_seconds: hit.start_seconds, stop_seconds: hit.stop_seconds, is_match: isMatch,
     how: proposal.how ?? "search", score: proposal.how === undefined ? null : hit.probability,
   };
+  state.marked.delete(nameOf(hit)); // so that it stands last, for undo
   state.marked.set(nameOf(hit), isMatch); // shown at once; learning takes a moment
   changed("marked");
   const after = await inTurn(() => api.mark(taught.name, [row]));
+  if (state.teaching?.name !== taught.name) return; // another class by now
   if (after === null) state.marked.delete(nameOf(hit));
   else state.teaching = after;
   changed("marked");
@@ -112,15 +149,15 @@ export async function markCurrent(isMatch) {
   const isTrimmed = from !== hit.start_seconds || to !== hit.stop_seconds;
   /** @type {T.Proposal} */
   const trimmed = { ...hit, start_seconds: from, stop_seconds: to, how: "own", probability: null };
+  stepResult(1); // at once: the next key is about the next moment
   await mark(isTrimmed ? trimmed : hit, isMatch);
-  stepResult(1);
 }
 
 export async function undo() {
   const taught = state.teaching;
   if (taught === null) return;
   const after = await inTurn(() => api.undo(taught.name));
-  if (after === null) return;
+  if (after === null || state.teaching?.name !== taught.name) return;
   const last = [...state.marked.keys()].pop();
   if (last !== undefined) state.marked.delete(last);
   state.teaching = after;
@@ -156,7 +193,9 @@ export async function openTeach() {
   const use = async (work) => {
     said.textContent = "";
     try {
-      state.teaching = await work();
+      const taught = await work();
+      clear();
+      state.teaching = taught;
       changed("teaching");
       dialog.close();
       byId("teaching").querySelector("button")?.focus();

@@ -2,6 +2,9 @@
 
 /** @import * as T from "./types.js" */
 
+/** A frame that begins this much later counts as on screen: containers round. As exports count. */
+const SLACK_SECONDS = 1e-3;
+
 /** Time for people: 1:02.5, or 1:02:03.5. @param {number} seconds */
 export function clock(seconds) {
   const tenths = Math.max(0, Math.round(seconds * 10));
@@ -28,8 +31,13 @@ export class Frames {
 
   /** Frame on screen at a time. @param {number} seconds */
   at(seconds) {
-    const frame = Math.floor(((seconds - this.first) * this.over) / this.under + 1e-4);
+    const frame = Math.floor(((seconds - this.first + SLACK_SECONDS) * this.over) / this.under);
     return Math.min(Math.max(frame, 0), this.count - 1);
+  }
+
+  /** Whether there is a picture at a time. @param {number} seconds */
+  has(seconds) {
+    return seconds >= this.first - SLACK_SECONDS && seconds < this.start(this.count) + SLACK_SECONDS;
   }
 
   /** Beginning of a frame. @param {number} frame */

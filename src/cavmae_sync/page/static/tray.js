@@ -1,7 +1,7 @@
 /** Selected moments, and their way to the edit. */
 import { api, download } from "./api.js";
 import { tried } from "./actions.js";
-import { field, options, select } from "./ask.js";
+import { field, select } from "./ask.js";
 import { announce, byId, h, openDialog } from "./dom.js";
 import { changed, fileOf, on, state } from "./state.js";
 import { S } from "./strings.js";
@@ -67,11 +67,14 @@ export async function openExport() {
 
 /** @param {string} format @param {string} title */
 function body(format, title) {
+  // A page of evidence names the question only where one question found them all.
+  const asked = [...state.selected.values()].map((each) => each.asked);
+  const one = asked.every((each) => each?.query === asked[0]?.query) ? asked[0] : null;
   return {
     format,
     title,
-    query: state.view?.found?.query ?? null,
-    options: state.view?.options ?? options(),
+    query: one?.query ?? null,
+    options: one?.options ?? {},
     moments: [...state.selected.values()].map(({ hit, from, to, note }) => ({
       content: hit.content,
       start_seconds: from,
@@ -79,7 +82,8 @@ function body(format, title) {
       offset_seconds: hit.offset_seconds,
       sound: hit.sound,
       picture: hit.picture,
-      probability: hit.probability,
+      // What a class says of a moment is no probability of a search.
+      probability: "how" in hit ? null : hit.probability,
       note,
     })),
   };

@@ -64,6 +64,7 @@
  * @property {boolean} has_picture
  * @property {boolean} is_offline
  * @property {Source | null} source
+ * @property {string | null} problem Why its frames are not known.
  *
  * @typedef {object} Listed
  * @property {string} content
@@ -95,6 +96,7 @@
  * @property {boolean} has_maps
  * @property {boolean} has_words
  * @property {string[]} classes
+ * @property {boolean} may_add
  *
  * @typedef {{root: string, path: string, reason: string | null, message: string | null}} Failure
  *
@@ -126,6 +128,7 @@
  * @property {"sound" | "picture" | "both"} sense
  * @property {number} num_yes
  * @property {number} num_no
+ * @property {number} num_marks All marks, checks and those that cannot tell too.
  * @property {string} state In words: what it can say, or what it needs.
  * @property {boolean} is_fitted
  * @property {{value: number, low: number, high: number} | null} precision

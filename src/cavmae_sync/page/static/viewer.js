@@ -15,6 +15,8 @@ import { Waveform } from "./waveform.js";
 /** @import * as T from "./types.js" */
 
 const ASK_AGAIN_MS = 700;
+/** Who steps through frames wants the map of the last one. */
+const MAP_AFTER_MS = 300;
 
 /** @type {ReturnType<typeof build> | null} */
 let parts = null;
@@ -139,10 +141,18 @@ async function open() {
   tellSelected();
   if (opened !== hit.content) {
     opened = "";
-    p.video.removeAttribute("src");
+    p.player.clear();
     p.wave.setFile(1, []);
-    const facts = await api.facts(hit.content).catch(() => null);
-    if (mine !== turn || facts === null) return;
+    p.about.textContent = "";
+    /** @type {T.Facts} */
+    let facts;
+    try {
+      facts = await api.facts(hit.content);
+    } catch (error) {
+      if (mine === turn) p.said.textContent = error instanceof Error ? error.message : String(error);
+      return;
+    }
+    if (mine !== turn) return;
     await load(facts, mine);
     if (mine !== turn) return;
   }
@@ -170,6 +180,7 @@ async function load(facts, mine) {
     facts.places.map((place) => `${place.root}/${place.path}`).join(", "),
     rate ? S.viewer.rate(rate[0] / rate[1]) : "",
     ...(facts.source?.remarks ?? []),
+    facts.problem ?? "",
     `${S.viewer.hash} ${facts.content}`,
   ];
   p.about.textContent = sentences.filter(Boolean).join(" · ");
@@ -238,7 +249,10 @@ function tick() {
   time.textContent = player.frames.timecode(player.frame);
   time.dataset["frame"] = String(player.frame);
   wave.setPosition(player.seconds);
-  if (!player.isPlaying && map.isOn && shownFrame !== player.frame && !parts.video.seeking) showMap();
+  if (!player.isPlaying && map.isOn && shownFrame !== player.frame) {
+    clearTimeout(mapTimer);
+    mapTimer = setTimeout(() => map.isOn && !player.isPlaying && showMap(), MAP_AFTER_MS);
+  }
 }
 
 /** In and out have changed. */
@@ -293,6 +307,8 @@ function tellSelected() {
 }
 
 let shownFrame = -1;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let mapTimer;
 
 function showMap() {
   const hit = state.current?.hit;
@@ -321,9 +337,15 @@ export function openBox() {
 }
 
 async function copyTimecode() {
-  await navigator.clipboard.writeText(the().time.textContent ?? "").catch(() => undefined);
-  the().said.textContent = S.viewer.copied;
-  announce(S.viewer.copied);
+  const text = the().time.textContent ?? "";
+  let said = S.viewer.copied;
+  try {
+    await navigator.clipboard.writeText(text); // browsers offer it to this machine's own address, and over TLS
+  } catch {
+    said = S.viewer.notCopied(text);
+  }
+  the().said.textContent = said;
+  announce(said);
 }
 
 export function closeViewer() {

@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from cavmae_sync.embedding import EmbeddedClip, Embedder
@@ -33,20 +34,21 @@ class MomentMap:
     is_silent: bool
 
 
-def map_at(
-    embedder: Embedder, path: str | os.PathLike[str], seconds: float, *, config: MapConfig
-) -> MomentMap:
-    """Map of the frame on screen at a time, asked by the sound around it.
+def window_of(embedder: Embedder) -> float:
+    """Length of the sound around a moment, seconds."""
+    return embedder.model.config.inputs.segment_length * HOP_MILLISECONDS / 1000
+
+
+def decode_moment(path: str | os.PathLike[str], seconds: float, *, window_seconds: float) -> Clip:
+    """Moment of a video: the frame on screen at a time, and the sound around it. Needs no model.
 
     Args:
-        embedder: The model and how it computes.
         path: Video file with sound.
         seconds: The time, on the file's timeline.
-        config: How the map is made; without `contrast`.
+        window_seconds: Length of the sound around it.
 
     Raises:
         MediaError: The file has no picture or no sound there, or cannot be read.
-        ConfigError: The rule needs a global token that the model has not.
     """
     seconds = max(seconds, 0.0)
     frame = next(
@@ -60,23 +62,39 @@ def map_at(
             start_seconds=seconds,
         )
     )
-    inputs = embedder.model.config.inputs.model_copy(update={"alignment": "centered"})
-    window = inputs.segment_length * HOP_MILLISECONDS / 1000
-    start = max(seconds - window, 0.0)
-    sound_S = read_audio(path, start_seconds=start, duration_seconds=2 * window)
-    clip = Clip(
+    start = max(seconds - window_seconds, 0.0)
+    sound_S = read_audio(path, start_seconds=start, duration_seconds=2 * window_seconds)
+    return Clip(
         frames_THWC=frame.frames_THWC,
         frame_seconds_T=np.array([seconds - start]),
         waveform_S=sound_S,
         start_seconds=start,
         duration_seconds=max(len(sound_S) / SAMPLE_RATE_HZ, seconds - start),
     )
-    made = model_input(clip, inputs)
+
+
+def map_of(embedder: Embedder, moment: Clip, *, config: MapConfig) -> MomentMap:
+    """Map of the frame of a moment, asked by the sound around it.
+
+    Args:
+        embedder: The model and how it computes.
+        moment: One frame with its sound, from `decode_moment`.
+        config: How the map is made; without `contrast`.
+
+    Raises:
+        ConfigError: The rule needs a global token that the model has not.
+    """
+    made = model_input(moment, embedder.model.config.inputs.model_copy(update={"alignment": "centered"}))
     vectors = embedder.embed_inputs(
         made,
-        frame_seconds_T=Tensor([seconds - start]).double(),
-        start_seconds=start,
+        frame_seconds_T=torch.from_numpy(moment.frame_seconds_T.copy()),
+        start_seconds=moment.start_seconds,
         with_patches=config.map == "cosine",
     )
-    found = clip_maps(embedder, EmbeddedClip(clip=clip, inputs=made, embedding=vectors), own_sound(config))
-    return MomentMap(seconds=seconds, map_HW=found.maps_THW[0], is_silent=bool(found.is_silent_T[0]))
+    part = EmbeddedClip(clip=moment, inputs=made, embedding=vectors)
+    found = clip_maps(embedder, part, own_sound(config))
+    return MomentMap(
+        seconds=moment.start_seconds + float(moment.frame_seconds_T[0]),
+        map_HW=found.maps_THW[0],
+        is_silent=bool(found.is_silent_T[0]),
+    )
