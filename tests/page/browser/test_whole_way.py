@@ -168,3 +168,48 @@ def test_every_state_is_accessible_and_fits_every_width(
     page.click("#viewer-box")
     accessible(page, "box")
     context.close()
+
+
+def test_what_was_trimmed_stays_and_evidence_names_its_question(page: Page, served: Served, tmp_path: Path):
+    page.set_input_files("#ask-file", served.footage / "films" / "film 12.mp4")
+    page.locator(".open").first.click(timeout=FOUND)
+    wait_until(page, "document.querySelector('video').readyState >= 2")
+    press(page, "k", "Home", *["ArrowRight"] * 4, "i", "Enter", "ArrowDown", "ArrowUp")
+    expect(page.locator("#viewer .spans .timecode").first).to_have_text("00:00:00:04")
+    page.set_input_files("#ask-file", served.footage / "films" / "film 15.mp4")
+    expect(page.locator(".group h3").first).to_have_text("films/film 15.mp4", timeout=FOUND)
+    page.click("#tray-export")
+    page.select_option("#export-format", "html")
+    with page.expect_download() as downloading:
+        page.click("#export-save")
+    downloading.value.save_as(tmp_path / "evidence.html")
+    evidence = (tmp_path / "evidence.html").read_text("utf-8")
+    assert "video film 12.mp4" in evidence
+    assert "film 15" not in evidence
+    page.locator(".hit input").first.check()
+    page.click("#tray-export")
+    page.select_option("#export-format", "html")
+    with page.expect_download() as downloading:
+        page.click("#export-save")
+    downloading.value.save_as(tmp_path / "both.html")
+    assert "video film 1" not in (tmp_path / "both.html").read_text("utf-8")
+
+
+def test_quick_keys_mark_one_moment_each(page: Page, served: Served):
+    page.click("#open-teach")
+    page.fill("#teach-name", "Quick")
+    page.select_option("#teach-sense", "picture")
+    page.click("#teach-start")
+    with page.expect_response(re.compile("/next")):
+        page.click("#teach-next")
+    expect(page.locator(".hit.current")).to_be_visible()
+    page.locator("#results").focus()
+    press(page, "y", "n", "y")
+    wait_until(page, f"{COUNTED} >= 3")
+    pressed = [each.get_attribute("data-mark") for each in page.locator('.marks [aria-pressed="true"]').all()]
+    assert pressed == ["true", "false", "true"]
+    page.click("#open-teach")
+    page.fill("#teach-name", "Other")
+    page.click("#teach-start")
+    expect(page.locator("#teaching")).to_contain_text("Teaching “Other”")
+    assert page.locator(".marks").count() == 0
