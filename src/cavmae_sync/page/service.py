@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
-from cavmae_sync.edit import EditMoment, ExportOptions, evidence_of, export
+from cavmae_sync.edit import EditMoment, Evidence, ExportOptions, evidence_of, export
 from cavmae_sync.edit.cut import cut
 from cavmae_sync.edit.moments import scores_text
 from cavmae_sync.embedding import Embedder
@@ -290,16 +290,28 @@ class SearchService:
         """
         moments = [self._chosen(each) for each in wanted.moments]
         options = ExportOptions()
-        if wanted.format == "html" and wanted.query is not None:
-            asked = self._queries.get(wanted.query)
-            found = self._found(asked, wanted.options.to_search())
-            told = wanted.options.model_dump(mode="json", exclude_defaults=True)
-            evidence = evidence_of(
-                found, self.library, settings={name: str(value) for name, value in told.items()}
-            )
-            options = ExportOptions(evidence=replace(evidence, query_hash=asked.file_hash))
+        if wanted.format == "html":
+            options = ExportOptions(evidence=self._evidence(wanted))
+            if wanted.query is None:  # there is no question that could have an offset
+                moments = [replace(each, offset_seconds=None) for each in moments]
         # Pages have pictures, which are decoded.
         return self._cutter.call(export, moments, wanted.format, title=wanted.title, options=options)
+
+    def _evidence(self, wanted: Export) -> Evidence:
+        """How moments were found: by one question, or by hand."""
+        encoder = self.library.record.encoder
+        if wanted.query is None:
+            return Evidence(
+                question="chosen by hand, or by several questions",
+                library=str(self.library.folder.absolute()),
+                encoder=f"{encoder.kind}, weights {encoder.weights}",
+                fingerprint=self.library.record.fingerprint,
+            )
+        asked = self._queries.get(wanted.query)
+        found = self._found(asked, wanted.options.to_search())
+        told = wanted.options.model_dump(mode="json", exclude_defaults=True)
+        made = evidence_of(found, self.library, settings={name: str(value) for name, value in told.items()})
+        return replace(made, query_hash=asked.file_hash)
 
     def cut(self, content: str, start_seconds: float, stop_seconds: float, folder: Path) -> Path:
         """A stretch of a file as a file of its own.

@@ -21,6 +21,7 @@ def weights(tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 def test_a_table_with_the_choices_of_this_machine(weights, capsys):
     assert run(["speed", str(weights), "--device", "cpu"]) == 0
     told = capsys.readouterr().out

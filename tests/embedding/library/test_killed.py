@@ -102,6 +102,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_killed_ten_times_nothing_is_lost_or_encoded_twice(
     tmp_path: Path, embedder: Embedder, weights: Path, held: Held
 ) -> None:

@@ -38,6 +38,7 @@ def test_a_library_made_on_ray_is_the_same_bytes(
     assert 0 <= throughputs[-1].waiting_fraction <= 1
 
 
+@pytest.mark.slow
 def test_encoders_do_not_decode(videos: Path, embedder: Embedder, tmp_path: Path) -> None:
     encoder = as_encoder(embedder)
     unit = LibraryUnit(
@@ -54,6 +55,7 @@ def test_encoders_do_not_decode(videos: Path, embedder: Embedder, tmp_path: Path
     assert "->Map(_Encode)" not in done.stats(), "Ray joined the two into one actor"
 
 
+@pytest.mark.slow
 def test_weights_that_give_no_numbers_are_named(videos: Path, embedder: Embedder, tmp_path: Path) -> None:
     model = CAVMAESync(embedder.model.config, generator=torch.Generator().manual_seed(0))
     torch.nn.init.constant_(model.joint.norm_a.weight, float("nan"))

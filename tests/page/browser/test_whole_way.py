@@ -28,7 +28,10 @@ def press(page: Page, *keys: str) -> None:
 
 
 def test_from_start_to_export_by_keyboard_alone(page: Page, served: Served, tmp_path: Path):
+    page.on("filechooser", lambda _: None)  # the browser takes a moment to hand it over
+    page.wait_for_timeout(500)
     press(page, "/")
+    wait_until(page, "document.activeElement.id === 'ask-choose'")
     with page.expect_file_chooser() as choosing:
         press(page, "Enter")
     choosing.value.set_files(served.footage / "numbered 25.mp4")
@@ -186,6 +189,7 @@ def test_what_was_trimmed_stays_and_evidence_names_its_question(page: Page, serv
     evidence = (tmp_path / "evidence.html").read_text("utf-8")
     assert "video film 12.mp4" in evidence
     assert "film 15" not in evidence
+    press(page, "Escape")
     page.locator(".hit input").first.check()
     page.click("#tray-export")
     page.select_option("#export-format", "html")
@@ -212,4 +216,4 @@ def test_quick_keys_mark_one_moment_each(page: Page, served: Served):
     page.fill("#teach-name", "Other")
     page.click("#teach-start")
     expect(page.locator("#teaching")).to_contain_text("Teaching “Other”")
-    assert page.locator(".marks").count() == 0
+    assert page.locator("#results .marks").count() == 0

@@ -40,6 +40,7 @@ def test_own_videos_stop_continue_and_end_with_a_page(tmp_path: Path, videos: Pa
     assert "against brightness" in page, "what needs no learning stands beside what was learned"
 
 
+@pytest.mark.slow
 def test_a_demo_that_planned_again_is_repeated_by_its_configuration(tmp_path: Path, videos: Path):
     """Stopped at step 16 of many; no time is left at the second start. Same steps, same bytes.
 

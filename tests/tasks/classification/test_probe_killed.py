@@ -48,7 +48,8 @@ def contents(out: Path) -> dict[str, bytes]:
     return {path.relative_to(out).as_posix(): path.read_bytes() for path in files}
 
 
-@pytest.mark.parametrize("kind", ["model", pytest.param("features", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["model", "features"])
 def test_killed_at_changes_to_the_disk(
     kind: str, weights: Path, given: Path, prepared_folder: Path, tmp_path: Path
 ) -> None:

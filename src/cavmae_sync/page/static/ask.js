@@ -69,7 +69,12 @@ export function makeAsk() {
     byId("ask-said").textContent = message;
   });
   listenForDrops(drop, () => kind.input.value);
-  on("busy", () => root.classList.toggle("busy", state.isBusy));
+  const waiting = h("p", { class: "note", role: "status" });
+  drop.append(waiting);
+  on("busy", () => {
+    root.classList.toggle("busy", state.isBusy);
+    waiting.textContent = state.isBusy ? S.ask.searching : "";
+  });
   on("status", () => fillFromStatus(words, [choose, record]));
 }
 

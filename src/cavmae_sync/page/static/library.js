@@ -50,6 +50,10 @@ export function openLibrary(first) {
   const progress = h("p", { class: "note", role: "status" });
   const add = async () => {
     said.textContent = "";
+    if (path.input.value.trim() === "") {
+      path.input.focus();
+      return;
+    }
     try {
       await api.addFolder(path.input.value.trim());
       progress.textContent = S.library.adding;
@@ -62,7 +66,12 @@ export function openLibrary(first) {
   const files = fileList();
   const facts = h("div", {});
   const tell = stateParts(facts, said, progress);
-  const forget = on("status", tell);
+  let numFiles = state.status?.num_files;
+  const forget = on("status", () => {
+    tell();
+    if (state.status?.num_files !== numFiles) files.refresh();
+    numFiles = state.status?.num_files;
+  });
   tell();
   const dialog = openDialog(
     S.library.title,
@@ -146,7 +155,7 @@ function fileList() {
   name.addEventListener("input", () => fill(false));
   more.addEventListener("click", () => fill(true));
   void fill(false);
-  return { element: h("div", {}, name, count, list, more), focus: () => name.focus() };
+  return { element: h("div", {}, name, count, list, more), focus: () => name.focus(), refresh: () => fill(false) };
 }
 
 /** @param {T.Listed} file */

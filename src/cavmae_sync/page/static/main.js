@@ -43,4 +43,5 @@ makeResults();
 makeViewer();
 makeTray();
 listenForKeys();
+window.addEventListener("beforeunload", (event) => state.selected.size > 0 && event.preventDefault());
 void followStatus();

@@ -148,6 +148,7 @@ export class BoxTool {
   /** @param {PointerEvent} event */
   onPointer(event) {
     if (event.target instanceof HTMLButtonElement) return;
+    event.preventDefault();
     const begin = this.at(event);
     this.layer.setPointerCapture(event.pointerId);
     /** @param {PointerEvent} moved */
@@ -156,7 +157,11 @@ export class BoxTool {
       this.set(Math.min(begin.x, other.x), Math.min(begin.y, other.y), Math.abs(begin.x - other.x), Math.abs(begin.y - other.y));
     };
     this.layer.addEventListener("pointermove", move);
-    this.layer.addEventListener("pointerup", () => this.layer.removeEventListener("pointermove", move), { once: true });
+    const up = () => {
+      this.layer.removeEventListener("pointermove", move);
+      this.frame.focus(); // so that Enter searches by what was drawn
+    };
+    this.layer.addEventListener("pointerup", up, { once: true });
   }
 
   /** @param {PointerEvent} event */

@@ -159,7 +159,7 @@ function row(hit) {
   const picture = thumbnailOf(hit);
   const play = h(
     "button",
-    { type: "button", class: "open", "aria-label": `${S.results.play(name, at)}, ${sure(hit)}`, onclick: () => show(hit) },
+    { type: "button", class: "open", "aria-label": [S.results.play(name, at), sure(hit)].filter(Boolean).join(", "), onclick: () => show(hit) },
     picture,
     h("span", { class: "when" }, `${at} – ${clock(hit.stop_seconds)}`),
     waveOf(hit),

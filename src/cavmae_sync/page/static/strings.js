@@ -28,7 +28,7 @@ export const S = {
     filters: "Filters",
     roots: "Folder",
     anyRoot: "all folders",
-    folder: "Below",
+    folder: "Only in the subfolder",
     has: "Must have",
     hasAny: "anything",
     hasSound: "sound",
@@ -41,7 +41,7 @@ export const S = {
     kindSound: "sound",
     kindPicture: "picture",
     kindVideo: "sound and picture",
-    searching: "Searching",
+    searching: "Searching …",
     noMicrophone: "The microphone cannot be used: allow it in the browser, or choose a file.",
     insecure: "Browsers give the microphone to pages of this machine and to pages with TLS only.",
     noMedia: "The model of this library is not here. Search by a moment of the library.",
@@ -52,7 +52,7 @@ export const S = {
     /** @param {number} count */
     matches: (count) => `${counted(count, "moment matches", "moments match")}`,
     nothing: "Nothing here matches.",
-    nothingMore: "What follows is only the nearest. It fits no better than what strangers find here.",
+    nothingMore: "What follows is only the nearest: nothing in it is sure enough to count as a match.",
     unjudged: "Ranked, not judged: this library is too small to know how strangers score.",
     unjudgedWords: "Ranked, not judged: strangers cannot be compared with words or classes.",
     /** @param {number} files @param {number} hours @param {number} cutoff */
@@ -79,7 +79,7 @@ export const S = {
     surest: "almost surely",
     likely: "likely",
     maybe: "perhaps",
-    unlikely: "no better than strangers",
+    unlikely: "no better than chance",
     /** @param {number} probability */
     probability: (probability) => `${(probability * 100).toFixed(probability > 0.99 ? 1 : 0)} %`,
     emptyTitle: "This library is empty",
@@ -100,13 +100,11 @@ export const S = {
     frameBack: "One frame back",
     frameOn: "One frame on",
     setIn: "Set in",
-    setOut: "Set out",
+    setOut: "Set out (last frame inside)",
     goIn: "Go to in",
     position: "Position in the file",
     /** @param {string} at @param {number} frame */
     positionText: (at, frame) => `${at}, frame ${frame}`,
-    from: "In",
-    to: "Out",
     /** @param {string} seconds */
     length: (seconds) => `${seconds} s`,
     like: "More like this",
@@ -138,6 +136,7 @@ export const S = {
     senses: /** @type {Record<string, string>} */ ({ audio: "sound", visual: "picture" }),
     /** @param {number} low @param {number} high */
     range: (low, high) => `cosines from ${low.toFixed(2)} to ${high.toFixed(2)}`,
+    loading: "Loading …",
     preparing: "This browser does not play the file. A small copy is being made.",
     /** @param {number} percent */
     made: (percent) => `${percent.toFixed(0)} % made`,

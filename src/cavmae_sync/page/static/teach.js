@@ -80,12 +80,17 @@ function leave() {
   changed("teaching");
 }
 
-/** Yes and no of a moment in the list. @param {T.Hit} hit */
-export function markButtons(hit) {
+/**
+ * Yes and no of a moment.
+ *
+ * @param {T.Hit} hit
+ * @param {(isMatch: boolean | null) => unknown} [onMark] What a button does; marks the moment as it is unless given.
+ */
+export function markButtons(hit, onMark = (isMatch) => mark(hit, isMatch)) {
   const at = clock(hit.start_seconds);
   /** @param {boolean | null} isMatch @param {string} text @param {string} label */
   const one = (isMatch, text, label) =>
-    h("button", { type: "button", class: isMatch === true ? "yes" : "no", "aria-label": label, "data-mark": String(isMatch), onclick: () => mark(hit, isMatch) }, text);
+    h("button", { type: "button", class: isMatch === true ? "yes" : "no", "aria-label": label, "data-mark": String(isMatch), onclick: () => onMark(isMatch) }, text);
   const name = fileOf(hit);
   const made = h(
     "div",

@@ -7,6 +7,8 @@ import { changed, fileOf, on, state } from "./state.js";
 import { S } from "./strings.js";
 import { clock } from "./timecode.js";
 
+let lastTitle = S.tray.defaultTitle;
+
 export function makeTray() {
   on("selected", render);
   render();
@@ -38,8 +40,9 @@ export async function openExport() {
   if (formats === null) return;
   const format = select("export-format", S.tray.format, formats.map((each) => [each.name, each.about]));
   const name = field("export-title", S.tray.name, "text");
-  name.input.value = S.tray.defaultTitle;
+  name.input.value = lastTitle;
   const said = h("p", { class: "said", role: "alert" });
+  const told = h("p", { class: "note", role: "status" });
   const save = async () => {
     said.textContent = "";
     const chosen = formats.find((each) => each.name === format.input.value);
@@ -47,8 +50,8 @@ export async function openExport() {
       const content = await api.export(body(format.input.value, name.input.value));
       const file = `${safe(name.input.value)}${chosen?.suffix ?? ""}`;
       download(content, file);
-      announce(S.tray.done(file));
-      dialog.close();
+      lastTitle = name.input.value;
+      told.textContent = S.tray.done(file);
     } catch (error) {
       said.textContent = error instanceof Error ? error.message : String(error);
     }
@@ -60,6 +63,7 @@ export async function openExport() {
     format.label,
     name.label,
     said,
+    told,
     h("button", { type: "button", class: "main", id: "export-save", onclick: save }, S.tray.download),
   );
   format.input.focus();

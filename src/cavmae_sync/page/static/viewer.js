@@ -8,6 +8,7 @@ import { BoxTool, MapOverlay } from "./overlay.js";
 import { Player } from "./player.js";
 import { changed, fileOf, nameOf, on, state, toggleSelected } from "./state.js";
 import { partsOf } from "./strips.js";
+import { markButtons, markCurrent } from "./teach.js";
 import { S } from "./strings.js";
 import { Frames } from "./timecode.js";
 import { Waveform } from "./waveform.js";
@@ -24,10 +25,15 @@ let parts = null;
 let opened = "";
 let turn = 0;
 
+/** Whether the file of the current moment is the one in the player. */
+const isLoaded = () => opened !== "" && opened === state.current?.hit.content;
+
 export function makeViewer() {
   parts = build();
   on("current", open);
   on("selected", tellSelected);
+  on("teaching", fillMarks);
+  on("marked", fillMarks);
   on("status", () => {
     if (parts !== null) parts.mapButton.hidden = !(state.status?.has_maps ?? false);
   });
@@ -62,12 +68,15 @@ function build() {
   const cut = h("a", { class: "button", id: "viewer-cut", download: "", href: "#" }, S.viewer.cut);
   const boxButton = button("viewer-box", S.viewer.box, openBox);
   const more = h("div", { class: "later-list" });
+  const likeSound = button("like-sound", S.viewer.likeSound, () => askLike(["sound"], options()));
+  const likePicture = button("like-picture", S.viewer.likePicture, () => askLike(["picture"], options()));
+  const marks = h("div", { class: "player-marks", hidden: true });
   const likes = h(
     "fieldset",
     { class: "row" },
     h("legend", {}, S.viewer.like),
-    button("like-sound", S.viewer.likeSound, () => askLike(["sound"], options())),
-    button("like-picture", S.viewer.likePicture, () => askLike(["picture"], options())),
+    likeSound,
+    likePicture,
     button("like-both", S.viewer.likeBoth, () => askLike([], options())),
   );
   const root = byId("viewer");
@@ -92,6 +101,7 @@ function build() {
       button("set-out", S.viewer.setOut, setOut), to, length,
     ),
     h("p", { class: "note" }, S.viewer.spanHelp),
+    marks,
     h("div", { class: "row" }, selectButton, cut, mapButton, boxButton),
     likes,
     said,
@@ -100,7 +110,7 @@ function build() {
   );
   video.addEventListener("play", () => setPlaying(true));
   video.addEventListener("pause", () => setPlaying(false));
-  return { video, player, map, box, wave, time, from, to, length, title, about, play, selectButton, mapButton, boxButton, cut, more, said, likes };
+  return { video, player, map, box, wave, time, from, to, length, title, about, play, selectButton, mapButton, boxButton, cut, more, said, likeSound, likePicture, marks };
 }
 
 /**
@@ -139,11 +149,14 @@ async function open() {
   p.box.close();
   p.said.textContent = "";
   tellSelected();
+  if (isStacked()) byId("viewer").scrollIntoView({ block: "start" });
   if (opened !== hit.content) {
     opened = "";
     p.player.clear();
     p.wave.setFile(1, []);
     p.about.textContent = "";
+    p.said.textContent = S.viewer.loading;
+    for (const each of [p.from, p.to, p.length, p.time]) each.textContent = "";
     /** @type {T.Facts} */
     let facts;
     try {
@@ -157,6 +170,7 @@ async function open() {
     if (mine !== turn) return;
   }
   fillMore(hit);
+  fillMarks();
   refresh();
   const range = { from: current.from, to: current.to };
   p.player.seek(range.from);
@@ -173,6 +187,8 @@ async function load(facts, mine) {
   const seconds = facts.source?.duration_seconds ?? facts.seconds;
   p.player.setFrames(new Frames(facts.source, seconds));
   p.boxButton.disabled = !facts.has_picture || facts.is_offline;
+  p.likeSound.disabled = !facts.has_sound;
+  p.likePicture.disabled = !facts.has_picture;
   p.mapButton.disabled = !facts.has_picture || !facts.has_sound || facts.is_offline;
   p.video.classList.toggle("no-picture", !facts.has_picture);
   const rate = facts.source?.rate;
@@ -195,8 +211,8 @@ async function load(facts, mine) {
       drawFit();
     }, () => p.wave.setFile(seconds, []));
   else p.wave.setFile(seconds, []);
-  await whenPlayable(facts.content, mine);
-  if (mine !== turn) return;
+  if (!(await whenPlayable(facts.content, mine))) return;
+  the().said.textContent = "";
   p.video.src = api.media(facts.content);
   opened = facts.content;
 }
@@ -205,10 +221,12 @@ async function load(facts, mine) {
 async function whenPlayable(content, mine) {
   for (;;) {
     const found = await api.playable(content).catch((error) => ({ state: "failed", fraction: 0, reason: String(error.message) }));
-    if (mine !== turn || found.state === "ready" || found.state === "not needed") break;
+    if (mine !== turn) return false;
+    if (found.state === "ready" || found.state === "not needed") return true;
     if (found.state === "failed") {
       the().said.textContent = found.reason ?? "";
-      break;
+      opened = content;
+      return false;
     }
     the().said.textContent = `${S.viewer.preparing} ${S.viewer.made(found.fraction * 100)}`;
     await new Promise((done) => setTimeout(done, ASK_AGAIN_MS));
@@ -232,6 +250,17 @@ async function drawFit() {
   const strip = await api.strip(found.query, hit.content, found.by).catch(() => null);
   if (strip !== null && state.current?.hit.content === hit.content) the().wave.setStrip(partsOf(strip, the().wave.seconds));
 }
+
+/** Yes and no of the moment in the player, while a class is taught. */
+function fillMarks() {
+  const hit = state.current?.hit;
+  the().marks.hidden = state.teaching === null || hit === undefined;
+  if (state.teaching === null || hit === undefined) return;
+  the().marks.replaceChildren(markButtons(hit, markCurrent));
+}
+
+/** Whether the player stands above the list, as on telephones. */
+const isStacked = () => getComputedStyle(byId("desk")).gridTemplateColumns.split(" ").length === 1;
 
 /** @param {T.Hit} hit */
 function fillMore(hit) {
@@ -274,14 +303,14 @@ function refresh() {
 
 /** @param {number} from @param {number} to */
 function setSpan(from, to) {
-  if (state.current === null || !(to > from)) return;
+  if (state.current === null || !isLoaded() || !(to > from)) return;
   [state.current.from, state.current.to] = [from, to];
   refresh();
 }
 
 export function setIn() {
   const current = state.current;
-  if (current === null) return;
+  if (current === null || !isLoaded()) return;
   const at = the().player.frames.start(the().player.frame);
   setSpan(at, current.to > at ? current.to : Math.min(at + 1, the().wave.seconds));
 }
@@ -289,7 +318,7 @@ export function setIn() {
 /** The frame that is shown is the last one of the moment. */
 export function setOut() {
   const current = state.current;
-  if (current === null) return;
+  if (current === null || !isLoaded()) return;
   const at = the().player.frames.start(the().player.frame + 1);
   setSpan(current.from < at ? current.from : Math.max(at - 1, 0), at);
 }
