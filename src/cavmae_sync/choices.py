@@ -94,3 +94,6 @@ Engine = Literal["local", "ray"]
 
 #: Encoders of libraries that can be opened here.
 EncoderName = Literal["cavmae-sync", "pe-av"]
+
+#: Formats in which moments go to an edit.
+EditFormat = Literal["otio", "fcp7", "fcpxml", "edl", "resolve-edl", "csv", "html"]

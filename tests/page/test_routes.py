@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 
 from cavmae_sync.embedding.library import open_library
 from cavmae_sync.errors import ConfigError
+from cavmae_sync.media import write_video
 from cavmae_sync.page.guard import LOOPBACK, Access
+from cavmae_sync.page.pictures import Pictures
 from cavmae_sync.page.service import SearchService
 from cavmae_sync.page.views import agreement_of
+from cavmae_sync.page.worker import LimitedWorker
 from cavmae_sync.search import LibrarySearch
 
 from .conftest import Asked
@@ -214,3 +217,17 @@ def test_folders_are_not_added_by_the_token_alone(service: Asked):
     with pytest.raises(ConfigError, match="start serve with --may-add"):
         made.add_folder(service.footage)
     made.close()
+
+
+def test_a_sound_that_ends_before_its_picture_is_drawn_where_it_is(tmp_path: Path):
+    write_video(
+        tmp_path / "short.mp4",
+        np.zeros((80, 32, 32, 3), np.uint8),
+        frames_per_second=10,
+        waveform_S=np.full(16_000 * 2, 0.5, np.float32),
+    )
+    worker = LimitedWorker()
+    drawn = Pictures(tmp_path, worker).peaks("a" * 64, tmp_path / "short.mp4", duration_seconds=8.0)
+    worker.close()
+    assert min(drawn[5:240]) > 0.3
+    assert max(drawn[270:]) < 0.1

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 from cyclopts import Parameter
 
+from cavmae_sync.choices import EditFormat
 from cavmae_sync.cli.interrupt import stop_on_signal
 from cavmae_sync.cli.options import Overwrite
 from cavmae_sync.cli.outputs import check_folder, check_new, check_output
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from cavmae_sync.embedding.library import Library
     from cavmae_sync.search import Found, Hit
 
-FormatName = Literal["otio", "fcp7", "fcpxml", "edl", "resolve-edl", "csv", "html"]
 _MOST_REMARKS: Final = 5
 
 
@@ -39,7 +39,7 @@ class EditOptions:
     """
 
     export: list[Path] | None = None
-    export_format: FormatName | None = None
+    export_format: EditFormat | None = None
     export_rate: str | None = None
     cut: Path | None = None
     overwrite: Overwrite = False

@@ -13,7 +13,8 @@ from PIL import Image
 
 from cavmae_sync.edit.sequence import Event
 from cavmae_sync.media import read_audio
-from cavmae_sync.media.read import iterate_clips
+from cavmae_sync.media.loudness import loudest_of_parts
+from cavmae_sync.media.read import read_frame
 
 _PIXELS: Final = 240
 _QUALITY: Final = 80
@@ -44,11 +45,8 @@ def waveform(event: Event) -> str:
     """
     start = event.moment.start_seconds
     length = min(event.moment.stop_seconds - start, _MOST_SECONDS)
-    sound_S = np.abs(read_audio(event.source.path, start_seconds=start, duration_seconds=length))
-    peaks_B = np.zeros(_NUM_PARTS, np.float32)
-    if sound_S.size:
-        parts_S = np.minimum(np.arange(sound_S.size) * _NUM_PARTS // sound_S.size, _NUM_PARTS - 1)
-        np.maximum.at(peaks_B, parts_S, sound_S)
+    sound_S = read_audio(event.source.path, start_seconds=start, duration_seconds=length)
+    peaks_B = loudest_of_parts(sound_S, _NUM_PARTS)
     middle = _HEIGHT / 2
     heights_B = np.maximum(peaks_B * middle, 0.5)
     path = "".join(
@@ -66,17 +64,7 @@ def waveform(event: Event) -> str:
 def _frame(event: Event, seconds: float) -> NDArray[np.uint8]:
     # A quarter of a frame late, so that a time that was rounded falls into its own frame.
     late = 0.25 / float(event.rate)
-    for clip in iterate_clips(
-        event.source.path,
-        clip_seconds=0.5 / float(event.rate),
-        num_frames=1,
-        sampling="uniform_start",
-        min_seconds=0.0,
-        with_sound=False,
-        start_seconds=max(seconds + late, 0.0),
-    ):
-        return clip.frames_THWC[0]
-    raise AssertionError("iterate_clips gives a clip or raises")
+    return read_frame(event.source.path, seconds + late, within_seconds=0.5 / float(event.rate))
 
 
 def _jpeg(frame_HWC: NDArray[np.uint8]) -> str:

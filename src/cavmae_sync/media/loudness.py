@@ -20,3 +20,11 @@ def mean_square(waveform_S: NDArray[np.float32]) -> float:
 def loudness_dbfs(waveform_S: NDArray[np.float32]) -> float:
     """Root mean square of samples in [-1, 1], in decibels of full scale; -120 for digital silence."""
     return 10 * math.log10(max(mean_square(waveform_S), 10 ** (LEAST_DBFS / 10)))
+
+
+def loudest_of_parts(waveform_S: NDArray[np.float32], num_parts: int) -> NDArray[np.float32]:
+    """Loudest sample of each of equal parts of a sound, float32 [num_parts] in [0, 1]; 0 for empty parts."""
+    peaks_B = np.zeros(num_parts, np.float32)
+    parts_S = np.arange(waveform_S.size) * num_parts // max(waveform_S.size, 1)
+    np.maximum.at(peaks_B, parts_S, np.abs(waveform_S))
+    return peaks_B

@@ -366,3 +366,28 @@ def _drafts(
         yield _Draft(timing, options.times_of(timing), options.transform_frame)
         if options.hop_seconds is None:
             return
+
+
+def read_frame(
+    path: str | os.PathLike[str], seconds: float, *, within_seconds: float = 0.2
+) -> NDArray[np.uint8]:
+    """Read the frame on screen at a time: uint8 [H, W, C], upright.
+
+    Args:
+        path: Video file.
+        seconds: The time, on the file's timeline; before its beginning, the first frame.
+        within_seconds: How far the file must reach beyond it.
+
+    Raises:
+        MediaError: The file has no picture there, or cannot be read.
+    """
+    clips = iterate_clips(
+        path,
+        clip_seconds=within_seconds,
+        num_frames=1,
+        sampling="uniform_start",
+        min_seconds=0.0,
+        with_sound=False,
+        start_seconds=max(seconds, 0.0),
+    )
+    return next(clips).frames_THWC[0]

@@ -16,9 +16,12 @@ from PIL import Image
 
 from cavmae_sync.atomic import written_whole
 from cavmae_sync.embedding.library.schema import DERIVED_FOLDER
+from cavmae_sync.errors import ClipTooShortError
 from cavmae_sync.media import read_audio
-from cavmae_sync.media.read import iterate_clips
+from cavmae_sync.media.loudness import loudest_of_parts
+from cavmae_sync.media.read import read_frame
 from cavmae_sync.page.worker import LimitedWorker
+from cavmae_sync.paper import SAMPLE_RATE_HZ
 
 #: Longer side of a thumbnail in pixels, and parts of a waveform.
 THUMBNAIL_PIXELS: Final = 320
@@ -103,21 +106,7 @@ class Pictures:
 
 
 def _thumbnail(path: Path, seconds: float) -> bytes:
-    return _jpeg(_frame(path, seconds))
-
-
-def _frame(path: Path, seconds: float) -> NDArray[np.uint8]:
-    for clip in iterate_clips(
-        path,
-        clip_seconds=0.2,
-        num_frames=1,
-        sampling="uniform_start",
-        min_seconds=0.0,
-        with_sound=False,
-        start_seconds=max(seconds, 0.0),
-    ):
-        return clip.frames_THWC[0]
-    raise AssertionError("iterate_clips gives a clip or raises")
+    return _jpeg(read_frame(path, seconds))
 
 
 def _jpeg(frame_HWC: NDArray[np.uint8]) -> bytes:
@@ -129,11 +118,8 @@ def _jpeg(frame_HWC: NDArray[np.uint8]) -> bytes:
 
 
 def _stretch_peaks(path: Path, start_seconds: float, length: float) -> bytes:
-    sound_S = np.abs(read_audio(path, start_seconds=start_seconds, duration_seconds=length))
-    peaks_B = np.zeros(NUM_STRETCH_PEAKS, np.float32)
-    parts_S = np.arange(len(sound_S)) * NUM_STRETCH_PEAKS // max(len(sound_S), 1)
-    np.maximum.at(peaks_B, parts_S, sound_S)
-    return np.rint(peaks_B * _PEAK_SCALE).astype(np.uint8).tobytes()
+    sound_S = read_audio(path, start_seconds=start_seconds, duration_seconds=length)
+    return _bytes(loudest_of_parts(sound_S, NUM_STRETCH_PEAKS))
 
 
 def _peaks(path: Path, duration_seconds: float) -> bytes:
@@ -141,9 +127,18 @@ def _peaks(path: Path, duration_seconds: float) -> bytes:
     start = 0.0
     while start < duration_seconds:
         length = min(_BLOCK_SECONDS, duration_seconds - start)
-        sound_S = np.abs(read_audio(path, start_seconds=start, duration_seconds=length))
-        times_S = start + np.arange(len(sound_S)) * (length / max(len(sound_S), 1))
+        try:
+            sound_S = np.abs(read_audio(path, start_seconds=start, duration_seconds=length))
+        except ClipTooShortError:
+            if start == 0:
+                raise
+            break  # the sound ends before the picture: what follows is as flat as silence
+        times_S = start + np.arange(len(sound_S)) / SAMPLE_RATE_HZ
         parts_S = np.minimum((times_S / duration_seconds * NUM_PEAKS).astype(np.int64), NUM_PEAKS - 1)
         np.maximum.at(peaks_B, parts_S, sound_S)
         start += length
+    return _bytes(peaks_B)
+
+
+def _bytes(peaks_B: NDArray[np.float32]) -> bytes:
     return np.rint(peaks_B * _PEAK_SCALE).astype(np.uint8).tobytes()

@@ -12,13 +12,13 @@ from cavmae_sync.edit import EditMoment, Evidence, ExportOptions, evidence_of, e
 from cavmae_sync.edit.cut import cut
 from cavmae_sync.edit.moments import scores_text
 from cavmae_sync.embedding import Embedder
-from cavmae_sync.embedding.encoders import OWN, ClipEncoder, as_encoder
+from cavmae_sync.embedding.encoders import OWN, ClipEncoder, OwnEncoder, as_encoder
 from cavmae_sync.embedding.library import Library
 from cavmae_sync.errors import ConfigError
+from cavmae_sync.page.bodies import Chosen, Export
 from cavmae_sync.page.files import LibraryFiles, UnknownContentError
 from cavmae_sync.page.indexing import Indexing
 from cavmae_sync.page.queries import AskedQueries, AskedQuery
-from cavmae_sync.page.routes.bodies import Chosen, Export
 from cavmae_sync.page.teaching import TaughtClasses
 from cavmae_sync.page.views import agreement_of, own_embedder, sound_map
 from cavmae_sync.page.worker import LimitedWorker
@@ -109,7 +109,7 @@ class SearchService:
             "weights": record.encoder.weights,
             "trained_on": self._trained_on,
             "takes_media": self._encoder is not None,
-            "has_maps": hasattr(self._encoder, "embedder"),
+            "has_maps": isinstance(self._encoder, OwnEncoder),
             "has_words": self._encoder is not None and record.encoder.kind != OWN,
             "classes": self.classes(),
             "may_add": self.may_add,
@@ -232,14 +232,6 @@ class SearchService:
             UnknownQueryError: It is not kept any more.
         """
         return {"query": name, **self._found(self._queries.get(name), options).to_dict()}
-
-    def asked(self, name: str) -> AskedQuery:
-        """A question that was asked before.
-
-        Raises:
-            UnknownQueryError: It is not kept any more.
-        """
-        return self._queries.get(name)
 
     def strip(self, name: str, content: str, options: SearchOptions) -> dict[str, Any]:
         """How well a question fits along a whole file."""

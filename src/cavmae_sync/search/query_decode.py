@@ -17,7 +17,7 @@ from cavmae_sync.embedding.encoders import Preparation
 from cavmae_sync.embedding.library import LibraryConfig
 from cavmae_sync.errors import ClipTooShortError, ConfigError, MediaError
 from cavmae_sync.media import probe, read_audio
-from cavmae_sync.media.read import iterate_clips
+from cavmae_sync.media.read import iterate_clips, read_frame
 from cavmae_sync.search.query import NUM_PHASES, Box, Span
 from cavmae_sync.untrusted import decode_image
 
@@ -101,19 +101,10 @@ def decode_frame(preparation: Preparation, path: Path, seconds: float, box: Box 
     Raises:
         MediaError: The file has no picture there, or cannot be read.
     """
-    clip = next(
-        iterate_clips(
-            path,
-            clip_seconds=0.2,
-            num_frames=1,
-            sampling="uniform_start",
-            min_seconds=0.0,
-            with_sound=False,
-            start_seconds=max(seconds, 0.0),
-        )
-    )
-    frames_THWC = clip.frames_THWC if box is None else box.cut(clip.frames_THWC)
-    return _of_picture(preparation, frames_THWC[0], name=path.name, about=f"frame of {path.name}")
+    frame_HWC = read_frame(path, seconds)
+    if box is not None:
+        frame_HWC = box.cut(frame_HWC[None])[0]
+    return _of_picture(preparation, frame_HWC, name=path.name, about=f"frame of {path.name}")
 
 
 def _picture(preparation: Preparation, path: Path, box: Box | None) -> DecodedQuery:

@@ -1,1 +1,1 @@
-"""Addresses of the service: `library`, `search`, `edit` and `teach`; `bodies`: what they take."""
+"""Addresses of the service: `library`, `search`, `edit` and `teach`; `turns`: who waits where."""

@@ -10,7 +10,7 @@ from fastapi.responses import FileResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from cavmae_sync.edit import FORMATS
-from cavmae_sync.page.routes.bodies import Export
+from cavmae_sync.page.bodies import Export
 from cavmae_sync.page.routes.search import PREFIX
 from cavmae_sync.page.routes.turns import Turns
 from cavmae_sync.page.service import SearchService

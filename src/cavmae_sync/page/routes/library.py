@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse, Response
 
 from cavmae_sync.errors import MediaError
-from cavmae_sync.page.routes.bodies import Folder
+from cavmae_sync.page.bodies import Folder
 from cavmae_sync.page.routes.turns import Turns
 from cavmae_sync.page.service import SearchService
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, File, Form, Query, UploadFile
 
-from cavmae_sync.page.routes.bodies import Frame, Like, Options, Words
+from cavmae_sync.page.bodies import Frame, Like, Options, Words
 from cavmae_sync.page.routes.turns import Turns
 from cavmae_sync.page.service import SearchService
 from cavmae_sync.search import Box, By, SearchOptions, Span

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
 
-from cavmae_sync.page.routes.bodies import Marks, NewClass
+from cavmae_sync.page.bodies import Marks, NewClass
 from cavmae_sync.page.service import SearchService
 from cavmae_sync.teaching import ExportFormat
 

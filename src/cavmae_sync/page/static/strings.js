@@ -88,9 +88,6 @@ export const S = {
     startTitle: "What are you looking for?",
     startText:
       "Drop a sound to find where it is heard or what looks like it. Drop a picture to find its moment. Or open a file of the library and take a part of it.",
-    failed: "That did not work",
-    back: "Back to the question before",
-    forward: "Forward to the next question",
   },
   viewer: {
     label: "Player",
@@ -101,7 +98,6 @@ export const S = {
     frameOn: "One frame on",
     setIn: "Set in",
     setOut: "Set out (last frame inside)",
-    goIn: "Go to in",
     position: "Position in the file",
     /** @param {string} at @param {number} frame */
     positionText: (at, frame) => `${at}, frame ${frame}`,
@@ -143,11 +139,8 @@ export const S = {
     offline: "This file is offline: its disk is not there. What the library knows of it is still searched.",
     agreementNote: "Agreement, not proof. The band is what foreign sounds of this file reach.",
     states: "Agreement of each second",
-    noPicture: "This file has no picture.",
-    waveform: "Waveform",
     rate: /** @param {number} rate */ (rate) => `${rate.toFixed(3).replace(/\.?0+$/, "")} frames a second`,
     hash: "SHA-256",
-    useSpan: "Search by this span",
     spanHelp: "Drag over the waveform, or set in and out with I and O.",
   },
   library: {
@@ -168,10 +161,8 @@ export const S = {
     addPath: "Whole path of the folder on the machine that serves this page",
     addButton: "Add",
     update: "Look for new files",
-    updateDone: "Up to date",
     failures: "Files that cannot be used",
     noFailures: "None.",
-    roots: "Folders",
     rootOffline: "offline: its disk is not there. Nothing was deleted.",
     filter: "Name",
     /** @param {number} count */

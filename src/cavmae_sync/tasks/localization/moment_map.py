@@ -14,7 +14,7 @@ from cavmae_sync.embedding import EmbeddedClip, Embedder
 from cavmae_sync.inputs.model_input import model_input
 from cavmae_sync.maps import MapConfig
 from cavmae_sync.media import Clip, read_audio
-from cavmae_sync.media.read import iterate_clips
+from cavmae_sync.media.read import read_frame
 from cavmae_sync.paper import HOP_MILLISECONDS, SAMPLE_RATE_HZ
 from cavmae_sync.tasks.localization.localize_video import clip_maps, own_sound
 
@@ -51,21 +51,11 @@ def decode_moment(path: str | os.PathLike[str], seconds: float, *, window_second
         MediaError: The file has no picture or no sound there, or cannot be read.
     """
     seconds = max(seconds, 0.0)
-    frame = next(
-        iterate_clips(
-            path,
-            clip_seconds=0.2,
-            num_frames=1,
-            sampling="uniform_start",
-            min_seconds=0.0,
-            with_sound=False,
-            start_seconds=seconds,
-        )
-    )
+    frame_HWC = read_frame(path, seconds)
     start = max(seconds - window_seconds, 0.0)
     sound_S = read_audio(path, start_seconds=start, duration_seconds=2 * window_seconds)
     return Clip(
-        frames_THWC=frame.frames_THWC,
+        frames_THWC=frame_HWC[None],
         frame_seconds_T=np.array([seconds - start]),
         waveform_S=sound_S,
         start_seconds=start,

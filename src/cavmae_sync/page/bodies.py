@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
+from cavmae_sync.choices import EditFormat
 from cavmae_sync.search import Box, By, Filter, Moment, SearchOptions
 from cavmae_sync.search.contents import nanoseconds
 from cavmae_sync.teaching import Mark, Reason, TaughtSense
@@ -113,7 +114,7 @@ class Chosen(Stretch):
 class Export(BaseModel):
     """Moments on their way to an edit."""
 
-    format: Literal["otio", "fcp7", "fcpxml", "edl", "resolve-edl", "csv", "html"]
+    format: EditFormat
     title: str = Field("moments", min_length=1, max_length=200)
     moments: list[Chosen] = Field(min_length=1, max_length=2000, description="In their order.")
     query: str | None = Field(None, max_length=64, description="Question that found them, for html.")
