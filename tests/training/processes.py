@@ -164,6 +164,9 @@ def accumulating_run(parallel: Parallel = "ddp") -> PretrainConfig:
         "num_steps": 8,
         "log_every_steps": 4,
         "read_every_steps": 3,
+        # An epoch has one step here: saving each of them would gather every parameter alone, eight times.
+        "validate_every_steps": 4,
+        "checkpoint_every_steps": 4,
     }
     return tiny_run(negatives="global", loop=loop)
 
