@@ -52,7 +52,7 @@ def test_every_claim_names_rows_and_columns_of_its_table():
             "not confirmed here",
             "not above the untrained model",
         ),
-        ([0.5], [0.1], [0.0], "not confirmed here", "one seed has no interval"),
+        ([0.5], [0.1], [0.0], "not confirmed here", "too few to tell"),
         ([], [0.1, 0.2], [0.0, 0.0], "cannot be tested here", "not measured"),
     ],
 )

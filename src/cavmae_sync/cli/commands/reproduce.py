@@ -69,8 +69,8 @@ def reproduce(
     the same command goes on, other tables in the same OUT share trainings, and seeds may run on several
     machines. OUT gets TABLE.json, TABLE.md and TABLE.png.
 
-    Tables: table1 to table8, table10, table11, table12, figure4; and of our own sync_plus, tg_dp and
-    windows.
+    Tables: table1 to table8, table10, table11, table12, figure4, figure6; and of our own sync_plus,
+    tg_dp and windows.
 
     Words, with their defaults:
 

@@ -132,10 +132,10 @@ def _difference(judged: JudgedComparison, claim: Claim) -> str:
         name = f"{comparison.heading}, {comparison.better} - {comparison.worse}"
     if difference is None:
         return f"{name}: {judged.finding}"
-    return (
-        f"{name}: {100 * difference.mean:+.1f} ({100 * difference.low:+.1f} to {100 * difference.high:+.1f}, "
-        f"{difference.num_seeds} seeds), {judged.finding}"
-    )
+    seeds = f"{100 * difference.low:+.1f} to {100 * difference.high:+.1f}, {difference.num_seeds} seeds"
+    if difference.num_seeds == 1:
+        seeds = "one seed"
+    return f"{name}: {100 * difference.mean:+.1f} ({seeds}), {judged.finding}"
 
 
 def _cells(stored: Mapping[str, Any], measured: Measured) -> str:
