@@ -159,11 +159,25 @@ def continue_pretraining(
             run=run,
             callbacks=with_retrieval(callbacks, held_out, config),
         )
+        first = pretraining.step
         is_complete = pretraining.run()
-        if world.is_main:
-            spent = environment.get("processor_seconds", 0.0) + time.process_time() - began
-            run.add_to_environment({"processor_seconds": round(spent, 1)})
+        if world.is_main and pretraining.step > first:
+            before, spent = _spent_before(environment, first), time.process_time() - began
+            run.add_to_environment(
+                {
+                    "processor_seconds": None if before is None else round(before + spent, 1),
+                    "processor_seconds_until_step": pretraining.step,
+                }
+            )
     return RunResult(run=run, num_steps=pretraining.step, is_complete=is_complete)
+
+
+def _spent_before(environment: Mapping[str, Any], step: int) -> float | None:
+    """Processor time until a step that a run goes on from; None where a part was killed and could not tell."""
+    if step == 0:
+        return 0.0
+    is_told = environment.get("processor_seconds_until_step") == step
+    return environment["processor_seconds"] if is_told else None
 
 
 def _num_shared(validation: Path | None, data: Path) -> int:

@@ -157,9 +157,9 @@ class TableRun:
             num_steps=num_steps,
             operations=num_steps * step_flops(recipe),
             processor_seconds={
-                seed: run.environment()["processor_seconds"]
+                seed: seconds
                 for seed, run in finished.items()
-                if "processor_seconds" in run.environment()
+                if (seconds := run.environment().get("processor_seconds")) is not None
             },
         )
 
