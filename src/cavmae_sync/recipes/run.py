@@ -173,7 +173,7 @@ def continue_pretraining(
 
 
 def _spent_before(environment: Mapping[str, Any], step: int) -> float | None:
-    """Processor time until a step that a run goes on from; None where a part was killed and could not tell."""
+    """Processor time until a step that a run goes on from; None where a killed part told nothing."""
     if step == 0:
         return 0.0
     is_told = environment.get("processor_seconds_until_step") == step
