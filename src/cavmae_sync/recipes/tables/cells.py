@@ -114,7 +114,7 @@ def headings(task: Task, datasets: TableDatasets) -> list[str]:
         found = [] if datasets.ade20k is None else ["ADE20K mAP", "ADE20K mIoU"]
         return [*(MAP_HEADINGS if has_truth else ()), *found]
     if task == "states":
-        return list(STATE_HEADINGS) if has_truth else []
+        return [] if datasets.probe_stage is None else list(STATE_HEADINGS)
     return [_probing_heading(name) for name in datasets.probing]
 
 
@@ -126,10 +126,12 @@ def lacking(task: Task, measurement: Measurement, datasets: TableDatasets) -> st
     elif task == "probing":
         for name, lists in datasets.probing.items():
             needed |= {f"training list {name}": lists.train, f"test list {name}": lists.test}
+    elif task == "states":
+        if datasets.probe_stage is None:
+            return "no clips whose states are known"
+        needed = {"test list stage": datasets.probing["stage"].test}
     elif datasets.stage is not None:
         needed = {"gallery stage": datasets.galleries["stage"]}
-    elif task == "states":
-        return "no clips whose states are known"
     for what, folders in needed.items():
         if measurement.num_frames not in folders:
             return f"no {what} with {measurement.num_frames} frames a clip"
@@ -148,6 +150,8 @@ def _clip_lists(
         return {name: (list_of(folders), None) for name, folders in datasets.galleries.items()}
     if task == "probing":
         return {name: (list_of(lists.test), list_of(lists.train)) for name, lists in datasets.probing.items()}
+    if task == "states":
+        return {"stage": (list_of(datasets.probing["stage"].test), None)}
     lists: dict[str, tuple[str, str | None]] = {}
     if datasets.stage is not None:
         lists["stage"] = (list_of(datasets.galleries["stage"]), None)
@@ -201,10 +205,10 @@ def _segmentation(measurement: Measurement, model: MeasuredModel) -> Measured:
 
 
 def _states(measurement: Measurement, model: MeasuredModel) -> Measured:
-    assert model.datasets.stage is not None
-    clips = _stage_clips(measurement, model.datasets)
+    assert model.datasets.probe_stage is not None
+    clips = PreparedDataset.open(model.datasets.probing["stage"].test[measurement.num_frames])
     values, reports = state_cells(
-        model.embedder, clips, StageTruth(model.datasets.stage), on_progress=model.on_progress
+        model.embedder, clips, StageTruth(model.datasets.probe_stage), on_progress=model.on_progress
     )
     return values, {"stage": {"clip_list": clips.list_sha256, "states": reports}}
 

@@ -21,8 +21,9 @@ from cavmae_sync.stage import StageConfig, Variant
 
 #: Folder of the clips for a probe.
 _PROBE: Final = "probe"
-#: Most clips of the variant "easy" that a probe learns from and is measured on. The labels of other variants
-#: say little: their clips show fixed quartets of classes.
+#: Most clips of the variant "easy" that a probe learns from and is measured on, and that are divided into
+#: states. Other variants are no use for that: their clips show fixed quartets of classes, and something else
+#: sounds in nearly every frame.
 NUM_PROBE_CLIPS: Final[Mapping[StageSplit, int]] = MappingProxyType({"train": 600, "test": 400})
 
 #: Prepared datasets by the number of frames of a clip.
@@ -46,6 +47,7 @@ class TableDatasets:
         galleries: Retrieval sets by name; names appear in the headings of columns.
         probing: Labelled lists by name.
         stage: Folder with the truth about the gallery "stage", or None.
+        probe_stage: Folder with the truth about the test list of the probe "stage", or None.
         ade20k: Folder of ADE20KSoundPrompted, or None.
         init: Weights to start from; None starts from random weights.
         allow_overlap: Whether to measure also on clips that were trained on.
@@ -55,6 +57,7 @@ class TableDatasets:
     galleries: Mapping[str, ByFrames] = field(default_factory=dict)
     probing: Mapping[str, ProbingLists] = field(default_factory=dict)
     stage: Path | None = None
+    probe_stage: Path | None = None
     ade20k: Path | None = None
     init: Path | None = None
     allow_overlap: bool = False
@@ -105,6 +108,7 @@ def stage_datasets(folder: Path, *, frame_counts: Sequence[int]) -> TableDataset
         galleries={"stage": test},
         probing={"stage": ProbingLists(**_probe_folders(folder, frame_counts))},
         stage=folder / "stage-test",
+        probe_stage=folder / _PROBE / "stage-test",
     )
 
 

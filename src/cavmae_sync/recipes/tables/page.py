@@ -9,6 +9,7 @@ from cavmae_sync.config import override_words
 from cavmae_sync.figures.tables import Series, table_figure
 from cavmae_sync.recipes.tables.claims import CLAIMS, Claim, JudgedClaim, JudgedComparison, Measured, judge
 from cavmae_sync.recipes.tables.own_tables import OWN_TABLES
+from cavmae_sync.recipes.tables.stage_cells import STATE_HEADINGS
 from cavmae_sync.recipes.tables.table_result import ReproduceConfig
 from cavmae_sync.recipes.tables.text import markdown_row, percent_text
 
@@ -26,8 +27,7 @@ _SHOWN: Final = (
     "attention mAP",
     "attention mAP, swapped sound",
     "stage probe mAP",
-    "states F1",
-    "states F1, equal parts",
+    *STATE_HEADINGS,
 )
 
 

@@ -217,7 +217,7 @@ class TableRun:
             test_objects=self.config.test_objects,
             pack=self.config.pack,
             frame_pixels=FRAME_PIXELS,
-            with_probe="probing" in self.table.tasks,
+            with_probe=any(task in self.table.tasks for task in ("probing", "states")),
         )
 
     def _fill(self, row: Row, seed: int) -> bool:

@@ -1,7 +1,7 @@
 """Cells that need the truth of generated clips: what and when, maps by every rule, states over time.
 
 Beside every map stands the one that another class's sound gives: what both find is not heard. States have
-those of equal length beside them.
+those of equal length and those of loudness beside them.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ from cavmae_sync.tasks.report import Value
 from cavmae_sync.tasks.temporal.config import TemporalTask
 from cavmae_sync.tasks.temporal.evaluate import measure_temporal
 
-#: Test clips whose frames are localised, the first ones, and those that are divided into states.
+#: Test clips whose frames are localised, the first ones, and clips of the probe that are divided into states.
 NUM_MAP_CLIPS: Final = 100
 NUM_STATE_CLIPS: Final = 200
 
@@ -43,7 +43,18 @@ KNOWLEDGE_HEADINGS: Final = ("A>V R@1", *_MEANS)
 MAP_HEADINGS: Final = tuple(
     f"{rule} {metric}" for rule in _MAP_RULES for metric in ("mAP", "mIoU", "mAP, swapped sound")
 )
-STATE_HEADINGS: Final = ("states F1", "states F1, equal parts")
+#: Headings of states, the prediction, and the metric of its report.
+_STATES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
+    {
+        "states F1": ("model", "boundaries_within_0.5_s/f1"),
+        "states F1, equal parts": ("uniform", "boundaries_within_0.5_s/f1"),
+        "states F1, loudness": ("loudness", "boundaries_within_0.5_s/f1"),
+        "states Rand": ("model", "states/adjusted_rand_index"),
+        "states Rand, equal parts": ("uniform", "states/adjusted_rand_index"),
+        "states Rand, loudness": ("loudness", "states/adjusted_rand_index"),
+    }
+)
+STATE_HEADINGS: Final = tuple(_STATES)
 
 
 def knowledge_cells(metrics: Mapping[str, Value]) -> dict[str, float]:
@@ -100,7 +111,7 @@ def map_cells(
 def state_cells(
     embedder: Embedder, clips: PreparedDataset, stage: StageTruth, *, on_progress: OnNamedProgress
 ) -> tuple[dict[str, float], dict[str, Any]]:
-    """F1 of boundaries within 0.5 s between states of both modalities, and that of spans of equal length.
+    """F1 of boundaries within 0.5 s and Rand index of states: the model's, equal parts, and loudness.
 
     Returns:
         Cells, and the reports that they come from.
@@ -113,8 +124,5 @@ def state_cells(
         with_controls=True,
         on_progress=lambda done, total: on_progress("finding states", done, total),
     )
-    values = {
-        heading: reports[name].metrics["boundaries_within_0.5_s/f1"].value
-        for heading, name in zip(STATE_HEADINGS, ("model", "uniform"), strict=True)
-    }
-    return values, {name: reports[name].to_dict() for name in ("model", "uniform", "untrained")}
+    values = {heading: reports[name].metrics[metric].value for heading, (name, metric) in _STATES.items()}
+    return values, {name: reports[name].to_dict() for name in ("model", "uniform", "loudness")}
