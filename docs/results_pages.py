@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from cavmae_sync.figures import save_figure
 from cavmae_sync.recipes.tables.own_tables import OWN_TABLES
-from cavmae_sync.recipes.tables.page import count_verdicts, section_figure, table_section
+from cavmae_sync.recipes.tables.page import claims_overview, count_verdicts, section_figure, table_section
 from cavmae_sync.recipes.tables.paper_tables import TABLES
 
 DOCS: Final = Path(__file__).parent
@@ -60,6 +60,7 @@ def page(head: str, tables: Sequence[dict[str, Any]]) -> str:
         parts.append(
             "Claims: " + ", ".join(f"{count} {verdict}" for verdict, count in counts.items()) + ".\n"
         )
+        parts.append(claims_overview(tables) + "\n")
     if not tables:
         parts.append("Nothing is stored yet.\n")
     parts += [table_section(table, figure=f"images/results/{table['file']}.png") for table in tables]

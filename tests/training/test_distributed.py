@@ -20,11 +20,11 @@ from ..kills import run_apart
 from .conftest import CPU
 from .processes import (
     SETTINGS,
-    SHARED_OUT,
     WORLDS,
     accumulating_run,
     main,
     one_update,
+    shared_out_in,
     train,
     validation_losses,
 )
@@ -50,11 +50,17 @@ def ranks(request: pytest.FixtureRequest, out: Path) -> list[dict[str, Any]]:
     ]
 
 
-@pytest.mark.parametrize(
-    ("name", "kept"), [*((name, "") for name in SETTINGS), *((name, ", shared out") for name in SHARED_OUT)]
-)
-def test_losses_and_every_gradient_equal_those_of_one_process(ranks, name: str, kept: str):
-    """Also where each process keeps a part of the parameters."""
+@pytest.mark.parametrize("name", SETTINGS)
+def test_losses_and_every_gradient_equal_those_of_one_process(ranks, name: str):
+    check_equals_one_process(ranks, name)
+
+
+def test_and_where_each_process_keeps_a_part_of_the_parameters(ranks):
+    for name in shared_out_in(len(ranks)):
+        check_equals_one_process(ranks, name, kept=", shared out")
+
+
+def check_equals_one_process(ranks, name: str, *, kept: str = "") -> None:
     losses, num_parts = SETTINGS[name]
     if name == "local":  # the candidates of a process are a shard of the batch
         contrast = losses.contrast.model_copy(update={"negatives": f"shard:{8 // len(ranks)}"})

@@ -80,10 +80,10 @@ class JudgedComparison:
             return "as claimed"
         if difference.num_seeds < _LEAST_SEEDS:
             return "too few to tell"
-        if self.above_untrained is not None and self.above_untrained.low <= 0:
-            return "not above the untrained model"
         if difference.high < 0:
             return "the opposite"
+        if self.above_untrained is not None and self.above_untrained.low <= 0:
+            return "not above the untrained model"
         return "not shown, 0 lies in the interval"
 
 

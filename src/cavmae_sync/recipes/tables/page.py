@@ -51,6 +51,30 @@ def judged_claims(stored: Mapping[str, Any]) -> list[JudgedClaim]:
     return judged
 
 
+def section_title(stored: Mapping[str, Any]) -> str:
+    """Title of a stored table, with what tells it from others of its name."""
+    config = stored["config"]
+    told = [
+        *([] if config["variant"] == "bind" else [f"`{config['variant']}`"]),
+        *([] if config.get("pack") is None else ["real pictures and sounds"]),
+        *(["known objects"] if config.get("test_objects") == "known" else []),
+        *(["equal cost"] if config["budget"] == "compute" else []),
+    ]
+    return stored["title"] + (f" ({', '.join(told)})" if told else "")
+
+
+def claims_overview(stored: Sequence[Mapping[str, Any]]) -> str:
+    """All claims of a page and their verdicts, in Markdown."""
+    lines = [markdown_row(["Claim", "Verdict", "Where"]), markdown_row(["---", "---", "---"])]
+    for table in stored:
+        title = section_title(table).partition(":")[0]
+        lines += [
+            markdown_row([each.claim.text, each.verdict.removesuffix(" here"), title])
+            for each in judged_claims(table)
+        ]
+    return "\n".join(lines)
+
+
 def table_section(stored: Mapping[str, Any], *, figure: str | None = None) -> str:
     """Section of a page in Markdown, from the JSON that `reproduce` writes.
 
@@ -59,12 +83,13 @@ def table_section(stored: Mapping[str, Any], *, figure: str | None = None) -> st
         figure: Path of its figure, or None.
     """
     measured, judged = measured_of(stored), judged_claims(stored)
-    parts = [f"## {stored['title']}", _about(stored)]
+    title = section_title(stored)
+    parts = [f"## {title}", _about(stored)]
     if judged:
         parts.append(_claims(judged, is_paper=stored["table"] not in OWN_TABLES))
     parts.append(_cells(stored, measured))
     if figure is not None:
-        parts.append(f"![{stored['title']}: the values of single seeds and their means]({figure})")
+        parts.append(f"![{title}: the values of single seeds and their means]({figure})")
     parts.append(_command(stored))
     return "\n\n".join(parts) + "\n"
 
@@ -84,7 +109,7 @@ def section_figure(stored: Mapping[str, Any]) -> Figure:
             for heading in headings
         ],
         rows=list(measured),
-        title=stored["title"],
+        title=section_title(stored).replace("`", ""),
     )
 
 
