@@ -59,6 +59,7 @@ def section_title(stored: Mapping[str, Any]) -> str:
         *([] if config.get("pack") is None else ["real pictures and sounds"]),
         *(["known objects"] if config.get("test_objects") == "known" else []),
         *(["equal cost"] if config["budget"] == "compute" else []),
+        *([] if config["precision"] == "auto" else [config["precision"]]),
     ]
     return stored["title"] + (f" ({', '.join(told)})" if told else "")
 
