@@ -53,6 +53,13 @@ def test_every_claim_names_rows_and_columns_of_its_table():
             "not above the untrained model",
         ),
         ([0.5], [0.1], [0.0], "not confirmed here", "too few to tell"),
+        (
+            [0.5, 0.6, 0.55],
+            [0.1, 0.2, 0.16],
+            [0.1],
+            "not confirmed here",
+            "too few seeds of the untrained model",
+        ),
         ([], [0.1, 0.2], [0.0, 0.0], "cannot be tested here", "not measured"),
     ],
 )

@@ -82,8 +82,10 @@ class JudgedComparison:
             return "too few to tell"
         if difference.high < 0:
             return "the opposite"
-        if self.above_untrained is not None and self.above_untrained.low <= 0:
-            return "not above the untrained model"
+        control = self.above_untrained
+        if control is not None and control.low <= 0:
+            few = control.num_seeds < _LEAST_SEEDS
+            return "too few seeds of the untrained model" if few else "not above the untrained model"
         return "not shown, 0 lies in the interval"
 
 
