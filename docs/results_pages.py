@@ -33,19 +33,20 @@ be tested here*: a row is missing. None of this says what the full sizes do on r
 
 What to take from it:
 
-- What holds: comparing moment by moment and taking the mean of the diagonal (Table 11), 16 frames in evaluation
-  (Table 5; how many there were in training does not matter), a global token and both modalities for a probe
-  (Tables 7 and 10), and the method against the step before it at equal cost (Table 4).
-- The lower a mask ratio, the better the retrieval (Table 8); with nothing hidden from the contrast it is four times as
-  good ([beyond the paper](results-sync-plus.md)).
-- Picture to sound is easier (Table 1) because the loss asks in that direction alone: trained in both, the gap is gone
-  ([beyond the paper](results-sync-plus.md)).
-- The paper's map, by cosine, is at chance in every row of every table, and asking by another sound changes nothing.
-  Maps by masking and attention do find what sounds ([Results](results.md#maps-by-masking)).
-- States over time are no better than those of the untrained model, and worse than those of loudness (Figure 6).
-- Among CAV-MAE's rows of the ladder nothing can be told at equal cost: they hear the whole clip, a step of them costs
-  up to nine times as much, and all stay at the floor. On `bind` a whole clip tells only *what* sounds in it, which no
-  small model knows.
+- What holds: comparing moment by moment and taking the mean of the diagonal (Table 11), 16 frames in
+  evaluation (Table 5; how many there were in training does not matter), a global token and both modalities
+  for a probe (Tables 7 and 10), and the method against the step before it at equal cost (Table 4).
+- The lower a mask ratio, the better the retrieval (Table 8); with nothing hidden from the contrast it is
+  four times as good ([beyond the paper](results-sync-plus.md)).
+- Picture to sound is easier (Table 1) because the loss asks in that direction alone: trained in both, the
+  gap is gone ([beyond the paper](results-sync-plus.md)).
+- The paper's map, by cosine, is at chance in every row of every table, and asking by another sound changes
+  nothing. Maps by masking and attention do find what sounds ([Results](results.md#maps-by-masking)).
+- States over time are no better than those of the untrained model, and worse than those of loudness (Figure
+  6).
+- Among CAV-MAE's rows of the ladder nothing can be told at equal cost: they hear the whole clip, a step of
+  them costs up to nine times as much, and all stay at the floor. On `bind` a whole clip tells only *what*
+  sounds in it, which no small model knows.
 """
 _PLUS: Final = """# Results: beyond the paper
 
