@@ -34,7 +34,7 @@ be tested here*: a row is missing. None of this says what the full sizes do on r
 What to take from it:
 
 - What holds: comparing moment by moment and taking the mean of the diagonal (Table 11), 16 frames in
-  evaluation (Table 5; how many there were in training does not matter), a global token and both modalities
+  evaluation (Table 5; more of them in training show no difference), a global token and both modalities
   for a probe (Tables 7 and 10), and the method against the step before it at equal cost (Table 4).
 - The lower a mask ratio, the better the retrieval (Table 8); with nothing hidden from the contrast it is
   four times as good ([beyond the paper](results-sync-plus.md)).
