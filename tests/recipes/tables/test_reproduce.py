@@ -11,7 +11,7 @@ from cavmae_sync.data import PreparedDataset
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.errors import ConfigError, DatasetError, TrainingError
 from cavmae_sync.recipes.reporter import Reporter
-from cavmae_sync.recipes.tables.cells import Cells, MeasuredModel, measure
+from cavmae_sync.recipes.tables.cells import Cells, MeasuredModel, lacking, measure
 from cavmae_sync.recipes.tables.datasets import ProbingLists, TableDatasets
 from cavmae_sync.recipes.tables.paper_tables import TABLES, Measurement, find_table
 from cavmae_sync.recipes.tables.reproduce import TableRun
@@ -95,6 +95,26 @@ def test_asked_to_stop_it_keeps_what_it_has_and_goes_on_later(aggregations: Tabl
     stopped = TableRun(table, out, config=TINY, seeds=[0], reporter=Reporter(should_stop=lambda: True)).run()
     assert not stopped.is_complete
     assert TableRun(table, out, config=TINY, seeds=[0]).run().is_complete
+
+
+def test_states_have_those_of_equal_parts_and_of_loudness_beside_them(aggregations: TableResult, out: Path):
+    """On clips of `easy`: on those of `bind` something else sounds in nearly every frame."""
+    result = TableRun(find_table("figure6"), out, config=TINY, seeds=[0]).run()
+    assert result.is_complete
+    assert stage_variant(out / "materials" / "probe" / "stage-test") == "easy"
+    model, parts, loud = (
+        result.cells["Ours", f"states F1{control}"].by_seed[0]
+        for control in ("", ", equal parts", ", loudness")
+    )
+    assert all(0 < value <= 1 for value in (model, parts, loud))
+    untrained = result.cells["untrained", "states F1, loudness"].by_seed[0]
+    assert untrained == loud, "what needs no model does not depend on one"
+    given = TableDatasets(train={16: out / "materials" / "data-train-16-frames"})
+    assert lacking("states", Measurement(), given) == "no clips whose states are known"
+
+
+def stage_variant(folder: Path) -> str:
+    return json.loads((folder / "stage.json").read_text())["config"]["variant"]
 
 
 def test_cells_are_measured_again_on_other_datasets(

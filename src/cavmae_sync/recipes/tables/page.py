@@ -98,7 +98,8 @@ def table_section(stored: Mapping[str, Any], *, figure: str | None = None) -> st
 def section_figure(stored: Mapping[str, Any]) -> Figure:
     """Figure of the columns that a section shows and its claims name: bars, and dots for seeds."""
     measured = measured_of(stored)
-    named = [each.heading for claim in CLAIMS.get(stored["table"], ()) for each in claim.comparisons]
+    asked = [each for claim in CLAIMS.get(stored["table"], ()) for each in claim.comparisons]
+    named = [name for each in asked for name in (each.heading, each.other_heading) if name is not None]
     wanted = dict.fromkeys([*named, *_SHOWN[:5]])
     headings = [heading for heading in wanted if any(measured[row].get(heading) for row in measured)]
     return table_figure(
