@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 
 from cavmae_sync.recipes.tables.claims import CLAIMS, Claim, Comparison, judge
-from cavmae_sync.recipes.tables.page import count_verdicts, measured_of, section_figure, table_section
+from cavmae_sync.recipes.tables.page import (
+    claims_overview,
+    count_verdicts,
+    measured_of,
+    section_figure,
+    table_section,
+)
 from cavmae_sync.recipes.tables.paper_tables import TABLES
 from cavmae_sync.recipes.tables.stage_cells import KNOWLEDGE_HEADINGS, MAP_HEADINGS, STATE_HEADINGS
 
@@ -142,5 +148,13 @@ def test_a_section_says_what_was_claimed_measured_and_how_to_get_a_row(tmp_path:
     assert "| diag mean | 55.0 ± 12.4 | 1,800 | 2.0 | 105 |" in text
     assert 'cavmae-sync reproduce table11 --row "diag mean" --seeds 0 precision=bfloat16' in text
     assert count_verdicts([table]) == {"cannot be tested here": 1, "confirmed here": 1}
+    overview = claims_overview([table])
+    assert (
+        "| The mean of the diagonal is better than that of the whole matrix. | confirmed | Table 11 |"
+        in overview
+    )
     assert measured_of(table)["untrained"][RECALL] == {0: 0.001, 1: 0.0, 2: 0.001}
     section_figure(table).savefig(tmp_path / "figure.png")
+    for row in table["rows"]:
+        row["measured"][RECALL]["by_seed"] = {"0": row["measured"][RECALL]["by_seed"]["0"], "1": 0.0}
+    assert "whole matrix. | not confirmed, too few seeds | Table 11 |" in claims_overview([table])

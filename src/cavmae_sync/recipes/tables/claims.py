@@ -17,6 +17,8 @@ from cavmae_sync.recipes.sync_plus import SYNC_PLUS_PARTS
 
 Verdict = Literal["confirmed here", "not confirmed here", "cannot be tested here"]
 
+#: Finding of a difference over so few seeds that its interval tells nothing.
+TOO_FEW: Final = "too few to tell"
 #: Seeds below which an interval is so wide that it refutes nothing.
 _LEAST_SEEDS: Final = 3
 
@@ -79,7 +81,7 @@ class JudgedComparison:
         if self.is_confirmed:
             return "as claimed"
         if difference.num_seeds < _LEAST_SEEDS:
-            return "too few to tell"
+            return TOO_FEW
         if difference.high < 0:
             return "the opposite"
         control = self.above_untrained

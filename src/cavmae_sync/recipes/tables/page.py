@@ -7,7 +7,15 @@ from matplotlib.figure import Figure
 
 from cavmae_sync.config import override_words
 from cavmae_sync.figures.tables import Series, table_figure
-from cavmae_sync.recipes.tables.claims import CLAIMS, Claim, JudgedClaim, JudgedComparison, Measured, judge
+from cavmae_sync.recipes.tables.claims import (
+    CLAIMS,
+    TOO_FEW,
+    Claim,
+    JudgedClaim,
+    JudgedComparison,
+    Measured,
+    judge,
+)
 from cavmae_sync.recipes.tables.own_tables import OWN_TABLES
 from cavmae_sync.recipes.tables.stage_cells import STATE_HEADINGS
 from cavmae_sync.recipes.tables.table_result import ReproduceConfig
@@ -70,10 +78,16 @@ def claims_overview(stored: Sequence[Mapping[str, Any]]) -> str:
     for table in stored:
         title = section_title(table).partition(":")[0]
         lines += [
-            markdown_row([each.claim.text, each.verdict.removesuffix(" here"), title])
-            for each in judged_claims(table)
+            markdown_row([each.claim.text, _short_verdict(each), title]) for each in judged_claims(table)
         ]
     return "\n".join(lines)
+
+
+def _short_verdict(judged: JudgedClaim) -> str:
+    has_few = judged.verdict == "not confirmed here" and any(
+        each.finding == TOO_FEW for each in judged.comparisons
+    )
+    return judged.verdict.removesuffix(" here") + (", too few seeds" if has_few else "")
 
 
 def table_section(stored: Mapping[str, Any], *, figure: str | None = None) -> str:
