@@ -29,8 +29,9 @@ Small twins of the paper's recipes learn from generated clips of [`bind`](stage.
 learning finds what belongs together, and are measured on clips of other objects ([Reproduce](reproduce.md)).
 A claim is *confirmed here* if the difference over paired seeds has a 95 % interval (Student's t) above zero,
 and the better row is above the untrained model. *Not confirmed here* says what was measured instead. *Cannot
-be tested here*: a row is missing. The untrained row is measured as the last of the trained ones is (its frames,
-tokens and modalities): chance of a moment is 6.25 % with 16 frames, 10 % with 10. None of this says what the full sizes do on real video.
+be tested here*: a row is missing. The untrained row is measured as the last of the trained ones is
+(its frames, tokens and modalities): chance of a moment is 6.25 % with 16 frames, 10 % with 10. None of this
+says what the full sizes do on real video.
 
 What to take from it:
 
