@@ -56,7 +56,7 @@ def stage_twin(
         masking=recipe.masking,
         losses=_rebalanced(recipe.losses),
         augment=recipe.augment,
-        optim=_faster(recipe.optim, stretched_epochs=num_epochs / paper.NUM_EPOCHS),
+        optim=stretched_multistep(_faster(recipe.optim), num_epochs / paper.NUM_EPOCHS),
         loop=LoopConfig(
             batch_size=batch_size,
             moments_per_clip=moments,
@@ -105,12 +105,23 @@ def _rebalanced(losses: LossConfig) -> LossConfig:
     )
 
 
-def _faster(optim: OptimConfig, *, stretched_epochs: float) -> OptimConfig:
+def stretched_multistep(optim: OptimConfig, factor: float) -> OptimConfig:
+    """Optimiser settings with the epochs of "multistep" multiplied by `factor`, for a run of other length.
+
+    They are rounded up, so that a short run does not lower its rate more often than a long one.
+    """
+    # Of a product like 48.000000000000007 the last digit says nothing.
+    first, every = (
+        math.ceil(round(epochs * factor, 6))
+        for epochs in (optim.multistep_first_epoch, optim.multistep_every_epochs)
+    )
+    return optim.model_copy(update={"multistep_first_epoch": first, "multistep_every_epochs": every})
+
+
+def _faster(optim: OptimConfig) -> OptimConfig:
     return optim.model_copy(
         update={
             "learning_rate": optim.learning_rate * LEARNING_RATE_FACTOR,
             "clip_gradient_norm": CLIP_GRADIENT_NORM,
-            "multistep_first_epoch": max(1, round(optim.multistep_first_epoch * stretched_epochs)),
-            "multistep_every_epochs": max(1, round(optim.multistep_every_epochs * stretched_epochs)),
         }
     )

@@ -12,6 +12,7 @@ from cavmae_sync.recipes.tables.budget import (
     step_flops,
     with_budget,
 )
+from cavmae_sync.training.schedule import learning_rate_at
 
 BASE = find_recipe("stage_sync_base")
 
@@ -26,6 +27,23 @@ def test_the_dearest_cost_decides():
     assert found.loop.num_steps == 1200
     cheaper = with_budget(other, BASE, num_clips=1000, costs=[lambda c: 0.5 if c.name == other.name else 1.0])
     assert cheaper.loop.num_steps == 3600
+
+
+def test_a_schedule_of_epochs_is_shortened_with_the_run():
+    """A tenth of the epochs lowers the rate as often as all of them, not never."""
+    multistep = find_recipe("stage_cavmae_scale_plus_plus")
+    assert (multistep.optim.multistep_first_epoch, multistep.optim.multistep_every_epochs) == (48, 24)
+    found = with_budget(
+        multistep, BASE, num_clips=1000, costs=[lambda config: 5.0 if config != BASE else 1.0]
+    )
+    epochs = found.loop.num_steps / (1000 // 32)
+    assert epochs == pytest.approx(120 * 0.0967, rel=0.01)
+    assert (found.optim.multistep_first_epoch, found.optim.multistep_every_epochs) == (5, 3)
+    rates = {
+        learning_rate_at(step, config=found.optim, num_steps=found.loop.num_steps, steps_per_epoch=1000 // 32)
+        for step in range(found.loop.num_steps)
+    }
+    assert len(rates) == 4
 
 
 def test_the_base_stays_as_it_is():

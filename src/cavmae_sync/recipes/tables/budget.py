@@ -22,6 +22,7 @@ from cavmae_sync.losses import gather_nothing
 from cavmae_sync.model import CAVMAESync
 from cavmae_sync.model.flops import pretraining_flops
 from cavmae_sync.paper import NUM_MELS
+from cavmae_sync.recipes.stage_twin import stretched_multistep
 from cavmae_sync.training import PretrainConfig
 from cavmae_sync.training.masks import MaskSampler
 from cavmae_sync.training.optim import Updater
@@ -67,6 +68,8 @@ def with_budget(
 ) -> PretrainConfig:
     """Configuration with as many steps as cost no more than the base, by any measure of cost.
 
+    A schedule that is counted in epochs keeps its shape: it is shortened or stretched like the run.
+
     Args:
         config: A run whose length is given in epochs.
         base: The run that sets the budget, likewise.
@@ -75,9 +78,15 @@ def with_budget(
     """
     num_base = num_epoch_steps(base, num_clips=num_clips)
     num_steps = max(1, round(num_base / max(cost(config) / cost(base) for cost in costs)))
-    if num_steps == num_epoch_steps(config, num_clips=num_clips):
+    num_whole = num_epoch_steps(config, num_clips=num_clips)
+    if num_steps == num_whole:
         return config
-    return config.model_copy(update={"loop": config.loop.model_copy(update={"num_steps": num_steps})})
+    return config.model_copy(
+        update={
+            "loop": config.loop.model_copy(update={"num_steps": num_steps}),
+            "optim": stretched_multistep(config.optim, num_steps / num_whole),
+        }
+    )
 
 
 def measured_step_seconds(

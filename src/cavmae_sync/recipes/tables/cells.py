@@ -177,7 +177,7 @@ def _retrieval(measurement: Measurement, model: MeasuredModel) -> Measured:
         for k in RECALL_AT:
             values[f"{name} R@{k}"] = report.metrics[f"visual_to_audio/recall_at_{k}"].value
         if name == "stage":
-            values |= knowledge_cells(report.metrics)
+            values |= knowledge_cells(report.metrics, num_clips=report.counts["gallery"])
     return values, reports
 
 

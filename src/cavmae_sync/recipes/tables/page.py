@@ -17,7 +17,7 @@ from cavmae_sync.recipes.tables.claims import (
     judge,
 )
 from cavmae_sync.recipes.tables.own_tables import OWN_TABLES
-from cavmae_sync.recipes.tables.stage_cells import STATE_HEADINGS
+from cavmae_sync.recipes.tables.stage_cells import PERCENTILE_HEADING, STATE_HEADINGS
 from cavmae_sync.recipes.tables.table_result import ReproduceConfig
 from cavmae_sync.recipes.tables.text import markdown_row, percent_text
 
@@ -25,6 +25,7 @@ from cavmae_sync.recipes.tables.text import markdown_row, percent_text
 _SHOWN: Final = (
     "stage R@1",
     "A>V R@1",
+    PERCENTILE_HEADING,
     "WHAT R@1",
     "WHEN R@1",
     "moment",

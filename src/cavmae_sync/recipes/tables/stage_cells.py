@@ -39,7 +39,10 @@ _MEANS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
-KNOWLEDGE_HEADINGS: Final = ("A>V R@1", *_MEANS)
+#: Heading of the median, over pictures, of the share of other clips' sounds that the right one is ahead of.
+PERCENTILE_HEADING: Final = "median percentile"
+
+KNOWLEDGE_HEADINGS: Final = ("A>V R@1", PERCENTILE_HEADING, *_MEANS)
 MAP_HEADINGS: Final = tuple(
     f"{rule} {metric}" for rule in _MAP_RULES for metric in ("mAP", "mIoU", "mAP, swapped sound")
 )
@@ -57,13 +60,18 @@ _STATES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
 STATE_HEADINGS: Final = tuple(_STATES)
 
 
-def knowledge_cells(metrics: Mapping[str, Value]) -> dict[str, float]:
-    """Recall from sound to picture; what, when and moments as means of both directions.
+def knowledge_cells(metrics: Mapping[str, Value], *, num_clips: int) -> dict[str, float]:
+    """Recall from sound to picture; median percentile; what, when and moments as means of both directions.
 
-    A measurement of one frame has no moments, and an aggregation may have no what and when: those are left
-    out.
+    The median percentile still tells models apart that seldom have the right clip first: 0.5 is chance, 1
+    means that half of the pictures have their own sound first. A measurement of one frame has no moments, and
+    an aggregation may have no what and when: those are left out.
     """
-    found = {"A>V R@1": metrics["audio_to_visual/recall_at_1"].value}
+    median_rank = metrics["visual_to_audio/median_rank"].value
+    found = {
+        "A>V R@1": metrics["audio_to_visual/recall_at_1"].value,
+        PERCENTILE_HEADING: (num_clips - median_rank) / (num_clips - 1),
+    }
     for heading, metric in _MEANS.items():
         names = [metric.format(direction) for direction in ("audio_to_visual", "visual_to_audio")]
         if all(name in metrics for name in names):
