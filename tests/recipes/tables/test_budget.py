@@ -44,6 +44,8 @@ def test_a_schedule_of_epochs_is_shortened_with_the_run():
         for step in range(found.loop.num_steps)
     }
     assert len(rates) == 4
+    cosine = find_recipe("stage_cavmae_scale_plus_plus_plus")
+    assert with_budget(cosine, BASE, num_clips=1000, costs=[step_flops]).optim == cosine.optim
 
 
 def test_the_base_stays_as_it_is():

@@ -81,12 +81,10 @@ def with_budget(
     num_whole = num_epoch_steps(config, num_clips=num_clips)
     if num_steps == num_whole:
         return config
-    return config.model_copy(
-        update={
-            "loop": config.loop.model_copy(update={"num_steps": num_steps}),
-            "optim": stretched_multistep(config.optim, num_steps / num_whole),
-        }
-    )
+    changed: dict[str, Config] = {"loop": config.loop.model_copy(update={"num_steps": num_steps})}
+    if config.optim.schedule == "multistep":
+        changed["optim"] = stretched_multistep(config.optim, num_steps / num_whole)
+    return config.model_copy(update=changed)
 
 
 def measured_step_seconds(
