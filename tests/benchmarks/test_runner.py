@@ -162,6 +162,7 @@ def test_the_page_of_speed_has_places_for_both_tables():
         assert name in with_table(page, name, markers=markers)
 
 
+@pytest.mark.long
 def test_the_command_runs_its_smallest_part(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", "log-mel", "--quick", "--threads", "1", "--out", tmp_path],

@@ -117,6 +117,7 @@ def test_a_run_is_never_overwritten(cli, prepared_folder: Path, tmp_path: Path):
     assert f"--resume {tmp_path / 'run'}" in " ".join(again.err.split())
 
 
+@pytest.mark.long
 def test_a_run_for_each_seed(cli, prepared_folder: Path, tmp_path: Path):
     out = tmp_path / "runs"
     words = ("pretrain", "debug", *TINY_RUN, "--data", prepared_folder, "--out", out, "--seeds", "3,5")

@@ -59,7 +59,9 @@ def many_videos(prepared_folder: Path, tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("group", [True, False], ids=["the group", "the parent"])
+@pytest.mark.parametrize(
+    "group", [True, pytest.param(False, marks=pytest.mark.long)], ids=["the group", "the parent"]
+)
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_prepare_cleans_up(many_videos: Path, tmp_path: Path, number: int, group: bool):
     out = tmp_path / "out"

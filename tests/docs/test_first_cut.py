@@ -5,6 +5,7 @@ import shlex
 from pathlib import Path
 
 import opentimelineio as otio
+import pytest
 
 from cavmae_sync.cli import run
 from cavmae_sync.media import probe
@@ -12,6 +13,7 @@ from cavmae_sync.media import probe
 PAGE = Path(__file__).parents[2] / "docs" / "first-cut.md"
 
 
+@pytest.mark.long
 def test_every_command_of_the_first_cut_runs(tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"<!-- first cut -->\n```sh\n(.*?)```", PAGE.read_text("utf-8"), flags=re.DOTALL)

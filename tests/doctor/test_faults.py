@@ -59,9 +59,9 @@ class TestHealthyClips:
     "name",
     [
         "pictures_not_normalised",
-        "rate_44100_read_as_16000",
-        "frames_reversed",
-        "first_frames_only",
+        pytest.param("rate_44100_read_as_16000", marks=pytest.mark.long),
+        pytest.param("frames_reversed", marks=pytest.mark.long),
+        pytest.param("first_frames_only", marks=pytest.mark.long),
         "sound_of_next_clip",
     ],
 )
@@ -74,6 +74,7 @@ def test_a_planted_fault_is_named(
     assert found.advice
 
 
+@pytest.mark.long
 def test_swapped_colours_are_named(examined: ExaminedModel, many_raw_clips: list[RawClip], written: Write):
     found = faults_found(examined, written(SPOILT["colours_swapped"](many_raw_clips)))
     assert found.status == "FAIL"

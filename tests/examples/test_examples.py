@@ -50,6 +50,7 @@ def test_find_matches(videos: Path, tmp_path: Path):
     assert sum(": " in line and ".mp4" in line for line in lines) >= 10
 
 
+@pytest.mark.long
 def test_train_on_own_videos_and_again(videos: Path, tmp_path: Path):
     words = ("--out", tmp_path / "first", "--recipe", "debug", "loop.num_epochs=1", "loop.batch_size=4")
     said = run("train_on_own_videos.py", videos, *words, folder=tmp_path)

@@ -53,6 +53,7 @@ def silent_fraction(waveform_S: NDArray[np.float32], *, longer_than: int = 16) -
     return float(lengths[lengths > longer_than].sum() / waveform_S.size)
 
 
+@pytest.mark.long
 def test_every_click_is_at_its_flash(subtests: pytest.Subtests):
     for name, num_frames, first_flash in [
         ("h264_nob_pcm.avi", 150, 1.0),  # the place in the index, not one later
@@ -187,6 +188,7 @@ def test_a_label_finds_its_file_in_either_form_of_unicode(tmp_path: Path):
     assert report.num_unlabelled == 0
 
 
+@pytest.mark.long
 def test_a_clip_is_the_same_by_itself_and_in_a_pass(subtests: pytest.Subtests):
     """On every difficult file, to the last bit. Of a minute, every fourth clip and the last."""
     for path in FILES:

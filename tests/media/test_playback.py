@@ -22,6 +22,7 @@ def test_every_frame_once(film: Callable[..., Path]):
         assert read_numbers(np.stack(list(video.frames()))) == list(range(round(2 * rate)))
 
 
+@pytest.mark.long
 def test_every_frame_of_files_of_constant_rate(odd: Callable[[str], Path], subtests: pytest.Subtests):
     """Rounded times (18, 53), offsets (20, 28), an edit list (54)."""
     for number in ("00", "16", "18", "20", "28", "53", "54"):

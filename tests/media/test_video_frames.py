@@ -27,6 +27,7 @@ def every_frame(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return np.array([seconds for seconds, _ in decoded]), np.stack([pixels for _, pixels in decoded])
 
 
+@pytest.mark.long
 def test_equal_choosing_among_all_frames(odd: Callable[[str], Path], subtests: pytest.Subtests):
     """Variable rate (08), frames out of order (00), times rounded to milliseconds (18, 31, 53), offsets."""
     for number in ("00", "08", "12", "15", "16", "18", "20", "28", "31", "53", "54"):

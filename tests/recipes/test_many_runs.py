@@ -33,6 +33,7 @@ def test_runs_are_those_of_one_process(prepared_folder: Path, tmp_path: Path):
         assert all(torch.equal(found[name], value) for name, value in expected.items())
 
 
+@pytest.mark.long
 def test_a_stopped_run_goes_on_and_other_settings_are_refused(prepared_folder: Path, tmp_path: Path):
     run = planned(prepared_folder, tmp_path, seed=0, num_steps=500)
     begun: list[JobState] = []

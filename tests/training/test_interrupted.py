@@ -95,6 +95,7 @@ def test_readers_of_clips_do_not_hear_ctrl_c(bench: Bench):
     del batches
 
 
+@pytest.mark.long
 def test_a_kill_loses_nothing_but_time(bench: Bench, prepared_folder: Path):
     """A checkpoint is taken after step 3; the kill comes after step 5, as soon as it is whole."""
     checkpoint = bench.folder / "interrupted" / "checkpoints" / "step_00000003.pt"

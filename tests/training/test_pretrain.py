@@ -183,6 +183,7 @@ class TestTheSameRun:
         bench.begin(tiny_run(loop={"num_workers": 2}), name="workers").run()
         assert self.result(bench.folder / "workers") == straight
 
+    @pytest.mark.long
     def test_in_blocks_comes_out_with_workers_and_after_a_stop(self, bench: Bench, straight):
         loop = {"read_order": "blocks", "read_block_clips": 3, "read_buffer_clips": 24}
         config, with_workers = tiny_run(loop=loop), tiny_run(loop=loop | {"num_workers": 2})

@@ -143,6 +143,7 @@ def ended(
     return [(code, text.split("ended with 0\n")) for code, text in ends], out
 
 
+@pytest.mark.long
 def test_two_nodes_equal_one_process_without_a_shared_folder(
     ended: tuple[list[tuple[int, list[str]]], Path], prepared_folder: Path, tmp_path: Path
 ):

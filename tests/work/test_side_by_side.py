@@ -90,6 +90,7 @@ def test_a_process_that_dies_is_an_error() -> None:
         run_side_by_side(die, [("a", 1)], num_processes=1)
 
 
+@pytest.mark.long
 def test_processes_end_with_the_one_they_work_for(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(ENDLESS)

@@ -38,8 +38,10 @@ def test_workers_are_started_where_they_are_worth_their_start() -> None:
     ("number", "everybody", "when"),
     [
         pytest.param(signal.SIGINT, True, "at work", id="Ctrl-C"),
-        pytest.param(signal.SIGINT, True, "starting", id="Ctrl-C while workers start"),
-        pytest.param(signal.SIGINT, False, "at work", id="SIGINT to the parent"),
+        pytest.param(
+            signal.SIGINT, True, "starting", id="Ctrl-C while workers start", marks=pytest.mark.long
+        ),
+        pytest.param(signal.SIGINT, False, "at work", id="SIGINT to the parent", marks=pytest.mark.long),
         pytest.param(signal.SIGTERM, False, "at work", id="SIGTERM to the parent"),
     ],
 )
@@ -114,6 +116,7 @@ def wait_for(condition) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.long
 def test_a_script_without_a_guard_is_told_so(tmp_path: Path) -> None:
     """Workers import the main module, which then starts workers: Python ends them."""
     script = tmp_path / "own.py"

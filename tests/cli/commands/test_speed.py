@@ -35,6 +35,7 @@ def test_a_table_with_the_choices_of_this_machine(weights, capsys):
         assert words in told
 
 
+@pytest.mark.long
 def test_the_same_for_programs(weights, capsys):
     assert run(["speed", str(weights), "--device", "cpu", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)

@@ -38,6 +38,7 @@ def test_two_jobs_give_the_dataset_of_one_process(cli, stage_folder, tmp_path):
     assert contents(tmp_path / "two") == contents(tmp_path / "one")
 
 
+@pytest.mark.long
 def test_a_job_that_fails_is_told_with_what_it_said(cli, tmp_path):
     ran = cli(
         "submit", "--num-jobs", 1, "--cluster", "local", "--folder", tmp_path / "logs", "--wait",

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from cavmae_sync.data import PrepareConfig, prepare
 
 from ...kills import check_all_alike, descendants, kill_at_changes, run_apart, wait_until_gone
@@ -28,6 +30,7 @@ def killed_at_every_change(source: Path, folder: Path, config: PrepareConfig) ->
     kill_at_changes(lambda out: prepare(source, out=out, config=config, num_workers=0), folder)
 
 
+@pytest.mark.long
 def test_killed_at_every_change_to_the_disk(videos: Path, tmp_path: Path, contents: Contents) -> None:
     source = tmp_path / "few.txt"
     source.write_text("".join(f"{videos}/{name}\n" for name in ("quiet.mp4", "empty.mp4")))

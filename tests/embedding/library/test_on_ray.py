@@ -23,6 +23,7 @@ pytestmark = [
 ]
 
 
+@pytest.mark.long
 def test_a_library_made_on_ray_is_the_same_bytes(
     videos: Path, embedder: Embedder, library: Path, tmp_path: Path, held: Held
 ) -> None:

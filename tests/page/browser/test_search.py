@@ -46,7 +46,7 @@ def shown_number(page: Page) -> int:
     return number_on(np.array(page.evaluate(READ_FRAME), np.uint8).reshape(-1, 4)[:, :3])
 
 
-@pytest.mark.parametrize("kind", ["", "sound", "picture"])
+@pytest.mark.parametrize("kind", ["", "sound", pytest.param("picture", marks=pytest.mark.long)])
 def test_a_file_finds_itself(page: Page, served: Served, kind: str):
     if kind == "picture":
         open_file(page, "films/film 13.mp4")

@@ -92,6 +92,7 @@ def test_a_clip_is_cut_to_a_file(page: Page, served: Served, tmp_path: Path):
     assert read_clip(cut, num_frames=1, sampling="uniform_start").frames_THWC.shape[1:] == (64, 96, 3)
 
 
+@pytest.mark.long
 def test_marks_become_a_class(page: Page, served: Served):
     """The oracle says yes to the films and no to what is numbered."""
     page.click("#open-teach")
@@ -138,7 +139,7 @@ def accessible(page: Page, state: str) -> None:
     assert found.violations_count == 0, f"{state}: {found.generate_report()}"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.long)])
 def test_every_state_is_accessible_and_fits_every_width(
     browser: Browser, served: Served, scheme: str, tmp_path: Path
 ):

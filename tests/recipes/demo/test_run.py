@@ -21,6 +21,7 @@ def videos(prepared_folder: Path) -> Path:
     return prepared_folder.parent / "stage" / "clips"
 
 
+@pytest.mark.long
 def test_own_videos_stop_continue_and_end_with_a_page(tmp_path: Path, videos: Path):
     config = SMALL.model_copy(update={"videos": str(videos)})
     stopped = run_demo(tmp_path, config=config, reporter=Reporter(should_stop=lambda: True))

@@ -55,6 +55,7 @@ def test_cells_are_what_retrieval_gives_by_itself(aggregations: TableResult, emb
             assert aggregations.cells[row.name, f"stage R@{k}"].by_seed == {0: expected}
 
 
+@pytest.mark.long
 def test_trainings_side_by_side_fill_the_same_table(aggregations: TableResult, out: Path, tmp_path: Path):
     """Tests compute on one thread too, so the trainings are the same bit for bit."""
     shutil.copytree(out / "materials", tmp_path / "materials")

@@ -124,6 +124,7 @@ def test_its_dot_product_is_our_mean_over_simultaneous_frames():
     torch.testing.assert_close(vectors[0].norm(dim=1), torch.ones(9))
 
 
+@pytest.mark.long
 def test_mteb_finds_what_our_report_finds(mteb, adapter, embedder, videos):
     """Sounds as decoded samples, videos as bytes in a column of Hugging Face's type, without torchcodec."""
     from datasets import Video
