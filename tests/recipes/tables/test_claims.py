@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from cavmae_sync.recipes.tables.claims import CLAIMS, Claim, Comparison, judge
+from cavmae_sync.recipes.tables.claims import CLAIMS, Claim, Comparison
+from cavmae_sync.recipes.tables.judgement import judge
 from cavmae_sync.recipes.tables.page import (
     claims_overview,
     count_verdicts,

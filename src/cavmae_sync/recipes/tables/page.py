@@ -7,15 +7,8 @@ from matplotlib.figure import Figure
 
 from cavmae_sync.config import override_words
 from cavmae_sync.figures.tables import Series, table_figure
-from cavmae_sync.recipes.tables.claims import (
-    CLAIMS,
-    TOO_FEW,
-    Claim,
-    JudgedClaim,
-    JudgedComparison,
-    Measured,
-    judge,
-)
+from cavmae_sync.recipes.tables.claims import CLAIMS, Claim
+from cavmae_sync.recipes.tables.judgement import TOO_FEW, JudgedClaim, JudgedComparison, Measured, judge
 from cavmae_sync.recipes.tables.own_tables import OWN_TABLES
 from cavmae_sync.recipes.tables.stage_cells import PERCENTILE_HEADING, STATE_HEADINGS
 from cavmae_sync.recipes.tables.table_result import ReproduceConfig
