@@ -3,7 +3,7 @@
     python docs/results_pages.py
 
 Reads docs/results/*.json, which `cavmae-sync reproduce` wrote as TABLE.json, and writes results-paper.md,
-results-sync-plus.md and a figure of each table. Nothing in those pages is written by hand.
+results-sync-plus.md and a figure of each table. Only the heads of the pages are written by hand, below.
 """
 
 import json
@@ -30,8 +30,9 @@ learning finds what belongs together, and are measured on clips of other objects
 A claim is *confirmed here* if the difference over paired seeds has a 95 % interval (Student's t) above zero,
 and the better row is above the untrained model. *Not confirmed here* says what was measured instead. *Cannot
 be tested here*: a row is missing. The untrained row is measured as the last of the trained ones is
-(its frames, tokens and modalities): chance of a moment is 6.25 % with 16 frames, 10 % with 10. None of this
-says what the full sizes do on real video.
+(its frames, tokens and modalities): chance of a moment is 6.25 % with 16 frames, 10 % with 10. The *median
+percentile* is the share of the other clips that the right sound is ahead of, in the median of all pictures:
+50 % is chance. None of this says what the full sizes do on real video.
 
 What to take from it:
 
@@ -40,8 +41,8 @@ What to take from it:
   for a probe (Tables 7 and 10), and the method against the step before it at equal cost (Table 4).
 - The lower a mask ratio, the better the retrieval (Table 8); with nothing hidden from the contrast it is
   four times as good ([beyond the paper](results-sync-plus.md)).
-- Picture to sound is easier (Table 1) because the loss asks in that direction alone: trained in both (two
-  seeds), the gap is gone ([beyond the paper](results-sync-plus.md)).
+- Picture to sound is easier (Table 1) because the loss asks in that direction alone: trained in both, the
+  gap is gone ([beyond the paper](results-sync-plus.md)).
 - The paper's map, by cosine, is at chance in every row of every table, and asking by another sound changes
   nothing. Maps by masking and attention do find what sounds ([Results](results.md#maps-by-masking)).
 - States over time are no better than those of the untrained model, and worse than those of loudness (Figure
