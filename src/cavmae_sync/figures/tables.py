@@ -1,5 +1,6 @@
 """Tables of results as figures: dots for the seeds of a row, and their mean as a bar or a curve."""
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -11,6 +12,8 @@ from matplotlib.figure import Figure
 from cavmae_sync.figures.style import BLUE, GREY, LARGE, ORANGE, SMALL, label, new_figure
 
 _PLOTS_A_LINE: Final = 3
+#: Longest line of the name of a row, in letters: a longer one would leave its plot no room.
+_NAME_LETTERS: Final = 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,7 +69,7 @@ def _draw(axes: Axes, series: Series, rows: Sequence[str], *, is_curve: bool) ->
         axes.set_ylim(bottom=0)
         label(axes, x="length of the sound", y="percent", title=series.name)
     else:
-        axes.set_yticks(places, rows)
+        axes.set_yticks(places, [textwrap.fill(row, _NAME_LETTERS) for row in rows])
         axes.set_ylim(len(rows) - 0.5, -0.5)  # also where the first or last row has no bar
         axes.set_xlim(left=0)
         label(axes, x="percent; dots are seeds", title=series.name)

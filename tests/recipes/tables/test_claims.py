@@ -59,6 +59,13 @@ def test_every_claim_names_rows_and_columns_of_its_table():
             "not confirmed here",
             "not above the untrained model",
         ),
+        (
+            [0.002, 0.003, 0.001],
+            [0.005, 0.006, 0.004],
+            [0.001, 0.009, 0.002],
+            "not confirmed here",
+            "not above the untrained model",
+        ),
         ([0.5], [0.1], [0.0], "not confirmed here", "too few to tell"),
         (
             [0.5, 0.6, 0.55],

@@ -31,18 +31,22 @@ class JudgedComparison:
     Attributes:
         comparison: The comparison.
         difference: Better minus worse, in fractions; None where nothing was measured.
-        above_untrained: Better row minus the untrained model; None where that was not measured.
+        above_untrained: Row that should be better minus the untrained model; None where that was not
+            measured.
+        worse_above_untrained: The same of the row that should be worse; None too where it is the same row,
+            because then another column of it is a control that learns nothing.
     """
 
     comparison: Comparison
     difference: PairedDifference | None
     above_untrained: PairedDifference | None
+    worse_above_untrained: PairedDifference | None
 
     @property
     def is_confirmed(self) -> bool:
         """Whether the interval is above zero, and the better row has learned something."""
-        has_learned = self.above_untrained is None or self.above_untrained.low > 0
-        return self.difference is not None and self.difference.low > 0 and has_learned
+        is_better = self.difference is not None and self.difference.low > 0
+        return is_better and _is_above(self.above_untrained)
 
     @property
     def finding(self) -> str:
@@ -54,7 +58,7 @@ class JudgedComparison:
             return "as claimed"
         if difference.num_seeds < _LEAST_SEEDS:
             return TOO_FEW
-        if difference.high < 0:
+        if difference.high < 0 and _is_above(self.worse_above_untrained):
             return "the opposite"
         control = self.above_untrained
         if control is not None and control.low <= 0:
@@ -92,14 +96,23 @@ def judge(claim: Claim, measured: Measured) -> JudgedClaim:
     )
 
 
+def _is_above(control: PairedDifference | None) -> bool:
+    """Whether a row has learned something, as far as that was measured."""
+    return control is None or control.low > 0
+
+
 def _judge(comparison: Comparison, measured: Measured) -> JudgedComparison:
     def cell(row: str, heading: str) -> Mapping[int, float]:
         return measured.get(row, {}).get(heading, {})
 
     better = cell(comparison.better, comparison.heading)
-    worse = cell(comparison.worse, comparison.other_heading or comparison.heading)
+    worse_heading = comparison.other_heading or comparison.heading
+    worse = cell(comparison.worse, worse_heading)
     return JudgedComparison(
         comparison=comparison,
         difference=paired_difference(better, worse),
         above_untrained=paired_difference(better, cell("untrained", comparison.heading)),
+        worse_above_untrained=None
+        if comparison.worse == comparison.better
+        else paired_difference(worse, cell("untrained", worse_heading)),
     )
