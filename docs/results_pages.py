@@ -91,7 +91,9 @@ def page(head: str, tables: Sequence[dict[str, Any]]) -> str:
         parts.append(claims_overview(tables) + "\n")
     if not tables:
         parts.append("Nothing is stored yet.\n")
-    parts += [table_section(table, figure=f"images/results/{table['file']}.png") for table in tables]
+    parts += [
+        table_section(table, page=tables, figure=f"images/results/{table['file']}.png") for table in tables
+    ]
     return "\n".join(parts)
 
 

@@ -8,7 +8,14 @@ from matplotlib.figure import Figure
 from cavmae_sync.config import override_words
 from cavmae_sync.figures.tables import Series, table_figure
 from cavmae_sync.recipes.tables.claims import CLAIMS, Claim
-from cavmae_sync.recipes.tables.judgement import TOO_FEW, JudgedClaim, JudgedComparison, Measured, judge
+from cavmae_sync.recipes.tables.judgement import (
+    TOO_FEW,
+    JudgedClaim,
+    JudgedComparison,
+    Measured,
+    Verdict,
+    judge,
+)
 from cavmae_sync.recipes.tables.own_tables import OWN_TABLES
 from cavmae_sync.recipes.tables.stage_cells import PERCENTILE_HEADING, STATE_HEADINGS
 from cavmae_sync.recipes.tables.table_result import ReproduceConfig
@@ -33,6 +40,9 @@ _SHOWN: Final = (
 )
 
 
+_UNTESTED: Final[Verdict] = "cannot be tested here"
+
+
 def measured_of(stored: Mapping[str, Any]) -> Measured:
     """Fractions by row, heading and seed of a stored table."""
     return {
@@ -44,35 +54,55 @@ def measured_of(stored: Mapping[str, Any]) -> Measured:
     }
 
 
-def judged_claims(stored: Mapping[str, Any]) -> list[JudgedClaim]:
-    """Claims about a stored table; what we ask of our own is left out as long as it was not run."""
-    measured = measured_of(stored)
-    judged = [judge(claim, measured) for claim in CLAIMS.get(stored["table"], ())]
-    if stored["table"] in OWN_TABLES:
-        return [each for each in judged if each.verdict != "cannot be tested here"]
-    return judged
+def judged_claims(stored: Mapping[str, Any], *, page: Sequence[Mapping[str, Any]] = ()) -> list[JudgedClaim]:
+    """Claims about a stored table, judged.
+
+    What was not measured is left out where it is our own question, and where the same table stands on the
+    page with other settings, too, and answers it.
+
+    Args:
+        stored: Contents of TABLE.json.
+        page: All tables of the page.
+    """
+    elsewhere = [
+        measured_of(each) for each in page if each["table"] == stored["table"] and each is not stored
+    ]
+    found: list[JudgedClaim] = []
+    for claim in CLAIMS.get(stored["table"], ()):
+        judged = judge(claim, measured_of(stored))
+        is_answered = any(judge(claim, other).verdict != _UNTESTED for other in elsewhere)
+        if judged.verdict != _UNTESTED or not (stored["table"] in OWN_TABLES or is_answered):
+            found.append(judged)
+    return found
 
 
 def section_title(stored: Mapping[str, Any]) -> str:
     """Title of a stored table, with what tells it from others of its name."""
-    config = stored["config"]
+    return stored["title"] + _settings_told(stored["config"])
+
+
+def _settings_told(config: Mapping[str, Any]) -> str:
+    """Settings that are not the usual ones, in brackets."""
+    has_own_length = config["budget"] == "epochs" and config["num_epochs"] != ReproduceConfig().num_epochs
     told = [
         *([] if config["variant"] == "bind" else [f"`{config['variant']}`"]),
         *([] if config.get("pack") is None else ["real pictures and sounds"]),
         *(["known objects"] if config.get("test_objects") == "known" else []),
         *(["equal cost"] if config["budget"] == "compute" else []),
+        *([f"{config['num_epochs']} epochs"] if has_own_length else []),
         *([] if config["precision"] == "auto" else [config["precision"]]),
     ]
-    return stored["title"] + (f" ({', '.join(told)})" if told else "")
+    return f" ({', '.join(told)})" if told else ""
 
 
 def claims_overview(stored: Sequence[Mapping[str, Any]]) -> str:
     """All claims of a page and their verdicts, in Markdown."""
     lines = [markdown_row(["Claim", "Verdict", "Where"]), markdown_row(["---", "---", "---"])]
     for table in stored:
-        title = section_title(table).partition(":")[0]
+        where = table["title"].partition(":")[0] + _settings_told(table["config"])
         lines += [
-            markdown_row([each.claim.text, _short_verdict(each), title]) for each in judged_claims(table)
+            markdown_row([each.claim.text, _short_verdict(each), where])
+            for each in judged_claims(table, page=stored)
         ]
     return "\n".join(lines)
 
@@ -84,14 +114,17 @@ def _short_verdict(judged: JudgedClaim) -> str:
     return judged.verdict.removesuffix(" here") + (", too few seeds" if has_few else "")
 
 
-def table_section(stored: Mapping[str, Any], *, figure: str | None = None) -> str:
+def table_section(
+    stored: Mapping[str, Any], *, page: Sequence[Mapping[str, Any]] = (), figure: str | None = None
+) -> str:
     """Section of a page in Markdown, from the JSON that `reproduce` writes.
 
     Args:
         stored: Contents of TABLE.json.
+        page: All tables of the page.
         figure: Path of its figure, or None.
     """
-    measured, judged = measured_of(stored), judged_claims(stored)
+    measured, judged = measured_of(stored), judged_claims(stored, page=page)
     title = section_title(stored)
     parts = [f"## {title}", _about(stored)]
     if judged:
@@ -125,7 +158,7 @@ def section_figure(stored: Mapping[str, Any]) -> Figure:
 
 def count_verdicts(stored: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     """Number of claims by verdict, over several tables."""
-    verdicts = [each.verdict for table in stored for each in judged_claims(table)]
+    verdicts = [each.verdict for table in stored for each in judged_claims(table, page=stored)]
     return {verdict: verdicts.count(verdict) for verdict in sorted(set(verdicts))}
 
 
