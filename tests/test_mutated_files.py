@@ -194,6 +194,7 @@ def check_copies(names: list[str], prepared_folder: Path, tmp_path: Path, *, cou
         assert found["longest"] < 2000, name
 
 
+@pytest.mark.long
 def test_a_few_mutated_copies_of_each_kind_are_told_or_right(prepared_folder: Path, tmp_path: Path):
     check_copies(list(KINDS), prepared_folder, tmp_path, count=25)
 

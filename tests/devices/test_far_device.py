@@ -9,6 +9,8 @@ import pytest
 from ..kills import run_apart
 from .on_far_device import names, write_results
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def results(

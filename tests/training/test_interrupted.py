@@ -109,7 +109,9 @@ def test_a_kill_loses_nothing_but_time(bench: Bench, prepared_folder: Path):
     check_goes_on(bench, first_step=3)
 
 
-@pytest.mark.parametrize("num_kills", [3, pytest.param(10, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "num_kills", [pytest.param(3, marks=pytest.mark.long), pytest.param(10, marks=pytest.mark.slow)]
+)
 def test_kills_at_random_moments_lose_nothing_but_time(prepared_folder: Path, tmp_path: Path, num_kills: int):
     """Every other one comes while weights or a checkpoint are being written, by a thread beside the steps."""
     run_apart(killed_run.main, prepared_folder, tmp_path, num_kills)

@@ -14,6 +14,8 @@ import pytest
 from cavmae_sync.recipes import find_recipe, run_pretraining
 from cavmae_sync.training import read_metrics
 
+pytestmark = pytest.mark.long
+
 
 @dataclass(frozen=True, kw_only=True)
 class Node:
@@ -143,7 +145,6 @@ def ended(
     return [(code, text.split("ended with 0\n")) for code, text in ends], out
 
 
-@pytest.mark.long
 def test_two_nodes_equal_one_process_without_a_shared_folder(
     ended: tuple[list[tuple[int, list[str]]], Path], prepared_folder: Path, tmp_path: Path
 ):

@@ -50,6 +50,7 @@ def stumble(unit: Number) -> UnitResult:
     raise ZeroDivisionError("a fault of ours")
 
 
+@pytest.mark.long
 def test_a_dataset_made_on_ray_is_the_same_bytes(videos: Path, tmp_path: Path, contents: Contents) -> None:
     """Half of it was made before, without Ray."""
     prepare(videos, out=tmp_path / "here", config=SMALL, num_workers=0)
