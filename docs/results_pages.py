@@ -84,8 +84,8 @@ What to take from it:
   sound (0.9 to 18 %) and leave the latter as it is (20 %); a second pass with half hidden brings picture to
   sound to 36 % and sound to picture hardly up (3 %); together they have 37 and 35 %. Neither does the other's
   work.
-- On real pictures and sounds whose objects are known the same parts give the same
-  ([Results](results.md#real-pictures-and-sounds)).
+- On real pictures and sounds whose objects are known, nothing hidden and both directions raise R@1 from 1 to
+  37 %, and `sync_plus_base` to 40 ([Results](results.md#real-pictures-and-sounds)).
 """
 
 

@@ -15,6 +15,8 @@ from cavmae_sync.recipes.tables.claims import Claim, Comparison
 
 Verdict = Literal["confirmed here", "not confirmed here", "cannot be tested here"]
 
+#: Verdict where something that a claim names was not measured.
+UNTESTED: Final[Verdict] = "cannot be tested here"
 #: Finding of a difference over so few seeds that its interval tells nothing.
 TOO_FEW: Final = "too few to tell"
 #: Seeds below which an interval is so wide that it refutes nothing.
@@ -78,7 +80,7 @@ class JudgedClaim:
     def verdict(self) -> Verdict:
         """Verdict over all comparisons: every one has to hold."""
         if any(judged.difference is None for judged in self.comparisons):
-            return "cannot be tested here"
+            return UNTESTED
         if all(judged.is_confirmed for judged in self.comparisons):
             return "confirmed here"
         return "not confirmed here"

@@ -10,10 +10,10 @@ from cavmae_sync.figures.tables import Series, table_figure
 from cavmae_sync.recipes.tables.claims import CLAIMS, Claim
 from cavmae_sync.recipes.tables.judgement import (
     TOO_FEW,
+    UNTESTED,
     JudgedClaim,
     JudgedComparison,
     Measured,
-    Verdict,
     judge,
 )
 from cavmae_sync.recipes.tables.own_tables import OWN_TABLES
@@ -38,9 +38,6 @@ _SHOWN: Final = (
     "stage probe mAP",
     *STATE_HEADINGS,
 )
-
-
-_UNTESTED: Final[Verdict] = "cannot be tested here"
 
 
 def measured_of(stored: Mapping[str, Any]) -> Measured:
@@ -70,8 +67,8 @@ def judged_claims(stored: Mapping[str, Any], *, page: Sequence[Mapping[str, Any]
     found: list[JudgedClaim] = []
     for claim in CLAIMS.get(stored["table"], ()):
         judged = judge(claim, measured_of(stored))
-        is_answered = any(judge(claim, other).verdict != _UNTESTED for other in elsewhere)
-        if judged.verdict != _UNTESTED or not (stored["table"] in OWN_TABLES or is_answered):
+        is_answered = any(judge(claim, other).verdict != UNTESTED for other in elsewhere)
+        if judged.verdict != UNTESTED or not (stored["table"] in OWN_TABLES or is_answered):
             found.append(judged)
     return found
 
