@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cavmae_sync.atomic import write_text, written_whole
+from cavmae_sync.atomic import locked, write_text, written_whole
+from cavmae_sync.errors import DatasetError, TrainingError
 
 KILLED = """
 import os, signal, sys
@@ -58,3 +59,46 @@ def test_an_error_leaves_nothing(tmp_path: Path):
     with pytest.raises(ZeroDivisionError), written_whole(tmp_path / "a.txt"):
         raise ZeroDivisionError
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_that_is_held_is_an_error_of_the_kind_asked_for(tmp_path: Path):
+    lock = tmp_path / "new" / "writer.lock"
+    with locked(lock):
+        with pytest.raises(DatasetError, match="Somebody"), locked(lock, busy="Somebody is there."):
+            pass
+        with pytest.raises(TrainingError), locked(lock, busy="Somebody is there.", error=TrainingError):
+            pass
+    with locked(lock, busy="Somebody is there."):
+        pass
+
+
+def test_who_waits_for_a_lock_is_asked_again_and_again_and_may_give_up(tmp_path: Path):
+    lock, asked = tmp_path / "writer.lock", 0
+
+    def give_up() -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 3:
+            raise KeyboardInterrupt
+
+    with locked(lock), pytest.raises(KeyboardInterrupt), locked(lock, on_wait=give_up):
+        pass
+    assert asked == 3
+
+
+def test_a_lock_is_given_on_when_its_process_is_killed(tmp_path: Path):
+    script = "import sys, time\nfrom pathlib import Path\nfrom cavmae_sync.atomic import locked\n"
+    script += "with locked(Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(600)"
+    lock, waited = tmp_path / "writer.lock", 0
+    command = [sys.executable, "-c", script, lock]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+
+        def kill() -> None:
+            nonlocal waited
+            waited += 1
+            holder.kill()
+
+        with locked(lock, on_wait=kill):
+            assert waited

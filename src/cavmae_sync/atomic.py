@@ -7,16 +7,18 @@ import hashlib
 import io
 import os
 import platform
+import time
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from cavmae_sync.errors import DatasetError
+from cavmae_sync.errors import CavMaeSyncError, DatasetError
 
 PART_SUFFIX = ".part"
 _DIGITS = 16
+_SECONDS_BETWEEN_TRIES = 0.2
 
 
 @contextmanager
@@ -60,22 +62,36 @@ def csv_text(rows: Iterable[Sequence[object]]) -> str:
 
 
 @contextmanager
-def locked(path: Path, *, busy: str | None = None) -> Iterator[None]:
+def locked(
+    path: Path,
+    *,
+    busy: str | None = None,
+    error: type[CavMaeSyncError] = DatasetError,
+    on_wait: Callable[[], None] | None = None,
+) -> Iterator[None]:
     """Hold a lock on a file. The system releases it when the process ends, however it ends.
 
     Args:
         path: File that is locked; it and its folder are made, and stay.
         busy: Message of the error when another process holds the lock; None waits for it.
+        error: Kind of that error.
+        on_wait: Called again and again while it waits; what it raises ends the waiting.
 
     Raises:
-        DatasetError: Another process holds it, and `busy` is given.
+        CavMaeSyncError: Another process holds it, and `busy` is given; of the kind `error`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if busy is None else fcntl.LOCK_NB))
-        except BlockingIOError as error:
-            raise DatasetError(str(busy)) from error
+        is_polled = busy is not None or on_wait is not None
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | (fcntl.LOCK_NB if is_polled else 0))
+                break
+            except BlockingIOError as held:
+                if busy is not None or on_wait is None:
+                    raise error(str(busy)) from held
+            on_wait()
+            time.sleep(_SECONDS_BETWEEN_TRIES)
         yield
 
 

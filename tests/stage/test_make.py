@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
+from cavmae_sync.atomic import locked
 from cavmae_sync.data.preparing.labels import read_labels
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.media import read_clip
@@ -34,11 +35,25 @@ def test_a_stage_is_clips_labels_truth_and_a_description(stage):
         "labels.csv",
         "stage.json",
         "truth.parquet",
+        "writer.lock",
     ]
     assert sorted(path.stem for path in (stage / "clips").iterdir()) == [f"test-0-00000{n}" for n in range(3)]
     described = json.loads((stage / "stage.json").read_text())
     assert StageConfig.model_validate(described["config"]) == SMALL
     assert described["pack"] == ProceduralPack().fingerprint
+
+
+def test_two_makers_are_not_in_each_others_way(stage):
+    """Each would remove unfinished files of the other."""
+    before = {path: path.stat().st_mtime_ns for path in stage.rglob("*")}
+    with (
+        locked(stage / "writer.lock"),
+        pytest.raises(DatasetError, match=r"Another process is making clips in .*Wait until it ends\."),
+    ):
+        make_stage(stage, config=SMALL, num_clips=4, num_workers=1)
+    del before[stage / "writer.lock"]
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert len(StageTruth(stage)) == 3
 
 
 def test_labels_are_those_that_prepare_reads(stage):

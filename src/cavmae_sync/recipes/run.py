@@ -5,8 +5,8 @@ Data, training and evaluation meet here.
 
 import hashlib
 import time
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -25,6 +25,7 @@ from cavmae_sync.training import (
     PretrainConfig,
     Pretraining,
     RunFolder,
+    World,
     check_can_compile,
     describe_arithmetic,
     open_world,
@@ -70,15 +71,15 @@ def run_pretraining(
         callbacks: Functions to call while it trains.
 
     Raises:
-        TrainingError: `out` holds a run, there are fewer clips than a batch needs, or processes were started
-            with different options.
+        TrainingError: `out` holds a run, another process is training there, there are fewer clips than a
+            batch needs, or processes were started with different options.
         DatasetError: A dataset is missing or incomplete.
         WeightsError: `init` does not fit.
     """
     facts = {"clips": PreparedDataset.open(data).list_sha256} | _weights_file_fact(config)
     if validation is not None:
         facts["validation_clips"] = PreparedDataset.open(validation).list_sha256
-    with open_world(device) as world:
+    with _alone_in(lambda: RunFolder(out), device) as world:
         world.check_same(_fields(config.model_dump(mode="json")) | facts)
 
         def begin() -> None:
@@ -95,7 +96,7 @@ def run_pretraining(
             RunFolder.create(out, resolved, environment | facts | reasons)
 
         world.from_main(begin)
-    return continue_pretraining(out, device=device, callbacks=callbacks)
+        return _go_on(RunFolder(out), world, callbacks=callbacks or Callbacks())
 
 
 def continue_pretraining(
@@ -116,14 +117,36 @@ def continue_pretraining(
         callbacks: Functions to call while it trains.
 
     Raises:
-        TrainingError: There is no run, or the dataset is not the one it began with.
+        TrainingError: There is no run, another process is training there, or the dataset is not the one it
+            began with.
         ConfigError: Its blocks are compiled, and this machine has no compiler.
     """
+    with _alone_in(lambda: RunFolder.open(out), device) as world:
+        return _go_on(
+            RunFolder(out), world, data=data, validation=validation, callbacks=callbacks or Callbacks()
+        )
+
+
+@contextmanager
+def _alone_in(find: Callable[[], RunFolder], device: str | None) -> Iterator[World]:
+    """The processes of a run; no others may write into its folder meanwhile."""
+    with ExitStack() as held, open_world(device) as world:
+        world.from_main(lambda: held.enter_context(find().held()))
+        yield world
+
+
+def _go_on(
+    run: RunFolder,
+    world: World,
+    *,
+    data: Path | None = None,
+    validation: Path | None = None,
+    callbacks: Callbacks,
+) -> RunResult:
     keep_freed_memory()
-    callbacks, began = callbacks or Callbacks(), time.process_time()
-    with open_world(device) as world, ExitStack() as settings:
-        run = RunFolder(out)
-        config, environment = world.from_main(lambda: _config_and_environment(out))
+    began = time.process_time()
+    with ExitStack() as settings:
+        config, environment = world.from_main(lambda: (run.config(), run.environment()))
         check_can_compile(config, world.device)
         settings.enter_context(training_products_in(config.loop.float32_products, world.device))
         config, _ = resolve_by_device(config, world.device)  # fields that a run of an old version has not
@@ -184,11 +207,6 @@ def _num_shared(validation: Path | None, data: Path) -> int:
     if validation is None:
         return 0
     return len(shared_clips(PreparedDataset.open(validation), PreparedDataset.open(data)))
-
-
-def _config_and_environment(out: Path) -> tuple[PretrainConfig, dict[str, Any]]:
-    run = RunFolder.open(out)
-    return run.config(), run.environment()
 
 
 def _fields(values: Mapping[str, Any], path: str = "") -> dict[str, object]:

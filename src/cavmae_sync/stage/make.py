@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cavmae_sync.atomic import PART_SUFFIX, csv_text, write_text
+from cavmae_sync.atomic import PART_SUFFIX, csv_text, locked, write_text
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.media import write_video
 from cavmae_sync.stage.config import STAGE_VERSION, StageConfig
@@ -76,21 +76,24 @@ def make_stage(
         on_progress: Called with the number of clips made so far and the number wanted.
 
     Raises:
-        DatasetError: The folder holds clips of another configuration or pack, or the pack is broken.
+        DatasetError: The folder holds clips of another configuration or pack, the pack is broken, or another
+            process is making clips there.
     """
     if num_clips < 1:
         raise ValueError(f"num_clips must be at least 1, got {num_clips}")
     folder = Path(out)
     loaded = load_pack(pack)
     num_classes = len(objects_by_class(loaded, split=config.split, unknown=config.classes == "unknown"))
-    _claim(folder, config, loaded)
-    kept = _finished(folder)
-    missing = [index for index in range(num_clips) if config.video_id(index) not in kept]
-    make = partial(_make_clip, folder=folder, config=config, pack=pack)
-    for done, _ in enumerate(_run(make, missing, num_workers or num_cores()), start=1):
-        if on_progress is not None:
-            on_progress(num_clips - len(missing) + done, num_clips)
-    _gather(folder)
+    busy = f"Another process is making clips in {folder}. Wait until it ends."
+    with locked(folder / "writer.lock", busy=busy):
+        _claim(folder, config, loaded)
+        kept = _finished(folder)
+        missing = [index for index in range(num_clips) if config.video_id(index) not in kept]
+        make = partial(_make_clip, folder=folder, config=config, pack=pack)
+        for done, _ in enumerate(_run(make, missing, num_workers or num_cores()), start=1):
+            if on_progress is not None:
+                on_progress(num_clips - len(missing) + done, num_clips)
+        _gather(folder)
     return StageSummary(
         folder=folder, num_clips=len(StageTruth(folder)), num_made=len(missing), num_classes=num_classes
     )

@@ -6,11 +6,13 @@ RUN/metrics.jsonl        one row per event
 RUN/tensorboard/         the same for TensorBoard, where it is installed
 RUN/checkpoints/         step_00001000.pt: everything needed to go on
 RUN/weights.safetensors  the newest weights;  best.safetensors: those of the lowest validation loss
+RUN/writer.lock          held while a process trains there
 """
 
 import json
 import platform
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -20,7 +22,7 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 
-from cavmae_sync.atomic import PART_SUFFIX, write_text, written_whole
+from cavmae_sync.atomic import PART_SUFFIX, locked, write_text, written_whole
 from cavmae_sync.config import describe_invalid
 from cavmae_sync.errors import ConfigError, TrainingError, WeightsError
 from cavmae_sync.model import CAVMAESync
@@ -114,6 +116,15 @@ class RunFolder:
         """Add facts that are known only after the start."""
         text = json.dumps(self.environment() | facts, indent=2)
         write_text(self.path / "environment.json", text + "\n")
+
+    def held(self) -> AbstractContextManager[None]:
+        """Lock of the folder, without which nobody may write there.
+
+        Raises:
+            TrainingError: Another process holds it.
+        """
+        busy = f"Another process is training in {self.path}. Wait until it ends, or choose another --out."
+        return locked(self.path / "writer.lock", busy=busy, error=TrainingError)
 
     def check_free(self) -> None:
         """Refuse a folder with results of a run.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cavmae_sync.atomic import locked
 from cavmae_sync.data import PreparedDataset
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.errors import ConfigError, DatasetError, TrainingError
@@ -37,6 +38,21 @@ def aggregations(out: Path) -> TableResult:
 def test_all_rows_of_one_model_share_its_training(aggregations: TableResult, out: Path):
     assert aggregations.is_complete
     assert [folder.name for folder in (out / "runs").iterdir()] == ["sync_base-16-frames"]
+
+
+def test_waits_while_another_process_makes_the_clips(tmp_path: Path):
+    """Two that begin together share clips: neither may remove what the other is writing."""
+
+    def stop(title: str, _done: int, _total: int) -> None:
+        assert "waiting for another process" in title
+        raise KeyboardInterrupt
+
+    waiting = TableRun(
+        find_table("table11"), tmp_path, config=TINY, seeds=[0], reporter=Reporter(on_progress=stop)
+    )
+    with locked(tmp_path / "materials" / "writer.lock"), pytest.raises(KeyboardInterrupt):
+        waiting.run()
+    assert [path.name for path in (tmp_path / "materials").iterdir()] == ["writer.lock"]
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from typing import Final, Literal
 import torch
 from pydantic import Field
 
-from cavmae_sync.atomic import write_text
+from cavmae_sync.atomic import locked, write_text
 from cavmae_sync.config import Config
 from cavmae_sync.data.draws import Draw, Purpose
 from cavmae_sync.losses import gather_nothing
@@ -97,9 +97,18 @@ def measured_step_seconds(
         folder: Where the result is written; if it is there already, nothing is measured.
         on_progress: Called with steps done and steps in all.
     """
-    path = folder / _FILE
-    if path.exists():
-        return read_json(path, StepSeconds, remedy="Delete it, and all runs of the folder.").seconds
+    path, num_steps = folder / _FILE, (_NUM_TIMED + 1) * len(configs)
+    if not path.exists():
+        # One process measures: two would give runs of the same folder other numbers of steps.
+        with locked(folder / "steps.lock", on_wait=lambda: on_progress(0, num_steps)):
+            if not path.exists():
+                _measure_steps(configs, path, on_progress=lambda done: on_progress(done, num_steps))
+    return read_json(path, StepSeconds, remedy="Delete it, and all runs of the folder.").seconds
+
+
+def _measure_steps(
+    configs: Mapping[str, PretrainConfig], path: Path, *, on_progress: Callable[[int], None]
+) -> None:
     steps = {name: _timed_step(config) for name, config in configs.items()}
     times: dict[str, list[float]] = {name: [] for name in steps}
     for number in range(_NUM_TIMED + 1):
@@ -108,12 +117,10 @@ def measured_step_seconds(
             step()
             if number:
                 times[name].append(time.process_time() - began)
-            on_progress(number * len(steps) + done + 1, (_NUM_TIMED + 1) * len(steps))
+            on_progress(number * len(steps) + done + 1)
     # The least time: other programs on the machine only ever add to it.
     measured = StepSeconds(seconds={name: min(values) for name, values in times.items()})
-    folder.mkdir(parents=True, exist_ok=True)
     write_text(path, measured.model_dump_json(indent=2) + "\n")
-    return measured.seconds
 
 
 def _timed_step(config: PretrainConfig) -> Callable[[], None]:

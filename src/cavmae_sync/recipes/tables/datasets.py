@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from cavmae_sync.atomic import locked
 from cavmae_sync.audit.overlap import check_apart
 from cavmae_sync.data import PreparedDataset
 from cavmae_sync.errors import ConfigError
@@ -179,26 +181,33 @@ def generated_lists(
     ]
 
 
-def make_generated_lists(lists: Sequence[GeneratedList], *, on_progress: OnNamedProgress) -> None:
+def make_generated_lists(
+    lists: Sequence[GeneratedList], folder: Path, *, on_progress: OnNamedProgress
+) -> None:
     """Make the clips and datasets of some lists; complete ones are kept.
+
+    While another process makes them, for other rows or seeds of the same tables, it waits.
 
     Args:
         lists: The lists.
-        on_progress: Called while clips are made and prepared.
+        folder: Folder that holds all of them.
+        on_progress: Called while clips are made and prepared, and while it waits.
     """
-    for made in lists:
-        stage = generate_split(
-            made.folder,
-            made.split,
-            num_clips=made.num_clips,
-            config=made.config,
-            pack=made.pack,
-            on_progress=on_progress,
-        )
-        for num_frames, out in made.prepared.items():
-            prepare_split(
-                stage, out, made.config.frame_pixels, num_frames=num_frames, on_progress=on_progress
+    waits = partial(on_progress, "waiting for another process that makes clips", 0, 1)
+    with locked(folder / "writer.lock", on_wait=waits):
+        for made in lists:
+            stage = generate_split(
+                made.folder,
+                made.split,
+                num_clips=made.num_clips,
+                config=made.config,
+                pack=made.pack,
+                on_progress=on_progress,
             )
+            for num_frames, out in made.prepared.items():
+                prepare_split(
+                    stage, out, made.config.frame_pixels, num_frames=num_frames, on_progress=on_progress
+                )
 
 
 def _probe_folders(folder: Path, frame_counts: Sequence[int]) -> dict[str, ByFrames]:

@@ -112,7 +112,9 @@ class TableRun:
             self.datasets.check_apart()  # before days of training, not after them
         _claim(self.out, self.config)
         if self.makes_clips:
-            make_generated_lists(self.generated_lists(), on_progress=self.reporter.on_progress)
+            make_generated_lists(
+                self.generated_lists(), self.out / "materials", on_progress=self.reporter.on_progress
+            )
         if self.num_processes != 1:
             self._fill_side_by_side()
             return self.result()

@@ -1,12 +1,16 @@
-"""Processor time of a run: that of all its parts, or none."""
+"""A run has its folder to itself, and tells the processor time of all its parts, or none."""
 
 import json
 import shutil
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from cavmae_sync.errors import TrainingError
 from cavmae_sync.recipes.many_runs import PlannedRun, begin_or_continue
-from cavmae_sync.training import Callbacks
+from cavmae_sync.recipes.run import continue_pretraining, run_pretraining
+from cavmae_sync.training import Callbacks, RunFolder
 
 from ..training.tiny import tiny_run
 
@@ -42,3 +46,22 @@ def test_counts_all_parts_of_a_run_or_says_nothing(prepared_folder: Path, tmp_pa
 
     assert begin_or_continue(killed).is_complete
     assert environment(killed)["processor_seconds"] is None
+
+
+def test_two_processes_never_train_in_one_folder(prepared_folder: Path, tmp_path: Path):
+    """Rows and checkpoints of both would be mixed, and no file would say so."""
+    out = tmp_path / "run"
+    with RunFolder(out).held(), pytest.raises(TrainingError, match=r"Another process is training in .*run"):
+        run_pretraining(tiny_run(), data=prepared_folder, out=out)
+    assert [path.name for path in out.iterdir()] == ["writer.lock"]
+    run_pretraining(tiny_run(), data=prepared_folder, out=out)
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.name != "writer.lock"}
+    with RunFolder(out).held(), pytest.raises(TrainingError, match="Another process"):
+        continue_pretraining(out)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_a_folder_without_a_run_stays_as_it_is(tmp_path: Path):
+    with pytest.raises(TrainingError, match="holds no run"):
+        continue_pretraining(tmp_path)
+    assert list(tmp_path.iterdir()) == []
