@@ -1,4 +1,4 @@
-"""Tables of results as figures: dots for the seeds of a row, and their mean as a bar or a curve."""
+"""Tables of results as figures: dots for seeds of a row, their mean as a bar or a curve, controls in grey."""
 
 import textwrap
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from cavmae_sync.figures.style import BLUE, GREY, LARGE, ORANGE, SMALL, label, new_figure
 
@@ -23,10 +24,12 @@ class Series:
     Attributes:
         name: Heading of the column.
         values: Fractions for each row, one per seed; none where nothing was run.
+        untrained: The same of each row's untrained model; empty where there are none.
     """
 
     name: str
     values: Sequence[Sequence[float]]
+    untrained: Sequence[Sequence[float]] = ()
 
 
 def table_figure(
@@ -53,11 +56,16 @@ def table_figure(
 
 def _draw(axes: Axes, series: Series, rows: Sequence[str], *, is_curve: bool) -> None:
     places = np.arange(len(rows))
-    means = np.array([100 * np.mean(values) if len(values) else np.nan for values in series.values])
+    means, untrained = _percent_means(series.values), _percent_means(series.untrained)
+    has_untrained = bool(np.isfinite(untrained).any())
     if is_curve:
         axes.plot(places, means, color=BLUE, marker="o", zorder=2)
     else:
         axes.barh(places, means, color=BLUE, alpha=0.6, height=0.7, zorder=2)
+    if has_untrained and is_curve:
+        axes.plot(places, untrained, color=GREY, marker="_", zorder=1)
+    elif has_untrained:
+        axes.vlines(untrained, places - 0.4, places + 0.4, color=GREY, linewidth=2.5, zorder=2.5)
     for place, values in zip(places, series.values, strict=True):
         percent = [100 * value for value in values]
         along = [place] * len(percent)
@@ -67,9 +75,15 @@ def _draw(axes: Axes, series: Series, rows: Sequence[str], *, is_curve: bool) ->
     if is_curve:
         axes.set_xticks(places, rows)
         axes.set_ylim(bottom=0)
-        label(axes, x="length of the sound", y="percent", title=series.name)
+        grey = "; grey: untrained" if has_untrained else ""
+        label(axes, x="length of the sound", y=f"percent{grey}", title=series.name)
     else:
         axes.set_yticks(places, [textwrap.fill(row, _NAME_LETTERS) for row in rows])
         axes.set_ylim(len(rows) - 0.5, -0.5)  # also where the first or last row has no bar
         axes.set_xlim(left=0)
-        label(axes, x="percent; dots are seeds", title=series.name)
+        grey = ", grey lines untrained" if has_untrained else ""
+        label(axes, x=f"percent; dots are seeds{grey}", title=series.name)
+
+
+def _percent_means(rows: Sequence[Sequence[float]]) -> NDArray[np.float64]:
+    return np.array([100 * np.mean(values) if len(values) else np.nan for values in rows])

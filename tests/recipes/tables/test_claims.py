@@ -80,7 +80,9 @@ def test_every_claim_names_rows_and_columns_of_its_table():
 def test_verdicts(
     first: list[float], second: list[float], untrained: list[float], verdict: str, finding: str
 ):
-    judged = judge(CLAIM, measured(A=first, B=second, untrained=untrained))
+    judged = judge(
+        CLAIM, measured(A=first, B=second, untrained=untrained), {"A": "untrained", "B": "untrained"}
+    )
     assert judged.verdict == verdict
     assert judged.comparisons[0].finding == finding
 
@@ -92,7 +94,7 @@ def test_every_comparison_of_a_claim_has_to_hold():
         comparisons=(*CLAIM.comparisons, Comparison(better="A", worse="C", heading=RECALL)),
     )
     cells = measured(A=[0.5, 0.6, 0.55], B=[0.1, 0.2, 0.16], C=[0.5, 0.6, 0.56])
-    assert judge(both, cells).verdict == "not confirmed here"
+    assert judge(both, cells, {}).verdict == "not confirmed here"
 
 
 def test_a_better_map_that_does_not_hear_confirms_nothing():
@@ -112,8 +114,8 @@ def test_a_better_map_that_does_not_hear_confirms_nothing():
             for row, of in rows.items()
         }
 
-    assert judge(claim, cells(swapped=[0.30, 0.31, 0.31])).verdict == "confirmed here"
-    assert judge(claim, cells(swapped=[0.50, 0.51, 0.50])).verdict == "not confirmed here"
+    assert judge(claim, cells(swapped=[0.30, 0.31, 0.31]), {}).verdict == "confirmed here"
+    assert judge(claim, cells(swapped=[0.50, 0.51, 0.50]), {}).verdict == "not confirmed here"
 
 
 def stored() -> dict[str, Any]:

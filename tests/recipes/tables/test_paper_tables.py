@@ -95,7 +95,7 @@ def test_windows_are_as_long_as_they_are_called_at_every_scale(tmp_path: Path):
     table = find_table("windows")
     given = TableDatasets(train={16: tmp_path})
     full = TableRun(table, tmp_path / "full", config=ReproduceConfig(scale="full"), seeds=[0], given=given)
-    stage = TableRun(table, tmp_path / "stage", config=ReproduceConfig(), seeds=[0], has_control=False)
+    stage = TableRun(table, tmp_path / "stage", config=ReproduceConfig(), seeds=[0], has_controls=False)
     for run in (full, stage):
         recipes = [run.recipe(row.training, 0) for row in run.table.rows]
         assert [recipe.model.inputs.segment_length for recipe in recipes] == [48, 208, 416]

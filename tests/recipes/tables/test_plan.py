@@ -63,8 +63,8 @@ def test_clips_come_first_and_are_those_that_reproduce_makes(tmp_path: Path):
 
 def test_what_is_there_is_told_and_not_done_again(tmp_path: Path):
     table_run = TableRun(find_table("table7"), tmp_path, config=ReproduceConfig(), seeds=[0])
-    first, second, control = dict.fromkeys(row.training for row in table_run.table.rows)
-    assert control.is_untrained  # and needs no command
+    first, second, *controls = dict.fromkeys(row.training for row in table_run.table.rows)
+    assert all(control.is_untrained for control in controls)  # and need no command
     for training, file in ((first, "weights.safetensors"), (second, "config.json")):
         folder = table_run.run_folder(training, 0)
         folder.mkdir(parents=True)

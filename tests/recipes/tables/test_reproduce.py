@@ -6,11 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from cavmae_sync.atomic import locked
 from cavmae_sync.data import PreparedDataset
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.errors import ConfigError, DatasetError, TrainingError
+from cavmae_sync.model import CAVMAESync
 from cavmae_sync.recipes.reporter import Reporter
 from cavmae_sync.recipes.tables.cells import Cells, MeasuredModel, lacking, measure
 from cavmae_sync.recipes.tables.datasets import ProbingLists, TableDatasets
@@ -62,10 +64,14 @@ def embedder(aggregations: TableResult, out: Path) -> Embedder:
 
 def test_cells_are_what_retrieval_gives_by_itself(aggregations: TableResult, embedder: Embedder, out: Path):
     clips = PreparedDataset.open(out / "materials" / "data-test-16-frames")
-    embeddings = evaluate_retrieval(embedder, clips, RetrievalConfig(num_bootstrap=0)).embeddings
+    untrained = CAVMAESync(embedder.model.config, generator=torch.Generator().manual_seed(0)).eval()
+    embeddings, of_untrained = (
+        evaluate_retrieval(each, clips, RetrievalConfig(num_bootstrap=0)).embeddings
+        for each in (embedder, Embedder(untrained))
+    )
     for row in aggregations.table.rows:
         config = RetrievalConfig(aggregation=row.measurement.aggregation, num_bootstrap=0)
-        report = retrieval_report(embeddings, config)
+        report = retrieval_report(of_untrained if row.training.is_untrained else embeddings, config)
         for k in (1, 5, 10):
             expected = report.metrics[f"visual_to_audio/recall_at_{k}"].value
             assert aggregations.cells[row.name, f"stage R@{k}"].by_seed == {0: expected}

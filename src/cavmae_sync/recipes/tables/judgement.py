@@ -1,7 +1,7 @@
 """Whether a claim holds for what was measured.
 
 A claim is confirmed here if the row that should be better is better in every seed-paired comparison that it
-names, with a 95 % interval above zero, and is itself above the untrained model. Everything else is "not
+names, with a 95 % interval above zero, and is itself above its untrained model. Everything else is "not
 confirmed", with what was measured in words: the opposite, no difference within so many points, or rows that
 have learned nothing.
 """
@@ -24,6 +24,8 @@ _LEAST_SEEDS: Final = 3
 
 #: Measured fractions by row, heading and seed.
 Measured = Mapping[str, Mapping[str, Mapping[int, float]]]
+#: Rows of untrained models by the rows whose controls they are.
+Controls = Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,7 +35,7 @@ class JudgedComparison:
     Attributes:
         comparison: The comparison.
         difference: Better minus worse, in fractions; None where nothing was measured.
-        above_untrained: Row that should be better minus the untrained model; None where that was not
+        above_untrained: Row that should be better minus its untrained model; None where that was not
             measured.
         worse_above_untrained: The same of the row that should be worse; None too where it is the same row,
             because then another column of it is a control that learns nothing.
@@ -86,15 +88,17 @@ class JudgedClaim:
         return "not confirmed here"
 
 
-def judge(claim: Claim, measured: Measured) -> JudgedClaim:
+def judge(claim: Claim, measured: Measured, controls: Controls) -> JudgedClaim:
     """Judge a claim by measured cells.
 
     Args:
         claim: The claim.
-        measured: Fractions by row, heading and seed; the row "untrained" is the control.
+        measured: Fractions by row, heading and seed.
+        controls: Rows of untrained models by row.
     """
     return JudgedClaim(
-        claim=claim, comparisons=tuple(_judge(comparison, measured) for comparison in claim.comparisons)
+        claim=claim,
+        comparisons=tuple(_judge(comparison, measured, controls) for comparison in claim.comparisons),
     )
 
 
@@ -103,9 +107,12 @@ def _is_above(control: PairedDifference | None) -> bool:
     return control is None or control.low > 0
 
 
-def _judge(comparison: Comparison, measured: Measured) -> JudgedComparison:
+def _judge(comparison: Comparison, measured: Measured, controls: Controls) -> JudgedComparison:
     def cell(row: str, heading: str) -> Mapping[int, float]:
         return measured.get(row, {}).get(heading, {})
+
+    def control(row: str, heading: str) -> Mapping[int, float]:
+        return cell(controls.get(row, ""), heading)
 
     better = cell(comparison.better, comparison.heading)
     worse_heading = comparison.other_heading or comparison.heading
@@ -113,8 +120,8 @@ def _judge(comparison: Comparison, measured: Measured) -> JudgedComparison:
     return JudgedComparison(
         comparison=comparison,
         difference=paired_difference(better, worse),
-        above_untrained=paired_difference(better, cell("untrained", comparison.heading)),
+        above_untrained=paired_difference(better, control(comparison.better, comparison.heading)),
         worse_above_untrained=None
         if comparison.worse == comparison.better
-        else paired_difference(worse, cell("untrained", worse_heading)),
+        else paired_difference(worse, control(comparison.worse, worse_heading)),
     )

@@ -11,6 +11,7 @@ from cavmae_sync.recipes.tables.claims import CLAIMS, Claim
 from cavmae_sync.recipes.tables.judgement import (
     TOO_FEW,
     UNTESTED,
+    Controls,
     JudgedClaim,
     JudgedComparison,
     Measured,
@@ -51,6 +52,16 @@ def measured_of(stored: Mapping[str, Any]) -> Measured:
     }
 
 
+def controls_of(stored: Mapping[str, Any]) -> Controls:
+    """Rows of untrained models by the trained rows of a stored table."""
+    named = {row["name"]: row["control"] for row in stored["rows"] if row.get("control") is not None}
+    if named:
+        return named
+    # Stored before each row named its own: one row for all.
+    names = [row["name"] for row in stored["rows"]]
+    return {name: "untrained" for name in names if name != "untrained"} if "untrained" in names else {}
+
+
 def judged_claims(stored: Mapping[str, Any], *, page: Sequence[Mapping[str, Any]] = ()) -> list[JudgedClaim]:
     """Claims about a stored table, judged.
 
@@ -61,13 +72,11 @@ def judged_claims(stored: Mapping[str, Any], *, page: Sequence[Mapping[str, Any]
         stored: Contents of TABLE.json.
         page: All tables of the page.
     """
-    elsewhere = [
-        measured_of(each) for each in page if each["table"] == stored["table"] and each is not stored
-    ]
+    elsewhere = [each for each in page if each["table"] == stored["table"] and each is not stored]
     found: list[JudgedClaim] = []
     for claim in CLAIMS.get(stored["table"], ()):
-        judged = judge(claim, measured_of(stored))
-        is_answered = any(judge(claim, other).verdict != UNTESTED for other in elsewhere)
+        judged = judge(claim, measured_of(stored), controls_of(stored))
+        is_answered = any(judge(claim, measured_of(other), {}).verdict != UNTESTED for other in elsewhere)
         if judged.verdict != UNTESTED or not (stored["table"] in OWN_TABLES or is_answered):
             found.append(judged)
     return found
@@ -135,20 +144,26 @@ def table_section(
 
 def section_figure(stored: Mapping[str, Any]) -> Figure:
     """Figure of the columns that a section shows and its claims name: bars, and dots for seeds."""
-    measured = measured_of(stored)
+    measured, controls = measured_of(stored), controls_of(stored)
+    rows = [row for row in measured if row not in controls.values()]
     asked = [each for claim in CLAIMS.get(stored["table"], ()) for each in claim.comparisons]
     named = [name for each in asked for name in (each.heading, each.other_heading) if name is not None]
     wanted = dict.fromkeys([*named, *_SHOWN[:5]])
     headings = [heading for heading in wanted if any(measured[row].get(heading) for row in measured)]
+
+    def values(row: str | None, heading: str) -> tuple[float, ...]:
+        return tuple(measured.get(row or "", {}).get(heading, {}).values())
+
     return table_figure(
         [
             Series(
                 name=heading,
-                values=[tuple(measured[row].get(heading, {}).values()) for row in measured],
+                values=[values(row, heading) for row in rows],
+                untrained=[values(controls.get(row), heading) for row in rows],
             )
             for heading in headings
         ],
-        rows=list(measured),
+        rows=rows,
         title=section_title(stored).replace("`", ""),
     )
 

@@ -1,7 +1,7 @@
 """Reproduction of a table: trains and measures what is missing, and collects the cells.
 
     OUT/reproduce.json                       settings; a later command with other settings is refused
-    OUT/datasets/                           generated clips and datasets, shared by all (scale "stage")
+    OUT/materials/                           generated clips and datasets, shared by all (scale "stage")
     OUT/runs/RECIPE-16-frames/seed-0/        a pretraining run, shared by all tables that need it
     OUT/cells/RECIPE-16-frames/seed-0/*.json its measurements
     OUT/table6.json, .md, .png               the table
@@ -37,6 +37,7 @@ from cavmae_sync.recipes.tables.budget import (
     with_budget,
 )
 from cavmae_sync.recipes.tables.cells import MeasuredModel, headings, lacking, measure, stored_cells
+from cavmae_sync.recipes.tables.controls import with_controls
 from cavmae_sync.recipes.tables.datasets import (
     GeneratedList,
     TableDatasets,
@@ -70,7 +71,7 @@ class TableRun:
         num_processes: Models that are trained and measured side by side, each on one thread in a process of
             its own; 1 takes one after the other in this process, None as many as there are cores and memory
             for.
-        has_control: Whether generated clips are also measured by the untrained model, in a row of its own.
+        has_controls: Whether generated clips are also measured by untrained models, in rows of their own.
 
     Raises:
         ConfigError: `out` was made with other settings, or datasets are missing or given without need.
@@ -86,13 +87,13 @@ class TableRun:
         given: TableDatasets | None = None,
         reporter: Reporter | None = None,
         num_processes: int | None = 1,
-        has_control: bool = True,
+        has_controls: bool = True,
     ) -> None:
         if (given is None) != (config.scale == "stage"):
             raise ConfigError(
                 'Scale "full" needs datasets (--train, --gallery, ...); scale "stage" makes its own.'
             )
-        self.table = table.with_control() if given is None and has_control else table
+        self.table = with_controls(table) if given is None and has_controls else table
         self.out, self.config, self.seeds = out, config, tuple(seeds)
         self.reporter, self.num_processes = reporter or Reporter(), num_processes
         self.datasets = given or stage_datasets(out / "materials", frame_counts=_frame_counts(table))
@@ -356,7 +357,7 @@ def _fill_part(part: _Part, link: JobLink) -> None:
         seeds=[part.seed],
         given=part.given,
         reporter=Reporter(on_progress=tell, should_stop=link.should_stop),
-        has_control=False,
+        has_controls=False,
     )
     for row in part.table.rows:
         if not table_run._fill(row, part.seed):

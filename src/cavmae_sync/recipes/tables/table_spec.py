@@ -1,7 +1,7 @@
 """What a table is made of: trainings, measurements and rows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 from cavmae_sync import paper
@@ -57,12 +57,21 @@ class Measurement:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """Row of a table: its name, training, measurement, and published cells in percent."""
+    """Row of a table.
+
+    Attributes:
+        name: Name.
+        training: Training of its model.
+        measurement: How that is measured.
+        published: Published cells, in percent.
+        control: Name of the row of its model before training; None where there is none.
+    """
 
     name: str
     training: Training = Training()
     measurement: Measurement = Measurement()
     published: Mapping[str, float] = field(default_factory=dict)
+    control: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,13 +95,3 @@ class TableSpec:
     published_columns: Sequence[str]
     note: str = ""
     is_curve: bool = False
-
-    def with_control(self) -> "TableSpec":
-        """The table with the last row's model untrained as one more row, measured in the same way."""
-        last = self.rows[-1]
-        control = Row(
-            name="untrained",
-            training=replace(last.training, is_untrained=True),
-            measurement=last.measurement,
-        )
-        return replace(self, rows=[*self.rows, control])

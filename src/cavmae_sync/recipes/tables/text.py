@@ -67,6 +67,7 @@ def to_dict(result: TableResult) -> dict[str, Any]:
                 "name": row.name,
                 "recipe": row.training.recipe,
                 "num_training_frames": row.training.num_frames,
+                "control": row.control,
                 "measured": {
                     heading: _cell_values(result.cells[row.name, heading]) for heading in result.columns
                 },
@@ -80,15 +81,21 @@ def to_dict(result: TableResult) -> dict[str, Any]:
 
 def to_figure(result: TableResult) -> Figure:
     """Figure: bars for each row with the values of single seeds, or a curve if rows are lengths."""
+    rows = [row for row in result.table.rows if not row.training.is_untrained]
+
+    def values(row: str | None, heading: str) -> tuple[float, ...]:
+        return () if row is None else tuple(result.cells[row, heading].by_seed.values())
+
     return table_figure(
         [
             Series(
                 name=heading,
-                values=[tuple(result.cells[row.name, heading].by_seed.values()) for row in result.table.rows],
+                values=[values(row.name, heading) for row in rows],
+                untrained=[values(row.control, heading) for row in rows],
             )
             for heading in result.columns
         ],
-        rows=[row.name for row in result.table.rows],
+        rows=[row.name for row in rows],
         title=result.table.title,
         is_curve=result.table.is_curve,
     )
