@@ -1,5 +1,7 @@
 """Files that are there whole or not at all, and what a kill leaves of them."""
 
+import errno
+import fcntl
 import subprocess
 import sys
 from pathlib import Path
@@ -102,3 +104,17 @@ def test_a_lock_is_given_on_when_its_process_is_killed(tmp_path: Path):
 
         with locked(lock, on_wait=kill):
             assert waited
+
+
+def test_on_a_file_system_without_locks_the_work_goes_on_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Lustre that is mounted without them; a pretraining there must not end because of it."""
+
+    def flock(*_: object) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.warns(UserWarning, match="has no locks"), locked(tmp_path / "a.lock", busy="Busy."):
+        write_text(tmp_path / "a.txt", "written")
+    assert (tmp_path / "a.txt").read_text() == "written"

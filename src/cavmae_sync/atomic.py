@@ -1,6 +1,7 @@
 """Files that are written whole or not at all, even when the machine stops in between; locks; CSV text."""
 
 import csv
+import errno
 import fcntl
 import functools
 import hashlib
@@ -9,6 +10,7 @@ import os
 import platform
 import time
 import uuid
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,6 +21,8 @@ from cavmae_sync.errors import CavMaeSyncError, DatasetError
 PART_SUFFIX = ".part"
 _DIGITS = 16
 _SECONDS_BETWEEN_TRIES = 0.2
+#: Errors of a file system that has no locks.
+_NO_LOCKS = frozenset({errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP})
 
 
 @contextmanager
@@ -71,6 +75,8 @@ def locked(
 ) -> Iterator[None]:
     """Hold a lock on a file. The system releases it when the process ends, however it ends.
 
+    On a file system without locks, as Lustre can be mounted, it warns and holds nothing.
+
     Args:
         path: File that is locked; it and its folder are made, and stay.
         busy: Message of the error when another process holds the lock; None waits for it.
@@ -82,15 +88,11 @@ def locked(
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
-        is_polled = busy is not None or on_wait is not None
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | (fcntl.LOCK_NB if is_polled else 0))
-                break
-            except BlockingIOError as held:
-                if busy is not None or on_wait is None:
-                    raise error(str(busy)) from held
-            on_wait()
+        while not _take_lock(file, waits=busy is None and on_wait is None):
+            if busy is not None:
+                raise error(busy)
+            if on_wait is not None:
+                on_wait()
             time.sleep(_SECONDS_BETWEEN_TRIES)
         yield
 
@@ -110,6 +112,23 @@ def _remove_left_by_kills(folder: Path) -> None:
 @functools.cache
 def _machine() -> str:
     return hashlib.sha256(platform.node().encode()).hexdigest()[:_DIGITS]
+
+
+def _take_lock(file: IO[str], *, waits: bool) -> bool:
+    """Whether other processes are kept out now; true also where a file system cannot, which is warned of."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        folder = Path(file.name).parent
+        warnings.warn(
+            f"The file system of {folder} has no locks. Start no second process that writes there.",
+            stacklevel=4,  # the `with` of the caller
+        )
+    return True
 
 
 def _try_lock(file: IO[bytes]) -> bool:
