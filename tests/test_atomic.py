@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -118,3 +119,20 @@ def test_on_a_file_system_without_locks_the_work_goes_on_and_says_so(
     with pytest.warns(UserWarning, match="has no locks"), locked(tmp_path / "a.lock", busy="Busy."):
         write_text(tmp_path / "a.txt", "written")
     assert (tmp_path / "a.txt").read_text() == "written"
+
+
+def test_other_errors_of_a_lock_are_not_hidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def flock(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(OSError, match="Input/output"), locked(tmp_path / "a.lock"):
+        pass
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everything")
+def test_a_lock_of_another_user_of_the_folder_is_held_too(tmp_path: Path):
+    lock = tmp_path / "a.lock"
+    lock.touch(mode=0o444)
+    with locked(lock), pytest.raises(DatasetError, match="Busy"), locked(lock, busy="Busy."):
+        pass

@@ -22,7 +22,7 @@ PART_SUFFIX = ".part"
 _DIGITS = 16
 _SECONDS_BETWEEN_TRIES = 0.2
 #: Errors of a file system that has no locks.
-_NO_LOCKS = frozenset({errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP})
+_NO_LOCKS = frozenset({errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP})
 
 
 @contextmanager
@@ -75,19 +75,19 @@ def locked(
 ) -> Iterator[None]:
     """Hold a lock on a file. The system releases it when the process ends, however it ends.
 
-    On a file system without locks, as Lustre can be mounted, it warns and holds nothing.
+    On a file system without locks (Lustre, depending on how it is mounted) it warns and holds nothing.
 
     Args:
         path: File that is locked; it and its folder are made, and stay.
         busy: Message of the error when another process holds the lock; None waits for it.
         error: Kind of that error.
-        on_wait: Called again and again while it waits; what it raises ends the waiting.
+        on_wait: Called again and again while it waits (without `busy`); what it raises ends the waiting.
 
     Raises:
         CavMaeSyncError: Another process holds it, and `busy` is given; of the kind `error`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
+    with _opened_lock(path) as file:
         while not _take_lock(file, waits=busy is None and on_wait is None):
             if busy is not None:
                 raise error(busy)
@@ -114,8 +114,17 @@ def _machine() -> str:
     return hashlib.sha256(platform.node().encode()).hexdigest()[:_DIGITS]
 
 
+def _opened_lock(path: Path) -> IO[str]:
+    try:
+        return path.open("a")
+    except PermissionError:
+        if not path.exists():
+            raise
+        return path.open()  # another user of the folder made it; reading is enough for a lock
+
+
 def _take_lock(file: IO[str], *, waits: bool) -> bool:
-    """Whether other processes are kept out now; true also where a file system cannot, which is warned of."""
+    """Whether the lock is held now. Where the file system has none, it warns and says yes."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))
     except BlockingIOError:
@@ -125,7 +134,7 @@ def _take_lock(file: IO[str], *, waits: bool) -> bool:
             raise
         folder = Path(file.name).parent
         warnings.warn(
-            f"The file system of {folder} has no locks. Start no second process that writes there.",
+            f"The file system of {folder} has no locks: nothing keeps a second process from writing there.",
             stacklevel=4,  # the `with` of the caller
         )
     return True

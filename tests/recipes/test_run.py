@@ -51,7 +51,10 @@ def test_counts_all_parts_of_a_run_or_says_nothing(prepared_folder: Path, tmp_pa
 def test_two_processes_never_train_in_one_folder(prepared_folder: Path, tmp_path: Path):
     """Rows and checkpoints of both would be mixed, and no file would say so."""
     out = tmp_path / "run"
-    with RunFolder(out).held(), pytest.raises(TrainingError, match=r"Another process is training in .*run"):
+    with (
+        RunFolder(out).held(),
+        pytest.raises(TrainingError, match=r"Another process is training in .*run\. Wait until it ends\."),
+    ):
         run_pretraining(tiny_run(), data=prepared_folder, out=out)
     assert [path.name for path in out.iterdir()] == ["writer.lock"]
     run_pretraining(tiny_run(), data=prepared_folder, out=out)

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from cavmae_sync.atomic import write_text
+from cavmae_sync.atomic import locked, write_text
 from cavmae_sync.data import PrepareConfig, PreparedDataset, prepare
 from cavmae_sync.paper import PATCH_SIZE
 from cavmae_sync.recipes.reporter import OnNamedProgress
@@ -31,11 +31,27 @@ def prove_made_stage(
 
     Returns:
         The proof, or None for fewer than 100 clips: they can prove nothing.
+
+    Raises:
+        DatasetError: Another process is proving the stage.
     """
     truth = StageTruth(folder)
     names = sorted(truth)[:MAX_CLIPS]
     if len(names) < MIN_CLIPS:
         return None
+    with locked(folder / "proof.lock", busy=f"Another process is proving {folder}. Wait until it ends."):
+        return _prove(folder, truth, names, config=config, num_workers=num_workers, on_progress=on_progress)
+
+
+def _prove(
+    folder: Path,
+    truth: StageTruth,
+    names: list[str],
+    *,
+    config: StageConfig,
+    num_workers: int | None,
+    on_progress: OnNamedProgress,
+) -> StageProof:
     work = folder / "proof"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()

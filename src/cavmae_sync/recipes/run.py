@@ -5,8 +5,8 @@ Data, training and evaluation meet here.
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -79,7 +79,7 @@ def run_pretraining(
     facts = {"clips": PreparedDataset.open(data).list_sha256} | _weights_file_fact(config)
     if validation is not None:
         facts["validation_clips"] = PreparedDataset.open(validation).list_sha256
-    with _alone_in(lambda: RunFolder(out), device) as world:
+    with open_world(device) as world, ExitStack() as held:
         world.check_same(_fields(config.model_dump(mode="json")) | facts)
 
         def begin() -> None:
@@ -93,6 +93,7 @@ def run_pretraining(
                 "num_processes": world.num_processes,
             }
             resolved, reasons = resolve_auto(config, world.device, num_processes=world.num_processes)
+            held.enter_context(RunFolder(out).held())
             RunFolder.create(out, resolved, environment | facts | reasons)
 
         world.from_main(begin)
@@ -121,18 +122,11 @@ def continue_pretraining(
             began with.
         ConfigError: Its blocks are compiled, and this machine has no compiler.
     """
-    with _alone_in(lambda: RunFolder.open(out), device) as world:
+    with open_world(device) as world, ExitStack() as held:
+        world.from_main(lambda: held.enter_context(RunFolder.open(out).held()))
         return _go_on(
             RunFolder(out), world, data=data, validation=validation, callbacks=callbacks or Callbacks()
         )
-
-
-@contextmanager
-def _alone_in(find: Callable[[], RunFolder], device: str | None) -> Iterator[World]:
-    """The processes of a run; no others may write into its folder meanwhile."""
-    with ExitStack() as held, open_world(device) as world:
-        world.from_main(lambda: held.enter_context(find().held()))
-        yield world
 
 
 def _go_on(

@@ -23,7 +23,7 @@ from torch.utils._pytree import tree_leaves
 
 from cavmae_sync.choices import GradientSync, Parallel
 from cavmae_sync.compute import choose_device
-from cavmae_sync.errors import CavMaeSyncError, TrainingError
+from cavmae_sync.errors import TrainingError
 from cavmae_sync.losses import Gathered
 
 T = TypeVar("T")
@@ -157,7 +157,7 @@ class World:
             make: Its result can be pickled; tensors in dictionaries and lists are sent one by one.
 
         Raises:
-            TrainingError: In the other processes, where the main one met an error of this package.
+            TrainingError: In the other processes, where the main one met an error.
         """
         if self.num_processes == 1:
             return make()
@@ -166,7 +166,7 @@ class World:
         if self.is_main:
             try:
                 sent[0] = _without_tensors(make(), tensors)
-            except CavMaeSyncError as error:
+            except Exception as error:  # the others would wait for half an hour
                 dist.broadcast_object_list([None, str(error)], device=self.device)
                 raise
         dist.broadcast_object_list(sent, device=self.device)

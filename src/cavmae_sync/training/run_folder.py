@@ -118,12 +118,12 @@ class RunFolder:
         write_text(self.path / "environment.json", text + "\n")
 
     def held(self) -> AbstractContextManager[None]:
-        """Lock of the folder, without which nobody may write there.
+        """Lock of the folder. Whoever trains there holds it.
 
         Raises:
             TrainingError: Another process holds it.
         """
-        busy = f"Another process is training in {self.path}. Wait until it ends, or choose another --out."
+        busy = f"Another process is training in {self.path}. Wait until it ends."
         return locked(self.path / "writer.lock", busy=busy, error=TrainingError)
 
     def check_free(self) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cavmae_sync.atomic import locked
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.recipes import find_recipe, run_pretraining
 from cavmae_sync.recipes.demo.config import DemoConfig
@@ -70,6 +71,13 @@ def test_a_folder_with_another_demo_is_refused(tmp_path: Path):
     (tmp_path / "demo.json").write_text(SMALL.model_dump_json())
     with pytest.raises(DatasetError, match="other settings"):
         run_demo(tmp_path, config=SMALL.model_copy(update={"seed": 1}))
+
+
+def test_two_demos_in_one_folder_are_not_in_each_others_way(tmp_path: Path):
+    """They would share its plan, and each would renew the other's training."""
+    with locked(tmp_path / "writer.lock"), pytest.raises(DatasetError, match="Another demo is running"):
+        run_demo(tmp_path, config=SMALL)
+    assert [path.name for path in tmp_path.iterdir()] == ["writer.lock"]
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path):

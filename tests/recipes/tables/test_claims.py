@@ -126,7 +126,12 @@ def stored() -> dict[str, Any]:
 
     def row(name: str, *values: float, trained: bool = True) -> dict[str, Any]:
         cost = {"num_steps": 1800, "operations": 2 * 10**12, "processor_seconds": {"0": 100.0, "1": 110.0}}
-        return {"name": name, "measured": {RECALL: cell(*values)}, "cost": cost if trained else None}
+        return {
+            "name": name,
+            "control": "untrained" if trained else None,
+            "measured": {RECALL: cell(*values)},
+            "cost": cost if trained else None,
+        }
 
     return {
         "table": "table11",

@@ -57,6 +57,31 @@ def test_waits_while_another_process_makes_the_clips(tmp_path: Path):
     assert [path.name for path in (tmp_path / "materials").iterdir()] == ["writer.lock"]
 
 
+def test_waits_while_another_process_fills_the_same_model(
+    aggregations: TableResult, out: Path, tmp_path: Path
+):
+    """Rows of several tables share it: one would remove the probe that the other is training."""
+    shutil.copytree(out, tmp_path / "copy")
+    (cell,) = (tmp_path / "copy" / "cells" / "sync_base-16-frames" / "seed-0").glob("*-block_max.json")
+    cell.unlink()
+    titles: list[str] = []
+
+    def stop(title: str, _done: int, _total: int) -> None:
+        titles.append(title)
+        if title.startswith("waiting"):
+            raise KeyboardInterrupt
+
+    waiting = TableRun(
+        aggregations.table, tmp_path / "copy", config=TINY, seeds=[0], reporter=Reporter(on_progress=stop)
+    )
+    with locked(cell.parent / "writer.lock"), pytest.raises(KeyboardInterrupt):
+        waiting.run()
+    assert titles[-1] == "waiting for another process: sync_base-16-frames"
+    assert not cell.exists()
+    assert waiting.run().cells.keys() == aggregations.cells.keys()
+    assert cell.exists()
+
+
 @pytest.fixture(scope="module")
 def embedder(aggregations: TableResult, out: Path) -> Embedder:
     return Embedder(load_model(out / "runs/sync_base-16-frames/seed-0/weights.safetensors"))

@@ -17,6 +17,7 @@ from cavmae_sync.tasks.classification.feature_files import open_features
 from cavmae_sync.tasks.classification.features import FeatureConfig, embed_features
 from cavmae_sync.tasks.classification.probe_feature_file import probe_feature_file, shuffled
 from cavmae_sync.tasks.classification.probe_model import probe_model
+from cavmae_sync.training import RunFolder
 
 from .test_probe_model import ONE_RATE, TINY, config
 
@@ -54,6 +55,9 @@ def test_our_own_features_in_a_file_give_our_own_report(embedder, lists, tmp_pat
     words = (*ONE_RATE, f"head={head}")
     own = probe_model(embedder, config(*words), out=tmp_path / "own", **lists)
     given = open_features(made(tmp_path / "f.npz", lists, embedder), **lists)
+    busy = pytest.raises(TrainingError, match="Another process is training")
+    with RunFolder(tmp_path / "theirs").held(), busy:
+        probe_feature_file(given, config(*words), out=tmp_path / "theirs", device="cpu")
     theirs = probe_feature_file(given, config(*words), out=tmp_path / "theirs", device="cpu")
     report, averaged = theirs.reports["last_epoch"], theirs.reports["averaged"]
     assert report.scores_NC.equal(own.report.scores_NC)

@@ -64,7 +64,7 @@ def reproduce(
     """Run the trainings and measurements of one of the paper's tables, and print it in the paper's form.
 
     With `scale=stage` it makes its own clips and trains a small twin of every row on two cores (minutes
-    each), and measures the untrained model beside them. With `scale=full` it trains the published sizes on
+    each), and measures the untrained models beside them. With `scale=full` it trains the published sizes on
     the datasets of --train, --gallery, --probing and --ade20k. What is complete is used again: Ctrl-C stops,
     the same command goes on, other tables in the same OUT share trainings, and seeds may run on several
     machines. OUT gets TABLE.json, TABLE.md and TABLE.png.

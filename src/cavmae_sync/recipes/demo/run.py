@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from cavmae_sync.atomic import write_text
+from cavmae_sync.atomic import locked, write_text
 from cavmae_sync.data import PairDataset, PreparedDataset, prepare
 from cavmae_sync.data.preparing.sources import list_sources
 from cavmae_sync.errors import DatasetError
@@ -91,9 +91,13 @@ def run_demo(
         The result, or None if it was asked to stop during training.
 
     Raises:
-        DatasetError: `out` holds another demo, or there are too few videos.
+        DatasetError: `out` holds another demo, another process runs it, or there are too few videos.
     """
-    reporter = reporter or Reporter()
+    with locked(out / "writer.lock", busy=f"Another demo is running in {out}. Wait until it ends."):
+        return _run(out, config, reporter or Reporter(), began)
+
+
+def _run(out: Path, config: DemoConfig, reporter: Reporter, began: float | None) -> DemoResult | None:
     _claim(out, config)
     clock = DemoClock(out / "plan.json", minutes=config.minutes, began=began)
     train, test = _datasets(out, config, clock, reporter)

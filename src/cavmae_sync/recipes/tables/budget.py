@@ -95,7 +95,7 @@ def measured_step_seconds(
     Args:
         configs: Runs by name.
         folder: Where the result is written; if it is there already, nothing is measured.
-        on_progress: Called with steps done and steps in all.
+        on_progress: Called with steps done and steps in all; with none done while another process measures.
     """
     path, num_steps = folder / _FILE, (_NUM_TIMED + 1) * len(configs)
     if not path.exists():

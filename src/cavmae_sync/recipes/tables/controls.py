@@ -1,8 +1,9 @@
 """Untrained models, beside which the rows of a table are read."""
 
 from dataclasses import replace
+from functools import cache
 
-from cavmae_sync.recipes.pretraining import find_recipe
+from cavmae_sync.recipes.pretraining import RECIPES
 from cavmae_sync.recipes.tables.table_spec import Measurement, Row, TableSpec
 
 
@@ -19,7 +20,7 @@ def with_controls(table: TableSpec) -> TableSpec:
     controls = {
         beginning: Row(
             name="untrained" if len(first) == 1 else f"{row.name}, untrained",
-            training=replace(row.training, is_untrained=True),
+            training=replace(row.training, recipe=_plainest_recipe(row.training.recipe), is_untrained=True),
             measurement=row.measurement,
         )
         for beginning, row in first.items()
@@ -30,5 +31,14 @@ def with_controls(table: TableSpec) -> TableSpec:
 
 def _beginning(row: Row) -> tuple[str, int | None, Measurement]:
     """What the cells of a row's untrained model depend on."""
-    model = find_recipe(row.training.recipe).model
-    return model.model_dump_json(), row.training.segment_length, row.measurement
+    return _plainest_recipe(row.training.recipe), row.training.segment_length, row.measurement
+
+
+@cache
+def _plainest_recipe(name: str) -> str:
+    """The recipe of the shortest name with the same model: its untrained cells serve all tables."""
+    model = RECIPES[name]().model
+    return min(
+        (other for other, recipe in RECIPES.items() if recipe().model == model),
+        key=lambda other: (len(other), other),
+    )

@@ -39,18 +39,20 @@ class JudgedComparison:
             measured.
         worse_above_untrained: The same of the row that should be worse; None too where it is the same row,
             because then another column of it is a control that learns nothing.
+        lacks_control: Whether a row's untrained model is still to be measured.
     """
 
     comparison: Comparison
     difference: PairedDifference | None
     above_untrained: PairedDifference | None
     worse_above_untrained: PairedDifference | None
+    lacks_control: bool
 
     @property
     def is_confirmed(self) -> bool:
         """Whether the interval is above zero, and the better row has learned something."""
         is_better = self.difference is not None and self.difference.low > 0
-        return is_better and _is_above(self.above_untrained)
+        return is_better and not self.lacks_control and _is_above(self.above_untrained)
 
     @property
     def finding(self) -> str:
@@ -62,6 +64,11 @@ class JudgedComparison:
             return "as claimed"
         if difference.num_seeds < _LEAST_SEEDS:
             return TOO_FEW
+        if self.lacks_control:
+            return "untrained model not measured"
+        return self._refutation(difference)
+
+    def _refutation(self, difference: PairedDifference) -> str:
         if difference.high < 0 and _is_above(self.worse_above_untrained):
             return "the opposite"
         control = self.above_untrained
@@ -114,6 +121,9 @@ def _judge(comparison: Comparison, measured: Measured, controls: Controls) -> Ju
     def control(row: str, heading: str) -> Mapping[int, float]:
         return cell(controls.get(row, ""), heading)
 
+    def lacks(row: str, heading: str) -> bool:
+        return row in controls and not control(row, heading)
+
     better = cell(comparison.better, comparison.heading)
     worse_heading = comparison.other_heading or comparison.heading
     worse = cell(comparison.worse, worse_heading)
@@ -124,4 +134,5 @@ def _judge(comparison: Comparison, measured: Measured, controls: Controls) -> Ju
         worse_above_untrained=None
         if comparison.worse == comparison.better
         else paired_difference(worse, control(comparison.worse, worse_heading)),
+        lacks_control=lacks(comparison.better, comparison.heading) or lacks(comparison.worse, worse_heading),
     )

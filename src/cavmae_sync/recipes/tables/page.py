@@ -54,12 +54,7 @@ def measured_of(stored: Mapping[str, Any]) -> Measured:
 
 def controls_of(stored: Mapping[str, Any]) -> Controls:
     """Rows of untrained models by the trained rows of a stored table."""
-    named = {row["name"]: row["control"] for row in stored["rows"] if row.get("control") is not None}
-    if named:
-        return named
-    # Stored before each row named its own: one row for all.
-    names = [row["name"] for row in stored["rows"]]
-    return {name: "untrained" for name in names if name != "untrained"} if "untrained" in names else {}
+    return {row["name"]: row["control"] for row in stored["rows"] if row["control"] is not None}
 
 
 def judged_claims(stored: Mapping[str, Any], *, page: Sequence[Mapping[str, Any]] = ()) -> list[JudgedClaim]:
@@ -76,6 +71,7 @@ def judged_claims(stored: Mapping[str, Any], *, page: Sequence[Mapping[str, Any]
     found: list[JudgedClaim] = []
     for claim in CLAIMS.get(stored["table"], ()):
         judged = judge(claim, measured_of(stored), controls_of(stored))
+        # What can be tested does not depend on controls.
         is_answered = any(judge(claim, measured_of(other), {}).verdict != UNTESTED for other in elsewhere)
         if judged.verdict != UNTESTED or not (stored["table"] in OWN_TABLES or is_answered):
             found.append(judged)
@@ -137,13 +133,15 @@ def table_section(
         parts.append(_claims(judged, is_paper=stored["table"] not in OWN_TABLES))
     parts.append(_cells(stored, measured))
     if figure is not None:
-        parts.append(f"![{title}: the values of single seeds and their means]({figure})")
+        parts.append(
+            f"![{title}: the values of single seeds, their means, and untrained models in grey]({figure})"
+        )
     parts.append(_command(stored))
     return "\n\n".join(parts) + "\n"
 
 
 def section_figure(stored: Mapping[str, Any]) -> Figure:
-    """Figure of the columns that a section shows and its claims name: bars, and dots for seeds."""
+    """Figure of the columns that a section shows and its claims name: bars, dots for seeds, grey controls."""
     measured, controls = measured_of(stored), controls_of(stored)
     rows = [row for row in measured if row not in controls.values()]
     asked = [each for claim in CLAIMS.get(stored["table"], ()) for each in claim.comparisons]

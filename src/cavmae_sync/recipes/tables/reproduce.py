@@ -6,18 +6,20 @@
     OUT/cells/RECIPE-16-frames/seed-0/*.json its measurements
     OUT/table6.json, .md, .png               the table
 
-Whatever is complete is used again: a run that was stopped goes on, and seeds can run on different machines
-over one folder.
+Whatever is complete is used again: a run that was stopped goes on, and seeds and rows can run in several
+processes, and on different machines, over one folder. What two of them need, one makes; the other waits.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import torch
 
-from cavmae_sync.atomic import write_text
+from cavmae_sync.atomic import locked
 from cavmae_sync.embedding import Embedder
 from cavmae_sync.errors import ConfigError
 from cavmae_sync.model import CAVMAESync
@@ -49,11 +51,9 @@ from cavmae_sync.recipes.tables.paper_tables import TABLES
 from cavmae_sync.recipes.tables.table_result import Cell, Cost, ReproduceConfig, TableResult
 from cavmae_sync.recipes.tables.table_spec import Row, TableSpec, Task, Training
 from cavmae_sync.training import Callbacks, PretrainConfig, RunFolder
-from cavmae_sync.untrusted import read_json
 from cavmae_sync.weights import load_model
 from cavmae_sync.work.side_by_side import JobLink, run_side_by_side
 
-_SETTINGS: Final = "reproduce.json"
 #: Start of the title of a training's progress.
 _PRETRAINING: Final = "pretraining"
 
@@ -101,7 +101,7 @@ class TableRun:
         self._trained: dict[tuple[Training, int], Path] = {}
         self._newest: tuple[tuple[Training, int], MeasuredModel] | None = None
         self._measured: Mapping[str, float] | None = None
-        _check_claim(out, config)
+        config.check_folder(out)
 
     def run(self) -> TableResult:
         """Train and measure what is missing. If asked to stop, it returns the cells measured by then.
@@ -111,7 +111,7 @@ class TableRun:
         """
         if not self.makes_clips:
             self.datasets.check_apart()  # before days of training, not after them
-        _claim(self.out, self.config)
+        self.config.claim_folder(self.out)
         if self.makes_clips:
             make_generated_lists(
                 self.generated_lists(), self.out / "materials", on_progress=self.reporter.on_progress
@@ -228,13 +228,16 @@ class TableRun:
         tasks = self._tasks(row)
         if not tasks:
             return True
-        model = self._measured_model(row.training, seed)
-        if model is None:
-            return False
-        for task in tasks:
-            if self.reporter.should_stop():
+        waits = partial(self.reporter.on_progress, f"waiting for another process: {row.training.name}", 0, 1)
+        # Rows share models, also with rows of other tables, which other processes may fill now.
+        with locked(self._cells_folder(row.training, seed) / "writer.lock", on_wait=waits):
+            model = self._measured_model(row.training, seed)
+            if model is None:
                 return False
-            measure(task, row.measurement, model)
+            for task in tasks:
+                if self.reporter.should_stop():
+                    return False
+                measure(task, row.measurement, model)
         return True
 
     def _measured_model(self, training: Training, seed: int) -> MeasuredModel | None:
@@ -349,6 +352,8 @@ def _fill_part(part: _Part, link: JobLink) -> None:
     def tell(title: str, done: int, total: int) -> None:
         if title.startswith(_PRETRAINING):  # measuring is not counted in steps
             link.tell(done, total)
+        elif link.should_stop():
+            raise _StopsNow
 
     table_run = TableRun(
         part.table,
@@ -359,9 +364,14 @@ def _fill_part(part: _Part, link: JobLink) -> None:
         reporter=Reporter(on_progress=tell, should_stop=link.should_stop),
         has_controls=False,
     )
-    for row in part.table.rows:
-        if not table_run._fill(row, part.seed):
-            return
+    with suppress(_StopsNow):
+        for row in part.table.rows:
+            if not table_run._fill(row, part.seed):
+                return
+
+
+class _StopsNow(Exception):  # noqa: N818 -- no error
+    """A stop that was asked for while nothing was trained, which would save first."""
 
 
 def _with_segment(training: Training, recipe: PretrainConfig) -> PretrainConfig:
@@ -375,20 +385,3 @@ def _with_segment(training: Training, recipe: PretrainConfig) -> PretrainConfig:
 def _frame_counts(table: TableSpec) -> list[int]:
     counts = {row.training.num_frames for row in table.rows}
     return sorted(counts | {row.measurement.num_frames for row in table.rows})
-
-
-def _claim(out: Path, config: ReproduceConfig) -> None:
-    _check_claim(out, config)
-    out.mkdir(parents=True, exist_ok=True)
-    write_text(out / _SETTINGS, config.model_dump_json(indent=2) + "\n")
-
-
-def _check_claim(out: Path, config: ReproduceConfig) -> None:
-    stored = out / _SETTINGS
-    if stored.exists():
-        known = read_json(stored, ReproduceConfig, remedy="Use another --out.")
-        if known != config:
-            raise ConfigError(
-                f"{out} was made with other settings ({known.model_dump_json()}). Use the same ones, or "
-                "another --out."
-            )

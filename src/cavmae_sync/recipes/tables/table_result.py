@@ -3,17 +3,22 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field
 
+from cavmae_sync.atomic import locked, write_text
 from cavmae_sync.choices import Scale, TrainingPrecision
 from cavmae_sync.config import Config
+from cavmae_sync.errors import ConfigError
 from cavmae_sync.recipes.generated_clips import TestObjects
 from cavmae_sync.recipes.stage_twin import NUM_CLIPS, NUM_EPOCHS
 from cavmae_sync.recipes.tables.budget import Budget
 from cavmae_sync.recipes.tables.table_spec import TableSpec
 from cavmae_sync.stage import Variant
+from cavmae_sync.untrusted import read_json
+
+_SETTINGS: Final = "reproduce.json"
 
 
 class ReproduceConfig(Config):
@@ -40,6 +45,31 @@ class ReproduceConfig(Config):
     """Precision of training (scale "stage"); bfloat16 is faster on processors that compute with it."""
     num_epochs: int = Field(NUM_EPOCHS, gt=0)
     """Passes over the generated clips in each training (scale "stage")."""
+
+    def check_folder(self, out: Path) -> None:
+        """Refuse the folder of tables with other settings.
+
+        Raises:
+            ConfigError: It holds such tables.
+        """
+        stored = out / _SETTINGS
+        if stored.exists():
+            known = read_json(stored, ReproduceConfig, remedy="Use another --out.")
+            if known != self:
+                raise ConfigError(
+                    f"{out} was made with other settings ({known.model_dump_json()}). Use the same ones, or "
+                    "another --out."
+                )
+
+    def claim_folder(self, out: Path) -> None:
+        """Write these settings into a folder, which tables with others are refused from then on.
+
+        Raises:
+            ConfigError: It holds tables with other settings.
+        """
+        with locked(out / "settings.lock"):
+            self.check_folder(out)
+            write_text(out / _SETTINGS, self.model_dump_json(indent=2) + "\n")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -31,9 +31,9 @@ class Training:
     def name(self) -> str:
         """Name of its folder."""
         segment = "" if self.segment_length is None else f"-{self.segment_length}-segment"
-        return f"{self.recipe}-{self.num_frames}-frames{segment}" + (
-            "-untrained" if self.is_untrained else ""
-        )
+        if self.is_untrained:  # before the first clip, their frames make no difference
+            return f"{self.recipe}{segment}-untrained"
+        return f"{self.recipe}-{self.num_frames}-frames{segment}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -80,7 +80,7 @@ def to_dict(result: TableResult) -> dict[str, Any]:
 
 
 def to_figure(result: TableResult) -> Figure:
-    """Figure: bars for each row with the values of single seeds, or a curve if rows are lengths."""
+    """Figure: bars for each row, or a curve if rows are lengths; dots for seeds, controls in grey."""
     rows = [row for row in result.table.rows if not row.training.is_untrained]
 
     def values(row: str | None, heading: str) -> tuple[float, ...]:

@@ -9,7 +9,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import Final
 
-from cavmae_sync.atomic import csv_text, write_text
+from cavmae_sync.atomic import csv_text, locked, write_text
 from cavmae_sync.choices import Split, Voice
 from cavmae_sync.errors import DatasetError
 from cavmae_sync.stage.packages.choose import Chosen, choose_objects
@@ -56,8 +56,13 @@ def make_real_pack(
         on_progress: Called with the number of pictures examined and their total.
 
     Raises:
-        DatasetError: A package is missing, or the folder holds something else.
+        DatasetError: A package is missing, the folder holds something else, or another process is making it.
     """
+    with locked(folder / "writer.lock", busy=f"Another process is making {folder}. Wait until it ends."):
+        return _make(folder, voice, root, on_progress)
+
+
+def _make(folder: Path, voice: Voice, root: Path, on_progress: Callable[[int, int], None] | None) -> Path:
     candidates = find_candidates(root)
     landscapes = find_landscapes(root)
     wanted: dict[str, object] = {

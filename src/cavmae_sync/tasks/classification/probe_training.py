@@ -158,8 +158,14 @@ class ProbeTraining(ABC):
         Args:
             out: Folder of the run.
             facts: What the reports say of the clips, besides the configuration.
+
+        Raises:
+            TrainingError: Another process is training in `out`.
         """
-        out.mkdir(parents=True, exist_ok=True)
+        with RunFolder(out).held():
+            return self._run(out, facts)
+
+    def _run(self, out: Path, facts: Mapping[str, Any]) -> ProbeResult:
         write_text(out / "config.json", self.config.model_dump_json(indent=2) + "\n")
         with RunLog(RunFolder(out), first_step=0) as log:
             scores = self._search(log)
