@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 from matplotlib.collections import LineCollection
 
+from cavmae_sync.recipes.tables.claims import Claim, Comparison
 from cavmae_sync.recipes.tables.controls import with_controls
-from cavmae_sync.recipes.tables.page import controls_of, judged_claims, section_figure
+from cavmae_sync.recipes.tables.judgement import judge
+from cavmae_sync.recipes.tables.page import controls_of, judged_claims, measured_of, section_figure
 from cavmae_sync.recipes.tables.paper_tables import TABLES, find_table
 from cavmae_sync.recipes.tables.table_result import Cell, ReproduceConfig, TableResult
 from cavmae_sync.recipes.tables.table_spec import Row
@@ -142,3 +144,20 @@ def test_what_is_stored_names_the_controls():
     assert controls_of(to_dict(result)) == control_names("table10")
     (axes,) = to_figure(result).axes
     assert len(axes.get_yticklabels()) == 3
+
+
+def test_a_gain_is_what_a_row_has_above_its_own_control():
+    """By hand: sounds 0.51 - 0.103, pictures 0.26 - 0.103, both 0.203 - 0.303."""
+    gain = Claim(
+        text="Training gives most in sounds, less in pictures, least in both.",
+        source="Table 0",
+        comparisons=tuple(
+            Comparison(better=better, worse=worse, heading="stage probe mAP", is_gain=True)
+            for better, worse in (("audio only", "video only"), ("video only", "audio-visual"))
+        ),
+    )
+    judged = judge(gain, measured_of(stored()), controls_of(stored()))
+    differences = [each.difference.mean for each in judged.comparisons if each.difference is not None]
+    assert differences == pytest.approx([0.51 - 0.26, (0.26 - 0.31 / 3) - (0.61 / 3 - 0.91 / 3)])
+    unmeasured = stored(controls_are_measured=False)
+    assert judge(gain, measured_of(unmeasured), controls_of(unmeasured)).verdict == "cannot be tested here"

@@ -12,13 +12,21 @@ from cavmae_sync.recipes.tables.stage_cells import PERCENTILE_HEADING
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Comparison:
-    """A row that should have more of something than another one."""
+    """A row that should have more of something than another one.
+
+    Attributes:
+        better: Row that should have more.
+        worse: The other row.
+        heading: Column.
+        other_heading: Column of the worse row, where that is another one.
+        is_gain: Whether what each row has above its own untrained model is compared.
+    """
 
     better: str
     worse: str
     heading: str
-    #: Heading of the worse one, where that is another column.
     other_heading: str | None = None
+    is_gain: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,6 +46,14 @@ class Claim:
 
 def _each(better: str, worse: str, *headings: str) -> tuple[Comparison, ...]:
     return tuple(Comparison(better=better, worse=worse, heading=heading) for heading in headings)
+
+
+def _gains(heading: str, *rows: str) -> tuple[Comparison, ...]:
+    """Training gives each row more of something than the next one."""
+    return tuple(
+        Comparison(better=better, worse=worse, heading=heading, is_gain=True)
+        for better, worse in itertools.pairwise(rows)
+    )
 
 
 def _hears(row: str, rule: str) -> tuple[Comparison, ...]:
@@ -142,13 +158,20 @@ CLAIMS: Final[Mapping[str, tuple[Claim, ...]]] = MappingProxyType(
                 comparisons=(Comparison(better="Ours", worse="Ours", heading=_R1, other_heading="A>V R@1"),),
             ),
         ),
-        "table2": tuple(
+        "table2": (
+            *(
+                Claim(
+                    text=f"A probe reads more from CAV-MAE Sync than from {name}.",
+                    source="Table 2",
+                    comparisons=_each("Ours", name, _PROBE),
+                )
+                for name in ("CAV-MAE", "CAV-MAE Scale+", "CAV-MAE Scale++", "CAV-MAE Scale+++")
+            ),
             Claim(
-                text=f"A probe reads more from CAV-MAE Sync than from {name}.",
-                source="Table 2",
-                comparisons=_each("Ours", name, _PROBE),
-            )
-            for name in ("CAV-MAE", "CAV-MAE Scale+", "CAV-MAE Scale++", "CAV-MAE Scale+++")
+                text="Training gives a probe more in CAV-MAE Sync than in CAV-MAE Scale+++.",
+                source="ours, each beside its untrained model",
+                comparisons=_gains(_PROBE, "Ours", "CAV-MAE Scale+++"),
+            ),
         ),
         "table3": (
             Claim(
@@ -269,6 +292,13 @@ CLAIMS: Final[Mapping[str, tuple[Claim, ...]]] = MappingProxyType(
                 text="With registers the global token gives a probe more.",
                 source="Table 12",
                 comparisons=_each("8 registers, global", "0 registers, global", _PROBE),
+            ),
+            Claim(
+                text="Training gives a probe most in the global token, less in registers, least in patches.",
+                source="ours, each kind of token beside its untrained ones",
+                comparisons=_gains(
+                    _PROBE, "8 registers, global", "8 registers, registers", "8 registers, patches"
+                ),
             ),
         ),
         "figure6": (

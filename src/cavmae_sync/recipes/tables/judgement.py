@@ -124,12 +124,19 @@ def _judge(comparison: Comparison, measured: Measured, controls: Controls) -> Ju
     def lacks(row: str, heading: str) -> bool:
         return row in controls and not control(row, heading)
 
+    def gain(row: str, heading: str) -> Mapping[int, float]:
+        trained, untrained = cell(row, heading), control(row, heading)
+        return {seed: trained[seed] - untrained[seed] for seed in trained.keys() & untrained.keys()}
+
     better = cell(comparison.better, comparison.heading)
     worse_heading = comparison.other_heading or comparison.heading
     worse = cell(comparison.worse, worse_heading)
+    asked = gain if comparison.is_gain else cell
     return JudgedComparison(
         comparison=comparison,
-        difference=paired_difference(better, worse),
+        difference=paired_difference(
+            asked(comparison.better, comparison.heading), asked(comparison.worse, worse_heading)
+        ),
         above_untrained=paired_difference(better, control(comparison.better, comparison.heading)),
         worse_above_untrained=None
         if comparison.worse == comparison.better

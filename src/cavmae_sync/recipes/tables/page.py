@@ -208,6 +208,8 @@ def _difference(judged: JudgedComparison, claim: Claim) -> str:
         name = f"{comparison.heading} - {comparison.other_heading}"
     elif len(claim.comparisons) > 1:
         name = f"{comparison.heading}, {comparison.better} - {comparison.worse}"
+    if comparison.is_gain:
+        name = f"gain of {name}"
     if difference is None:
         return f"{name}: {judged.finding}"
     seeds = f"{100 * difference.low:+.1f} to {100 * difference.high:+.1f}, {difference.num_seeds} seeds"
