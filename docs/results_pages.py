@@ -30,9 +30,9 @@ learning finds what belongs together, and are measured on clips of other objects
 A claim is *confirmed here* if the difference over paired seeds has a 95 % interval (Student's t) above zero,
 and the better row is above its untrained model. *Not confirmed here* says what was measured instead. *Cannot
 be tested here*: a row is missing. Each row has its own model before training beside it, measured in the same
-way; rows whose models begin alike share one. Chance of a moment is 6.25 % with 16 frames, 10 % with 10. The *median
-percentile* is the share of the other clips that the right sound is ahead of, in the median of all pictures:
-50 % is chance. None of this says what the full sizes do on real video.
+way; rows whose models begin alike share one. Chance of a moment is 6.25 % with 16 frames, 10 % with 10. The
+*median percentile* is the share of the other clips that the right sound is ahead of, in the median of all
+pictures: 50 % is chance. None of this says what the full sizes do on real video.
 
 What to take from it:
 

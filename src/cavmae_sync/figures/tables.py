@@ -81,7 +81,7 @@ def _draw(axes: Axes, series: Series, rows: Sequence[str], *, is_curve: bool) ->
         axes.set_yticks(places, [textwrap.fill(row, _NAME_LETTERS) for row in rows])
         axes.set_ylim(len(rows) - 0.5, -0.5)  # also where the first or last row has no bar
         axes.set_xlim(left=0)
-        grey = ", grey: untrained" if has_untrained else ""
+        grey = "\ngrey: untrained" if has_untrained else ""
         label(axes, x=f"percent; dots: seeds{grey}", title=series.name)
 
 
