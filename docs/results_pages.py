@@ -66,11 +66,11 @@ What to take from it:
   untrained, pictures alone 11, both 29; trained 53, 28 and 60 (Table 10). So both are learned, though
   pictures alone are no better than an untrained model of both. Of tokens, registers begin lowest (21 %,
   patches 28, global 29): what training adds is most in the global token (31 points), less in registers (25),
-  least in patches (12), and so the order of Table 12 is the paper's after all.
+  least in patches (12). In that the order of Table 12 is the paper's.
 - Of the 39 points by a probe between Scale+++ and Sync (Table 2) 11 are the instrument, and 28 (19 to 36) are
   training: untrained, a CAV-MAE with the mean of its patches has 18 %, `sync_base` with its global token 29.
-  At equal cost the rows of CAV-MAE have 15 to 23 %, so they have learned next to nothing for a probe. Lower
-  learning rates of the probe did not help them.
+  At equal cost the rows of CAV-MAE have 15 to 23 %, -3 to 6 points from their untrained models. Lower learning
+  rates of the probe did not help them.
 """
 _PLUS: Final = """# Results: beyond the paper
 
@@ -92,9 +92,10 @@ What to take from it:
 - A learned temperature and averaged weights give nothing (all intervals within 3 points of R@1). Several
   moments of a clip without comparing them, and registers in the joint layer, give nothing that three seeds
   tell (-2.0, -19 to 15, and -4.5, -12 to 3).
-- A contrast with patches brings sound to picture up (1 to 10 %), and costs picture to sound (20 to 11).
-- All together have 92 % both ways, four points above nothing hidden from picture to sound and 19 back; WHAT,
-  the probe and the maps rise too.
+- A contrast with patches brings sound to picture up (1 to 10 %); what it costs from picture to sound three
+  seeds do not tell (-9.7, -24 to 5).
+- All together have 92 % both ways; WHAT, the probe and the maps rise too. Above nothing hidden alone three
+  seeds tell the moments (1.6, 0.7 to 2.5), not the recalls (4.6, -7 to 17, and 19.2, -0.2 to 39).
 - What TG-DP changes at once, apart, at equal cost: both directions bring sound to picture up to picture to
   sound (0.9 to 18 %) and leave the latter as it is (20 %); a second pass with half hidden brings picture to
   sound to 36 % and sound to picture hardly up (3 %); together they have 37 and 35 %. Neither does the other's
