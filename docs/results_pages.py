@@ -69,8 +69,8 @@ What to take from it:
   least in patches (12). In that the order of Table 12 is the paper's.
 - Of the 39 points by a probe between Scale+++ and Sync (Table 2) 11 are the instrument, and 28 (19 to 36) are
   training: untrained, a CAV-MAE with the mean of its patches has 18 %, `sync_base` with its global token 29.
-  At equal cost the rows of CAV-MAE have 15 to 23 %, -3 to 6 points from their untrained models. Lower learning
-  rates of the probe did not help them.
+  At equal cost the rows of CAV-MAE have 15 to 23 %, -3 to 6 points from their untrained models. Lower
+  learning rates of the probe did not help them.
 """
 _PLUS: Final = """# Results: beyond the paper
 
