@@ -199,14 +199,14 @@ def message_of(call: Callable[[], object]) -> str | None:
     """What an error says."""
     try:
         call()
-    except TrainingError as error:
+    except (TrainingError, OSError) as error:
         return str(error)
     return None
 
 
 def fail() -> None:
-    """What the main process may meet."""
-    raise TrainingError("the disk is full")
+    """What the main process may meet: an error that is not of this package."""
+    raise OSError("the disk is full")
 
 
 def compute(dataset: Path, out: Path) -> None:

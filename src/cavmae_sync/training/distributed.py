@@ -166,7 +166,7 @@ class World:
         if self.is_main:
             try:
                 sent[0] = _without_tensors(make(), tensors)
-            except Exception as error:  # the others would wait for half an hour
+            except Exception as error:  # of any kind: the others wait for an answer
                 dist.broadcast_object_list([None, str(error)], device=self.device)
                 raise
         dist.broadcast_object_list(sent, device=self.device)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from matplotlib.collections import LineCollection
 
+from cavmae_sync.recipes.tables import page
 from cavmae_sync.recipes.tables.claims import Claim, Comparison
 from cavmae_sync.recipes.tables.controls import with_controls
 from cavmae_sync.recipes.tables.judgement import judge
@@ -159,5 +160,11 @@ def test_a_gain_is_what_a_row_has_above_its_own_control():
     judged = judge(gain, measured_of(stored()), controls_of(stored()))
     differences = [each.difference.mean for each in judged.comparisons if each.difference is not None]
     assert differences == pytest.approx([0.51 - 0.26, (0.26 - 0.31 / 3) - (0.61 / 3 - 0.91 / 3)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(page, "CLAIMS", {"table10": (gain,)})
+        other = stored(controls_are_measured=False) | {"title": "other settings"}
+        (asked,) = judged_claims(stored(), page=[stored(), other])
+        assert asked.verdict == "confirmed here"
+        assert judged_claims(other, page=[stored(), other]) == [], "the first one answers it"
     unmeasured = stored(controls_are_measured=False)
     assert judge(gain, measured_of(unmeasured), controls_of(unmeasured)).verdict == "cannot be tested here"

@@ -70,12 +70,15 @@ def judged_claims(stored: Mapping[str, Any], *, page: Sequence[Mapping[str, Any]
     elsewhere = [each for each in page if each["table"] == stored["table"] and each is not stored]
     found: list[JudgedClaim] = []
     for claim in CLAIMS.get(stored["table"], ()):
-        judged = judge(claim, measured_of(stored), controls_of(stored))
-        # What can be tested does not depend on controls.
-        is_answered = any(judge(claim, measured_of(other), {}).verdict != UNTESTED for other in elsewhere)
+        judged = _judged(claim, stored)
+        is_answered = any(_judged(claim, other).verdict != UNTESTED for other in elsewhere)
         if judged.verdict != UNTESTED or not (stored["table"] in OWN_TABLES or is_answered):
             found.append(judged)
     return found
+
+
+def _judged(claim: Claim, stored: Mapping[str, Any]) -> JudgedClaim:
+    return judge(claim, measured_of(stored), controls_of(stored))
 
 
 def section_title(stored: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@
     OUT/materials/                           generated clips and datasets, shared by all (scale "stage")
     OUT/runs/RECIPE-16-frames/seed-0/        a pretraining run, shared by all tables that need it
     OUT/cells/RECIPE-16-frames/seed-0/*.json its measurements
+    OUT/step_seconds.json                    times of steps, for a budget of "compute"
     OUT/table6.json, .md, .png               the table
 
 Whatever is complete is used again: a run that was stopped goes on, and seeds and rows can run in several
